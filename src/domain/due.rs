@@ -1,0 +1,50 @@
+//! When a change is due to be told: the debounce as arithmetic.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// How changes of one record are coalesced.
+#[derive(Debug, Clone, Copy)]
+pub struct Debounce {
+    /// No webhook before this long without a change.
+    pub quiet: Duration,
+    /// But a webhook at the latest this long after the first untold change.
+    pub max_wait: Duration,
+}
+
+impl Debounce {
+    /// When the changes from `first_untold` to `last_change` are due to be told.
+    #[must_use]
+    pub fn due(&self, last_change: Timestamp, first_untold: Timestamp) -> Timestamp {
+        later(last_change, self.quiet).min(later(first_untold, self.max_wait))
+    }
+}
+
+/// `at` plus `wait`; the end of time where that would be beyond it.
+#[must_use]
+pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
+    at.saturating_add(wait).unwrap_or(Timestamp::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DEBOUNCE: Debounce = Debounce { quiet: Duration::from_millis(500), max_wait: Duration::from_secs(5) };
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    #[test]
+    fn a_lone_change_waits_for_quiet() {
+        assert_eq!(DEBOUNCE.due(at(0), at(0)), at(500));
+    }
+
+    #[test]
+    fn an_unbroken_stream_is_told_at_the_maximum_wait() {
+        assert_eq!(DEBOUNCE.due(at(4_400), at(0)), at(4_900));
+        assert_eq!(DEBOUNCE.due(at(4_900), at(0)), at(5_000));
+    }
+}

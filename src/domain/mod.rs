@@ -1,0 +1,18 @@
+//! The facts of the trade, pure: what a record is, what an event says, what the one does to the other.
+//!
+//! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
+
+pub mod due;
+pub mod event;
+pub mod family;
+pub mod ids;
+pub mod money;
+pub mod record;
+pub mod registration;
+pub mod stamp;
+pub mod status;
+pub mod transition;
+pub mod view;
+
+#[cfg(test)]
+mod properties;

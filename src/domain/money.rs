@@ -1,0 +1,122 @@
+//! Money: decimal amounts in major units with an ISO 4217 currency. Never floating point.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+/// An ISO 4217 currency.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// Digits after the decimal point by ISO 4217; 2 for the few codes (metals, funds) that have none.
+    #[must_use]
+    pub fn exponent(self) -> u32 {
+        self.0.exponent().map_or(2, u32::from)
+    }
+
+    /// The three-letter code, upper case.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = String;
+
+    /// Takes the code in any case: Stripe writes `eur`.
+    fn from_str(text: &str) -> Result<Self, String> {
+        iso_currency::Currency::from_code(&text.to_ascii_uppercase())
+            .map(Self)
+            .ok_or_else(|| format!("{text:?} is not an ISO 4217 currency code"))
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: serde::Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        String::deserialize(from)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+/// The largest amount that is believed, in major units. A bound for the sums: 28 digits fit a [`Decimal`], a
+/// hundred million amounts of this size still do.
+pub const LARGEST_AMOUNT: Decimal = Decimal::from_parts(0x4876_E800, 0x17, 0, false, 0); // 10^11
+
+/// Reads a decimal number exactly, as PSPs and integrators write it: `12.9`, `-5`, `1E+2`.
+///
+/// # Errors
+/// Text that is no decimal number, or one beyond [`LARGEST_AMOUNT`] or of more than 10 decimal places.
+pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
+    let number = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) }
+        .map_err(|_| format!("{text:?} is not a decimal number"))?
+        .normalize();
+    if number.abs() > LARGEST_AMOUNT || number.scale() > 10 {
+        return Err(format!("{text:?} is beyond what is taken as an amount"));
+    }
+    Ok(number)
+}
+
+/// Turns an amount in minor units into major units: `1050` with exponent 2 is `10.50`.
+///
+/// # Errors
+/// An amount with a fraction: minor units are whole.
+pub fn from_minor(minor: Decimal, exponent: u32) -> Result<Decimal, String> {
+    if !minor.fract().is_zero() {
+        return Err(format!("{minor} minor units is not a whole number"));
+    }
+    Decimal::try_from_i128_with_scale(minor.trunc().mantissa(), exponent)
+        .map(|amount| amount.normalize())
+        .map_err(|_| format!("{minor} minor units is beyond what is taken as an amount"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dec(text: &str) -> Decimal {
+        parse_decimal(text).unwrap()
+    }
+
+    #[test]
+    fn minor_units_follow_the_exponent() {
+        assert_eq!(from_minor(dec("1050"), 2).unwrap(), dec("10.5"));
+        assert_eq!(from_minor(dec("5000"), 0).unwrap(), dec("5000"));
+        assert_eq!(from_minor(dec("5120"), 3).unwrap(), dec("5.12"));
+        assert_eq!(from_minor(dec("-7"), 2).unwrap(), dec("-0.07"));
+        assert!(from_minor(dec("10.5"), 2).is_err());
+    }
+
+    #[test]
+    fn decimals_are_read_exactly() {
+        assert_eq!(dec("0.1") + dec("0.2"), dec("0.3"));
+        assert_eq!(dec("139000.0").to_string(), "139000");
+        assert_eq!(dec("1E+2"), dec("100"));
+        assert_eq!(LARGEST_AMOUNT.to_string(), "100000000000");
+        for bad in ["", "NaN", "12,5", "1e400", "100000000001", "0.00000000001"] {
+            assert!(parse_decimal(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn exponents_are_iso_4217() {
+        for (code, digits) in [("EUR", 2), ("jpy", 0), ("KWD", 3), ("CLP", 0)] {
+            assert_eq!(code.parse::<Currency>().unwrap().exponent(), digits, "{code}");
+        }
+        assert!("EURO".parse::<Currency>().is_err());
+    }
+}

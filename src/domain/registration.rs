@@ -1,0 +1,287 @@
+//! What the integrator says of a record when it starts a transaction: register, amend, refuse.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Deserializer};
+
+use super::ids::{Kind, RecordKey, TransformId};
+use super::money::{Currency, parse_decimal};
+use super::record::{Record, Registered, Seen};
+use super::status::Status;
+use super::view::View;
+
+/// The body of PUT /records/{kind}/{id}: camelCase, unknown fields refused, absent fields left as they are.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Registration {
+    /// See [`Registered::psp_id`]; not for agreements.
+    pub psp_transaction_id: Option<String>,
+    /// See [`Registered::psp_id`]; agreements only.
+    pub psp_agreement_id: Option<String>,
+    /// See [`Record::source`].
+    pub source: Option<String>,
+    /// See [`Registered::webhook_target`].
+    pub webhook_target: Option<String>,
+    /// See [`Registered::requested_amount`]: a JSON number or its decimal text.
+    #[serde(deserialize_with = "amount")]
+    pub requested_amount: Option<Decimal>,
+    /// See [`Registered::currency`].
+    pub currency: Option<Currency>,
+    /// See [`Registered::agreement_id`].
+    pub agreement_id: Option<TransformId>,
+    /// See [`Registered::preauth_id`].
+    pub preauth_transaction_id: Option<TransformId>,
+    /// See [`Registered::payment_id`].
+    pub payment_transaction_id: Option<TransformId>,
+    /// See [`Registered::bearer`].
+    pub bearer: Option<BTreeMap<String, String>>,
+    /// See [`Registered::expires_at`]: RFC 3339.
+    pub expires_at: Option<Timestamp>,
+    /// See [`Registered::due_date`]: yyyy-MM-dd.
+    pub due_date: Option<Date>,
+    /// See [`Registered::redirect_url`].
+    pub redirect_url: Option<String>,
+    /// See [`Registered::status`].
+    pub status: Option<Status>,
+}
+
+/// Why a registration is refused: the field and what is wrong with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Refusal {
+    /// The field of the body.
+    pub field: &'static str,
+    /// What is wrong, for the integrator to read.
+    pub reason: String,
+    /// Whether it contradicts what is stored (409) instead of being wrong by itself (422).
+    pub conflict: bool,
+}
+
+impl Refusal {
+    /// A field that is wrong by itself.
+    pub fn invalid(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into(), conflict: false }
+    }
+
+    /// A field that contradicts what is stored.
+    pub fn conflict(field: &'static str, reason: impl Into<String>) -> Self {
+        Self { field, reason: reason.into(), conflict: true }
+    }
+}
+
+/// What a registration did.
+#[derive(Debug)]
+pub struct Registering {
+    /// The record as it stands now.
+    pub record: Record,
+    /// Whether it is new.
+    pub created: bool,
+}
+
+/// Registers a record, or amends the one that exists. Saying the same again changes nothing.
+///
+/// # Errors
+/// A [`Refusal`] that names the field; nothing changes.
+pub fn register(
+    key: &RecordKey,
+    existing: Option<&Record>,
+    said: &Registration,
+    now: Timestamp,
+) -> Result<Registering, Refusal> {
+    check_fields(key.kind, said)?;
+    let Some(existing) = existing else {
+        check_complete(key.kind, said)?;
+        let record = Record {
+            key: key.clone(),
+            source: said.source.clone(),
+            registered_at: now,
+            registered: amended(&Registered::default(), key.kind, said),
+            seen: Seen::default(),
+            refunds: BTreeMap::new(),
+            version: 1,
+            last_updated: now,
+        };
+        return Ok(Registering { record, created: true });
+    };
+    check_amendment(existing, said)?;
+    let mut record = existing.clone();
+    record.source = said.source.clone().or(record.source);
+    record.registered = amended(&existing.registered, key.kind, said);
+    if View::of(&record) != View::of(existing) {
+        record.bump(now);
+    }
+    Ok(Registering { record, created: false })
+}
+
+fn amended(old: &Registered, kind: Kind, said: &Registration) -> Registered {
+    fn or<T: Clone>(new: Option<&T>, old: Option<&T>) -> Option<T> {
+        new.or(old).cloned()
+    }
+    let psp_id = match kind {
+        Kind::Agreement => &said.psp_agreement_id,
+        _ => &said.psp_transaction_id,
+    };
+    Registered {
+        psp_id: or(psp_id.as_ref(), old.psp_id.as_ref()),
+        webhook_target: or(said.webhook_target.as_ref(), old.webhook_target.as_ref()),
+        requested_amount: said.requested_amount.or(old.requested_amount),
+        currency: said.currency.or(old.currency),
+        agreement_id: or(said.agreement_id.as_ref(), old.agreement_id.as_ref()),
+        preauth_id: or(said.preauth_transaction_id.as_ref(), old.preauth_id.as_ref()),
+        payment_id: or(said.payment_transaction_id.as_ref(), old.payment_id.as_ref()),
+        bearer: said.bearer.clone().unwrap_or_else(|| old.bearer.clone()),
+        expires_at: said.expires_at.or(old.expires_at),
+        due_date: said.due_date.or(old.due_date),
+        redirect_url: or(said.redirect_url.as_ref(), old.redirect_url.as_ref()),
+        status: said.status.or(old.status),
+    }
+}
+
+/// Which fields belong to which kinds.
+fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
+    use Kind::{Agreement, Payment, Preauth, Refund};
+    let rules: [(&'static str, bool, &[Kind]); 9] = [
+        ("pspTransactionId", said.psp_transaction_id.is_some(), &[Preauth, Payment, Refund]),
+        ("pspAgreementId", said.psp_agreement_id.is_some(), &[Agreement]),
+        ("requestedAmount", said.requested_amount.is_some(), &[Preauth, Payment, Refund]),
+        ("agreementId", said.agreement_id.is_some(), &[Preauth, Payment, Refund]),
+        ("preauthTransactionId", said.preauth_transaction_id.is_some(), &[Payment]),
+        ("paymentTransactionId", said.payment_transaction_id.is_some(), &[Refund]),
+        ("expiresAt", said.expires_at.is_some(), &[Preauth]),
+        ("dueDate", said.due_date.is_some(), &[Payment]),
+        ("redirectUrl", said.redirect_url.is_some(), &[Preauth, Payment, Agreement]),
+    ];
+    for (field, said, kinds) in rules {
+        if said && !kinds.contains(&kind) {
+            return Err(Refusal::invalid(field, format!("a {kind} has no such field")));
+        }
+    }
+    for (field, id) in [("pspTransactionId", &said.psp_transaction_id), ("pspAgreementId", &said.psp_agreement_id)] {
+        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 255) {
+            return Err(Refusal::invalid(field, "has 1 to 255 characters"));
+        }
+    }
+    if let Some(status) = said.status.filter(|status| !status.fits(kind)) {
+        return Err(Refusal::invalid("status", format!("a {kind} is never {}", status.name())));
+    }
+    check_amount(kind, said.requested_amount)
+}
+
+/// Positive; a preauthorization may ask for 0 (contract, section 3).
+fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
+    match amount {
+        Some(amount) if amount < Decimal::ZERO => Err(Refusal::invalid("requestedAmount", "is not negative")),
+        Some(amount) if amount.is_zero() && kind != Kind::Preauth => {
+            Err(Refusal::invalid("requestedAmount", format!("a {kind} asks for more than 0")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a record cannot be without (contract, section 3).
+fn check_complete(kind: Kind, said: &Registration) -> Result<(), Refusal> {
+    let missing = |field| Err(Refusal::invalid(field, format!("a {kind} must have it")));
+    if kind == Kind::Agreement {
+        return Ok(());
+    }
+    if said.requested_amount.is_none() {
+        return missing("requestedAmount");
+    }
+    if said.currency.is_none() {
+        return missing("currency");
+    }
+    if kind == Kind::Refund && said.payment_transaction_id.is_none() {
+        return missing("paymentTransactionId");
+    }
+    Ok(())
+}
+
+/// What cannot be amended.
+fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal> {
+    let old = &existing.registered;
+    if let (Some(new), Some(old)) = (said.currency, old.currency)
+        && new != old
+    {
+        return Err(Refusal::conflict("currency", format!("the record is in {old}")));
+    }
+    if let (Some(new), Some(old)) = (&said.payment_transaction_id, &old.payment_id)
+        && new != old
+    {
+        return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
+    }
+    if let (Some(new), Some(old)) = (&said.source, &existing.source)
+        && new != old
+    {
+        return Err(Refusal::conflict("source", format!("the record belongs to source {old}")));
+    }
+    Ok(())
+}
+
+fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Error> {
+    use serde::de::Error;
+    match Option::<serde_json::Value>::deserialize(from)? {
+        None | Some(serde_json::Value::Null) => Ok(None),
+        Some(serde_json::Value::Number(number)) => parse_decimal(&number.to_string()).map(Some),
+        Some(serde_json::Value::String(text)) => parse_decimal(&text).map(Some),
+        Some(_) => Err("expected a number".to_owned()),
+    }
+    .map_err(|reason| D::Error::custom(format!("requestedAmount: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(kind: Kind) -> RecordKey {
+        RecordKey::new(kind, "tx1".parse().unwrap())
+    }
+
+    fn said(json: &str) -> Registration {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn refused(kind: Kind, json: &str) -> Refusal {
+        register(&key(kind), None, &said(json), Timestamp::UNIX_EPOCH).unwrap_err()
+    }
+
+    #[test]
+    fn a_record_needs_what_the_contract_calls_mandatory() {
+        assert_eq!(refused(Kind::Payment, "{}").field, "requestedAmount");
+        assert_eq!(refused(Kind::Payment, r#"{"requestedAmount":1}"#).field, "currency");
+        assert_eq!(refused(Kind::Refund, r#"{"requestedAmount":1,"currency":"EUR"}"#).field, "paymentTransactionId");
+        assert!(register(&key(Kind::Agreement), None, &said("{}"), Timestamp::UNIX_EPOCH).is_ok());
+    }
+
+    #[test]
+    fn a_field_of_another_kind_is_refused_by_name() {
+        assert_eq!(refused(Kind::Agreement, r#"{"pspTransactionId":"x"}"#).field, "pspTransactionId");
+        assert_eq!(refused(Kind::Payment, r#"{"status":"Active"}"#).field, "status");
+        assert_eq!(refused(Kind::Payment, r#"{"requestedAmount":0}"#).field, "requestedAmount");
+    }
+
+    #[test]
+    fn saying_the_same_again_changes_nothing() {
+        let body = said(r#"{"requestedAmount":"89.25","currency":"eur","pspTransactionId":"pi_1"}"#);
+        let first = register(&key(Kind::Payment), None, &body, Timestamp::UNIX_EPOCH).unwrap();
+        let again = register(&key(Kind::Payment), Some(&first.record), &body, Timestamp::MAX).unwrap();
+        assert!(first.created && !again.created);
+        assert_eq!(first.record, again.record);
+    }
+
+    #[test]
+    fn an_amendment_adds_and_keeps() {
+        let first = said(r#"{"requestedAmount":10,"currency":"EUR"}"#);
+        let first = register(&key(Kind::Payment), None, &first, Timestamp::UNIX_EPOCH).unwrap().record;
+        let now = Timestamp::from_second(60).unwrap();
+        let second = register(&key(Kind::Payment), Some(&first), &said(r#"{"pspTransactionId":"pi_1"}"#), now);
+        let second = second.unwrap().record;
+        assert_eq!(second.registered.psp_id.as_deref(), Some("pi_1"));
+        assert_eq!(second.registered.requested_amount, first.registered.requested_amount);
+        assert_eq!((second.version, second.last_updated), (2, now));
+        let other = register(&key(Kind::Payment), Some(&second), &said(r#"{"currency":"USD"}"#), now).unwrap_err();
+        assert_eq!((other.field, other.conflict), ("currency", true));
+    }
+}

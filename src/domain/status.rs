@@ -1,0 +1,150 @@
+//! The states of a record and why one failed, in the contract's words (contract, section 3, Enums).
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::Kind;
+
+/// TransactionStatus and AgreementStatus of the contract in one list; [`Status::fits`] says which belongs where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Status {
+    /// Created, not yet with the PSP.
+    Initiated,
+    /// With the PSP; direct debit stays here until it is confirmed.
+    Pending,
+    /// The full amount is confirmed. Transactions only.
+    Succeeded,
+    /// Did not work. Transactions only.
+    Failed,
+    /// Cancelled, rejected or declined. Transactions only.
+    Cancelled,
+    /// Ran out of time. Transactions only.
+    Expired,
+    /// Can be used. Agreements only.
+    Active,
+    /// Can no longer be used. Agreements only.
+    Inactive,
+}
+
+impl Status {
+    /// The enum's name on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Initiated => "Initiated",
+            Self::Pending => "Pending",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Cancelled => "Cancelled",
+            Self::Expired => "Expired",
+            Self::Active => "Active",
+            Self::Inactive => "Inactive",
+        }
+    }
+
+    /// Whether a record of that kind can be in this state.
+    #[must_use]
+    pub const fn fits(self, kind: Kind) -> bool {
+        match self {
+            Self::Initiated | Self::Pending => true,
+            Self::Succeeded | Self::Failed | Self::Cancelled | Self::Expired => !matches!(kind, Kind::Agreement),
+            Self::Active | Self::Inactive => matches!(kind, Kind::Agreement),
+        }
+    }
+
+    /// Whether Transform reads an error instead of the record (contract, section 3, "A record in error").
+    #[must_use]
+    pub const fn is_error(self) -> bool {
+        matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
+    }
+
+    /// Which of two states of one second is the later one in a record's life.
+    ///
+    /// A payment intent that fails may still succeed, so for payments success outranks failure. A refund that
+    /// succeeded may still fail, so for refunds it is the other way round. A reservation is given up after it
+    /// was made. A profile's rule marked `late` outranks all of them.
+    #[must_use]
+    pub const fn rank(self, kind: Kind) -> u8 {
+        match self {
+            Self::Initiated => 1,
+            Self::Pending => 2,
+            Self::Failed => {
+                if matches!(kind, Kind::Refund) {
+                    6
+                } else {
+                    3
+                }
+            }
+            Self::Succeeded | Self::Active => 5,
+            Self::Expired => 7,
+            Self::Cancelled | Self::Inactive => 8,
+        }
+    }
+}
+
+/// PaymentErrorCode of the contract.
+///
+/// LoginError and PermissionDenied are missing on purpose: they mean the merchant's account at the PSP, and
+/// Transform disables the PSP when it reads them. The relay has no reason of its own to raise them, and no
+/// profile can.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
+pub enum ErrorCode {
+    UnmappedError,
+    LimitExceeded,
+    BearerInvalid,
+    BearerExpired,
+    InvalidCountry,
+    InvalidAmount,
+    InvalidCurrency,
+    InvalidData,
+    InsufficientBalance,
+    AlreadyExecuted,
+    InvalidPreconditions,
+    InternalError,
+    InternalProviderError,
+    RateLimit,
+    InvalidConfiguration,
+    Canceled,
+    Rejected,
+    PSPConnectionProblem,
+    InvalidBic,
+    InvalidIBAN,
+    PSPConnectionTimeout,
+    InvalidNationalIdNumber,
+}
+
+/// Why a record failed, as the PSP said it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PspError {
+    /// The contract's code, where the profile maps the PSP's.
+    pub code: Option<ErrorCode>,
+    /// The PSP's own code.
+    pub psp_code: Option<String>,
+    /// The PSP's own words.
+    pub message: Option<String>,
+}
+
+/// One state, why, and since when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StatusFact {
+    /// The state.
+    pub status: Status,
+    /// Why, if it is an error.
+    pub error: Option<PspError>,
+    /// The PSP's time of it.
+    pub since: Timestamp,
+}
+
+/// ChargebackReason of the contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
+pub enum ChargebackReason {
+    #[default]
+    Unknown,
+    UserInitiated,
+    InsufficientBalance,
+    BearerInvalid,
+    Canceled,
+    Rejected,
+}

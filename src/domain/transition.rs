@@ -1,0 +1,142 @@
+//! What one event does to one record: pure, idempotent, free of the order of arrival.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::event::{Booking, Event, Facts};
+use super::ids::Kind;
+use super::record::{Record, Seen};
+use super::stamp::{self, Stamp, Stamped, Written};
+use super::status::{Status, StatusFact};
+use super::view::View;
+
+/// What an event did to a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transition {
+    /// Transform can see a difference: it is to be told.
+    Changed,
+    /// Nothing new: this very event, or another with the same meaning, came before.
+    Repeated,
+    /// Everything that it says was overtaken by newer facts.
+    Stale,
+}
+
+/// Money that cannot be: nothing is applied, the notification becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The event speaks of another currency than the record.
+    #[error("the event is in {event}, the record in {record}")]
+    Currency {
+        /// Of the event.
+        event: String,
+        /// Of the record.
+        record: String,
+    },
+    /// A payment that is paid in full would have given back more than it received.
+    #[error("refunds would reach {refunded}, but only {paid} was paid")]
+    OverRefunded {
+        /// The sum that the refunds would reach.
+        refunded: rust_decimal::Decimal,
+        /// What was paid.
+        paid: rust_decimal::Decimal,
+    },
+}
+
+/// Applies an event to a record.
+///
+/// # Errors
+/// [`Contradiction::Currency`]; the record stays as it was.
+pub fn apply(record: &Record, event: &Event, now: Timestamp) -> Result<(Record, Transition), Contradiction> {
+    check_currency(record, event)?;
+    let mut next = record.clone();
+    let written = write_facts(&mut next.seen, record.key.kind, event);
+    let transition = if View::of(&next) != View::of(record) {
+        next.bump(now);
+        Transition::Changed
+    } else if written.iter().any(|one| *one != Written::Older) {
+        Transition::Repeated
+    } else {
+        Transition::Stale
+    };
+    Ok((next, transition))
+}
+
+fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
+    match (event.currency, record.registered.currency) {
+        (Some(event), Some(own)) if event != own && record.key.kind != Kind::Agreement => {
+            Err(Contradiction::Currency { event: event.to_string(), record: own.to_string() })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Vec<Written> {
+    let facts = &event.facts;
+    let stamp = event_stamp(event, status_rank(facts.status, kind));
+    let mut written = Vec::new();
+    if let Some(status) = facts.status {
+        let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
+        written.push(stamp::write(&mut seen.status, &stamp, fact));
+        written.extend(event.psp_ids.first().map(|id| write_earliest(&mut seen.psp_id, &stamp, id)));
+    }
+    written.extend(facts.authorized.map(|amount| stamp::write(&mut seen.authorized, &stamp, amount)));
+    written.extend(facts.expires_at.map(|at| stamp::write(&mut seen.expires_at, &stamp, at)));
+    written.extend(facts.refunded.map(|amount| stamp::write(&mut seen.refunded, &stamp, amount)));
+    if !facts.bearer.is_empty() {
+        written.push(stamp::write(&mut seen.bearer, &stamp, facts.bearer.clone()));
+    }
+    write_bookings(seen, facts, event, kind, &mut written);
+    written
+}
+
+fn write_bookings(seen: &mut Seen, facts: &Facts, event: &Event, kind: Kind, written: &mut Vec<Written>) {
+    for item in &facts.items {
+        let rank = facts.status.map_or(booking_rank(item.booking), |status| status.rank(kind));
+        written.push(write_in(&mut seen.items, &item.id, &event_stamp(event, rank), item));
+    }
+    for chargeback in &facts.chargebacks {
+        let rank = booking_rank(chargeback.booking);
+        written.push(write_in(&mut seen.chargebacks, &chargeback.id, &event_stamp(event, rank), chargeback));
+    }
+}
+
+/// Writes a booking under its id.
+fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp: &Stamp, value: &T) -> Written {
+    let mut slot = slots.remove(id);
+    let written = stamp::write(&mut slot, stamp, value.clone());
+    if let Some(kept) = slot {
+        slots.insert(id.to_owned(), kept);
+    }
+    written
+}
+
+/// Keeps the value of the least stamp: the first name that a thing was given.
+fn write_earliest(slot: &mut Option<Stamped<String>>, stamp: &Stamp, value: &str) -> Written {
+    match slot {
+        Some(old) if old.stamp <= *stamp => Written::Older,
+        _ => {
+            *slot = Some(Stamped { stamp: stamp.clone(), value: value.to_owned() });
+            Written::Newer
+        }
+    }
+}
+
+fn event_stamp(event: &Event, rank: u8) -> Stamp {
+    Stamp { at: event.at, rank: if event.late { rank + LATE } else { rank }, tie: event.key.clone() }
+}
+
+/// Added to the rank of a late truth: above every rank of [`Status::rank`].
+const LATE: u8 = 100;
+
+fn status_rank(status: Option<Status>, kind: Kind) -> u8 {
+    status.map_or(0, |status| status.rank(kind))
+}
+
+const fn booking_rank(booking: Booking) -> u8 {
+    match booking {
+        Booking::Open => 1,
+        Booking::Booked => 2,
+        Booking::Reversed => 3,
+    }
+}

@@ -1,0 +1,231 @@
+//! What Transform may read of a record, derived from its claims. A change that does not show here is no change.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
+use rust_decimal::Decimal;
+
+use super::event::{Booking, Chargeback, Item};
+use super::ids::Kind;
+use super::money::Currency;
+use super::record::Record;
+use super::status::{PspError, Status, StatusFact};
+
+/// The visible state of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The state, after money had its say (see [`View::of`]).
+    pub status: Status,
+    /// Why, if the state is an error.
+    pub error: Option<PspError>,
+    /// The PSP's id.
+    pub psp_id: Option<String>,
+    /// Of all amounts.
+    pub currency: Option<Currency>,
+    /// Major units.
+    pub requested_amount: Option<Decimal>,
+    /// The customer's payment data: the integrator's, overlaid with the PSP's.
+    pub bearer: BTreeMap<String, String>,
+    /// Where the customer finishes the transaction.
+    pub redirect_url: Option<String>,
+    /// What only this kind has.
+    pub detail: Detail,
+}
+
+/// What only one kind of record has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detail {
+    /// PreauthResponse.
+    Preauth {
+        /// Major units; zero unless the reservation stands.
+        authorized: Decimal,
+        /// Until when.
+        expires_at: Option<Timestamp>,
+    },
+    /// PaymentResponse.
+    Payment(Box<PaymentDetail>),
+    /// RefundResponse.
+    Refund {
+        /// Major units; zero until the refund is confirmed.
+        refunded: Decimal,
+        /// The day of it.
+        booking_date: Option<Date>,
+    },
+    /// AgreementResponse.
+    Agreement,
+}
+
+/// What only a payment has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentDetail {
+    /// The bookings that stand.
+    pub payments: Vec<Item>,
+    /// The chargebacks that stand.
+    pub chargebacks: Vec<Chargeback>,
+    /// Confirmed refunds, never more than was paid (contract, section 3).
+    pub refunded: Decimal,
+    /// What can still be refunded: paid, less refunds and chargebacks.
+    pub refundable: Decimal,
+    /// Direct debit.
+    pub due_date: Option<Date>,
+}
+
+impl View {
+    /// Derives the visible state.
+    ///
+    /// For a payment money decides over words: it has Succeeded when the bookings reach the requested amount
+    /// ("only when the full amount is confirmed", contract, section 3), and is Pending while only a part is
+    /// there. Without any booking the last state that was named stands.
+    #[must_use]
+    pub fn of(record: &Record) -> Self {
+        let named = named_status(record);
+        let payment = (record.key.kind == Kind::Payment).then(|| payment_detail(record, &named));
+        let status = match &payment {
+            Some(detail) => payment_status(record, detail, named.status),
+            None => named.status,
+        };
+        let registered = &record.registered;
+        let mut bearer = registered.bearer.clone();
+        if let Some(seen) = &record.seen.bearer {
+            bearer.extend(seen.value.clone());
+        }
+        Self {
+            status,
+            error: named.error.filter(|_| status == named.status),
+            psp_id: registered.psp_id.clone().or_else(|| record.seen.psp_id.as_ref().map(|id| id.value.clone())),
+            currency: registered.currency,
+            requested_amount: registered.requested_amount,
+            bearer,
+            redirect_url: registered.redirect_url.clone(),
+            detail: match record.key.kind {
+                Kind::Preauth => preauth_detail(record, status),
+                Kind::Payment => Detail::Payment(Box::new(payment.unwrap_or_default())),
+                Kind::Refund => refund_detail(record, status),
+                Kind::Agreement => Detail::Agreement,
+            },
+        }
+    }
+}
+
+impl Default for PaymentDetail {
+    fn default() -> Self {
+        Self {
+            payments: Vec::new(),
+            chargebacks: Vec::new(),
+            refunded: Decimal::ZERO,
+            refundable: Decimal::ZERO,
+            due_date: None,
+        }
+    }
+}
+
+/// Since when a record is in the state that was last named: the `receivedAt` of an error.
+#[must_use]
+pub fn status_since(record: &Record) -> Timestamp {
+    record.seen.status.as_ref().map_or(record.registered_at, |fact| fact.value.since)
+}
+
+/// What a payment has received: the sum of the bookings that stand, major units.
+#[must_use]
+pub fn paid(record: &Record) -> Decimal {
+    booked_items(record, &named_status(record)).iter().map(|item| item.amount).sum()
+}
+
+/// What a refund has confirmed to be given back; none unless it has succeeded.
+#[must_use]
+pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
+    match View::of(record) {
+        View { status: Status::Succeeded, detail: Detail::Refund { refunded, .. }, .. } => Some(refunded),
+        _ => None,
+    }
+}
+
+/// The last state that was named: by an event, else at registration.
+fn named_status(record: &Record) -> StatusFact {
+    record.seen.status.as_ref().map_or_else(
+        || StatusFact {
+            status: record.registered.status.unwrap_or(Status::Initiated),
+            error: None,
+            since: record.registered_at,
+        },
+        |fact| fact.value.clone(),
+    )
+}
+
+fn payment_status(record: &Record, detail: &PaymentDetail, named: Status) -> Status {
+    let paid: Decimal = detail.payments.iter().map(|item| item.amount).sum();
+    let requested = record.registered.requested_amount.unwrap_or(paid);
+    if paid > Decimal::ZERO && paid >= requested {
+        Status::Succeeded
+    } else if paid > Decimal::ZERO || named == Status::Succeeded {
+        Status::Pending
+    } else {
+        named
+    }
+}
+
+fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
+    let payments = booked_items(record, named);
+    let chargebacks: Vec<_> = record
+        .seen
+        .chargebacks
+        .values()
+        .filter(|chargeback| chargeback.value.booking == Booking::Booked)
+        .map(|chargeback| chargeback.value.clone())
+        .collect();
+    let paid: Decimal = payments.iter().map(|item| item.amount).sum();
+    let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();
+    let refunded = record.refunds.values().copied().sum::<Decimal>().min(paid);
+    PaymentDetail {
+        payments,
+        chargebacks,
+        refunded,
+        refundable: (paid - refunded - charged_back).max(Decimal::ZERO),
+        due_date: record.registered.due_date,
+    }
+}
+
+/// The bookings that stand. A payment that is said to have succeeded, of which no booking is known, was paid in
+/// full: that is what the state means.
+fn booked_items(record: &Record, named: &StatusFact) -> Vec<Item> {
+    let items = &record.seen.items;
+    if named.status == Status::Succeeded && items.values().all(|item| item.value.booking == Booking::Open) {
+        return implied_item(record, named).into_iter().collect();
+    }
+    items.values().filter(|item| item.value.booking == Booking::Booked).map(|item| item.value.clone()).collect()
+}
+
+fn implied_item(record: &Record, named: &StatusFact) -> Option<Item> {
+    Some(Item {
+        id: record.registered.psp_id.clone().unwrap_or_else(|| record.key.id.to_string()),
+        amount: record.registered.requested_amount?,
+        booking: Booking::Booked,
+        date: utc_date(named.since),
+        description: None,
+    })
+}
+
+fn preauth_detail(record: &Record, status: Status) -> Detail {
+    let authorized = record.seen.authorized.as_ref().map(|fact| fact.value).or(record.registered.requested_amount);
+    Detail::Preauth {
+        authorized: authorized.filter(|_| status == Status::Succeeded).unwrap_or_default(),
+        expires_at: record.seen.expires_at.as_ref().map(|fact| fact.value).or(record.registered.expires_at),
+    }
+}
+
+fn refund_detail(record: &Record, status: Status) -> Detail {
+    let refunded = record.seen.refunded.as_ref().map(|fact| fact.value).or(record.registered.requested_amount);
+    let confirmed = status == Status::Succeeded;
+    Detail::Refund {
+        refunded: refunded.filter(|_| confirmed).unwrap_or_default(),
+        booking_date: confirmed.then(|| utc_date(named_status(record).since)),
+    }
+}
+
+/// The UTC day of an instant.
+#[must_use]
+pub fn utc_date(at: Timestamp) -> Date {
+    Offset::UTC.to_datetime(at).date()
+}

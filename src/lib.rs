@@ -1,0 +1,3 @@
+//! wip
+pub mod domain;
+pub mod psp;

@@ -1,0 +1,69 @@
+//! The profiles that are built in, and those that the integrator adds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::profile::{Profile, ProfileError};
+
+/// The built-in profiles' names and texts.
+pub const BUILT_IN: [(&str, &str); 5] = [
+    ("adyen", include_str!("profiles/adyen.toml")),
+    ("digital-river", include_str!("profiles/digital-river.toml")),
+    ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
+    ("stripe", include_str!("profiles/stripe.toml")),
+];
+
+/// A profile and the text that it was read from.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The profile.
+    pub profile: Arc<Profile>,
+    /// Its TOML.
+    pub text: String,
+    /// Whether it came with the program.
+    pub built_in: bool,
+}
+
+/// All profiles by name.
+#[derive(Debug, Clone, Default)]
+pub struct Catalogue(BTreeMap<String, Entry>);
+
+impl Catalogue {
+    /// The built-in profiles.
+    ///
+    /// # Errors
+    /// Never, unless the program was built with a broken profile; a test reads them all.
+    pub fn built_in() -> Result<Self, ProfileError> {
+        let mut catalogue = Self::default();
+        for (_, text) in BUILT_IN {
+            catalogue.insert(text, true)?;
+        }
+        Ok(catalogue)
+    }
+
+    /// Adds a profile of the integrator's. One with the name of a built-in takes its place.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn add(&mut self, text: &str) -> Result<(), ProfileError> {
+        self.insert(text, false)
+    }
+
+    fn insert(&mut self, text: &str, built_in: bool) -> Result<(), ProfileError> {
+        let profile = Arc::new(Profile::read(text)?);
+        self.0.insert(profile.name.clone(), Entry { profile, text: text.to_owned(), built_in });
+        Ok(())
+    }
+
+    /// The profile of that name.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Entry> {
+        self.0.get(name)
+    }
+
+    /// All profiles, by name.
+    pub fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.0.values()
+    }
+}

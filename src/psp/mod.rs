@@ -1,0 +1,13 @@
+//! The PSPs' dialects, pure: is this notification theirs, and what does it say in our words?
+//!
+//! A PSP is data: a [`profile::Profile`] read from a TOML file. [`verify`] turns a received notification into a
+//! [`verify::Verified`] one, and nothing else can; [`normalise`] takes only verified ones.
+
+pub mod catalogue;
+pub mod normalise;
+pub mod place;
+pub mod profile;
+pub mod read;
+pub mod received;
+pub mod sign;
+pub mod verify;

@@ -1,0 +1,136 @@
+//! A profile: a PSP's dialect as data. The structs here are the vocabulary of the TOML files.
+//!
+//! Reading is strict: an unknown key, a bad pointer, a state that a record cannot be in and a rule that can never
+//! be reached are errors that name the line.
+
+mod check;
+mod rule;
+mod signature;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+pub use rule::{
+    Amounts, BookingFrom, ChargebackRule, CodeFrom, ErrorRule, EventRule, Fixed, ItemRule, Mapped, OneOrMore,
+    StatusFrom, TimeFormat, When,
+};
+pub use signature::{Algorithm, Encoding, KeyEncoding, Locator, Signature, SignedTime};
+
+use super::place::{Each, Place};
+
+/// One PSP's dialect.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Profile {
+    /// How a source names it: lower case, digits and dashes.
+    pub name: String,
+    /// How people name it.
+    pub title: String,
+    /// What the PSP wants to hear when its notification is on disk.
+    #[serde(default)]
+    pub answer: Answer,
+    /// Whether amounts are in minor or major units.
+    pub amounts: Amounts,
+    /// Where the PSP's minor units differ from ISO 4217: currency code to digits.
+    #[serde(default)]
+    pub exponents: BTreeMap<String, u32>,
+    /// The forms of notification that the PSP sends, each with its own signatures and rules. A notification is
+    /// read by the rules of the form that it verifies as, and by no others.
+    #[serde(rename = "notification")]
+    pub forms: Vec<Spanned<Form>>,
+}
+
+/// What the PSP is answered.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Answer {
+    /// A 2xx status.
+    pub status: u16,
+    /// The body, as `text/plain`; without one the answer is a receipt in JSON.
+    pub body: Option<String>,
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self { status: 200, body: None }
+    }
+}
+
+/// One form of notification.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Form {
+    /// What it is called in messages of `profile test`.
+    pub name: String,
+    /// The ways it may be signed; any one is enough.
+    pub signature: Vec<Spanned<Signature>>,
+    /// Where the messages of a batch stand; without it the body is the one message.
+    pub batch: Option<Each>,
+    /// What makes the type of a message: the texts of these places, joined by a space.
+    #[serde(rename = "type")]
+    pub event_type: Vec<Place>,
+    /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
+    #[serde(default)]
+    pub dedupe: Vec<Place>,
+    /// What all rules share; each may say otherwise.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// What the types mean; the first rule that fits a message is the one. A type without a rule is ignored.
+    #[serde(rename = "event", default)]
+    pub rules: Vec<Spanned<EventRule>>,
+}
+
+/// What all rules of a form share.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// See [`EventRule::ids`].
+    pub ids: Vec<Place>,
+    /// See [`EventRule::shared_ids`].
+    pub shared_ids: Vec<Place>,
+    /// See [`EventRule::reference`].
+    pub reference: Vec<Place>,
+    /// When it happened: the first place that has a text.
+    pub at: Vec<Place>,
+    /// How instants are written.
+    pub time_format: TimeFormat,
+    /// See [`EventRule::currency`].
+    pub currency: Vec<Place>,
+}
+
+impl Profile {
+    /// Reads and checks a profile.
+    ///
+    /// # Errors
+    /// What is wrong and in which line.
+    pub fn read(text: &str) -> Result<Self, ProfileError> {
+        let profile: Self = toml::from_str(text).map_err(|error| ProfileError {
+            line: error.span().map(|span| line_of(text, span.start)),
+            reason: error.message().to_owned(),
+        })?;
+        check::check(&profile).map_err(|(at, reason)| ProfileError { line: at.map(|at| line_of(text, at)), reason })?;
+        Ok(profile)
+    }
+
+    /// Digits after the decimal point of an amount in minor units.
+    #[must_use]
+    pub fn exponent(&self, currency: crate::domain::money::Currency) -> u32 {
+        self.exponents.get(currency.code()).copied().unwrap_or_else(|| currency.exponent())
+    }
+}
+
+/// What is wrong with a profile.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}{reason}", .line.map(|line| format!("line {line}: ")).unwrap_or_default())]
+pub struct ProfileError {
+    /// Counted from 1.
+    pub line: Option<usize>,
+    /// For the profile's author.
+    pub reason: String,
+}
+
+fn line_of(text: &str, byte: usize) -> usize {
+    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
+}

@@ -1,0 +1,87 @@
+//! Reading amounts, currencies and instants at the places that a profile names.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+
+use super::place::{Place, Scope};
+use super::profile::{Amounts, Profile, TimeFormat};
+use crate::domain::money::{Currency, from_minor, parse_decimal};
+
+/// Reads one message's values; remembers nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader<'a> {
+    /// Units and exponents.
+    pub profile: &'a Profile,
+    /// How instants are written.
+    pub time_format: TimeFormat,
+    /// Of the amounts.
+    pub currency: Option<Currency>,
+    /// Where to look.
+    pub scope: Scope<'a>,
+}
+
+impl Reader<'_> {
+    /// The amount at the first place that has one, in major units.
+    ///
+    /// # Errors
+    /// No number, a negative one, or no currency to tell its unit by.
+    pub fn amount(&self, places: &[Place]) -> Result<Option<Decimal>, String> {
+        let Some(text) = self.scope.first(places) else { return Ok(None) };
+        let wrong = |reason: String| format!("amount at {}: {reason}", names(places));
+        let number = parse_decimal(&text).map_err(wrong)?;
+        let amount = match self.profile.amounts {
+            Amounts::Major => number,
+            Amounts::Minor => {
+                let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
+                from_minor(number, self.profile.exponent(currency)).map_err(wrong)?
+            }
+        };
+        if amount < Decimal::ZERO {
+            return Err(wrong(format!("{amount} is negative")));
+        }
+        Ok(Some(amount))
+    }
+
+    /// The amount at the first place that has one.
+    ///
+    /// # Errors
+    /// As [`Self::amount`], and if there is none.
+    pub fn needed_amount(&self, places: &[Place]) -> Result<Decimal, String> {
+        self.amount(places)?.ok_or_else(|| format!("amount at {}: missing", names(places)))
+    }
+
+    /// The instant at the first place that has one.
+    ///
+    /// # Errors
+    /// Text that is no instant in the profile's format.
+    pub fn instant(&self, places: &[Place]) -> Result<Option<Timestamp>, String> {
+        let Some((place, text)) = places.iter().find_map(|place| Some((place, self.scope.text(place)?))) else {
+            return Ok(None);
+        };
+        let format = if *place == Place::SignedAt { TimeFormat::Unix } else { self.time_format };
+        instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {text:?} is no instant"))
+    }
+}
+
+fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
+    match format {
+        TimeFormat::Unix => Timestamp::from_second(text.parse().ok()?).ok(),
+        TimeFormat::Rfc3339 => text.parse().ok(),
+    }
+}
+
+/// The currency at the first place that has one.
+///
+/// # Errors
+/// Text that is no currency.
+pub fn currency(scope: &Scope<'_>, places: &[Place]) -> Result<Option<Currency>, String> {
+    scope
+        .first(places)
+        .map(|text| text.parse().map_err(|reason| format!("currency at {}: {reason}", names(places))))
+        .transpose()
+}
+
+/// The places as a reader of a dead letter wants them.
+pub fn names(places: &[Place]) -> String {
+    places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}

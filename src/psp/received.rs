@@ -1,0 +1,22 @@
+//! A notification as it came in.
+
+use jiff::Timestamp;
+
+/// Headers and raw bytes of a notification, and when it came. Nobody has vouched for it yet.
+#[derive(Debug, Clone, Copy)]
+pub struct Received<'a> {
+    /// Header names in lower case, values as text. Values that are no visible text are left out.
+    pub headers: &'a [(String, String)],
+    /// The body, byte for byte.
+    pub body: &'a [u8],
+    /// When it was received.
+    pub at: Timestamp,
+}
+
+impl<'a> Received<'a> {
+    /// The first value of a header. The name's case does not matter.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&'a str> {
+        self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+}
