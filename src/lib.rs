@@ -1,3 +1,20 @@
-//! wip
+//! transform-relay: between payment service providers and Frisbii Transform.
+//!
+//! A PSP posts a notification. [`ingest`] has [`psp`] verify it and say it in our words, and the [`store`] commit it
+//! with what it does to our records, by the rules of the [`domain`]; then, and only then, the PSP is answered. Each
+//! record that changed is owed to Transform: [`delivery`] waits until its burst of changes is over and posts one
+//! webhook; Transform fetches the record, in the words of [`transform`], through a door of [`http`]. [`app`] puts the
+//! parts together, [`config`] fills in their options, [`cli`] is what people type.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod credentials;
+pub mod delivery;
 pub mod domain;
+pub mod http;
+pub mod ingest;
 pub mod psp;
+pub mod store;
+pub mod telemetry;
+pub mod transform;

@@ -1,1 +1,7 @@
-fn main() {}
+//! argv → command → exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    transform_relay::cli::run()
+}

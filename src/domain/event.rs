@@ -32,6 +32,10 @@ pub struct Event {
     pub key: String,
     /// Whether this truth outranks every other of the same second (Adyen CAPTURE_FAILED after CAPTURE).
     pub late: bool,
+    /// Whether this truth gives way to every other, even an older one: it only says what became of a record of which
+    /// nothing else is known (Adyen OFFER_CLOSED of one attempt, after another attempt succeeded).
+    #[serde(default)]
+    pub gives_way: bool,
     /// The currency of all amounts in `facts`.
     pub currency: Option<Currency>,
     /// What the event says.

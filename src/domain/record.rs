@@ -72,7 +72,7 @@ pub struct Registered {
 pub struct Seen {
     /// The state.
     pub status: Option<Stamped<StatusFact>>,
-    /// The PSP's id, as the EARLIEST event with a state named it; used where none was registered.
+    /// The PSP's id, as the EARLIEST event with a state named it, those in error last; used where none was registered.
     pub psp_id: Option<Stamped<String>>,
     /// Preauthorization: what is reserved.
     pub authorized: Option<Stamped<Decimal>>,

@@ -1,5 +1,6 @@
 //! What one event does to one record: pure, idempotent, free of the order of arrival.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -78,7 +79,7 @@ fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Vec<Written> {
     if let Some(status) = facts.status {
         let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
         written.push(stamp::write(&mut seen.status, &stamp, fact));
-        written.extend(event.psp_ids.first().map(|id| write_earliest(&mut seen.psp_id, &stamp, id)));
+        written.extend(event.psp_ids.first().map(|id| write_name(&mut seen.psp_id, event, status, id)));
     }
     written.extend(facts.authorized.map(|amount| stamp::write(&mut seen.authorized, &stamp, amount)));
     written.extend(facts.expires_at.map(|at| stamp::write(&mut seen.expires_at, &stamp, at)));
@@ -111,19 +112,26 @@ fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp:
     written
 }
 
-/// Keeps the value of the least stamp: the first name that a thing was given.
-fn write_earliest(slot: &mut Option<Stamped<String>>, stamp: &Stamp, value: &str) -> Written {
-    match slot {
-        Some(old) if old.stamp <= *stamp => Written::Older,
-        _ => {
-            *slot = Some(Stamped { stamp: stamp.clone(), value: value.to_owned() });
+/// Keeps the first name that a thing was given, that of an attempt which did not fail before all others.
+fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) -> Written {
+    let stamp = Stamp { at: event.at, rank: u8::from(status.is_error()), tie: event.key.clone() };
+    let order = |stamp: &Stamp| (stamp.rank, stamp.at, stamp.tie.clone());
+    match slot.as_ref().map(|old| order(&stamp).cmp(&order(&old.stamp))) {
+        Some(Ordering::Equal) => Written::Same,
+        Some(Ordering::Greater) => Written::Older,
+        Some(Ordering::Less) | None => {
+            *slot = Some(Stamped { stamp, value: name.to_owned() });
             Written::Newer
         }
     }
 }
 
 fn event_stamp(event: &Event, rank: u8) -> Stamp {
-    Stamp { at: event.at, rank: if event.late { rank + LATE } else { rank }, tie: event.key.clone() }
+    Stamp {
+        at: if event.gives_way { Timestamp::MIN } else { event.at },
+        rank: if event.late { rank + LATE } else { rank },
+        tie: event.key.clone(),
+    }
 }
 
 /// Added to the rank of a late truth: above every rank of [`Status::rank`].

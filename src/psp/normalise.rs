@@ -1,6 +1,7 @@
 //! What a verified notification says, in our words.
 
 use jiff::Timestamp;
+use rust_decimal::Decimal;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -140,6 +141,7 @@ impl Translation<'_> {
             at,
             key: event_key(self.key, &facts),
             late: rule.late,
+            gives_way: rule.gives_way,
             currency,
             facts,
         };
@@ -181,6 +183,15 @@ impl Translation<'_> {
             bearer: bearer.collect(),
         })
     }
+}
+
+/// A fee is a detail: one that cannot be told in the chargeback's currency does not make it a dead letter.
+fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, String> {
+    let own = read::currency(&reader.scope, &rule.fee_currency)?.or(reader.currency);
+    if own != reader.currency || reader.scope.first(&rule.fee).is_some_and(|text| text.starts_with('-')) {
+        return Ok(None);
+    }
+    reader.amount(&rule.fee)
 }
 
 /// The key with a trace of what is said: two messages of one key and different content are two events, and end in
@@ -256,7 +267,7 @@ fn item(rule: &ItemRule, reader: &Reader<'_>, status: Option<Status>, at: Timest
     })
 }
 
-fn amount_of(reader: &Reader<'_>, places: &[Place], booking: Booking) -> Result<rust_decimal::Decimal, String> {
+fn amount_of(reader: &Reader<'_>, places: &[Place], booking: Booking) -> Result<Decimal, String> {
     if booking == Booking::Booked {
         reader.needed_amount(places)
     } else {
@@ -278,9 +289,9 @@ fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Resu
     Ok(Chargeback {
         id: scope.first(&rule.id).ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
         amount: amount_of(reader, &rule.amount, booking)?,
-        fee: reader.amount(&rule.fee)?,
+        fee: fee(rule, reader)?,
         booking,
-        date: utc_date(at),
+        date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
         reason: reason.unwrap_or_default(),
         psp_code: scope.first(&rule.psp_code),
         psp_message: scope.first(&rule.psp_message),

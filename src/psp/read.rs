@@ -29,12 +29,11 @@ impl Reader<'_> {
         let Some(text) = self.scope.first(places) else { return Ok(None) };
         let wrong = |reason: String| format!("amount at {}: {reason}", names(places));
         let number = parse_decimal(&text).map_err(wrong)?;
+        let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
+        let digits = self.profile.exponent(currency);
         let amount = match self.profile.amounts {
-            Amounts::Major => number,
-            Amounts::Minor => {
-                let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
-                from_minor(number, self.profile.exponent(currency)).map_err(wrong)?
-            }
+            Amounts::Major => without_noise(number, digits).map_err(wrong)?,
+            Amounts::Minor => from_minor(number, digits).map_err(wrong)?,
         };
         if amount < Decimal::ZERO {
             return Err(wrong(format!("{amount} is negative")));
@@ -62,6 +61,18 @@ impl Reader<'_> {
         instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {text:?} is no instant"))
     }
 }
+
+/// An amount in major units, without what binary floating point on the PSP's side left in it: Digital River documents
+/// 53.769999999999996. Anything beyond noise is not a sum of money in that currency.
+fn without_noise(number: Decimal, digits: u32) -> Result<Decimal, String> {
+    let rounded = number.round_dp(digits).normalize();
+    if (number - rounded).abs() > NOISE {
+        return Err(format!("{number} has more than {digits} decimal places"));
+    }
+    Ok(rounded)
+}
+
+const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
 fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
     match format {

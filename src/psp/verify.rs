@@ -132,6 +132,9 @@ fn parsed_messages(form: &Form, received: Received<'_>) -> Result<Vec<Value>, Un
 }
 
 fn matching_secret(signature: &Signature, secrets: &[SecretSlice<u8>], scope: &Scope<'_>) -> Result<usize, Unverified> {
+    if signature.signed.iter().any(|place| matches!(place, Place::Header(_)) && scope.text(place).is_none()) {
+        return Err(Unverified::Missing);
+    }
     let given: Vec<Vec<u8>> = located(&signature.found, scope)
         .into_iter()
         .filter_map(|text| decode(signature.encoding, text.trim()))

@@ -84,6 +84,9 @@ pub struct EventRule {
     /// Whether this outranks every other truth of the same second.
     #[serde(default)]
     pub late: bool,
+    /// Whether this gives way to every other truth, even an older one.
+    #[serde(default)]
+    pub gives_way: bool,
     /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Vec<Place>>,
     /// Preauthorization: until when.
@@ -172,9 +175,15 @@ pub struct ChargebackRule {
     /// Its amount. May be missing where nothing is booked.
     #[serde(default)]
     pub amount: Vec<Place>,
-    /// What the PSP charges for it.
+    /// When the money went, where that is not the event's time.
+    #[serde(default)]
+    pub at: Vec<Place>,
+    /// What the PSP charges for it. A negative one, a fee given back, is none.
     #[serde(default)]
     pub fee: Vec<Place>,
+    /// The fee's currency, where it may differ; a fee in another currency than the amount's is left out.
+    #[serde(default)]
+    pub fee_currency: Vec<Place>,
     /// Whether the money is gone.
     pub booking: BookingFrom,
     /// The contract's reason; a PSP's word that is not in the map is Unknown.

@@ -1,0 +1,250 @@
+//! From text to options; every error is found, each with its key.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+use super::secret::SecretSetting;
+use super::settings::{BasicSettings, DebounceSettings, Settings, SourceSettings, TransformSettings};
+use super::{Config, ConfigError, ConfigErrors};
+use crate::credentials::{Basic, Credentials};
+use crate::delivery::retry::RetryPolicy;
+use crate::delivery::worker::DeliveryOptions;
+use crate::domain::due::Debounce;
+use crate::http::ServerOptions;
+use crate::ingest::Source;
+use crate::psp::catalogue::Catalogue;
+use crate::psp::verify;
+use crate::store::StoreOptions;
+use crate::transform::fetch::FailedAs;
+use crate::transform::target::AllowedHosts;
+
+/// Up to five secrets: as many as Digital River keeps for one webhook.
+const SECRETS_MAX: usize = 5;
+/// The longest span that is taken: beyond it a typing error is likelier than a wish.
+const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+
+pub(super) fn check(
+    settings: Settings,
+    environment: &BTreeMap<String, String>,
+    folder: Option<&Path>,
+) -> Result<Config, ConfigErrors> {
+    let mut checker = Checker { environment, errors: Vec::new() };
+    let server = ServerOptions {
+        listen: checker
+            .take("server.listen", settings.server.listen.parse().map_err(|_| "must be address:port".into())),
+        max_body: checker.size("server.max_body", &settings.server.max_body),
+        shutdown_grace: checker.span("server.shutdown_grace", &settings.server.shutdown_grace),
+    };
+    let store = StoreOptions { path: settings.store.path.into(), debounce: checker.debounce(&settings.debounce) };
+    let delivery = checker.delivery(&settings.transform);
+    let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
+    let failed_as = checker.take("transform.failed_as", failed_as(&settings.transform.failed_as));
+    let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
+    let profiles = checker.profiles(settings.profiles.dir.as_deref(), folder);
+    let sources = checker.sources(&settings.sources, &profiles);
+    if checker.errors.is_empty() {
+        Ok(Config { server, store, delivery, transform, failed_as, integrator, sources, profiles })
+    } else {
+        Err(ConfigErrors(checker.errors))
+    }
+}
+
+fn failed_as(text: &str) -> Result<FailedAs, String> {
+    match text {
+        "error" => Ok(FailedAs::Error),
+        "record" => Ok(FailedAs::Record),
+        _ => Err("must be \"error\" or \"record\"".to_owned()),
+    }
+}
+
+struct Checker<'a> {
+    environment: &'a BTreeMap<String, String>,
+    errors: Vec<ConfigError>,
+}
+
+impl Checker<'_> {
+    fn wrong(&mut self, key: &str, reason: impl Into<String>) {
+        self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
+    }
+
+    /// The value, or any value and an error: what is built from it is thrown away.
+    fn take<T: Fallback>(&mut self, key: &str, value: Result<T, String>) -> T {
+        value.unwrap_or_else(|reason| {
+            self.wrong(key, reason);
+            T::fallback()
+        })
+    }
+
+    fn span(&mut self, key: &str, text: &str) -> Duration {
+        let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        let reason = || format!("{text:?} is no span of time such as \"500ms\", \"10s\" or \"72h\"");
+        self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
+    }
+
+    fn positive_span(&mut self, key: &str, text: &str) -> Duration {
+        let span = self.span(key, text);
+        if span.is_zero() && !self.errors.iter().any(|error| error.key == key) {
+            self.wrong(key, "must be more than 0");
+        }
+        span
+    }
+
+    fn size(&mut self, key: &str, text: &str) -> usize {
+        let parsed = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
+        self.take(key, parsed.filter(|size| *size > 0).ok_or_else(|| format!("{text:?} is no size such as \"1MiB\"")))
+    }
+
+    fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
+        let quiet = self.span("debounce.quiet", &settings.quiet);
+        let max_wait = self.span("debounce.max_wait", &settings.max_wait);
+        if max_wait < quiet {
+            self.wrong("debounce.max_wait", "must not be below debounce.quiet");
+        }
+        Debounce { quiet, max_wait }
+    }
+
+    fn delivery(&mut self, settings: &TransformSettings) -> DeliveryOptions {
+        let allowed_hosts = AllowedHosts::parse(&settings.allowed_hosts).unwrap_or_else(|(index, reason)| {
+            self.wrong(&format!("transform.allowed_hosts[{index}]"), reason);
+            AllowedHosts::default()
+        });
+        if let Some(Err(reason)) = settings.webhook_target.as_ref().map(|target| allowed_hosts.check(target)) {
+            self.wrong("transform.webhook_target", reason);
+        }
+        let concurrency = settings.concurrency.parse().ok().filter(|most| (1..=1024).contains(most));
+        let concurrency = concurrency.ok_or_else(|| "must be a number from 1 to 1024".to_owned());
+        let retry = RetryPolicy {
+            first: self.positive_span("transform.retry.first", &settings.retry.first),
+            max: self.positive_span("transform.retry.max", &settings.retry.max),
+            give_up_after: self.span("transform.retry.give_up_after", &settings.retry.give_up_after),
+        };
+        if retry.max < retry.first {
+            self.wrong("transform.retry.max", "must not be below transform.retry.first");
+        }
+        DeliveryOptions {
+            allowed_hosts,
+            webhook_target: settings.webhook_target.clone(),
+            timeout: self.positive_span("transform.timeout", &settings.timeout),
+            concurrency: self.take("transform.concurrency", concurrency),
+            retry,
+        }
+    }
+
+    fn credentials(&mut self, section: &str, tokens: &[SecretSetting], basic: Option<&BasicSettings>) -> Credentials {
+        let tokens = self.secrets(&format!("{section}.tokens"), tokens);
+        let basic = basic.and_then(|basic| self.basic(&format!("{section}.basic"), basic));
+        Credentials { tokens, basic }
+    }
+
+    fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {
+        let resolved = settings.iter().enumerate().map(|(index, one)| self.secret(&format!("{key}[{index}]"), one));
+        resolved.flatten().collect()
+    }
+
+    fn secret(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
+        setting.resolve(self.environment).map_err(|reason| self.wrong(key, reason)).ok()
+    }
+
+    fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
+        if settings.username.is_empty() || settings.username.contains(':') {
+            self.wrong(&format!("{key}.username"), "must not be empty or contain a colon");
+        }
+        let password = self.secret(&format!("{key}.password"), &settings.password)?;
+        Some(Basic { username: settings.username.clone(), password })
+    }
+
+    /// The built-in profiles and the .toml files of a folder, which is looked for beside the configuration file.
+    fn profiles(&mut self, dir: Option<&str>, beside: Option<&Path>) -> Catalogue {
+        let mut catalogue = Catalogue::built_in().unwrap_or_else(|error| {
+            self.wrong("profiles", error.to_string());
+            Catalogue::default()
+        });
+        let Some(dir) = dir else { return catalogue };
+        let folder = beside.map_or_else(|| dir.into(), |beside| beside.join(dir));
+        if let Err(errors) = catalogue.add_folder(&folder) {
+            errors.into_iter().for_each(|reason| self.wrong("profiles.dir", reason));
+        }
+        catalogue
+    }
+
+    fn sources(
+        &mut self,
+        settings: &BTreeMap<String, SourceSettings>,
+        profiles: &Catalogue,
+    ) -> BTreeMap<String, Source> {
+        let checked = settings.iter().map(|(name, source)| self.source(name, source, profiles));
+        checked.flatten().map(|source| (source.name.clone(), source)).collect()
+    }
+
+    fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
+        let key = format!("sources.{name}");
+        if name.is_empty()
+            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        {
+            self.wrong(&key, "a source's name has lower case letters, digits, - and _");
+        }
+        let secrets = self.secrets(&format!("{key}.secrets"), &settings.secrets);
+        let basic = settings.basic.as_ref().and_then(|basic| self.basic(&format!("{key}.basic"), basic));
+        let headers = settings.headers.iter().filter_map(|(header, value)| {
+            Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
+        });
+        let headers: BTreeMap<_, _> = headers.collect();
+        let tolerance_s = settings.tolerance.as_ref().map(|text| self.span(&format!("{key}.tolerance"), text));
+        let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
+            let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
+            self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
+            return None;
+        };
+        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
+            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+        }
+        let mut keys: Vec<SecretSlice<u8>> = Vec::new();
+        for (index, secret) in secrets.iter().enumerate() {
+            match verify::key(&entry.profile, secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(reason) => self.wrong(&format!("{key}.secrets[{index}]"), reason),
+            }
+        }
+        Some(Source {
+            name: name.to_owned(),
+            profile: entry.profile.clone(),
+            secrets: keys,
+            basic,
+            headers,
+            tolerance_s: tolerance_s.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX)),
+        })
+    }
+}
+
+/// Some value, to go on looking for errors with.
+trait Fallback {
+    fn fallback() -> Self;
+}
+
+impl Fallback for std::net::SocketAddr {
+    fn fallback() -> Self {
+        Self::from(([127, 0, 0, 1], 0))
+    }
+}
+
+impl Fallback for Duration {
+    fn fallback() -> Self {
+        Self::from_secs(1)
+    }
+}
+
+impl Fallback for usize {
+    fn fallback() -> Self {
+        1
+    }
+}
+
+impl Fallback for FailedAs {
+    fn fallback() -> Self {
+        Self::default()
+    }
+}

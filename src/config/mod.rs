@@ -1,0 +1,75 @@
+//! Text settings → checked configuration. Defaults < file < `RELAY_SECTION__KEY` in the environment.
+//!
+//! Each part of the program defines its own options; this module fills them in, and nothing imports it but the
+//! commands.
+
+mod check;
+mod environment;
+mod print;
+mod secret;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use crate::credentials::Credentials;
+use crate::delivery::worker::DeliveryOptions;
+use crate::http::ServerOptions;
+use crate::ingest::Source;
+use crate::psp::catalogue::Catalogue;
+use crate::store::StoreOptions;
+use crate::transform::fetch::FailedAs;
+
+pub use print::{in_force, missing};
+
+/// All that is in force, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// [server]
+    pub server: ServerOptions,
+    /// [store] and [debounce]
+    pub store: StoreOptions,
+    /// [transform]
+    pub delivery: DeliveryOptions,
+    /// transform.tokens and transform.basic
+    pub transform: Credentials,
+    /// transform.failed_as
+    pub failed_as: FailedAs,
+    /// integrator.tokens and integrator.basic
+    pub integrator: Credentials,
+    /// [sources]
+    pub sources: BTreeMap<String, Source>,
+    /// The built-in profiles and those of profiles.dir.
+    pub profiles: Catalogue,
+}
+
+/// One thing that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigError {
+    /// The key, as `section.key`; a file's name where the file itself is wrong.
+    pub key: String,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Everything that is wrong with the configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct ConfigErrors(pub Vec<ConfigError>);
+
+impl std::fmt::Display for ConfigErrors {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let lines: Vec<_> = self.0.iter().map(|error| format!("{}: {}", error.key, error.reason)).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+/// Reads and checks the configuration.
+///
+/// # Errors
+/// All that is wrong, each with its key.
+pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
+    let environment: BTreeMap<String, String> = environment.collect();
+    let settings = settings::read(file, &environment)?;
+    let folder = file.and_then(Path::parent);
+    check::check(settings, &environment, folder)
+}

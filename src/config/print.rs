@@ -1,0 +1,57 @@
+//! What is in force, for people: `check` prints it. Secrets are counted, never shown.
+
+use super::Config;
+
+/// The configuration in force, with secrets masked.
+#[must_use]
+pub fn in_force(config: &Config) -> String {
+    let delivery = &config.delivery;
+    let hosts = if delivery.allowed_hosts.is_empty() { "none: no webhook can go anywhere" } else { "" };
+    let mut lines = vec![
+        format!("server.listen                  {}", config.server.listen),
+        format!("server.max_body                {} bytes", config.server.max_body),
+        format!("server.shutdown_grace          {:?}", config.server.shutdown_grace),
+        format!("store.path                     {}", config.store.path.display()),
+        format!("debounce.quiet                 {:?}", config.store.debounce.quiet),
+        format!("debounce.max_wait              {:?}", config.store.debounce.max_wait),
+        format!("transform.allowed_hosts        {}{hosts}", delivery.allowed_hosts),
+        format!("transform.webhook_target       {}", delivery.webhook_target.as_deref().unwrap_or("none")),
+        format!("transform credentials          {}", config.transform),
+        format!("transform.timeout              {:?}", delivery.timeout),
+        format!("transform.concurrency          {}", delivery.concurrency),
+        format!("transform.failed_as            {:?}", config.failed_as).to_lowercase(),
+        format!("transform.retry.first          {:?}", delivery.retry.first),
+        format!("transform.retry.max            {:?}", delivery.retry.max),
+        format!("transform.retry.give_up_after  {:?}", delivery.retry.give_up_after),
+        format!("integrator credentials         {}", config.integrator),
+    ];
+    for source in config.sources.values() {
+        let basic = source.basic.as_ref().map(|basic| format!(", basic credentials of {:?}", basic.username));
+        let headers: Vec<_> = source.headers.keys().map(String::as_str).collect();
+        let headers =
+            if headers.is_empty() { String::new() } else { format!(", headers {} = ***", headers.join(", ")) };
+        lines.push(format!(
+            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}  →  POST /notifications/{}",
+            source.name,
+            source.profile.name,
+            source.secrets.len(),
+            basic.unwrap_or_default(),
+            source.name,
+        ));
+    }
+    let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
+    lines.push(format!("profiles                       {}", profiles.join(", ")));
+    lines.join("\n")
+}
+
+/// What is missing before the relay is of use, each with the key that adds it.
+#[must_use]
+pub fn missing(config: &Config) -> Vec<&'static str> {
+    let wants = [
+        (config.sources.is_empty(), "[sources.NAME]: no PSP can post notifications yet"),
+        (config.delivery.allowed_hosts.is_empty(), "transform.allowed_hosts: no webhook can go anywhere yet"),
+        (config.transform.is_empty(), "transform.tokens: Transform cannot fetch records yet"),
+        (config.integrator.is_empty(), "integrator.tokens: the payment stack cannot register records yet"),
+    ];
+    wants.into_iter().filter_map(|(missing, hint)| missing.then_some(hint)).collect()
+}

@@ -1,0 +1,121 @@
+//! The configuration as it is written: text, not yet checked.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use config::{File, FileFormat};
+use serde::Deserialize;
+
+use super::secret::SecretSetting;
+use super::{ConfigError, ConfigErrors, environment};
+
+#[derive(Deserialize)]
+pub(super) struct Settings {
+    pub(super) server: ServerSettings,
+    pub(super) store: StoreSettings,
+    pub(super) debounce: DebounceSettings,
+    pub(super) transform: TransformSettings,
+    pub(super) integrator: DoorSettings,
+    #[serde(default)]
+    pub(super) profiles: ProfilesSettings,
+    #[serde(default)]
+    pub(super) sources: BTreeMap<String, SourceSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ServerSettings {
+    pub(super) listen: String,
+    pub(super) max_body: String,
+    pub(super) shutdown_grace: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct StoreSettings {
+    pub(super) path: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DebounceSettings {
+    pub(super) quiet: String,
+    pub(super) max_wait: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct TransformSettings {
+    pub(super) allowed_hosts: Vec<String>,
+    pub(super) webhook_target: Option<String>,
+    pub(super) tokens: Vec<SecretSetting>,
+    pub(super) basic: Option<BasicSettings>,
+    pub(super) timeout: String,
+    pub(super) concurrency: String,
+    pub(super) failed_as: String,
+    pub(super) retry: RetrySettings,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RetrySettings {
+    pub(super) first: String,
+    pub(super) max: String,
+    pub(super) give_up_after: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct DoorSettings {
+    pub(super) tokens: Vec<SecretSetting>,
+    pub(super) basic: Option<BasicSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BasicSettings {
+    pub(super) username: String,
+    pub(super) password: SecretSetting,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct ProfilesSettings {
+    pub(super) dir: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct SourceSettings {
+    pub(super) profile: Option<String>,
+    #[serde(default)]
+    pub(super) secrets: Vec<SecretSetting>,
+    pub(super) basic: Option<BasicSettings>,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, SecretSetting>,
+    pub(super) tolerance: Option<String>,
+}
+
+const DEFAULTS: &str = include_str!("defaults.toml");
+
+/// Reads the layers. Unknown keys are all found; of values of the wrong shape, the first.
+pub(super) fn read(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Settings, ConfigErrors> {
+    let one = |key: &str, reason: String| ConfigErrors(vec![ConfigError { key: key.to_owned(), reason }]);
+    let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    if let Some(path) = file {
+        let name = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| one(&name, format!("cannot be read: {error}")))?;
+        toml::from_str::<toml::Table>(&text).map_err(|error| one(&name, error.to_string()))?;
+        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
+    }
+    for (key, value) in environment::overrides(environment) {
+        builder = builder.set_override(&key, value).map_err(|error| one(&key, error.to_string()))?;
+    }
+    let layered = builder.build().map_err(|error| one("configuration", error.to_string()))?;
+    let mut unknown = Vec::new();
+    let mut note = |path: serde_ignored::Path<'_>| {
+        unknown.push(ConfigError { key: path.to_string().replace(".?", ""), reason: "unknown key".to_owned() });
+    };
+    let tracked = serde_ignored::Deserializer::new(layered, &mut note);
+    let settings: Result<Settings, _> = serde_path_to_error::deserialize(tracked);
+    match settings {
+        Ok(settings) if unknown.is_empty() => Ok(settings),
+        Ok(_) => Err(ConfigErrors(unknown)),
+        Err(error) => {
+            let key = error.path().to_string();
+            unknown.push(ConfigError { key, reason: error.into_inner().to_string() });
+            Err(ConfigErrors(unknown))
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! The one HTTP try: all of reqwest is here.
+
+use std::time::Duration;
+
+use url::Url;
+
+/// Posts webhooks: pooled connections, no redirects, bounded time, bounded answers.
+#[derive(Debug, Clone)]
+pub struct Client(reqwest::Client);
+
+/// How Transform answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// The Retry-After header.
+    pub retry_after: Option<String>,
+}
+
+/// As much of an answer's body is read as keeps the connection usable; what is longer closes it.
+const ANSWER_MAX: usize = 64 * 1024;
+
+impl Client {
+    /// A client whose attempts take at most `timeout`, from connecting to the last byte.
+    ///
+    /// # Errors
+    /// The machine's TLS set-up cannot be used.
+    pub fn new(timeout: Duration) -> Result<Self, String> {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(timeout)
+            .no_proxy()
+            .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(|error| with_causes(&error))
+    }
+
+    /// Posts one webhook.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub async fn post(&self, target: Url, body: String) -> Result<Answer, String> {
+        let sent = self.0.post(target).header("Content-Type", "application/json").body(body).send().await;
+        // The target may carry a token of Transform's in its path or query; it does not belong in a log.
+        let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let answer = Answer { status: response.status().as_u16(), retry_after };
+        let mut read = 0;
+        while let Ok(Some(chunk)) = response.chunk().await {
+            read += chunk.len();
+            if read > ANSWER_MAX {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

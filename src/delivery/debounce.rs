@@ -1,0 +1,259 @@
+//! When to look at which record: the debounce in memory.
+//!
+//! It only says when to look; the truth is the outbox on disk, and losing this loses nothing. Nothing outside this
+//! file sees the map, and no method of it waits, so no guard is ever held across an await.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use dashmap::DashMap;
+use dashmap::mapref::entry::Entry;
+use jiff::Timestamp;
+use tokio::sync::Notify;
+
+use crate::domain::due::later;
+use crate::domain::ids::RecordKey;
+use crate::store::Owed;
+
+/// Records that Transform is owed a webhook for, and when to look at each.
+#[derive(Debug, Default)]
+pub struct Debouncer {
+    /// What is known of each record that is owed a webhook or is in flight.
+    waiting: DashMap<RecordKey, Waiting>,
+    /// In which order to look. An entry may be outdated: the map decides.
+    schedule: Mutex<Schedule>,
+    /// Rung when something may be due earlier than was known.
+    changed: Notify,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    due: Timestamp,
+    /// An attempt is under way: the record is not looked at before it ends.
+    in_flight: bool,
+    /// A change that came while the attempt was under way is due then.
+    again: Option<Timestamp>,
+    /// Records that are to be told before this one.
+    after: Vec<RecordKey>,
+}
+
+#[derive(Debug, Default)]
+struct Schedule {
+    order: BinaryHeap<Reverse<(Timestamp, RecordKey)>>,
+    /// Records that wait for another to be told: by that other.
+    held: HashMap<RecordKey, Vec<RecordKey>>,
+}
+
+/// A record waits for another to be told before it only if that is due within this; otherwise a refund that cannot
+/// be told would keep its payment from being told.
+const HOLD_MAX: Duration = Duration::from_secs(60);
+
+impl Debouncer {
+    /// Notes that a record is owed a webhook.
+    pub fn owe(&self, owed: &Owed) {
+        let pushed = match self.waiting.entry(owed.key.clone()) {
+            Entry::Vacant(vacant) => {
+                let after = owed.after.iter().cloned().collect();
+                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after });
+                true
+            }
+            Entry::Occupied(mut occupied) => {
+                let waiting = occupied.get_mut();
+                waiting
+                    .after
+                    .extend(owed.after.iter().filter(|key| !waiting.after.contains(key)).cloned().collect::<Vec<_>>());
+                if waiting.in_flight {
+                    waiting.again = Some(owed.due);
+                    false
+                } else {
+                    // A later due time needs no new entry: the old one, when its time comes, finds the new one here.
+                    let earlier = owed.due < waiting.due;
+                    waiting.due = owed.due;
+                    earlier
+                }
+            }
+        };
+        if pushed {
+            self.schedule().order.push(Reverse((owed.due, owed.key.clone())));
+            self.changed.notify_one();
+        }
+    }
+
+    /// Takes up to `most` records whose time has come; each is in flight until [`Self::settled`].
+    pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<RecordKey> {
+        let mut schedule = self.schedule();
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some(Reverse((due, _))) = schedule.order.peek() else { break };
+            if *due > now {
+                break;
+            }
+            let Some(Reverse((_, key))) = schedule.order.pop() else { break };
+            match self.look(&key, now) {
+                Look::Take => taken.push(key),
+                Look::Later(due) => schedule.order.push(Reverse((due, key))),
+                Look::Behind(first) => schedule.held.entry(first).or_default().push(key),
+                Look::Outdated => {}
+            }
+        }
+        taken
+    }
+
+    fn look(&self, key: &RecordKey, now: Timestamp) -> Look {
+        let Some((due, in_flight, after)) =
+            self.waiting.get(key).map(|waiting| (waiting.due, waiting.in_flight, waiting.after.clone()))
+        else {
+            return Look::Outdated;
+        };
+        if in_flight {
+            return Look::Outdated;
+        }
+        if due > now {
+            return Look::Later(due);
+        }
+        let soon = later(now, HOLD_MAX);
+        let behind = after.into_iter().find(|first| self.waiting.get(first).is_some_and(|first| first.due <= soon));
+        if let Some(first) = behind {
+            return Look::Behind(first);
+        }
+        if let Some(mut waiting) = self.waiting.get_mut(key) {
+            waiting.in_flight = true;
+            waiting.after.clear();
+        }
+        Look::Take
+    }
+
+    /// The attempt for a record has ended; `next` is when it is to be looked at again, if ever.
+    pub fn settled(&self, key: &RecordKey, next: Option<Timestamp>) {
+        let next = match self.waiting.entry(key.clone()) {
+            Entry::Vacant(_) => next,
+            Entry::Occupied(mut occupied) => {
+                let next = next.into_iter().chain(occupied.get().again).min();
+                match next {
+                    Some(due) => {
+                        let waiting = occupied.get_mut();
+                        (waiting.due, waiting.in_flight, waiting.again) = (due, false, None);
+                    }
+                    None => drop(occupied.remove()),
+                }
+                next
+            }
+        };
+        let mut schedule = self.schedule();
+        if let Some(due) = next {
+            schedule.order.push(Reverse((due, key.clone())));
+        }
+        for held in schedule.held.remove(key).unwrap_or_default() {
+            self.let_go(&held, key, &mut schedule);
+        }
+        drop(schedule);
+        self.changed.notify_one();
+    }
+
+    /// A record that waited behind `first` waits for it no more, whether it was told or not.
+    fn let_go(&self, held: &RecordKey, first: &RecordKey, schedule: &mut Schedule) {
+        if let Some(mut waiting) = self.waiting.get_mut(held) {
+            waiting.after.retain(|key| key != first);
+            schedule.order.push(Reverse((waiting.due, held.clone())));
+        }
+    }
+
+    /// When to look next.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.schedule().order.peek().map(|Reverse((due, _))| *due)
+    }
+
+    /// Waits until something may be due earlier than [`Self::next_due`] said. A ring that nobody waited for is kept.
+    pub async fn changed(&self) {
+        self.changed.notified().await;
+    }
+
+    /// How many records are owed a webhook or in flight.
+    pub fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether no record is owed a webhook.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What to do with a record whose scheduled time has come.
+enum Look {
+    Take,
+    Later(Timestamp),
+    Behind(RecordKey),
+    Outdated,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Kind;
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(millis).unwrap()
+    }
+
+    fn key(kind: Kind, id: &str) -> RecordKey {
+        RecordKey::new(kind, id.parse().unwrap())
+    }
+
+    fn owed(key: &RecordKey, due: i64, after: Option<&RecordKey>) -> Owed {
+        Owed { key: key.clone(), due: at(due), after: after.cloned() }
+    }
+
+    #[test]
+    fn a_burst_is_taken_once_after_its_last_change() {
+        let (debouncer, payment) = (Debouncer::default(), key(Kind::Payment, "p"));
+        for due in [500, 600, 700] {
+            debouncer.owe(&owed(&payment, due, None));
+        }
+        assert!(debouncer.take_due(at(699), 10).is_empty());
+        assert_eq!(debouncer.take_due(at(700), 10), std::slice::from_ref(&payment));
+        assert!(debouncer.take_due(at(9_999), 10).is_empty(), "one attempt at a time");
+        debouncer.settled(&payment, None);
+        assert!(debouncer.is_empty());
+    }
+
+    #[test]
+    fn a_change_during_an_attempt_is_not_forgotten() {
+        let (debouncer, payment) = (Debouncer::default(), key(Kind::Payment, "p"));
+        debouncer.owe(&owed(&payment, 0, None));
+        assert_eq!(debouncer.take_due(at(0), 10).len(), 1);
+        debouncer.owe(&owed(&payment, 800, None));
+        debouncer.settled(&payment, None);
+        assert!(debouncer.take_due(at(799), 10).is_empty());
+        assert_eq!(debouncer.take_due(at(800), 10), [payment]);
+    }
+
+    #[test]
+    fn a_payment_is_told_after_the_refund_that_changed_it() {
+        let debouncer = Debouncer::default();
+        let (payment, refund) = (key(Kind::Payment, "p"), key(Kind::Refund, "r"));
+        debouncer.owe(&owed(&payment, 500, Some(&refund)));
+        debouncer.owe(&owed(&refund, 500, None));
+        assert_eq!(debouncer.take_due(at(500), 10), std::slice::from_ref(&refund));
+        assert!(debouncer.take_due(at(600), 10).is_empty());
+        debouncer.settled(&refund, Some(at(90_000)));
+        assert_eq!(debouncer.take_due(at(600), 10), [payment], "a refund that could not be told does not block");
+    }
+
+    #[test]
+    fn no_more_are_taken_than_asked_for_and_the_earliest_first() {
+        let debouncer = Debouncer::default();
+        for (id, due) in [("c", 30), ("a", 10), ("b", 20)] {
+            debouncer.owe(&owed(&key(Kind::Payment, id), due, None));
+        }
+        let taken: Vec<_> = debouncer.take_due(at(100), 2).into_iter().map(|key| key.id.to_string()).collect();
+        assert_eq!(taken, ["a", "b"]);
+        assert_eq!(debouncer.next_due(), Some(at(30)));
+    }
+}

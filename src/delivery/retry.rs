@@ -1,0 +1,114 @@
+//! When to try again, as arithmetic.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::domain::due::later;
+
+/// How attempts that fail are repeated.
+#[derive(Debug, Clone, Copy)]
+pub struct RetryPolicy {
+    /// The wait after the first failure; it doubles with each one.
+    pub first: Duration,
+    /// The longest wait.
+    pub max: Duration,
+    /// How long a record's attempts may fail before it is given up.
+    pub give_up_after: Duration,
+}
+
+/// What comes after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Next {
+    /// Another attempt.
+    At {
+        /// When.
+        at: Timestamp,
+        /// No earlier than this, whatever changes meanwhile: Transform asked for it.
+        not_before: Option<Timestamp>,
+    },
+    /// None.
+    GiveUp,
+}
+
+impl RetryPolicy {
+    /// What comes after a failure at `now` that `attempts` others went before, the first of them at
+    /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is what
+    /// Transform's Retry-After says; it is kept, up to the longest wait.
+    #[must_use]
+    pub fn next(
+        &self,
+        attempts: u32,
+        failing_since: Option<Timestamp>,
+        now: Timestamp,
+        asked: Option<Duration>,
+        random: f64,
+    ) -> Next {
+        let failing = failing_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+        if failing.unsigned_abs() >= self.give_up_after && failing_since.is_some() {
+            return Next::GiveUp;
+        }
+        let wait = self.first.saturating_mul(2_u32.saturating_pow(attempts)).min(self.max);
+        let at = later(now, wait.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0));
+        let not_before = asked.map(|asked| later(now, asked.min(self.max)));
+        Next::At { at: not_before.map_or(at, |asked| at.max(asked)), not_before }
+    }
+}
+
+/// What a Retry-After header asks for: seconds or an HTTP date.
+#[must_use]
+pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
+    if let Ok(seconds) = value.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
+    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: RetryPolicy = RetryPolicy {
+        first: Duration::from_secs(1),
+        max: Duration::from_secs(3600),
+        give_up_after: Duration::from_secs(72 * 3600),
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn wait(attempts: u32, asked: Option<u64>, random: f64) -> i64 {
+        match POLICY.next(attempts, Some(at(0)), at(0), asked.map(Duration::from_secs), random) {
+            Next::At { at, .. } => at.as_millisecond(),
+            Next::GiveUp => panic!("gave up"),
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_with_jitter() {
+        assert_eq!((wait(0, None, 0.0), wait(0, None, 1.0)), (500, 1000));
+        assert_eq!((wait(3, None, 0.0), wait(3, None, 1.0)), (4000, 8000));
+        assert_eq!((wait(12, None, 1.0), wait(4_000_000_000, None, 1.0)), (3_600_000, 3_600_000));
+    }
+
+    #[test]
+    fn retry_after_is_kept_up_to_the_longest_wait() {
+        assert_eq!(wait(0, Some(120), 0.5), 120_000);
+        assert_eq!(wait(0, Some(86_400), 0.5), 3_600_000);
+        let now = at(784_111_717);
+        assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(60)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:40:37 GMT", now), Some(Duration::ZERO));
+        assert_eq!(retry_after("soon", now), None);
+    }
+
+    #[test]
+    fn what_fails_for_too_long_is_given_up() {
+        let day = 24 * 3600;
+        assert_eq!(POLICY.next(99, Some(at(0)), at(3 * day), None, 0.5), Next::GiveUp);
+        assert_ne!(POLICY.next(99, Some(at(0)), at(3 * day - 1), None, 0.5), Next::GiveUp);
+        assert_ne!(POLICY.next(0, None, at(3 * day), None, 0.5), Next::GiveUp);
+    }
+}

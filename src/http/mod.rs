@@ -1,0 +1,104 @@
+//! The doors: all of actix is here and in `app`.
+
+mod body;
+mod fetch;
+mod health;
+mod notification;
+mod problem;
+mod records;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::http::Method;
+use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use tokio_util::sync::CancellationToken;
+
+use crate::credentials::Credentials;
+use crate::delivery::debounce::Debouncer;
+use crate::ingest::Ingest;
+use crate::store::sqlite::Store;
+use crate::transform::fetch::FailedAs;
+use crate::transform::target::AllowedHosts;
+
+pub use health::Probed;
+pub use server::{ServerOptions, bind};
+
+use problem::Problem;
+
+/// What stands behind the doors.
+#[derive(Debug)]
+pub struct Doors {
+    /// Takes notifications.
+    pub ingest: Ingest,
+    /// Reads and registers records.
+    pub store: Arc<Store>,
+    /// Hears of records that registering released events for.
+    pub debouncer: Arc<Debouncer>,
+    /// What Transform presents.
+    pub transform: Credentials,
+    /// What the integrator presents.
+    pub integrator: Credentials,
+    /// How a failed transaction is fetched.
+    pub failed_as: FailedAs,
+    /// Where webhooks may go.
+    pub allowed_hosts: AllowedHosts,
+    /// Whether records without a target of their own can be told.
+    pub has_webhook_target: bool,
+    /// Cancelled when delivery has ended.
+    pub delivery_ended: CancellationToken,
+    /// The largest body that is taken, in bytes.
+    pub max_body: usize,
+    /// What the last readiness probe found.
+    pub probed: Probed,
+}
+
+/// How long a client may take to send a body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// All routes.
+pub(crate) fn routes(config: &mut web::ServiceConfig) {
+    config
+        .service(door("/notifications/{source}", Method::POST).route(web::post().to(notification::take)))
+        .service(
+            door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
+                .route(web::get().to(fetch::by_kind)),
+        )
+        .service(
+            door("/{api:(?i)api}/{transactions:(?i)transactions}/{id}", Method::GET)
+                .route(web::get().to(fetch::by_type_code)),
+        )
+        .service(
+            web::resource("/records/{kind:preauth|payment|refund|agreement}/{id}")
+                .route(web::get().to(records::read))
+                .route(web::put().to(records::register))
+                .default_service(web::to(|| async { method_not_allowed("GET, PUT") })),
+        )
+        .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
+        .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))
+        .default_service(web::to(not_found));
+}
+
+/// A resource that takes one method and says so.
+fn door(path: &str, method: Method) -> actix_web::Resource {
+    let allow = if method == Method::POST { "POST" } else { "GET" };
+    web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))
+}
+
+fn method_not_allowed(allow: &'static str) -> HttpResponse {
+    let mut response = Problem::new(405, format!("this door takes {allow}")).response();
+    response
+        .headers_mut()
+        .insert(actix_web::http::header::ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
+    response
+}
+
+async fn not_found(_request: HttpRequest) -> impl Responder {
+    Problem::new(404, "there is no such door").response()
+}
+
+/// The Authorization header as text.
+fn authorization(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("authorization")?.to_str().ok()
+}

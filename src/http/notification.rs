@@ -1,0 +1,58 @@
+//! POST /notifications/{source}: a PSP tells.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::problem::Problem;
+use super::{Doors, body};
+use crate::ingest::{Refused, Source};
+use crate::psp::received::Received;
+use crate::store::Receipt;
+
+pub(super) async fn take(
+    request: HttpRequest,
+    name: web::Path<String>,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, "there is no such source"))?;
+    body::must_be_json(&request)?;
+    let body = body::read(&request, payload, doors.max_body).await?;
+    let headers: Vec<(String, String)> = request
+        .headers()
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
+        .collect();
+    let received = Received { headers: &headers, body: &body, at: now() };
+    let receipt = doors.ingest.take(source, received).await.map_err(|refused| refusal(source, refused))?;
+    Ok(answer(source, &receipt))
+}
+
+/// The time of receipt, to the microsecond that the store keeps.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// Why a notification is not believed is for the operator, not for the sender.
+fn refusal(source: &Source, refused: Refused) -> Problem {
+    match refused {
+        Refused::Store(error) => error.into(),
+        Refused::Unverified(_) | Refused::Credentials(_) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::unauthorized()
+        }
+    }
+}
+
+fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {
+    let answer = &source.profile.answer;
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
+    let mut response = HttpResponseBuilder::new(status);
+    match &answer.body {
+        Some(body) => response.content_type("text/plain; charset=utf-8").body(body.clone()),
+        None => response.json(json!({"notification": receipt.id.to_string(), "outcome": receipt.outcome.name()})),
+    }
+}

@@ -1,0 +1,85 @@
+//! The one map from errors to answers: RFC 9457 problem details.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
+use serde_json::json;
+
+use crate::domain::registration::Refusal;
+use crate::store::{RegisterError, StoreError};
+
+/// An error as integrators and Transform read it.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{status}: {detail}")]
+pub(crate) struct Problem {
+    status: u16,
+    detail: String,
+    field: Option<&'static str>,
+}
+
+/// When a client is asked to come again, in seconds.
+const RETRY_AFTER_S: &str = "1";
+
+impl Problem {
+    pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {
+        Self { status, detail: detail.into(), field: None }
+    }
+
+    pub(crate) fn unauthorized() -> Self {
+        Self::new(401, "no or wrong credentials")
+    }
+
+    pub(crate) fn response(&self) -> HttpResponse {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = HttpResponseBuilder::new(status);
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.insert_header(("Retry-After", RETRY_AFTER_S));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.insert_header(("WWW-Authenticate", "Bearer, Basic realm=\"transform-relay\""));
+        }
+        let mut body = json!({
+            "type": "about:blank",
+            "title": status.canonical_reason().unwrap_or("Error"),
+            "status": self.status,
+            "detail": self.detail,
+        });
+        if let Some(field) = self.field {
+            body["field"] = field.into();
+        }
+        response.content_type("application/problem+json").body(body.to_string())
+    }
+}
+
+impl From<StoreError> for Problem {
+    /// Why is for the operator: the log and /readyz say it.
+    fn from(error: StoreError) -> Self {
+        tracing::error!(%error, "answered 503");
+        Self::new(503, "the store cannot do this now")
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let status = if refusal.conflict { 409 } else { 422 };
+        Self { status, detail: refusal.to_string(), field: Some(refusal.field) }
+    }
+}
+
+impl From<RegisterError> for Problem {
+    fn from(error: RegisterError) -> Self {
+        match error {
+            RegisterError::Refused(refusal) => refusal.into(),
+            RegisterError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        self.response()
+    }
+}

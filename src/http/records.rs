@@ -1,0 +1,116 @@
+//! PUT and GET /records/{kind}/{id}: the integrator registers what it starts.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::problem::Problem;
+use super::{Doors, authorization, body};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::record::Record;
+use crate::domain::registration::{Refusal, Registration};
+use crate::transform::fetch::{FailedAs, fetched};
+
+pub(super) async fn read(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let key = key(path.into_inner())?;
+    let record = doors.store.record(key.clone()).await?;
+    let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
+    Ok(answer(StatusCode::OK, &record))
+}
+
+pub(super) async fn register(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let key = key(path.into_inner())?;
+    body::must_be_json(&request)?;
+    let body = body::read(&request, payload, doors.max_body).await?;
+    let said = parse(&body)?;
+    check_source(&said, &doors)?;
+    check_target(&said, &doors)?;
+    if !doors.has_webhook_target && said.webhook_target.is_none() && doors.store.record(key.clone()).await?.is_none() {
+        let reason = "is needed: no transform.webhook_target is configured";
+        return Err(Refusal::invalid("webhookTarget", reason).into());
+    }
+    let now = Timestamp::now();
+    let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
+    let receipt = doors.store.register(key.clone(), said, now).await?;
+    receipt.owed.iter().for_each(|owed| doors.debouncer.owe(owed));
+    let released = receipt.owed.len();
+    tracing::info!(record = %key, created = receipt.created, released, "record registered");
+    let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
+    Ok(answer(status, &receipt.record))
+}
+
+fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {
+    if doors.integrator.allows(authorization(request)) { Ok(()) } else { Err(Problem::unauthorized()) }
+}
+
+fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
+    let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
+    let id = TransformId::try_from(id).map_err(|reason| Problem::new(400, reason))?;
+    Ok(RecordKey::new(kind, id))
+}
+
+/// Text that is no JSON is 400; JSON with a field that is wrong or unknown is 422 and names it.
+fn parse(body: &[u8]) -> Result<Registration, Problem> {
+    let json: Value = serde_json::from_slice(body).map_err(|error| Problem::new(400, format!("no JSON: {error}")))?;
+    if !json.is_object() {
+        return Err(Problem::new(422, "the body must be a JSON object"));
+    }
+    serde_path_to_error::deserialize(json).map_err(|error| {
+        let field = error.path().to_string();
+        let reason = error.into_inner().to_string();
+        Problem::new(422, if field == "." { reason } else { format!("{field}: {reason}") })
+    })
+}
+
+fn check_source(said: &Registration, doors: &Doors) -> Result<(), Problem> {
+    match &said.source {
+        Some(name) if doors.ingest.source(name).is_none() => {
+            Err(Refusal::invalid("source", format!("{name:?} is not configured")).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_target(said: &Registration, doors: &Doors) -> Result<(), Problem> {
+    let Some(target) = &said.webhook_target else { return Ok(()) };
+    doors.allowed_hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;
+    Ok(())
+}
+
+fn answer(status: StatusCode, record: &Record) -> HttpResponse {
+    HttpResponseBuilder::new(status).content_type("application/json").body(document(record).to_string())
+}
+
+/// The stored record: what Transform would read of it, and what only the integrator and the relay know.
+fn document(record: &Record) -> Value {
+    let mut document = fetched(record, FailedAs::Record).body;
+    let registered = &record.registered;
+    let text = |id: &Option<TransformId>| id.as_ref().map(ToString::to_string);
+    let extras = [
+        ("kind", Some(record.key.kind.name().to_owned())),
+        ("source", record.source.clone()),
+        ("webhookTarget", registered.webhook_target.clone()),
+        ("agreementId", text(&registered.agreement_id)),
+        ("preauthTransactionId", text(&registered.preauth_id)),
+        ("paymentTransactionId", text(&registered.payment_id)),
+    ];
+    for (name, value) in extras {
+        if let Some(value) = value {
+            document[name] = value.into();
+        }
+    }
+    document["version"] = record.version.into();
+    document
+}

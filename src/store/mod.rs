@@ -1,0 +1,195 @@
+//! What is on disk: the inbox of notifications, the records, the outbox of changes that are yet to be told.
+//!
+//! This file is the store's face, free of any engine's words. One engine lives in each folder below.
+
+pub mod sqlite;
+
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::domain::due::Debounce;
+use crate::domain::ids::RecordKey;
+use crate::domain::record::Record;
+use crate::domain::registration::Refusal;
+use crate::psp::normalise::Normalised;
+
+/// How the store works.
+#[derive(Debug, Clone)]
+pub struct StoreOptions {
+    /// The database file.
+    pub path: PathBuf,
+    /// When changes are due; due times are stored with them.
+    pub debounce: Debounce,
+}
+
+/// The store cannot do it now. Nothing was written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// More is waiting to be written than is let to wait.
+    #[error("the store has too much waiting")]
+    Busy,
+    /// The disk, the file or the database refuses.
+    #[error("the store is unavailable: {0}")]
+    Unavailable(String),
+}
+
+/// The store cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another relay has it.
+    #[error("{0} is in use by another relay")]
+    InUse(PathBuf),
+    /// A later relay wrote it.
+    #[error("{path} has schema version {found}; this relay knows up to {known}")]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+        /// Ours.
+        known: i64,
+    },
+    /// The disk, the file or the database refuses.
+    #[error("cannot open {path}: {reason}")]
+    Failed {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// A verified notification, ready to be committed.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Its id with us.
+    pub id: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Its headers as received, credentials left out.
+    pub headers: Vec<(String, String)>,
+    /// Its bytes as received.
+    pub body: Vec<u8>,
+    /// What it says.
+    pub normalised: Normalised,
+}
+
+/// What became of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Nothing in it concerns a record.
+    Ignored,
+    /// It was here before.
+    Repeated,
+    /// Newer facts stand.
+    Stale,
+    /// Its record is not known yet; it is kept for it.
+    Parked,
+    /// A record changed.
+    Applied,
+    /// It could not be understood or contradicts what is known; it is kept with the reason.
+    DeadLetter,
+}
+
+impl Outcome {
+    /// The word for it in answers, logs and the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Repeated => "repeated",
+            Self::Stale => "stale",
+            Self::Parked => "parked",
+            Self::Applied => "applied",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}
+
+/// A notification is on disk, with all that it changed.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Its id; that of the first, if it is a repetition.
+    pub id: Uuid,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Why it is a dead letter.
+    pub reason: Option<String>,
+    /// Whether another notification of the same dedupe key but different content came before.
+    pub key_reused: bool,
+    /// The records that Transform is now owed a webhook for.
+    pub owed: Vec<Owed>,
+}
+
+/// A record that Transform is owed a webhook for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Owed {
+    /// The record.
+    pub key: RecordKey,
+    /// When to tell.
+    pub due: Timestamp,
+    /// A record that is to be told before it: a payment waits for the refund that changed it.
+    pub after: Option<RecordKey>,
+}
+
+/// A record is registered or amended, on disk.
+#[derive(Debug, Clone)]
+pub struct RegistrationReceipt {
+    /// The record as it stands, parked events applied.
+    pub record: Record,
+    /// Whether it is new.
+    pub created: bool,
+    /// The records that Transform is now owed a webhook for: those that parked events changed.
+    pub owed: Vec<Owed>,
+}
+
+/// A registration fails because it is refused or because the store cannot take it.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RegisterError {
+    /// The integrator has to say something else.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The integrator may say it again later.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// What an attempt needs to know.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The record's version; the attempt tells of it.
+    pub version: u64,
+    /// When it is due.
+    pub due: Timestamp,
+    /// The record's own target.
+    pub webhook_target: Option<String>,
+    /// Attempts that failed since the last success.
+    pub attempts: u32,
+    /// When the first of them failed.
+    pub failing_since: Option<Timestamp>,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone)]
+pub enum Settlement {
+    /// Transform has taken the version that was sent.
+    Told,
+    /// It has not; the next attempt is due then.
+    Retry {
+        /// When.
+        at: Timestamp,
+        /// No earlier than this, whatever changes meanwhile: Transform asked for it.
+        not_before: Option<Timestamp>,
+        /// Why it failed.
+        reason: String,
+    },
+    /// It has not, and has not for so long that it is given up: a dead letter, until the next change.
+    GiveUp {
+        /// Why it failed.
+        reason: String,
+    },
+}

@@ -1,0 +1,247 @@
+//! The two ways in which records come to change, each as one piece of work: a notification is taken, a record is
+//! registered. What they release from the parked events is applied with them.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::parked::{self, Parked, ReleaseKey};
+use super::records::{self, Stored};
+use super::{inbox, outbox};
+use crate::domain::due::Debounce;
+use crate::domain::family;
+use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::record::Record;
+use crate::domain::registration::{self, Refusal, Registration};
+use crate::domain::transition::{Contradiction, Transition};
+use crate::psp::normalise::Meaning;
+use crate::store::{Outcome, Owed, Receipt, RegistrationReceipt, Taken};
+
+/// Takes a notification: inbox row, records, outbox.
+pub(super) fn take(connection: &Connection, debounce: &Debounce, taken: &Taken) -> rusqlite::Result<Receipt> {
+    let seen = inbox::seen(connection, taken)?;
+    if let inbox::Seen::Same(id) = seen {
+        inbox::count_repeat(connection, id)?;
+        return Ok(Receipt { id, outcome: Outcome::Repeated, reason: None, key_reused: false, owed: Vec::new() });
+    }
+    let mut work = Work::new(connection, debounce, taken.received_at);
+    let mut outcome = Outcome::Ignored;
+    let mut reasons = Vec::new();
+    for message in &taken.normalised.messages {
+        match &message.meaning {
+            Meaning::Ignored => {}
+            Meaning::NotUnderstood(reason) => {
+                outcome = Outcome::DeadLetter;
+                reasons.push(format!("{}: {reason}", message.event_type));
+            }
+            Meaning::Events(events) => {
+                for event in events {
+                    let source = taken.source.clone();
+                    let placed = Parked { notification: taken.id, source, event: event.clone(), reason: None };
+                    let (became, reason) = work.place(placed)?;
+                    outcome = outcome.max(became);
+                    reasons.extend(reason);
+                }
+            }
+        }
+    }
+    let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    inbox::insert(connection, taken, outcome, reason.as_deref())?;
+    work.apply_released()?;
+    let key_reused = matches!(seen, inbox::Seen::KeyOnly);
+    Ok(Receipt { id: taken.id, outcome, reason, key_reused, owed: work.owed })
+}
+
+/// Registers or amends a record, and applies the events that waited for it.
+pub(super) fn register(
+    connection: &Connection,
+    debounce: &Debounce,
+    key: &RecordKey,
+    said: &Registration,
+    now: Timestamp,
+) -> rusqlite::Result<Result<RegistrationReceipt, Refusal>> {
+    let existing = records::by_id(connection, &key.id)?;
+    if let Some(other) = existing.as_ref().filter(|stored| stored.record.key.kind != key.kind) {
+        let reason = format!("{} is registered as a {}", key.id, other.record.key.kind);
+        return Ok(Err(Refusal::conflict("kind", reason)));
+    }
+    let done = match registration::register(key, existing.as_ref().map(|stored| &stored.record), said, now) {
+        Ok(done) => done,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    let stored = match existing {
+        Some(old) => {
+            records::update(connection, old.row, &done.record)?;
+            Stored { row: old.row, record: done.record }
+        }
+        None => Stored { row: records::insert(connection, &done.record)?, record: done.record },
+    };
+    if let Some(source) = &stored.record.source {
+        records::bind(connection, &stored, source)?;
+    }
+    if let Some(refusal) = other_currency(connection, &stored.record)? {
+        return Ok(Err(refusal));
+    }
+    let psp_id = stored.record.registered.psp_id.clone();
+    if let Some(psp_id) = &psp_id
+        && records::taken_by_other(connection, &stored, psp_id)?
+    {
+        let field = if key.kind == Kind::Agreement { "pspAgreementId" } else { "pspTransactionId" };
+        return Ok(Err(Refusal::conflict(field, format!("{psp_id} belongs to another {}", key.kind))));
+    }
+    let mut work = Work::new(connection, debounce, now);
+    work.link_family(&stored)?;
+    work.release(stored.record.source.as_deref(), &ReleaseKey::Record(key))?;
+    if let Some(psp_id) = &psp_id {
+        records::learn(connection, &stored, psp_id)?;
+        work.release(stored.record.source.as_deref(), &ReleaseKey::PspId(key.kind, psp_id))?;
+    }
+    work.apply_released()?;
+    let owed = work.owed;
+    let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
+    Ok(Ok(RegistrationReceipt { record, created: done.created, owed }))
+}
+
+/// A refund is in the currency of its payment.
+fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<Option<Refusal>> {
+    let relatives: Vec<Stored> = match (record.key.kind, record.parent_payment()) {
+        (Kind::Payment, _) => records::refunds_of(connection, &record.key.id)?,
+        (Kind::Refund, Some(id)) => {
+            records::by_key(connection, &RecordKey::new(Kind::Payment, id.clone()))?.into_iter().collect()
+        }
+        _ => Vec::new(),
+    };
+    let other = relatives.into_iter().find(|other| other.record.registered.currency != record.registered.currency);
+    Ok(other.and_then(|other| {
+        let currency = other.record.registered.currency?;
+        Some(Refusal::conflict("currency", format!("{} is in {currency}", other.record.key)))
+    }))
+}
+
+/// One piece of work under way.
+struct Work<'a> {
+    connection: &'a Connection,
+    debounce: &'a Debounce,
+    now: Timestamp,
+    released: VecDeque<Parked>,
+    owed: Vec<Owed>,
+}
+
+impl<'a> Work<'a> {
+    fn new(connection: &'a Connection, debounce: &'a Debounce, now: Timestamp) -> Self {
+        Self { connection, debounce, now, released: VecDeque::new(), owed: Vec::new() }
+    }
+
+    /// Brings an event to its record, or parks it.
+    fn place(&mut self, parked: Parked) -> rusqlite::Result<(Outcome, Option<String>)> {
+        let Some(mut stored) = records::of_event(self.connection, &parked.source, &parked.event)? else {
+            parked::until_known(self.connection, &Parked { reason: None, ..parked }, self.now)?;
+            return Ok((Outcome::Parked, None));
+        };
+        stored.record.source.get_or_insert_with(|| parked.source.clone());
+        let payment = match stored.record.parent_payment() {
+            Some(id) => records::by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?,
+            None => None,
+        };
+        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &parked.event, self.now) {
+            Ok(outcome) => self.save(stored.row, payment, &parked, outcome).map(|became| (became, None)),
+            Err(contradiction) => self.contradicted(&stored, parked, &contradiction),
+        }
+    }
+
+    fn save(
+        &mut self,
+        row: i64,
+        payment: Option<Stored>,
+        parked: &Parked,
+        outcome: family::Outcome,
+    ) -> rusqlite::Result<Outcome> {
+        let stored = Stored { row, record: outcome.record };
+        records::update(self.connection, stored.row, &stored.record)?;
+        if outcome.transition == Transition::Changed {
+            self.owe(&stored, None)?;
+        }
+        if let (Some(old), Some(record)) = (payment, outcome.payment) {
+            let payment = Stored { row: old.row, record };
+            records::update(self.connection, payment.row, &payment.record)?;
+            if outcome.payment_changed {
+                self.owe(&payment, Some(&stored.record.key))?;
+            }
+        }
+        records::bind(self.connection, &stored, &parked.source)?;
+        for psp_id in &parked.event.psp_ids {
+            if records::learn(self.connection, &stored, psp_id)? {
+                self.release(stored.record.source.as_deref(), &ReleaseKey::PspId(stored.record.key.kind, psp_id))?;
+            }
+        }
+        if outcome.headroom_rose {
+            let payment = stored.record.parent_payment().unwrap_or(&stored.record.key.id).clone();
+            self.release(None, &ReleaseKey::Headroom(&payment))?;
+        }
+        Ok(match outcome.transition {
+            Transition::Changed => Outcome::Applied,
+            Transition::Repeated => Outcome::Repeated,
+            Transition::Stale => Outcome::Stale,
+        })
+    }
+
+    /// Contradictory money is a dead letter. One that is only too early, by the payment's own events, is looked at
+    /// again when there is more to refund.
+    fn contradicted(
+        &self,
+        stored: &Stored,
+        parked: Parked,
+        contradiction: &Contradiction,
+    ) -> rusqlite::Result<(Outcome, Option<String>)> {
+        let reason = Some(format!("{}: {contradiction}", parked.event.event_type));
+        if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
+            let refused = Parked { reason: reason.clone(), ..parked };
+            parked::until_headroom(self.connection, &refused, payment, self.now)?;
+        }
+        Ok((Outcome::DeadLetter, reason))
+    }
+
+    fn owe(&mut self, stored: &Stored, after: Option<&RecordKey>) -> rusqlite::Result<()> {
+        let due = outbox::owe(self.connection, self.debounce, stored, self.now)?;
+        self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned() });
+        Ok(())
+    }
+
+    fn release(&mut self, source: Option<&str>, key: &ReleaseKey<'_>) -> rusqlite::Result<()> {
+        self.released.extend(parked::release(self.connection, source, key)?);
+        Ok(())
+    }
+
+    /// Applies what was released, and what that releases.
+    fn apply_released(&mut self) -> rusqlite::Result<()> {
+        while let Some(parked) = self.released.pop_front() {
+            let (notification, waited_as) = (parked.notification, parked.reason.clone());
+            let (outcome, reason) = self.place(parked)?;
+            inbox::released(self.connection, notification, waited_as.as_deref(), outcome, reason.as_deref())?;
+        }
+        Ok(())
+    }
+
+    /// A registered refund and its payment learn of each other. Registering never tells Transform.
+    fn link_family(&mut self, stored: &Stored) -> rusqlite::Result<()> {
+        let connection = self.connection;
+        match (stored.record.key.kind, stored.record.parent_payment()) {
+            (Kind::Payment, _) => {
+                let mut payment = stored.record.clone();
+                for refund in records::refunds_of(connection, &payment.key.id)? {
+                    payment = family::link(&payment, &refund.record, self.now).0;
+                }
+                records::update(connection, stored.row, &payment)?;
+                self.release(None, &ReleaseKey::Headroom(&payment.key.id))
+            }
+            (Kind::Refund, Some(id)) => {
+                let key = RecordKey::new(Kind::Payment, id.clone());
+                let Some(payment) = records::by_key(connection, &key)? else { return Ok(()) };
+                let (record, _) = family::link(&payment.record, &stored.record, self.now);
+                records::update(connection, payment.row, &record)
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! The inbox: notifications as received, and what became of them.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use uuid::Uuid;
+
+use super::columns::{digest, micros};
+use crate::store::{Outcome, Taken};
+
+/// What is known of a notification's dedupe key.
+pub(super) enum Seen {
+    /// Nothing.
+    New,
+    /// The very same notification, byte for byte: the id of the first.
+    Same(Uuid),
+    /// Others of that key, with another content.
+    KeyOnly,
+}
+
+pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
+    let key = digest(taken.normalised.dedupe_key.as_bytes());
+    let same = connection
+        .prepare_cached("SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3")?
+        .query_row(params![taken.source, key, digest(&taken.body)], |row| row.get::<_, [u8; 16]>(0))
+        .optional()?;
+    if let Some(id) = same {
+        return Ok(Seen::Same(Uuid::from_bytes(id)));
+    }
+    let used = connection
+        .prepare_cached("SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 LIMIT 1")?
+        .exists(params![taken.source, key])?;
+    Ok(if used { Seen::KeyOnly } else { Seen::New })
+}
+
+pub(super) fn count_repeat(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
+    let mut count = connection.prepare_cached("UPDATE notifications SET repeats = repeats + 1 WHERE id = ?1")?;
+    count.execute([id.into_bytes()]).map(drop)
+}
+
+pub(super) fn insert(
+    connection: &Connection,
+    taken: &Taken,
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> rusqlite::Result<()> {
+    let headers = serde_json::to_string(&taken.headers).unwrap_or_default();
+    connection
+        .prepare_cached(
+            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        )?
+        .execute(params![
+            taken.id.into_bytes(),
+            taken.source,
+            micros(taken.received_at),
+            digest(taken.normalised.dedupe_key.as_bytes()),
+            digest(&taken.body),
+            outcome.name(),
+            reason,
+            headers,
+            taken.body,
+        ])
+        .map(drop)
+}
+
+/// A parked event of this notification was let go: the notification's outcome follows once no other event of it
+/// waits for its record. What `waited_as` says was the event's own reason; those of other events stay.
+pub(super) fn released(
+    connection: &Connection,
+    id: Uuid,
+    waited_as: Option<&str>,
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE notifications SET outcome = ?3, reason = ?4
+             WHERE id = ?1 AND (outcome = 'parked' OR reason = ?2)
+               AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL)",
+        )?
+        .execute(params![id.into_bytes(), waited_as, outcome.name(), reason])
+        .map(drop)
+}

@@ -1,0 +1,97 @@
+//! The schema, append-only: a released step is never edited, a new one is added.
+
+use rusqlite::{Connection, TransactionBehavior};
+
+/// One step per schema version. Times are UTC microseconds since 1970.
+const STEPS: [&str; 1] = [r"
+-- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
+CREATE TABLE notifications (
+    id          BLOB NOT NULL PRIMARY KEY,
+    source      TEXT NOT NULL,
+    received_at INTEGER NOT NULL,
+    dedupe_key  BLOB NOT NULL,
+    body_hash   BLOB NOT NULL,
+    outcome     TEXT NOT NULL,
+    reason      TEXT,
+    repeats     INTEGER NOT NULL DEFAULT 0,
+    headers     TEXT NOT NULL,
+    body        BLOB NOT NULL
+) STRICT;
+CREATE INDEX notifications_by_dedupe_key ON notifications (source, dedupe_key);
+CREATE INDEX dead_letters ON notifications (received_at) WHERE outcome = 'dead_letter';
+
+-- The records; `record` is the whole of one as JSON, the other columns are for finding it.
+CREATE TABLE records (
+    id           INTEGER PRIMARY KEY,
+    transform_id TEXT NOT NULL UNIQUE,
+    kind         INTEGER NOT NULL,
+    payment_id   TEXT,
+    record       TEXT NOT NULL
+) STRICT;
+CREATE INDEX refunds_by_payment ON records (payment_id) WHERE payment_id IS NOT NULL;
+
+-- Which PSP id leads to which record. An empty source: the record is not bound to one yet.
+CREATE TABLE psp_ids (
+    psp_id TEXT NOT NULL,
+    kind   INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    record INTEGER NOT NULL REFERENCES records (id),
+    PRIMARY KEY (psp_id, kind, source)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX psp_ids_by_record ON psp_ids (record);
+
+-- The outbox is state: a row is a record that Transform has yet to hear of. `version` is the last version that is
+-- worth telling. A row with dead_at was given up and waits for the next change.
+CREATE TABLE outbox (
+    record          INTEGER PRIMARY KEY REFERENCES records (id),
+    version         INTEGER NOT NULL,
+    first_untold_at INTEGER NOT NULL,
+    due_at          INTEGER NOT NULL,
+    not_before      INTEGER,
+    attempts        INTEGER NOT NULL DEFAULT 0,
+    failing_since   INTEGER,
+    reason          TEXT,
+    dead_at         INTEGER
+) STRICT;
+
+-- Verified events that wait: for their record to be known, or for room to refund. One row of parked_keys for each
+-- thing that would release one.
+CREATE TABLE parked (
+    id           INTEGER PRIMARY KEY,
+    notification BLOB NOT NULL,
+    source       TEXT NOT NULL,
+    parked_at    INTEGER NOT NULL,
+    event        TEXT NOT NULL,
+    reason       TEXT
+) STRICT;
+CREATE TABLE parked_keys (
+    key    TEXT NOT NULL,
+    source TEXT NOT NULL,
+    parked INTEGER NOT NULL REFERENCES parked (id),
+    PRIMARY KEY (key, source, parked)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX parked_keys_by_parked ON parked_keys (parked);
+
+-- One row that a readiness probe writes.
+CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
+INSERT INTO probe VALUES (1, 0);
+"];
+
+/// The schema version that this program writes.
+pub(super) const VERSION: i64 = STEPS.len() as i64;
+
+/// The schema version of a database; 0 for a new one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Takes the steps that are missing, all or none.
+pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = usize::try_from(version(&transaction)?).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", VERSION)?;
+    transaction.commit()
+}

@@ -1,0 +1,186 @@
+//! The outbox: which records Transform is owed a webhook for, and when.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::columns::{key, micros, timestamp};
+use super::records::{self, Stored};
+use crate::domain::due::Debounce;
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::store::{Delivery, Owed, Settlement};
+
+struct Row {
+    record: i64,
+    version: u64,
+    first_untold_at: Timestamp,
+    due_at: Timestamp,
+    not_before: Option<Timestamp>,
+    attempts: u32,
+    dead: bool,
+}
+
+fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
+    connection
+        .prepare_cached(
+            "SELECT version, first_untold_at, due_at, not_before, attempts, dead_at FROM outbox WHERE record = ?1",
+        )?
+        .query_row([record], |row| {
+            Ok(Row {
+                record,
+                version: row.get::<_, i64>(0)?.unsigned_abs(),
+                first_untold_at: timestamp(1, row.get(1)?)?,
+                due_at: timestamp(2, row.get(2)?)?,
+                not_before: row.get::<_, Option<i64>>(3)?.map(|at| timestamp(3, at)).transpose()?,
+                attempts: row.get(4)?,
+                dead: row.get::<_, Option<i64>>(5)?.is_some(),
+            })
+        })
+        .optional()
+}
+
+/// Notes that a record has changed and Transform is owed a webhook. Says when that is due.
+///
+/// A change to a record whose attempts fail earns it an attempt as soon as it is quiet, but never before the time
+/// that Transform asked for. A change to one that was given up revives it.
+pub(super) fn owe(
+    connection: &Connection,
+    debounce: &Debounce,
+    stored: &Stored,
+    now: Timestamp,
+) -> rusqlite::Result<Timestamp> {
+    let old = find(connection, stored.row)?.filter(|row| !row.dead);
+    let first_untold = old.as_ref().map_or(now, |row| row.first_untold_at);
+    let due = match &old {
+        Some(row) if row.attempts > 0 => {
+            let fresh = debounce.due(now, now).min(row.due_at);
+            row.not_before.map_or(fresh, |at| fresh.max(at))
+        }
+        _ => debounce.due(now, first_untold),
+    };
+    connection
+        .prepare_cached(
+            "INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (record) DO UPDATE SET
+                 version = excluded.version, first_untold_at = excluded.first_untold_at, due_at = excluded.due_at,
+                 attempts = iif(dead_at IS NULL, attempts, 0),
+                 failing_since = iif(dead_at IS NULL, failing_since, NULL),
+                 not_before = iif(dead_at IS NULL, not_before, NULL),
+                 dead_at = NULL",
+        )?
+        .execute(params![stored.row, column_version(stored.record.version), micros(first_untold), micros(due)])?;
+    Ok(due)
+}
+
+fn column_version(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
+/// All that is owed and not given up.
+pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
+    let mut query = connection.prepare(
+        "SELECT r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL) FROM outbox o JOIN records r ON r.id = o.record
+         WHERE o.dead_at IS NULL ORDER BY o.due_at",
+    )?;
+    let rows = query.query_map([], |row| {
+        let key = key(row.get(0)?, row.get(1)?)?;
+        Ok((key, timestamp(2, row.get(2)?)?, row.get::<_, Option<String>>(3)?))
+    })?;
+    let mut owed = Vec::new();
+    let mut refunds = std::collections::HashMap::new();
+    for row in rows {
+        let (key, due, payment): (RecordKey, _, _) = row?;
+        if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
+            refunds.insert(RecordKey::new(Kind::Payment, payment), key.clone());
+        }
+        owed.push(Owed { key, due, after: None });
+    }
+    for one in &mut owed {
+        one.after = refunds.get(&one.key).cloned();
+    }
+    Ok(owed)
+}
+
+/// What an attempt for this record needs; none if nothing is owed.
+pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
+    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    connection
+        .prepare_cached("SELECT attempts, failing_since, due_at FROM outbox WHERE record = ?1 AND dead_at IS NULL")?
+        .query_row([stored.row], |row| {
+            Ok(Delivery {
+                version: stored.record.version,
+                webhook_target: stored.record.registered.webhook_target.clone(),
+                attempts: row.get(0)?,
+                failing_since: row.get::<_, Option<i64>>(1)?.map(|at| timestamp(1, at)).transpose()?,
+                due: timestamp(2, row.get(2)?)?,
+            })
+        })
+        .optional()
+}
+
+/// Settles an attempt that told `version` and began at `began`. Says when the next is due, if the record is still
+/// owed one: a change that came meanwhile was not in what was sent.
+pub(super) fn settle(
+    connection: &Connection,
+    debounce: &Debounce,
+    key: &RecordKey,
+    version: u64,
+    began: Timestamp,
+    settlement: &Settlement,
+    now: Timestamp,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    let Some(row) = find(connection, stored.row)? else { return Ok(None) };
+    let superseded = row.version > version;
+    match settlement {
+        Settlement::Told if superseded => {
+            // The first change after what was sent came at `began` or later.
+            let due = debounce.due(stored.record.last_updated, began).max(now);
+            connection
+                .prepare_cached(
+                    "UPDATE outbox SET first_untold_at = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
+                         not_before = NULL, reason = NULL WHERE record = ?1",
+                )?
+                .execute(params![row.record, micros(began), micros(due)])?;
+            Ok(Some(due))
+        }
+        Settlement::Told => {
+            connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row.record])?;
+            Ok(None)
+        }
+        Settlement::Retry { at, not_before, reason } => {
+            let fresh = if superseded { row.due_at.max(now).min(*at) } else { *at };
+            let due = not_before.map_or(fresh, |asked| fresh.max(asked));
+            fail(connection, &row, due, *not_before, reason, now)?;
+            Ok(Some(due))
+        }
+        Settlement::GiveUp { reason } if superseded => {
+            let due = row.due_at.max(now);
+            fail(connection, &row, due, None, reason, now)?;
+            Ok(Some(due))
+        }
+        Settlement::GiveUp { reason } => {
+            fail(connection, &row, now, None, reason, now)?;
+            connection
+                .prepare_cached("UPDATE outbox SET dead_at = ?2 WHERE record = ?1")?
+                .execute(params![row.record, micros(now)])?;
+            Ok(None)
+        }
+    }
+}
+
+fn fail(
+    connection: &Connection,
+    row: &Row,
+    due: Timestamp,
+    not_before: Option<Timestamp>,
+    reason: &str,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2), due_at = ?3,
+                 not_before = ?4, reason = ?5 WHERE record = ?1",
+        )?
+        .execute(params![row.record, micros(now), micros(due), not_before.map(micros), reason])
+        .map(drop)
+}

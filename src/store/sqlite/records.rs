@@ -1,0 +1,136 @@
+//! Records and the PSP ids that lead to them.
+
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+use super::columns::unreadable;
+use crate::domain::event::Event;
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::record::Record;
+
+/// A record and its row.
+#[derive(Debug)]
+pub(super) struct Stored {
+    pub(super) row: i64,
+    pub(super) record: Record,
+}
+
+fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let text: String = row.get(1)?;
+    let record = serde_json::from_str(&text).map_err(|error| unreadable(1, Type::Text, error))?;
+    Ok(Stored { row: row.get(0)?, record })
+}
+
+/// The record of that Transform id, of whatever kind.
+pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
+    connection
+        .prepare_cached("SELECT id, record FROM records WHERE transform_id = ?1")?
+        .query_row([id.as_str()], stored)
+        .optional()
+}
+
+pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Stored>> {
+    Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
+}
+
+/// The record of that PSP id: one that is bound to the source, or to none yet.
+fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) -> rusqlite::Result<Option<Stored>> {
+    connection
+        .prepare_cached(
+            "SELECT r.id, r.record FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC LIMIT 1",
+        )?
+        .query_row(params![psp_id, kind.code(), source], stored)
+        .optional()
+}
+
+/// The refunds of a payment.
+pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<Stored>> {
+    connection
+        .prepare_cached("SELECT id, record FROM records WHERE payment_id = ?1")?
+        .query_map([payment.as_str()], stored)?
+        .collect()
+}
+
+/// The record that an event is about: by the merchant's reference, the surest way, else by its own PSP ids, else by
+/// those that it shares.
+pub(super) fn of_event(connection: &Connection, source: &str, event: &Event) -> rusqlite::Result<Option<Stored>> {
+    let takes = |stored: &Stored| {
+        let bound = stored.record.source.as_deref().is_none_or(|own| own == source);
+        bound && concerns(event, &stored.record)
+    };
+    for id in &event.references {
+        if let Some(found) = by_id(connection, id)?.filter(takes) {
+            return Ok(Some(found));
+        }
+    }
+    for kind in &event.kinds {
+        for psp_id in event.psp_ids.iter().chain(&event.shared_ids) {
+            if let Some(found) = by_psp_id(connection, *kind, source, psp_id)?.filter(takes) {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// An event that may concern a preauthorization never concerns the payment that captures it: the capture has events
+/// of its own.
+fn concerns(event: &Event, record: &Record) -> bool {
+    let capture = record.key.kind == Kind::Payment && record.registered.preauth_id.is_some();
+    event.kinds.contains(&record.key.kind) && !(capture && event.kinds.contains(&Kind::Preauth))
+}
+
+pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO records (transform_id, kind, payment_id, record) VALUES (?1, ?2, ?3, ?4)")?
+        .insert(params![
+            record.key.id.as_str(),
+            record.key.kind.code(),
+            record.parent_payment().map(TransformId::as_str),
+            json(record)?,
+        ])
+}
+
+pub(super) fn update(connection: &Connection, row: i64, record: &Record) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE records SET record = ?2, payment_id = ?3 WHERE id = ?1")?
+        .execute(params![row, json(record)?, record.parent_payment().map(TransformId::as_str)])
+        .map(drop)
+}
+
+fn json(record: &Record) -> rusqlite::Result<String> {
+    serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// Lets a PSP id lead to a record. Says whether that is new; an id that leads to another record stays there.
+pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
+    let source = stored.record.source.as_deref().unwrap_or_default();
+    let kind = stored.record.key.kind.code();
+    let mut insert = connection.prepare_cached(
+        "INSERT OR IGNORE INTO psp_ids (psp_id, kind, source, record)
+         SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS
+             (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = ''))",
+    )?;
+    Ok(insert.execute(params![psp_id, kind, source, stored.row])? == 1)
+}
+
+/// Whether a PSP id leads to another record of that kind already.
+pub(super) fn taken_by_other(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
+    let source = stored.record.source.as_deref().unwrap_or_default();
+    let kind = stored.record.key.kind.code();
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM psp_ids
+             WHERE psp_id = ?1 AND kind = ?2 AND record <> ?4 AND (source IN (?3, '') OR ?3 = '')",
+        )?
+        .exists(params![psp_id, kind, source, stored.row])
+}
+
+/// Binds a record's PSP ids to the source that the record is bound to now.
+pub(super) fn bind(connection: &Connection, stored: &Stored, source: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE OR IGNORE psp_ids SET source = ?2 WHERE record = ?1 AND source = ''")?
+        .execute(params![stored.row, source])
+        .map(drop)
+}

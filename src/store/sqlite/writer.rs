@@ -1,0 +1,158 @@
+//! The one thread that writes. It owns the write connection and commits in groups: everything that waits goes into
+//! one transaction, each piece of work in a savepoint of its own, and all are answered after the one fsync.
+
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use crate::store::StoreError;
+
+/// How much may wait to be written. Past it the answer is [`StoreError::Busy`].
+const WAITING_MAX: usize = 4096;
+/// How much is committed together.
+const GROUP_MAX: usize = 512;
+
+/// A piece of work: run in the group's transaction (or told that there is none), then told how the group ended.
+type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Finish + Send>;
+/// Answers whoever waits, after the commit.
+type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// A handle on the writing thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: SyncSender<Job>,
+}
+
+impl Writer {
+    /// Starts the thread. It ends when the handle is dropped and what was accepted is written.
+    pub(super) fn start(connection: Connection) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, waiting) = sync_channel(WAITING_MAX);
+        let thread =
+            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &waiting))?;
+        Ok((Self { jobs }, thread))
+    }
+
+    /// Does a piece of work and waits until it is on disk.
+    ///
+    /// # Errors
+    /// The work's own error, or that the store cannot take it. Either way nothing of it was written.
+    pub(super) async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E> {
+        let (reply, answer) = oneshot::channel();
+        let job: Job = Box::new(move |connection| {
+            let done = connection.map_err(E::from).and_then(|connection| in_savepoint(connection, work));
+            Box::new(move |committed: Result<(), StoreError>| {
+                // Nobody may wait any more: a client that hung up. The work stands all the same.
+                drop(reply.send(committed.map_err(E::from).and(done)));
+            })
+        });
+        self.jobs.try_send(job).map_err(|error| match error {
+            TrySendError::Full(_) => StoreError::Busy,
+            TrySendError::Disconnected(_) => StoreError::Unavailable("the writer has stopped".into()),
+        })?;
+        answer.await.unwrap_or_else(|_| Err(StoreError::Unavailable("the writer has stopped".into()).into()))
+    }
+}
+
+fn run(connection: Connection, waiting: &Receiver<Job>) {
+    while let Ok(first) = waiting.recv() {
+        let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
+        commit_group(&connection, group);
+    }
+}
+
+fn commit_group(connection: &Connection, group: Vec<Job>) {
+    let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable);
+    let finishes: Vec<Finish> =
+        group.into_iter().map(|job| job(begun.clone().and_then(|()| open(connection)))).collect();
+    let committed = begun
+        .and_then(|()| open(connection))
+        .and_then(|connection| connection.execute_batch("COMMIT").map_err(unavailable));
+    if let Err(error) = &committed {
+        tracing::error!(%error, waiting = finishes.len(), "nothing of this group was written");
+        // A failed COMMIT may leave the transaction open; the next group must not find it.
+        if !connection.is_autocommit()
+            && let Err(error) = connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "cannot roll back");
+        }
+    }
+    for finish in finishes {
+        finish(committed.clone());
+    }
+}
+
+/// The connection, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work
+/// that went on without it would commit by itself.
+fn open(connection: &Connection) -> Result<&Connection, StoreError> {
+    if connection.is_autocommit() {
+        return Err(StoreError::Unavailable("the transaction was rolled back".into()));
+    }
+    Ok(connection)
+}
+
+fn in_savepoint<T, E: From<StoreError>>(
+    connection: &Connection,
+    work: impl FnOnce(&Connection) -> Result<T, E>,
+) -> Result<T, E> {
+    connection.prepare_cached("SAVEPOINT work").and_then(|mut begin| begin.execute([])).map_err(unavailable)?;
+    let done = work(connection);
+    let end = if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
+    if !connection.is_autocommit() {
+        connection.execute_batch(end).map_err(unavailable)?;
+    }
+    done
+}
+
+/// An engine's error in the words of the store's face.
+#[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
+pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
+    StoreError::Unavailable(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn count(connection: &Connection) -> Result<i64, StoreError> {
+        connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
+    }
+
+    #[tokio::test]
+    async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (x)").unwrap();
+        let (writer, thread) = Writer::start(connection).unwrap();
+        let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable));
+        let bad = writer.write(|c| {
+            c.execute("INSERT INTO t VALUES (2)", []).map_err(unavailable)?;
+            Err::<(), StoreError>(StoreError::Unavailable("changed my mind".into()))
+        });
+        let (good, bad) = tokio::join!(good, bad);
+        assert!(good.is_ok() && bad.is_err());
+        assert_eq!(writer.write(count).await, Ok(1));
+        drop(writer);
+        thread.join().unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_failed_commit_is_told_to_everyone_and_the_next_one_works() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE t (x)").unwrap();
+        let refusals = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(1));
+        let left = refusals.clone();
+        let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
+        connection.commit_hook(Some(refuse)).unwrap();
+        let (writer, thread) = Writer::start(connection).unwrap();
+        let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
+        assert!(writer.write(insert).await.is_err());
+        assert!(writer.write(insert).await.is_ok());
+        assert_eq!(writer.write(count).await, Ok(1));
+        drop(writer);
+        thread.join().unwrap();
+    }
+}

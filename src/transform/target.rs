@@ -1,0 +1,126 @@
+//! Where webhooks may go. A target is input, given per transaction: only hosts that the operator allowed are posted
+//! to (contract, section 4).
+
+use url::{Host, Url};
+
+/// The hosts that webhooks may go to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AllowedHosts(Vec<AllowedHost>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AllowedHost {
+    host: Host<String>,
+    port: Option<u16>,
+}
+
+impl AllowedHosts {
+    /// Reads entries of the form `host` (any port of it) or `host:port`.
+    ///
+    /// # Errors
+    /// The index of the entry that is neither, and why.
+    pub fn parse(entries: &[String]) -> Result<Self, (usize, String)> {
+        let parse = |(index, entry): (usize, &String)| allowed_host(entry).map_err(|reason| (index, reason));
+        entries.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Checks a target: an absolute URL to an allowed host, by https, or by plain http to this machine.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check(&self, target: &str) -> Result<Url, String> {
+        let url = Url::parse(target).map_err(|error| format!("is no absolute URL: {error}"))?;
+        let Some(host) = url.host() else { return Err("names no host".to_owned()) };
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not carry credentials".to_owned());
+        }
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&host) => {}
+            "http" => return Err("must be https; plain http goes to this machine only".to_owned()),
+            other => return Err(format!("must be https, not {other}")),
+        }
+        let allowed = self.0.iter().any(|allowed| {
+            allowed.host == host.to_owned() && allowed.port.is_none_or(|port| Some(port) == url.port_or_known_default())
+        });
+        if allowed { Ok(url) } else { Err(format!("host {host} is not in transform.allowed_hosts")) }
+    }
+
+    /// Whether nothing is allowed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl std::fmt::Display for AllowedHosts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let names = self.0.iter().map(|allowed| match allowed.port {
+            Some(port) => format!("{}:{port}", allowed.host),
+            None => allowed.host.to_string(),
+        });
+        f.write_str(&names.collect::<Vec<_>>().join(", "))
+    }
+}
+
+fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
+    let wrong = || format!("{entry:?} is neither host nor host:port");
+    let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let host = url.host().filter(|_| plain && !entry.contains('/')).ok_or_else(wrong)?.to_owned();
+    // The parser drops a port that is the scheme's default; said is said.
+    let port = url.port().or_else(|| entry.ends_with(":443").then_some(443));
+    Ok(AllowedHost { host, port })
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allowed(entries: &[&str]) -> AllowedHosts {
+        let entries: Vec<_> = entries.iter().map(|entry| (*entry).to_owned()).collect();
+        AllowedHosts::parse(&entries).unwrap()
+    }
+
+    #[test]
+    fn only_allowed_hosts_pass() {
+        let hosts = allowed(&["app.billwerk.com", "sandbox.billwerk.com:8443", "127.0.0.1", "[::1]:9000"]);
+        for good in [
+            "https://app.billwerk.com/PSPWebhooks/ExternalIntegration",
+            "https://APP.billwerk.com:444/",
+            "https://sandbox.billwerk.com:8443/x",
+            "http://127.0.0.1:1234/x",
+            "http://[::1]:9000/",
+        ] {
+            assert!(hosts.check(good).is_ok(), "{good}: {:?}", hosts.check(good));
+        }
+        for bad in [
+            "http://app.billwerk.com/",
+            "https://evil.example/",
+            "https://app.billwerk.com.evil.example/",
+            "https://app.billwerk.com@evil.example/",
+            "https://u:p@app.billwerk.com/",
+            "https://sandbox.billwerk.com/",
+            "http://[::1]/",
+            "ftp://app.billwerk.com/",
+            "/relative",
+            "",
+        ] {
+            assert!(hosts.check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn entries_are_hosts() {
+        for bad in ["https://app.billwerk.com", "a/b", "", "host:port", "a b"] {
+            assert!(AllowedHosts::parse(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+    }
+}
