@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod check;
+mod demo;
 mod profile;
 mod serve;
 
@@ -34,6 +35,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Show the main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
+    Demo,
     /// See and try the PSP profiles.
     Profile {
         #[command(subcommand)]
@@ -59,6 +62,7 @@ pub fn run() -> ExitCode {
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { config } => check::run(config.as_deref()),
+        Command::Demo => demo::run(),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

@@ -1,6 +1,5 @@
 //! What one event does to one record: pure, idempotent, free of the order of arrival.
 
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -79,7 +78,9 @@ fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Vec<Written> {
     if let Some(status) = facts.status {
         let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
         written.push(stamp::write(&mut seen.status, &stamp, fact));
-        written.extend(event.psp_ids.first().map(|id| write_name(&mut seen.psp_id, event, status, id)));
+        if let Some(id) = event.psp_ids.first() {
+            write_name(&mut seen.psp_id, event, status, id);
+        }
     }
     written.extend(facts.authorized.map(|amount| stamp::write(&mut seen.authorized, &stamp, amount)));
     written.extend(facts.expires_at.map(|at| stamp::write(&mut seen.expires_at, &stamp, at)));
@@ -113,16 +114,11 @@ fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp:
 }
 
 /// Keeps the first name that a thing was given, that of an attempt which did not fail before all others.
-fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) -> Written {
+fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) {
     let stamp = Stamp { at: event.at, rank: u8::from(status.is_error()), tie: event.key.clone() };
     let order = |stamp: &Stamp| (stamp.rank, stamp.at, stamp.tie.clone());
-    match slot.as_ref().map(|old| order(&stamp).cmp(&order(&old.stamp))) {
-        Some(Ordering::Equal) => Written::Same,
-        Some(Ordering::Greater) => Written::Older,
-        Some(Ordering::Less) | None => {
-            *slot = Some(Stamped { stamp, value: name.to_owned() });
-            Written::Newer
-        }
+    if slot.as_ref().is_none_or(|old| order(&stamp) < order(&old.stamp)) {
+        *slot = Some(Stamped { stamp, value: name.to_owned() });
     }
 }
 

@@ -1,0 +1,44 @@
+//! `demo`: the main job in one command. A relay on a temporary store, a stand-in for Transform and two PSPs that sign
+//! play a believable story; at the end what Transform holds is compared with what the PSPs know.
+
+mod ledger;
+mod print;
+mod psp;
+mod relay;
+mod story;
+mod transform;
+
+use std::process::ExitCode;
+
+use self::ledger::Ledger;
+use self::print::Account;
+use self::relay::Relay;
+use self::transform::Transform;
+
+pub(super) fn run() -> ExitCode {
+    let account = Account::begin();
+    let played = super::serve::runtime().and_then(|runtime| runtime.block_on(play(&account)));
+    match played {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            anstream::eprintln!("the demo broke off: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn play(account: &Account) -> anyhow::Result<bool> {
+    let transform = Transform::start(account.clone())?;
+    let relay = Relay::start(transform.address()).await?;
+    transform.reads_from(relay.address());
+    account.opening(relay.address(), transform.address());
+    let mut ledger = Ledger::default();
+    story::tell(&relay, &transform, &mut ledger, account).await?;
+    relay.until_all_told().await?;
+    let held = transform.held();
+    let disagreements = ledger.compare(&held);
+    account.closing(&relay.count(), transform.webhooks(), &held, &disagreements);
+    relay.stop().await?;
+    Ok(disagreements.is_empty())
+}

@@ -1,0 +1,163 @@
+//! The relay of the demo, as the PSPs and the payment stack meet it: over HTTP, on a temporary store.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, ensure};
+use serde_json::Value;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::psp::Psp;
+use super::transform::TOKEN;
+use crate::app::{App, Options};
+use crate::credentials::Credentials;
+use crate::delivery::retry::RetryPolicy;
+use crate::delivery::worker::DeliveryOptions;
+use crate::domain::due::Debounce;
+use crate::http::ServerOptions;
+use crate::store::StoreOptions;
+use crate::transform::fetch::FailedAs;
+use crate::transform::target::AllowedHosts;
+
+const STACK_TOKEN: &str = "demo-stack-token";
+const DEBOUNCE: Debounce = Debounce { quiet: Duration::from_millis(300), max_wait: Duration::from_secs(2) };
+const RETRY: RetryPolicy = RetryPolicy {
+    first: Duration::from_millis(400),
+    max: Duration::from_secs(2),
+    give_up_after: Duration::from_secs(60),
+};
+
+/// How much came in.
+#[derive(Debug, Default)]
+pub(super) struct Count {
+    pub(super) notifications: usize,
+    pub(super) refused: usize,
+}
+
+/// A relay and a client of it.
+pub(super) struct Relay {
+    address: SocketAddr,
+    folder: PathBuf,
+    client: reqwest::Client,
+    notifications: AtomicUsize,
+    refused: AtomicUsize,
+    stop: oneshot::Sender<()>,
+    running: JoinHandle<anyhow::Result<()>>,
+}
+
+/// What became of a notification.
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) body: String,
+}
+
+impl Answer {
+    /// `200 applied`, `200 [accepted]`, `401`.
+    pub(super) fn summary(&self) -> String {
+        let outcome = serde_json::from_str::<Value>(&self.body).ok();
+        let outcome = outcome.and_then(|body| body["outcome"].as_str().map(str::to_owned));
+        let text = outcome.unwrap_or_else(|| if self.status < 300 { self.body.clone() } else { "refused".into() });
+        format!("{} {text}", self.status)
+    }
+}
+
+impl Relay {
+    pub(super) async fn start(transform: SocketAddr) -> anyhow::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("transform-relay-demo-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let app = App::build(options(folder.join("relay.db"), transform)?).await?;
+        let address = app.address();
+        let (stop, stopped) = oneshot::channel();
+        let running = tokio::spawn(app.run_until(async {
+            // A dropped sender means stop as well.
+            stopped.await.unwrap_or_default();
+        }));
+        let client = reqwest::Client::builder().no_proxy().build()?;
+        let (notifications, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        Ok(Self { address, folder, client, notifications, refused, stop, running })
+    }
+
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The payment stack registers a record.
+    pub(super) async fn register(&self, kind: &str, id: &str, body: &Value) -> anyhow::Result<()> {
+        let request = self.client.put(format!("http://{}/records/{kind}/{id}", self.address)).bearer_auth(STACK_TOKEN);
+        let response = request.header("Content-Type", "application/json").body(body.to_string()).send().await?;
+        let status = response.status();
+        let text = response.text().await?;
+        ensure!(status.is_success(), "registering {kind} {id}: {status} {text}");
+        Ok(())
+    }
+
+    /// A PSP posts a notification, signed as it signs.
+    pub(super) async fn notify(&self, psp: &Psp, body: &Value) -> anyhow::Result<Answer> {
+        let signed = psp.sign(body)?;
+        let mut request = self.client.post(format!("http://{}/notifications/{}", self.address, psp.source()));
+        for (name, value) in signed.headers {
+            request = request.header(name, value);
+        }
+        let response = request.header("Content-Type", "application/json").body(signed.body).send().await?;
+        let answer = Answer { status: response.status().as_u16(), body: response.text().await? };
+        self.notifications.fetch_add(1, Ordering::Relaxed);
+        if answer.status == 401 {
+            self.refused.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(answer)
+    }
+
+    /// Waits until Transform has heard of everything.
+    pub(super) async fn until_all_told(&self) -> anyhow::Result<()> {
+        for _ in 0..400 {
+            let ready = self.client.get(format!("http://{}/readyz", self.address)).send().await?.text().await?;
+            let ready: Value = serde_json::from_str(&ready)?;
+            if ready["owed"] == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(25)).await;
+        }
+        Err(anyhow!("Transform was not told of everything within 10 seconds"))
+    }
+
+    pub(super) fn count(&self) -> Count {
+        Count {
+            notifications: self.notifications.load(Ordering::Relaxed),
+            refused: self.refused.load(Ordering::Relaxed),
+        }
+    }
+
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
+        drop(self.client);
+        drop(self.stop);
+        self.running.await??;
+        std::fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
+    }
+}
+
+fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
+    let token = |text: &str| Credentials { tokens: vec![text.to_owned().into()], basic: None };
+    let allowed_hosts = AllowedHosts::parse(&[transform.to_string()]).map_err(|(_, reason)| anyhow!(reason))?;
+    Ok(Options {
+        server: ServerOptions {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            max_body: 1024 * 1024,
+            shutdown_grace: Duration::from_secs(2),
+        },
+        store: StoreOptions { path, debounce: DEBOUNCE },
+        delivery: DeliveryOptions {
+            allowed_hosts,
+            webhook_target: Some(format!("http://{transform}/webhooks")),
+            timeout: Duration::from_secs(5),
+            concurrency: 4,
+            retry: RETRY,
+        },
+        transform: token(TOKEN),
+        failed_as: FailedAs::Error,
+        integrator: token(STACK_TOKEN),
+        sources: Psp::all()?.iter().map(Psp::as_source).collect(),
+    })
+}
