@@ -44,6 +44,7 @@ pub struct Event {
 
 /// What an event says of its record. Absent is not said; nothing here takes anything back by being absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Facts {
     /// The state that the record is in.
     pub status: Option<Status>,

@@ -40,6 +40,7 @@ pub struct Record {
 
 /// The integrator's part of a record: PUT /records/{kind}/{id}.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Registered {
     /// The PSP's id of the transaction or agreement, where it is known already.
     pub psp_id: Option<String>,
@@ -69,6 +70,7 @@ pub struct Registered {
 
 /// The PSP's part of a record: for each fact the one with the greatest stamp.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Seen {
     /// The state.
     pub status: Option<Stamped<StatusFact>>,

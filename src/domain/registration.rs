@@ -94,11 +94,13 @@ pub fn register(
     check_fields(key.kind, said)?;
     let Some(existing) = existing else {
         check_complete(key.kind, said)?;
+        let registered = amended(&Registered::default(), key.kind, said);
+        check_decimals(&registered)?;
         let record = Record {
             key: key.clone(),
             source: said.source.clone(),
             registered_at: now,
-            registered: amended(&Registered::default(), key.kind, said),
+            registered,
             seen: Seen::default(),
             refunds: BTreeMap::new(),
             version: 1,
@@ -110,6 +112,7 @@ pub fn register(
     let mut record = existing.clone();
     record.source = said.source.clone().or(record.source);
     record.registered = amended(&existing.registered, key.kind, said);
+    check_decimals(&record.registered)?;
     if View::of(&record) != View::of(existing) {
         record.bump(now);
     }
@@ -170,6 +173,16 @@ fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
     check_amount(kind, said.requested_amount)
 }
 
+/// An amount has no more decimal places than its currency: it could never be paid exactly.
+fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
+    match (registered.requested_amount, registered.currency) {
+        (Some(amount), Some(currency)) if amount.normalize().scale() > currency.exponent() => {
+            Err(Refusal::invalid("requestedAmount", format!("{currency} has {} decimal places", currency.exponent())))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Positive; a preauthorization may ask for 0 (contract, section 3).
 fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
     match amount {
@@ -228,7 +241,7 @@ fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Erro
         Some(serde_json::Value::String(text)) => parse_decimal(&text).map(Some),
         Some(_) => Err("expected a number".to_owned()),
     }
-    .map_err(|reason| D::Error::custom(format!("requestedAmount: {reason}")))
+    .map_err(D::Error::custom)
 }
 
 #[cfg(test)]

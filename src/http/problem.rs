@@ -13,7 +13,7 @@ use crate::store::{RegisterError, StoreError};
 pub(crate) struct Problem {
     status: u16,
     detail: String,
-    field: Option<&'static str>,
+    field: Option<String>,
 }
 
 /// When a client is asked to come again, in seconds.
@@ -22,6 +22,11 @@ const RETRY_AFTER_S: &str = "1";
 impl Problem {
     pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), field: None }
+    }
+
+    /// A field of the body that is wrong by itself.
+    pub(crate) fn field(field: &str, reason: &str) -> Self {
+        Self { status: 422, detail: format!("{field}: {reason}"), field: Some(field.to_owned()) }
     }
 
     pub(crate) fn unauthorized() -> Self {
@@ -43,8 +48,8 @@ impl Problem {
             "status": self.status,
             "detail": self.detail,
         });
-        if let Some(field) = self.field {
-            body["field"] = field.into();
+        if let Some(field) = &self.field {
+            body["field"] = field.as_str().into();
         }
         response.content_type("application/problem+json").body(body.to_string())
     }
@@ -61,7 +66,7 @@ impl From<StoreError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = if refusal.conflict { 409 } else { 422 };
-        Self { status, detail: refusal.to_string(), field: Some(refusal.field) }
+        Self { status, detail: refusal.to_string(), field: Some(refusal.field.to_owned()) }
     }
 }
 

@@ -70,7 +70,7 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
     serde_path_to_error::deserialize(json).map_err(|error| {
         let field = error.path().to_string();
         let reason = error.into_inner().to_string();
-        Problem::new(422, if field == "." { reason } else { format!("{field}: {reason}") })
+        if field == "." { Problem::new(422, reason) } else { Problem::field(&field, &reason) }
     })
 }
 

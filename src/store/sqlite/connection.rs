@@ -17,6 +17,7 @@ pub(super) struct Opened {
 
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
+    private(path).map_err(failed(path))?;
     let mut connection = Connection::open(path).map_err(failed(path))?;
     prepare(&connection).map_err(failed(path))?;
     let found = migrations::version(&connection).map_err(failed(path))?;
@@ -37,6 +38,12 @@ fn lock(path: &Path) -> Result<File, OpenError> {
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
         Err(TryLockError::Error(error)) => Err(failed(&beside)(error)),
     }
+}
+
+/// The file holds payer data: a new one is the operator's alone. SQLite gives its companions the same permissions.
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    File::options().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
 /// synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
