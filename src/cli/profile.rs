@@ -149,7 +149,7 @@ fn meaning(normalised: &crate::psp::normalise::Normalised) -> (String, bool) {
             }
             Meaning::Events(events) => {
                 for event in events {
-                    text.push_str(&format!("{}: {event:#?}\n", message.event_type));
+                    text.push_str(&format!("{}: {}\n", message.event_type, json(event)));
                 }
             }
         }
@@ -166,4 +166,8 @@ fn signed(entry: &Entry, body: &[u8], secret: &str) -> Result<(String, bool), St
     }
     let lines = signed.headers.iter().map(|(name, value)| format!("{name}: {value}"));
     Ok((lines.collect::<Vec<_>>().join("\n"), true))
+}
+
+fn json(event: &crate::domain::event::Event) -> String {
+    serde_json::to_string_pretty(event).unwrap_or_else(|error| error.to_string())
 }

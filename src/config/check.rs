@@ -150,11 +150,15 @@ impl Checker<'_> {
     }
 
     fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
-        if settings.username.is_empty() || settings.username.contains(':') {
-            self.wrong(&format!("{key}.username"), "must not be empty or contain a colon");
+        let username = settings.username.clone().filter(|name| !name.is_empty() && !name.contains(':'));
+        if username.is_none() {
+            self.wrong(&format!("{key}.username"), "is needed, without a colon");
         }
-        let password = self.secret(&format!("{key}.password"), &settings.password)?;
-        Some(Basic { username: settings.username.clone(), password })
+        let Some(password) = &settings.password else {
+            self.wrong(&format!("{key}.password"), "is needed");
+            return None;
+        };
+        Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username? })
     }
 
     /// The built-in profiles and the .toml files of a folder, which is looked for beside the configuration file.
@@ -194,14 +198,14 @@ impl Checker<'_> {
         });
         let headers: BTreeMap<_, _> = headers.collect();
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.span(&format!("{key}.tolerance"), text));
+        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
+            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+        }
         let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
             let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
             self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
             return None;
         };
-        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
-            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
-        }
         let mut keys: Vec<SecretSlice<u8>> = Vec::new();
         for (index, secret) in secrets.iter().enumerate() {
             match verify::key(&entry.profile, secret.expose_secret()) {

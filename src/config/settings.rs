@@ -67,8 +67,8 @@ pub(super) struct DoorSettings {
 
 #[derive(Deserialize)]
 pub(super) struct BasicSettings {
-    pub(super) username: String,
-    pub(super) password: SecretSetting,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<SecretSetting>,
 }
 
 #[derive(Default, Deserialize)]

@@ -36,6 +36,7 @@ impl RetryPolicy {
     /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is what
     /// Transform's Retry-After says; it is kept, up to the longest wait.
     #[must_use]
+    #[expect(clippy::float_arithmetic, reason = "chance is not money")]
     pub fn next(
         &self,
         attempts: u32,

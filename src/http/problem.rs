@@ -48,8 +48,8 @@ impl Problem {
             "status": self.status,
             "detail": self.detail,
         });
-        if let Some(field) = &self.field {
-            body["field"] = field.as_str().into();
+        if let (Some(field), Some(body)) = (&self.field, body.as_object_mut()) {
+            body.insert("field".to_owned(), field.as_str().into());
         }
         response.content_type("application/problem+json").body(body.to_string())
     }

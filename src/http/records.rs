@@ -95,7 +95,7 @@ fn answer(status: StatusCode, record: &Record) -> HttpResponse {
 
 /// The stored record: what Transform would read of it, and what only the integrator and the relay know.
 fn document(record: &Record) -> Value {
-    let mut document = fetched(record, FailedAs::Record).body;
+    let Value::Object(mut document) = fetched(record, FailedAs::Record).body else { return Value::Null };
     let registered = &record.registered;
     let text = |id: &Option<TransformId>| id.as_ref().map(ToString::to_string);
     let extras = [
@@ -108,9 +108,9 @@ fn document(record: &Record) -> Value {
     ];
     for (name, value) in extras {
         if let Some(value) = value {
-            document[name] = value.into();
+            document.insert(name.to_owned(), value.into());
         }
     }
-    document["version"] = record.version.into();
-    document
+    document.insert("version".to_owned(), record.version.into());
+    Value::Object(document)
 }

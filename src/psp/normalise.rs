@@ -198,8 +198,9 @@ fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, St
 /// the same order everywhere.
 fn event_key(key: &str, facts: &Facts) -> String {
     let said = serde_json::to_vec(facts).unwrap_or_default();
-    let trace = Sha256::digest(said);
-    format!("{key}#{}", hex::encode(&trace[..8]))
+    let mut trace = hex::encode(Sha256::digest(said));
+    trace.truncate(16);
+    format!("{key}#{trace}")
 }
 
 fn texts(scope: &Scope<'_>, places: &[Place]) -> Vec<String> {

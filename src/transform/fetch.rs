@@ -138,7 +138,7 @@ fn agreement(body: &mut Body, record: &Record, view: &View) {
     body.put_map("bearer", &view.bearer);
     body.put_some("redirectUrl", view.redirect_url.as_deref());
     if let Some(error) = &view.error {
-        body.put("error", error_body(record, view, error.code.unwrap_or(ErrorCode::UnmappedError)));
+        body.put("error", error_body(record, view, error.code.unwrap_or(ErrorCode::UnmappedError)).0);
     }
 }
 
@@ -149,17 +149,17 @@ fn payment_error(record: &Record, view: &View) -> Fetched {
         _ => ErrorCode::UnmappedError,
     });
     let mut body = error_body(record, view, code);
-    body["status"] = view.status.name().into();
-    Fetched { status: http_status(code), body }
+    body.put("status", view.status.name());
+    Fetched { status: http_status(code), body: Value::Object(body.0) }
 }
 
-fn error_body(record: &Record, view: &View, code: ErrorCode) -> Value {
+fn error_body(record: &Record, view: &View, code: ErrorCode) -> Body {
     let mut body = Body::default();
     body.put("errorCode", format!("{code:?}"));
     body.put_some("errorMessage", view.error.as_ref().and_then(|error| error.message.as_deref()));
     body.put_some("pspErrorCode", view.error.as_ref().and_then(|error| error.psp_code.as_deref()));
     body.put("receivedAt", instant(status_since(record)));
-    Value::Object(body.0)
+    body
 }
 
 /// The HTTP status of a PaymentError (contract, section 3). 401, LoginError's, does not occur.
