@@ -27,12 +27,14 @@ const SECRETS_MAX: usize = 5;
 /// The longest span that is taken: beyond it a typing error is likelier than a wish.
 const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 
+/// Checks the settings; `errors` are those that reading them found.
 pub(super) fn check(
     settings: Settings,
+    errors: Vec<ConfigError>,
     environment: &BTreeMap<String, String>,
     folder: Option<&Path>,
 ) -> Result<Config, ConfigErrors> {
-    let mut checker = Checker { environment, errors: Vec::new() };
+    let mut checker = Checker { environment, errors };
     let server = ServerOptions {
         listen: checker
             .take("server.listen", settings.server.listen.parse().map_err(|_| "must be address:port".into())),

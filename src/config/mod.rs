@@ -69,7 +69,7 @@ impl std::fmt::Display for ConfigErrors {
 /// All that is wrong, each with its key.
 pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment.collect();
-    let settings = settings::read(file, &environment)?;
+    let (settings, unknown) = settings::read(file, &environment)?;
     let folder = file.and_then(Path::parent);
-    check::check(settings, &environment, folder)
+    check::check(settings, unknown, &environment, folder)
 }

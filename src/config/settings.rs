@@ -89,8 +89,12 @@ pub(super) struct SourceSettings {
 
 const DEFAULTS: &str = include_str!("defaults.toml");
 
-/// Reads the layers. Unknown keys are all found; of values of the wrong shape, the first.
-pub(super) fn read(file: Option<&Path>, environment: &BTreeMap<String, String>) -> Result<Settings, ConfigErrors> {
+/// Reads the layers. The unknown keys are all found and returned beside the settings; of values of the wrong shape, the
+/// first ends it.
+pub(super) fn read(
+    file: Option<&Path>,
+    environment: &BTreeMap<String, String>,
+) -> Result<(Settings, Vec<ConfigError>), ConfigErrors> {
     let one = |key: &str, reason: String| ConfigErrors(vec![ConfigError { key: key.to_owned(), reason }]);
     let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
     if let Some(path) = file {
@@ -110,8 +114,7 @@ pub(super) fn read(file: Option<&Path>, environment: &BTreeMap<String, String>) 
     let tracked = serde_ignored::Deserializer::new(layered, &mut note);
     let settings: Result<Settings, _> = serde_path_to_error::deserialize(tracked);
     match settings {
-        Ok(settings) if unknown.is_empty() => Ok(settings),
-        Ok(_) => Err(ConfigErrors(unknown)),
+        Ok(settings) => Ok((settings, unknown)),
         Err(error) => {
             let key = error.path().to_string();
             unknown.push(ConfigError { key, reason: error.into_inner().to_string() });
