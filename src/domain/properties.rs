@@ -211,23 +211,53 @@ proptest! {
     }
 }
 
-#[test]
-fn another_currency_is_contradictory() {
-    let mut start = record(Kind::Payment, "tx", 100);
-    start.registered.currency = Some("USD".parse().unwrap());
-    let event = Event {
+fn named(status: Status, second: i64) -> Event {
+    Event {
         event_type: "paid".into(),
         kinds: vec![Kind::Payment],
         psp_ids: vec!["p".into()],
         shared_ids: Vec::new(),
         references: Vec::new(),
-        at: Timestamp::UNIX_EPOCH,
+        at: Timestamp::from_second(second).unwrap(),
         key: "evt".into(),
         late: false,
         gives_way: false,
         currency: Some("EUR".parse().unwrap()),
-        facts: Facts { status: Some(Status::Succeeded), ..Facts::default() },
-    };
-    let contradiction = apply(&start, &event, Timestamp::UNIX_EPOCH).unwrap_err();
+        facts: Facts { status: Some(status), ..Facts::default() },
+    }
+}
+
+#[test]
+fn news_of_being_under_way_does_not_overrule_what_the_stack_knows() {
+    let mut start = record(Kind::Payment, "tx", 100);
+    start.registered.status = Some(Status::Pending);
+    let status = |record: &Record, event: &Event| View::of(&told(record, std::slice::from_ref(event))).status;
+    assert_eq!(status(&start, &named(Status::Initiated, 1)), Status::Pending);
+    assert_eq!(status(&start, &named(Status::Failed, 1)), Status::Failed);
+    start.registered.status = Some(Status::Succeeded);
+    assert_eq!(status(&start, &named(Status::Pending, 1)), Status::Succeeded);
+    assert_eq!(paid(&told(&start, &[named(Status::Pending, 1)])), Decimal::from(100));
+    assert_eq!(status(&start, &named(Status::Cancelled, 1)), Status::Cancelled);
+}
+
+#[test]
+fn the_psps_time_decides_first_and_the_rank_of_the_state_within_a_second() {
+    let start = record(Kind::Refund, "tx", 100);
+    let end = |events: &[Event]| View::of(&told(&start, events)).status;
+    let (succeeded, failed) = (named(Status::Succeeded, 1), named(Status::Failed, 1));
+    assert_eq!(end(&[failed.clone(), succeeded.clone()]), Status::Failed, "a refund fails after it succeeded");
+    assert_eq!(end(&[named(Status::Succeeded, 2), failed]), Status::Succeeded);
+    let late = Event { late: true, ..named(Status::Pending, 1) };
+    assert_eq!(end(&[late, succeeded]), Status::Pending, "a late truth outranks all of its second");
+    let yielding = Event { gives_way: true, ..named(Status::Expired, 9) };
+    assert_eq!(end(&[yielding.clone(), named(Status::Succeeded, 1)]), Status::Succeeded);
+    assert_eq!(end(&[yielding]), Status::Expired, "of which nothing else is known");
+}
+
+#[test]
+fn another_currency_is_contradictory() {
+    let mut start = record(Kind::Payment, "tx", 100);
+    start.registered.currency = Some("USD".parse().unwrap());
+    let contradiction = apply(&start, &named(Status::Succeeded, 0), Timestamp::UNIX_EPOCH).unwrap_err();
     assert_eq!(contradiction.to_string(), "the event is in EUR, the record in USD");
 }

@@ -64,7 +64,8 @@ pub struct Registered {
     pub due_date: Option<Date>,
     /// Where the customer finishes the transaction.
     pub redirect_url: Option<String>,
-    /// The state that the payment stack answered Transform with. Any PSP event overrules it.
+    /// The state that the payment stack answered Transform with. A PSP event overrules it, unless it only says that
+    /// something is under way that the stack knows to be further on.
     pub status: Option<Status>,
 }
 

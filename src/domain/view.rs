@@ -11,6 +11,7 @@ use super::event::{Booking, Chargeback, Item};
 use super::ids::Kind;
 use super::money::Currency;
 use super::record::Record;
+use super::stamp::Stamped;
 use super::status::{PspError, Status, StatusFact};
 
 /// The visible state of a record.
@@ -124,7 +125,7 @@ impl Default for PaymentDetail {
 /// Since when a record is in the state that was last named: the `receivedAt` of an error.
 #[must_use]
 pub fn status_since(record: &Record) -> Timestamp {
-    record.seen.status.as_ref().map_or(record.registered_at, |fact| fact.value.since)
+    named_status(record).since
 }
 
 /// What a payment has received: the sum of the bookings that stand, major units.
@@ -143,15 +144,21 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
 }
 
 /// The last state that was named: by an event, else at registration.
+///
+/// An event that only says "under way" does not overrule a registered state that is further on: it is older news than
+/// what the payment stack answered Transform with.
 fn named_status(record: &Record) -> StatusFact {
-    record.seen.status.as_ref().map_or_else(
-        || StatusFact {
-            status: record.registered.status.unwrap_or(Status::Initiated),
-            error: None,
-            since: record.registered_at,
-        },
-        |fact| fact.value.clone(),
-    )
+    let registered = record.registered.status.unwrap_or(Status::Initiated);
+    let under_way = |status: Status| matches!(status, Status::Initiated | Status::Pending);
+    let kind = record.key.kind;
+    match &record.seen.status {
+        Some(Stamped { value: seen, .. })
+            if !(under_way(seen.status) && registered.rank(kind) > seen.status.rank(kind)) =>
+        {
+            seen.clone()
+        }
+        _ => StatusFact { status: registered, error: None, since: record.registered_at },
+    }
 }
 
 fn payment_status(record: &Record, detail: &PaymentDetail, named: Status) -> Status {
