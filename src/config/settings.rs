@@ -100,7 +100,7 @@ pub(super) fn read(
     if let Some(path) = file {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| one(&name, format!("cannot be read: {error}")))?;
-        toml::from_str::<toml::Table>(&text).map_err(|error| one(&name, error.to_string()))?;
+        toml::from_str::<toml::Table>(&text).map_err(|error| one(&name, not_toml(&text, &error)))?;
         builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
     }
     for (key, value) in environment::overrides(environment) {
@@ -117,8 +117,22 @@ pub(super) fn read(
         Ok(settings) => Ok((settings, unknown)),
         Err(error) => {
             let key = error.path().to_string();
-            unknown.push(ConfigError { key, reason: error.into_inner().to_string() });
+            let reason = error.into_inner().to_string();
+            let reason =
+                if may_hold_secret(&key) { "is not of the shape that it must have".to_owned() } else { reason };
+            unknown.push(ConfigError { key, reason });
             Err(ConfigErrors(unknown))
         }
     }
+}
+
+/// What is wrong and in which line, without the line: there may be a secret in it.
+fn not_toml(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
+    format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
+/// Whether a message about the value at this key could repeat a secret.
+fn may_hold_secret(key: &str) -> bool {
+    ["secrets", "tokens", "basic", "headers", "password"].iter().any(|name| key.contains(name))
 }

@@ -53,22 +53,31 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// The largest amount that is believed, in major units. A bound for the sums: 28 digits fit a [`Decimal`], a
-/// hundred million amounts of this size still do.
+/// The largest amount that is believed, in major units. It bounds the sums: 28 digits fit a [`Decimal`].
 pub const LARGEST_AMOUNT: Decimal = Decimal::from_parts(0x4876_E800, 0x17, 0, false, 0); // 10^11
 
 /// Reads a decimal number exactly, as PSPs and integrators write it: `12.9`, `-5`, `1E+2`.
 ///
 /// # Errors
-/// Text that is no decimal number, or one beyond [`LARGEST_AMOUNT`].
+/// Text that is no decimal number, or one of more than 28 digits.
 pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
-    let number = if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) }
-        .map_err(|_| format!("{text:?} is not a decimal number"))?
-        .normalize();
-    if number.abs() > LARGEST_AMOUNT {
-        return Err(format!("{text:?} is beyond what is taken as an amount"));
+    if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) }
+        .map(|number| number.normalize())
+        .map_err(|_| format!("{text:?} is not a decimal number"))
+}
+
+/// Lets an amount in major units through if it is one that is believed: not negative, not beyond [`LARGEST_AMOUNT`].
+///
+/// # Errors
+/// What is wrong with it.
+pub fn believed(amount: Decimal) -> Result<Decimal, String> {
+    if amount < Decimal::ZERO {
+        return Err(format!("{amount} is negative"));
     }
-    Ok(number)
+    if amount > LARGEST_AMOUNT {
+        return Err(format!("{amount} is more than {LARGEST_AMOUNT}"));
+    }
+    Ok(amount)
 }
 
 /// Turns an amount in minor units into major units: `1050` with exponent 2 is `10.50`.
@@ -107,9 +116,12 @@ mod tests {
         assert_eq!(dec("139000.0").to_string(), "139000");
         assert_eq!(dec("1E+2"), dec("100"));
         assert_eq!(LARGEST_AMOUNT.to_string(), "100000000000");
-        for bad in ["", "NaN", "12,5", "1e400", "100000000001"] {
+        for bad in ["", "NaN", "12,5", "1e400", "12345678901234567890123456789012"] {
             assert!(parse_decimal(bad).is_err(), "{bad}");
         }
+        assert!(believed(dec("100000000000")).is_ok());
+        assert!(believed(dec("100000000001")).is_err());
+        assert!(believed(dec("-0.01")).is_err());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde::{Deserialize, Deserializer};
 
 use super::ids::{Kind, RecordKey, TransformId};
-use super::money::{Currency, parse_decimal};
+use super::money::{Currency, believed, parse_decimal};
 use super::record::{Record, Registered, Seen};
 use super::status::Status;
 use super::view::View;
@@ -186,11 +186,11 @@ fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
 /// Positive; a preauthorization may ask for 0 (contract, section 3).
 fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
     match amount {
-        Some(amount) if amount < Decimal::ZERO => Err(Refusal::invalid("requestedAmount", "is not negative")),
         Some(amount) if amount.is_zero() && kind != Kind::Preauth => {
             Err(Refusal::invalid("requestedAmount", format!("a {kind} asks for more than 0")))
         }
-        _ => Ok(()),
+        Some(amount) => believed(amount).map(drop).map_err(|reason| Refusal::invalid("requestedAmount", reason)),
+        None => Ok(()),
     }
 }
 

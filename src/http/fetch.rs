@@ -2,7 +2,6 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use serde::Deserialize;
 
 use super::problem::Problem;
 use super::{Doors, authorization};
@@ -21,22 +20,24 @@ pub(super) async fn by_kind(
     fetch(kind, id, &doors).await
 }
 
-#[derive(Deserialize)]
-pub(super) struct TypeCode {
-    #[serde(rename = "type")]
-    code: Option<String>,
-}
-
 pub(super) async fn by_type_code(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    query: web::Query<TypeCode>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
     authorize(&request, &doors)?;
-    let code = query.code.as_deref().and_then(|code| code.parse().ok());
-    let kind = code.and_then(Kind::from_code).ok_or_else(|| Problem::new(400, "type: must be 1, 2, 3 or 4"))?;
-    fetch(kind, path.into_inner().2, &doors).await
+    fetch(type_code(&request)?, path.into_inner().2, &doors).await
+}
+
+/// The one `type` of the query.
+fn type_code(request: &HttpRequest) -> Result<Kind, Problem> {
+    let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    let codes: Vec<_> = pairs.filter(|(name, _)| name == "type").map(|(_, code)| code).collect();
+    match codes.as_slice() {
+        [code] => code.parse().ok().and_then(Kind::from_code),
+        _ => None,
+    }
+    .ok_or_else(|| Problem::new(400, "type: must be there once and be 1, 2, 3 or 4"))
 }
 
 fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {

@@ -5,7 +5,7 @@ use rust_decimal::Decimal;
 
 use super::place::{Place, Scope};
 use super::profile::{Amounts, Profile, TimeFormat};
-use crate::domain::money::{Currency, from_minor, parse_decimal};
+use crate::domain::money::{Currency, believed, from_minor, parse_decimal};
 
 /// Reads one message's values; remembers nothing.
 #[derive(Debug, Clone, Copy)]
@@ -35,10 +35,7 @@ impl Reader<'_> {
             Amounts::Major => without_noise(number, digits).map_err(wrong)?,
             Amounts::Minor => from_minor(number, digits).map_err(wrong)?,
         };
-        if amount < Decimal::ZERO {
-            return Err(wrong(format!("{amount} is negative")));
-        }
-        Ok(Some(amount))
+        believed(amount).map(Some).map_err(wrong)
     }
 
     /// The amount at the first place that has one.

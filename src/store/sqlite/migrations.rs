@@ -41,11 +41,12 @@ CREATE TABLE psp_ids (
 CREATE INDEX psp_ids_by_record ON psp_ids (record);
 
 -- The outbox is state: a row is a record that Transform has yet to hear of. `version` is the last version that is
--- worth telling. A row with dead_at was given up and waits for the next change.
+-- worth telling; first_untold_at is the first change since the last attempt began, if any. A row with dead_at was given
+-- up and waits for the next change.
 CREATE TABLE outbox (
     record          INTEGER PRIMARY KEY REFERENCES records (id),
     version         INTEGER NOT NULL,
-    first_untold_at INTEGER NOT NULL,
+    first_untold_at INTEGER,
     due_at          INTEGER NOT NULL,
     not_before      INTEGER,
     attempts        INTEGER NOT NULL DEFAULT 0,

@@ -12,27 +12,22 @@ use crate::store::{Delivery, Owed, Settlement};
 struct Row {
     record: i64,
     version: u64,
-    first_untold_at: Timestamp,
-    due_at: Timestamp,
+    first_untold_at: Option<Timestamp>,
     not_before: Option<Timestamp>,
-    attempts: u32,
     dead: bool,
 }
 
 fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
     connection
-        .prepare_cached(
-            "SELECT version, first_untold_at, due_at, not_before, attempts, dead_at FROM outbox WHERE record = ?1",
-        )?
+        .prepare_cached("SELECT version, first_untold_at, not_before, dead_at FROM outbox WHERE record = ?1")?
         .query_row([record], |row| {
+            let at = |column, micros: Option<i64>| micros.map(|micros| timestamp(column, micros)).transpose();
             Ok(Row {
                 record,
                 version: row.get::<_, i64>(0)?.unsigned_abs(),
-                first_untold_at: timestamp(1, row.get(1)?)?,
-                due_at: timestamp(2, row.get(2)?)?,
-                not_before: row.get::<_, Option<i64>>(3)?.map(|at| timestamp(3, at)).transpose()?,
-                attempts: row.get(4)?,
-                dead: row.get::<_, Option<i64>>(5)?.is_some(),
+                first_untold_at: at(1, row.get(1)?)?,
+                not_before: at(2, row.get(2)?)?,
+                dead: row.get::<_, Option<i64>>(3)?.is_some(),
             })
         })
         .optional()
@@ -40,8 +35,8 @@ fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
 
 /// Notes that a record has changed and Transform is owed a webhook. Says when that is due.
 ///
-/// A change to a record whose attempts fail earns it an attempt as soon as it is quiet, but never before the time
-/// that Transform asked for. A change to one that was given up revives it.
+/// A change to a record whose attempts fail earns it an attempt once it is quiet, but never before the time that
+/// Transform asked for. A change to one that was given up revives it.
 pub(super) fn owe(
     connection: &Connection,
     debounce: &Debounce,
@@ -49,14 +44,9 @@ pub(super) fn owe(
     now: Timestamp,
 ) -> rusqlite::Result<Timestamp> {
     let old = find(connection, stored.row)?.filter(|row| !row.dead);
-    let first_untold = old.as_ref().map_or(now, |row| row.first_untold_at);
-    let due = match &old {
-        Some(row) if row.attempts > 0 => {
-            let fresh = debounce.due(now, now).min(row.due_at);
-            row.not_before.map_or(fresh, |at| fresh.max(at))
-        }
-        _ => debounce.due(now, first_untold),
-    };
+    let first_untold = old.as_ref().and_then(|row| row.first_untold_at).unwrap_or(now);
+    let due = debounce.due(now, first_untold);
+    let due = old.and_then(|row| row.not_before).map_or(due, |asked| due.max(asked));
     connection
         .prepare_cached(
             "INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (?1, ?2, ?3, ?4)
@@ -130,11 +120,11 @@ pub(super) fn settle(
 ) -> rusqlite::Result<Option<Timestamp>> {
     let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
     let Some(row) = find(connection, stored.row)? else { return Ok(None) };
-    let superseded = row.version > version;
-    match settlement {
-        Settlement::Told if superseded => {
-            // The first change after what was sent came at `began` or later.
-            let due = debounce.due(stored.record.last_updated, began).max(now);
+    // The first change that was not in what was sent came at `began` or later.
+    let fresh = (row.version > version).then(|| debounce.due(stored.record.last_updated, began).max(now));
+    let first_untold = fresh.map(|_| began);
+    match (settlement, fresh) {
+        (Settlement::Told, Some(due)) => {
             connection
                 .prepare_cached(
                     "UPDATE outbox SET first_untold_at = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
@@ -143,44 +133,50 @@ pub(super) fn settle(
                 .execute(params![row.record, micros(began), micros(due)])?;
             Ok(Some(due))
         }
-        Settlement::Told => {
+        (Settlement::Told, None) => {
             connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row.record])?;
             Ok(None)
         }
-        Settlement::Retry { at, not_before, reason } => {
-            let fresh = if superseded { row.due_at.max(now).min(*at) } else { *at };
-            let due = not_before.map_or(fresh, |asked| fresh.max(asked));
-            fail(connection, &row, due, *not_before, reason, now)?;
+        (Settlement::Retry { at, not_before, reason }, fresh) => {
+            let due = fresh.unwrap_or(*at);
+            let due = not_before.map_or(due, |asked| due.max(asked));
+            fail(connection, &row, &Failure { due, first_untold, not_before: *not_before, reason }, now)?;
             Ok(Some(due))
         }
-        Settlement::GiveUp { reason } if superseded => {
-            let due = row.due_at.max(now);
-            fail(connection, &row, due, None, reason, now)?;
-            Ok(Some(due))
-        }
-        Settlement::GiveUp { reason } => {
-            fail(connection, &row, now, None, reason, now)?;
-            connection
-                .prepare_cached("UPDATE outbox SET dead_at = ?2 WHERE record = ?1")?
-                .execute(params![row.record, micros(now)])?;
-            Ok(None)
+        (Settlement::GiveUp { reason }, fresh) => {
+            let due = fresh.unwrap_or(now);
+            fail(connection, &row, &Failure { due, first_untold, not_before: None, reason }, now)?;
+            if fresh.is_none() {
+                connection
+                    .prepare_cached("UPDATE outbox SET dead_at = ?2 WHERE record = ?1")?
+                    .execute(params![row.record, micros(now)])?;
+            }
+            Ok(fresh)
         }
     }
 }
 
-fn fail(
-    connection: &Connection,
-    row: &Row,
+/// What a failed attempt leaves in the outbox.
+struct Failure<'a> {
     due: Timestamp,
+    first_untold: Option<Timestamp>,
     not_before: Option<Timestamp>,
-    reason: &str,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
+    reason: &'a str,
+}
+
+fn fail(connection: &Connection, row: &Row, failure: &Failure<'_>, now: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE outbox SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2), due_at = ?3,
-                 not_before = ?4, reason = ?5 WHERE record = ?1",
+                 first_untold_at = ?4, not_before = ?5, reason = ?6 WHERE record = ?1",
         )?
-        .execute(params![row.record, micros(now), micros(due), not_before.map(micros), reason])
+        .execute(params![
+            row.record,
+            micros(now),
+            micros(failure.due),
+            failure.first_untold.map(micros),
+            failure.not_before.map(micros),
+            failure.reason,
+        ])
         .map(drop)
 }
