@@ -115,14 +115,23 @@ impl App {
                 }
             }
         }
-        match Arc::try_unwrap(self.store) {
-            Ok(store) => store.close(),
-            // A request that was cut off still holds it; what it commits is whole all the same.
-            Err(_) => tracing::warn!("the store is still in use"),
-        }
+        close(self.store).await;
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Closes the store as soon as the server's threads have let go of it: they end a moment after the server says so.
+async fn close(mut store: Arc<Store>) {
+    for _ in 0..100 {
+        match Arc::try_unwrap(store) {
+            Ok(store) => return store.close(),
+            Err(shared) => store = shared,
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    // A request that was cut off still holds it; what it commits is whole all the same.
+    tracing::warn!("the store is still in use");
 }
 
 /// The exit code for a failure to start.

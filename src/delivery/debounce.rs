@@ -37,6 +37,8 @@ struct Waiting {
     again: Option<Timestamp>,
     /// Records that are to be told before this one.
     after: Vec<RecordKey>,
+    /// Its time has come and it waits for those only: a stream of others must not keep it from being told.
+    held: bool,
 }
 
 #[derive(Debug, Default)]
@@ -55,15 +57,16 @@ impl Debouncer {
     pub fn owe(&self, owed: &Owed) {
         let pushed = match self.waiting.entry(owed.key.clone()) {
             Entry::Vacant(vacant) => {
-                let after = owed.after.iter().cloned().collect();
-                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after });
+                let after = owed.after.clone();
+                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after, held: false });
                 true
             }
             Entry::Occupied(mut occupied) => {
                 let waiting = occupied.get_mut();
-                waiting
-                    .after
-                    .extend(owed.after.iter().filter(|key| !waiting.after.contains(key)).cloned().collect::<Vec<_>>());
+                if !waiting.held {
+                    let new: Vec<_> = owed.after.iter().filter(|key| !waiting.after.contains(key)).cloned().collect();
+                    waiting.after.extend(new);
+                }
                 if waiting.in_flight {
                     waiting.again = Some(owed.due);
                     false
@@ -111,15 +114,22 @@ impl Debouncer {
             return Look::Outdated;
         }
         if due > now {
+            if let Some(mut waiting) = self.waiting.get_mut(key) {
+                waiting.held = false;
+            }
             return Look::Later(due);
         }
         let soon = later(now, HOLD_MAX);
         let behind = after.into_iter().find(|first| self.waiting.get(first).is_some_and(|first| first.due <= soon));
         if let Some(first) = behind {
+            if let Some(mut waiting) = self.waiting.get_mut(key) {
+                waiting.held = true;
+            }
             return Look::Behind(first);
         }
         if let Some(mut waiting) = self.waiting.get_mut(key) {
             waiting.in_flight = true;
+            waiting.held = false;
             waiting.after.clear();
         }
         Look::Take
@@ -207,7 +217,7 @@ mod tests {
     }
 
     fn owed(key: &RecordKey, due: i64, after: Option<&RecordKey>) -> Owed {
-        Owed { key: key.clone(), due: at(due), after: after.cloned() }
+        Owed { key: key.clone(), due: at(due), after: after.cloned().into_iter().collect() }
     }
 
     #[test]

@@ -82,6 +82,18 @@ impl TransformId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Whether it has the form that Transform gives its ids: 24 hex digits, for transactions after a day
+    /// (contract, section 4). Merchants' own references have others.
+    #[must_use]
+    pub fn has_transforms_form(&self) -> bool {
+        let hex = match self.0.split_once('-') {
+            Some((day, hex)) if day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()) => hex,
+            Some(_) => return false,
+            None => &self.0,
+        };
+        hex.len() == 24 && hex.bytes().all(|b| b.is_ascii_hexdigit())
+    }
 }
 
 impl fmt::Display for TransformId {

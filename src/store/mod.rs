@@ -133,7 +133,7 @@ pub struct Owed {
     /// When to tell.
     pub due: Timestamp,
     /// A record that is to be told before it: a payment waits for the refund that changed it.
-    pub after: Option<RecordKey>,
+    pub after: Vec<RecordKey>,
 }
 
 /// A record is registered or amended, on disk.

@@ -73,6 +73,11 @@ pub(super) fn register(
     let stored = match existing {
         Some(old) => {
             records::update(connection, old.row, &done.record)?;
+            if let Some(old_id) = &old.record.registered.psp_id
+                && done.record.registered.psp_id.as_ref() != Some(old_id)
+            {
+                records::forget(connection, old.row, old_id)?;
+            }
             Stored { row: old.row, record: done.record }
         }
         None => Stored { row: records::insert(connection, &done.record)?, record: done.record },
@@ -92,7 +97,7 @@ pub(super) fn register(
     }
     let mut work = Work::new(connection, debounce, now);
     work.link_family(&stored)?;
-    work.release(stored.record.source.as_deref(), &ReleaseKey::Record(key))?;
+    work.release(stored.record.source.as_deref(), &ReleaseKey::Record(&key.id))?;
     if let Some(psp_id) = &psp_id {
         records::learn(connection, &stored, psp_id)?;
         work.release(stored.record.source.as_deref(), &ReleaseKey::PspId(key.kind, psp_id))?;
@@ -204,7 +209,7 @@ impl<'a> Work<'a> {
 
     fn owe(&mut self, stored: &Stored, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let due = outbox::owe(self.connection, self.debounce, stored, self.now)?;
-        self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned() });
+        self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned().into_iter().collect() });
         Ok(())
     }
 

@@ -137,6 +137,8 @@ impl Store {
 
     /// Writes what was accepted and closes the file.
     pub fn close(self) {
+        // The writer's connection is the last one to go: only a connection that may write empties the WAL.
+        drop(self.readers);
         drop(self.writer);
         if self.thread.join().is_err() {
             tracing::error!("the store's writer had panicked");

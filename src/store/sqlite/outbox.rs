@@ -76,16 +76,16 @@ pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
         Ok((key, timestamp(2, row.get(2)?)?, row.get::<_, Option<String>>(3)?))
     })?;
     let mut owed = Vec::new();
-    let mut refunds = std::collections::HashMap::new();
+    let mut refunds = std::collections::HashMap::<_, Vec<_>>::new();
     for row in rows {
         let (key, due, payment): (RecordKey, _, _) = row?;
         if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
-            refunds.insert(RecordKey::new(Kind::Payment, payment), key.clone());
+            refunds.entry(RecordKey::new(Kind::Payment, payment)).or_default().push(key.clone());
         }
-        owed.push(Owed { key, due, after: None });
+        owed.push(Owed { key, due, after: Vec::new() });
     }
     for one in &mut owed {
-        one.after = refunds.get(&one.key).cloned();
+        one.after = refunds.remove(&one.key).unwrap_or_default();
     }
     Ok(owed)
 }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::columns::{micros, unreadable};
 use crate::domain::event::Event;
-use crate::domain::ids::{RecordKey, TransformId};
+use crate::domain::ids::TransformId;
 
 /// An event that waited.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) enum ReleaseKey<'a> {
     /// A record becomes known by this PSP id.
     PspId(crate::domain::ids::Kind, &'a str),
     /// A record is registered.
-    Record(&'a RecordKey),
+    Record(&'a TransformId),
     /// A payment has more left to refund.
     Headroom(&'a TransformId),
 }
@@ -33,7 +33,7 @@ impl ReleaseKey<'_> {
     fn text(&self) -> String {
         match self {
             Self::PspId(kind, id) => format!("psp:{kind}:{id}"),
-            Self::Record(key) => format!("record:{key}"),
+            Self::Record(id) => format!("record:{id}"),
             Self::Headroom(payment) => format!("headroom:{payment}"),
         }
     }
@@ -47,9 +47,9 @@ pub(super) fn until_known(connection: &Connection, parked: &Parked, at: jiff::Ti
         for id in event.psp_ids.iter().chain(&event.shared_ids) {
             add_key(connection, row, &parked.source, &ReleaseKey::PspId(*kind, id))?;
         }
-        for id in &event.references {
-            add_key(connection, row, &parked.source, &ReleaseKey::Record(&RecordKey::new(*kind, id.clone())))?;
-        }
+    }
+    for id in &event.references {
+        add_key(connection, row, &parked.source, &ReleaseKey::Record(id))?;
     }
     Ok(())
 }

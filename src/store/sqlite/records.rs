@@ -59,14 +59,23 @@ pub(super) fn of_event(connection: &Connection, source: &str, event: &Event) -> 
         let bound = stored.record.source.as_deref().is_none_or(|own| own == source);
         bound && concerns(event, &stored.record)
     };
+    let mut awaited = false;
     for id in &event.references {
-        if let Some(found) = by_id(connection, id)?.filter(takes) {
-            return Ok(Some(found));
+        match by_id(connection, id)? {
+            Some(found) if takes(&found) => return Ok(Some(found)),
+            Some(_) => {}
+            None => awaited |= id.has_transforms_form(),
         }
     }
+    // It names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
+    // may take it away from there. Only a record that was registered with its id may.
+    let leads = |psp_id: &String, found: &Stored| {
+        let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && event.psp_ids.contains(psp_id);
+        takes(found) && (registered || !awaited)
+    };
     for kind in &event.kinds {
         for psp_id in event.psp_ids.iter().chain(&event.shared_ids) {
-            if let Some(found) = by_psp_id(connection, *kind, source, psp_id)?.filter(takes) {
+            if let Some(found) = by_psp_id(connection, *kind, source, psp_id)?.filter(|found| leads(psp_id, found)) {
                 return Ok(Some(found));
             }
         }
@@ -113,6 +122,12 @@ pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> r
              (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = ''))",
     )?;
     Ok(insert.execute(params![psp_id, kind, source, stored.row])? == 1)
+}
+
+/// Lets a PSP id lead to a record no more: the integrator took it back.
+pub(super) fn forget(connection: &Connection, row: i64, psp_id: &str) -> rusqlite::Result<()> {
+    let mut delete = connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND record = ?2")?;
+    delete.execute(params![psp_id, row]).map(drop)
 }
 
 /// Whether a PSP id leads to another record of that kind already.
