@@ -16,7 +16,7 @@ use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::http::{self, Doors, ServerOptions};
 use crate::ingest::{Ingest, Source};
 use crate::store::sqlite::Store;
-use crate::store::{OpenError, StoreOptions};
+use crate::store::{OpenError, StoreError, StoreOptions, Wake};
 use crate::transform::fetch::FailedAs;
 
 /// All options of all parts.
@@ -42,6 +42,7 @@ pub struct Options {
 pub struct App {
     server: Server,
     address: SocketAddr,
+    ingest: Arc<Ingest>,
     worker: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
@@ -54,12 +55,14 @@ impl App {
     /// # Errors
     /// The store cannot be opened (an [`OpenError`]), the address cannot be bound, or TLS cannot be set up.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
-        let store = Arc::new(Store::open(&options.store)?);
         let debouncer = Arc::new(Debouncer::default());
+        let wake = Arc::clone(&debouncer);
+        let store = Arc::new(Store::open(&options.store, Wake::new(move |owed| wake.owe(owed)))?);
         let sources = options.sources.into_iter().map(|source| (source.name.clone(), source)).collect();
         let delivery_ended = CancellationToken::new();
+        let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store)));
         let doors = Doors {
-            ingest: Ingest::new(sources, Arc::clone(&store), Arc::clone(&debouncer)),
+            ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
             debouncer: Arc::clone(&debouncer),
             transform: options.transform,
@@ -73,19 +76,19 @@ impl App {
         };
         let (server, address) = http::bind(&options.server, doors)
             .with_context(|| format!("cannot listen on {}", options.server.listen))?;
-        let worker = Worker::new(Arc::clone(&store), debouncer, options.delivery).map_err(|reason| anyhow!(reason))?;
+        let stop_delivery = CancellationToken::new();
+        let worker = Worker::new(Arc::clone(&store), debouncer, options.delivery, stop_delivery.clone());
+        let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
         if owed > 0 {
             tracing::info!(owed, "records that Transform has yet to hear of");
         }
-        let stop_delivery = CancellationToken::new();
-        let stop = stop_delivery.clone();
         let worker = tokio::spawn(async move {
             // Dropped when delivery ends, also by a panic: /readyz says so.
             let _ended = delivery_ended.drop_guard();
-            worker.run(stop).await;
+            worker.run().await;
         });
-        Ok(Self { server, address, worker, stop_delivery, store, grace: options.server.shutdown_grace })
+        Ok(Self { server, address, ingest, worker, stop_delivery, store, grace: options.server.shutdown_grace })
     }
 
     /// Where it listens.
@@ -115,6 +118,8 @@ impl App {
                 }
             }
         }
+        self.ingest.log_ignored();
+        drop(self.ingest);
         close(self.store).await;
         tracing::info!("stopped");
         Ok(())
@@ -134,11 +139,9 @@ async fn close(mut store: Arc<Store>) {
     tracing::warn!("the store is still in use");
 }
 
-/// The exit code for a failure to start.
+/// The exit code for a failure: 74 (EX_IOERR) where it is the store's.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
-    match error.downcast_ref::<OpenError>() {
-        Some(_) => 74,
-        None => 1,
-    }
+    let store = error.is::<OpenError>() || error.is::<StoreError>();
+    if store { 74 } else { 1 }
 }

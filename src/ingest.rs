@@ -1,4 +1,4 @@
-//! The use case on one screen: verify → normalise → commit → wake → receipt.
+//! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,6 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use crate::credentials::{Basic, same};
-use crate::delivery::debounce::Debouncer;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
@@ -37,7 +36,6 @@ pub struct Source {
 pub struct Ingest {
     sources: BTreeMap<String, Source>,
     store: Arc<Store>,
-    debouncer: Arc<Debouncer>,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
 
@@ -61,19 +59,14 @@ const IGNORED_TYPES_MAX: usize = 1024;
 impl Ingest {
     /// Doors for these sources.
     #[must_use]
-    pub fn new(sources: BTreeMap<String, Source>, store: Arc<Store>, debouncer: Arc<Debouncer>) -> Self {
-        Self { sources, store, debouncer, ignored: Mutex::default() }
+    pub fn new(sources: BTreeMap<String, Source>, store: Arc<Store>) -> Self {
+        Self { sources, store, ignored: Mutex::default() }
     }
 
     /// The source of that name.
     #[must_use]
     pub fn source(&self, name: &str) -> Option<&Source> {
         self.sources.get(name)
-    }
-
-    /// All sources.
-    pub fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.sources.values()
     }
 
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
@@ -83,6 +76,7 @@ impl Ingest {
     pub async fn take(&self, source: &Source, received: Received<'_>) -> Result<Receipt, Refused> {
         check_credentials(source, received)?;
         let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
+        tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
         let normalised = normalise(&source.profile, &verified);
         self.count_ignored(source, &normalised);
         let taken = Taken {
@@ -94,7 +88,6 @@ impl Ingest {
             normalised,
         };
         let receipt = self.store.take(taken).await?;
-        receipt.owed.iter().for_each(|owed| self.debouncer.owe(owed));
         log(source, &receipt);
         Ok(receipt)
     }
@@ -116,11 +109,12 @@ impl Ingest {
         }
     }
 
-    /// How many messages of each type were ignored since the start: source, type, count.
-    #[must_use]
-    pub fn ignored(&self) -> Vec<(String, String, u64)> {
+    /// Logs how often each type was ignored since the start.
+    pub fn log_ignored(&self) {
         let ignored = self.ignored.lock().unwrap_or_else(PoisonError::into_inner);
-        ignored.iter().map(|((source, event_type), count)| (source.clone(), event_type.clone(), *count)).collect()
+        for ((source, event_type), count) in ignored.iter() {
+            tracing::debug!(source, event_type, count, "ignored since the start");
+        }
     }
 }
 

@@ -24,6 +24,8 @@ use crate::transform::target::AllowedHosts;
 
 /// Up to five secrets: as many as Digital River keeps for one webhook.
 const SECRETS_MAX: usize = 5;
+/// The largest body that may be configured, 1 GiB: it is held in memory.
+const SIZE_MAX: usize = 1 << 30;
 /// The longest span that is taken: beyond it a typing error is likelier than a wish.
 const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 
@@ -41,6 +43,9 @@ pub(super) fn check(
         max_body: checker.size("server.max_body", &settings.server.max_body),
         shutdown_grace: checker.span("server.shutdown_grace", &settings.server.shutdown_grace),
     };
+    if settings.store.path.is_empty() || settings.store.path.starts_with(":memory:") {
+        checker.wrong("store.path", "must be a file: what is acknowledged must be on disk");
+    }
     let store = StoreOptions { path: settings.store.path.into(), debounce: checker.debounce(&settings.debounce) };
     let delivery = checker.delivery(&settings.transform);
     let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
@@ -97,7 +102,17 @@ impl Checker<'_> {
 
     fn size(&mut self, key: &str, text: &str) -> usize {
         let parsed = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
-        self.take(key, parsed.filter(|size| *size > 0).ok_or_else(|| format!("{text:?} is no size such as \"1MiB\"")))
+        let parsed = parsed.filter(|size| (1..=SIZE_MAX).contains(size));
+        self.take(key, parsed.ok_or_else(|| format!("{text:?} is no size such as \"1MiB\", 1 GiB at most")))
+    }
+
+    /// Signatures' times are whole seconds.
+    fn tolerance(&mut self, key: &str, text: &str) -> u32 {
+        let span = self.span(key, text);
+        if span.as_secs() == 0 || span.subsec_nanos() > 0 {
+            self.wrong(key, "must be whole seconds, at least 1");
+        }
+        u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
     }
 
     fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
@@ -110,8 +125,10 @@ impl Checker<'_> {
     }
 
     fn delivery(&mut self, settings: &TransformSettings) -> DeliveryOptions {
-        let allowed_hosts = AllowedHosts::parse(&settings.allowed_hosts).unwrap_or_else(|(index, reason)| {
-            self.wrong(&format!("transform.allowed_hosts[{index}]"), reason);
+        let allowed_hosts = AllowedHosts::parse(&settings.allowed_hosts).unwrap_or_else(|wrong| {
+            for (index, reason) in wrong {
+                self.wrong(&format!("transform.allowed_hosts[{index}]"), reason);
+            }
             AllowedHosts::default()
         });
         if let Some(Err(reason)) = settings.webhook_target.as_ref().map(|target| allowed_hosts.check(target)) {
@@ -199,7 +216,7 @@ impl Checker<'_> {
             Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
-        let tolerance_s = settings.tolerance.as_ref().map(|text| self.span(&format!("{key}.tolerance"), text));
+        let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
         if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
             self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
         }
@@ -221,7 +238,7 @@ impl Checker<'_> {
             secrets: keys,
             basic,
             headers,
-            tolerance_s: tolerance_s.map(|span| u32::try_from(span.as_secs()).unwrap_or(u32::MAX)),
+            tolerance_s,
         })
     }
 }

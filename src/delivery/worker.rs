@@ -40,21 +40,27 @@ pub struct Worker {
     debouncer: Arc<Debouncer>,
     client: Client,
     options: DeliveryOptions,
+    stop: CancellationToken,
 }
 
 /// The clock may step; no sleep is longer than this.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble, a record is looked at again after this.
-const STORE_TROUBLE_WAIT: Duration = Duration::from_secs(5);
+const STORE_TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// A worker on this store.
+    /// A worker on this store, until `stop`.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
-    pub fn new(store: Arc<Store>, debouncer: Arc<Debouncer>, options: DeliveryOptions) -> Result<Arc<Self>, String> {
+    pub fn new(
+        store: Arc<Store>,
+        debouncer: Arc<Debouncer>,
+        options: DeliveryOptions,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, String> {
         let client = Client::new(options.timeout)?;
-        Ok(Arc::new(Self { store, debouncer, client, options }))
+        Ok(Arc::new(Self { store, debouncer, client, options, stop }))
     }
 
     /// Fills the debouncer with what the store says is owed: what was not told before a restart.
@@ -67,10 +73,10 @@ impl Worker {
         Ok(owed.len())
     }
 
-    /// Tells Transform what is due until `stop`; then finishes what is in flight.
-    pub async fn run(self: Arc<Self>, stop: CancellationToken) {
+    /// Tells Transform what is due until it is stopped; then finishes what is in flight.
+    pub async fn run(self: Arc<Self>) {
         let mut attempts: JoinSet<()> = JoinSet::new();
-        while !stop.is_cancelled() {
+        while !self.stop.is_cancelled() {
             let free = self.options.concurrency.saturating_sub(attempts.len());
             for key in self.debouncer.take_due(Timestamp::now(), free) {
                 let worker = Arc::clone(&self);
@@ -78,7 +84,7 @@ impl Worker {
             }
             let full = attempts.len() >= self.options.concurrency;
             tokio::select! {
-                () = stop.cancelled() => {}
+                () = self.stop.cancelled() => {}
                 Some(ended) = attempts.join_next() => report(ended),
                 () = self.debouncer.changed(), if !full => {}
                 () = tokio::time::sleep(self.until_next()), if !full => {}
@@ -111,10 +117,30 @@ impl Worker {
         let now = Timestamp::now();
         let settlement = self.judge(delivery, &answered, now);
         log(key, delivery, &settlement, now.duration_since(began).as_millis());
-        match self.store.settle(key.clone(), delivery.version, began, settlement, now).await {
-            Ok(next) => next,
-            // The outcome is not on disk: the record stays owed, and may be told again.
-            Err(error) => Some(trouble(key, &error)),
+        self.settle(key, delivery.version, began, settlement, now).await
+    }
+
+    /// Settles an attempt, as soon as the store can: telling again because the disk is full helps nobody. Only stopping
+    /// ends the wait; the record stays owed then, and is told again after the next start.
+    async fn settle(
+        &self,
+        key: &RecordKey,
+        version: u64,
+        began: Timestamp,
+        settlement: Settlement,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        loop {
+            match self.store.settle(key.clone(), version, began, settlement.clone(), now).await {
+                Ok(next) => return next,
+                Err(error) => {
+                    let next = trouble(key, &error);
+                    tokio::select! {
+                        () = self.stop.cancelled() => return Some(next),
+                        () = tokio::time::sleep(STORE_TROUBLE_WAIT) => {}
+                    }
+                }
+            }
         }
     }
 

@@ -104,6 +104,13 @@ pub struct Chargeback {
     pub booking: Booking,
     /// The day it went.
     pub date: Date,
+    /// Why, where the event says it.
+    pub why: Option<Why>,
+}
+
+/// Why the customer's bank took money back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Why {
     /// The contract's reason.
     pub reason: ChargebackReason,
     /// The PSP's code for the reason.

@@ -12,7 +12,7 @@ use super::view::{self, View};
 
 /// What an event did to a record and, where the record is a refund, to the payment it refunds.
 #[derive(Debug)]
-pub struct Outcome {
+pub struct Moved {
     /// What happened to the record itself.
     pub transition: Transition,
     /// The record after the event.
@@ -29,16 +29,11 @@ pub struct Outcome {
 ///
 /// # Errors
 /// A [`Contradiction`]; both records stay as they were.
-pub fn apply(
-    record: &Record,
-    payment: Option<&Record>,
-    event: &Event,
-    now: Timestamp,
-) -> Result<Outcome, Contradiction> {
+pub fn apply(record: &Record, payment: Option<&Record>, event: &Event, now: Timestamp) -> Result<Moved, Contradiction> {
     let (next, transition) = transition::apply(record, event, now)?;
     if record.key.kind != Kind::Refund {
         let headroom_rose = record.key.kind == Kind::Payment && view::paid(&next) > view::paid(record);
-        return Ok(Outcome { transition, record: next, payment: None, payment_changed: false, headroom_rose });
+        return Ok(Moved { transition, record: next, payment: None, payment_changed: false, headroom_rose });
     }
     let before = view::confirmed_refund(record).unwrap_or_default();
     let after = view::confirmed_refund(&next).unwrap_or_default();
@@ -47,7 +42,7 @@ pub fn apply(
         check_headroom(payment)?;
     }
     let (payment, payment_changed) = linked.unzip();
-    Ok(Outcome {
+    Ok(Moved {
         transition,
         record: next,
         payment,

@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::text::shown;
+
 /// The four kinds of record and their type codes in a webhook (contract, section 2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -66,7 +68,7 @@ impl FromStr for Kind {
         Self::ALL
             .into_iter()
             .find(|kind| kind.name().eq_ignore_ascii_case(text))
-            .ok_or_else(|| format!("{text:?} is not preauth, payment, refund or agreement"))
+            .ok_or_else(|| format!("{} is not preauth, payment, refund or agreement", shown(text)))
     }
 }
 

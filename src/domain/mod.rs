@@ -11,6 +11,7 @@ pub mod record;
 pub mod registration;
 pub mod stamp;
 pub mod status;
+pub mod text;
 pub mod transition;
 pub mod view;
 

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
-use super::event::{Booking, Chargeback, Event, Facts, Item};
+use super::event::{Booking, Chargeback, Event, Facts, Item, Why};
 use super::family;
 use super::ids::{Kind, RecordKey};
 use super::record::{Record, Registered, Seen};
@@ -66,9 +66,7 @@ fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
         fee: None,
         booking,
         date,
-        reason: ChargebackReason::Unknown,
-        psp_code: None,
-        psp_message: None,
+        why: (amount % 2 == 0).then(|| Why { reason: ChargebackReason::Unknown, psp_code: None, psp_message: None }),
     });
     let error = prop::option::of((0..3_u8).prop_map(|code| PspError {
         code: None,

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Chargeback, Item};
+use super::event::{Chargeback, Item, Why};
 use super::ids::{RecordKey, TransformId};
 use super::money::Currency;
 use super::stamp::Stamped;
@@ -89,6 +89,8 @@ pub struct Seen {
     pub items: BTreeMap<String, Stamped<Item>>,
     /// Payment: chargebacks by the PSP's id of the dispute.
     pub chargebacks: BTreeMap<String, Stamped<Chargeback>>,
+    /// Payment: why, by the PSP's id of the dispute. Later events of a dispute need not repeat it.
+    pub chargeback_reasons: BTreeMap<String, Stamped<Why>>,
 }
 
 impl Record {

@@ -225,6 +225,12 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
     }
+    // Which events a payment takes depends on whether it captures a preauthorization.
+    if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new))
+        && existing.seen != Seen::default()
+    {
+        return Err(Refusal::conflict("preauthTransactionId", "events have been applied to the payment without it"));
+    }
     if let (Some(new), Some(old)) = (&said.source, &existing.source)
         && new != old
     {

@@ -98,8 +98,11 @@ fn write_bookings(seen: &mut Seen, facts: &Facts, event: &Event, kind: Kind, wri
         written.push(write_in(&mut seen.items, &item.id, &event_stamp(event, rank), item));
     }
     for chargeback in &facts.chargebacks {
-        let rank = booking_rank(chargeback.booking);
-        written.push(write_in(&mut seen.chargebacks, &chargeback.id, &event_stamp(event, rank), chargeback));
+        let stamp = event_stamp(event, booking_rank(chargeback.booking));
+        written.push(write_in(&mut seen.chargebacks, &chargeback.id, &stamp, chargeback));
+        if let Some(why) = &chargeback.why {
+            written.push(write_in(&mut seen.chargeback_reasons, &chargeback.id, &stamp, why));
+        }
     }
 }
 

@@ -149,14 +149,15 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
 /// what the payment stack answered Transform with.
 fn named_status(record: &Record) -> StatusFact {
     let registered = record.registered.status.unwrap_or(Status::Initiated);
-    let under_way = |status: Status| matches!(status, Status::Initiated | Status::Pending);
     let kind = record.key.kind;
+    // A registered error may be that of an earlier attempt.
+    let older = |seen: Status| {
+        matches!(seen, Status::Initiated | Status::Pending)
+            && !registered.is_error()
+            && registered.rank(kind) > seen.rank(kind)
+    };
     match &record.seen.status {
-        Some(Stamped { value: seen, .. })
-            if !(under_way(seen.status) && registered.rank(kind) > seen.status.rank(kind)) =>
-        {
-            seen.clone()
-        }
+        Some(Stamped { value: seen, .. }) if !older(seen.status) => seen.clone(),
         _ => StatusFact { status: registered, error: None, since: record.registered_at },
     }
 }
@@ -180,7 +181,10 @@ fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
         .chargebacks
         .values()
         .filter(|chargeback| chargeback.value.booking == Booking::Booked)
-        .map(|chargeback| chargeback.value.clone())
+        .map(|chargeback| {
+            let why = record.seen.chargeback_reasons.get(&chargeback.value.id).map(|why| why.value.clone());
+            Chargeback { why, ..chargeback.value.clone() }
+        })
         .collect();
     let paid: Decimal = payments.iter().map(|item| item.amount).sum();
     let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();

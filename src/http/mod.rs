@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use crate::credentials::Credentials;
@@ -31,10 +32,10 @@ use problem::Problem;
 #[derive(Debug)]
 pub struct Doors {
     /// Takes notifications.
-    pub ingest: Ingest,
+    pub ingest: Arc<Ingest>,
     /// Reads and registers records.
     pub store: Arc<Store>,
-    /// Hears of records that registering released events for.
+    /// Knows how many records are owed a webhook.
     pub debouncer: Arc<Debouncer>,
     /// What Transform presents.
     pub transform: Credentials,
@@ -101,4 +102,10 @@ async fn not_found(_request: HttpRequest) -> impl Responder {
 /// The Authorization header as text.
 fn authorization(request: &HttpRequest) -> Option<&str> {
     request.headers().get("authorization")?.to_str().ok()
+}
+
+/// The time, to the microsecond that the store keeps.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -2,11 +2,10 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Doors, body};
+use super::{Doors, body, now};
 use crate::ingest::{Refused, Source};
 use crate::psp::received::Received;
 use crate::store::Receipt;
@@ -28,12 +27,6 @@ pub(super) async fn take(
     let received = Received { headers: &headers, body: &body, at: now() };
     let receipt = doors.ingest.take(source, received).await.map_err(|refused| refusal(source, refused))?;
     Ok(answer(source, &receipt))
-}
-
-/// The time of receipt, to the microsecond that the store keeps.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// Why a notification is not believed is for the operator, not for the sender.

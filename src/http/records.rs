@@ -2,14 +2,14 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use jiff::Timestamp;
 use serde_json::Value;
 
 use super::problem::Problem;
-use super::{Doors, authorization, body};
+use super::{Doors, authorization, body, now};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::registration::{Refusal, Registration};
+use crate::domain::text::shown;
 use crate::transform::fetch::{FailedAs, fetched};
 
 pub(super) async fn read(
@@ -41,10 +41,7 @@ pub(super) async fn register(
         let reason = "is needed: no transform.webhook_target is configured";
         return Err(Refusal::invalid("webhookTarget", reason).into());
     }
-    let now = Timestamp::now();
-    let now = Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now);
-    let receipt = doors.store.register(key.clone(), said, now).await?;
-    receipt.owed.iter().for_each(|owed| doors.debouncer.owe(owed));
+    let receipt = doors.store.register(key.clone(), said, now()).await?;
     let released = receipt.owed.len();
     tracing::info!(record = %key, created = receipt.created, released, "record registered");
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
@@ -77,7 +74,7 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
 fn check_source(said: &Registration, doors: &Doors) -> Result<(), Problem> {
     match &said.source {
         Some(name) if doors.ingest.source(name).is_none() => {
-            Err(Refusal::invalid("source", format!("{name:?} is not configured")).into())
+            Err(Refusal::invalid("source", format!("{} is not configured", shown(name))).into())
         }
         _ => Ok(()),
     }

@@ -12,8 +12,9 @@ use super::profile::{
 };
 use super::read::{self, Reader, names};
 use super::verify::Verified;
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Why};
 use crate::domain::status::{PspError, Status};
+use crate::domain::text::shown;
 use crate::domain::view::utc_date;
 
 /// A notification in our words.
@@ -66,11 +67,17 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>) -> Normalised {
     let mut messages = Vec::new();
     for message in found {
         let bare = Scope { received, message, element: None, signed_at: verified.signed_at(), event_type: "" };
-        let event_type = joined(&bare, &form.event_type, " ");
+        let event_type = joined(&bare, &form.event_type, " ").trim().to_owned();
         let scope = Scope { event_type: &event_type, ..bare };
         let key = Some(joined(&scope, &form.dedupe, "|")).filter(|key| !key.trim_matches('|').is_empty());
         let key = key.unwrap_or_else(|| body_hash.clone());
-        messages.push(Message { event_type: event_type.clone(), meaning: meaning(profile, form, scope, &key) });
+        let meaning = match event_type.len() {
+            0 => Meaning::NotUnderstood(format!("no type at {}", names(&form.event_type))),
+            1..=TYPE_MAX => meaning(profile, form, scope, &key),
+            _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
+        };
+        let event_type = event_type.chars().take(TYPE_MAX).collect();
+        messages.push(Message { event_type, meaning });
         keys.push(key);
     }
     if messages.is_empty() {
@@ -80,6 +87,9 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>) -> Normalised {
     let dedupe_key = if keys.is_empty() { body_hash } else { keys.join("\n") };
     Normalised { dedupe_key, messages }
 }
+
+/// A type is a word or two; what is longer, in bytes, is something else.
+const TYPE_MAX: usize = 128;
 
 fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
     places.iter().map(|place| scope.text(place).unwrap_or_default()).collect::<Vec<_>>().join(with)
@@ -185,6 +195,17 @@ impl Translation<'_> {
     }
 }
 
+/// The reason, where the message has the PSP's code for it.
+fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
+    let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
+    let psp_code = scope.first(&rule.psp_code);
+    (reason.is_some() || psp_code.is_some()).then(|| Why {
+        reason: reason.unwrap_or_default(),
+        psp_code,
+        psp_message: scope.first(&rule.psp_message),
+    })
+}
+
 /// A fee is a detail: one that cannot be told in the chargeback's currency does not make it a dead letter.
 fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, String> {
     let own = read::currency(&reader.scope, &rule.fee_currency)?.or(reader.currency);
@@ -227,7 +248,7 @@ fn status(from: &StatusFrom, scope: &Scope<'_>) -> Result<Status, String> {
 fn mapped_to<T: Copy>(mapped: &Mapped<T>, scope: &Scope<'_>, what: &str) -> Result<T, String> {
     let text = scope.first(&mapped.from).unwrap_or_default();
     let found = mapped.map.get(&text).copied();
-    found.ok_or_else(|| format!("{what} at {}: {text:?} is not known", names(&mapped.from)))
+    found.ok_or_else(|| format!("{what} at {}: {} is not known", names(&mapped.from), shown(&text)))
 }
 
 fn error(from: &ErrorRule, scope: &Scope<'_>) -> PspError {
@@ -286,15 +307,12 @@ fn booking(from: &BookingFrom, scope: &Scope<'_>) -> Result<Booking, String> {
 fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Result<Chargeback, String> {
     let scope = &reader.scope;
     let booking = booking(&rule.booking, scope)?;
-    let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
     Ok(Chargeback {
         id: scope.first(&rule.id).ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
         amount: amount_of(reader, &rule.amount, booking)?,
         fee: fee(rule, reader)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
-        reason: reason.unwrap_or_default(),
-        psp_code: scope.first(&rule.psp_code),
-        psp_message: scope.first(&rule.psp_message),
+        why: why(rule, scope),
     })
 }

@@ -144,9 +144,7 @@ impl Each {
                 .collect()
         })
     }
-}
 
-impl Each {
     /// [`Self::find`], to change what is found.
     pub fn find_mut<'v>(&self, value: &'v mut Value) -> Vec<&'v mut Value> {
         self.0.iter().fold(vec![value], |found, step| {

@@ -6,6 +6,7 @@ use rust_decimal::Decimal;
 use super::place::{Place, Scope};
 use super::profile::{Amounts, Profile, TimeFormat};
 use crate::domain::money::{Currency, believed, from_minor, parse_decimal};
+use crate::domain::text::shown;
 
 /// Reads one message's values; remembers nothing.
 #[derive(Debug, Clone, Copy)]
@@ -55,7 +56,7 @@ impl Reader<'_> {
             return Ok(None);
         };
         let format = if *place == Place::SignedAt { TimeFormat::Unix } else { self.time_format };
-        instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {text:?} is no instant"))
+        instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {} is no instant", shown(&text)))
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod sqlite;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -22,6 +23,29 @@ pub struct StoreOptions {
     pub path: PathBuf,
     /// When changes are due; due times are stored with them.
     pub debounce: Debounce,
+}
+
+/// Who is told of records that Transform is owed a webhook for, once that is on disk. It carries no news of its own: what
+/// is owed is in the store.
+#[derive(Clone)]
+pub struct Wake(Arc<dyn Fn(&Owed) + Send + Sync>);
+
+impl Wake {
+    /// Tells this listener.
+    pub fn new(listener: impl Fn(&Owed) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(listener))
+    }
+
+    /// Tells of each.
+    pub fn each(&self, owed: &[Owed]) {
+        owed.iter().for_each(|one| (self.0)(one));
+    }
+}
+
+impl std::fmt::Debug for Wake {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wake")
+    }
 }
 
 /// The store cannot do it now. Nothing was written.

@@ -123,9 +123,10 @@ fn chargeback(chargeback: &Chargeback) -> Value {
     body.put("amount", number(chargeback.amount));
     body.put("bookingDate", chargeback.date.to_string());
     body.put_some("feeAmount", chargeback.fee.map(number));
-    body.put("reason", format!("{:?}", chargeback.reason));
-    body.put_some("pspReasonCode", chargeback.psp_code.as_deref());
-    body.put_some("pspReasonMessage", chargeback.psp_message.as_deref());
+    let reason = chargeback.why.as_ref().map(|why| why.reason).unwrap_or_default();
+    body.put("reason", format!("{reason:?}"));
+    body.put_some("pspReasonCode", chargeback.why.as_ref().and_then(|why| why.psp_code.as_deref()));
+    body.put_some("pspReasonMessage", chargeback.why.as_ref().and_then(|why| why.psp_message.as_deref()));
     Value::Object(body.0)
 }
 

@@ -13,14 +13,23 @@ struct AllowedHost {
     port: Option<u16>,
 }
 
+/// The longest target that is taken; longer ones are no URL that anybody serves.
+const TARGET_MAX: usize = 2048;
+
 impl AllowedHosts {
     /// Reads entries of the form `host` (any port of it) or `host:port`.
     ///
     /// # Errors
-    /// The index of the entry that is neither, and why.
-    pub fn parse(entries: &[String]) -> Result<Self, (usize, String)> {
-        let parse = |(index, entry): (usize, &String)| allowed_host(entry).map_err(|reason| (index, reason));
-        entries.iter().enumerate().map(parse).collect::<Result<_, _>>().map(Self)
+    /// The index of each entry that is neither, and why.
+    pub fn parse(entries: &[String]) -> Result<Self, Vec<(usize, String)>> {
+        let (mut hosts, mut errors) = (Vec::new(), Vec::new());
+        for (index, entry) in entries.iter().enumerate() {
+            match allowed_host(entry) {
+                Ok(host) => hosts.push(host),
+                Err(reason) => errors.push((index, reason)),
+            }
+        }
+        if errors.is_empty() { Ok(Self(hosts)) } else { Err(errors) }
     }
 
     /// Checks a target: an absolute URL to an allowed host, by https, or by plain http to this machine.
@@ -28,6 +37,9 @@ impl AllowedHosts {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self, target: &str) -> Result<Url, String> {
+        if target.len() > TARGET_MAX {
+            return Err(format!("is longer than {TARGET_MAX} characters"));
+        }
         let url = Url::parse(target).map_err(|error| format!("is no absolute URL: {error}"))?;
         let Some(host) = url.host() else { return Err("names no host".to_owned()) };
         if !url.username().is_empty() || url.password().is_some() {
@@ -65,6 +77,9 @@ impl std::fmt::Display for AllowedHosts {
 fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
     let wrong = || format!("{entry:?} is neither host nor host:port");
     let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
+    if entry.contains('*') {
+        return Err(format!("{entry:?}: wildcards are not taken; name each host"));
+    }
     let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     let host = url.host().filter(|_| plain && !entry.contains('/')).ok_or_else(wrong)?.to_owned();
     // The parser drops a port that is the scheme's default; said is said.
@@ -119,7 +134,7 @@ mod tests {
 
     #[test]
     fn entries_are_hosts() {
-        for bad in ["https://app.billwerk.com", "a/b", "", "host:port", "a b"] {
+        for bad in ["https://app.billwerk.com", "a/b", "", "host:port", "a b", "*.billwerk.com"] {
             assert!(AllowedHosts::parse(&[bad.to_owned()]).is_err(), "{bad}");
         }
     }

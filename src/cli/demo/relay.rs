@@ -140,7 +140,7 @@ impl Relay {
 
 fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
     let token = |text: &str| Credentials { tokens: vec![text.to_owned().into()], basic: None };
-    let allowed_hosts = AllowedHosts::parse(&[transform.to_string()]).map_err(|(_, reason)| anyhow!(reason))?;
+    let allowed_hosts = AllowedHosts::parse(&[transform.to_string()]).map_err(|wrong| anyhow!("{wrong:?}"))?;
     Ok(Options {
         server: ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),

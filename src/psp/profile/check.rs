@@ -93,7 +93,7 @@ fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
 
 fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     let kinds = rule.kind.as_slice();
-    let only = |kind: Kind| kinds.contains(&kind);
+    let contains = |kind: Kind| kinds.contains(&kind);
     if kinds.is_empty() || rule.event_type.as_slice().is_empty() {
         return Err("type and kind: at least one of each".to_owned());
     }
@@ -115,7 +115,7 @@ fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
         ("chargeback", rule.chargeback.is_some(), Kind::Payment),
     ];
     for (field, said, kind) in fields {
-        if said && !only(kind) {
+        if said && !contains(kind) {
             return Err(format!("{field}: only a {kind} has it"));
         }
     }

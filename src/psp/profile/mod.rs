@@ -13,8 +13,8 @@ use serde::Deserialize;
 use toml::Spanned;
 
 pub use rule::{
-    Amounts, BookingFrom, ChargebackRule, CodeFrom, ErrorRule, EventRule, Fixed, ItemRule, Mapped, OneOrMore,
-    StatusFrom, TimeFormat, When,
+    Amounts, BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, ItemRule, Mapped, OneOrMore, StatusFrom,
+    TimeFormat, When,
 };
 pub use signature::{Algorithm, Encoding, KeyEncoding, Locator, Signature, SignedTime};
 

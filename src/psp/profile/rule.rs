@@ -127,15 +127,13 @@ pub struct Mapped<T> {
 pub type StatusFrom = Fixed<Status>;
 /// Whether money of an item is there.
 pub type BookingFrom = Fixed<Booking>;
-/// A code with a word for "any other".
-pub type CodeFrom<T> = Mapped<T>;
 
 /// Why a record is in error.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
     /// The contract's code; a PSP's word that is not in the map is unmapped, which is no mistake.
-    pub code: Option<CodeFrom<ErrorCode>>,
+    pub code: Option<Mapped<ErrorCode>>,
     /// The PSP's code.
     #[serde(default)]
     pub psp_code: Vec<Place>,
@@ -187,7 +185,7 @@ pub struct ChargebackRule {
     /// Whether the money is gone.
     pub booking: BookingFrom,
     /// The contract's reason; a PSP's word that is not in the map is Unknown.
-    pub reason: Option<CodeFrom<ChargebackReason>>,
+    pub reason: Option<Mapped<ChargebackReason>>,
     /// The PSP's code for the reason.
     #[serde(default)]
     pub psp_code: Vec<Place>,

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::parked::{self, Parked, ReleaseKey};
+use super::parked::{self, Placed, ReleaseKey};
 use super::records::{self, Stored};
 use super::{inbox, outbox};
 use crate::domain::due::Debounce;
@@ -38,7 +38,7 @@ pub(super) fn take(connection: &Connection, debounce: &Debounce, taken: &Taken) 
             Meaning::Events(events) => {
                 for event in events {
                     let source = taken.source.clone();
-                    let placed = Parked { notification: taken.id, source, event: event.clone(), reason: None };
+                    let placed = Placed { notification: taken.id, source, event: event.clone(), reason: None };
                     let (became, reason) = work.place(placed)?;
                     outcome = outcome.max(became);
                     reasons.extend(reason);
@@ -129,7 +129,7 @@ struct Work<'a> {
     connection: &'a Connection,
     debounce: &'a Debounce,
     now: Timestamp,
-    released: VecDeque<Parked>,
+    released: VecDeque<Placed>,
     owed: Vec<Owed>,
 }
 
@@ -139,9 +139,9 @@ impl<'a> Work<'a> {
     }
 
     /// Brings an event to its record, or parks it.
-    fn place(&mut self, parked: Parked) -> rusqlite::Result<(Outcome, Option<String>)> {
+    fn place(&mut self, parked: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
         let Some(mut stored) = records::of_event(self.connection, &parked.source, &parked.event)? else {
-            parked::until_known(self.connection, &Parked { reason: None, ..parked }, self.now)?;
+            parked::until_known(self.connection, &Placed { reason: None, ..parked }, self.now)?;
             return Ok((Outcome::Parked, None));
         };
         stored.record.source.get_or_insert_with(|| parked.source.clone());
@@ -159,8 +159,8 @@ impl<'a> Work<'a> {
         &mut self,
         row: i64,
         payment: Option<Stored>,
-        parked: &Parked,
-        outcome: family::Outcome,
+        parked: &Placed,
+        outcome: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: outcome.record };
         records::update(self.connection, stored.row, &stored.record)?;
@@ -196,12 +196,12 @@ impl<'a> Work<'a> {
     fn contradicted(
         &self,
         stored: &Stored,
-        parked: Parked,
+        parked: Placed,
         contradiction: &Contradiction,
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
         let reason = Some(format!("{}: {contradiction}", parked.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
-            let refused = Parked { reason: reason.clone(), ..parked };
+            let refused = Placed { reason: reason.clone(), ..parked };
             parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }
         Ok((Outcome::DeadLetter, reason))

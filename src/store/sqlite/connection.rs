@@ -16,8 +16,10 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
-    let lock = lock(path)?;
     private(path).map_err(failed(path))?;
+    // One file has one lock, whatever links lead to it.
+    let path = &path.canonicalize().map_err(failed(path))?;
+    let lock = lock(path)?;
     let mut connection = Connection::open(path).map_err(failed(path))?;
     prepare(&connection).map_err(failed(path))?;
     let found = migrations::version(&connection).map_err(failed(path))?;

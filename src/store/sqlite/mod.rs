@@ -15,11 +15,13 @@ use std::fs::File;
 use std::thread::JoinHandle;
 
 use jiff::Timestamp;
+use rusqlite::Connection;
 
 use self::readers::Readers;
 use self::writer::{Writer, unavailable};
 use super::{
-    Delivery, OpenError, Owed, Receipt, RegisterError, RegistrationReceipt, Settlement, StoreError, StoreOptions, Taken,
+    Delivery, OpenError, Owed, Receipt, RegisterError, RegistrationReceipt, Settlement, StoreError, StoreOptions,
+    Taken, Wake,
 };
 use crate::domain::due::Debounce;
 use crate::domain::ids::RecordKey;
@@ -33,22 +35,24 @@ pub struct Store {
     thread: JoinHandle<()>,
     readers: Readers,
     debounce: Debounce,
+    wake: Wake,
     /// Held, not read: it keeps a second relay out.
     _lock: File,
 }
 
 impl Store {
-    /// Opens the store, or makes it.
+    /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, also
+    /// if whoever brought the change has hung up.
     ///
     /// # Errors
     /// Another relay has it, a later one wrote it, or the file cannot be used.
-    pub fn open(options: &StoreOptions) -> Result<Self, OpenError> {
+    pub fn open(options: &StoreOptions, wake: Wake) -> Result<Self, OpenError> {
         let opened = connection::open(&options.path)?;
         let failed =
             |error: std::io::Error| OpenError::Failed { path: options.path.clone(), reason: error.to_string() };
         let (writer, thread) = Writer::start(opened.connection).map_err(failed)?;
         let readers = Readers::new(options.path.clone());
-        Ok(Self { writer, thread, readers, debounce: options.debounce, _lock: opened.lock })
+        Ok(Self { writer, thread, readers, debounce: options.debounce, wake, _lock: opened.lock })
     }
 
     /// Takes a verified notification: it and all that it changes are on disk when this returns.
@@ -56,8 +60,9 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
-        let debounce = self.debounce;
-        self.writer.write(move |connection| commit::take(connection, &debounce, &taken).map_err(unavailable)).await
+        let (debounce, wake) = (self.debounce, self.wake.clone());
+        let work = move |connection: &Connection| commit::take(connection, &debounce, &taken).map_err(unavailable);
+        self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await
     }
 
     /// Registers or amends a record, and applies the parked events that waited for it.
@@ -70,12 +75,11 @@ impl Store {
         said: Registration,
         now: Timestamp,
     ) -> Result<RegistrationReceipt, RegisterError> {
-        let debounce = self.debounce;
-        self.writer
-            .write(move |connection| {
-                commit::register(connection, &debounce, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
-            })
-            .await
+        let (debounce, wake) = (self.debounce, self.wake.clone());
+        let work = move |connection: &Connection| {
+            commit::register(connection, &debounce, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
+        };
+        self.writer.write(work, move |receipt: &RegistrationReceipt| wake.each(&receipt.owed)).await
     }
 
     /// A record as it is on disk.
@@ -116,11 +120,10 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Timestamp>, StoreError> {
         let debounce = self.debounce;
-        self.writer
-            .write(move |connection| {
-                outbox::settle(connection, &debounce, &key, version, began, &settlement, now).map_err(unavailable)
-            })
-            .await
+        let work = move |connection: &Connection| {
+            outbox::settle(connection, &debounce, &key, version, began, &settlement, now).map_err(unavailable)
+        };
+        self.writer.write(work, |_| ()).await
     }
 
     /// Writes something and waits until it is on disk.
@@ -129,10 +132,10 @@ impl Store {
     /// Why the store cannot write now.
     pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
         let at = columns::micros(now);
-        let work = move |connection: &rusqlite::Connection| {
+        let work = move |connection: &Connection| {
             connection.execute("UPDATE probe SET at = ?1", [at]).map(drop).map_err(unavailable)
         };
-        self.writer.write(work).await
+        self.writer.write(work, |()| ()).await
     }
 
     /// Writes what was accepted and closes the file.

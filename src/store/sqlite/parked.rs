@@ -8,9 +8,9 @@ use super::columns::{micros, unreadable};
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
 
-/// An event that waited.
+/// An event on its way to its record.
 #[derive(Debug)]
-pub(super) struct Parked {
+pub(super) struct Placed {
     pub(super) notification: Uuid,
     pub(super) source: String,
     pub(super) event: Event,
@@ -40,7 +40,7 @@ impl ReleaseKey<'_> {
 }
 
 /// Parks an event until its record is known.
-pub(super) fn until_known(connection: &Connection, parked: &Parked, at: jiff::Timestamp) -> rusqlite::Result<()> {
+pub(super) fn until_known(connection: &Connection, parked: &Placed, at: jiff::Timestamp) -> rusqlite::Result<()> {
     let event = &parked.event;
     let row = insert(connection, parked, at)?;
     for kind in &event.kinds {
@@ -57,7 +57,7 @@ pub(super) fn until_known(connection: &Connection, parked: &Parked, at: jiff::Ti
 /// Parks a refund's event until its payment has more left to refund.
 pub(super) fn until_headroom(
     connection: &Connection,
-    parked: &Parked,
+    parked: &Placed,
     payment: &TransformId,
     at: jiff::Timestamp,
 ) -> rusqlite::Result<()> {
@@ -65,7 +65,7 @@ pub(super) fn until_headroom(
     add_key(connection, row, &parked.source, &ReleaseKey::Headroom(payment))
 }
 
-fn insert(connection: &Connection, parked: &Parked, at: jiff::Timestamp) -> rusqlite::Result<i64> {
+fn insert(connection: &Connection, parked: &Placed, at: jiff::Timestamp) -> rusqlite::Result<i64> {
     let event =
         serde_json::to_string(&parked.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
@@ -87,7 +87,7 @@ pub(super) fn release(
     connection: &Connection,
     source: Option<&str>,
     key: &ReleaseKey<'_>,
-) -> rusqlite::Result<Vec<Parked>> {
+) -> rusqlite::Result<Vec<Placed>> {
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT parked FROM parked_keys WHERE key = ?1 AND (?2 IS NULL OR source = ?2)")?
         .query_map(params![key.text(), source], |row| row.get(0))?
@@ -95,12 +95,12 @@ pub(super) fn release(
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
 
-fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Parked> {
+fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
         .query_row([row], |columns| {
             let event: String = columns.get(2)?;
-            Ok(Parked {
+            Ok(Placed {
                 notification: Uuid::from_bytes(columns.get(0)?),
                 source: columns.get(1)?,
                 event: serde_json::from_str(&event).map_err(|error| unreadable(2, Type::Text, error))?,

@@ -34,20 +34,25 @@ impl Writer {
         Ok((Self { jobs }, thread))
     }
 
-    /// Does a piece of work and waits until it is on disk.
+    /// Does a piece of work and waits until it is on disk; `after` hears of it there, also if whoever asked has gone.
     ///
     /// # Errors
     /// The work's own error, or that the store cannot take it. Either way nothing of it was written.
     pub(super) async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        after: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |connection| {
             let done = connection.map_err(E::from).and_then(|connection| in_savepoint(connection, work));
             Box::new(move |committed: Result<(), StoreError>| {
+                let done = committed.map_err(E::from).and(done);
+                if let Ok(done) = &done {
+                    after(done);
+                }
                 // Nobody may wait any more: a client that hung up. The work stands all the same.
-                drop(reply.send(committed.map_err(E::from).and(done)));
+                drop(reply.send(done));
             })
         });
         self.jobs.try_send(job).map_err(|error| match error {
@@ -127,14 +132,17 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
         let (writer, thread) = Writer::start(connection).unwrap();
-        let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable));
-        let bad = writer.write(|c| {
-            c.execute("INSERT INTO t VALUES (2)", []).map_err(unavailable)?;
-            Err::<(), StoreError>(StoreError::Unavailable("changed my mind".into()))
-        });
+        let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
+        let bad = writer.write(
+            |c| {
+                c.execute("INSERT INTO t VALUES (2)", []).map_err(unavailable)?;
+                Err::<(), StoreError>(StoreError::Unavailable("changed my mind".into()))
+            },
+            |()| panic!("it did not happen"),
+        );
         let (good, bad) = tokio::join!(good, bad);
         assert!(good.is_ok() && bad.is_err());
-        assert_eq!(writer.write(count).await, Ok(1));
+        assert_eq!(writer.write(count, |_| ()).await, Ok(1));
         drop(writer);
         thread.join().unwrap();
     }
@@ -149,9 +157,9 @@ mod tests {
         connection.commit_hook(Some(refuse)).unwrap();
         let (writer, thread) = Writer::start(connection).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
-        assert!(writer.write(insert).await.is_err());
-        assert!(writer.write(insert).await.is_ok());
-        assert_eq!(writer.write(count).await, Ok(1));
+        assert!(writer.write(insert, |_| ()).await.is_err());
+        assert!(writer.write(insert, |_| ()).await.is_ok());
+        assert_eq!(writer.write(count, |_| ()).await, Ok(1));
         drop(writer);
         thread.join().unwrap();
     }
