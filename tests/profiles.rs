@@ -4,6 +4,8 @@
 //! notifications as the PSP documents them; what must come out of each stands beside them in
 //! `fixtures/<profile>/events/*.snap`.
 
+#![cfg(test)]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -81,7 +81,7 @@ pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
 fn catalogue(dir: Option<&Path>) -> Result<Catalogue, String> {
     let mut catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
     if let Some(dir) = dir {
-        catalogue.add_folder(dir).map_err(|errors| errors.join("\n"))?;
+        crate::config::add_folder(&mut catalogue, dir).map_err(|errors| errors.join("\n"))?;
     }
     Ok(catalogue)
 }

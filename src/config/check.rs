@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::secret::SecretSetting;
 use super::settings::{BasicSettings, DebounceSettings, Settings, SourceSettings, TransformSettings};
-use super::{Config, ConfigError, ConfigErrors};
+use super::{Config, ConfigError, ConfigErrors, profiles};
 use crate::credentials::{Basic, Credentials};
 use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
@@ -38,8 +38,14 @@ pub(super) fn check(
 ) -> Result<Config, ConfigErrors> {
     let mut checker = Checker { environment, errors };
     let server = ServerOptions {
-        listen: checker
-            .take("server.listen", settings.server.listen.parse().map_err(|_| "must be address:port".into())),
+        listen: checker.take(
+            "server.listen",
+            settings
+                .server
+                .listen
+                .parse()
+                .map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080".into()),
+        ),
         max_body: checker.size("server.max_body", &settings.server.max_body),
         shutdown_grace: checker.span("server.shutdown_grace", &settings.server.shutdown_grace),
     };
@@ -51,10 +57,12 @@ pub(super) fn check(
     let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
     let failed_as = checker.take("transform.failed_as", failed_as(&settings.transform.failed_as));
     let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
-    let profiles = checker.profiles(settings.profiles.dir.as_deref(), folder);
+    let dir = settings.profiles.dir.as_ref();
+    let profiles_dir = dir.map(|dir| folder.map_or_else(|| dir.into(), |folder| folder.join(dir)));
+    let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&settings.sources, &profiles);
     if checker.errors.is_empty() {
-        Ok(Config { server, store, delivery, transform, failed_as, integrator, sources, profiles })
+        Ok(Config { server, store, delivery, transform, failed_as, integrator, sources, profiles, profiles_dir })
     } else {
         Err(ConfigErrors(checker.errors))
     }
@@ -78,6 +86,11 @@ impl Checker<'_> {
         self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
     }
 
+    /// Whether something under this key is wrong already: then values are not what was written.
+    fn is_wrong(&self, prefix: &str) -> bool {
+        self.errors.iter().any(|error| error.key.starts_with(prefix))
+    }
+
     /// The value, or any value and an error: what is built from it is thrown away.
     fn take<T: Fallback>(&mut self, key: &str, value: Result<T, String>) -> T {
         value.unwrap_or_else(|reason| {
@@ -88,13 +101,13 @@ impl Checker<'_> {
 
     fn span(&mut self, key: &str, text: &str) -> Duration {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason = || format!("{text:?} is no span of time such as \"500ms\", \"10s\" or \"72h\"");
+        let reason = || format!("{text:?} is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most");
         self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
     }
 
     fn positive_span(&mut self, key: &str, text: &str) -> Duration {
         let span = self.span(key, text);
-        if span.is_zero() && !self.errors.iter().any(|error| error.key == key) {
+        if span.is_zero() && !self.is_wrong(key) {
             self.wrong(key, "must be more than 0");
         }
         span
@@ -118,7 +131,7 @@ impl Checker<'_> {
     fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
         let quiet = self.span("debounce.quiet", &settings.quiet);
         let max_wait = self.span("debounce.max_wait", &settings.max_wait);
-        if max_wait < quiet {
+        if max_wait < quiet && !self.is_wrong("debounce.") {
             self.wrong("debounce.max_wait", "must not be below debounce.quiet");
         }
         Debounce { quiet, max_wait }
@@ -141,7 +154,7 @@ impl Checker<'_> {
             max: self.positive_span("transform.retry.max", &settings.retry.max),
             give_up_after: self.span("transform.retry.give_up_after", &settings.retry.give_up_after),
         };
-        if retry.max < retry.first {
+        if retry.max < retry.first && !self.is_wrong("transform.retry.") {
             self.wrong("transform.retry.max", "must not be below transform.retry.first");
         }
         DeliveryOptions {
@@ -180,15 +193,13 @@ impl Checker<'_> {
         Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username? })
     }
 
-    /// The built-in profiles and the .toml files of a folder, which is looked for beside the configuration file.
-    fn profiles(&mut self, dir: Option<&str>, beside: Option<&Path>) -> Catalogue {
+    /// The built-in profiles and those of a folder.
+    fn profiles(&mut self, dir: Option<&Path>) -> Catalogue {
         let mut catalogue = Catalogue::built_in().unwrap_or_else(|error| {
             self.wrong("profiles", error.to_string());
             Catalogue::default()
         });
-        let Some(dir) = dir else { return catalogue };
-        let folder = beside.map_or_else(|| dir.into(), |beside| beside.join(dir));
-        if let Err(errors) = catalogue.add_folder(&folder) {
+        if let Some(Err(errors)) = dir.map(|dir| profiles::add_folder(&mut catalogue, dir)) {
             errors.into_iter().for_each(|reason| self.wrong("profiles.dir", reason));
         }
         catalogue

@@ -6,11 +6,12 @@
 mod check;
 mod environment;
 mod print;
+mod profiles;
 mod secret;
 mod settings;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
@@ -21,15 +22,16 @@ use crate::store::StoreOptions;
 use crate::transform::fetch::FailedAs;
 
 pub use print::{in_force, missing};
+pub use profiles::add_folder;
 
 /// All that is in force, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// [server]
+    /// `[server]`
     pub server: ServerOptions,
-    /// [store] and [debounce]
+    /// `[store]` and `[debounce]`
     pub store: StoreOptions,
-    /// [transform]
+    /// `[transform]`
     pub delivery: DeliveryOptions,
     /// transform.tokens and transform.basic
     pub transform: Credentials,
@@ -37,10 +39,12 @@ pub struct Config {
     pub failed_as: FailedAs,
     /// integrator.tokens and integrator.basic
     pub integrator: Credentials,
-    /// [sources]
+    /// `[sources]`
     pub sources: BTreeMap<String, Source>,
     /// The built-in profiles and those of profiles.dir.
     pub profiles: Catalogue,
+    /// profiles.dir, where it leads to.
+    pub profiles_dir: Option<PathBuf>,
 }
 
 /// One thing that is wrong with the configuration.

@@ -30,14 +30,18 @@ pub fn in_force(config: &Config) -> String {
         let headers: Vec<_> = source.headers.keys().map(String::as_str).collect();
         let headers =
             if headers.is_empty() { String::new() } else { format!(", headers {} = ***", headers.join(", ")) };
+        let tolerance = source.tolerance_s.map(|seconds| format!(", tolerance {seconds}s")).unwrap_or_default();
         lines.push(format!(
-            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}  →  POST /notifications/{}",
+            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}  →  POST /notifications/{}",
             source.name,
             source.profile.name,
             source.secrets.len(),
             basic.unwrap_or_default(),
             source.name,
         ));
+    }
+    if let Some(dir) = &config.profiles_dir {
+        lines.push(format!("profiles.dir                   {}", dir.display()));
     }
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));

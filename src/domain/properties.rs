@@ -66,7 +66,7 @@ fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
         fee: None,
         booking,
         date,
-        why: (amount % 2 == 0).then(|| Why { reason: ChargebackReason::Unknown, psp_code: None, psp_message: None }),
+        why: (amount % 2 == 0).then_some(Why { reason: ChargebackReason::Unknown, psp_code: None, psp_message: None }),
     });
     let error = prop::option::of((0..3_u8).prop_map(|code| PspError {
         code: None,

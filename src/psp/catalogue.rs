@@ -1,7 +1,6 @@
 //! The profiles that are built in, and those that the integrator adds.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::profile::{Profile, ProfileError};
@@ -49,25 +48,6 @@ impl Catalogue {
     /// What is wrong with it.
     pub fn add(&mut self, text: &str) -> Result<(), ProfileError> {
         self.insert(text, false)
-    }
-
-    /// Adds all `.toml` files of a folder, by name.
-    ///
-    /// # Errors
-    /// All that is wrong, each with its file.
-    pub fn add_folder(&mut self, folder: &Path) -> Result<(), Vec<String>> {
-        let unreadable = |error: std::io::Error| vec![format!("cannot read {}: {error}", folder.display())];
-        let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-        let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-        files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
-        files.sort();
-        let mut errors = Vec::new();
-        for file in files {
-            let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
-            let added = read.and_then(|text| self.add(&text).map_err(|error| error.to_string()));
-            errors.extend(added.err().map(|reason| format!("{}: {reason}", file.display())));
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
     }
 
     fn insert(&mut self, text: &str, built_in: bool) -> Result<(), ProfileError> {

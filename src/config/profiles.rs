@@ -1,0 +1,24 @@
+//! The integrator's own profiles: the `.toml` files of a folder.
+
+use std::path::Path;
+
+use crate::psp::catalogue::Catalogue;
+
+/// Adds all profiles of a folder, by file name.
+///
+/// # Errors
+/// All that is wrong, each with its file.
+pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<String>> {
+    let unreadable = |error: std::io::Error| vec![format!("cannot read {}: {error}", folder.display())];
+    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    let mut errors = Vec::new();
+    for file in files {
+        let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
+        let added = read.and_then(|text| catalogue.add(&text).map_err(|error| error.to_string()));
+        errors.extend(added.err().map(|reason| format!("{}: {reason}", file.display())));
+    }
+    if errors.is_empty() { Ok(()) } else { Err(errors) }
+}

@@ -1,0 +1,475 @@
+//! What the documents say is true: the example configuration, the description of the doors, the layers.
+
+#![cfg(test)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+use transform_relay::config::{Config, in_force, load};
+use transform_relay::domain::registration::Registration;
+use transform_relay::store::Outcome;
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const EXAMPLE: &str = include_str!("../config.example.toml");
+const DEFAULTS: &str = include_str!("../src/config/defaults.toml");
+const SETTINGS: &str = include_str!("../src/config/settings.rs");
+const OPENAPI: &str = include_str!("../docs/openapi.yaml");
+const ROUTES: &str = include_str!("../src/http/mod.rs");
+
+// --- config.example.toml: `# text` is prose, `#key = …` and `#[section]` are settings that are switched off ---
+
+#[test]
+fn the_example_starts_as_it_is_and_changes_nothing() {
+    let example = loaded(&Path::new(ROOT).join("config.example.toml"), BTreeMap::new());
+    let defaults = load(None, std::iter::empty()).unwrap();
+    assert_eq!(in_force(&example), in_force(&defaults));
+    assert!(example.sources.is_empty() && example.transform.is_empty() && example.integrator.is_empty());
+}
+
+#[test]
+fn the_example_is_valid_with_all_its_settings_switched_on() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("profiles")).unwrap();
+    let mut text = switched_on();
+    for file in quoted(&text, "{ file = ") {
+        let name = file.strip_prefix("/run/secrets/").expect("secrets of the example stand in /run/secrets");
+        let path = folder.path().join(name);
+        fs::write(&path, "a0").unwrap();
+        text = text.replace(&file, path.to_str().unwrap());
+    }
+    let path = folder.path().join("relay.toml");
+    fs::write(&path, &text).unwrap();
+    let mut environment: BTreeMap<_, _> =
+        quoted(&text, "{ env = ").into_iter().map(|name| (name, "a0".to_owned())).collect();
+    let config = loaded(&path, environment.clone());
+    assert!(!config.delivery.allowed_hosts.is_empty() && !config.sources.is_empty());
+    for credentials in [&config.transform, &config.integrator] {
+        assert!(!credentials.tokens.is_empty() && credentials.basic.is_some());
+    }
+    let profiles: BTreeSet<_> = config.sources.values().map(|source| source.profile.name.as_str()).collect();
+    assert_eq!(profiles, ["adyen", "digital-river", "frisbii-media", "stripe"].into());
+
+    let overrides: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   RELAY_")).collect();
+    assert!(overrides.len() >= 4, "the example shows what the environment overrides");
+    for one in overrides {
+        let (name, value) = one.split_once('=').unwrap();
+        environment.insert(format!("RELAY_{name}"), value.to_owned());
+    }
+    assert_ne!(in_force(&loaded(&path, environment)), in_force(&config), "the overrides are in force");
+}
+
+#[test]
+fn the_example_names_and_explains_every_key() {
+    let on: Table = toml::from_str(&switched_on()).unwrap();
+    let known = keys(&structs(SETTINGS), "Settings", "");
+    assert!(known.len() > 25, "the settings were not understood: {known:?}");
+    for key in &known {
+        let path: Vec<_> = key.split('.').collect();
+        assert!(sets(&Value::Table(on.clone()), &path), "config.example.toml does not show {key}");
+    }
+    let (mut section, mut seen, mut above) = (String::new(), BTreeSet::new(), "");
+    for line in EXAMPLE.lines() {
+        let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        if let Some(name) = setting.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.split('.').next().filter(|first| *first == "sources").unwrap_or(name).to_owned();
+        } else if let Some((key, value)) = setting.split_once(" = ").filter(|_| !setting.starts_with('#')) {
+            if seen.insert(format!("{section}.{key}")) {
+                assert!(above.starts_with("# "), "config.example.toml does not explain {section}.{key}");
+            }
+            let default = format!("# Default: {value}.");
+            assert!(line.starts_with('#') || above == default, "{section}.{key}: the line above must be {default:?}");
+        }
+        above = line;
+    }
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let active: Table = toml::from_str(EXAMPLE).unwrap();
+    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    assert_eq!(without_empty(Value::Table(active)), without_empty(Value::Table(defaults)));
+}
+
+#[test]
+fn the_example_shows_the_three_forms_of_a_secret() {
+    let on = switched_on();
+    for form in ["secrets = [\"", "secrets = [{ env = ", "secrets = [{ file = "] {
+        assert!(on.contains(form), "{form}");
+    }
+}
+
+fn loaded(file: &Path, environment: BTreeMap<String, String>) -> Config {
+    load(Some(file), environment.into_iter()).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()))
+}
+
+/// The example without the mark of settings that are switched off.
+fn switched_on() -> String {
+    let on = EXAMPLE.lines().map(|line| {
+        let setting = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_alphabetic()));
+        setting.unwrap_or(line)
+    });
+    on.collect::<Vec<_>>().join("\n")
+}
+
+/// The quoted texts behind a mark, in settings only.
+fn quoted(text: &str, mark: &str) -> BTreeSet<String> {
+    let settings = text.lines().filter(|line| !line.starts_with('#'));
+    let behind = settings.flat_map(|line| line.split(mark).skip(1));
+    behind.filter_map(|rest| rest.strip_prefix('"')?.split('"').next().map(str::to_owned)).collect()
+}
+
+/// What is empty by default is left to the user, and so is not active in the example.
+fn without_empty(value: Value) -> Value {
+    let Value::Table(table) = value else { return value };
+    let kept = table.into_iter().map(|(key, value)| (key, without_empty(value))).filter(|(_, value)| match value {
+        Value::Table(table) => !table.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    });
+    Value::Table(kept.collect())
+}
+
+/// The structs of a Rust file: name → fields with their types.
+fn structs(code: &str) -> BTreeMap<&str, Vec<(&str, &str)>> {
+    let mut structs = BTreeMap::<_, Vec<_>>::new();
+    let mut current = None;
+    for line in code.lines() {
+        let line = line.trim().trim_start_matches("pub(super) ");
+        if let Some(name) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            current = Some(name);
+        } else if line == "}" {
+            current = None;
+        } else if let (Some(name), Some((field, of))) = (current, line.trim_end_matches(',').split_once(": ")) {
+            structs.entry(name).or_default().push((field, of));
+        }
+    }
+    structs
+}
+
+/// All keys of the settings; `*` stands for a name that the user chooses.
+fn keys(structs: &BTreeMap<&str, Vec<(&str, &str)>>, name: &str, before: &str) -> Vec<String> {
+    let fields = structs.get(name).unwrap_or_else(|| panic!("no struct {name}"));
+    let keys = fields.iter().map(|(field, of)| {
+        let of = of.trim_start_matches("Option<").trim_end_matches('>');
+        let (of, star) = of.strip_prefix("BTreeMap<String, ").map_or((of, ""), |of| (of, ".*"));
+        let key = format!("{before}{field}{star}");
+        if structs.contains_key(of) { keys(structs, of, &format!("{key}.")) } else { vec![key] }
+    });
+    keys.flatten().collect()
+}
+
+fn sets(value: &Value, path: &[&str]) -> bool {
+    match path {
+        [] => true,
+        ["*", rest @ ..] => value.as_table().is_some_and(|table| table.values().any(|value| sets(value, rest))),
+        [key, rest @ ..] => value.get(key).is_some_and(|value| sets(value, rest)),
+    }
+}
+
+// --- docs/openapi.yaml ---
+
+#[test]
+fn the_description_of_the_doors_has_every_route_and_no_other() {
+    let (built, described) = (routes(ROUTES), described(OPENAPI));
+    assert!(built.len() > 5, "the routes were not understood: {built:?}");
+    let only = |these: &BTreeSet<String>, those| these.difference(those).cloned().collect::<Vec<_>>();
+    assert_eq!(only(&built, &described), Vec::<String>::new(), "docs/openapi.yaml does not describe these");
+    assert_eq!(only(&described, &built), Vec::<String>::new(), "docs/openapi.yaml describes what is not built");
+}
+
+#[test]
+fn the_description_of_the_doors_knows_every_field_of_a_registration() {
+    let error = serde_json::from_str::<Registration>(r#"{"?": 1}"#).unwrap_err().to_string();
+    let fields: BTreeSet<_> = error.split('`').skip(3).step_by(2).collect();
+    assert!(fields.contains("currency"), "{error}");
+    let mut described = BTreeSet::new();
+    for kind in ["Preauth", "Payment", "Refund", "Agreement"] {
+        let schema = OPENAPI.split(&format!("\n    {kind}Registration:\n")).nth(1).expect(kind);
+        let inside = schema.lines().take_while(|line| line.starts_with("     "));
+        described
+            .extend(inside.filter_map(|line| line.strip_prefix("        ")?.split_once(':').map(|(name, _)| name)));
+    }
+    described.retain(|name| !name.starts_with(' '));
+    assert_eq!(described, fields);
+}
+
+#[test]
+fn the_description_of_the_doors_knows_every_outcome() {
+    use Outcome::{Applied, DeadLetter, Ignored, Parked, Repeated, Stale};
+    let names = [Applied, Repeated, Stale, Ignored, Parked, DeadLetter].map(Outcome::name).join(", ");
+    assert!(OPENAPI.contains(&format!("enum: [{names}]")), "{names}");
+}
+
+/// `METHOD /path` of every route that actix is told of, in lower case; a choice of names makes a route of each.
+fn routes(code: &str) -> BTreeSet<String> {
+    let mut routes = BTreeSet::new();
+    for service in code.split(".service(").skip(1) {
+        let path = service.split('"').nth(1).expect("a service begins with its path");
+        for method in ["get", "put", "post", "patch", "delete"] {
+            if service.contains(&format!("web::{method}()")) {
+                routes.extend(expanded(path).into_iter().map(|path| format!("{method} {path}")));
+            }
+        }
+    }
+    routes
+}
+
+fn expanded(path: &str) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    for segment in path.trim_start_matches('/').split('/') {
+        let choice = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')?.split_once(':'));
+        let names = choice.map_or(segment, |(_, pattern)| pattern.trim_start_matches("(?i)"));
+        let longer = |path: &String| names.split('|').map(|name| format!("{path}/{name}")).collect::<Vec<_>>();
+        paths = paths.iter().flat_map(longer).collect();
+    }
+    paths.into_iter().map(|path| path.to_lowercase()).collect()
+}
+
+/// `METHOD /path` of every operation of the description, in lower case.
+fn described(yaml: &str) -> BTreeSet<String> {
+    let mut path = String::new();
+    let mut operations = BTreeSet::new();
+    for line in yaml.lines().skip_while(|line| *line != "paths:").skip(1).take_while(|line| *line != "webhooks:") {
+        let Some(key) = line.trim().strip_suffix(':') else { continue };
+        match line.len() - line.trim_start().len() {
+            2 => path = key.to_lowercase(),
+            4 => drop(operations.insert(format!("{key} {path}"))),
+            _ => {}
+        }
+    }
+    operations
+}
+
+// --- The layers. What is never crossed stands here; ARCHITECTURE.md says why. ---
+
+/// Parts that are computation only: no server, no SQL, no clock, no chance, no log, nothing of what uses them.
+const PURE: [&str; 3] = ["domain", "psp", "transform"];
+const IMPURE: [&str; 24] = [
+    "actix*",
+    "hyper*",
+    "reqwest",
+    "rusqlite",
+    "dashmap",
+    "tokio*",
+    "tracing*",
+    "log",
+    "fastrand",
+    "rand*",
+    "getrandom",
+    "uuid",
+    "config",
+    "clap",
+    "anstream",
+    "println!",
+    "print!",
+    "eprintln!",
+    "eprint!",
+    "dbg!",
+    "std::env",
+    "std::net",
+    "std::thread",
+    "std::process",
+];
+/// Who alone may use a thing: a crate, a macro (`!`) or a part of ours (`crate::`).
+const ONLY: [(&str, &[&str]); 7] = [
+    ("rusqlite", &["store/"]),
+    ("actix*", &["http/", "app.rs", "cli/demo/"]),
+    ("reqwest", &["delivery/client.rs", "cli/demo/"]),
+    ("dashmap", &["delivery/debounce.rs"]),
+    ("crate::app", &["app.rs", "cli/"]),
+    ("crate::config", &["config/", "cli/"]),
+    ("crate::cli", &["cli/", "main.rs"]),
+];
+const LINES_MAX: usize = 500;
+
+#[test]
+fn no_layer_is_crossed() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    assert!(files.len() > 40 && files.contains_key("http/mod.rs"), "{:?}", files.keys());
+    let crossed: Vec<_> = files.iter().flat_map(|(file, code)| crossings(file, code)).collect();
+    assert!(crossed.is_empty(), "crossed:\n{}", crossed.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    let long: Vec<_> =
+        files.iter().filter(|(_, code)| code.lines().count() > LINES_MAX).map(|(file, _)| file).collect();
+    assert!(long.is_empty(), "more than {LINES_MAX} lines: {long:?}");
+}
+
+#[test]
+fn crossings_are_seen() {
+    let crossed = |file, code| crossings(file, code).len();
+    assert_eq!(crossed("domain/a.rs", "// rusqlite::x\nlet a = \"crate::store\"; /* tokio::spawn */ x.tracing;"), 0);
+    assert_eq!(crossed("domain/a.rs", "use super::super::{psp, store::Store};"), 1);
+    assert_eq!(crossed("domain/mod.rs", "use super::http::Doors; use self::ids::Kind;"), 1);
+    assert_eq!(crossed("psp/a.rs", "use crate::{\n    domain::{ids, money},\n    delivery::retry,\n};"), 1);
+    assert_eq!(crossed("psp/a.rs", "fn a<'a>(c: &'a char) { if *c == '\"' { Timestamp::now(); } }"), 1);
+    assert_eq!(crossed("transform/a.rs", r##"let a = r#"""#; tracing::info!("x"); println!("y");"##), 2);
+    assert_eq!(crossed("store/a.rs", "use rusqlite::Connection; fn a(app: &str) { crate::app::run(); }"), 1);
+    assert_eq!(crossed("delivery/worker.rs", "let map = dashmap::DashMap::new(); use reqwest::{Client, Url};"), 3);
+    assert_eq!(crossed("http/a.rs", "use rusqlite as db;"), 1);
+    assert_eq!(crossed("domain/a.rs", "use super::*; let a = Vec::<fastrand::Rng>::new();"), 1);
+    assert_eq!(crossed("cli/demo/psp.rs", "use reqwest::Client; use crate::app::App;"), 0);
+    assert_eq!(crossed("ingest.rs", "use crate::http as door; use crate::config::Config;"), 1);
+}
+
+/// All Rust files below a folder, by their path in it.
+fn sources(folder: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ending| ending == "rs") {
+                let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
+                found.insert(name, fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+fn crossings(file: &str, code: &str) -> Vec<String> {
+    let part = file.split('/').next().unwrap_or_default();
+    let mut crossed = Vec::new();
+    for (line, path) in paths(file, code) {
+        for (what, who) in ONLY {
+            if uses(&path, what) && !who.iter().any(|who| file.starts_with(who)) {
+                crossed.push(format!("src/{file}:{line} uses {path}: {what} belongs to {} alone", who.join(", ")));
+            }
+        }
+        let of_ours = path.strip_prefix("crate::").and_then(|rest| rest.split("::").next());
+        let impure = of_ours.is_some_and(|part| !PURE.contains(&part))
+            || IMPURE.iter().any(|what| uses(&path, what))
+            || path.split("::").any(|word| ["SystemTime", "Instant", "now_v7", "new_v4"].contains(&word))
+            || path.ends_with("::now")
+            || path.ends_with("TimeZone::system");
+        if PURE.contains(&part) && impure {
+            crossed.push(format!("src/{file}:{line} uses {path}: {} are computation only", PURE.join(", ")));
+        }
+    }
+    crossed
+}
+
+/// Whether a path is that of a thing or of something in it; `*` at the end stands for any end of the first word.
+fn uses(path: &str, what: &str) -> bool {
+    match what.strip_suffix('*') {
+        Some(start) => path.starts_with(start) && path.contains("::"),
+        None => path
+            .strip_prefix(what)
+            .is_some_and(|rest| rest.starts_with("::") || rest.is_empty() && what.contains([':', '!'])),
+    }
+}
+
+/// All paths of a file (`a::b`, those of `use` trees, and macros as `a!`), each with its line. `super`, `self` and the
+/// name of our crate are resolved to `crate::…`.
+fn paths(file: &str, code: &str) -> Vec<(usize, String)> {
+    let words = words(code);
+    let word = |at: usize| words.get(at).map_or("", |(_, word)| word.as_str());
+    let mut paths = Vec::new();
+    let mut groups: Vec<Vec<String>> = Vec::new();
+    let (mut path, mut at): (Vec<String>, usize) = (Vec::new(), 0);
+    while at < words.len() {
+        let (line, here) = (words[at].0, word(at));
+        let named = here.starts_with(|c: char| c.is_alphabetic() || c == '_');
+        if named && at > 0 && word(at - 1) == "." {
+            // A field or a method.
+        } else if named {
+            path.push(here.to_owned());
+            let goes_on = word(at + 2).starts_with(|c: char| c.is_alphabetic() || c == '_');
+            if word(at + 1) == "::" && word(at + 2) == "{" {
+                let before = groups.last().cloned().unwrap_or_default();
+                groups.push(before.into_iter().chain(path.drain(..)).collect());
+                at += 2;
+            } else if word(at + 1) == "::" && goes_on {
+                at += 1;
+            } else {
+                let mut whole: Vec<_> = groups.last().into_iter().flatten().cloned().chain(path.drain(..)).collect();
+                if whole.len() == 1 && at > 0 && word(at - 1) == "use" {
+                    whole.push("self".to_owned()); // a whole crate, maybe under another name
+                }
+                let mark = if word(at + 1) == "!" && word(at + 2) != "=" { "!" } else { "" };
+                paths.push((line, resolved(file, whole) + mark));
+            }
+        } else if here == "}" {
+            groups.pop();
+        } else if here == "{" {
+            groups.push(Vec::new());
+        }
+        at += 1;
+    }
+    paths
+}
+
+fn resolved(file: &str, path: Vec<String>) -> String {
+    let stem = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    let mut module: Vec<&str> = stem.split('/').filter(|part| !["lib", "main", "mod"].contains(part)).collect();
+    let own = path.iter().take_while(|word| ["self", "super"].contains(&word.as_str())).count();
+    if own > 0 {
+        let up = path.iter().filter(|word| *word == "super").count();
+        module.truncate(module.len().saturating_sub(up));
+        let rest = path.iter().skip(own).map(String::as_str);
+        return ["crate"].into_iter().chain(module).chain(rest).collect::<Vec<_>>().join("::");
+    }
+    let path = path.join("::");
+    path.strip_prefix("transform_relay::").map_or(path.clone(), |rest| format!("crate::{rest}"))
+}
+
+/// The words and signs of Rust code, each with its line; comments, texts and characters are left out.
+fn words(code: &str) -> Vec<(usize, String)> {
+    let mut words = Vec::new();
+    let (mut rest, mut line) = (code, 1);
+    while let Some(first) = rest.chars().next() {
+        let length = if rest.starts_with("//") {
+            rest.find('\n').unwrap_or(rest.len())
+        } else if rest.starts_with("/*") {
+            rest.find("*/").map_or(rest.len(), |end| end + 2)
+        } else if let Some(length) = literal(rest) {
+            length
+        } else if first.is_alphanumeric() || first == '_' {
+            rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len())
+        } else if rest.starts_with("::") {
+            2
+        } else {
+            first.len_utf8()
+        };
+        let (word, after) = rest.split_at(length);
+        let counts = first.is_alphanumeric() || "_:{}.!=,;<*".contains(first);
+        if counts && !word.contains('"') && !word.starts_with('/') {
+            words.push((line, word.to_owned()));
+        }
+        line += word.matches('\n').count();
+        rest = after;
+    }
+    words
+}
+
+/// How long the text or character is that the code begins with.
+fn literal(code: &str) -> Option<usize> {
+    let quote = code.trim_start_matches(['b', 'c']);
+    let prefix = code.len() - quote.len();
+    if let Some(raw) = quote.strip_prefix('r') {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        let inside = raw.get(hashes..)?.strip_prefix('"')?;
+        let end = inside.find(&format!("\"{}", "#".repeat(hashes)))?;
+        return Some(prefix + 1 + hashes + 1 + end + 1 + hashes);
+    }
+    let mark = quote.chars().next().filter(|mark| ['"', '\''].contains(mark))?;
+    if mark == '\'' && !quote.starts_with("'\\") && quote.chars().nth(2) != Some('\'') {
+        return None; // a lifetime
+    }
+    let mut escaped = false;
+    for (at, c) in quote.char_indices().skip(1) {
+        if c == mark && !escaped {
+            return Some(prefix + at + 1);
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    None
+}
