@@ -59,10 +59,11 @@ impl RetryPolicy {
 /// What a Retry-After header asks for: seconds or an HTTP date.
 #[must_use]
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
-    if let Ok(seconds) = value.trim().parse() {
-        return Some(Duration::from_secs(seconds));
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
+        return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let at = jiff::fmt::rfc2822::parse(value.trim()).ok()?.timestamp();
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
     Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
 }
 
@@ -103,6 +104,8 @@ mod tests {
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(60)));
         assert_eq!(retry_after("Sun, 06 Nov 1994 08:40:37 GMT", now), Some(Duration::ZERO));
         assert_eq!(retry_after("soon", now), None);
+        let endless = retry_after("99999999999999999999999", now);
+        assert_eq!(wait(0, endless.map(|wait| wait.as_secs()), 0.5), 3_600_000, "an endless wait is the longest one");
     }
 
     #[test]

@@ -1,0 +1,194 @@
+//! The commands beside `serve`, and what is printed and logged.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::support::program::{Ended, Program, run};
+use crate::support::setup::{SECRETS, STRIPE_SECRET};
+use crate::support::{Answer, Setup, Transform, adyen, payment, psp, start, stripe};
+
+/// A file of the project's own fixtures.
+fn fixture(path: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path).to_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn no_secret_in(text: &str) {
+    for secret in SECRETS {
+        assert!(!text.contains(secret), "{secret} in {text}");
+    }
+}
+
+#[tokio::test]
+async fn check_prints_what_is_in_force_and_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::default();
+    let file = setup.write(folder.path(), "127.0.0.1:1234");
+    let ended = run(&["check", "--config", file.to_str().unwrap()], &setup.environment()).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for part in [
+        "127.0.0.1:0",
+        "1048576 bytes",
+        "relay.db",
+        "30ms",
+        "http://127.0.0.1:1234/PSPWebhooks/ExternalIntegration",
+        "2 bearer token(s)",
+        "plenigo_test",
+        "POST /notifications/stripe-main",
+        "POST /notifications/media",
+        "frisbii-media",
+        "2 secret(s)",
+    ] {
+        assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
+    }
+    no_secret_in(&ended.stdout);
+    no_secret_in(&ended.stderr);
+}
+
+#[tokio::test]
+async fn nothing_that_the_relay_logs_is_a_secret() {
+    let mut setup = Setup { retry_first: "1ms", give_up_after: "0s", ..Setup::default() };
+    setup.environment.push(("RUST_LOG".to_owned(), "debug".to_owned()));
+    let (transform, relay) = start(setup).await;
+    transform.script([Answer::status(500), Answer::Close]);
+    let target = format!("http://{}/hooks?token=secret-of-transforms", transform.address);
+    let body = crate::support::integrator::with(payment("pi_1", "10"), "webhookTarget", target);
+    relay.register("payment", "tx-1", &body).await;
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
+    relay.program.logged(&["gave up telling Transform"]).await;
+    relay.notify("adyen-main", &adyen::item("AUTHORISATION", "PSP1", "", 0, 1000)).await.expect(200);
+    relay.notify("media", &json!({"callbackType": "X", "entityType": "Y"})).await.expect(200);
+    for source in ["media", "stripe-main", "adyen-main"] {
+        let sealed = psp::seal(source, b"{}");
+        relay.post(source, &sealed.headers, "[]").await.problem(401);
+    }
+    relay.fetched("Payment", "tx-1").await;
+    relay.put("payment", "tx-1", &json!({"colour": "red"})).await.problem(422);
+    let ended = relay.terminate().await;
+    assert!(ended.stderr.contains("DEBUG"), "{}", ended.stderr);
+    for secret in SECRETS.iter().chain(&["secret-of-transforms"]) {
+        let line = ended.stderr.lines().find(|line| line.contains(secret));
+        assert_eq!(line, None, "{secret}");
+    }
+}
+
+#[tokio::test]
+async fn the_profiles_are_listed_and_shown() {
+    let list = run(&["profile", "list"], &[]).await;
+    assert_eq!(list.code, Some(0));
+    for name in ["adyen", "digital-river", "frisbii-media", "standard-webhooks", "stripe"] {
+        assert!(list.stdout.lines().any(|line| line.starts_with(name)), "{name} in {}", list.stdout);
+        let shown = run(&["profile", "show", name], &[]).await;
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/psp/profiles/{name}.toml"));
+        assert_eq!(shown.stdout.trim_end(), std::fs::read_to_string(source).unwrap().trim_end());
+    }
+    let unknown = run(&["profile", "show", "nobody"], &[]).await;
+    assert_eq!(unknown.code, Some(64));
+    assert!(unknown.stderr.contains("nobody"), "{unknown:?}");
+}
+
+async fn tested(arguments: &[&str]) -> Ended {
+    let ended = run(&[&["profile", "test"], arguments].concat(), &[]).await;
+    no_secret_in(&ended.stdout);
+    no_secret_in(&ended.stderr);
+    ended
+}
+
+#[tokio::test]
+async fn a_notification_is_tested_against_a_profile() {
+    let body = fixture("stripe/auto-4-succeeded.json");
+    let plain = tested(&["stripe", "--body", &body]).await;
+    assert_eq!(plain.code, Some(0), "{plain:?}");
+    for part in ["not verified", "payment_intent.succeeded", "pi_RelayAuto", "Succeeded"] {
+        assert!(plain.stdout.contains(part), "{part} in {}", plain.stdout);
+    }
+
+    let bytes = std::fs::read(&body).unwrap();
+    let signature = psp::seal_with("stripe", STRIPE_SECRET, 1_718_445_646, &bytes).headers[0].1.clone();
+    let header = format!("Stripe-Signature: {signature}");
+    let good = ["stripe", "--body", &body, "--header", &header, "--secret", STRIPE_SECRET, "--at", "1718445650"];
+    let verified = tested(&good).await;
+    assert_eq!(verified.code, Some(0), "{verified:?}");
+    assert!(verified.stdout.starts_with("verified"), "{}", verified.stdout);
+
+    let other = good.map(|argument| if argument == STRIPE_SECRET { "whsec_other" } else { argument });
+    let wrong = tested(&other).await;
+    assert_eq!((wrong.code, wrong.stdout.trim()), (Some(1), "refused: wrong signature"));
+    let late = tested(&["stripe", "--body", &body, "--header", &header, "--secret", STRIPE_SECRET]).await;
+    assert_eq!((late.code, late.stdout.trim()), (Some(1), "refused: timestamp outside the tolerance"));
+    let bare = tested(&["stripe", "--body", &body, "--secret", STRIPE_SECRET]).await;
+    assert_eq!((bare.code, bare.stdout.trim()), (Some(1), "refused: no signature"));
+
+    let odd = tested(&["stripe", "--body", &fixture("stripe/refund-unknown-status.json")]).await;
+    assert_eq!(odd.code, Some(1), "{odd:?}");
+    assert!(odd.stdout.contains("not understood"), "{}", odd.stdout);
+    let ignored = tested(&["stripe", "--body", &fixture("stripe/ignored-customer-created.json")]).await;
+    assert_eq!(ignored.code, Some(0));
+    assert!(ignored.stdout.contains("customer.created: ignored"), "{}", ignored.stdout);
+    let missing = tested(&["stripe", "--body", "/nowhere.json"]).await;
+    assert_eq!(missing.code, Some(64));
+    assert!(missing.stderr.contains("/nowhere.json"), "{missing:?}");
+}
+
+/// What `profile sign` prints opens the door.
+#[tokio::test]
+async fn a_notification_is_signed_from_the_command_line() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let body = fixture("stripe/auto-4-succeeded.json");
+    let signed = run(&["profile", "sign", "stripe", "--body", &body, "--secret", STRIPE_SECRET], &[]).await;
+    assert_eq!(signed.code, Some(0), "{signed:?}");
+    let headers: Vec<_> = signed.stdout.lines().filter_map(|line| line.split_once(": ")).collect();
+    let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    let reply = relay.post("stripe-main", &headers, std::fs::read(&body).unwrap()).await.expect(200);
+    assert_eq!(reply.json()["outcome"], "parked");
+}
+
+#[tokio::test]
+async fn help_is_no_mistake_and_a_mistake_is_64() {
+    for good in [&["--help"][..], &["--version"], &["serve", "--help"], &["profile", "test", "--help"]] {
+        assert_eq!(run(good, &[]).await.code, Some(0), "{good:?}");
+    }
+    for bad in [&[][..], &["fly"], &["serve", "--colour"], &["profile"], &["profile", "test", "stripe"]] {
+        let ended = run(bad, &[]).await;
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{bad:?}");
+    }
+}
+
+#[tokio::test]
+async fn serve_without_a_file_starts_and_says_what_to_add() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = folder.path().join("default.db");
+    let environment = [
+        ("RELAY_SERVER__LISTEN".to_owned(), "127.0.0.1:0".to_owned()),
+        ("RELAY_STORE__PATH".to_owned(), store.to_str().unwrap().to_owned()),
+    ];
+    let program = Program::start(&["serve"], &environment);
+    let listening = program.logged(&["listening address=127.0.0.1:"]).await;
+    assert!(!listening.ends_with(":0"), "the address that it is bound to: {listening}");
+    for hint in ["[sources.NAME]", "transform.allowed_hosts", "transform.tokens", "integrator.tokens"] {
+        program.logged(&["to add", hint]).await;
+    }
+    let url = format!("http://{}", listening.split("address=").nth(1).unwrap());
+    let client = reqwest::Client::builder().no_proxy().build().unwrap();
+    for path in ["/api/Payment/tx", "/records/payment/tx"] {
+        let nobody = client.get(format!("{url}{path}")).header("Authorization", "Bearer ").send().await.unwrap();
+        assert_eq!(nobody.status(), 401, "nothing configured lets nobody in");
+    }
+    program.signal("TERM");
+    assert_eq!(program.ended().await.code, Some(0));
+    assert!(store.exists());
+}
+
+#[tokio::test]
+async fn an_address_that_is_taken_is_named() {
+    let taken = Transform::start();
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::default();
+    let file = setup.write(folder.path(), "127.0.0.1:1234");
+    let mut environment = setup.environment();
+    environment.push(("RELAY_SERVER__LISTEN".to_owned(), taken.address.to_string()));
+    let ended = run(&["serve", "--config", file.to_str().unwrap()], &environment).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains(&format!("cannot listen on {}", taken.address)), "{}", ended.stderr);
+}

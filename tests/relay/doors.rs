@@ -1,0 +1,191 @@
+//! The table of doors: who may come in, by which method, and what a wrong request is answered.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
+use crate::support::{Setup, agreement, payment, preauth, refund, start};
+
+#[tokio::test]
+async fn the_operators_doors_need_no_credentials() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
+    assert_eq!(health.json(), json!({"status": "up"}));
+    let ready = relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
+    assert_eq!(ready.json(), json!({"store": "writable", "delivery": "running", "owed": 0}));
+}
+
+#[tokio::test]
+async fn readyz_says_how_many_records_are_owed() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 1..=3 {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+        relay.stripe(&crate::support::stripe::paid(&format!("pi_{n}"), 1_700_000_000, 1000)).await;
+    }
+    assert_eq!(relay.get("/readyz").await.expect(200).json()["owed"], 3);
+}
+
+#[tokio::test]
+async fn every_door_says_which_methods_it_takes() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let doors = [
+        ("/notifications/stripe-main", vec![Method::GET, Method::PUT, Method::DELETE], "POST"),
+        ("/api/Preauth/tx", vec![Method::POST, Method::PUT, Method::DELETE], "GET"),
+        ("/api/Payment/tx", vec![Method::POST, Method::PUT], "GET"),
+        ("/api/Refund/tx", vec![Method::POST], "GET"),
+        ("/api/Agreement/tx", vec![Method::PATCH], "GET"),
+        ("/api/transactions/tx?type=2", vec![Method::POST], "GET"),
+        ("/records/preauth/tx", vec![Method::POST], "GET, PUT"),
+        ("/records/payment/tx", vec![Method::POST, Method::DELETE, Method::PATCH], "GET, PUT"),
+        ("/records/refund/tx", vec![Method::DELETE], "GET, PUT"),
+        ("/records/agreement/tx", vec![Method::DELETE], "GET, PUT"),
+        ("/healthz", vec![Method::POST], "GET"),
+        ("/readyz", vec![Method::POST], "GET"),
+    ];
+    for (path, methods, allow) in doors {
+        for method in methods {
+            let reply = relay.send(relay.request(method.clone(), path)).await;
+            reply.problem(405);
+            assert_eq!(reply.header("allow"), allow, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn there_are_no_other_doors() {
+    let (_transform, relay) = start(Setup::default()).await;
+    for path in
+        ["/", "/api", "/api/Payment", "/api/Mandate/tx", "/records/mandate/tx", "/records/payment", "/notifications"]
+    {
+        for method in [Method::GET, Method::POST, Method::PUT] {
+            relay.send(relay.request(method, path)).await.problem(404);
+        }
+    }
+}
+
+#[tokio::test]
+async fn transform_must_say_who_it_is() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let paths = ["/api/Payment/tx-1", "/api/transactions/tx-1?type=2", "/api/Payment/unknown", "/api/Preauth/tx-1"];
+    for path in paths {
+        for token in ["", "wrong", INTEGRATOR_TOKEN, "another", "Transform-token-5b1f"] {
+            let reply = relay.send(relay.request(Method::GET, path).bearer_auth(token)).await;
+            assert!(!reply.problem(401).contains("token"), "the reason is for the log: {reply:?}");
+            assert!(reply.header("www-authenticate").contains("Bearer"), "{reply:?}");
+        }
+        relay.send(relay.request(Method::GET, path)).await.problem(401);
+        let wrong = relay.request(Method::GET, path).basic_auth("transform", Some("wrong"));
+        relay.send(wrong).await.problem(401);
+        let other = relay.request(Method::GET, path).basic_auth("another", Some(TRANSFORM_PASSWORD));
+        relay.send(other).await.problem(401);
+    }
+    for token in [TRANSFORM_TOKEN.to_owned(), format!("another-{TRANSFORM_TOKEN}")] {
+        relay.send(relay.request(Method::GET, paths[0]).bearer_auth(token)).await.expect(200);
+    }
+    let basic = relay.request(Method::GET, paths[0]).basic_auth("transform", Some(TRANSFORM_PASSWORD));
+    relay.send(basic).await.expect(200);
+}
+
+#[tokio::test]
+async fn the_integrator_must_say_who_it_is() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    for method in [Method::GET, Method::PUT] {
+        for path in ["/records/payment/tx-1", "/records/payment/tx-2"] {
+            relay.send(relay.request(method.clone(), path)).await.problem(401);
+            for token in ["", "wrong", TRANSFORM_TOKEN] {
+                let body = payment("pi_2", "20").to_string();
+                let request = relay.request(method.clone(), path).bearer_auth(token).body(body);
+                relay.send(request).await.problem(401);
+            }
+        }
+    }
+    assert_eq!(relay.record("payment", "tx-1").await["requestedAmount"].to_string(), "10");
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM records"), 1);
+}
+
+#[tokio::test]
+async fn records_are_fetched_by_kind_in_any_case_and_by_type_code() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("preauth", "tx-1", &preauth("pi_1", "10")).await;
+    relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
+    relay.register("refund", "tx-3", &refund("re_3", "tx-2", "10")).await;
+    relay.register("agreement", "ag-4", &agreement("pm_4")).await;
+    let records = [("Preauth", "tx-1", 1), ("Payment", "tx-2", 2), ("Refund", "tx-3", 3), ("Agreement", "ag-4", 4)];
+    for (kind, id, code) in records {
+        let body = relay.fetched(kind, id).await;
+        let name = if kind == "Agreement" { "agreementId" } else { "transactionId" };
+        assert_eq!(body[name], id);
+        let same = [
+            format!("/api/{}/{id}", kind.to_lowercase()),
+            format!("/API/{}/{id}", kind.to_uppercase()),
+            format!("/Api/{kind}/{id}"),
+            format!("/api/transactions/{id}?type={code}"),
+            format!("/API/Transactions/{id}?type={code}"),
+        ];
+        for path in same {
+            let reply = relay.get(&path).await.expect(200);
+            assert_eq!(reply.header("content-type"), "application/json");
+            assert_eq!(reply.json(), body, "{path}");
+        }
+        // A record is of one kind.
+        let other = if kind == "Payment" { ("Refund", 3) } else { ("Payment", 2) };
+        relay.fetch(other.0, id).await.problem(404);
+        relay.get(&format!("/api/transactions/{id}?type={}", other.1)).await.problem(404);
+        // An id is what it is: no other case, no other spelling.
+        relay.fetch(kind, &id.to_uppercase()).await.problem(404);
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_record_is_404_and_an_id_that_cannot_be_is_400() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let long = "x".repeat(129);
+    for kind in ["Preauth", "Payment", "Refund", "Agreement"] {
+        relay.fetch(kind, "tx-none").await.problem(404);
+        relay.fetch(kind, &"x".repeat(128)).await.problem(404);
+        for bad in [long.as_str(), "a%20b", "%C3%A4", "%FF"] {
+            relay.fetch(kind, bad).await.problem(400);
+        }
+    }
+    let integrator = |path: &str| relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN);
+    relay.send(integrator("/records/payment/tx-none")).await.problem(404);
+    relay.send(integrator("/records/payment/a%20b")).await.problem(400);
+    relay.put("payment", &long, &payment("pi_1", "10")).await.problem(400);
+}
+
+#[tokio::test]
+async fn a_type_code_is_1_to_4() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    for query in ["", "?type=", "?type=0", "?type=5", "?type=-1", "?type=2.0", "?type=Payment", "?kind=2", "?type=258"]
+    {
+        relay.get(&format!("/api/transactions/tx-1{query}")).await.names(400, "type");
+    }
+}
+
+/// A request that is wrong in an odd way is a problem as any other, and credentials come first here too.
+#[tokio::test]
+async fn a_type_code_said_twice_is_a_problem() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let path = "/api/transactions/tx-1?type=2&type=2";
+    relay.get(path).await.problem(400);
+    relay.send(relay.request(Method::GET, path)).await.problem(401);
+}
+
+#[tokio::test]
+async fn any_visible_ascii_is_an_id() {
+    let (_transform, relay) = start(Setup::default()).await;
+    for (id, path) in [
+        ("tx123456", "tx123456"),
+        ("a:b~c!$'()*,;=@", "a:b~c!$'()*,;=@"),
+        ("a%b+c", "a%25b+c"),
+        ("a/b", "a%2Fb"),
+        ("q?r", "q%3Fr"),
+    ] {
+        relay.register("payment", path, &payment(&format!("pi_{id}"), "10")).await;
+        assert_eq!(relay.fetched("Payment", path).await["transactionId"], id);
+    }
+}

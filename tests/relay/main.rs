@@ -1,0 +1,25 @@
+//! The real program from outside: every test starts `transform-relay serve` on a port and a store of its own, with a
+//! scripted Transform, PSPs that sign, and an integrator around it.
+//!
+//! Nothing here sleeps: a test waits for a webhook, a line of the log or the end of a process, and gives up after
+//! [`support::PATIENCE`], which no machine that works comes near.
+
+#![cfg(test)]
+
+mod commands;
+mod debounce;
+mod delivery;
+mod doors;
+mod failing;
+mod fetching;
+mod fixtures;
+mod giving_up;
+mod money;
+mod notifications;
+mod parked;
+mod registration;
+mod restart;
+mod settings;
+mod store;
+mod support;
+mod verification;

@@ -1,0 +1,199 @@
+//! PUT and GET /records: the integrator registers what it starts.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::integrator::{amount, with, without};
+use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::{Relay, Setup, agreement, payment, preauth, refund, start, stripe};
+
+#[tokio::test]
+async fn registering_is_idempotent() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let bodies = [
+        ("preauth", "tx-1", with(preauth("pi_1", "0"), "expiresAt", "2030-01-01T00:00:00Z")),
+        ("payment", "tx-2", with(payment("pi_2", "89.25"), "dueDate", "2030-01-31")),
+        ("refund", "tx-3", refund("re_3", "tx-2", "10.5")),
+        ("agreement", "ag-4", with(agreement("pm_4"), "bearer", json!({"last4": "4242"}))),
+    ];
+    for (kind, id, body) in bodies {
+        let first = relay.put(kind, id, &body).await.expect(201).json();
+        for _ in 0..2 {
+            assert_eq!(relay.put(kind, id, &body).await.expect(200).json(), first, "{kind}");
+        }
+        assert_eq!(relay.record(kind, id).await, first);
+        assert_eq!((&first["kind"], first["version"].to_string()), (&json!(kind), "1".to_owned()));
+        let state = relay.fetched(kind, id).await;
+        let state = state.as_object().unwrap();
+        assert!(state.iter().all(|(name, value)| first[name] == *value), "{state:?} in {first}");
+    }
+}
+
+#[tokio::test]
+async fn every_field_is_kept() {
+    let (transform, relay) = start(Setup::default()).await;
+    let target = format!("http://{}/hooks", transform.address);
+    let all = json!({
+        "pspTransactionId": "pi_1", "source": "stripe-main", "webhookTarget": target, "requestedAmount": amount("89.25"),
+        "currency": "EUR", "agreementId": "ag-1", "preauthTransactionId": "tx-0", "bearer": {"last4": "4242"},
+        "dueDate": "2030-01-31", "redirectUrl": "https://psp.example/3ds", "status": "Pending",
+    });
+    let stored = relay.register("payment", "tx-1", &all).await;
+    for (name, value) in all.as_object().unwrap() {
+        assert_eq!(stored[name], *value, "{name}");
+    }
+    let preauth = with(preauth("pi_9", "10"), "expiresAt", "2030-01-01T12:00:00+02:00");
+    assert_eq!(relay.register("preauth", "tx-9", &preauth).await["expiresAt"], "2030-01-01T10:00:00.0000000Z");
+    let refund = refund("re_1", "tx-1", "10");
+    assert_eq!(relay.register("refund", "tx-r", &refund).await["paymentTransactionId"], "tx-1");
+    let agreement = relay.register("agreement", "ag-1", &agreement("pm_1")).await;
+    assert_eq!((&agreement["pspAgreementId"], &agreement["status"]), (&json!("pm_1"), &json!("Initiated")));
+}
+
+#[tokio::test]
+async fn amending_adds_and_keeps() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let bare = json!({"requestedAmount": "10", "currency": "eur"});
+    let first = relay.register("payment", "tx-1", &bare).await;
+    let second = relay.put("payment", "tx-1", &json!({"pspTransactionId": "pi_1"})).await.expect(200).json();
+    let third = json!({"requestedAmount": amount("12.50"), "status": "Pending", "bearer": {"last4": "1"}});
+    let third = relay.put("payment", "tx-1", &third).await.expect(200).json();
+    for (record, version) in [(&first, 1), (&second, 2), (&third, 3)] {
+        assert_eq!(record["version"].to_string(), version.to_string());
+        assert_eq!(record["currency"], "EUR");
+    }
+    assert!(first.get("pspTransactionId").is_none());
+    assert_eq!((&third["pspTransactionId"], third["requestedAmount"].to_string()), (&json!("pi_1"), "12.5".to_owned()));
+    assert!(first["lastUpdated"].as_str() < second["lastUpdated"].as_str());
+    assert!(second["lastUpdated"].as_str() < third["lastUpdated"].as_str());
+    assert_eq!(relay.record("payment", "tx-1").await, third);
+}
+
+#[tokio::test]
+async fn registering_tells_nobody() {
+    let (transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.put("payment", "tx-1", &json!({"status": "Pending", "bearer": {"last4": "1"}})).await.expect(200);
+    relay.register("refund", "tx-r", &with(refund("re_1", "tx-1", "5"), "status", "Succeeded")).await;
+    relay.register("preauth", "tx-p", &preauth("pi_2", "10")).await;
+    relay.register("agreement", "ag-1", &agreement("pm_1")).await;
+    relay.caught_up(&transform).await;
+    assert_eq!(transform.hooks().len(), 1, "only the record that caught_up looks for: {:?}", transform.hooks());
+    relay.terminate().await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 0);
+}
+
+/// Checks that a registration is refused by the name of a field, and that nothing of it was kept.
+async fn refused(relay: &Relay, status: u16, kind: &str, id: &str, body: Value, field: &str) {
+    let question = "SELECT group_concat(record ORDER BY id) FROM records";
+    let before: Option<String> = relay.stored(question);
+    let reply = relay.put(kind, id, &body).await;
+    reply.names(status, field);
+    assert!(reply.json()["field"].as_str().is_some_and(|said| said.starts_with(field)), "{reply:?}");
+    assert_eq!(relay.stored::<Option<String>>(question), before, "{kind} {body}");
+}
+
+#[tokio::test]
+async fn what_is_stored_cannot_be_contradicted() {
+    let (_transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &with(payment("pi_1", "10"), "source", "stripe-main")).await;
+    relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
+    relay.register("refund", "tx-r", &refund("re_1", "tx-1", "10")).await;
+    let refused = |kind: &'static str, id: &'static str, body: Value, field: &'static str| {
+        refused(&relay, 409, kind, id, body, field)
+    };
+    refused("payment", "tx-1", json!({"currency": "USD"}), "currency").await;
+    refused("refund", "tx-1", refund("re_2", "tx-2", "10"), "kind").await;
+    refused("preauth", "tx-1", preauth("pi_1", "10"), "kind").await;
+    refused("payment", "tx-1", json!({"source": "stripe-two"}), "source").await;
+    refused("payment", "tx-1", json!({"pspTransactionId": "pi_2"}), "pspTransactionId").await;
+    refused("payment", "tx-3", payment("pi_1", "10"), "pspTransactionId").await;
+    refused("refund", "tx-r", json!({"paymentTransactionId": "tx-2"}), "paymentTransactionId").await;
+    refused("refund", "tx-s", with(refund("re_3", "tx-1", "1"), "currency", "USD"), "currency").await;
+    // The other way round: a payment that is registered after its refund.
+    relay.register("refund", "tx-t", &refund("re_4", "tx-late", "10")).await;
+    refused("payment", "tx-late", with(payment("pi_9", "10"), "currency", "USD"), "currency").await;
+    relay.register("payment", "tx-late", &payment("pi_9", "10")).await;
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_refused_by_name() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let refused =
+        |kind: &'static str, body: Value, field: &'static str| refused(&relay, 422, kind, "tx-1", body, field);
+    let good = || payment("pi_1", "10");
+    // Unknown, or of another kind.
+    refused("payment", with(good(), "colour", "red"), "colour").await;
+    refused("payment", with(good(), "requested_amount", 5), "requested_amount").await;
+    refused("payment", with(good(), "paymentTransactionId", "tx"), "paymentTransactionId").await;
+    refused("payment", with(good(), "pspAgreementId", "pm"), "pspAgreementId").await;
+    refused("payment", with(good(), "expiresAt", "2030-01-01T00:00:00Z"), "expiresAt").await;
+    refused("preauth", with(good(), "dueDate", "2030-01-01"), "dueDate").await;
+    refused("preauth", with(good(), "preauthTransactionId", "tx"), "preauthTransactionId").await;
+    refused("refund", with(refund("re", "tx", "1"), "redirectUrl", "https://x.example/"), "redirectUrl").await;
+    refused("agreement", good(), "pspTransactionId").await;
+    refused("agreement", with(agreement("pm"), "requestedAmount", 1), "requestedAmount").await;
+    // Missing.
+    refused("payment", without(good(), "requestedAmount"), "requestedAmount").await;
+    refused("preauth", without(good(), "currency"), "currency").await;
+    refused("refund", good(), "paymentTransactionId").await;
+    // Of the wrong shape or beyond what can be.
+    for bad in ["0", "-1", "\"ten\"", "true", "[]", "1e30", "\"1,5\"", "\"NaN\""] {
+        refused("payment", with(good(), "requestedAmount", amount(bad)), "requestedAmount").await;
+    }
+    refused("preauth", with(good(), "requestedAmount", amount("-0.01")), "requestedAmount").await;
+    for bad in ["EURO", "", "XYZ", "€"] {
+        refused("payment", with(good(), "currency", bad), "currency").await;
+    }
+    refused("payment", with(good(), "status", "Active"), "status").await;
+    refused("payment", with(good(), "status", "succeeded"), "status").await;
+    refused("agreement", with(agreement("pm"), "status", "Succeeded"), "status").await;
+    refused("payment", with(good(), "source", "nobody"), "source").await;
+    refused("payment", with(good(), "pspTransactionId", ""), "pspTransactionId").await;
+    refused("payment", with(good(), "pspTransactionId", "x".repeat(256)), "pspTransactionId").await;
+    refused("payment", with(good(), "agreementId", "a b"), "agreementId").await;
+    refused("payment", with(good(), "dueDate", "31.01.2030"), "dueDate").await;
+    refused("preauth", with(good(), "expiresAt", "tomorrow"), "expiresAt").await;
+    refused("payment", with(good(), "bearer", json!({"last4": 4242})), "bearer").await;
+    refused("payment", with(good(), "bearer", "card"), "bearer").await;
+}
+
+#[tokio::test]
+async fn a_body_must_be_a_json_object() {
+    let (_transform, relay) = start(Setup::default()).await;
+    let put = |body: &'static str| {
+        let request = relay.request(Method::PUT, "/records/payment/tx-1").bearer_auth(INTEGRATOR_TOKEN);
+        relay.send(request.header("Content-Type", "application/json").body(body))
+    };
+    for broken in ["", "{", "{\"currency\": \"EUR\",}", "currency=EUR", "\u{feff}{}"] {
+        put(broken).await.problem(400);
+    }
+    for other in ["[]", "null", "1", "\"x\"", "true"] {
+        put(other).await.problem(422);
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM records"), 0);
+}
+
+#[tokio::test]
+async fn webhooks_go_to_allowed_hosts_only() {
+    let (transform, relay) = start(Setup { default_target: false, ..Setup::default() }).await;
+    let port = transform.address.port();
+    let refused = |target: String| {
+        refused(&relay, 422, "payment", "tx-1", with(payment("pi_1", "1"), "webhookTarget", target), "webhookTarget")
+    };
+    for bad in ["https://evil.example/", "http://app.billwerk.com/x", "ftp://127.0.0.1/", "/relative", "", "127.0.0.1"]
+    {
+        refused(bad.to_owned()).await;
+    }
+    refused(format!("http://127.0.0.1:{}/", port.wrapping_add(1).max(1))).await;
+    refused(format!("http://localhost:{port}/")).await;
+    refused(format!("http://user:secret@127.0.0.1:{port}/")).await;
+    refused(format!("http://127.0.0.1:{port}@evil.example/")).await;
+    // None at all, and none configured: nobody could be told.
+    relay.put("payment", "tx-1", &payment("pi_1", "1")).await.names(422, "webhookTarget");
+    let target = format!("http://127.0.0.1:{port}/x");
+    relay.register("payment", "tx-1", &with(payment("pi_1", "1"), "webhookTarget", target)).await;
+    relay.put("payment", "tx-1", &json!({"webhookTarget": "https://evil.example/"})).await.names(422, "webhookTarget");
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 100)).await;
+    assert_eq!(transform.nth(1).await[0].path, "/x");
+}

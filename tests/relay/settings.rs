@@ -1,0 +1,182 @@
+//! The configuration: file below environment, and every mistake by its key.
+
+use std::path::Path;
+
+use crate::support::program::{Ended, run};
+use crate::support::{Setup, payment, start};
+
+/// `check` of a file with this text.
+async fn check(text: &str, environment: &[(&str, &str)]) -> Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    std::fs::write(&file, text).unwrap();
+    let environment: Vec<_> = environment.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+    run(&["check", "--config", file.to_str().unwrap()], &environment).await
+}
+
+/// Checks that a file is refused by exactly these lines: a key and a part of its reason.
+async fn refused(text: &str, expected: &[(&str, &str)]) {
+    let ended = check(text, &[]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{text}\n{ended:?}");
+    for (key, part) in expected {
+        let found = ended.stderr.lines().any(|line| line.starts_with(&format!("{key}: ")) && line.contains(part));
+        assert!(found, "{key}: … {part} in {}", ended.stderr);
+    }
+    assert_eq!(ended.stderr.lines().count(), expected.len(), "{}", ended.stderr);
+}
+
+const SOURCE: &str = "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"whsec_x\"]\n";
+
+#[tokio::test]
+async fn every_mistake_is_found_by_its_key() {
+    refused("[server]\nlisten = \"here\"\n", &[("server.listen", "port")]).await;
+    refused("[server]\nmax_body = \"big\"\n", &[("server.max_body", "big")]).await;
+    refused("[server]\ncolour = 1\n", &[("server.colour", "unknown key")]).await;
+    refused("[colour]\nx = 1\n", &[("colour", "unknown key")]).await;
+    refused("[debounce]\nquiet = \"10s\"\n", &[("debounce.max_wait", "debounce.quiet")]).await;
+    refused("[debounce]\nquiet = \"soon\"\n", &[("debounce.quiet", "soon")]).await;
+    refused("[transform]\nallowed_hosts = [\"https://x.example\"]\n", &[("transform.allowed_hosts[0]", "host")]).await;
+    refused("[transform]\nwebhook_target = \"https://x.example/\"\n", &[("transform.webhook_target", "x.example")])
+        .await;
+    refused("[transform]\nconcurrency = 0\n", &[("transform.concurrency", "1 to 1024")]).await;
+    refused("[transform]\nfailed_as = \"joke\"\n", &[("transform.failed_as", "record")]).await;
+    refused("[transform.retry]\nfirst = \"0s\"\n", &[("transform.retry.first", "more than 0")]).await;
+    refused("[transform.retry]\nmax = \"1ms\"\n", &[("transform.retry.max", "transform.retry.first")]).await;
+    let missing = "[integrator]\ntokens = [\"a\", { env = \"NOT_SET_ANYWHERE\" }]\n";
+    refused(missing, &[("integrator.tokens[1]", "NOT_SET_ANYWHERE")]).await;
+    let missing = "[integrator]\ntokens = [{ file = \"/nowhere/token\" }]\n";
+    refused(missing, &[("integrator.tokens[0]", "/nowhere/token")]).await;
+    refused(&SOURCE.replace("\"stripe\"", "\"strype\""), &[("sources.one.profile", "stripe")]).await;
+    refused("[sources.one]\nprofile = \"stripe\"\n", &[("sources.one.secrets", "1 to 5")]).await;
+    refused(&format!("{SOURCE}secret = \"x\"\n"), &[("sources.one.secret", "unknown key")]).await;
+    let adyen = SOURCE.replace("stripe", "adyen");
+    refused(&adyen, &[("sources.one.secrets[0]", "hexadecimal")]).await;
+    refused("[profiles]\ndir = \"nowhere\"\n", &[("profiles.dir", "nowhere")]).await;
+}
+
+#[tokio::test]
+async fn all_mistakes_are_told_together() {
+    let text =
+        format!("[server]\nlisten = \"x\"\ncolour = 1\n[debounce]\nquiet = \"1m\"\n{SOURCE}headers = {{ A = \"\" }}\n");
+    let expected = [
+        ("server.listen", "port"),
+        ("server.colour", "unknown key"),
+        ("debounce.max_wait", "below"),
+        ("sources.one.headers.A", "empty"),
+    ];
+    refused(&text, &expected).await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_toml_or_not_there_is_named() {
+    let ended = check("[server\n", &[]).await;
+    assert_eq!(ended.code, Some(64));
+    assert!(ended.stderr.contains("relay.toml"), "{}", ended.stderr);
+    for command in ["check", "serve"] {
+        let ended = run(&[command, "--config", "/nowhere/relay.toml"], &[]).await;
+        assert_eq!(ended.code, Some(64));
+        assert!(ended.stderr.contains("/nowhere/relay.toml"), "{}", ended.stderr);
+    }
+}
+
+/// `serve` refuses what `check` refuses, and logs why.
+#[tokio::test]
+async fn serve_does_not_start_on_a_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    let text =
+        format!("[store]\npath = \"{}\"\n[debounce]\nquiet = \"9s\"\n", folder.path().join("relay.db").display());
+    std::fs::write(&file, text).unwrap();
+    let ended = run(&["serve", "--config", file.to_str().unwrap()], &[]).await;
+    assert_eq!(ended.code, Some(64));
+    assert!(ended.stderr.contains("debounce.max_wait"), "{}", ended.stderr);
+    assert!(!folder.path().join("relay.db").exists());
+}
+
+#[tokio::test]
+async fn the_environment_is_above_the_file() {
+    let text = "[server]\nlisten = \"127.0.0.1:1\"\n[sources.media]\nprofile = \"frisbii-media\"\nsecrets = [\"a\"]\n";
+    let environment = [
+        ("RELAY_SERVER__LISTEN", "127.0.0.1:4711"),
+        ("RELAY_DEBOUNCE__QUIET", "123ms"),
+        ("RELAY_TRANSFORM__RETRY__GIVE_UP_AFTER", "48h"),
+        ("RELAY_TRANSFORM__ALLOWED_HOSTS", "one.example, two.example:8443"),
+        ("RELAY_TRANSFORM__TOKENS", "t1,t2,t3"),
+        ("RELAY_TRANSFORM__CONCURRENCY", "7"),
+        ("RELAY_SOURCES__MEDIA__SECRETS", "b,c"),
+        // No setting: a variable that a secret may refer to.
+        ("RELAY_INTEGRATOR_TOKEN", "x"),
+    ];
+    let ended = check(text, &environment).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    for part in
+        ["127.0.0.1:4711", "123ms", "172800s", "one.example, two.example:8443", "3 bearer", "  7", "2 secret(s)"]
+    {
+        assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
+    }
+    let unknown = check(text, &[("RELAY_SERVER__COLOUR", "red")]).await;
+    assert_eq!(unknown.code, Some(64));
+    assert!(unknown.stderr.starts_with("server.colour: unknown key"), "{}", unknown.stderr);
+}
+
+/// What is said of a mistake never repeats a secret that stands beside it.
+#[tokio::test]
+async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
+    let texts = [
+        "[sources.one]\nprofile = \"adyen\"\nsecrets = [\"sesame\"]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = \"sesame\"\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [[\"sesame\"]]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\nheaders = \"sesame\"\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\nbasic = \"sesame\"\n",
+        "[integrator]\ntokens = \"sesame\"\n",
+        "[integrator]\ntokens = [{ text = \"sesame\" }]\n",
+        "[transform]\nbasic = { username = \"u\", password = [\"sesame\"] }\n",
+        "[integrator]\ntokens = [\"sesame]\n",
+    ];
+    let mut printed = Vec::new();
+    for text in texts {
+        let ended = check(text, &[]).await;
+        assert_eq!(ended.code, Some(64), "{text}\n{ended:?}");
+        if format!("{}{}", ended.stdout, ended.stderr).contains("sesame") {
+            printed.push(format!("{text}→ {}", ended.stderr));
+        }
+    }
+    assert!(printed.is_empty(), "{}", printed.join("\n"));
+}
+
+/// A source with a profile of the integrator's own, by the generic scheme.
+#[tokio::test]
+async fn an_integrators_own_profile_is_equal_to_a_built_in_one() {
+    let profiles = tempfile::tempdir().unwrap();
+    let generic =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/psp/profiles/standard-webhooks.toml"));
+    let own = generic.unwrap().replace("name = \"standard-webhooks\"", "name = \"acme\"");
+    let rule = r#"
+[[notification.event]]
+type = "invoice.paid"
+kind = "payment"
+ids = ["/data/id"]
+currency = ["/data/currency"]
+status = "Succeeded"
+[[notification.event.item]]
+id = ["/data/id"]
+amount = ["/data/amount"]
+"#;
+    std::fs::write(profiles.path().join("acme.toml"), own + rule).unwrap();
+    let more = format!(
+        "[profiles]\ndir = \"{}\"\n[sources.acme]\nprofile = \"acme\"\nsecrets = [\"whsec_c2VjcmV0IG9mIGFjbWU=\"]\n",
+        profiles.path().display(),
+    );
+    let (transform, relay) = start(Setup { more, ..Setup::default() }).await;
+    relay.register("payment", "tx-1", &payment("inv_1", "10")).await;
+    let body = r#"{"type": "invoice.paid", "timestamp": "2026-03-02T09:00:00Z",
+        "data": {"id": "inv_1", "amount": 1000, "currency": "EUR"}}"#;
+    let now = jiff::Timestamp::now().as_second();
+    let secret = "whsec_c2VjcmV0IG9mIGFjbWU=";
+    let sealed = crate::support::psp::seal_with("standard-webhooks", secret, now, body.as_bytes());
+    relay.post("acme", &sealed.headers, sealed.body.clone()).await.expect(200);
+    transform.told("payment", "tx-1", 1).await;
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+    let others = crate::support::psp::seal_with("standard-webhooks", "whsec_b3RoZXI=", now, body.as_bytes());
+    relay.post("acme", &others.headers, others.body).await.problem(401);
+}

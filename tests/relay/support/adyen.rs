@@ -1,0 +1,25 @@
+//! What Adyen sends, as far as the relay reads it.
+
+use serde_json::{Value, json};
+
+/// A notification of one item: event code, its own reference, the payment's, and an amount in minor units.
+pub(crate) fn item(code: &str, psp: &str, original: &str, minute: u8, value: i64) -> Value {
+    json!({"live": "false", "notificationItems": [{"NotificationRequestItem": {
+        "amount": {"currency": "EUR", "value": value},
+        "eventCode": code,
+        "eventDate": format!("2026-03-02T10:{minute:02}:00+01:00"),
+        "merchantAccountCode": "RelayTests",
+        "merchantReference": "",
+        "originalReference": original,
+        "paymentMethod": "visa",
+        "pspReference": psp,
+        "reason": "",
+        "success": "true",
+    }}]})
+}
+
+/// The same with one field of the item set.
+pub(crate) fn with(mut notification: Value, field: &str, value: &str) -> Value {
+    notification["notificationItems"][0]["NotificationRequestItem"][field] = value.into();
+    notification
+}

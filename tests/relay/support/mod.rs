@@ -1,0 +1,38 @@
+//! What stands around the relay.
+
+pub(crate) mod adyen;
+pub(crate) mod integrator;
+pub(crate) mod program;
+pub(crate) mod psp;
+pub(crate) mod relay;
+pub(crate) mod reply;
+pub(crate) mod setup;
+pub(crate) mod stripe;
+pub(crate) mod transform;
+
+use std::future::Future;
+use std::time::Duration;
+
+pub(crate) use integrator::{agreement, payment, preauth, refund};
+pub(crate) use relay::Relay;
+pub(crate) use reply::Reply;
+pub(crate) use setup::Setup;
+pub(crate) use transform::{Answer, Transform, webhook};
+
+/// How long anything may take before a test gives up: no expectation of speed, only the end of hope.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A relay with this set-up and the Transform that it tells.
+pub(crate) async fn start(setup: Setup) -> (Transform, Relay) {
+    let transform = Transform::start();
+    let relay = Relay::spawn(setup, &transform).await;
+    (transform, relay)
+}
+
+/// Waits for something that must come.
+pub(crate) async fn within<T>(what: &str, awaited: impl Future<Output = T>) -> T {
+    match tokio::time::timeout(PATIENCE, awaited).await {
+        Ok(value) => value,
+        Err(_) => panic!("waited {PATIENCE:?} in vain for {what}"),
+    }
+}

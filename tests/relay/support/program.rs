@@ -1,0 +1,117 @@
+//! The program as a process: started, heard, ended.
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use tokio::sync::watch;
+
+use super::within;
+
+/// How a process ended.
+#[derive(Debug, Clone)]
+pub(crate) struct Ended {
+    /// None if a signal ended it.
+    pub(crate) code: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// A running `transform-relay`.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pid: u32,
+    /// Its stderr so far, line by line.
+    log: watch::Receiver<Vec<String>>,
+    ended: watch::Receiver<Option<Ended>>,
+}
+
+/// The program with these arguments and variables; the variables of the test run itself cannot reach its settings.
+fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RELAY_")) {
+        command.env_remove(name);
+    }
+    command.env("RUST_LOG", "info").envs(environment.iter().cloned()).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) async fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
+    Program::start(arguments, environment).ended().await
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
+        let mut child = command(arguments, environment).spawn().unwrap();
+        let pid = child.id();
+        let (lines, log) = watch::channel(Vec::new());
+        let (end, ended) = watch::channel(None);
+        std::thread::spawn(move || {
+            let ended = listen(&mut child, &lines);
+            end.send_replace(Some(ended));
+        });
+        Self { pid, log, ended }
+    }
+
+    /// Its log so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.borrow().join("\n")
+    }
+
+    /// Waits for a line of its log that contains all of these; the line. Fails at once if it ends without.
+    pub(crate) async fn logged(&self, parts: &[&str]) -> String {
+        let mut log = self.log.clone();
+        let has = |line: &&String| parts.iter().all(|part| line.contains(part));
+        let found = within(&format!("{parts:?} in the log"), log.wait_for(|lines| lines.iter().any(|l| has(&l)))).await;
+        match found {
+            Ok(lines) => lines.iter().find(has).unwrap().clone(),
+            Err(_) => panic!("the relay ended without {parts:?} in its log:\n{}", self.log()),
+        }
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn ended(&self) -> Ended {
+        let mut ended = self.ended.clone();
+        let end = within("the relay's end", ended.wait_for(Option::is_some)).await.unwrap().clone();
+        end.unwrap()
+    }
+
+    /// Whether it runs.
+    pub(crate) fn runs(&self) -> bool {
+        self.ended.borrow().is_none()
+    }
+
+    /// Sends it a signal by name. The shell's own `kill`, since not every machine has the command.
+    pub(crate) fn signal(&self, name: &str) {
+        if self.runs() {
+            let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid)).output();
+            assert!(sent.is_ok(), "cannot send SIG{name}: {sent:?}");
+        }
+    }
+}
+
+fn listen(child: &mut Child, lines: &watch::Sender<Vec<String>>) -> Ended {
+    let mut out = child.stdout.take().unwrap();
+    let stdout = std::thread::spawn(move || {
+        let mut text = String::new();
+        out.read_to_string(&mut text).map(|_| text).unwrap_or_default()
+    });
+    for line in BufReader::new(child.stderr.take().unwrap()).lines().map_while(Result::ok) {
+        lines.send_modify(|lines| lines.push(line));
+    }
+    let status = child.wait().unwrap();
+    Ended { code: status.code(), stdout: stdout.join().unwrap(), stderr: lines.borrow().join("\n") }
+}
+
+impl Drop for Program {
+    /// Nothing stays behind; of a test that failed, the log does.
+    fn drop(&mut self) {
+        self.signal("KILL");
+        if std::thread::panicking() {
+            let log = self.log.borrow();
+            let last = log.get(log.len().saturating_sub(100)..).unwrap_or_default().join("\n");
+            eprintln!("--- the end of the relay's log ---\n{last}\n----------------------------------");
+        }
+    }
+}

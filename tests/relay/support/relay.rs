@@ -1,0 +1,175 @@
+//! A running relay, as its clients see it.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use reqwest::Method;
+use rusqlite::{Connection, OpenFlags};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::program::{Ended, Program};
+use super::setup::{INTEGRATOR_TOKEN, Setup, TRANSFORM_TOKEN};
+use super::{PATIENCE, Reply, Transform, payment, psp, stripe};
+
+/// `transform-relay serve` on a folder of its own.
+#[derive(Debug)]
+pub(crate) struct Relay {
+    pub(crate) program: Program,
+    /// `http://address:port`
+    pub(crate) url: String,
+    pub(crate) setup: Setup,
+    pub(crate) folder: TempDir,
+    transform: String,
+    client: reqwest::Client,
+    watched: std::cell::Cell<u32>,
+}
+
+impl Relay {
+    pub(crate) async fn spawn(setup: Setup, transform: &Transform) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let transform = transform.address.to_string();
+        let (program, url) = begin(&setup, &folder, &transform).await;
+        // A connection is used once: a relay that stops need not wait for those that only might be used again.
+        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE);
+        let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
+        Self { program, url, setup, folder, transform, client, watched: 0.into() }
+    }
+
+    /// SIGKILL: what is not on disk is gone.
+    pub(crate) async fn kill(&self) {
+        self.program.signal("KILL");
+        self.program.ended().await;
+    }
+
+    /// SIGTERM, and waits for the end.
+    pub(crate) async fn terminate(&self) -> Ended {
+        self.program.signal("TERM");
+        self.program.ended().await
+    }
+
+    /// Starts again on the same folder, with the set-up as it is now.
+    pub(crate) async fn restart(&mut self) {
+        assert!(!self.program.runs(), "it still runs");
+        (self.program, self.url) = begin(&self.setup, &self.folder, &self.transform).await;
+    }
+
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The store, read only.
+    pub(crate) fn store(&self) -> Connection {
+        let store = Connection::open_with_flags(self.file("relay.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        store.busy_timeout(Duration::from_secs(30)).unwrap();
+        store
+    }
+
+    /// One value of the store.
+    #[track_caller]
+    pub(crate) fn stored<T: rusqlite::types::FromSql>(&self, question: &str) -> T {
+        self.store().query_row(question, [], |row| row.get(0)).unwrap()
+    }
+
+    /// Any request, without credentials.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url))
+    }
+
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Reply {
+        match request.send().await {
+            Ok(response) => Reply::of(response).await,
+            Err(error) => panic!("{error:?}; the relay's log:\n{}", self.program.log()),
+        }
+    }
+
+    /// Writes bytes that no client would write, and reads until the relay hangs up.
+    pub(crate) fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.url.strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    /// As the integrator: registers or amends.
+    pub(crate) async fn put(&self, kind: &str, id: &str, body: &Value) -> Reply {
+        let request = self.request(Method::PUT, &format!("/records/{kind}/{id}")).bearer_auth(INTEGRATOR_TOKEN);
+        self.send(request.header("Content-Type", "application/json").body(body.to_string())).await
+    }
+
+    /// As the integrator: registers a new record.
+    pub(crate) async fn register(&self, kind: &str, id: &str, body: &Value) -> Value {
+        self.put(kind, id, body).await.expect(201).json()
+    }
+
+    /// As the integrator: reads a record.
+    pub(crate) async fn record(&self, kind: &str, id: &str) -> Value {
+        let request = self.request(Method::GET, &format!("/records/{kind}/{id}")).bearer_auth(INTEGRATOR_TOKEN);
+        self.send(request).await.expect(200).json()
+    }
+
+    /// As Transform: gets any path.
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.send(self.request(Method::GET, path).bearer_auth(TRANSFORM_TOKEN)).await
+    }
+
+    /// As Transform: fetches a record.
+    pub(crate) async fn fetch(&self, kind: &str, id: &str) -> Reply {
+        self.get(&format!("/api/{kind}/{id}")).await
+    }
+
+    /// As Transform: fetches a record that did not fail.
+    pub(crate) async fn fetched(&self, kind: &str, id: &str) -> Value {
+        self.fetch(kind, id).await.expect(200).json()
+    }
+
+    /// Posts a notification as it is.
+    pub(crate) async fn post(
+        &self,
+        source: &str,
+        headers: &[(String, String)],
+        body: impl Into<reqwest::Body>,
+    ) -> Reply {
+        let mut request = self.request(Method::POST, &format!("/notifications/{source}")).body(body);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        self.send(request).await
+    }
+
+    /// As the PSP behind a source: signs a notification and posts it.
+    pub(crate) async fn notify(&self, source: &str, notification: &Value) -> Reply {
+        let sealed = psp::seal(source, notification.to_string().as_bytes());
+        self.post(source, &sealed.headers, sealed.body).await
+    }
+
+    /// As Stripe: posts an event; what became of it.
+    pub(crate) async fn stripe(&self, event: &Value) -> String {
+        let receipt = self.notify("stripe-main", event).await.expect(200).json();
+        receipt["outcome"].as_str().unwrap().to_owned()
+    }
+
+    /// Waits until all that was due before now has been told: another record changes, is told, and is settled.
+    /// Deliveries go in the order of their due times, so a webhook that should not come would have come.
+    pub(crate) async fn caught_up(&self, transform: &Transform) {
+        let n = self.watched.replace(self.watched.get() + 1);
+        let (id, psp_id) = (format!("watch-{n}"), format!("pi_watch_{n}"));
+        self.register("payment", &id, &payment(&psp_id, "1.00")).await;
+        assert_eq!(self.stripe(&stripe::paid(&psp_id, 1_700_000_000, 100)).await, "applied");
+        transform.told("payment", &id, 1).await;
+        self.program.logged(&["told Transform", &format!("record=payment/{id} ")]).await;
+    }
+}
+
+async fn begin(setup: &Setup, folder: &TempDir, transform: &str) -> (Program, String) {
+    let file = setup.write(folder.path(), transform);
+    let program = Program::start(&["serve", "--config", file.to_str().unwrap()], &setup.environment());
+    let line = program.logged(&["listening address="]).await;
+    let address = line.split("address=").nth(1).unwrap().trim();
+    let url = format!("http://{address}");
+    (program, url)
+}

@@ -1,0 +1,176 @@
+//! The configuration of a relay under test.
+
+use std::fmt::Write;
+use std::path::Path;
+
+/// What Transform presents to the relay, and what the integrator does.
+pub(crate) const TRANSFORM_TOKEN: &str = "transform-token-5b1f";
+pub(crate) const TRANSFORM_PASSWORD: &str = "transform-password-77aa";
+pub(crate) const INTEGRATOR_TOKEN: &str = "integrator-token-c0de";
+
+/// What the sources share with their PSPs.
+pub(crate) const STRIPE_SECRET: &str = "whsec_relay_current_0f9e";
+pub(crate) const STRIPE_OLD_SECRET: &str = "whsec_relay_rolled_1d2c";
+pub(crate) const STRIPE_TWO_SECRET: &str = "whsec_relay_second_account_44";
+pub(crate) const ADYEN_SECRET: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
+pub(crate) const MEDIA_SECRET: &str = "media-hmac-key-93e1";
+pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2";
+pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] = [("Test", "test-header-value-a1"), ("X-Tenant", "tenant-value-b2")];
+pub(crate) const DIGITAL_RIVER_SECRET: &str = "digital-river-secret-2e2e";
+
+/// All of the above: none of it may ever be printed.
+pub(crate) const SECRETS: [&str; 12] = [
+    TRANSFORM_TOKEN,
+    TRANSFORM_PASSWORD,
+    INTEGRATOR_TOKEN,
+    STRIPE_SECRET,
+    STRIPE_OLD_SECRET,
+    STRIPE_TWO_SECRET,
+    ADYEN_SECRET,
+    MEDIA_SECRET,
+    MEDIA_PASSWORD,
+    MEDIA_HEADERS[0].1,
+    MEDIA_HEADERS[1].1,
+    DIGITAL_RIVER_SECRET,
+];
+
+/// Options of a relay; the default is quick and fit for most tests.
+#[derive(Debug, Clone)]
+pub(crate) struct Setup {
+    pub(crate) quiet: &'static str,
+    pub(crate) max_wait: &'static str,
+    pub(crate) max_body: &'static str,
+    pub(crate) grace: &'static str,
+    pub(crate) timeout: &'static str,
+    pub(crate) concurrency: u32,
+    pub(crate) failed_as: &'static str,
+    pub(crate) retry_first: &'static str,
+    pub(crate) give_up_after: &'static str,
+    /// Whether transform.webhook_target is configured.
+    pub(crate) default_target: bool,
+    /// More of the file, at its end.
+    pub(crate) more: String,
+    /// More of the environment.
+    pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            quiet: "30ms",
+            max_wait: "5s",
+            max_body: "1MiB",
+            grace: "20s",
+            timeout: "30s",
+            concurrency: 16,
+            failed_as: "error",
+            retry_first: "20ms",
+            give_up_after: "72h",
+            default_target: true,
+            more: String::new(),
+            environment: Vec::new(),
+        }
+    }
+}
+
+impl Setup {
+    /// For tests in which no webhook is to be sent.
+    pub(crate) fn silent() -> Self {
+        Self { quiet: "1h", max_wait: "1h", ..Self::default() }
+    }
+
+    /// The configuration file.
+    pub(crate) fn text(&self, folder: &Path, transform: &str) -> String {
+        let target = format!("webhook_target = \"http://{transform}/PSPWebhooks/ExternalIntegration\"\n");
+        let mut text = format!(
+            r#"[server]
+listen = "127.0.0.1:0"
+max_body = "{}"
+shutdown_grace = "{}"
+
+[store]
+path = "{}"
+
+[debounce]
+quiet = "{}"
+max_wait = "{}"
+
+[transform]
+{}allowed_hosts = ["{transform}"]
+tokens = ["another-{TRANSFORM_TOKEN}", "{TRANSFORM_TOKEN}"]
+basic = {{ username = "transform", password = "{TRANSFORM_PASSWORD}" }}
+timeout = "{}"
+concurrency = {}
+failed_as = "{}"
+
+[transform.retry]
+first = "{}"
+max = "1h"
+give_up_after = "{}"
+
+[integrator]
+tokens = [{{ env = "RELAY_INTEGRATOR_TOKEN" }}]
+"#,
+            self.max_body,
+            self.grace,
+            folder.join("relay.db").display(),
+            self.quiet,
+            self.max_wait,
+            if self.default_target { target.as_str() } else { "" },
+            self.timeout,
+            self.concurrency,
+            self.failed_as,
+            self.retry_first,
+            self.give_up_after,
+        );
+        let [one, two] = MEDIA_HEADERS;
+        let sources = format!(
+            r#"
+[sources.stripe-main]
+profile = "stripe"
+secrets = ["{STRIPE_OLD_SECRET}", {{ env = "STRIPE_WEBHOOK_SECRET" }}]
+
+[sources.stripe-two]
+profile = "stripe"
+secrets = ["{STRIPE_TWO_SECRET}"]
+
+[sources.adyen-main]
+profile = "adyen"
+secrets = ["{ADYEN_SECRET}"]
+
+[sources.media]
+profile = "frisbii-media"
+secrets = ["{MEDIA_SECRET}"]
+basic = {{ username = "plenigo_test", password = {{ file = "{}" }} }}
+headers = {{ {} = "{}", {} = "{}" }}
+
+[sources.river]
+profile = "digital-river"
+secrets = ["{DIGITAL_RIVER_SECRET}"]
+"#,
+            folder.join("media-password").display(),
+            one.0,
+            one.1,
+            two.0,
+            two.1,
+        );
+        text.push_str(&sources);
+        writeln!(text, "{}", self.more).unwrap();
+        text
+    }
+
+    /// Writes the configuration file and what it refers to; says where it is.
+    pub(crate) fn write(&self, folder: &Path, transform: &str) -> std::path::PathBuf {
+        std::fs::write(folder.join("media-password"), format!("{MEDIA_PASSWORD}\n")).unwrap();
+        let file = folder.join("relay.toml");
+        std::fs::write(&file, self.text(folder, transform)).unwrap();
+        file
+    }
+
+    /// The environment that the file refers to, and more.
+    pub(crate) fn environment(&self) -> Vec<(String, String)> {
+        let needed = [("RELAY_INTEGRATOR_TOKEN", INTEGRATOR_TOKEN), ("STRIPE_WEBHOOK_SECRET", STRIPE_SECRET)];
+        let needed = needed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        needed.into_iter().chain(self.environment.iter().cloned()).collect()
+    }
+}

@@ -1,0 +1,255 @@
+//! A Transform that does as a script says: an HTTP/1.1 server by hand, since it must also hang, hang up and break off.
+
+use std::collections::{HashSet, VecDeque};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::setup::TRANSFORM_TOKEN;
+use super::within;
+
+/// How one webhook is answered.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// With this status and these headers.
+    With(u16, Vec<(&'static str, String)>),
+    /// With this status, once the [`Gate`] is opened.
+    Held(u16, mpsc::Receiver<()>),
+    /// Not at all, until the relay hangs up.
+    Hang,
+    /// By closing the connection.
+    Close,
+}
+
+impl Answer {
+    pub(crate) fn status(status: u16) -> Self {
+        Self::With(status, Vec::new())
+    }
+
+    pub(crate) fn header(status: u16, name: &'static str, value: impl Into<String>) -> Self {
+        Self::With(status, vec![(name, value.into())])
+    }
+
+    /// An answer that waits for the test.
+    pub(crate) fn held(status: u16) -> (Self, Gate) {
+        let (open, gate) = mpsc::channel();
+        (Self::Held(status, gate), Gate(open))
+    }
+}
+
+/// Lets an answer go; dropped unopened, it breaks the connection off.
+#[derive(Debug)]
+pub(crate) struct Gate(mpsc::Sender<()>);
+
+impl Gate {
+    pub(crate) fn open(self) {
+        self.0.send(()).unwrap();
+    }
+}
+
+/// A webhook as it arrived.
+#[derive(Debug, Clone)]
+pub(crate) struct Hook {
+    pub(crate) at: Instant,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    /// Names in lower case.
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+    /// Whether another webhook of the same body was not answered yet.
+    pub(crate) overlaps: bool,
+    /// What a fetch said that was made on hearing of it, before answering.
+    pub(crate) fetched: Option<Value>,
+}
+
+impl Hook {
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str()).unwrap_or_default()
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+}
+
+/// The body of a webhook of that kind.
+pub(crate) fn webhook(kind: &str, id: &str) -> Value {
+    match kind {
+        "agreement" => json!({"AgreementId": id, "Type": 4}),
+        _ => json!({"TransactionId": id, "Type": code(kind)}),
+    }
+}
+
+fn code(kind: &str) -> u8 {
+    ["preauth", "payment", "refund"].iter().zip(1..).find(|(name, _)| **name == kind).unwrap().1
+}
+
+#[derive(Debug)]
+struct State {
+    hooks: watch::Sender<Vec<Hook>>,
+    /// When each was answered, in the order of answering.
+    answered: Mutex<Vec<Instant>>,
+    script: Mutex<VecDeque<Answer>>,
+    under_way: Mutex<HashSet<String>>,
+    /// Where to fetch the record from on hearing of it.
+    relay: Mutex<Option<String>>,
+    stopped: AtomicBool,
+}
+
+/// A Transform on 127.0.0.1. What the script does not answer is answered 200.
+#[derive(Debug)]
+pub(crate) struct Transform {
+    pub(crate) address: SocketAddr,
+    state: Arc<State>,
+}
+
+impl Transform {
+    pub(crate) fn start() -> Self {
+        Self::listen("127.0.0.1:0".parse().unwrap())
+    }
+
+    pub(crate) fn listen(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
+        let address = listener.local_addr().unwrap();
+        let state = Arc::new(State {
+            hooks: watch::channel(Vec::new()).0,
+            answered: Mutex::default(),
+            script: Mutex::default(),
+            under_way: Mutex::default(),
+            relay: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let shared = Arc::clone(&state);
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                if shared.stopped.load(Ordering::SeqCst) {
+                    break;
+                }
+                let state = Arc::clone(&shared);
+                std::thread::spawn(move || serve(&stream, &state));
+            }
+        });
+        Self { address, state }
+    }
+
+    /// What to answer next, in order.
+    pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
+        self.state.script.lock().unwrap().extend(answers);
+    }
+
+    /// From now on every record is fetched from there as soon as a webhook tells of it.
+    pub(crate) fn fetch_from(&self, relay: &str) {
+        *self.state.relay.lock().unwrap() = Some(relay.strip_prefix("http://").unwrap().to_owned());
+    }
+
+    /// All webhooks so far.
+    pub(crate) fn hooks(&self) -> Vec<Hook> {
+        self.state.hooks.borrow().clone()
+    }
+
+    /// Waits for the n-th webhook; all so far.
+    pub(crate) async fn nth(&self, n: usize) -> Vec<Hook> {
+        let mut hooks = self.state.hooks.subscribe();
+        within(&format!("webhook {n}"), hooks.wait_for(|hooks| hooks.len() >= n)).await.unwrap().clone()
+    }
+
+    /// Waits for the n-th webhook about this record; all about it so far.
+    pub(crate) async fn told(&self, kind: &str, id: &str, n: usize) -> Vec<Hook> {
+        let wanted = webhook(kind, id).to_string();
+        let about = |hooks: &[Hook]| hooks.iter().filter(|hook| hook.body == wanted).cloned().collect::<Vec<_>>();
+        let mut hooks = self.state.hooks.subscribe();
+        let enough = hooks.wait_for(|hooks| about(hooks).len() >= n);
+        let enough = within(&format!("webhook {n} about {kind}/{id}"), enough).await.unwrap();
+        about(&enough)
+    }
+
+    /// How often this record was told so far.
+    pub(crate) fn count(&self, kind: &str, id: &str) -> usize {
+        let wanted = webhook(kind, id).to_string();
+        self.state.hooks.borrow().iter().filter(|hook| hook.body == wanted).count()
+    }
+
+    /// When the n-th answer (from 0) was about to be written.
+    pub(crate) fn answered(&self, n: usize) -> Instant {
+        self.state.answered.lock().unwrap()[n]
+    }
+}
+
+impl Drop for Transform {
+    fn drop(&mut self) {
+        self.state.stopped.store(true, Ordering::SeqCst);
+        // One more connection, so that the listener looks up and goes.
+        drop(TcpStream::connect(self.address));
+    }
+}
+
+fn serve(stream: &TcpStream, state: &State) {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    while let Some(mut hook) = read(&mut reader) {
+        if let Some(relay) = state.relay.lock().unwrap().clone() {
+            hook.fetched = Some(fetch(&relay, &hook.json()));
+        }
+        hook.overlaps = !state.under_way.lock().unwrap().insert(hook.body.clone());
+        let body = hook.body.clone();
+        let answer = state.script.lock().unwrap().pop_front().unwrap_or_else(|| Answer::status(200));
+        state.hooks.send_modify(|hooks| hooks.push(hook));
+        let (status, headers) = match answer {
+            Answer::With(status, headers) => (status, headers),
+            Answer::Held(status, gate) if gate.recv().is_ok() => (status, Vec::new()),
+            Answer::Hang => {
+                // Returns when the relay hangs up.
+                drop(reader.read(&mut [0]));
+                state.under_way.lock().unwrap().remove(&body);
+                return;
+            }
+            Answer::Held(..) | Answer::Close => {
+                state.under_way.lock().unwrap().remove(&body);
+                return;
+            }
+        };
+        state.under_way.lock().unwrap().remove(&body);
+        state.answered.lock().unwrap().push(Instant::now());
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 2\r\n{headers}\r\nok");
+        if writer.write_all(head.as_bytes()).is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads one request; none when the connection ends.
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Hook> {
+    let mut first = String::new();
+    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
+    let mut parts = first.split_whitespace().map(str::to_owned);
+    let (method, path) = (parts.next()?, parts.next()?);
+    let mut headers = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    let length = headers.iter().find(|(name, _)| name == "content-length").map_or(0, |(_, n)| n.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body = String::from_utf8(body).unwrap();
+    Some(Hook { at: Instant::now(), method, path, headers, body, overlaps: false, fetched: None })
+}
+
+/// Fetches what a webhook tells of, by transaction id and type code.
+fn fetch(relay: &str, told: &Value) -> Value {
+    let id = told.get("TransactionId").or_else(|| told.get("AgreementId")).and_then(Value::as_str).unwrap();
+    let path = format!("/api/transactions/{id}?type={}", told["Type"]);
+    let mut stream = TcpStream::connect(relay).unwrap();
+    let head = format!("GET {path} HTTP/1.1\r\nhost: relay\r\nauthorization: Bearer {TRANSFORM_TOKEN}\r\n");
+    stream.write_all(format!("{head}connection: close\r\n\r\n").as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
