@@ -145,3 +145,18 @@ async fn registering_and_notifying_at_once_lose_nothing() {
     relay.caught_up(&transform).await;
     assert_eq!(transform.hooks().len(), 21);
 }
+
+/// Two agreements reuse one payment method: its id leads to the one that is registered with it, not to the one that only
+/// heard of it first.
+#[tokio::test]
+async fn a_learned_id_gives_way_to_the_record_that_is_registered_with_it() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("agreement", "ag-1", &agreement("seti_1")).await;
+    let setup = json!({"object": "setup_intent", "id": "seti_1", "payment_method": "pm_1", "status": "succeeded"});
+    assert_eq!(relay.stripe(&stripe::event("setup_intent.succeeded", AT, setup)).await, "applied");
+    relay.register("agreement", "ag-2", &agreement("pm_1")).await;
+    let detached = json!({"object": "payment_method", "id": "pm_1"});
+    assert_eq!(relay.stripe(&stripe::event("payment_method.detached", AT + 10, detached)).await, "applied");
+    assert_eq!(relay.fetched("Agreement", "ag-1").await["status"], "Active");
+    assert_eq!(relay.fetched("Agreement", "ag-2").await["status"], "Inactive");
+}

@@ -90,10 +90,9 @@ pub(super) fn register(
     }
     let psp_id = stored.record.registered.psp_id.clone();
     if let Some(psp_id) = &psp_id
-        && records::taken_by_other(connection, &stored, psp_id)?
+        && let Some(refusal) = claim(connection, &stored, psp_id)?
     {
-        let field = if key.kind == Kind::Agreement { "pspAgreementId" } else { "pspTransactionId" };
-        return Ok(Err(Refusal::conflict(field, format!("{psp_id} belongs to another {}", key.kind))));
+        return Ok(Err(refusal));
     }
     let mut work = Work::new(connection, debounce, now);
     work.link_family(&stored)?;
@@ -106,6 +105,19 @@ pub(super) fn register(
     let owed = work.owed;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
     Ok(Ok(RegistrationReceipt { record, created: done.created, owed }))
+}
+
+/// A PSP id leads to the record that is registered with it. A record that only learned it from an event gives it up.
+fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<Option<Refusal>> {
+    for other in records::others_of_psp_id(connection, stored, psp_id)? {
+        if other.record.registered.psp_id.as_deref() == Some(psp_id) {
+            let kind = stored.record.key.kind;
+            let field = if kind == Kind::Agreement { "pspAgreementId" } else { "pspTransactionId" };
+            return Ok(Some(Refusal::conflict(field, format!("{psp_id} belongs to another {kind}"))));
+        }
+        records::forget(connection, other.row, psp_id)?;
+    }
+    Ok(None)
 }
 
 /// A refund is in the currency of its payment.

@@ -130,16 +130,21 @@ pub(super) fn forget(connection: &Connection, row: i64, psp_id: &str) -> rusqlit
     delete.execute(params![psp_id, row]).map(drop)
 }
 
-/// Whether a PSP id leads to another record of that kind already.
-pub(super) fn taken_by_other(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
+/// The other records of that kind that a PSP id leads to.
+pub(super) fn others_of_psp_id(
+    connection: &Connection,
+    stored: &Stored,
+    psp_id: &str,
+) -> rusqlite::Result<Vec<Stored>> {
     let source = stored.record.source.as_deref().unwrap_or_default();
     let kind = stored.record.key.kind.code();
     connection
         .prepare_cached(
-            "SELECT 1 FROM psp_ids
-             WHERE psp_id = ?1 AND kind = ?2 AND record <> ?4 AND (source IN (?3, '') OR ?3 = '')",
+            "SELECT r.id, r.record FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.record <> ?4 AND (p.source IN (?3, '') OR ?3 = '')",
         )?
-        .exists(params![psp_id, kind, source, stored.row])
+        .query_map(params![psp_id, kind, source, stored.row], self::stored)?
+        .collect()
 }
 
 /// Binds a record's PSP ids to the source that the record is bound to now.
