@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Answer, PATIENCE, Setup, payment, psp, refund, start, stripe, webhook};
+use crate::support::{Answer, PATIENCE, Setup, attempt_in_flight, payment, psp, refund, start, stripe, webhook};
 
 const AT: i64 = 1_700_000_000;
 
@@ -148,12 +148,7 @@ async fn sigterm_and_sigint_end_it_with_0() {
 
 #[tokio::test]
 async fn sigterm_lets_an_attempt_in_flight_finish() {
-    let (transform, mut relay) = start(Setup::default()).await;
-    let (answer, gate) = Answer::held(202);
-    transform.script([answer]);
-    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
-    transform.told("payment", "tx-1", 1).await;
+    let (transform, mut relay, gate) = attempt_in_flight(202).await;
     relay.program.signal("TERM");
     relay.program.logged(&["stopping"]).await;
     assert!(relay.program.runs());
@@ -210,12 +205,7 @@ async fn sigterm_lets_a_request_in_flight_finish() {
 
 #[tokio::test]
 async fn a_relay_that_stops_takes_no_new_requests() {
-    let (transform, relay) = start(Setup::default()).await;
-    let (answer, gate) = Answer::held(200);
-    transform.script([answer]);
-    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
-    transform.told("payment", "tx-1", 1).await;
+    let (_transform, relay, gate) = attempt_in_flight(200).await;
     relay.program.signal("TERM");
     relay.program.logged(&["stopping"]).await;
     let refused = async { while relay.request(reqwest::Method::GET, "/healthz").send().await.is_ok() {} };

@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::support::program::{Ended, run};
-use crate::support::{Answer, PATIENCE, Relay, Setup, Transform, payment, psp, start, stripe};
+use crate::support::{PATIENCE, Relay, Setup, Transform, attempt_in_flight, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
@@ -102,12 +102,7 @@ async fn what_cannot_be_stored_now_is_503_and_taken_later() {
 
 /// A relay that has told a record, and cannot note it: somebody else holds the lock.
 async fn told_but_not_settled<'a>(other: &'a mut Option<Connection>) -> (Transform, Relay, Transaction<'a>) {
-    let (transform, relay) = start(Setup::default()).await;
-    let (answer, gate) = Answer::held(200);
-    transform.script([answer]);
-    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
-    transform.told("payment", "tx-1", 1).await;
+    let (transform, relay, gate) = attempt_in_flight(200).await;
     let other = other.insert(Connection::open(relay.file("relay.db")).unwrap());
     other.busy_timeout(PATIENCE).unwrap();
     let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();

@@ -151,19 +151,19 @@ impl<'a> Work<'a> {
     }
 
     /// Brings an event to its record, or parks it.
-    fn place(&mut self, parked: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
-        let Some(mut stored) = records::of_event(self.connection, &parked.source, &parked.event)? else {
-            parked::until_known(self.connection, &Placed { reason: None, ..parked }, self.now)?;
+    fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
+        let Some(mut stored) = records::of_event(self.connection, &placed.source, &placed.event)? else {
+            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
             return Ok((Outcome::Parked, None));
         };
-        stored.record.source.get_or_insert_with(|| parked.source.clone());
+        stored.record.source.get_or_insert_with(|| placed.source.clone());
         let payment = match stored.record.parent_payment() {
             Some(id) => records::by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?,
             None => None,
         };
-        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &parked.event, self.now) {
-            Ok(outcome) => self.save(stored.row, payment, &parked, outcome).map(|became| (became, None)),
-            Err(contradiction) => self.contradicted(&stored, parked, &contradiction),
+        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now) {
+            Ok(outcome) => self.save(stored.row, payment, &placed, outcome).map(|became| (became, None)),
+            Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
         }
     }
 
@@ -171,7 +171,7 @@ impl<'a> Work<'a> {
         &mut self,
         row: i64,
         payment: Option<Stored>,
-        parked: &Placed,
+        placed: &Placed,
         outcome: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: outcome.record };
@@ -186,8 +186,8 @@ impl<'a> Work<'a> {
                 self.owe(&payment, Some(&stored.record.key))?;
             }
         }
-        records::bind(self.connection, &stored, &parked.source)?;
-        for psp_id in &parked.event.psp_ids {
+        records::bind(self.connection, &stored, &placed.source)?;
+        for psp_id in &placed.event.psp_ids {
             if records::learn(self.connection, &stored, psp_id)? {
                 self.release(stored.record.source.as_deref(), &ReleaseKey::PspId(stored.record.key.kind, psp_id))?;
             }
@@ -208,12 +208,12 @@ impl<'a> Work<'a> {
     fn contradicted(
         &self,
         stored: &Stored,
-        parked: Placed,
+        placed: Placed,
         contradiction: &Contradiction,
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
-        let reason = Some(format!("{}: {contradiction}", parked.event.event_type));
+        let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
-            let refused = Placed { reason: reason.clone(), ..parked };
+            let refused = Placed { reason: reason.clone(), ..placed };
             parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }
         Ok((Outcome::DeadLetter, reason))
@@ -232,9 +232,9 @@ impl<'a> Work<'a> {
 
     /// Applies what was released, and what that releases.
     fn apply_released(&mut self) -> rusqlite::Result<()> {
-        while let Some(parked) = self.released.pop_front() {
-            let (notification, waited_as) = (parked.notification, parked.reason.clone());
-            let (outcome, reason) = self.place(parked)?;
+        while let Some(placed) = self.released.pop_front() {
+            let (notification, waited_as) = (placed.notification, placed.reason.clone());
+            let (outcome, reason) = self.place(placed)?;
             inbox::released(self.connection, notification, waited_as.as_deref(), outcome, reason.as_deref())?;
         }
         Ok(())

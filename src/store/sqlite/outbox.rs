@@ -68,7 +68,8 @@ fn column_version(version: u64) -> i64 {
 /// All that is owed and not given up.
 pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
     let mut query = connection.prepare(
-        "SELECT r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL) FROM outbox o JOIN records r ON r.id = o.record
+        "SELECT r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
+         FROM outbox o JOIN records r ON r.id = o.record
          WHERE o.dead_at IS NULL ORDER BY o.due_at",
     )?;
     let rows = query.query_map([], |row| {

@@ -17,7 +17,7 @@ pub(crate) use integrator::{agreement, payment, preauth, refund};
 pub(crate) use relay::Relay;
 pub(crate) use reply::Reply;
 pub(crate) use setup::Setup;
-pub(crate) use transform::{Answer, Transform, webhook};
+pub(crate) use transform::{Answer, Gate, Transform, webhook};
 
 /// How long anything may take before a test gives up: no expectation of speed, only the end of hope.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,6 +27,17 @@ pub(crate) async fn start(setup: Setup) -> (Transform, Relay) {
     let transform = Transform::start();
     let relay = Relay::spawn(setup, &transform).await;
     (transform, relay)
+}
+
+/// A relay with an attempt in flight for payment tx-1 (pi_1, 10.00 paid): Transform answers it when the gate opens.
+pub(crate) async fn attempt_in_flight(status: u16) -> (Transform, Relay, Gate) {
+    let (transform, relay) = start(Setup::default()).await;
+    let (answer, gate) = Answer::held(status);
+    transform.script([answer]);
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
+    transform.told("payment", "tx-1", 1).await;
+    (transform, relay, gate)
 }
 
 /// Waits for something that must come.
