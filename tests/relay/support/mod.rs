@@ -2,6 +2,7 @@
 
 pub(crate) mod adyen;
 pub(crate) mod integrator;
+pub(crate) mod planted;
 pub(crate) mod program;
 pub(crate) mod psp;
 pub(crate) mod relay;
