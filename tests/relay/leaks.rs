@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::integrator::{amount, with};
 use crate::support::planted::{self, CARD, CARD_GROUPED, E_MAIL, HOLDER, IBAN, IBAN_GROUPED};
-use crate::support::setup::{INTEGRATOR_PASSWORD, SECRETS, TRANSFORM_PASSWORD};
+use crate::support::setup::{INTEGRATOR_PASSWORD, INTEGRATOR_TOKEN, SECRETS, TRANSFORM_PASSWORD};
 use crate::support::{Answer, Relay, Setup, adyen, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -28,6 +28,15 @@ fn callback(field: &str, value: Value) -> Value {
         entity.insert(field.to_owned(), value);
     }
     callback
+}
+
+/// The search finds what it is there for: also in capitals, and encoded for an Authorization header.
+#[test]
+fn what_is_planted_is_found() {
+    let text = format!("fine\nBearer {INTEGRATOR_TOKEN}\nfine\n{} of {HOLDER}", IBAN.to_lowercase());
+    assert_eq!(planted::found_in(&text), ["line 2: INTEGRATOR_TOKEN", "line 4: the IBAN", "line 4: the holder's name"]);
+    let basic = psp::media_extras().into_iter().find(|(name, _)| name == "Authorization").unwrap().1;
+    assert_eq!(planted::found_in(&basic), ["line 1: the basic credentials of the source media"]);
 }
 
 /// Everything that can go wrong and is logged, with the payer's data in it.
