@@ -14,6 +14,7 @@ mod failing;
 mod fetching;
 mod fixtures;
 mod giving_up;
+mod hostile;
 mod leaks;
 mod money;
 mod notifications;

@@ -8,6 +8,7 @@ pub(crate) mod psp;
 pub(crate) mod relay;
 pub(crate) mod reply;
 pub(crate) mod setup;
+pub(crate) mod siege;
 pub(crate) mod stripe;
 pub(crate) mod transform;
 
