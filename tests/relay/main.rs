@@ -15,6 +15,7 @@ mod fetching;
 mod fixtures;
 mod giving_up;
 mod hostile;
+mod hostile_values;
 mod leaks;
 mod money;
 mod notifications;
