@@ -15,6 +15,8 @@ mod fetching;
 mod fixtures;
 mod giving_up;
 mod hostile;
+mod hostile_headers;
+mod hostile_requests;
 mod hostile_values;
 mod leaks;
 mod money;

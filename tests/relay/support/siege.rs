@@ -103,8 +103,8 @@ pub(crate) fn until_hung_up(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// The statuses of the answers in what came over a connection.
+/// The statuses of the answers in what came over a connection; one may begin in the line in which another ends.
 pub(crate) fn statuses(answers: &str) -> Vec<u16> {
-    let lines = answers.lines().filter_map(|line| line.strip_prefix("HTTP/1.")?.split(' ').nth(1));
+    let lines = answers.split("HTTP/1.").skip(1).filter_map(|line| line.split(' ').nth(1));
     lines.map(|status| status.parse().unwrap()).collect()
 }
