@@ -4,13 +4,11 @@
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
 use crate::store::StoreError;
 
-/// How much may wait to be written. Past it the answer is [`StoreError::Busy`].
-const WAITING_MAX: usize = 4096;
 /// How much is committed together.
 const GROUP_MAX: usize = 512;
 
@@ -26,9 +24,10 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the handle is dropped and what was accepted is written.
-    pub(super) fn start(connection: Connection) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (jobs, waiting) = sync_channel(WAITING_MAX);
+    /// Starts the thread. It ends when the handle is dropped and what was accepted is written. Up to `max_waiting`
+    /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
+    pub(super) fn start(connection: Connection, max_waiting: usize) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, waiting) = sync_channel(max_waiting);
         let thread =
             std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &waiting))?;
         Ok((Self { jobs }, thread))
@@ -65,13 +64,17 @@ impl Writer {
 
 fn run(connection: Connection, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
-        let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        commit_group(&connection, group);
+        let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
+        let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable);
+        if begun.is_err() {
+            // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
+            group.extend(waiting.try_iter());
+        }
+        commit_group(&connection, begun, group);
     }
 }
 
-fn commit_group(connection: &Connection, group: Vec<Job>) {
-    let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable);
+fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: Vec<Job>) {
     let finishes: Vec<Finish> =
         group.into_iter().map(|job| job(begun.clone().and_then(|()| open(connection)))).collect();
     let committed = begun
@@ -116,7 +119,10 @@ fn in_savepoint<T, E: From<StoreError>>(
 /// An engine's error in the words of the store's face.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +137,7 @@ mod tests {
     async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        let (writer, thread) = Writer::start(connection).unwrap();
+        let (writer, thread) = Writer::start(connection, 10).unwrap();
         let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
         let bad = writer.write(
             |c| {
@@ -155,7 +161,7 @@ mod tests {
         let left = refusals.clone();
         let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
         connection.commit_hook(Some(refuse)).unwrap();
-        let (writer, thread) = Writer::start(connection).unwrap();
+        let (writer, thread) = Writer::start(connection, 10).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
         assert!(writer.write(insert, |_| ()).await.is_err());
         assert!(writer.write(insert, |_| ()).await.is_ok());
