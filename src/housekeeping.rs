@@ -24,16 +24,23 @@ pub async fn run(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
 }
 
 async fn round(store: &Store, clock: Clock) {
+    let mut rows = 0_usize;
     loop {
         match store.prune(clock.now()).await {
-            Ok(pruned) if pruned.is_empty() => return,
-            Ok(pruned) => log(&pruned),
+            Ok(pruned) if pruned.is_empty() => break,
+            Ok(pruned) => {
+                rows = rows.saturating_add(pruned.rows);
+                log(&pruned);
+            }
             Err(error) => {
                 tracing::warn!(%error, "no housekeeping now");
-                return;
+                break;
             }
         }
         tokio::time::sleep(STEP_EVERY).await;
+    }
+    if rows > 0 {
+        tracing::info!(rows, "housekeeping: what was kept long enough is deleted");
     }
 }
 
@@ -48,5 +55,4 @@ fn log(pruned: &Pruned) {
     for record in &pruned.given_up {
         tracing::warn!(%record, "Transform was never told of it, and is not any more: kept long enough");
     }
-    tracing::debug!(rows = pruned.rows, shrunk = pruned.shrunk, "kept long enough; deleted");
 }

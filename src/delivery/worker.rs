@@ -190,11 +190,13 @@ impl Worker {
     ) -> Option<Timestamp> {
         let ended = self.clock.now();
         let settlement = self.settlement(delivery, answered, ended.steady, next_probe);
-        log(key, delivery, &settlement, ended.steady.duration_since(began.steady).as_millis());
         let attempt = Attempt { key: key.clone(), version: delivery.version, began, ended };
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {
-                Ok(next) => return next,
+                Ok(next) => {
+                    log(delivery, &attempt, &settlement);
+                    return next;
+                }
                 Err(error) => {
                     let next = self.trouble(key, &error);
                     tokio::select! {
@@ -266,8 +268,9 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn log(key: &RecordKey, delivery: &Delivery, settlement: &Settlement, millis: i128) {
-    let (attempt, version) = (delivery.attempts.saturating_add(1), delivery.version);
+fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
+    let (key, version, attempt) = (&made.key, made.version, delivery.attempts.saturating_add(1));
+    let millis = made.ended.steady.duration_since(made.began.steady).as_millis();
     match settlement {
         Settlement::Told => tracing::info!(record = %key, version, attempt, millis, "told Transform"),
         Settlement::Retry { at, reason, .. } => {

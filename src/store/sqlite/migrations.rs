@@ -156,4 +156,24 @@ mod tests {
         assert_eq!(version(&connection), Ok(VERSION));
         migrate(&mut connection).unwrap();
     }
+
+    /// What the first version wrote is still owed, parked and counted.
+    #[test]
+    fn a_store_of_the_first_version_is_taken_over() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIRST).unwrap();
+        let rows = "
+            INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}');
+            INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (1, 2, 500, 900);
+            INSERT INTO parked VALUES (1, x'00', 'stripe-main', 0, '{}', NULL), (2, x'00', 'adyen', 0, '{}', NULL),
+                (3, x'01', 'adyen', 0, '{}', NULL);
+            PRAGMA user_version = 1;";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("SELECT owed_since FROM outbox"), 500);
+        assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 2);
+        connection.execute("DELETE FROM parked WHERE id > 1", []).unwrap();
+        assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
+    }
 }
