@@ -3,6 +3,8 @@
 mod columns;
 mod commit;
 mod connection;
+#[cfg(test)]
+mod faults;
 mod inbox;
 mod migrations;
 mod outbox;
