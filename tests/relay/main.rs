@@ -22,4 +22,5 @@ mod restart;
 mod settings;
 mod store;
 mod support;
+mod trouble;
 mod verification;
