@@ -26,4 +26,5 @@ mod restart;
 mod settings;
 mod store;
 mod support;
+mod trouble;
 mod verification;

@@ -4,6 +4,8 @@ mod backup;
 mod columns;
 mod commit;
 mod connection;
+#[cfg(test)]
+mod faults;
 mod history;
 mod inbox;
 mod migrations;

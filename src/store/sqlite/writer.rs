@@ -1,6 +1,7 @@
 //! The one thread that writes. It owns the write connection and commits in groups: everything that waits goes into
 //! one transaction, each piece of work in a savepoint of its own, and all are answered after the one fsync.
 
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -13,9 +14,16 @@ use crate::store::StoreError;
 const GROUP_MAX: usize = 512;
 
 /// A piece of work: run in the group's transaction (or told that there is none), then told how the group ended.
-type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Finish + Send>;
+type Job = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Finish + Send>;
 /// Answers whoever waits, after the commit.
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The transaction of a group.
+struct Group<'a> {
+    connection: &'a Connection,
+    /// A piece of work failed and could not be taken back by itself: nothing of the group may be committed.
+    spoilt: Cell<bool>,
+}
 
 /// A handle on the writing thread.
 #[derive(Debug)]
@@ -43,8 +51,8 @@ impl Writer {
         after: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let done = connection.map_err(E::from).and_then(|connection| in_savepoint(connection, work));
+        let job: Job = Box::new(move |group| {
+            let done = group.map_err(E::from).and_then(|group| in_savepoint(group, work));
             Box::new(move |committed: Result<(), StoreError>| {
                 let done = committed.map_err(E::from).and(done);
                 if let Ok(done) = &done {
@@ -75,11 +83,12 @@ fn run(connection: Connection, waiting: &Receiver<Job>) {
 }
 
 fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: Vec<Job>) {
+    let transaction = Group { connection, spoilt: Cell::new(false) };
     let finishes: Vec<Finish> =
-        group.into_iter().map(|job| job(begun.clone().and_then(|()| open(connection)))).collect();
+        group.into_iter().map(|job| job(begun.clone().and_then(|()| transaction.open()))).collect();
     let committed = begun
-        .and_then(|()| open(connection))
-        .and_then(|connection| connection.execute_batch("COMMIT").map_err(unavailable));
+        .and_then(|()| transaction.open())
+        .and_then(|transaction| transaction.connection.execute_batch("COMMIT").map_err(unavailable));
     if let Err(error) = &committed {
         tracing::error!(%error, waiting = finishes.len(), "nothing of this group was written");
         // A failed COMMIT may leave the transaction open; the next group must not find it.
@@ -94,24 +103,30 @@ fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: V
     }
 }
 
-/// The connection, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work
-/// that went on without it would commit by itself.
-fn open(connection: &Connection) -> Result<&Connection, StoreError> {
-    if connection.is_autocommit() {
-        return Err(StoreError::Unavailable("the transaction was rolled back".into()));
+impl Group<'_> {
+    /// The group, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work that
+    /// went on without it would commit by itself.
+    fn open(&self) -> Result<&Self, StoreError> {
+        if self.spoilt.get() || self.connection.is_autocommit() {
+            return Err(StoreError::Unavailable("the transaction was rolled back".into()));
+        }
+        Ok(self)
     }
-    Ok(connection)
 }
 
 fn in_savepoint<T, E: From<StoreError>>(
-    connection: &Connection,
+    group: &Group<'_>,
     work: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Result<T, E> {
+    let connection = group.connection;
     connection.prepare_cached("SAVEPOINT work").and_then(|mut begin| begin.execute([])).map_err(unavailable)?;
     let done = work(connection);
     let end = if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
     if !connection.is_autocommit() {
-        connection.execute_batch(end).map_err(unavailable)?;
+        connection.execute_batch(end).map_err(|error| {
+            group.spoilt.set(true);
+            unavailable(error)
+        })?;
     }
     done
 }

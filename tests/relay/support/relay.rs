@@ -171,7 +171,8 @@ impl Relay {
 
 async fn begin(setup: &Setup, folder: &TempDir, transform: &str) -> (Program, String) {
     let file = setup.write(folder.path(), transform);
-    let program = Program::start(&["serve", "--config", file.to_str().unwrap()], &setup.environment());
+    let arguments = ["serve", "--config", file.to_str().unwrap()];
+    let program = Program::start_after(setup.before, &arguments, &setup.environment());
     let line = program.logged(&["listening address="]).await;
     let address = line.split("address=").nth(1).unwrap().trim();
     let url = format!("http://{address}");

@@ -54,6 +54,8 @@ pub(crate) struct Setup {
     pub(crate) more: String,
     /// More of the environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// What the shell that starts the relay does before.
+    pub(crate) before: &'static str,
 }
 
 impl Default for Setup {
@@ -73,6 +75,7 @@ impl Default for Setup {
             default_target: true,
             more: String::new(),
             environment: Vec::new(),
+            before: "",
         }
     }
 }
