@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+mod breaker;
+mod clock;
 mod commands;
 mod debounce;
 mod delivery;
@@ -14,6 +16,8 @@ mod failing;
 mod fetching;
 mod fixtures;
 mod giving_up;
+mod keeping;
+mod limits;
 mod money;
 mod notifications;
 mod parked;

@@ -1,6 +1,7 @@
 //! A store whose engine fails where a test says, by the engine's own hooks.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -13,7 +14,7 @@ use tokio::sync::oneshot;
 use super::super::{Readers, Store, Writer, connection};
 use super::work::Work;
 use crate::domain::due::Debounce;
-use crate::store::{StoreError, Wake};
+use crate::store::{Keep, ParkedLimits, StoreError, StoreOptions, Wake};
 
 /// A place in a piece of work: what a statement does to which table, or what becomes of the savepoint.
 pub(super) type Point = (&'static str, String);
@@ -128,6 +129,21 @@ fn point(action: AuthAction<'_>) -> Option<Point> {
     })
 }
 
+/// Two events may be parked, and nothing is kept for longer than [`KEPT_S`].
+fn options(path: PathBuf) -> StoreOptions {
+    let kept = Duration::from_secs(KEPT_S);
+    StoreOptions {
+        path,
+        debounce: Debounce { quiet: Duration::from_millis(500), max_wait: Duration::from_secs(5) },
+        max_waiting: 100,
+        parked: ParkedLimits { per_source: 2, max_age: kept },
+        keep: Keep { notifications: kept, dead_letters: kept, attempts: kept, history: kept },
+    }
+}
+
+/// How long anything is kept, in seconds.
+pub(super) const KEPT_S: u64 = 100_000;
+
 /// A store and what is known of it from outside.
 pub(super) struct Rig {
     store: Store,
@@ -147,14 +163,15 @@ impl Rig {
         // Power does not fail here, and the tests wait for many commits.
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
-        let (writer, thread) = Writer::start(opened.connection).unwrap();
+        let (writer, thread) = Writer::start(opened.connection, 100).unwrap();
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {
             writer,
             thread,
             readers: Readers::new(path.clone()),
-            debounce: Debounce { quiet: Duration::from_millis(500), max_wait: Duration::from_secs(5) },
+            options: Arc::new(options(path.clone())),
+            damage: Mutex::default(),
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
             _lock: opened.lock,
         };

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use super::work::{Work, at, bearer, notified, paid, payment, refund, refunded, register, settled, taken};
+use super::rig::KEPT_S;
+use super::work::{Work, at, bearer, moment, notified, paid, payment, refund, refunded, register, settled, taken};
 use crate::domain::ids::Kind;
 use crate::psp::normalise::Meaning;
 use crate::store::Settlement;
@@ -21,7 +22,8 @@ fn scenario(name: &'static str, history: Vec<Work>, work: Work, says: &'static s
 }
 
 pub(super) fn all() -> Vec<Scenario> {
-    notifications().into_iter().chain(releases()).chain(registrations()).chain(settlements()).collect()
+    let done = notifications().into_iter().chain(releases()).chain(registrations()).chain(settlements());
+    done.chain(housekeeping()).collect()
 }
 
 fn p1() -> Work {
@@ -38,8 +40,14 @@ fn notifications() -> Vec<Scenario> {
         scenario("a notification is applied", vec![p1()], applied.clone(), "Applied"),
         scenario("a second change", vec![p1(), applied.clone()], notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
         scenario("a stale one", vec![p1(), applied.clone()], notified(3, vec![paid(5, &["pi_1"], 60)]), "Stale"),
-        scenario("a repetition", vec![p1(), applied.clone()], applied.clone(), "Repeated"),
+        scenario("a repetition", vec![p1(), applied.clone()], applied.clone(), "replayed: true"),
         scenario("one that is parked", vec![], notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)]), "Parked"),
+        scenario(
+            "one too many that is parked",
+            vec![notified(2, vec![paid(10, &["pi_8"], 40)]), notified(3, vec![paid(10, &["pi_9"], 40)])],
+            notified(4, vec![paid(10, &["pi_7"], 40)]),
+            "crowded_out: 1",
+        ),
         scenario("one that is ignored", vec![], taken(2, Meaning::Ignored), "Ignored"),
         scenario("one that nobody understands", vec![], taken(2, Meaning::NotUnderstood("?".into())), "DeadLetter"),
         scenario("another currency", vec![p1()], notified(2, vec![dollars]), "DeadLetter"),
@@ -123,5 +131,26 @@ fn settlements() -> Vec<Scenario> {
         scenario("given up", owed, settled(2, give_up.clone()), "None"),
         scenario("given up, and changed meanwhile", fresh, settled(2, give_up), "Some"),
         scenario("revived", dead, notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
+    ]
+}
+
+/// Everything is old: what is told, what was given up, what is parked, a dead letter.
+fn housekeeping() -> Vec<Scenario> {
+    let told = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), settled(2, Settlement::Told)];
+    let given_up = settled(3, Settlement::GiveUp { reason: "HTTP 500".into() });
+    let given_up: Vec<_> = told.iter().cloned().chain([notified(3, vec![paid(11, &["pi_1"], 60)]), given_up]).collect();
+    let refused = vec![
+        p1(),
+        refund("r1", "re_1", "p1", 150),
+        notified(2, vec![paid(10, &["pi_1"], 100)]),
+        notified(3, vec![refunded(11, "re_1", 150)]),
+    ];
+    let parked = vec![notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)])];
+    let now = Work::Prune(moment(10_000 + i64::try_from(KEPT_S).unwrap_or_default()));
+    vec![
+        scenario("what is told is pruned", told, now.clone(), "rows: 3"),
+        scenario("what was given up is pruned", given_up, now.clone(), "given_up: [Rec"),
+        scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [0"),
+        scenario("what is parked waits in vain", parked, now, "waited_in_vain: [0"),
     ]
 }

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::Store;
+use crate::domain::due::Moment;
 use crate::domain::event::{Booking, Event, Facts, Item};
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::utc_date;
 use crate::psp::normalise::{Meaning, Message, Normalised};
-use crate::store::{Settlement, Taken};
+use crate::store::{Attempt, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";
 
@@ -22,8 +23,9 @@ pub(super) const SOURCE: &str = "psp-a";
 #[derive(Debug, Clone)]
 pub(super) enum Work {
     Take(Box<Taken>),
-    Register(RecordKey, Box<Registration>, Timestamp),
-    Settle(RecordKey, u64, Timestamp, Settlement, Timestamp),
+    Register(RecordKey, Box<Registration>, Moment),
+    Settle(Attempt, Settlement),
+    Prune(Moment),
 }
 
 impl Work {
@@ -35,10 +37,10 @@ impl Work {
                 let receipt = store.register(key, *said, now).await;
                 return receipt.map(|receipt| format!("{receipt:?}")).map_err(|error| error.to_string());
             }
-            Self::Settle(key, version, began, settlement, now) => {
-                let next = store.settle(key, version, began, settlement, now).await;
-                next.map(|next| format!("{next:?}"))
+            Self::Settle(attempt, settlement) => {
+                store.settle(attempt, settlement).await.map(|next| format!("{next:?}"))
             }
+            Self::Prune(now) => store.prune(now).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
     }
@@ -48,13 +50,18 @@ pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()
 }
 
+/// The same on both clocks.
+pub(super) fn moment(seconds: i64) -> Moment {
+    Moment { wall: at(seconds), steady: at(seconds) }
+}
+
 pub(super) fn key(kind: Kind, id: &str) -> RecordKey {
     RecordKey::new(kind, id.parse().unwrap())
 }
 
 /// Registers or amends.
 pub(super) fn register(kind: Kind, id: &str, seconds: i64, said: Value) -> Work {
-    Work::Register(key(kind, id), Box::new(serde_json::from_value(said).unwrap()), at(seconds))
+    Work::Register(key(kind, id), Box::new(serde_json::from_value(said).unwrap()), moment(seconds))
 }
 
 /// Registers a payment of 100 EUR.
@@ -122,7 +129,7 @@ pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
     Work::Take(Box::new(Taken {
         id: Uuid::from_u128(n),
         source: SOURCE.into(),
-        received_at: at(1_000 + i64::try_from(n).unwrap()),
+        received_at: moment(1_000 + i64::try_from(n).unwrap()),
         headers: vec![("x-test".into(), n.to_string())],
         body: format!("body {n}").into_bytes(),
         normalised: Normalised { dedupe_key: format!("key {n}"), messages: vec![message] },
@@ -131,5 +138,6 @@ pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
 
 /// An attempt for payment p1 that told this version has ended.
 pub(super) fn settled(version: u64, settlement: Settlement) -> Work {
-    Work::Settle(key(Kind::Payment, "p1"), version, at(2_000), settlement, at(2_003))
+    let key = key(Kind::Payment, "p1");
+    Work::Settle(Attempt { key, version, began: moment(2_000), ended: moment(2_003) }, settlement)
 }
