@@ -217,7 +217,6 @@ fn roots(store: &Path) -> Vec<(String, u64)> {
 }
 
 #[tokio::test]
-#[ignore = "the relay does not look at its pages at the start yet"]
 async fn with_a_damaged_file_it_does_not_start() {
     let (transform, mut relay) = start(Setup::default()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
@@ -240,7 +239,6 @@ async fn with_a_damaged_file_it_does_not_start() {
 
 /// One table of several: the probe's own page is well.
 #[tokio::test]
-#[ignore = "readiness looks only at its own table yet"]
 async fn a_relay_that_cannot_take_notifications_says_so() {
     let (transform, relay) = start(Setup::default()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
