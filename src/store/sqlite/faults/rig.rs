@@ -156,7 +156,8 @@ pub(super) struct Rig {
 impl Rig {
     /// A store with this history.
     pub(super) async fn new(history: &[Work]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        // Some thousand stores are made; in memory, where there is such a folder, none waits for a disk.
+        let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("relay.db");
         let state = Arc::new(Mutex::new(State::default()));
         let mut opened = connection::open(&path).unwrap();
