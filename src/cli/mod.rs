@@ -4,6 +4,8 @@ mod check;
 mod demo;
 mod profile;
 mod serve;
+mod soak;
+mod stand_in;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
