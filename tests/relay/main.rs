@@ -20,6 +20,7 @@ mod parked;
 mod registration;
 mod restart;
 mod settings;
+mod soak;
 mod store;
 mod support;
 mod verification;
