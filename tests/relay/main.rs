@@ -29,6 +29,7 @@ mod parked;
 mod registration;
 mod restart;
 mod settings;
+mod soak;
 mod store;
 mod support;
 mod trouble;
