@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+mod breaker;
+mod clock;
 mod commands;
 mod debounce;
 mod delivery;
@@ -18,13 +20,17 @@ mod hostile;
 mod hostile_headers;
 mod hostile_requests;
 mod hostile_values;
+mod keeping;
 mod leaks;
+mod limits;
 mod money;
 mod notifications;
 mod parked;
 mod registration;
 mod restart;
 mod settings;
+mod soak;
 mod store;
 mod support;
+mod trouble;
 mod verification;

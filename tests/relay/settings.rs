@@ -215,3 +215,25 @@ amount = ["/data/amount"]
     let others = crate::support::psp::seal_with("standard-webhooks", "whsec_b3RoZXI=", now, body.as_bytes());
     relay.post("acme", &others.headers, others.body).await.problem(401);
 }
+
+#[tokio::test]
+async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_transform, relay) = start(Setup::default()).await;
+    let (file, password) = (relay.file("relay.toml"), relay.file("media-password"));
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let arguments = ["check", "--config", file.to_str().unwrap()];
+    set(&file, 0o640);
+    set(&password, 0o640);
+    let quiet = run(&arguments, &relay.setup.environment()).await;
+    assert!(!quiet.stdout.contains("not safe"), "{}", quiet.stdout);
+    set(&file, 0o644);
+    set(&password, 0o604);
+    let warned = run(&arguments, &relay.setup.environment()).await;
+    let warnings: Vec<_> = warned.stdout.lines().filter(|line| line.starts_with("not safe: ")).collect();
+    assert_eq!((warned.code, warnings.len()), (Some(0), 2), "{warnings:?}");
+    assert!(warnings[0].contains("sources.media.basic.password") && warnings[0].contains("media-password"));
+    assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
+}

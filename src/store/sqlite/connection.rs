@@ -4,7 +4,8 @@ use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
+use tokio::time::Instant;
 
 use super::migrations;
 use crate::store::OpenError;
@@ -22,11 +23,15 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
     let mut connection = Connection::open(path).map_err(failed(path))?;
     prepare(&connection).map_err(failed(path))?;
+    if let Some(reason) = damage(&mut connection).map_err(failed(path))? {
+        return Err(OpenError::Damaged { path: path.to_owned(), reason });
+    }
     let found = migrations::version(&connection).map_err(failed(path))?;
     if found > migrations::VERSION {
         return Err(OpenError::TooNew { path: path.to_owned(), found, known: migrations::VERSION });
     }
     migrations::migrate(&mut connection).map_err(failed(path))?;
+    give_back_pages(&connection).map_err(failed(path))?;
     Ok(Opened { connection, lock })
 }
 
@@ -48,9 +53,54 @@ fn private(path: &Path) -> std::io::Result<()> {
     File::options().create(true).append(true).mode(0o600).open(path).map(drop)
 }
 
+/// How long another process's lock on the database is waited for.
+pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(LOCK_TIMEOUT)
+}
+
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long looking for damage may take at the start; a large file is not looked at whole.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
+/// How many steps of the engine between two looks at the time.
+const CHECK_STEPS: i32 = 10_000;
+
+/// The first thing that is wrong with the database itself, as far as can be seen in [`CHECK_TIMEOUT`].
+pub(super) fn damage(connection: &mut Connection) -> rusqlite::Result<Option<String>> {
+    let end = Instant::now() + CHECK_TIMEOUT;
+    connection.progress_handler(CHECK_STEPS, Some(move || Instant::now() > end))?;
+    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    match found {
+        Ok(sound) if sound == "ok" => Ok(None),
+        Ok(damage) => Ok(Some(damage)),
+        Err(error) => match error.sqlite_error_code() {
+            Some(ErrorCode::OperationInterrupted) => {
+                tracing::info!("the store is too large to be looked at whole at the start; no damage was seen so far");
+                Ok(None)
+            }
+            Some(ErrorCode::DatabaseCorrupt) => Ok(Some(error.to_string())),
+            _ => Err(error),
+        },
+    }
+}
+
+/// A file that was made without the book-keeping for it cannot give back pages: it is written anew once.
+fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
+    let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
+    if mode != AUTO_VACUUM_INCREMENTAL {
+        connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
+        connection.execute_batch("VACUUM")?;
+    }
+    Ok(())
+}
+
+const AUTO_VACUUM_INCREMENTAL: i64 = 2;
+
 /// synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(Duration::from_secs(5))?;
+    wait_for_locks(connection)?;
+    // Takes effect in a new file only, and there only before anything is written.
+    connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;

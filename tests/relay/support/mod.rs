@@ -33,7 +33,12 @@ pub(crate) async fn start(setup: Setup) -> (Transform, Relay) {
 
 /// A relay with an attempt in flight for payment tx-1 (pi_1, 10.00 paid): Transform answers it when the gate opens.
 pub(crate) async fn attempt_in_flight(status: u16) -> (Transform, Relay, Gate) {
-    let (transform, relay) = start(Setup::default()).await;
+    attempt_in_flight_of(Setup::default(), status).await
+}
+
+/// The same with this set-up.
+pub(crate) async fn attempt_in_flight_of(setup: Setup, status: u16) -> (Transform, Relay, Gate) {
+    let (transform, relay) = start(setup).await;
     let (answer, gate) = Answer::held(status);
     transform.script([answer]);
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;

@@ -30,9 +30,15 @@ pub(crate) struct Program {
 /// What every relay of the suite logs, unless its test says otherwise: all that it says itself.
 const LOGGED: &str = "info,transform_relay=trace";
 
-/// The program with these arguments and variables; the variables of the test run itself cannot reach its settings.
-fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+/// The program with these arguments and variables, after the shell has done this; the variables of the test run itself
+/// cannot reach its settings.
+fn command(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Command {
+    let program = env!("CARGO_BIN_EXE_transform-relay");
+    let mut command = Command::new(if before.is_empty() { program } else { "sh" });
+    if !before.is_empty() {
+        // The program takes the shell's place, so that its id is the one to send signals to.
+        command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), program]);
+    }
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RELAY_")) {
         command.env_remove(name);
     }
@@ -43,12 +49,21 @@ fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
 
 /// Runs it to its end.
 pub(crate) async fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
-    Program::start(arguments, environment).ended().await
+    run_after("", arguments, environment).await
+}
+
+/// Runs it to its end, after the shell has done this.
+pub(crate) async fn run_after(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Ended {
+    Program::start_after(before, arguments, environment).ended().await
 }
 
 impl Program {
     pub(crate) fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut child = command(arguments, environment).spawn().unwrap();
+        Self::start_after("", arguments, environment)
+    }
+
+    pub(crate) fn start_after(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Self {
+        let mut child = command(before, arguments, environment).spawn().unwrap();
         let pid = child.id();
         let (lines, log) = watch::channel(Vec::new());
         let (end, ended) = watch::channel(None);

@@ -47,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) concurrency: u32,
     pub(crate) failed_as: &'static str,
     pub(crate) retry_first: &'static str,
+    pub(crate) retry_max: &'static str,
+    pub(crate) breaker_failures: u32,
     pub(crate) give_up_after: &'static str,
     /// Whether transform.webhook_target is configured.
     pub(crate) default_target: bool,
@@ -54,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) more: String,
     /// More of the environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// What the shell that starts the relay does before.
+    pub(crate) before: &'static str,
 }
 
 impl Default for Setup {
@@ -67,10 +71,13 @@ impl Default for Setup {
             concurrency: 16,
             failed_as: "error",
             retry_first: "20ms",
+            retry_max: "1h",
+            breaker_failures: 5,
             give_up_after: "72h",
             default_target: true,
             more: String::new(),
             environment: Vec::new(),
+            before: "",
         }
     }
 }
@@ -88,6 +95,7 @@ impl Setup {
             r#"[server]
 listen = "127.0.0.1:0"
 max_body = "{}"
+max_buffered = "1GiB"
 shutdown_grace = "{}"
 
 [store]
@@ -107,8 +115,13 @@ failed_as = "{}"
 
 [transform.retry]
 first = "{}"
-max = "1h"
+max = "{}"
 give_up_after = "{}"
+
+[transform.breaker]
+failures = {}
+first = "{}"
+max = "{}"
 
 [integrator]
 tokens = [{{ env = "RELAY_INTEGRATOR_TOKEN" }}]
@@ -124,7 +137,11 @@ basic = {{ username = "payment-stack", password = "{INTEGRATOR_PASSWORD}" }}
             self.concurrency,
             self.failed_as,
             self.retry_first,
+            self.retry_max,
             self.give_up_after,
+            self.breaker_failures,
+            self.retry_first,
+            self.retry_max,
         );
         let [one, two] = MEDIA_HEADERS;
         let sources = format!(
