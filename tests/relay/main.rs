@@ -26,5 +26,6 @@ mod restart;
 mod settings;
 mod store;
 mod support;
+mod transform_wrong;
 mod trouble;
 mod verification;

@@ -8,6 +8,7 @@ pub(crate) mod relay;
 pub(crate) mod reply;
 pub(crate) mod setup;
 pub(crate) mod stripe;
+pub(crate) mod tls;
 pub(crate) mod transform;
 
 use std::future::Future;
