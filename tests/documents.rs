@@ -274,9 +274,9 @@ const IMPURE: [&str; 24] = [
 ];
 /// Who alone may use a thing: a crate, a macro (`!`) or a part of ours (`crate::`).
 const ONLY: [(&str, &[&str]); 7] = [
-    ("rusqlite", &["store/"]),
+    ("rusqlite", &["store/", "cli/soak/"]),
     ("actix*", &["http/", "app.rs", "cli/demo/"]),
-    ("reqwest", &["delivery/client.rs", "cli/demo/"]),
+    ("reqwest", &["delivery/client.rs", "cli/demo/", "cli/soak/"]),
     ("dashmap", &["delivery/debounce.rs"]),
     ("crate::app", &["app.rs", "cli/"]),
     ("crate::config", &["config/", "cli/"]),

@@ -5,6 +5,8 @@ mod check;
 mod demo;
 mod profile;
 mod serve;
+mod soak;
+mod stand_in;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +49,19 @@ enum Command {
     },
     /// Show the main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
     Demo,
+    /// Prove the reliability on this machine: the real program under generated PSP histories, faults of Transform,
+    /// kills, freezes and locks of its store; at the end Transform must hold the truth.
+    ///
+    /// Exit code 0 if it does; otherwise 1, and each violation on a line. The seed reproduces the histories, how each
+    /// is told and the script of faults, not how the machine schedules them.
+    Soak {
+        /// For how long, in minutes; may be a fraction.
+        #[arg(long, value_name = "N", default_value = "5", value_parser = soak::minutes)]
+        minutes: f64,
+        /// What the histories and faults are made from; random if absent.
+        #[arg(long, value_name = "S")]
+        seed: Option<u64>,
+    },
     /// See and try the PSP profiles.
     Profile {
         #[command(subcommand)]
@@ -74,6 +89,7 @@ pub fn run() -> ExitCode {
         Command::Check { config } => check::run(config.as_deref()),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
+        Command::Soak { minutes, seed } => soak::run(minutes, seed),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

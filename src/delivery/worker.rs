@@ -152,6 +152,7 @@ impl Worker {
             Err(error) => Err(error.to_string()),
         };
         let ended = judge(answered, self.clock.now().wall);
+        tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
         let next_probe = self.tell_breaker(pass, &ended);
         self.settle(key, delivery, began, ended, next_probe).await
     }

@@ -12,7 +12,7 @@ mod server;
 use std::sync::Arc;
 
 use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -64,6 +64,7 @@ pub struct Doors {
 /// All routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
         .service(door("/notifications/{source}", Method::POST).route(web::post().to(notification::take)))
         .service(
             door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
@@ -88,6 +89,19 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
         .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))
         .default_service(web::to(not_found));
+}
+
+/// A body with a length that also comes in chunks: who believes the one and who believes the other see other requests.
+/// Before us stands somebody who ends TLS, so that this must not be left to chance (RFC 9112, section 6.1).
+fn has_two_lengths(context: &guard::GuardContext<'_>) -> bool {
+    let headers = context.head().headers();
+    headers.contains_key("content-length") && headers.contains_key("transfer-encoding")
+}
+
+async fn two_lengths() -> HttpResponse {
+    let mut response = Problem::new(400, "Content-Length and Transfer-Encoding exclude each other").response();
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
 }
 
 /// A resource that takes one method and says so.

@@ -3,67 +3,29 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::anyhow;
 use jiff::Timestamp;
-use secrecy::SecretSlice;
 use serde_json::{Value, json};
 
+use crate::cli::stand_in::Psp;
 use crate::ingest::Source;
-use crate::psp::catalogue::Catalogue;
-use crate::psp::profile::Profile;
-use crate::psp::sign::{Signed, sign};
-use crate::psp::verify::key;
 
-/// A PSP with its account's secret.
-#[derive(Debug, Clone)]
-pub(super) struct Psp {
-    source: &'static str,
-    profile: Arc<Profile>,
-    secret: SecretSlice<u8>,
+/// Stripe and Adyen; the secrets are made up for the demo.
+pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
+    Ok([
+        Psp::new("stripe-main", "stripe", "whsec_demo")?,
+        Psp::new("adyen-eu", "adyen", "64656d6f2064656d6f2064656d6f2064656d6f2064656d6f2064656d6f202121")?,
+    ])
 }
 
-/// Made up for the demo.
-const SECRETS: [(&str, &str, &str); 2] = [
-    ("stripe-main", "stripe", "whsec_demo"),
-    ("adyen-eu", "adyen", "64656d6f2064656d6f2064656d6f2064656d6f2064656d6f2064656d6f202121"),
-];
-
-impl Psp {
-    /// Stripe and Adyen.
-    pub(super) fn all() -> anyhow::Result<[Self; 2]> {
-        let catalogue = Catalogue::built_in()?;
-        let [stripe, adyen] = SECRETS.map(|(source, profile, secret)| {
-            let profile = catalogue.get(profile).ok_or_else(|| anyhow!("no profile {profile}"))?.profile.clone();
-            let secret = key(&profile, secret).map_err(|reason| anyhow!(reason))?;
-            anyhow::Ok(Self { source, profile, secret })
-        });
-        Ok([stripe?, adyen?])
-    }
-
-    /// The same PSP with another secret: somebody who pretends.
-    pub(super) fn stranger(&self) -> Self {
-        Self { secret: b"not the secret".to_vec().into(), ..self.clone() }
-    }
-
-    pub(super) const fn source(&self) -> &'static str {
-        self.source
-    }
-
-    pub(super) fn as_source(&self) -> Source {
-        Source {
-            name: self.source.to_owned(),
-            profile: Arc::clone(&self.profile),
-            secrets: vec![self.secret.clone()],
-            basic: None,
-            headers: BTreeMap::new(),
-            tolerance_s: None,
-        }
-    }
-
-    pub(super) fn sign(&self, body: &Value) -> anyhow::Result<Signed> {
-        let now = Timestamp::now().as_second();
-        let body = body.to_string();
-        sign(&self.profile, None, &self.secret, now, "msg_demo", body.as_bytes()).map_err(|reason| anyhow!(reason))
+/// The relay's door for a PSP.
+pub(super) fn door(psp: &Psp) -> Source {
+    Source {
+        name: psp.source.to_owned(),
+        profile: Arc::clone(&psp.profile),
+        secrets: vec![psp.secret.clone()],
+        basic: None,
+        headers: BTreeMap::new(),
+        tolerance_s: None,
     }
 }
 

@@ -6,13 +6,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::psp::Psp;
-use super::transform::TOKEN;
+use super::psp::{both, door};
 use crate::app::{App, Options};
+use crate::cli::stand_in::{Psp, STACK_TOKEN, TRANSFORM_TOKEN};
 use crate::credentials::Credentials;
 use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::retry::RetryPolicy;
@@ -23,7 +24,6 @@ use crate::store::{Keep, ParkedLimits, StoreOptions};
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
 
-const STACK_TOKEN: &str = "demo-stack-token";
 const DEBOUNCE: Debounce = Debounce { quiet: Duration::from_millis(300), max_wait: Duration::from_secs(2) };
 const RETRY: RetryPolicy = RetryPolicy {
     first: Duration::from_millis(400),
@@ -104,8 +104,8 @@ impl Relay {
 
     /// A PSP posts a notification, signed as it signs.
     pub(super) async fn notify(&self, psp: &Psp, body: &Value) -> anyhow::Result<Answer> {
-        let signed = psp.sign(body)?;
-        let mut request = self.client.post(format!("http://{}/notifications/{}", self.address, psp.source()));
+        let signed = psp.sign(None, body.to_string().as_bytes(), Timestamp::now())?;
+        let mut request = self.client.post(format!("http://{}/notifications/{}", self.address, psp.source));
         for (name, value) in signed.headers {
             request = request.header(name, value);
         }
@@ -176,9 +176,9 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
             retry: RETRY,
             breaker: BREAKER,
         },
-        transform: token(TOKEN),
+        transform: token(TRANSFORM_TOKEN),
         failed_as: FailedAs::Error,
         integrator: token(STACK_TOKEN),
-        sources: Psp::all()?.iter().map(Psp::as_source).collect(),
+        sources: both()?.iter().map(door).collect(),
     })
 }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::ledger::Ledger;
 use super::print::Account;
-use super::psp::{Psp, adyen, stripe};
+use super::psp::{adyen, both, stripe};
 use super::relay::Relay;
 use super::transform::Transform;
+use crate::cli::stand_in::Psp;
 
 const PREAUTH: &str = "20261122-6921a0000000000000000001";
 const CAPTURE: &str = "20261122-6921a0000000000000000002";
@@ -31,7 +32,7 @@ pub(super) async fn tell(
     ledger: &mut Ledger,
     account: &Account,
 ) -> anyhow::Result<()> {
-    let [stripe, adyen] = Psp::all()?;
+    let [stripe, adyen] = both()?;
     let stage = Stage { relay, transform, account, stripe, adyen };
     stage.preauthorization(ledger).await?;
     stage.burst(ledger).await?;

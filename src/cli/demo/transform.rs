@@ -9,9 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::print::Account;
-
-/// The token that it presents to the relay.
-pub(super) const TOKEN: &str = "demo-transform-token";
+use crate::cli::stand_in::TRANSFORM_TOKEN;
 
 /// The stand-in. It serves until the process ends.
 #[derive(Debug, Clone)]
@@ -103,7 +101,8 @@ impl Inner {
             3 => format!("/api/Refund/{id}"),
             _ => format!("/api/Agreement/{id}"),
         };
-        let text = self.client.get(format!("http://{relay}{path}")).bearer_auth(TOKEN).send().await?.text().await?;
+        let text =
+            self.client.get(format!("http://{relay}{path}")).bearer_auth(TRANSFORM_TOKEN).send().await?.text().await?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         self.account.fetched(&path, &body);
         self.state().held.insert((code, id.to_owned()), body);

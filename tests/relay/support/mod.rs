@@ -2,11 +2,13 @@
 
 pub(crate) mod adyen;
 pub(crate) mod integrator;
+pub(crate) mod planted;
 pub(crate) mod program;
 pub(crate) mod psp;
 pub(crate) mod relay;
 pub(crate) mod reply;
 pub(crate) mod setup;
+pub(crate) mod siege;
 pub(crate) mod stripe;
 pub(crate) mod tls;
 pub(crate) mod transform;

@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use super::within;
+use super::{planted, within};
 
 /// How a process ended.
 #[derive(Debug, Clone)]
@@ -16,14 +17,18 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A running `transform-relay`.
+/// A running `transform-relay`. All that it prints is searched for what must never be printed.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) pid: u32,
     /// Its stderr so far, line by line.
     log: watch::Receiver<Vec<String>>,
     ended: watch::Receiver<Option<Ended>>,
+    listener: Option<JoinHandle<()>>,
 }
+
+/// What every relay of the suite logs, unless its test says otherwise: all that it says itself.
+const LOGGED: &str = "info,transform_relay=trace";
 
 /// The program with these arguments and variables, after the shell has done this; the variables of the test run itself
 /// cannot reach its settings.
@@ -37,7 +42,7 @@ fn command(before: &str, arguments: &[&str], environment: &[(String, String)]) -
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RELAY_")) {
         command.env_remove(name);
     }
-    command.env("RUST_LOG", "info").envs(environment.iter().cloned()).args(arguments);
+    command.env("RUST_LOG", LOGGED).envs(environment.iter().cloned()).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -62,11 +67,11 @@ impl Program {
         let pid = child.id();
         let (lines, log) = watch::channel(Vec::new());
         let (end, ended) = watch::channel(None);
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             let ended = listen(&mut child, &lines);
             end.send_replace(Some(ended));
         });
-        Self { pid, log, ended }
+        Self { pid, log, ended, listener: Some(listener) }
     }
 
     /// Its log so far.
@@ -120,13 +125,21 @@ fn listen(child: &mut Child, lines: &watch::Sender<Vec<String>>) -> Ended {
 }
 
 impl Drop for Program {
-    /// Nothing stays behind; of a test that failed, the log does.
+    /// Nothing stays behind; of a test that failed, the log does. A test that printed what must not be printed fails.
     fn drop(&mut self) {
         self.signal("KILL");
+        drop(self.listener.take().map(JoinHandle::join));
         if std::thread::panicking() {
             let log = self.log.borrow();
             let last = log.get(log.len().saturating_sub(100)..).unwrap_or_default().join("\n");
             eprintln!("--- the end of the relay's log ---\n{last}\n----------------------------------");
+            return;
         }
+        let ended = self.ended.borrow().clone().unwrap();
+        for (stream, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+            let found = planted::found_in(text);
+            assert!(found.is_empty(), "printed to {stream}: {}", found.join("; "));
+        }
+        assert!(!ended.stderr.contains("panicked"), "the program panicked:\n{}", ended.stderr);
     }
 }

@@ -1,0 +1,116 @@
+//! What goes wrong around the relay, by the script.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use rusqlite::Connection;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use super::lives::Chance;
+use super::relay::Relay;
+use super::script::{Fault, Mood, next_fault, next_mood};
+use super::transform::Transform;
+use super::world::World;
+
+/// Transform's moods, until the time is over; healthy then.
+pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: Instant) {
+    let mut chance = Chance::of(world.seed, "moods", 0);
+    loop {
+        let (mood, lasts) = next_mood(&mut chance);
+        transform.is(mood);
+        if mood != Mood::Healthy {
+            world.trouble_begins(mood.name());
+        }
+        let over = timeout_at(until, sleep(lasts)).await.is_err();
+        transform.is(if over { Mood::Healthy } else { mood });
+        if mood != Mood::Healthy {
+            world.trouble_ends();
+        }
+        if over {
+            return;
+        }
+    }
+}
+
+/// The relay's misfortunes, until the time is over. It runs then.
+pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) -> anyhow::Result<()> {
+    let mut chance = Chance::of(world.seed, "faults", 0);
+    // However short the soak is, it is killed once.
+    let mut next = (Duration::from_millis(chance.millis(500, 2_500)), Fault::Kill, Duration::ZERO);
+    loop {
+        let (calm, fault, lasts) = next;
+        next = next_fault(&mut chance);
+        if timeout_at(until, sleep(calm)).await.is_err() {
+            return Ok(());
+        }
+        if let Some(code) = relay.ended()? {
+            world.violated(format!("the relay ended by itself: exit code {code:?}"));
+            relay.start().await?;
+        }
+        world.trouble_begins(fault.name());
+        let struck = strike(world, relay, fault, lasts, &mut chance).await;
+        world.trouble_ends();
+        struck.with_context(|| format!("while the relay was {}", fault.name()))?;
+    }
+}
+
+async fn strike(
+    world: &World,
+    relay: &Relay,
+    fault: Fault,
+    lasts: Duration,
+    chance: &mut Chance,
+) -> anyhow::Result<()> {
+    match fault {
+        Fault::Kill => {
+            relay.kill()?;
+            sleep(lasts).await;
+            relay.start().await
+        }
+        Fault::KillTwice => {
+            relay.kill()?;
+            sleep(lasts).await;
+            // Maybe before it listens, maybe while it takes up what it owed.
+            relay.spawn()?;
+            sleep(Duration::from_millis(chance.millis(0, 300))).await;
+            relay.kill()?;
+            relay.start().await
+        }
+        Fault::Terminate => {
+            let code = relay.terminate().await?;
+            if code != Some(0) {
+                world.violated(format!("SIGTERM ended the relay with exit code {code:?}"));
+            }
+            sleep(lasts).await;
+            relay.start().await
+        }
+        Fault::Freeze => {
+            relay.signal("STOP")?;
+            sleep(lasts).await;
+            relay.signal("CONT")
+        }
+        Fault::Lock => locked(relay.database(), lasts).await,
+        Fault::LockAndKill => {
+            let lock = tokio::spawn(locked(relay.database(), lasts));
+            sleep(Duration::from_millis(chance.millis(0, 500))).await;
+            relay.kill()?;
+            let started = relay.start().await;
+            lock.await??;
+            started
+        }
+    }
+}
+
+/// Another process writes for long.
+async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
+    let held = tokio::task::spawn_blocking(move || {
+        let connection = Connection::open(database)?;
+        connection.busy_timeout(Duration::from_secs(10))?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        std::thread::sleep(lasts);
+        connection.execute_batch("ROLLBACK")
+    });
+    held.await?.context("cannot lock the store")
+}

@@ -1,0 +1,362 @@
+//! Lives at Digital River: orders, their charges with captures and refunds, sources.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::Fate;
+use super::account::{Account, Why};
+use super::making::{KnownBy, Making};
+use super::money::Currency;
+use crate::domain::ids::Kind;
+
+pub(super) fn live(making: &mut Making) {
+    match making.chance.within(0, 9) {
+        0..=4 => direct(making),
+        5..=8 => reserved(making),
+        _ => source(making),
+    }
+}
+
+fn event(making: &mut Making, event_type: &str, at: Timestamp, object: Value) -> Value {
+    let id = making.id("event-");
+    json!({"id": id, "type": event_type, "data": {"object": object}, "liveMode": false, "createdTime": at.to_string()})
+}
+
+/// An order with its one charge; the captures only grow.
+struct Order {
+    id: String,
+    charge: String,
+    currency: Currency,
+    amount: i64,
+    captures: Vec<Capture>,
+    reference: Option<String>,
+}
+
+struct Capture {
+    id: String,
+    amount: i64,
+    at: Timestamp,
+    state: &'static str,
+}
+
+impl Order {
+    fn new(making: &mut Making, account: &mut Account) -> Self {
+        let (id, charge) = (making.digits(), making.id("charge-"));
+        let known_by = KnownBy::any(&mut making.chance);
+        let registered = if making.chance.one_in(2) { &id } else { &charge };
+        account.registered_psp_id = known_by.id().then(|| registered.clone());
+        let reference = known_by.reference().then(|| account.id.clone());
+        let currency = account.currency.unwrap_or_default();
+        Self { id, charge, currency, amount: account.requested, captures: Vec::new(), reference }
+    }
+
+    /// Amounts come out of binary floating point there.
+    fn money(&self, making: &mut Making, amount: i64) -> Value {
+        if making.chance.one_in(4) { self.currency.noisy(amount) } else { self.currency.major(amount) }
+    }
+
+    fn charge(&self, making: &mut Making, state: &str) -> Value {
+        let captures: Vec<_> = self
+            .captures
+            .iter()
+            .map(|capture| {
+                let mut body = json!({"id": capture.id, "createdTime": capture.at.to_string(), "state": capture.state,
+                                      "amount": self.money(making, capture.amount)});
+                if capture.state == "failed" {
+                    body["failureCode"] = "card_expired".into();
+                    body["failureMessage"] = "The card has expired.".into();
+                }
+                body
+            })
+            .collect();
+        let mut body = json!({"id": self.charge, "orderId": self.id, "currency": self.currency.code, "state": state,
+                              "amount": self.money(making, self.amount), "captured": !captures.is_empty()});
+        if !captures.is_empty() {
+            body["captures"] = captures.into();
+        }
+        if let Some(reference) = &self.reference {
+            body["metadata"] = json!({"transactionId": reference});
+        }
+        body
+    }
+
+    fn order(&self, making: &mut Making, state: &str) -> Value {
+        let charge = self.charge(making, state);
+        let captured: i64 =
+            self.captures.iter().filter(|capture| capture.state == "complete").map(|capture| capture.amount).sum();
+        json!({"id": self.id, "currency": self.currency.code, "totalAmount": self.money(making, self.amount),
+               "upstreamId": self.reference.as_deref().unwrap_or("webshop-17"), "state": state,
+               "payment": {"charges": [charge]}, "fraudState": if state == "blocked" { "blocked" } else { "passed" },
+               "capturedAmount": self.money(making, captured)})
+    }
+
+    fn tell(&self, making: &mut Making, account: &Account, event_type: &str, at: Timestamp, object: Value) {
+        let body = event(making, event_type, at, object);
+        making.tells(account, body);
+    }
+
+    fn begins(&self, making: &mut Making, account: &mut Account) {
+        let at = making.later();
+        account.says(at, "Initiated", &self.id);
+        let object = self.charge(making, "pending");
+        self.tell(making, account, "order.charge.created", at, object);
+        let at = making.perhaps_later();
+        account.says(at, "Pending", &self.id);
+        let (event_type, object) = if making.chance.one_in(2) {
+            ("order.charge.pending", self.charge(making, "pending"))
+        } else {
+            ("order.pending_payment", self.order(making, "pending_payment"))
+        };
+        self.tell(making, account, event_type, at, object);
+    }
+
+    fn fails(&self, making: &mut Making, account: &mut Account) {
+        making.chapter("failed");
+        let at = making.later();
+        if making.chance.one_in(2) {
+            let why = Why { psp_code: Some("blocked".to_owned()), ..Why::default() };
+            account.fails(at, "Failed", &self.id, why);
+            let object = self.order(making, "blocked");
+            return self.tell(making, account, "order.blocked", at, object);
+        }
+        let words = "Insufficient funds";
+        let why = Why { code: None, psp_code: Some("insufficient_funds".to_owned()), message: Some(words.to_owned()) };
+        account.fails(at, "Failed", &self.id, why);
+        let mut object = self.charge(making, "failed");
+        object["failureCode"] = "insufficient_funds".into();
+        object["failureMessage"] = words.into();
+        self.tell(making, account, "order.charge.failed", at, object);
+    }
+
+    /// A capture begins, and ends one way or the other.
+    fn captures(&mut self, making: &mut Making, account: &mut Account, amount: i64, succeeds: bool) {
+        let at = making.later();
+        let id = making.id("capture-");
+        self.captures.push(Capture { id: id.clone(), amount, at, state: "created" });
+        if making.chance.one_in(2) {
+            account.says(at, "Pending", &self.id);
+            let object = self.charge(making, "capturable");
+            self.tell(making, account, "order.charge.capture.created", at, object);
+        }
+        let booked = at;
+        let at = making.later();
+        if let Some(capture) = self.captures.last_mut() {
+            capture.state = if succeeds { "complete" } else { "failed" };
+        }
+        let object = self.charge(making, "processing");
+        if succeeds {
+            account.says(at, "Succeeded", &self.id);
+            account.books(&id, amount, booked);
+            let event_type = making.chance.pick(&["order.charge.capture.complete", "order.charge.capture.completed"]);
+            self.tell(making, account, event_type, at, object);
+        } else {
+            let why = Why {
+                psp_code: Some("card_expired".to_owned()),
+                message: Some("The card has expired.".to_owned()),
+                code: None,
+            };
+            account.fails(at, "Failed", &self.id, why);
+            self.tell(making, account, "order.charge.capture.failed", at, object);
+        }
+    }
+
+    fn complete(&self, making: &mut Making, account: &mut Account) {
+        let at = making.perhaps_later();
+        account.says(at, "Succeeded", &self.id);
+        let object = self.charge(making, "complete");
+        self.tell(making, account, "order.charge.complete", at, object);
+        if making.chance.one_in(2) {
+            let at = making.later();
+            account.says(at, "Succeeded", &self.id);
+            let object = self.order(making, "complete");
+            self.tell(making, account, "order.complete", at, object);
+        }
+    }
+}
+
+/// A payment without a preauthorization.
+fn direct(making: &mut Making) {
+    let currency = making.currency();
+    let amount = currency.amount(&mut making.chance);
+    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut order = Order::new(making, &mut payment);
+    making.registers(&payment);
+    order.begins(making, &mut payment);
+    if making.chance.one_in(6) {
+        order.fails(making, &mut payment);
+    } else {
+        pay(making, &mut order, &mut payment);
+    }
+    making.knows(&payment);
+}
+
+fn pay(making: &mut Making, order: &mut Order, payment: &mut Account) {
+    making.chapter("captured");
+    let amount = order.amount;
+    match making.chance.within(0, 4) {
+        0 if amount > 1 => {
+            making.chapter("in two parts");
+            let part = making.chance.within(1, amount - 1);
+            order.captures(making, payment, part, true);
+            order.captures(making, payment, amount - part, true);
+        }
+        1 => {
+            making.chapter("in vain");
+            order.captures(making, payment, amount, false);
+            if making.chance.one_in(2) {
+                return;
+            }
+            making.chapter("and again");
+            order.captures(making, payment, amount, true);
+        }
+        _ => order.captures(making, payment, amount, true),
+    }
+    order.complete(making, payment);
+    noise(making, payment);
+    let mut left = amount;
+    for _ in 0..making.chance.pick(&[0, 0, 1, 2]) {
+        let part = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
+        if part > 0 && part <= left {
+            left -= part;
+            refund(making, order, payment, part);
+        }
+    }
+    if making.chance.one_in(5) {
+        making.chapter("charged back");
+        let at = making.later();
+        let object = order.order(making, "dispute");
+        order.tell(making, payment, "order.dispute", at, object);
+        if making.chance.one_in(2) {
+            let at = making.later();
+            let object = order.order(making, "complete");
+            order.tell(making, payment, "order.chargeback", at, object);
+            let dispute = payment.dispute(&order.id);
+            (dispute.amount, dispute.gone) = (amount, Some(at));
+        }
+    }
+}
+
+fn refund(making: &mut Making, order: &Order, payment: &mut Account, amount: i64) {
+    making.chapter("refunded");
+    let mut refund = making.account(Kind::Refund, Some(order.currency), amount);
+    let known_by = KnownBy::any(&mut making.chance);
+    let id = making.id("re_");
+    refund.parent = Some(payment.id.clone());
+    refund.registered_psp_id = known_by.id().then(|| id.clone());
+    making.registers(&refund);
+    let metadata = if known_by.reference() { json!({"transactionId": refund.id}) } else { Value::Null };
+    let money = order.money(making, amount);
+    let object = |state: &str| {
+        json!({"id": id, "orderId": order.id, "amount": money, "currency": order.currency.code, "state": state,
+               "metadata": metadata})
+    };
+    let at = making.later();
+    refund.says(at, "Initiated", &id);
+    order.tell(making, &refund, "refund.created", at, object("created"));
+    let at = making.perhaps_later();
+    refund.says(at, "Pending", &id);
+    order.tell(making, &refund, "refund.pending", at, object("pending"));
+    let at = making.later();
+    if making.chance.one_in(4) {
+        let why = Why { psp_code: Some("account_closed".to_owned()), message: Some("Closed.".to_owned()), code: None };
+        refund.fails(at, "Failed", &id, why);
+        let mut object = object("failed");
+        object["failureCode"] = "account_closed".into();
+        object["failureReason"] = "Closed.".into();
+        order.tell(making, &refund, "refund.failed", at, object);
+    } else {
+        refund.says(at, "Succeeded", &id);
+        refund.given_back = amount;
+        let mut object = object("succeeded");
+        object["refundedAmount"] = money.clone();
+        let event_type = making.chance.pick(&["refund.complete", "refund.succeeded"]);
+        order.tell(making, &refund, event_type, at, object);
+    }
+    payment.given_back += refund.given_back;
+    making.knows(&refund);
+}
+
+/// A preauthorization and its captures: one order, two records.
+fn reserved(making: &mut Making) {
+    making.chapter("reserved");
+    let currency = making.currency();
+    let amount = currency.amount(&mut making.chance);
+    let mut preauth = making.account(Kind::Preauth, Some(currency), amount);
+    let mut order = Order::new(making, &mut preauth);
+    making.registers(&preauth);
+    order.begins(making, &mut preauth);
+    if making.chance.one_in(6) {
+        order.fails(making, &mut preauth);
+        return making.knows(&preauth);
+    }
+    let at = making.perhaps_later();
+    preauth.says(at, "Succeeded", &order.id);
+    preauth.reserves(amount);
+    let (event_type, object) = if making.chance.one_in(2) {
+        ("order.charge.capturable", order.charge(making, "capturable"))
+    } else {
+        ("order.accepted", order.order(making, "accepted"))
+    };
+    order.tell(making, &preauth, event_type, at, object);
+    if making.chance.one_in(4) {
+        making.chapter("and released");
+        let at = making.later();
+        preauth.says(at, "Cancelled", &order.id);
+        let object = order.charge(making, "cancelled");
+        order.tell(making, &preauth, "order.charge.cancel.complete", at, object);
+        return making.knows(&preauth);
+    }
+    making.knows(&preauth);
+    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    payment.parent = Some(preauth.id.clone());
+    // The two records have the order in common: the payment is registered with it.
+    payment.registered_psp_id = Some(order.id.clone());
+    making.registers(&payment);
+    pay(making, &mut order, &mut payment);
+    making.knows(&payment);
+}
+
+fn source(making: &mut Making) {
+    making.chapter("source");
+    let mut agreement = making.account(Kind::Agreement, None, 0);
+    let id = making.id("source-");
+    agreement.registered_psp_id = Some(id.clone());
+    making.registers(&agreement);
+    let object = json!({"id": id, "type": "creditCard", "reusable": true, "state": "chargeable"});
+    let mut states = vec![("source.chargeable", "Active")];
+    if making.chance.one_in(2) {
+        states.push(("customer.source.created", "Active"));
+    }
+    if making.chance.one_in(2) {
+        states.push(("customer.source.deleted", "Inactive"));
+    }
+    for (event_type, state) in states {
+        let at = making.later();
+        agreement.says(at, state, &id);
+        let body = event(making, event_type, at, object.clone());
+        making.tells(&agreement, body);
+    }
+    making.knows(&agreement);
+}
+
+/// What concerns nobody, what nobody understands, and what waits for ever.
+fn noise(making: &mut Making, payment: &Account) {
+    if making.chance.one_in(3) {
+        let at = making.later();
+        let body = event(making, "invoice.paid", at, json!({"id": "invoice-1"}));
+        making.tells_as(None, payment, body, Fate::Ignored);
+    }
+    if making.chance.one_in(12) {
+        let at = making.later();
+        let capture = json!({"id": "capture-1", "amount": 1, "state": "thinking"});
+        let stray = json!({"id": making.id("charge-"), "currency": "EUR", "captures": [capture]});
+        let body = event(making, "order.charge.capture.complete", at, stray);
+        making.tells_as(None, payment, body, Fate::DeadLetter);
+    }
+    if making.chance.one_in(12) {
+        let at = making.later();
+        let stray = json!({"id": making.id("re_"), "currency": "EUR", "amount": 1});
+        let body = event(making, "refund.complete", at, stray);
+        making.tells_as(None, payment, body, Fate::Parked);
+    }
+}

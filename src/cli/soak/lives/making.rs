@@ -1,0 +1,149 @@
+//! A life in the making: its clock, its ids, what it has told so far.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use super::account::{Account, date};
+use super::chance::Chance;
+use super::money::Currency;
+use super::{Fate, Life, Notification, Registration, SOURCES};
+use crate::domain::ids::Kind;
+
+/// How the relay comes to know which record a notification is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum KnownBy {
+    /// The payment stack registers the PSP's id.
+    #[default]
+    Id,
+    /// The PSP returns Transform's id.
+    Reference,
+    /// Either.
+    Both,
+}
+
+impl KnownBy {
+    pub(super) fn any(chance: &mut Chance) -> Self {
+        chance.pick(&[Self::Id, Self::Reference, Self::Both])
+    }
+
+    pub(super) const fn id(self) -> bool {
+        matches!(self, Self::Id | Self::Both)
+    }
+
+    pub(super) const fn reference(self) -> bool {
+        matches!(self, Self::Reference | Self::Both)
+    }
+}
+
+pub(super) struct Making {
+    pub(super) chance: Chance,
+    pub(super) source: &'static str,
+    profile: &'static str,
+    number: u64,
+    now: Timestamp,
+    ids: u32,
+    story: Vec<&'static str>,
+    life: Life,
+}
+
+impl Making {
+    pub(super) fn new(profile: &'static str, mut chance: Chance, number: u64) -> Self {
+        let source = SOURCES.iter().find(|(_, of, _)| *of == profile).map_or("", |(source, ..)| source);
+        // Some day of 2026.
+        let now = Timestamp::from_second(1_767_225_600 + chance.within(0, 31_000_000)).unwrap_or_default();
+        let life =
+            Life { label: String::new(), registrations: Vec::new(), notifications: Vec::new(), truths: Vec::new() };
+        Self { chance, source, profile, number, now, ids: 0, story: Vec::new(), life }
+    }
+
+    /// For the label.
+    pub(super) fn chapter(&mut self, words: &'static str) {
+        self.story.push(words);
+    }
+
+    /// The next moment, certainly later than the last one as the PSP writes times.
+    pub(super) fn later(&mut self) -> Timestamp {
+        let wait = match self.chance.within(0, 3) {
+            0 => SignedDuration::from_secs(1),
+            1 => SignedDuration::from_secs(self.chance.within(1, 90)),
+            2 => SignedDuration::from_mins(self.chance.within(1, 600)),
+            _ => SignedDuration::from_hours(self.chance.within(1, 200)),
+        };
+        // The PSPs that write fractions of a second may be as quick as that.
+        let fine = matches!(self.profile, "frisbii-media" | "digital-river") && self.chance.one_in(3);
+        let wait = if fine { SignedDuration::from_micros(self.chance.within(1, 999_999)) } else { wait };
+        self.now += wait;
+        self.now
+    }
+
+    /// The same moment or a later one: for what follows from the last so clearly that a PSP may write one second.
+    pub(super) fn perhaps_later(&mut self) -> Timestamp {
+        if self.chance.one_in(3) { self.now } else { self.later() }
+    }
+
+    /// An id that no other thing of any life has.
+    pub(super) fn id(&mut self, prefix: &str) -> String {
+        self.ids += 1;
+        let (number, ids) = (self.number, self.ids);
+        format!("{prefix}{number:06}{ids:02}{}", self.chance.hex(10))
+    }
+
+    /// The same in digits only.
+    pub(super) fn digits(&mut self) -> String {
+        self.ids += 1;
+        format!("7{:07}{:02}{:04}", self.number, self.ids, self.chance.within(0, 9999))
+    }
+
+    pub(super) fn currency(&mut self) -> Currency {
+        Currency::of(self.profile, &mut self.chance)
+    }
+
+    /// An account with an id in Transform's form, and some of what a payment stack may register.
+    pub(super) fn account(&mut self, kind: Kind, currency: Option<Currency>, requested: i64) -> Account {
+        self.ids += 1;
+        let hex = format!("{:08x}{:02x}{}", self.number & 0xffff_ffff, self.ids & 0xff, self.chance.hex(14));
+        let id = match kind {
+            Kind::Agreement => hex,
+            _ => format!("{}-{hex}", date(self.now).replace('-', "")),
+        };
+        let mut account = Account::new(kind, id, currency, requested);
+        if kind != Kind::Refund && self.chance.one_in(3) {
+            account.bearer.insert("holder".to_owned(), "Anna Schmidt-Łukasz".to_owned());
+            account.bearer.insert("last4".to_owned(), "0000".to_owned());
+        }
+        if kind != Kind::Refund && self.chance.one_in(4) {
+            account.redirect_url = Some(format!("https://pay.example/{}", account.id));
+        }
+        if kind == Kind::Payment && self.chance.one_in(4) {
+            account.due_date = Some(date(self.now));
+        }
+        account
+    }
+
+    /// The payment stack registers the record.
+    pub(super) fn registers(&mut self, account: &Account) {
+        let body = account.registration(self.source);
+        self.life.registrations.push(Registration { kind: account.kind, id: account.id.clone(), body });
+    }
+
+    /// The PSP tells of a record.
+    pub(super) fn tells(&mut self, account: &Account, body: Value) {
+        self.tells_as(None, account, body, Fate::Reaches);
+    }
+
+    /// The same in another form of notification, or with another fate.
+    pub(super) fn tells_as(&mut self, form: Option<&'static str>, account: &Account, body: Value, fate: Fate) {
+        let concerns = (account.kind.code(), account.id.clone());
+        self.life.notifications.push(Notification { source: self.source, form, body, concerns, fate });
+    }
+
+    /// What is true of the record in the end.
+    pub(super) fn knows(&mut self, account: &Account) {
+        self.life.truths.push(account.truth());
+    }
+
+    pub(super) fn done(self) -> Life {
+        let label = format!("{} life {}: {}", self.profile, self.number, self.story.join(", "));
+        Life { label, ..self.life }
+    }
+}

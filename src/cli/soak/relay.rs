@@ -1,0 +1,203 @@
+//! The relay: the real program as a child process, started, killed and started again on one store.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead, BufReader, Write};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail, ensure};
+use tokio::sync::watch;
+use tokio::time::{Instant, sleep};
+
+use super::lives::SOURCES;
+use super::world::lock;
+use crate::cli::stand_in::{STACK_TOKEN, TRANSFORM_TOKEN};
+
+/// A machine that works starts and stops a relay within this.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Exit code of a relay that cannot use its store.
+const STORE_UNUSABLE: i32 = 74;
+
+/// The relay under test.
+#[derive(Debug)]
+pub(super) struct Relay {
+    folder: PathBuf,
+    /// Where it listens, or listened last; each start has a port of its own.
+    address: watch::Sender<Option<SocketAddr>>,
+    child: Mutex<Option<Child>>,
+}
+
+impl Relay {
+    /// Writes its configuration; nothing runs yet.
+    pub(super) fn new(folder: &Path, transform: SocketAddr, failed_as: &str) -> anyhow::Result<Self> {
+        let path = folder.join("relay.toml");
+        std::fs::write(&path, config(folder, transform, failed_as))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { folder: folder.to_owned(), address: watch::Sender::new(None), child: Mutex::new(None) })
+    }
+
+    /// Where it listens.
+    pub(super) fn address(&self) -> Option<SocketAddr> {
+        *self.address.borrow()
+    }
+
+    pub(super) fn database(&self) -> PathBuf {
+        database(&self.folder)
+    }
+
+    pub(super) fn log(&self) -> PathBuf {
+        log(&self.folder)
+    }
+
+    /// Starts it and waits until it listens. A store that somebody locks may keep it from starting; it is started
+    /// again then, as a service manager would.
+    pub(super) async fn start(&self) -> anyhow::Result<()> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if self.start_once(began).await? {
+                return Ok(());
+            }
+            sleep(Duration::from_millis(200)).await;
+        }
+        Err(anyhow!("the relay does not start within {PATIENCE:?}"))
+    }
+
+    /// Starts it without waiting for it.
+    pub(super) fn spawn(&self) -> anyhow::Result<watch::Receiver<Option<SocketAddr>>> {
+        let program = std::env::current_exe().context("cannot find the program itself")?;
+        let mut command = Command::new(program);
+        command.arg("serve").arg("--config").arg(self.folder.join("relay.toml"));
+        // Variables of whoever runs the soak are not to reach its settings.
+        command.env_clear().env("RUST_LOG", "info");
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().context("cannot start the relay")?;
+        let (heard, listening) = watch::channel(None);
+        let stderr = child.stderr.take().ok_or_else(|| anyhow!("the relay has no stderr"))?;
+        let file = OpenOptions::new().create(true).append(true).open(self.log()).context("cannot write the log")?;
+        std::thread::spawn(move || listen(stderr, file, &heard));
+        *lock(&self.child) = Some(child);
+        Ok(listening)
+    }
+
+    async fn start_once(&self, began: Instant) -> anyhow::Result<bool> {
+        let listening = self.spawn()?;
+        while began.elapsed() < PATIENCE {
+            if let Some(address) = *listening.borrow() {
+                self.address.send_replace(Some(address));
+                return Ok(true);
+            }
+            if let Some(code) = self.ended()? {
+                ensure!(code == Some(STORE_UNUSABLE), "the relay ended at its start: exit code {code:?}");
+                return Ok(false);
+            }
+            sleep(Duration::from_millis(5)).await;
+        }
+        bail!("the relay does not listen within {PATIENCE:?}")
+    }
+
+    /// Its exit code, if it has ended without being asked to.
+    pub(super) fn ended(&self) -> anyhow::Result<Option<Option<i32>>> {
+        let mut child = lock(&self.child);
+        let Some(running) = child.as_mut() else { return Ok(None) };
+        let Some(status) = running.try_wait()? else { return Ok(None) };
+        *child = None;
+        Ok(Some(status.code()))
+    }
+
+    /// kill -9
+    pub(super) fn kill(&self) -> anyhow::Result<()> {
+        if let Some(mut child) = lock(&self.child).take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Sends it a signal by name. The shell's own `kill`, since not every machine has the command.
+    pub(super) fn signal(&self, name: &str) -> anyhow::Result<()> {
+        let Some(pid) = lock(&self.child).as_ref().map(Child::id) else { return Ok(()) };
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status()?;
+        ensure!(sent.success(), "cannot send SIG{name} to the relay");
+        Ok(())
+    }
+
+    /// SIGTERM, and waits for its end. Its exit code.
+    pub(super) async fn terminate(&self) -> anyhow::Result<Option<i32>> {
+        self.signal("TERM")?;
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if let Some(code) = self.ended()? {
+                return Ok(code);
+            }
+            sleep(Duration::from_millis(10)).await;
+        }
+        self.kill()?;
+        bail!("the relay does not stop within {PATIENCE:?} of SIGTERM")
+    }
+}
+
+impl Drop for Relay {
+    /// Nothing stays behind.
+    fn drop(&mut self) {
+        drop(self.kill());
+    }
+}
+
+/// Keeps the log and hears where the relay listens.
+fn listen(stderr: ChildStderr, mut file: File, heard: &watch::Sender<Option<SocketAddr>>) {
+    for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
+        let line = String::from_utf8_lossy(&line);
+        drop(writeln!(file, "{line}"));
+        if let Some(address) = line.split("listening address=").nth(1).and_then(|rest| rest.trim().parse().ok()) {
+            heard.send_replace(Some(address));
+        }
+    }
+}
+
+fn database(folder: &Path) -> PathBuf {
+    folder.join("relay.db")
+}
+
+fn log(folder: &Path) -> PathBuf {
+    folder.join("relay.log")
+}
+
+/// Quick, so that much happens in little time; patient, so that nothing is given up.
+fn config(folder: &Path, transform: SocketAddr, failed_as: &str) -> String {
+    let mut text = format!(
+        r#"[server]
+listen = "127.0.0.1:0"
+shutdown_grace = "3s"
+
+[store]
+path = "{}"
+
+[debounce]
+quiet = "200ms"
+max_wait = "1s"
+
+[transform]
+allowed_hosts = ["{transform}"]
+webhook_target = "http://{transform}/webhooks"
+tokens = ["{TRANSFORM_TOKEN}"]
+timeout = "3s"
+failed_as = "{failed_as}"
+
+[transform.retry]
+first = "100ms"
+max = "2s"
+give_up_after = "9000h"
+
+[integrator]
+tokens = ["{STACK_TOKEN}"]
+"#,
+        database(folder).display()
+    );
+    for (source, profile, secret) in SOURCES {
+        text.push_str(&format!("\n[sources.{source}]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n"));
+    }
+    text
+}

@@ -1,0 +1,124 @@
+//! What goes wrong, and when: the moods of Transform, and what happens to the relay's process and its store. Pure.
+
+use std::time::Duration;
+
+use super::lives::Chance;
+
+/// How the stand-in for Transform answers for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Mood {
+    #[default]
+    Healthy,
+    /// Nobody listens.
+    Refused,
+    /// 500.
+    Failing,
+    /// 429 with Retry-After: 1.
+    Throttling,
+    /// Answers late.
+    Slow,
+    /// Never answers.
+    Hanging,
+    /// 302 to somewhere else.
+    Redirecting,
+    /// Answers without end.
+    Endless,
+    /// Takes the webhook and closes the connection.
+    Closing,
+    /// What it answers is not HTTP.
+    Garbage,
+}
+
+impl Mood {
+    pub(super) const ALL: [Self; 10] = [
+        Self::Healthy,
+        Self::Refused,
+        Self::Failing,
+        Self::Throttling,
+        Self::Slow,
+        Self::Hanging,
+        Self::Redirecting,
+        Self::Endless,
+        Self::Closing,
+        Self::Garbage,
+    ];
+
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Healthy => "healthy",
+            Self::Refused => "refuses connections",
+            Self::Failing => "answers 500",
+            Self::Throttling => "answers 429",
+            Self::Slow => "slow",
+            Self::Hanging => "hangs",
+            Self::Redirecting => "redirects",
+            Self::Endless => "answers without end",
+            Self::Closing => "closes without answer",
+            Self::Garbage => "answers garbage",
+        }
+    }
+}
+
+/// Something that happens to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Fault {
+    /// kill -9, and a while until it is started again.
+    #[default]
+    Kill,
+    /// The same, and once more soon after the start.
+    KillTwice,
+    /// SIGTERM, and started again.
+    Terminate,
+    /// SIGSTOP, and SIGCONT after a while.
+    Freeze,
+    /// Another process holds the write lock of the store.
+    Lock,
+    /// The same while it is killed and started again.
+    LockAndKill,
+}
+
+impl Fault {
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Kill => "killed (SIGKILL)",
+            Self::KillTwice => "killed, and again soon after its start",
+            Self::Terminate => "terminated (SIGTERM)",
+            Self::Freeze => "frozen (SIGSTOP, SIGCONT)",
+            Self::Lock => "store locked by another process",
+            Self::LockAndKill => "killed while the store was locked",
+        }
+    }
+}
+
+/// The next mood, and for how long.
+pub(super) fn next_mood(chance: &mut Chance) -> (Mood, Duration) {
+    if chance.one_in(3) {
+        return (Mood::Healthy, Duration::from_millis(chance.millis(1_000, 5_000)));
+    }
+    (chance.pick(&Mood::ALL), Duration::from_millis(chance.millis(300, 3_500)))
+}
+
+/// How long nothing happens to the relay, then what, and for how long.
+pub(super) fn next_fault(chance: &mut Chance) -> (Duration, Fault, Duration) {
+    let calm = if chance.one_in(3) { chance.millis(50, 800) } else { chance.millis(500, 3_500) };
+    let faults = [
+        Fault::Kill,
+        Fault::Kill,
+        Fault::Kill,
+        Fault::KillTwice,
+        Fault::Terminate,
+        Fault::Terminate,
+        Fault::Freeze,
+        Fault::Lock,
+        Fault::LockAndKill,
+    ];
+    let fault = chance.pick(&faults);
+    let lasts = match fault {
+        Fault::Kill | Fault::KillTwice | Fault::Terminate => chance.millis(0, 700),
+        Fault::Freeze => chance.millis(100, 2_500),
+        // At times longer than the relay waits for its store.
+        Fault::Lock => chance.pick(&[400, 1_500, 3_000, 6_500]),
+        Fault::LockAndKill => chance.millis(300, 3_000),
+    };
+    (Duration::from_millis(calm), fault, Duration::from_millis(lasts))
+}

@@ -1,0 +1,236 @@
+//! A stand-in for Transform that is in a mood, and that checks what it hears and reads.
+
+mod moods;
+mod wire;
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use serde_json::Value;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+
+use super::relay::Relay;
+use super::script::Mood;
+use super::world::{Key, World, lock, one};
+use crate::cli::stand_in::TRANSFORM_TOKEN;
+
+/// The stand-in.
+#[derive(Debug)]
+pub(super) struct Transform {
+    pub(super) address: SocketAddr,
+    world: Arc<World>,
+    mood: watch::Sender<Mood>,
+    relay: watch::Sender<Option<Arc<Relay>>>,
+    client: reqwest::Client,
+    dice: AtomicU64,
+    state: Mutex<State>,
+    /// Holds the port while nobody listens, so that nobody else gets it.
+    _port: TcpSocket,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: BTreeMap<Key, Held>,
+    /// One at a time reads a record, so that what is read last is held.
+    reading: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
+    in_flight: HashMap<Key, Arc<Flight>>,
+}
+
+/// What Transform has of a record.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) status: u16,
+    pub(super) body: Value,
+    /// The last body that had a `lastUpdated`, by that.
+    dated: Option<(String, Value)>,
+}
+
+/// A webhook that was heard and is not answered yet.
+#[derive(Debug, Default)]
+struct Flight {
+    /// Another one for the same record came meanwhile: allowed only if the relay has given this one up.
+    overtaken: AtomicBool,
+}
+
+/// Why nothing was read.
+struct Unread;
+
+impl Transform {
+    /// Begins to listen.
+    pub(super) fn start(world: Arc<World>) -> anyhow::Result<Arc<Self>> {
+        let port = TcpSocket::new_v4()?;
+        port.set_reuseaddr(true)?;
+        port.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("cannot take a port")?;
+        let address = port.local_addr()?;
+        let transform = Arc::new(Self {
+            address,
+            world,
+            mood: watch::Sender::new(Mood::Healthy),
+            relay: watch::Sender::new(None),
+            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?,
+            dice: AtomicU64::new(0),
+            state: Mutex::default(),
+            _port: port,
+        });
+        let listener = transform.listen()?;
+        tokio::spawn(Arc::clone(&transform).accept(listener));
+        Ok(transform)
+    }
+
+    pub(super) fn reads_from(&self, relay: &Arc<Relay>) {
+        self.relay.send_replace(Some(Arc::clone(relay)));
+    }
+
+    /// From now on it is in this mood.
+    pub(super) fn is(&self, mood: Mood) {
+        self.mood.send_replace(mood);
+    }
+
+    pub(super) fn mood(&self) -> Mood {
+        *self.mood.borrow()
+    }
+
+    /// What it has read last of each record.
+    pub(super) fn held(&self) -> BTreeMap<Key, Held> {
+        lock(&self.state).held.clone()
+    }
+
+    fn listen(&self) -> anyhow::Result<TcpListener> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(self.address)?;
+        Ok(socket.listen(1024)?)
+    }
+
+    async fn accept(self: Arc<Self>, first: TcpListener) {
+        let mut mood = self.mood.subscribe();
+        let mut listener = Some(first);
+        loop {
+            if *mood.borrow_and_update() == Mood::Refused {
+                listener = None;
+            }
+            let Some(open) = &listener else {
+                if mood.wait_for(|mood| *mood != Mood::Refused).await.is_err() {
+                    return;
+                }
+                match self.listen() {
+                    Ok(again) => listener = Some(again),
+                    Err(error) => self.world.violated(format!("the stand-in cannot listen again: {error:#}")),
+                }
+                continue;
+            };
+            tokio::select! {
+                accepted = open.accept() => if let Ok((stream, _)) = accepted {
+                    tokio::spawn(Arc::clone(&self).converse(stream));
+                },
+                changed = mood.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// A webhook is heard.
+    fn takes_off(&self, key: &Key) -> Arc<Flight> {
+        one(&self.world.count.webhooks);
+        let flight = Arc::new(Flight::default());
+        if let Some(other) = lock(&self.state).in_flight.insert(key.clone(), Arc::clone(&flight)) {
+            other.overtaken.store(true, Ordering::SeqCst);
+        }
+        flight
+    }
+
+    /// It is about to be answered. Says whether another one came meanwhile.
+    fn lands(&self, key: &Key, flight: &Arc<Flight>) -> bool {
+        let mut state = lock(&self.state);
+        if state.in_flight.get(key).is_some_and(|other| Arc::ptr_eq(other, flight)) {
+            state.in_flight.remove(key);
+        }
+        flight.overtaken.load(Ordering::SeqCst)
+    }
+
+    /// Reads a record and keeps what it read.
+    async fn read(&self, key: &Key) -> Result<(), Unread> {
+        let turn = Arc::clone(lock(&self.state).reading.entry(key.clone()).or_default());
+        let _turn = turn.lock().await;
+        let by_type = self.dice.fetch_add(1, Ordering::Relaxed).is_multiple_of(5);
+        let (status, body) = self.fetch(key, by_type).await.map_err(|error| {
+            if let Some(what) = error {
+                self.world.violated(format!("{} {}: {what}", key.0, key.1));
+            }
+            Unread
+        })?;
+        one(&self.world.count.fetches);
+        let dated = body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()));
+        let mut state = lock(&self.state);
+        let before = state.held.get(key).and_then(|held| held.dated.clone());
+        if let (Some((old_at, old)), Some((new_at, new))) = (&before, &dated) {
+            if new_at < old_at {
+                self.world.violated(format!("{} {}: lastUpdated went back from {old_at} to {new_at}", key.0, key.1));
+            }
+            if new_at == old_at && new != old {
+                self.world.violated(format!("{} {}: one lastUpdated, two bodies: {old} and {new}", key.0, key.1));
+            }
+        }
+        state.held.insert(key.clone(), Held { status, body, dated: dated.or(before) });
+        Ok(())
+    }
+
+    /// Status and body of the fetch endpoint. The error is none where the relay is just not there, else what is wrong.
+    pub(super) async fn fetch(&self, key: &Key, by_type: bool) -> Result<(u16, Value), Option<String>> {
+        let relay = self.relay.borrow().clone().and_then(|relay| relay.address()).ok_or(None)?;
+        let (code, id) = key;
+        let kind = ["Preauth", "Payment", "Refund", "Agreement"].get(usize::from(*code).saturating_sub(1));
+        let path = match (by_type, kind) {
+            (false, Some(kind)) => format!("/api/{kind}/{id}"),
+            _ => format!("/api/transactions/{id}?type={code}"),
+        };
+        let request = self.client.get(format!("http://{relay}{path}")).bearer_auth(TRANSFORM_TOKEN);
+        let response = request.send().await.map_err(|_| None)?;
+        let status = response.status().as_u16();
+        let json = response.headers().get("content-type").is_some_and(|kind| kind == "application/json");
+        let text = response.text().await.map_err(|_| None)?;
+        if status == 503 {
+            return Err(None);
+        }
+        let body = serde_json::from_str(&text).ok().filter(|_| json && [200, 422, 429, 500].contains(&status));
+        body.map(|body| (status, body)).ok_or_else(|| Some(format!("GET {path} answers {status}: {text}")))
+    }
+}
+
+/// Which record a webhook tells of; none unless it has exactly the form of the contract.
+fn told_of(body: &[u8]) -> anyhow::Result<Key> {
+    let text = std::str::from_utf8(body)?;
+    let value: Value = serde_json::from_str(text)?;
+    let code = value["Type"].as_u64().and_then(|code| u8::try_from(code).ok()).unwrap_or_default();
+    let name = if code == 4 { "AgreementId" } else { "TransactionId" };
+    let id = value[name].as_str().unwrap_or_default();
+    let exact = format!(r#"{{"{name}":"{id}","Type":{code}}}"#);
+    if !(1..=4).contains(&code) || id.is_empty() || exact != text {
+        return Err(anyhow!("no webhook of the contract: {text}"));
+    }
+    Ok((code, id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_webhook_has_exactly_the_form_of_the_contract() {
+        assert_eq!(told_of(br#"{"TransactionId":"t","Type":2}"#).unwrap(), (2, "t".to_owned()));
+        assert_eq!(told_of(br#"{"AgreementId":"a","Type":4}"#).unwrap(), (4, "a".to_owned()));
+        for bad in [
+            &br#"{"TransactionId":"t","Type":4}"#[..],
+            br#"{"Type":2,"TransactionId":"t"}"#,
+            br#"{"TransactionId":"t","Type":5}"#,
+            br#"{"TransactionId":"t","Type":2,"status":"Succeeded"}"#,
+            b"",
+        ] {
+            assert!(told_of(bad).is_err());
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! How a webhook is answered, mood by mood.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
+
+use super::wire::{Request, answer, closed};
+use super::{Mood, Transform, told_of};
+use crate::cli::soak::lives::Chance;
+use crate::cli::soak::world::{Key, one};
+
+/// The relay closes a connection that it has given up long before this.
+const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
+/// It gives up an attempt long before this.
+const HANGING_MAX: Duration = Duration::from_secs(60);
+
+impl Transform {
+    /// Hears one webhook after the other on a connection.
+    pub(super) async fn converse(self: Arc<Self>, mut stream: TcpStream) {
+        let mut mood = self.mood.subscribe();
+        loop {
+            let request = tokio::select! {
+                request = Request::read(&mut stream) => request,
+                // Who refuses connections has closed those that were there.
+                _ = mood.wait_for(|mood| *mood == Mood::Refused) => return,
+            };
+            let Some(request) = request else { return };
+            if request.line != "POST /webhooks HTTP/1.1" || request.header("content-type") != "application/json" {
+                self.world.violated(format!("Transform is asked for {:?}", request.line));
+                return;
+            }
+            let key = match told_of(&request.body) {
+                Ok(key) => key,
+                Err(error) => return self.world.violated(format!("Transform is told: {error:#}")),
+            };
+            if !self.answer(&mut stream, &key).await {
+                return;
+            }
+        }
+    }
+
+    /// Answers a webhook. Says whether the connection can be used again.
+    async fn answer(&self, stream: &mut TcpStream, key: &Key) -> bool {
+        let number = self.dice.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let mut chance = Chance::of(self.world.seed, "answer", number);
+        let flight = self.takes_off(key);
+        let mood = self.mood();
+        if mood == Mood::Hanging {
+            let gone = closed(stream, HANGING_MAX).await;
+            self.lands(key, &flight);
+            if !gone {
+                self.world.violated(format!("{} {}: the relay waits for an answer for ever", key.0, key.1));
+            }
+            return false;
+        }
+        if mood == Mood::Slow {
+            sleep(Duration::from_millis(chance.millis(300, 2_000))).await;
+        }
+        // What is answered 2xx was read before; else it may have been read as well.
+        let tells = matches!(mood, Mood::Healthy | Mood::Slow) || mood == Mood::Endless && chance.one_in(2);
+        let read = (tells || chance.one_in(3)) && self.read(key).await.is_ok();
+        if self.lands(key, &flight) && !closed(stream, CLOSING_PATIENCE).await {
+            self.world.violated(format!("{} {}: two webhooks in flight at once", key.0, key.1));
+        }
+        if tells && read {
+            self.world.told(key);
+            one(&self.world.count.told);
+        }
+        match mood {
+            Mood::Healthy | Mood::Slow if read => {
+                let status = chance.pick(&["200 OK", "202 Accepted", "204 No Content"]);
+                if status.starts_with("204") {
+                    stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.is_ok()
+                } else {
+                    answer(stream, status, "").await
+                }
+            }
+            Mood::Healthy | Mood::Slow => answer(stream, "502 Bad Gateway", "").await,
+            Mood::Failing => answer(stream, "500 Internal Server Error", "").await,
+            Mood::Throttling => answer(stream, "429 Too Many Requests", "Retry-After: 1\r\n").await,
+            Mood::Redirecting => {
+                let elsewhere = format!("Location: http://{}/elsewhere\r\n", self.address);
+                answer(stream, "302 Found", &elsewhere).await
+            }
+            Mood::Endless => {
+                let status = if tells && read { "200 OK" } else { "503 Service Unavailable" };
+                endless(stream, status).await;
+                false
+            }
+            Mood::Garbage => {
+                drop(stream.write_all(b"SSH-2.0-not_http\r\n\0\xff\xfe what?\r\n\r\n").await);
+                false
+            }
+            Mood::Closing | Mood::Refused | Mood::Hanging => false,
+        }
+    }
+}
+
+/// A body that does not end before the other side has had enough.
+async fn endless(stream: &mut TcpStream, status: &str) {
+    let head = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    if stream.write_all(head.as_bytes()).await.is_err() {
+        return;
+    }
+    let chunk = format!("2000\r\n{}\r\n", "x".repeat(0x2000));
+    let until = tokio::time::Instant::now() + HANGING_MAX;
+    while tokio::time::Instant::now() < until && stream.write_all(chunk.as_bytes()).await.is_ok() {
+        sleep(Duration::from_millis(1)).await;
+    }
+}

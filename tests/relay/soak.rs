@@ -1,0 +1,15 @@
+//! A short soak: the lives, the kills and the moods of Transform, with the real program.
+
+use std::process::Command;
+
+/// No patience of the test's: the soak has its own, and says what it waited for.
+#[test]
+fn nothing_acknowledged_is_lost_in_a_short_soak() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+    let ended = program.args(["soak", "--minutes", "0.25", "--seed", "1"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&ended.stderr));
+    for part in ["seed 1", "survived: killed", "No violation: nothing acknowledged is lost"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}
