@@ -32,5 +32,6 @@ mod settings;
 mod soak;
 mod store;
 mod support;
+mod transform_wrong;
 mod trouble;
 mod verification;

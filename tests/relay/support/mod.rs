@@ -10,6 +10,7 @@ pub(crate) mod reply;
 pub(crate) mod setup;
 pub(crate) mod siege;
 pub(crate) mod stripe;
+pub(crate) mod tls;
 pub(crate) mod transform;
 
 use std::future::Future;

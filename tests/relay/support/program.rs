@@ -20,7 +20,7 @@ pub(crate) struct Ended {
 /// A running `transform-relay`. All that it prints is searched for what must never be printed.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pid: u32,
+    pub(crate) pid: u32,
     /// Its stderr so far, line by line.
     log: watch::Receiver<Vec<String>>,
     ended: watch::Receiver<Option<Ended>>,
