@@ -111,3 +111,24 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 fn failed<E: ToString>(path: &Path) -> impl Fn(E) -> OpenError {
     move |error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// No test can pull the plug; these are the settings that SQLite's own tests pull it on.
+    #[test]
+    fn a_commit_is_on_disk_when_it_returns() {
+        let folder = tempfile::tempdir().unwrap();
+        let opened = open(&folder.path().join("relay.db")).unwrap();
+        let setting = |name| {
+            opened
+                .connection
+                .pragma_query_value(None, name, |row| {
+                    row.get::<_, String>(0).or_else(|_| row.get::<_, i64>(0).map(|n| n.to_string()))
+                })
+                .unwrap()
+        };
+        assert_eq!((setting("journal_mode"), setting("synchronous")), ("wal".to_owned(), "2".to_owned()));
+    }
+}
