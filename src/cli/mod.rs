@@ -61,6 +61,9 @@ enum Command {
         /// What the histories and faults are made from; random if absent.
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
+        /// Keep the temporary folder with the store and the log, as is done when something is violated.
+        #[arg(long)]
+        keep: bool,
     },
     /// See and try the PSP profiles.
     Profile {
@@ -89,7 +92,7 @@ pub fn run() -> ExitCode {
         Command::Check { config } => check::run(config.as_deref()),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
-        Command::Soak { minutes, seed } => soak::run(minutes, seed),
+        Command::Soak { minutes, seed, keep } => soak::run(minutes, seed, keep),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

@@ -37,9 +37,9 @@ use self::transform::Transform;
 use self::world::World;
 
 /// No new life begins while more steps than this are open: the machine decides how much it can take.
-const OPEN_MAX: usize = 600;
+const OPEN_MAX: usize = 1_000;
 /// The longest wait between the beginnings of two lives, in milliseconds.
-const BIRTHS_MAX_WAIT_MS: u64 = 120;
+const BIRTHS_MAX_WAIT_MS: u64 = 60;
 const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads `--minutes`: more than 0, at most a week.
@@ -48,21 +48,21 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
     if minutes > 0.0 && minutes <= 10_080.0 { Ok(minutes) } else { Err("is more than 0, at most 10080".to_owned()) }
 }
 
-pub(super) fn run(minutes: f64, seed: Option<u64>) -> ExitCode {
+pub(super) fn run(minutes: f64, seed: Option<u64>, keep: bool) -> ExitCode {
     // Short enough to be typed again.
     let seed = seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
-    let soaked = super::serve::runtime().and_then(|runtime| runtime.block_on(soak(minutes, seed)));
+    let soaked = super::serve::runtime().and_then(|runtime| runtime.block_on(soak(minutes, seed, keep)));
     match soaked {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            anstream::eprintln!("the soak of seed {seed} broke off: {error:#}");
+            anstream::eprintln!("the soak of seed {seed} broke off: {error:#}; its folder stays");
             ExitCode::FAILURE
         }
     }
 }
 
-async fn soak(minutes: f64, seed: u64) -> anyhow::Result<bool> {
+async fn soak(minutes: f64, seed: u64, keep: bool) -> anyhow::Result<bool> {
     let folder = std::env::temp_dir().join(format!("transform-relay-soak-{}", uuid::Uuid::now_v7()));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let world = Arc::new(World::new(seed, folder));
@@ -102,7 +102,7 @@ async fn soak(minutes: f64, seed: u64) -> anyhow::Result<bool> {
 
     let closing = print::Closing { minutes, records: truths.len(), distinct, active };
     let good = print::closing(&world, &closing);
-    if good {
+    if good && !keep {
         std::fs::remove_dir_all(&world.folder).with_context(|| format!("cannot remove {}", world.folder.display()))?;
     }
     Ok(good)

@@ -82,7 +82,7 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
         row(&format!("survived: {fault}"), &times.to_string());
     }
     row("from change to told in calm", &format!("{} (median / worst)", took(latency.calm)));
-    row("from change to told over all", &format!("{} (median / worst)", took(latency.all)));
+    row("from change to told over all", &format!("{} (median / worst, of {})", took(latency.all), latency.longest));
     let (violations, first) = world.violations();
     if violations == 0 {
         anstream::println!(

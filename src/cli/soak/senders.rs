@@ -136,10 +136,10 @@ impl Senders {
                 Some((status, replayed, text)) if (200..300).contains(&status) => {
                     let first = self.ledger.acknowledged(post, &bytes);
                     one(&self.world.count.acknowledged);
-                    if first && !replayed {
-                        self.note_change(post, &text);
-                    } else {
+                    if !first {
                         one(&self.world.count.repeated);
+                    } else if !replayed {
+                        self.note_change(post, &text);
                     }
                     return Ok(());
                 }

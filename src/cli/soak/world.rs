@@ -79,13 +79,17 @@ struct Told {
     waiting: BTreeMap<Key, Instant>,
     calm: Vec<Duration>,
     all: Vec<Duration>,
+    /// Which record waited longest.
+    longest: (Duration, Key),
 }
 
 /// How long telling took: median and worst, in calm and over all.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Latency {
     pub(super) calm: Option<(Duration, Duration)>,
     pub(super) all: Option<(Duration, Duration)>,
+    /// The Transform id of the record that waited longest.
+    pub(super) longest: String,
 }
 
 impl World {
@@ -146,6 +150,9 @@ impl World {
         let Some(since) = told.waiting.remove(key) else { return };
         let took = since.elapsed();
         told.all.push(took);
+        if took > told.longest.0 {
+            told.longest = (took, key.clone());
+        }
         if calm_since.is_some_and(|calm| calm <= since) {
             told.calm.push(took);
         }
@@ -153,7 +160,8 @@ impl World {
 
     pub(super) fn latency(&self) -> Latency {
         let told = lock(&self.told);
-        Latency { calm: median_and_worst(&told.calm), all: median_and_worst(&told.all) }
+        let longest = told.longest.1.1.clone();
+        Latency { calm: median_and_worst(&told.calm), all: median_and_worst(&told.all), longest }
     }
 }
 

@@ -1,12 +1,11 @@
-//! Lives at Digital River: orders, their charges with captures and refunds, sources.
+//! Lives at Digital River: payments and preauthorizations, refunds, sources.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Fate;
 use super::account::{Account, Why};
+use super::digital_river_order::{Order, event};
 use super::making::{KnownBy, Making};
-use super::money::Currency;
 use crate::domain::ids::Kind;
 
 pub(super) fn live(making: &mut Making) {
@@ -14,163 +13,6 @@ pub(super) fn live(making: &mut Making) {
         0..=4 => direct(making),
         5..=8 => reserved(making),
         _ => source(making),
-    }
-}
-
-fn event(making: &mut Making, event_type: &str, at: Timestamp, object: Value) -> Value {
-    let id = making.id("event-");
-    json!({"id": id, "type": event_type, "data": {"object": object}, "liveMode": false, "createdTime": at.to_string()})
-}
-
-/// An order with its one charge; the captures only grow.
-struct Order {
-    id: String,
-    charge: String,
-    currency: Currency,
-    amount: i64,
-    captures: Vec<Capture>,
-    reference: Option<String>,
-}
-
-struct Capture {
-    id: String,
-    amount: i64,
-    at: Timestamp,
-    state: &'static str,
-}
-
-impl Order {
-    fn new(making: &mut Making, account: &mut Account) -> Self {
-        let (id, charge) = (making.digits(), making.id("charge-"));
-        let known_by = KnownBy::any(&mut making.chance);
-        let registered = if making.chance.one_in(2) { &id } else { &charge };
-        account.registered_psp_id = known_by.id().then(|| registered.clone());
-        let reference = known_by.reference().then(|| account.id.clone());
-        let currency = account.currency.unwrap_or_default();
-        Self { id, charge, currency, amount: account.requested, captures: Vec::new(), reference }
-    }
-
-    /// Amounts come out of binary floating point there.
-    fn money(&self, making: &mut Making, amount: i64) -> Value {
-        if making.chance.one_in(4) { self.currency.noisy(amount) } else { self.currency.major(amount) }
-    }
-
-    fn charge(&self, making: &mut Making, state: &str) -> Value {
-        let captures: Vec<_> = self
-            .captures
-            .iter()
-            .map(|capture| {
-                let mut body = json!({"id": capture.id, "createdTime": capture.at.to_string(), "state": capture.state,
-                                      "amount": self.money(making, capture.amount)});
-                if capture.state == "failed" {
-                    body["failureCode"] = "card_expired".into();
-                    body["failureMessage"] = "The card has expired.".into();
-                }
-                body
-            })
-            .collect();
-        let mut body = json!({"id": self.charge, "orderId": self.id, "currency": self.currency.code, "state": state,
-                              "amount": self.money(making, self.amount), "captured": !captures.is_empty()});
-        if !captures.is_empty() {
-            body["captures"] = captures.into();
-        }
-        if let Some(reference) = &self.reference {
-            body["metadata"] = json!({"transactionId": reference});
-        }
-        body
-    }
-
-    fn order(&self, making: &mut Making, state: &str) -> Value {
-        let charge = self.charge(making, state);
-        let captured: i64 =
-            self.captures.iter().filter(|capture| capture.state == "complete").map(|capture| capture.amount).sum();
-        json!({"id": self.id, "currency": self.currency.code, "totalAmount": self.money(making, self.amount),
-               "upstreamId": self.reference.as_deref().unwrap_or("webshop-17"), "state": state,
-               "payment": {"charges": [charge]}, "fraudState": if state == "blocked" { "blocked" } else { "passed" },
-               "capturedAmount": self.money(making, captured)})
-    }
-
-    fn tell(&self, making: &mut Making, account: &Account, event_type: &str, at: Timestamp, object: Value) {
-        let body = event(making, event_type, at, object);
-        making.tells(account, body);
-    }
-
-    fn begins(&self, making: &mut Making, account: &mut Account) {
-        let at = making.later();
-        account.says(at, "Initiated", &self.id);
-        let object = self.charge(making, "pending");
-        self.tell(making, account, "order.charge.created", at, object);
-        let at = making.perhaps_later();
-        account.says(at, "Pending", &self.id);
-        let (event_type, object) = if making.chance.one_in(2) {
-            ("order.charge.pending", self.charge(making, "pending"))
-        } else {
-            ("order.pending_payment", self.order(making, "pending_payment"))
-        };
-        self.tell(making, account, event_type, at, object);
-    }
-
-    fn fails(&self, making: &mut Making, account: &mut Account) {
-        making.chapter("failed");
-        let at = making.later();
-        if making.chance.one_in(2) {
-            let why = Why { psp_code: Some("blocked".to_owned()), ..Why::default() };
-            account.fails(at, "Failed", &self.id, why);
-            let object = self.order(making, "blocked");
-            return self.tell(making, account, "order.blocked", at, object);
-        }
-        let words = "Insufficient funds";
-        let why = Why { code: None, psp_code: Some("insufficient_funds".to_owned()), message: Some(words.to_owned()) };
-        account.fails(at, "Failed", &self.id, why);
-        let mut object = self.charge(making, "failed");
-        object["failureCode"] = "insufficient_funds".into();
-        object["failureMessage"] = words.into();
-        self.tell(making, account, "order.charge.failed", at, object);
-    }
-
-    /// A capture begins, and ends one way or the other.
-    fn captures(&mut self, making: &mut Making, account: &mut Account, amount: i64, succeeds: bool) {
-        let at = making.later();
-        let id = making.id("capture-");
-        self.captures.push(Capture { id: id.clone(), amount, at, state: "created" });
-        if making.chance.one_in(2) {
-            account.says(at, "Pending", &self.id);
-            let object = self.charge(making, "capturable");
-            self.tell(making, account, "order.charge.capture.created", at, object);
-        }
-        let booked = at;
-        let at = making.later();
-        if let Some(capture) = self.captures.last_mut() {
-            capture.state = if succeeds { "complete" } else { "failed" };
-        }
-        let object = self.charge(making, "processing");
-        if succeeds {
-            account.says(at, "Succeeded", &self.id);
-            account.books(&id, amount, booked);
-            let event_type = making.chance.pick(&["order.charge.capture.complete", "order.charge.capture.completed"]);
-            self.tell(making, account, event_type, at, object);
-        } else {
-            let why = Why {
-                psp_code: Some("card_expired".to_owned()),
-                message: Some("The card has expired.".to_owned()),
-                code: None,
-            };
-            account.fails(at, "Failed", &self.id, why);
-            self.tell(making, account, "order.charge.capture.failed", at, object);
-        }
-    }
-
-    fn complete(&self, making: &mut Making, account: &mut Account) {
-        let at = making.perhaps_later();
-        account.says(at, "Succeeded", &self.id);
-        let object = self.charge(making, "complete");
-        self.tell(making, account, "order.charge.complete", at, object);
-        if making.chance.one_in(2) {
-            let at = making.later();
-            account.says(at, "Succeeded", &self.id);
-            let object = self.order(making, "complete");
-            self.tell(making, account, "order.complete", at, object);
-        }
     }
 }
 

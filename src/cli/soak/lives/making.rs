@@ -3,9 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::account::{Account, date};
+use super::account::Account;
 use super::chance::Chance;
 use super::money::Currency;
+use super::truth::date;
 use super::{Fate, Life, Notification, Registration, SOURCES};
 use crate::domain::ids::Kind;
 

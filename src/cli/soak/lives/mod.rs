@@ -8,6 +8,7 @@ mod adyen;
 mod adyen_more;
 mod chance;
 mod digital_river;
+mod digital_river_order;
 mod making;
 mod media;
 mod money;
@@ -15,12 +16,13 @@ mod stripe;
 mod stripe_more;
 #[cfg(test)]
 mod tests;
+mod truth;
 
 use serde_json::Value;
 
-pub(super) use self::account::Truth;
 pub(super) use self::chance::Chance;
 use self::making::Making;
+pub(super) use self::truth::Truth;
 use crate::domain::ids::Kind;
 
 /// The sources: their names and profiles, and what they share with their PSPs, made up for the soak.
