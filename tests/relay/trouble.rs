@@ -251,6 +251,30 @@ async fn a_relay_that_cannot_take_notifications_says_so() {
     ready_when(&relay, |ready| ready.status == 503).await;
 }
 
+/// Somebody deletes the store under the relay, or puts another in its place: what it went on writing into the file that
+/// it has open would be gone with it.
+#[tokio::test]
+async fn a_store_that_was_removed_takes_nothing() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.caught_up(&transform).await;
+    for replaced in [false, true] {
+        let aside = relay.file("aside.db");
+        std::fs::rename(relay.file("relay.db"), &aside).unwrap();
+        if replaced {
+            std::fs::copy(&aside, relay.file("relay.db")).unwrap();
+        }
+        refuses(&relay, &[if replaced { "its file was replaced" } else { "its file is gone" }]).await;
+        assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated", "what is read is still there");
+        std::fs::rename(&aside, relay.file("relay.db")).unwrap();
+        ready_when(&relay, |ready| ready.status == 200).await;
+    }
+    assert_eq!(relay.stripe(&event(1)).await, "applied");
+    relay.kill().await;
+    relay.restart().await;
+    all_there(&transform, &relay, 1).await;
+}
+
 /// Takes the right to write from a file or folder, and gives it back in the end.
 struct ReadOnly(PathBuf, Permissions);
 

@@ -1,6 +1,7 @@
 //! Opening the database: one relay at a time, a schema that is known, settings that keep promises.
 
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,12 +9,44 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
 use super::migrations;
-use crate::store::OpenError;
+use crate::store::{OpenError, StoreError};
 
 /// The write connection, and the lock that keeps a second relay out for as long as it is held.
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) lock: File,
+    pub(super) place: Place,
+}
+
+/// Where the file is, and which one it was when it was opened. SQLite would go on writing into one that has been removed,
+/// and nothing of that would be there after a restart.
+pub(super) struct Place {
+    path: PathBuf,
+    /// Device and number on it.
+    file: (u64, u64),
+}
+
+impl Place {
+    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(Self { path: path.to_owned(), file: identity(path)? })
+    }
+
+    /// Checks that the file is still there.
+    ///
+    /// # Errors
+    /// It was removed, or another is in its place.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match identity(&self.path) {
+            Ok(file) if file == self.file => Ok(()),
+            Ok(_) => Err(StoreError::Unavailable("its file was replaced; restart the relay".to_owned())),
+            Err(error) => Err(StoreError::Unavailable(format!("its file is gone: {error}"))),
+        }
+    }
+}
+
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    let file = std::fs::metadata(path)?;
+    Ok((file.dev(), file.ino()))
 }
 
 pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
@@ -32,7 +65,8 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     }
     migrations::migrate(&mut connection).map_err(failed(path))?;
     give_back_pages(&connection).map_err(failed(path))?;
-    Ok(Opened { connection, lock })
+    let place = Place::of(path).map_err(failed(path))?;
+    Ok(Opened { connection, lock, place })
 }
 
 /// SQLite would let two relays write in turns, and both would tell Transform. The lock goes with the process, even

@@ -64,7 +64,7 @@ impl Store {
         let opened = connection::open(&options.path)?;
         let failed =
             |error: std::io::Error| OpenError::Failed { path: options.path.clone(), reason: error.to_string() };
-        let (writer, thread) = Writer::start(opened.connection, options.max_waiting).map_err(failed)?;
+        let (writer, thread) = Writer::start(opened.connection, opened.place, options.max_waiting).map_err(failed)?;
         let readers = Readers::new(options.path.clone());
         let (options, damage) = (Arc::new(options), Mutex::default());
         Ok(Self { writer, thread, readers, options, wake, damage, _lock: opened.lock })

@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::connection::Place;
 use crate::store::StoreError;
 
 /// How much is committed together.
@@ -34,10 +35,14 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts the thread. It ends when the handle is dropped and what was accepted is written. Up to `max_waiting`
     /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
-    pub(super) fn start(connection: Connection, max_waiting: usize) -> std::io::Result<(Self, JoinHandle<()>)> {
+    pub(super) fn start(
+        connection: Connection,
+        place: Place,
+        max_waiting: usize,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
         let thread =
-            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &waiting))?;
+            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &place, &waiting))?;
         Ok((Self { jobs }, thread))
     }
 
@@ -70,10 +75,10 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, waiting: &Receiver<Job>) {
+fn run(connection: Connection, place: &Place, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable);
+        let begun = place.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
         if begun.is_err() {
             // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
             group.extend(waiting.try_iter());
@@ -148,11 +153,16 @@ mod tests {
         connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
     }
 
+    /// A place for a database that has none: it is always there.
+    fn here() -> Place {
+        Place::of(std::path::Path::new(".")).unwrap()
+    }
+
     #[tokio::test]
     async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        let (writer, thread) = Writer::start(connection, 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
         let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
         let bad = writer.write(
             |c| {
@@ -176,7 +186,7 @@ mod tests {
         let left = refusals.clone();
         let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
         connection.commit_hook(Some(refuse)).unwrap();
-        let (writer, thread) = Writer::start(connection, 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
         assert!(writer.write(insert, |_| ()).await.is_err());
         assert!(writer.write(insert, |_| ()).await.is_ok());

@@ -164,7 +164,7 @@ impl Rig {
         // Power does not fail here, and the tests wait for many commits.
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
-        let (writer, thread) = Writer::start(opened.connection, 100).unwrap();
+        let (writer, thread) = Writer::start(opened.connection, opened.place, 100).unwrap();
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {
