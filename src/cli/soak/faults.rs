@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::lives::Chance;
 use super::relay::Relay;
-use super::script::{Fault, Mood, next_fault, next_mood};
+use super::script::{Fault, Mood, next_fault, next_mood, opening_faults};
 use super::transform::Transform;
 use super::world::World;
 
@@ -37,11 +37,9 @@ pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: I
 /// The relay's misfortunes, until the time is over. It runs then.
 pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) -> anyhow::Result<()> {
     let mut chance = Chance::of(world.seed, "faults", 0);
-    // However short the soak is, it is killed once.
-    let mut next = (Duration::from_millis(chance.millis(500, 2_500)), Fault::Kill, Duration::ZERO);
+    let mut opening = opening_faults(&mut chance).into_iter();
     loop {
-        let (calm, fault, lasts) = next;
-        next = next_fault(&mut chance);
+        let (calm, fault, lasts) = opening.next().unwrap_or_else(|| next_fault(&mut chance));
         if timeout_at(until, sleep(calm)).await.is_err() {
             return Ok(());
         }
@@ -103,14 +101,27 @@ async fn strike(
     }
 }
 
-/// Another process writes for long.
+/// Another process writes for long. Where the relay itself writes without a gap, it never gets its turn.
 async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
     let held = tokio::task::spawn_blocking(move || {
         let connection = Connection::open(database)?;
-        connection.busy_timeout(Duration::from_secs(10))?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        std::thread::sleep(lasts);
-        connection.execute_batch("ROLLBACK")
+        connection.busy_timeout(Duration::ZERO)?;
+        for _ in 0..LOCK_TRIES {
+            match connection.execute_batch("BEGIN IMMEDIATE") {
+                Ok(()) => {
+                    std::thread::sleep(lasts);
+                    return connection.execute_batch("ROLLBACK");
+                }
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     });
     held.await?.context("cannot lock the store")
 }
+
+/// So many times it is tried to get in between the relay's own transactions, with a millisecond between.
+const LOCK_TRIES: u32 = 5_000;

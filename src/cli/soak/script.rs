@@ -98,6 +98,12 @@ pub(super) fn next_mood(chance: &mut Chance) -> (Mood, Duration) {
     (chance.pick(&Mood::ALL), Duration::from_millis(chance.millis(300, 3_500)))
 }
 
+/// What happens first: however short the soak is, the relay is killed, and its store is locked for longer than it waits.
+pub(super) fn opening_faults(chance: &mut Chance) -> [(Duration, Fault, Duration); 2] {
+    let mut calm = || Duration::from_millis(chance.millis(500, 2_000));
+    [(calm(), Fault::Kill, Duration::ZERO), (calm(), Fault::Lock, Duration::from_millis(6_500))]
+}
+
 /// How long nothing happens to the relay, then what, and for how long.
 pub(super) fn next_fault(chance: &mut Chance) -> (Duration, Fault, Duration) {
     let calm = if chance.one_in(3) { chance.millis(50, 800) } else { chance.millis(500, 3_500) };
