@@ -26,8 +26,14 @@ for profile in adyen digital-river frisbii-media standard-webhooks stripe; do
 done
 
 # What is looked for are panics: the relay has no unsafe code, so no sanitizer is needed to see what goes wrong.
+RUSTUP_TOOLCHAIN=nightly "$fuzz" build --sanitizer none
 for target in verify normalise profile; do
-    printf -- '--- fuzzing %s for %s s\n' "$target" "$seconds"
-    RUSTUP_TOOLCHAIN=nightly "$fuzz" run --sanitizer none "$target" "fuzz/corpus/$target" "$seeds/$target" -- \
-        -max_total_time="$seconds" -max_len=40000 -timeout=10 -rss_limit_mb=2048 -print_final_stats=0 -verbosity=0
+    log="target/fuzz-$target.log"
+    printf -- 'fuzzing %s for %s s, log in %s\n' "$target" "$seconds" "$log"
+    if ! RUSTUP_TOOLCHAIN=nightly "$fuzz" run --sanitizer none "$target" "fuzz/corpus/$target" "$seeds/$target" -- \
+        -max_total_time="$seconds" -max_len=40000 -timeout=10 -rss_limit_mb=2048 >"$log" 2>&1; then
+        tail -n 50 "$log"
+        exit 1
+    fi
+    grep '^Done' "$log"
 done

@@ -8,6 +8,7 @@ mod notification;
 mod problem;
 mod records;
 mod server;
+mod unread;
 
 use std::sync::Arc;
 

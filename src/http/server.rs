@@ -5,9 +5,10 @@ use std::num::NonZero;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
-use super::{Doors, routes};
+use super::{Doors, routes, unread};
 
 /// How the doors are served.
 #[derive(Debug, Clone, Copy)]
@@ -39,15 +40,17 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
     let address = listener.local_addr()?;
     let doors = web::Data::new(doors);
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let server = HttpServer::new(move || App::new().app_data(doors.clone()).configure(routes))
-        .workers(workers)
-        .max_connections(options.max_connections.div_ceil(workers))
-        .client_request_timeout(options.header_timeout)
-        .keep_alive(options.keep_alive)
-        // SIGINT would be a forced stop; the composition root decides how to stop.
-        .disable_signals()
-        .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
-        .listen(listener)?
-        .run();
+    let server = HttpServer::new(move || {
+        App::new().app_data(doors.clone()).wrap(from_fn(unread::ends_the_connection)).configure(routes)
+    })
+    .workers(workers)
+    .max_connections(options.max_connections.div_ceil(workers))
+    .client_request_timeout(options.header_timeout)
+    .keep_alive(options.keep_alive)
+    // SIGINT would be a forced stop; the composition root decides how to stop.
+    .disable_signals()
+    .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
+    .listen(listener)?
+    .run();
     Ok((server, address))
 }

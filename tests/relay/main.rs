@@ -29,6 +29,7 @@ mod parked;
 mod registration;
 mod restart;
 mod settings;
+mod slow;
 mod soak;
 mod store;
 mod support;
