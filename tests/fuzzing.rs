@@ -117,7 +117,7 @@ fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
 }
 
 fn changed(body: &[u8], changes: &[Change]) -> Vec<u8> {
-    changes.iter().fold(body.to_vec(), |body, change| change_bytes(body, change))
+    changes.iter().fold(body.to_vec(), change_bytes)
 }
 
 fn change_bytes(mut body: Vec<u8>, change: &Change) -> Vec<u8> {
