@@ -10,10 +10,13 @@ use anyhow::{Context, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
-use crate::http::{self, Doors, ServerOptions};
+use crate::housekeeping;
+use crate::http::{self, Bodies, Doors, ServerOptions};
 use crate::ingest::{Ingest, Source};
 use crate::store::sqlite::Store;
 use crate::store::{OpenError, StoreError, StoreOptions, Wake};
@@ -44,6 +47,7 @@ pub struct App {
     address: SocketAddr,
     ingest: Arc<Ingest>,
     worker: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
     grace: Duration,
@@ -55,9 +59,11 @@ impl App {
     /// # Errors
     /// The store cannot be opened (an [`OpenError`]), the address cannot be bound, or TLS cannot be set up.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
+        let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
+        let breakers = Breakers::new(options.delivery.breaker);
         let wake = Arc::clone(&debouncer);
-        let store = Arc::new(Store::open(&options.store, Wake::new(move |owed| wake.owe(owed)))?);
+        let store = Arc::new(Store::open(options.store, Wake::new(move |owed| wake.owe(owed)))?);
         let sources = options.sources.into_iter().map(|source| (source.name.clone(), source)).collect();
         let delivery_ended = CancellationToken::new();
         let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store)));
@@ -71,13 +77,16 @@ impl App {
             allowed_hosts: options.delivery.allowed_hosts.clone(),
             has_webhook_target: options.delivery.webhook_target.is_some(),
             delivery_ended: delivery_ended.clone(),
-            max_body: options.server.max_body,
+            bodies: Bodies::new(&options.server),
+            clock,
+            breakers: Arc::clone(&breakers),
             probed: http::Probed::default(),
         };
         let (server, address) = http::bind(&options.server, doors)
             .with_context(|| format!("cannot listen on {}", options.server.listen))?;
         let stop_delivery = CancellationToken::new();
-        let worker = Worker::new(Arc::clone(&store), debouncer, options.delivery, stop_delivery.clone());
+        let stop = stop_delivery.clone();
+        let worker = Worker::new(Arc::clone(&store), debouncer, breakers, options.delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
         if owed > 0 {
@@ -88,7 +97,17 @@ impl App {
             let _ended = delivery_ended.drop_guard();
             worker.run().await;
         });
-        Ok(Self { server, address, ingest, worker, stop_delivery, store, grace: options.server.shutdown_grace })
+        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
+        Ok(Self {
+            server,
+            address,
+            ingest,
+            worker,
+            housekeeping,
+            stop_delivery,
+            store,
+            grace: options.server.shutdown_grace,
+        })
     }
 
     /// Where it listens.
@@ -112,7 +131,8 @@ impl App {
                 self.stop_delivery.cancel();
                 let served = tokio::time::timeout(self.grace, handle.stop(true));
                 let told = tokio::time::timeout(self.grace, self.worker);
-                let (served, told) = tokio::join!(served, told);
+                let kept = tokio::time::timeout(self.grace, self.housekeeping);
+                let (served, told, _) = tokio::join!(served, told, kept);
                 if served.is_err() || told.is_err() {
                     tracing::warn!("the grace period is over; what was in flight is cut off");
                 }

@@ -7,6 +7,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use uuid::Uuid;
 
 use crate::credentials::{Basic, same};
+use crate::domain::due::Moment;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
@@ -48,11 +49,20 @@ pub enum Refused {
     /// The signature may be right, but what the source demands beside it is not there.
     #[error("{0}")]
     Credentials(&'static str),
+    /// It holds more messages than are taken at once.
+    #[error("the batch holds {messages} messages; {MESSAGES_MAX} are taken at once")]
+    TooMany {
+        /// How many it holds.
+        messages: usize,
+    },
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
+/// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
+/// largest batch that a PSP is known to send has 250 messages.
+const MESSAGES_MAX: usize = 10_000;
 /// Ignored types are counted for as many types as this; a PSP has some hundred.
 const IGNORED_TYPES_MAX: usize = 1024;
 
@@ -73,16 +83,19 @@ impl Ingest {
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
-    pub async fn take(&self, source: &Source, received: Received<'_>) -> Result<Receipt, Refused> {
+    pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
         check_credentials(source, received)?;
         let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
         let normalised = normalise(&source.profile, &verified);
+        if normalised.messages.len() > MESSAGES_MAX {
+            return Err(Refused::TooMany { messages: normalised.messages.len() });
+        }
         self.count_ignored(source, &normalised);
         let taken = Taken {
             id: Uuid::now_v7(),
             source: source.name.clone(),
-            received_at: received.at,
+            received_at: now,
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
             normalised,
@@ -144,10 +157,14 @@ fn log(source: &Source, receipt: &Receipt) {
     if receipt.key_reused {
         tracing::warn!(source, %notification, "its dedupe key came before with another content; judged by content");
     }
+    if receipt.crowded_out > 0 {
+        tracing::warn!(source, events = receipt.crowded_out, "too many are parked; the oldest are dead letters now");
+    }
     match (&receipt.reason, receipt.outcome) {
         (Some(reason), Outcome::DeadLetter) => {
             tracing::warn!(source, %notification, outcome, reason, "notification kept as a dead letter");
         }
+        _ if receipt.replayed => tracing::info!(source, %notification, outcome, "notification repeated"),
         _ => tracing::info!(source, %notification, outcome, changed = receipt.owed.len(), "notification taken"),
     }
 }

@@ -8,10 +8,12 @@
 
 pub mod app;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod credentials;
 pub mod delivery;
 pub mod domain;
+pub mod housekeeping;
 pub mod http;
 pub mod ingest;
 pub mod psp;

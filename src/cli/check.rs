@@ -10,6 +10,9 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     match config::load(file, std::env::vars()) {
         Ok(config) => {
             anstream::println!("{}", config::in_force(&config));
+            for warning in &config.warnings {
+                anstream::println!("not safe: {warning}");
+            }
             for hint in config::missing(&config) {
                 anstream::println!("to add: {hint}");
             }

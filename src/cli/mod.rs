@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod backup;
 mod check;
 mod demo;
 mod profile;
@@ -34,6 +35,15 @@ enum Command {
     /// Check the configuration and the profiles, and print what is in force.
     Check {
         /// The configuration file. Without one the embedded defaults are in force.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Copy the store into a file, also while the relay runs.
+    Backup {
+        /// Where the copy goes; nothing may be there yet.
+        #[arg(value_name = "FILE")]
+        copy: PathBuf,
+        /// The configuration file of the relay. Without one the embedded defaults are in force.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
@@ -80,6 +90,7 @@ pub fn run() -> ExitCode {
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { config } => check::run(config.as_deref()),
+        Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
         Command::Soak { minutes, seed, keep } => soak::run(minutes, seed, keep),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),

@@ -24,6 +24,9 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     if file.is_none() {
         tracing::info!("no --config: the embedded defaults are in force");
     }
+    for warning in &config.warnings {
+        tracing::warn!("not safe: {warning}");
+    }
     for hint in config::missing(&config) {
         tracing::warn!("to add: {hint}");
     }

@@ -7,10 +7,14 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
-use super::secret::SecretSetting;
-use super::settings::{BasicSettings, DebounceSettings, Settings, SourceSettings, TransformSettings};
+use super::secret::{SecretSetting, others_can_read};
+use super::settings::{
+    BasicSettings, BreakerSettings, DebounceSettings, ServerSettings, Settings, SourceSettings, StoreSettings,
+    TransformSettings,
+};
 use super::{Config, ConfigError, ConfigErrors, profiles};
 use crate::credentials::{Basic, Credentials};
+use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
 use crate::domain::due::Debounce;
@@ -18,7 +22,7 @@ use crate::http::ServerOptions;
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
 use crate::psp::verify;
-use crate::store::StoreOptions;
+use crate::store::{Keep, ParkedLimits, StoreOptions};
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
 
@@ -26,6 +30,8 @@ use crate::transform::target::AllowedHosts;
 const SECRETS_MAX: usize = 5;
 /// The largest body that may be configured, 1 GiB: it is held in memory.
 const SIZE_MAX: usize = 1 << 30;
+/// The most of anything that is counted.
+const COUNT_MAX: usize = 1_000_000;
 /// The longest span that is taken: beyond it a typing error is likelier than a wish.
 const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 
@@ -34,37 +40,42 @@ pub(super) fn check(
     settings: Settings,
     errors: Vec<ConfigError>,
     environment: &BTreeMap<String, String>,
-    folder: Option<&Path>,
+    file: Option<&Path>,
 ) -> Result<Config, ConfigErrors> {
-    let mut checker = Checker { environment, errors };
-    let server = ServerOptions {
-        listen: checker.take(
-            "server.listen",
-            settings
-                .server
-                .listen
-                .parse()
-                .map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080".into()),
-        ),
-        max_body: checker.size("server.max_body", &settings.server.max_body),
-        shutdown_grace: checker.span("server.shutdown_grace", &settings.server.shutdown_grace),
-    };
-    if settings.store.path.is_empty() || settings.store.path.starts_with(":memory:") {
-        checker.wrong("store.path", "must be a file: what is acknowledged must be on disk");
-    }
-    let store = StoreOptions { path: settings.store.path.into(), debounce: checker.debounce(&settings.debounce) };
+    let mut checker = Checker { environment, errors, warnings: Vec::new(), text_secrets: false };
+    let server = checker.server(&settings.server);
+    let store = checker.store(&settings.store, &settings.debounce);
     let delivery = checker.delivery(&settings.transform);
     let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
     let failed_as = checker.take("transform.failed_as", failed_as(&settings.transform.failed_as));
     let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
     let dir = settings.profiles.dir.as_ref();
+    let folder = file.and_then(Path::parent);
     let profiles_dir = dir.map(|dir| folder.map_or_else(|| dir.into(), |folder| folder.join(dir)));
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&settings.sources, &profiles);
-    if checker.errors.is_empty() {
-        Ok(Config { server, store, delivery, transform, failed_as, integrator, sources, profiles, profiles_dir })
+    if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
+        let file = file.display();
+        checker
+            .warnings
+            .push(format!("{file}: a secret stands in the settings, and everybody on this machine can read this file"));
+    }
+    let Checker { errors, warnings, .. } = checker;
+    if errors.is_empty() {
+        Ok(Config {
+            server,
+            store,
+            delivery,
+            transform,
+            failed_as,
+            integrator,
+            sources,
+            profiles,
+            profiles_dir,
+            warnings,
+        })
     } else {
-        Err(ConfigErrors(checker.errors))
+        Err(ConfigErrors(errors))
     }
 }
 
@@ -79,6 +90,9 @@ fn failed_as(text: &str) -> Result<FailedAs, String> {
 struct Checker<'a> {
     environment: &'a BTreeMap<String, String>,
     errors: Vec<ConfigError>,
+    warnings: Vec<String>,
+    /// Whether there is a secret in the configuration itself.
+    text_secrets: bool,
 }
 
 impl Checker<'_> {
@@ -128,6 +142,54 @@ impl Checker<'_> {
         u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
     }
 
+    fn number(&mut self, key: &str, text: &str, most: usize) -> usize {
+        let parsed = text.parse().ok().filter(|number| (1..=most).contains(number));
+        self.take(key, parsed.ok_or_else(|| format!("must be a number from 1 to {most}")))
+    }
+
+    fn server(&mut self, settings: &ServerSettings) -> ServerOptions {
+        let listen = settings.listen.parse();
+        let server = ServerOptions {
+            listen: self.take(
+                "server.listen",
+                listen.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080".into()),
+            ),
+            max_body: self.size("server.max_body", &settings.max_body),
+            max_buffered: self.size("server.max_buffered", &settings.max_buffered),
+            max_connections: self.number("server.max_connections", &settings.max_connections, COUNT_MAX),
+            header_timeout: self.positive_span("server.header_timeout", &settings.header_timeout),
+            body_timeout: self.positive_span("server.body_timeout", &settings.body_timeout),
+            keep_alive: self.positive_span("server.keep_alive", &settings.keep_alive),
+            shutdown_grace: self.span("server.shutdown_grace", &settings.shutdown_grace),
+        };
+        if server.max_buffered < server.max_body && !self.is_wrong("server.max_b") {
+            self.wrong("server.max_buffered", "must not be below server.max_body");
+        }
+        server
+    }
+
+    fn store(&mut self, settings: &StoreSettings, debounce: &DebounceSettings) -> StoreOptions {
+        if settings.path.is_empty() || settings.path.starts_with(":memory:") {
+            self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
+        }
+        let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
+        StoreOptions {
+            path: settings.path.clone().into(),
+            debounce: self.debounce(debounce),
+            max_waiting: self.number("store.max_waiting", &settings.max_waiting, COUNT_MAX),
+            parked: ParkedLimits {
+                per_source: u32::try_from(per_source).unwrap_or(u32::MAX),
+                max_age: self.positive_span("store.parked.max_age", &settings.parked.max_age),
+            },
+            keep: Keep {
+                notifications: self.positive_span("store.keep.notifications", &settings.keep.notifications),
+                dead_letters: self.positive_span("store.keep.dead_letters", &settings.keep.dead_letters),
+                attempts: self.positive_span("store.keep.attempts", &settings.keep.attempts),
+                history: self.positive_span("store.keep.history", &settings.keep.history),
+            },
+        }
+    }
+
     fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
         let quiet = self.span("debounce.quiet", &settings.quiet);
         let max_wait = self.span("debounce.max_wait", &settings.max_wait);
@@ -147,8 +209,6 @@ impl Checker<'_> {
         if let Some(Err(reason)) = settings.webhook_target.as_ref().map(|target| allowed_hosts.check(target)) {
             self.wrong("transform.webhook_target", reason);
         }
-        let concurrency = settings.concurrency.parse().ok().filter(|most| (1..=1024).contains(most));
-        let concurrency = concurrency.ok_or_else(|| "must be a number from 1 to 1024".to_owned());
         let retry = RetryPolicy {
             first: self.positive_span("transform.retry.first", &settings.retry.first),
             max: self.positive_span("transform.retry.max", &settings.retry.max),
@@ -161,9 +221,20 @@ impl Checker<'_> {
             allowed_hosts,
             webhook_target: settings.webhook_target.clone(),
             timeout: self.positive_span("transform.timeout", &settings.timeout),
-            concurrency: self.take("transform.concurrency", concurrency),
+            concurrency: self.number("transform.concurrency", &settings.concurrency, 1024),
             retry,
+            breaker: self.breaker(&settings.breaker),
         }
+    }
+
+    fn breaker(&mut self, settings: &BreakerSettings) -> BreakerPolicy {
+        let failures = self.number("transform.breaker.failures", &settings.failures, COUNT_MAX);
+        let first = self.positive_span("transform.breaker.first", &settings.first);
+        let max = self.positive_span("transform.breaker.max", &settings.max);
+        if max < first && !self.is_wrong("transform.breaker.") {
+            self.wrong("transform.breaker.max", "must not be below transform.breaker.first");
+        }
+        BreakerPolicy { failures: u32::try_from(failures).unwrap_or(u32::MAX), first, max }
     }
 
     fn credentials(&mut self, section: &str, tokens: &[SecretSetting], basic: Option<&BasicSettings>) -> Credentials {
@@ -178,6 +249,10 @@ impl Checker<'_> {
     }
 
     fn secret(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
+        if let Some(file) = setting.readable_by_others() {
+            self.warnings.push(format!("{key}: everybody on this machine can read {file}"));
+        }
+        self.text_secrets |= setting.is_text();
         setting.resolve(self.environment).map_err(|reason| self.wrong(key, reason)).ok()
     }
 

@@ -45,6 +45,8 @@ pub struct Config {
     pub profiles: Catalogue,
     /// profiles.dir, where it leads to.
     pub profiles_dir: Option<PathBuf>,
+    /// What is allowed, but not wise.
+    pub warnings: Vec<String>,
 }
 
 /// One thing that is wrong with the configuration.
@@ -74,6 +76,5 @@ impl std::fmt::Display for ConfigErrors {
 pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment.collect();
     let (settings, unknown) = settings::read(file, &environment)?;
-    let folder = file.and_then(Path::parent);
-    check::check(settings, unknown, &environment, folder)
+    check::check(settings, unknown, &environment, file)
 }

@@ -26,12 +26,34 @@ pub(super) struct Settings {
 pub(super) struct ServerSettings {
     pub(super) listen: String,
     pub(super) max_body: String,
+    pub(super) max_buffered: String,
+    pub(super) max_connections: String,
+    pub(super) header_timeout: String,
+    pub(super) body_timeout: String,
+    pub(super) keep_alive: String,
     pub(super) shutdown_grace: String,
 }
 
 #[derive(Deserialize)]
 pub(super) struct StoreSettings {
     pub(super) path: String,
+    pub(super) max_waiting: String,
+    pub(super) parked: ParkedSettings,
+    pub(super) keep: KeepSettings,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ParkedSettings {
+    pub(super) per_source: String,
+    pub(super) max_age: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct KeepSettings {
+    pub(super) notifications: String,
+    pub(super) dead_letters: String,
+    pub(super) attempts: String,
+    pub(super) history: String,
 }
 
 #[derive(Deserialize)]
@@ -50,6 +72,14 @@ pub(super) struct TransformSettings {
     pub(super) concurrency: String,
     pub(super) failed_as: String,
     pub(super) retry: RetrySettings,
+    pub(super) breaker: BreakerSettings,
+}
+
+#[derive(Deserialize)]
+pub(super) struct BreakerSettings {
+    pub(super) failures: String,
+    pub(super) first: String,
+    pub(super) max: String,
 }
 
 #[derive(Deserialize)]

@@ -135,6 +135,16 @@ impl Debouncer {
         Look::Take
     }
 
+    /// A record that was taken was not told after all, since its host did not answer others: it is due as of `since`.
+    /// Those that wait behind it go on waiting.
+    pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
+        if let Some(mut waiting) = self.waiting.get_mut(key) {
+            (waiting.due, waiting.in_flight, waiting.again) = (since, false, None);
+        }
+        self.schedule().order.push(Reverse((since, key.clone())));
+        self.changed.notify_one();
+    }
+
     /// The attempt for a record has ended; `next` is when it is to be looked at again, if ever.
     pub fn settled(&self, key: &RecordKey, next: Option<Timestamp>) {
         let next = match self.waiting.entry(key.clone()) {

@@ -36,7 +36,6 @@ impl RetryPolicy {
     /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is what
     /// Transform's Retry-After says; it is kept, up to the longest wait.
     #[must_use]
-    #[expect(clippy::float_arithmetic, reason = "chance is not money")]
     pub fn next(
         &self,
         attempts: u32,
@@ -49,11 +48,19 @@ impl RetryPolicy {
         if failing.unsigned_abs() >= self.give_up_after && failing_since.is_some() {
             return Next::GiveUp;
         }
-        let wait = self.first.saturating_mul(2_u32.saturating_pow(attempts)).min(self.max);
-        let at = later(now, wait.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0));
+        let at = later(now, spread(self.first, self.max, attempts, random));
         let not_before = asked.map(|asked| later(now, asked.min(self.max)));
         Next::At { at: not_before.map_or(at, |asked| at.max(asked)), not_before }
     }
+}
+
+/// The wait after the failure that `before` others went before: it doubles up to the longest. `random` in 0..1 takes up
+/// to half of it away, so that those who failed together do not come back together.
+#[must_use]
+#[expect(clippy::float_arithmetic, reason = "chance is not money")]
+pub fn spread(first: Duration, max: Duration, before: u32, random: f64) -> Duration {
+    let wait = first.saturating_mul(2_u32.saturating_pow(before)).min(max);
+    wait.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
 /// What a Retry-After header asks for: seconds or an HTTP date.

@@ -8,13 +8,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict};
 use super::client::{Answer, Client};
 use super::debounce::Debouncer;
 use super::retry::{Next, RetryPolicy, retry_after};
-use crate::domain::due::later;
+use crate::clock::Clock;
+use crate::domain::due::{Moment, later};
 use crate::domain::ids::RecordKey;
 use crate::store::sqlite::Store;
-use crate::store::{Delivery, Settlement, StoreError};
+use crate::store::{Attempt, Delivery, Settlement, StoreError};
 use crate::transform::target::AllowedHosts;
 use crate::transform::webhook;
 
@@ -31,6 +33,8 @@ pub struct DeliveryOptions {
     pub concurrency: usize,
     /// What comes after a failure.
     pub retry: RetryPolicy,
+    /// What comes after many.
+    pub breaker: BreakerPolicy,
 }
 
 /// The worker. It takes no input: what is owed is in the store, when to look is in the debouncer.
@@ -38,12 +42,14 @@ pub struct DeliveryOptions {
 pub struct Worker {
     store: Arc<Store>,
     debouncer: Arc<Debouncer>,
+    breakers: Arc<Breakers>,
     client: Client,
     options: DeliveryOptions,
+    clock: Clock,
     stop: CancellationToken,
 }
 
-/// The clock may step; no sleep is longer than this.
+/// Nothing that was missed is missed for longer than this.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble, a record is looked at again after this.
 const STORE_TROUBLE_WAIT: Duration = Duration::from_secs(1);
@@ -56,19 +62,21 @@ impl Worker {
     pub fn new(
         store: Arc<Store>,
         debouncer: Arc<Debouncer>,
+        breakers: Arc<Breakers>,
         options: DeliveryOptions,
+        clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
         let client = Client::new(options.timeout)?;
-        Ok(Arc::new(Self { store, debouncer, client, options, stop }))
+        Ok(Arc::new(Self { store, debouncer, breakers, client, options, clock, stop }))
     }
 
     /// Fills the debouncer with what the store says is owed: what was not told before a restart.
     ///
     /// # Errors
-    /// The store cannot be read.
+    /// The store cannot be used.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let owed = self.store.owed().await?;
+        let owed = self.store.resume(self.clock.now(), self.options.retry.max).await?;
         owed.iter().for_each(|one| self.debouncer.owe(one));
         Ok(owed.len())
     }
@@ -78,9 +86,16 @@ impl Worker {
         let mut attempts: JoinSet<()> = JoinSet::new();
         while !self.stop.is_cancelled() {
             let free = self.options.concurrency.saturating_sub(attempts.len());
-            for key in self.debouncer.take_due(Timestamp::now(), free) {
+            if free > 0 {
+                for (key, pass) in self.breakers.take_probes(self.now()) {
+                    let worker = Arc::clone(&self);
+                    attempts.spawn(async move { worker.look_at(key, Some(pass)).await });
+                }
+            }
+            let free = self.options.concurrency.saturating_sub(attempts.len());
+            for key in self.debouncer.take_due(self.now(), free) {
                 let worker = Arc::clone(&self);
-                attempts.spawn(async move { worker.look_at(key).await });
+                attempts.spawn(async move { worker.look_at(key, None).await });
             }
             let full = attempts.len() >= self.options.concurrency;
             tokio::select! {
@@ -95,29 +110,73 @@ impl Worker {
         }
     }
 
-    fn until_next(&self) -> Duration {
-        let next = self.debouncer.next_due().map(|due| due.duration_since(Timestamp::now()));
-        next.map_or(LOOK_AT_LEAST_EVERY, |wait| Duration::try_from(wait).unwrap_or_default()).min(LOOK_AT_LEAST_EVERY)
+    fn now(&self) -> Timestamp {
+        self.clock.now().steady
     }
 
-    async fn look_at(&self, key: RecordKey) {
-        let next = match self.store.delivery(key.clone()).await {
-            Ok(None) => None,
-            Ok(Some(delivery)) if delivery.due > Timestamp::now() => Some(delivery.due),
-            Ok(Some(delivery)) => self.attempt(&key, &delivery).await,
-            Err(error) => Some(trouble(&key, &error)),
+    fn until_next(&self) -> Duration {
+        let next = self.debouncer.next_due().into_iter().chain(self.breakers.next_probe()).min();
+        let wait = next.map(|due| Duration::try_from(due.duration_since(self.now())).unwrap_or_default());
+        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+    }
+
+    /// Tells of a record if it is due and its host answers; a probe brings its pass.
+    async fn look_at(&self, key: RecordKey, pass: Option<Pass>) {
+        let delivery = match self.store.delivery(key.clone()).await {
+            Ok(Some(delivery)) if delivery.due <= self.now() => delivery,
+            Ok(later) => return self.debouncer.settled(&key, later.map(|delivery| delivery.due)),
+            Err(error) => return self.debouncer.settled(&key, Some(self.trouble(&key, &error))),
+        };
+        let next = match self.target(&delivery) {
+            Err(reason) => {
+                let now = self.clock.now();
+                self.settle(&key, &delivery, now, Err(Failure { reason, asked: None, down: false }), None).await
+            }
+            Ok(target) => {
+                let host = host(&target);
+                let pass = pass.filter(|pass| pass.host() == host);
+                let pass = pass.or_else(|| self.breakers.admit(&host, delivery.owed_since, &key, self.now()));
+                // Without a pass the breaker has the record now, and gives it back when the host answers.
+                let Some(pass) = pass else { return };
+                self.attempt(&key, &delivery, target, pass).await
+            }
         };
         self.debouncer.settled(&key, next);
     }
 
     /// One attempt. Says when the record is to be looked at again.
-    async fn attempt(&self, key: &RecordKey, delivery: &Delivery) -> Option<Timestamp> {
-        let began = Timestamp::now();
-        let answered = self.post(key, delivery).await;
-        let now = Timestamp::now();
-        let settlement = self.judge(delivery, &answered, now);
-        log(key, delivery, &settlement, now.duration_since(began).as_millis());
-        self.settle(key, delivery.version, began, settlement, now).await
+    async fn attempt(&self, key: &RecordKey, delivery: &Delivery, target: Url, pass: Pass) -> Option<Timestamp> {
+        let began = self.clock.now();
+        let answered = match webhook::body(key) {
+            Ok(body) => self.client.post(target, body).await,
+            Err(error) => Err(error.to_string()),
+        };
+        let ended = judge(answered, self.clock.now().wall);
+        tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
+        let next_probe = self.tell_breaker(pass, &ended);
+        self.settle(key, delivery, began, ended, next_probe).await
+    }
+
+    /// Says when the host is probed next, if its breaker is open.
+    fn tell_breaker(&self, pass: Pass, ended: &Result<(), Failure>) -> Option<Timestamp> {
+        let host = pass.host().to_owned();
+        let verdict = match ended {
+            Err(Failure { down: true, asked, .. }) => {
+                Verdict::Down(asked.map(|asked| asked.min(self.options.retry.max)))
+            }
+            _ => Verdict::Up,
+        };
+        let consequence = pass.settle(verdict, self.now(), fastrand::f64());
+        if consequence.opened {
+            tracing::warn!(host, "does not answer: one record at a time asks for all that are owed");
+        }
+        if consequence.closed {
+            tracing::info!(host, waiting = consequence.released.len(), "answers again");
+        }
+        for (since, key) in &consequence.released {
+            self.debouncer.put_back(key, *since);
+        }
+        consequence.next_probe
     }
 
     /// Settles an attempt, as soon as the store can: telling again because the disk is full helps nobody. Only stopping
@@ -125,16 +184,22 @@ impl Worker {
     async fn settle(
         &self,
         key: &RecordKey,
-        version: u64,
-        began: Timestamp,
-        settlement: Settlement,
-        now: Timestamp,
+        delivery: &Delivery,
+        began: Moment,
+        answered: Result<(), Failure>,
+        next_probe: Option<Timestamp>,
     ) -> Option<Timestamp> {
+        let ended = self.clock.now();
+        let settlement = self.settlement(delivery, answered, ended.steady, next_probe);
+        let attempt = Attempt { key: key.clone(), version: delivery.version, began, ended };
         loop {
-            match self.store.settle(key.clone(), version, began, settlement.clone(), now).await {
-                Ok(next) => return next,
+            match self.store.settle(attempt.clone(), settlement.clone()).await {
+                Ok(next) => {
+                    log(delivery, &attempt, &settlement);
+                    return next;
+                }
                 Err(error) => {
-                    let next = trouble(key, &error);
+                    let next = self.trouble(key, &error);
                     tokio::select! {
                         () = self.stop.cancelled() => return Some(next),
                         () = tokio::time::sleep(STORE_TROUBLE_WAIT) => {}
@@ -144,10 +209,22 @@ impl Worker {
         }
     }
 
-    async fn post(&self, key: &RecordKey, delivery: &Delivery) -> Result<Answer, String> {
-        let target = self.target(delivery)?;
-        let body = webhook::body(key).map_err(|error| error.to_string())?;
-        self.client.post(target, body).await
+    fn settlement(
+        &self,
+        delivery: &Delivery,
+        answered: Result<(), Failure>,
+        now: Timestamp,
+        next_probe: Option<Timestamp>,
+    ) -> Settlement {
+        let Err(Failure { reason, asked, .. }) = answered else { return Settlement::Told };
+        match self.options.retry.next(delivery.attempts, delivery.failing_since, now, asked, fastrand::f64()) {
+            Next::At { at, not_before } => {
+                // Where the host does not answer anybody, its next probe decides: the record need not wait longer.
+                let at = next_probe.map_or(at, |probe| at.min(probe));
+                Settlement::Retry { at: not_before.map_or(at, |asked| at.max(asked)), not_before, reason }
+            }
+            Next::GiveUp => Settlement::GiveUp { reason },
+        }
     }
 
     /// The operator may have narrowed what is allowed since the record was registered.
@@ -157,21 +234,33 @@ impl Worker {
         self.options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))
     }
 
-    fn judge(&self, delivery: &Delivery, answered: &Result<Answer, String>, now: Timestamp) -> Settlement {
-        let (reason, asked) = match answered {
-            Ok(answer) if (200..300).contains(&answer.status) => return Settlement::Told,
-            Ok(answer) => {
-                let asked = answer.retry_after.as_deref().and_then(|value| retry_after(value, now));
-                (format!("HTTP {}", answer.status), asked)
-            }
-            Err(reason) => (reason.clone(), None),
-        };
-        let random = fastrand::f64();
-        match self.options.retry.next(delivery.attempts, delivery.failing_since, now, asked, random) {
-            Next::At { at, not_before } => Settlement::Retry { at, not_before, reason },
-            Next::GiveUp => Settlement::GiveUp { reason },
-        }
+    fn trouble(&self, key: &RecordKey, error: &StoreError) -> Timestamp {
+        tracing::error!(record = %key, %error, "the store is in trouble; delivery waits");
+        later(self.now(), STORE_TROUBLE_WAIT)
     }
+}
+
+/// Why an attempt failed.
+struct Failure {
+    reason: String,
+    /// How long Transform asks to be left alone.
+    asked: Option<Duration>,
+    /// Whether that is the host's matter, and not this webhook's.
+    down: bool,
+}
+
+fn judge(answered: Result<Answer, String>, now: Timestamp) -> Result<(), Failure> {
+    let answer = answered.map_err(|reason| Failure { reason, asked: None, down: true })?;
+    if (200..300).contains(&answer.status) {
+        return Ok(());
+    }
+    let asked = answer.retry_after.as_deref().and_then(|value| retry_after(value, now));
+    let down = answer.status >= 500 || matches!(answer.status, 408 | 429);
+    Err(Failure { reason: format!("HTTP {}", answer.status), asked, down })
+}
+
+fn host(target: &Url) -> String {
+    format!("{}:{}", target.host_str().unwrap_or_default(), target.port_or_known_default().unwrap_or_default())
 }
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
@@ -180,13 +269,9 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
-fn trouble(key: &RecordKey, error: &StoreError) -> Timestamp {
-    tracing::error!(record = %key, %error, "the store is in trouble; delivery waits");
-    later(Timestamp::now(), STORE_TROUBLE_WAIT)
-}
-
-fn log(key: &RecordKey, delivery: &Delivery, settlement: &Settlement, millis: i128) {
-    let (attempt, version) = (delivery.attempts.saturating_add(1), delivery.version);
+fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
+    let (key, version, attempt) = (&made.key, made.version, delivery.attempts.saturating_add(1));
+    let millis = made.ended.steady.duration_since(made.began.steady).as_millis();
     match settlement {
         Settlement::Told => tracing::info!(record = %key, version, attempt, millis, "told Transform"),
         Settlement::Retry { at, reason, .. } => {

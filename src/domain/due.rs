@@ -4,6 +4,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+/// One instant, on two clocks. They differ once somebody sets the machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// What the machine's clock says: the time that people and PSPs mean.
+    pub wall: Timestamp,
+    /// What a clock says that nobody sets: what is due when is counted on it.
+    pub steady: Timestamp,
+}
+
 /// How changes of one record are coalesced.
 #[derive(Debug, Clone, Copy)]
 pub struct Debounce {

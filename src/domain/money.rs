@@ -63,25 +63,28 @@ pub const LARGEST_AMOUNT: Decimal = Decimal::from_parts(0x4876_E800, 0x17, 0, fa
 /// # Errors
 /// Text that is no decimal number, or one of more than 28 digits.
 pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
+    let wrong = || format!("{} is not a decimal number", shown(text));
     // The parser would skip underscores; no PSP writes them.
     if text.contains('_') {
-        return Err(format!("{} is not a decimal number", shown(text)));
+        return Err(wrong());
     }
-    if text.contains(['e', 'E']) { Decimal::from_scientific(text) } else { Decimal::from_str_exact(text) }
-        .map(|number| number.normalize())
-        .map_err(|_| format!("{} is not a decimal number", shown(text)))
+    // The parser of exponents would round what stands before one.
+    let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
+    let exact = Decimal::from_str_exact(mantissa).map_err(|_| wrong())?;
+    let number = if mantissa == text { Ok(exact) } else { Decimal::from_scientific(text) };
+    number.map(|number| number.normalize()).map_err(|_| wrong())
 }
 
 /// Lets an amount in major units through if it is one that is believed: not negative, not beyond [`LARGEST_AMOUNT`].
 ///
 /// # Errors
-/// What is wrong with it.
+/// What is wrong with it; not the amount itself, which may be anything.
 pub fn believed(amount: Decimal) -> Result<Decimal, String> {
     if amount < Decimal::ZERO {
-        return Err(format!("{amount} is negative"));
+        return Err("is negative".to_owned());
     }
     if amount > LARGEST_AMOUNT {
-        return Err(format!("{amount} is more than {LARGEST_AMOUNT}"));
+        return Err(format!("is more than {LARGEST_AMOUNT}"));
     }
     Ok(amount)
 }
@@ -92,11 +95,11 @@ pub fn believed(amount: Decimal) -> Result<Decimal, String> {
 /// An amount with a fraction: minor units are whole.
 pub fn from_minor(minor: Decimal, exponent: u32) -> Result<Decimal, String> {
     if !minor.fract().is_zero() {
-        return Err(format!("{minor} minor units is not a whole number"));
+        return Err("is not a whole number of minor units".to_owned());
     }
     Decimal::try_from_i128_with_scale(minor.trunc().mantissa(), exponent)
         .map(|amount| amount.normalize())
-        .map_err(|_| format!("{minor} minor units is beyond what is taken as an amount"))
+        .map_err(|_| format!("is more than {LARGEST_AMOUNT}"))
 }
 
 #[cfg(test)]
@@ -122,7 +125,8 @@ mod tests {
         assert_eq!(dec("139000.0").to_string(), "139000");
         assert_eq!(dec("1E+2"), dec("100"));
         assert_eq!(LARGEST_AMOUNT.to_string(), "100000000000");
-        for bad in ["", "NaN", "12,5", "1_000", "1e400", "12345678901234567890123456789012"] {
+        let rounded = format!("0.{}1e35", "0".repeat(34));
+        for bad in ["", "NaN", "12,5", "1_000", "1e400", "12345678901234567890123456789012", "1e-400", "1e", &rounded] {
             assert!(parse_decimal(bad).is_err(), "{bad}");
         }
         assert!(believed(dec("100000000000")).is_ok());

@@ -167,6 +167,13 @@ fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
             return Err(Refusal::invalid(field, "has 1 to 255 characters"));
         }
     }
+    // The contract's dates have four digits for the year, and money is not owed from before 1970.
+    if said.expires_at.is_some_and(|at| at < Timestamp::UNIX_EPOCH) {
+        return Err(Refusal::invalid("expiresAt", "is before 1970"));
+    }
+    if said.due_date.is_some_and(|date| date.year() < 1970) {
+        return Err(Refusal::invalid("dueDate", "is before 1970"));
+    }
     if let Some(status) = said.status.filter(|status| !status.fits(kind)) {
         return Err(Refusal::invalid("status", format!("a {kind} is never {}", status.name())));
     }

@@ -3,23 +3,161 @@
 /// How much of a text is shown.
 const SHOWN_MAX: usize = 100;
 
-/// A text as it may stand in a message or a log: quoted, and cut where it is long. Whoever sends us text does not decide
-/// how much of it we write down.
+/// A text as it may stand in a message or a log: quoted, [`masked`], and cut where it is long. Whoever sends us text does
+/// not decide what of it we write down.
 #[must_use]
 pub fn shown(text: &str) -> String {
+    let text = masked(text);
     match text.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
     }
 }
 
+/// A text in which `[card number]`, `[IBAN]` and `[e-mail]` stand where one is. A payer's name looks like any other word:
+/// what a PSP may put one into must not be quoted at all.
+#[must_use]
+pub fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let (mut rest, mut before) = (text, ' ');
+    while let Some(first) = rest.chars().next() {
+        let (length, instead) = payers(rest, before).unwrap_or((first.len_utf8(), ""));
+        let Some((here, after)) = rest.split_at_checked(length) else { break };
+        out.push_str(if instead.is_empty() { here } else { instead });
+        before = here.chars().next_back().unwrap_or(first);
+        rest = after;
+    }
+    out
+}
+
+/// What of the payer's the text begins with: its length in bytes, and what stands for it.
+fn payers(text: &str, before: char) -> Option<(usize, &'static str)> {
+    if !before.is_alphanumeric()
+        && let Some(length) = longest(text, |b| b.is_ascii_alphanumeric(), 15..=34, is_iban)
+    {
+        return Some((length, "[IBAN]"));
+    }
+    if !before.is_ascii_digit()
+        && let Some(length) = longest(text, |b| b.is_ascii_digit(), 13..=19, is_card_number)
+    {
+        return Some((length, "[card number]"));
+    }
+    if !in_address(before)
+        && let Some(length) = e_mail(text)
+    {
+        return Some((length, "[e-mail]"));
+    }
+    None
+}
+
+/// The longest beginning of the text that consists of groups of such signs, with one space or dash between them, of so
+/// many signs in all, and passes the check.
+fn longest(
+    text: &str,
+    belongs: impl Fn(u8) -> bool,
+    count: std::ops::RangeInclusive<usize>,
+    check: impl Fn(&[u8]) -> bool,
+) -> Option<usize> {
+    let mut signs = Vec::new();
+    let mut found = None;
+    let mut bytes = text.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        let next = bytes.peek().map(|(_, next)| *next);
+        if belongs(byte) {
+            signs.push(byte);
+            if count.contains(&signs.len()) && !next.is_some_and(&belongs) && check(&signs) {
+                found = Some(at + 1);
+            }
+        } else if signs.is_empty() || !matches!(byte, b' ' | b'-') || !next.is_some_and(&belongs) {
+            break;
+        }
+        if signs.len() >= *count.end() {
+            break;
+        }
+    }
+    found
+}
+
+/// The check digit of card numbers (ISO/IEC 7812, Luhn).
+fn is_card_number(digits: &[u8]) -> bool {
+    let sum = digits.iter().rev().enumerate().map(|(place, digit)| {
+        let value = u32::from(digit.wrapping_sub(b'0'));
+        let doubled = value * 2;
+        if place % 2 == 0 { value } else { doubled / 10 + doubled % 10 }
+    });
+    digits.first() != Some(&b'0') && sum.sum::<u32>() % 10 == 0
+}
+
+/// A country, two check digits, an account; as a number it is 1 modulo 97 (ISO 13616).
+fn is_iban(signs: &[u8]) -> bool {
+    let Some((head, account)) = signs.split_at_checked(4) else { return false };
+    let form = head.iter().take(2).all(u8::is_ascii_alphabetic) && head.iter().skip(2).all(u8::is_ascii_digit);
+    let rest = account.iter().chain(head).fold(0, |rest, sign| {
+        let value = char::from(*sign).to_digit(36).unwrap_or(0);
+        (rest * if value > 9 { 100 } else { 10 } + value) % 97
+    });
+    form && rest == 1
+}
+
+fn in_address(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-')
+}
+
+/// The length of the address that the text begins with.
+fn e_mail(text: &str) -> Option<usize> {
+    let (name, rest) = text.split_at_checked(text.find(|c| !in_address(c))?)?;
+    let host = rest.strip_prefix('@')?;
+    let length = host.find(|c| !in_address(c)).unwrap_or(host.len());
+    (!name.is_empty() && length > 0).then_some(name.len() + 1 + length)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{masked, shown};
 
     #[test]
     fn long_text_is_cut() {
         assert_eq!(shown("a\"b"), r#""a\"b""#);
         assert_eq!(shown(&"ä".repeat(5000)).chars().count(), 103);
+        assert_eq!(shown("line\nbreak"), r#""line\nbreak""#);
+    }
+
+    #[test]
+    fn a_payers_data_is_not_shown() {
+        for (text, instead) in [
+            ("4111111111111111", "[card number]"),
+            ("paid by 4111 1111 1111 1111 12/29", "paid by [card number] 12/29"),
+            ("4111-1111-1111-1111 737", "[card number] 737"),
+            ("99 378282246310005x", "99 [card number]x"),
+            ("x4111111111111111y6304000000000000000", "x[card number]y[card number]"),
+            ("DE89370400440532013000", "[IBAN]"),
+            ("de89 3704 0044 0532 0130 00 was refused", "[IBAN] was refused"),
+            ("IBAN:NO9386011117947, GB29NWBK60161331926819", "IBAN:[IBAN], [IBAN]"),
+            ("of jo.doe+x@example.org.", "of [e-mail]"),
+            ("jürgen@bücher.example", "[e-mail]"),
+        ] {
+            assert_eq!(masked(text), instead);
+        }
+        // Cut after it is masked: no part of a number remains at the edge.
+        assert!(!shown(&format!("{}4111111111111111", "x".repeat(90))).contains("4111"));
+    }
+
+    #[test]
+    fn what_only_resembles_it_is_shown() {
+        for text in [
+            "",
+            "4111111111111112",
+            "20190321713212125000",
+            "2026-03-02T10:00:00+01:00",
+            "DE88370400440532013000",
+            "pi_3OtherIntent",
+            "user@",
+            "@host",
+            "a @ b",
+            "0000000000000000",
+            "411111111111111100000",
+        ] {
+            assert_eq!(masked(text), text);
+        }
     }
 }

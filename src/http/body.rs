@@ -1,10 +1,63 @@
-//! Taking a body: of the right type, not too large, not too slow.
+//! Taking a body: of the right type, not too large, not too slow, and not too many at once.
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Bytes, Payload};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::BODY_TIMEOUT;
 use super::problem::Problem;
+use super::server::ServerOptions;
+
+/// What bodies may cost, one by one and all together.
+#[derive(Debug)]
+pub struct Bodies {
+    /// The largest, in bytes.
+    max: usize,
+    /// How long a client may take to send one.
+    timeout: Duration,
+    /// Room for all that are held at once, in units of [`UNIT`].
+    room: Arc<Semaphore>,
+}
+
+/// Room is counted in KiB, since permits are counted in 32 bits.
+const UNIT: usize = 1024;
+
+/// A body, and the room that it takes until it is dropped.
+pub(super) struct Body {
+    pub(super) bytes: Bytes,
+    _room: OwnedSemaphorePermit,
+}
+
+impl Bodies {
+    /// Bodies as the server's options allow them.
+    #[must_use]
+    pub fn new(options: &ServerOptions) -> Self {
+        let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
+        Self { max: options.max_body, timeout: options.body_timeout, room }
+    }
+
+    /// Reads a body.
+    pub(super) async fn read(&self, request: &HttpRequest, payload: Payload) -> Result<Body, Problem> {
+        let too_large = || Problem::new(413, format!("the body is larger than {} bytes", self.max));
+        let announced =
+            request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > self.max) {
+            return Err(too_large());
+        }
+        // Without an announcement it may be as large as any.
+        let units = announced.unwrap_or(self.max).div_ceil(UNIT);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
+        let room = room.map_err(|_| Problem::new(503, "too much is being received at once"))?;
+        match tokio::time::timeout(self.timeout, payload.to_bytes_limited(self.max)).await {
+            Err(_) => Err(Problem::new(408, "the body took too long")),
+            Ok(Err(_)) => Err(too_large()),
+            Ok(Ok(Err(error))) => Err(Problem::new(400, format!("the body broke off: {error}"))),
+            Ok(Ok(Ok(bytes))) => Ok(Body { bytes, _room: room }),
+        }
+    }
+}
 
 /// Refuses a content type that is not JSON. A request without one is let through: some PSPs send none.
 pub(super) fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
@@ -15,21 +68,5 @@ pub(super) fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
         Ok(())
     } else {
         Err(Problem::new(415, "Content-Type: must be application/json"))
-    }
-}
-
-/// Reads a body of at most `max` bytes.
-pub(super) async fn read(request: &HttpRequest, payload: Payload, max: usize) -> Result<Bytes, Problem> {
-    let too_large = || Problem::new(413, format!("the body is larger than {max} bytes"));
-    let announced =
-        request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > max) {
-        return Err(too_large());
-    }
-    match tokio::time::timeout(BODY_TIMEOUT, payload.to_bytes_limited(max)).await {
-        Err(_) => Err(Problem::new(408, "the body took too long")),
-        Ok(Err(_)) => Err(too_large()),
-        Ok(Ok(Err(error))) => Err(Problem::new(400, format!("the body broke off: {error}"))),
-        Ok(Ok(Ok(body))) => Ok(body),
     }
 }

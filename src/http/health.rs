@@ -28,6 +28,7 @@ pub(super) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
         "store": store.as_ref().map_or_else(String::as_str, |()| "writable"),
         "delivery": if delivery { "running" } else { "ended" },
         "owed": doors.debouncer.len(),
+        "unanswering": doors.breakers.open(),
     });
     if store.is_ok() && delivery {
         HttpResponse::Ok().json(body)
@@ -37,13 +38,13 @@ pub(super) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
 }
 
 async fn probe(doors: &Doors) -> Result<(), String> {
-    let now = Timestamp::now();
+    let now = doors.clock.now();
     if let Some((at, finding)) = &*doors.probed.0.lock().unwrap_or_else(PoisonError::into_inner)
-        && now.duration_since(*at).unsigned_abs() < PROBE_EVERY
+        && now.steady.duration_since(*at).unsigned_abs() < PROBE_EVERY
     {
         return finding.clone();
     }
     let finding = doors.store.probe(now).await.map_err(|error| error.to_string());
-    *doors.probed.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, finding.clone()));
+    *doors.probed.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.steady, finding.clone()));
     finding
 }

@@ -3,26 +3,29 @@
 mod body;
 mod fetch;
 mod health;
+mod lists;
 mod notification;
 mod problem;
 mod records;
 mod server;
+mod unread;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use actix_web::http::Method;
-use actix_web::{HttpRequest, HttpResponse, Responder, web};
-use jiff::Timestamp;
+use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 use tokio_util::sync::CancellationToken;
 
+use crate::clock::Clock;
 use crate::credentials::Credentials;
+use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::ingest::Ingest;
 use crate::store::sqlite::Store;
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
 
+pub use body::Bodies;
 pub use health::Probed;
 pub use server::{ServerOptions, bind};
 
@@ -49,18 +52,20 @@ pub struct Doors {
     pub has_webhook_target: bool,
     /// Cancelled when delivery has ended.
     pub delivery_ended: CancellationToken,
-    /// The largest body that is taken, in bytes.
-    pub max_body: usize,
+    /// What bodies may cost.
+    pub bodies: Bodies,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Knows which of Transform's hosts do not answer.
+    pub breakers: Arc<Breakers>,
     /// What the last readiness probe found.
     pub probed: Probed,
 }
 
-/// How long a client may take to send a body.
-const BODY_TIMEOUT: Duration = Duration::from_secs(30);
-
 /// All routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
+        .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
         .service(door("/notifications/{source}", Method::POST).route(web::post().to(notification::take)))
         .service(
             door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
@@ -76,9 +81,28 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::put().to(records::register))
                 .default_service(web::to(|| async { method_not_allowed("GET, PUT") })),
         )
+        .service(
+            door("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
+                .route(web::get().to(lists::history)),
+        )
+        .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
+        .service(door("/dead-letters", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
         .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))
         .default_service(web::to(not_found));
+}
+
+/// A body with a length that also comes in chunks: who believes the one and who believes the other see other requests.
+/// Before us stands somebody who ends TLS, so that this must not be left to chance (RFC 9112, section 6.1).
+fn has_two_lengths(context: &guard::GuardContext<'_>) -> bool {
+    let headers = context.head().headers();
+    headers.contains_key("content-length") && headers.contains_key("transfer-encoding")
+}
+
+async fn two_lengths() -> HttpResponse {
+    let mut response = Problem::new(400, "Content-Length and Transfer-Encoding exclude each other").response();
+    response.head_mut().set_connection_type(actix_web::http::ConnectionType::Close);
+    response
 }
 
 /// A resource that takes one method and says so.
@@ -102,10 +126,4 @@ async fn not_found(_request: HttpRequest) -> impl Responder {
 /// The Authorization header as text.
 fn authorization(request: &HttpRequest) -> Option<&str> {
     request.headers().get("authorization")?.to_str().ok()
-}
-
-/// The time, to the microsecond that the store keeps.
-fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

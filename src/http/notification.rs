@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Doors, body, now};
+use super::{Doors, body};
 use crate::ingest::{Refused, Source};
 use crate::psp::received::Received;
 use crate::store::Receipt;
@@ -18,14 +18,15 @@ pub(super) async fn take(
 ) -> Result<HttpResponse, Problem> {
     let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, "there is no such source"))?;
     body::must_be_json(&request)?;
-    let body = body::read(&request, payload, doors.max_body).await?;
+    let body = doors.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let received = Received { headers: &headers, body: &body, at: now() };
-    let receipt = doors.ingest.take(source, received).await.map_err(|refused| refusal(source, refused))?;
+    let now = doors.clock.now();
+    let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
+    let receipt = doors.ingest.take(source, received, now).await.map_err(|refused| refusal(source, refused))?;
     Ok(answer(source, &receipt))
 }
 
@@ -33,6 +34,10 @@ pub(super) async fn take(
 fn refusal(source: &Source, refused: Refused) -> Problem {
     match refused {
         Refused::Store(error) => error.into(),
+        Refused::TooMany { .. } => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::new(413, refused.to_string())
+        }
         Refused::Unverified(_) | Refused::Credentials(_) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::unauthorized()
@@ -44,6 +49,10 @@ fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {
     let answer = &source.profile.answer;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponseBuilder::new(status);
+    if receipt.replayed {
+        // The answer itself is that to the first, to the byte.
+        response.insert_header(("Idempotent-Replayed", "true"));
+    }
     match &answer.body {
         Some(body) => response.content_type("text/plain; charset=utf-8").body(body.clone()),
         None => response.json(json!({"notification": receipt.id.to_string(), "outcome": receipt.outcome.name()})),

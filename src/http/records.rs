@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::Value;
 
 use super::problem::Problem;
-use super::{Doors, authorization, body, now};
+use super::{Doors, authorization, body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::registration::{Refusal, Registration};
@@ -33,26 +33,26 @@ pub(super) async fn register(
     authorize(&request, &doors)?;
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;
-    let body = body::read(&request, payload, doors.max_body).await?;
-    let said = parse(&body)?;
+    let body = doors.bodies.read(&request, payload).await?;
+    let said = parse(&body.bytes)?;
     check_source(&said, &doors)?;
     check_target(&said, &doors)?;
     if !doors.has_webhook_target && said.webhook_target.is_none() && doors.store.record(key.clone()).await?.is_none() {
         let reason = "is needed: no transform.webhook_target is configured";
         return Err(Refusal::invalid("webhookTarget", reason).into());
     }
-    let receipt = doors.store.register(key.clone(), said, now()).await?;
+    let receipt = doors.store.register(key.clone(), said, doors.clock.now()).await?;
     let released = receipt.owed.len();
     tracing::info!(record = %key, created = receipt.created, released, "record registered");
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &receipt.record))
 }
 
-fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {
+pub(super) fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {
     if doors.integrator.allows(authorization(request)) { Ok(()) } else { Err(Problem::unauthorized()) }
 }
 
-fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
+pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
     let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
     let id = TransformId::try_from(id).map_err(|reason| Problem::new(400, reason))?;
     Ok(RecordKey::new(kind, id))

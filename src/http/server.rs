@@ -1,12 +1,14 @@
 //! The HTTP server on its socket.
 
 use std::net::{SocketAddr, TcpListener};
+use std::num::NonZero;
 use std::time::Duration;
 
 use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 
-use super::{Doors, routes};
+use super::{Doors, routes, unread};
 
 /// How the doors are served.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +17,16 @@ pub struct ServerOptions {
     pub listen: SocketAddr,
     /// The largest body that is taken, in bytes.
     pub max_body: usize,
+    /// How much of bodies is held at once, over all requests, in bytes.
+    pub max_buffered: usize,
+    /// How many connections may be open at once.
+    pub max_connections: usize,
+    /// How long a client may take to send the head of a request.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a body.
+    pub body_timeout: Duration,
+    /// How long a connection stays open without a request.
+    pub keep_alive: Duration,
     /// How long what is in flight may take after a signal to stop.
     pub shutdown_grace: Duration,
 }
@@ -27,11 +39,18 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
     let listener = TcpListener::bind(options.listen)?;
     let address = listener.local_addr()?;
     let doors = web::Data::new(doors);
-    let server = HttpServer::new(move || App::new().app_data(doors.clone()).configure(routes))
-        // SIGINT would be a forced stop; the composition root decides how to stop.
-        .disable_signals()
-        .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
-        .listen(listener)?
-        .run();
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
+    let server = HttpServer::new(move || {
+        App::new().app_data(doors.clone()).wrap(from_fn(unread::ends_the_connection)).configure(routes)
+    })
+    .workers(workers)
+    .max_connections(options.max_connections.div_ceil(workers))
+    .client_request_timeout(options.header_timeout)
+    .keep_alive(options.keep_alive)
+    // SIGINT would be a forced stop; the composition root decides how to stop.
+    .disable_signals()
+    .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
+    .listen(listener)?
+    .run();
     Ok((server, address))
 }

@@ -10,11 +10,11 @@ use super::profile::{
     BookingFrom, ChargebackRule, Defaults, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, Profile, StatusFrom,
     When,
 };
-use super::read::{self, Reader, names};
+use super::read::{self, Reader, id, ids, names, texts, words};
 use super::verify::Verified;
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Why};
 use crate::domain::status::{PspError, Status};
-use crate::domain::text::shown;
+use crate::domain::text::{masked, shown};
 use crate::domain::view::utc_date;
 
 /// A notification in our words.
@@ -71,12 +71,14 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>) -> Normalised {
         let scope = Scope { event_type: &event_type, ..bare };
         let key = Some(joined(&scope, &form.dedupe, "|")).filter(|key| !key.trim_matches('|').is_empty());
         let key = key.unwrap_or_else(|| body_hash.clone());
+        let key = if key.len() > KEY_MAX { hex::encode(Sha256::digest(key)) } else { key };
         let meaning = match event_type.len() {
             0 => Meaning::NotUnderstood(format!("no type at {}", names(&form.event_type))),
             1..=TYPE_MAX => meaning(profile, form, scope, &key),
             _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
         };
-        let event_type = event_type.chars().take(TYPE_MAX).collect();
+        // A type is logged; what is none may be anything.
+        let event_type = masked(&event_type).chars().take(TYPE_MAX).collect();
         messages.push(Message { event_type, meaning });
         keys.push(key);
     }
@@ -90,6 +92,9 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>) -> Normalised {
 
 /// A type is a word or two; what is longer, in bytes, is something else.
 const TYPE_MAX: usize = 128;
+
+/// A longer dedupe key, in bytes, is kept as its hash: one message may mean many events, and each has the key.
+const KEY_MAX: usize = 256;
 
 fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
     places.iter().map(|place| scope.text(place).unwrap_or_default()).collect::<Vec<_>>().join(with)
@@ -142,8 +147,8 @@ impl Translation<'_> {
         let event = Event {
             event_type: scope.event_type.to_owned(),
             kinds: rule.kind.as_slice().to_vec(),
-            psp_ids: texts(&scope, rule.ids.as_ref().unwrap_or(&defaults.ids)),
-            shared_ids: texts(&scope, rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids)),
+            psp_ids: ids(&scope, rule.ids.as_ref().unwrap_or(&defaults.ids))?,
+            shared_ids: ids(&scope, rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids))?,
             references: texts(&scope, rule.reference.as_ref().unwrap_or(&defaults.reference))
                 .into_iter()
                 .filter_map(|text| text.parse().ok())
@@ -171,7 +176,8 @@ impl Translation<'_> {
         for item in &rule.items {
             items.extend(booked_items(item, reader, status, at)?);
         }
-        let bearer = rule.bearer.iter().filter_map(|(name, places)| Some((name.clone(), reader.scope.first(places)?)));
+        let bearer =
+            rule.bearer.iter().filter_map(|(name, places)| Some((name.clone(), words(&reader.scope, places)?)));
         Ok(Facts {
             status,
             error: rule
@@ -198,11 +204,11 @@ impl Translation<'_> {
 /// The reason, where the message has the PSP's code for it.
 fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
     let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
-    let psp_code = scope.first(&rule.psp_code);
+    let psp_code = words(scope, &rule.psp_code);
     (reason.is_some() || psp_code.is_some()).then(|| Why {
         reason: reason.unwrap_or_default(),
         psp_code,
-        psp_message: scope.first(&rule.psp_message),
+        psp_message: words(scope, &rule.psp_message),
     })
 }
 
@@ -222,16 +228,6 @@ fn event_key(key: &str, facts: &Facts) -> String {
     let mut trace = hex::encode(Sha256::digest(said));
     trace.truncate(16);
     format!("{key}#{trace}")
-}
-
-fn texts(scope: &Scope<'_>, places: &[Place]) -> Vec<String> {
-    let mut texts: Vec<String> = Vec::new();
-    for text in places.iter().filter_map(|place| scope.text(place)) {
-        if !texts.contains(&text) {
-            texts.push(text);
-        }
-    }
-    texts
 }
 
 const fn ends_badly(status: Status) -> bool {
@@ -254,8 +250,8 @@ fn mapped_to<T: Copy>(mapped: &Mapped<T>, scope: &Scope<'_>, what: &str) -> Resu
 fn error(from: &ErrorRule, scope: &Scope<'_>) -> PspError {
     PspError {
         code: from.code.as_ref().and_then(|code| code.map.get(&scope.first(&code.from)?).copied()),
-        psp_code: scope.first(&from.psp_code),
-        message: scope.first(&from.message),
+        psp_code: words(scope, &from.psp_code),
+        message: words(scope, &from.message),
     }
 }
 
@@ -281,11 +277,11 @@ fn item(rule: &ItemRule, reader: &Reader<'_>, status: Option<Status>, at: Timest
         (None, _) => Booking::Open,
     };
     Ok(Item {
-        id: reader.scope.first(&rule.id).ok_or_else(|| format!("no id of a booking at {}", names(&rule.id)))?,
+        id: id(&reader.scope, &rule.id)?.ok_or_else(|| format!("no id of a booking at {}", names(&rule.id)))?,
         amount: amount_of(reader, &rule.amount, booking)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
-        description: reader.scope.first(&rule.description),
+        description: words(&reader.scope, &rule.description),
     })
 }
 
@@ -308,7 +304,7 @@ fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Resu
     let scope = &reader.scope;
     let booking = booking(&rule.booking, scope)?;
     Ok(Chargeback {
-        id: scope.first(&rule.id).ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
+        id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
         amount: amount_of(reader, &rule.amount, booking)?,
         fee: fee(rule, reader)?,
         booking,

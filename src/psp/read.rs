@@ -1,4 +1,4 @@
-//! Reading amounts, currencies and instants at the places that a profile names.
+//! Reading amounts, currencies, instants, ids and words at the places that a profile names.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -31,6 +31,7 @@ impl Reader<'_> {
         let wrong = |reason: String| format!("amount at {}: {reason}", names(places));
         let number = parse_decimal(&text).map_err(wrong)?;
         let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
+        let wrong = |reason: String| wrong(format!("{} {reason}", shown(&text)));
         let digits = self.profile.exponent(currency);
         let amount = match self.profile.amounts {
             Amounts::Major => without_noise(number, digits).map_err(wrong)?,
@@ -65,18 +66,20 @@ impl Reader<'_> {
 fn without_noise(number: Decimal, digits: u32) -> Result<Decimal, String> {
     let rounded = number.round_dp(digits).normalize();
     if (number - rounded).abs() > NOISE {
-        return Err(format!("{number} has more than {digits} decimal places"));
+        return Err(format!("has more than {digits} decimal places"));
     }
     Ok(rounded)
 }
 
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
+/// An instant from 1970 to 9999: none of any other year is one of a payment, and a date has four digits for its year.
 fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
-    match format {
+    let instant: Option<Timestamp> = match format {
         TimeFormat::Unix => Timestamp::from_second(text.parse().ok()?).ok(),
         TimeFormat::Rfc3339 => text.parse().ok(),
-    }
+    };
+    instant.filter(|at| *at >= Timestamp::UNIX_EPOCH)
 }
 
 /// The currency at the first place that has one.
@@ -88,6 +91,52 @@ pub fn currency(scope: &Scope<'_>, places: &[Place]) -> Result<Option<Currency>,
         .first(places)
         .map(|text| text.parse().map_err(|reason| format!("currency at {}: {reason}", names(places))))
         .transpose()
+}
+
+// One message may mean many events, and each keeps its ids and words: they must be short, or a body that is not large
+// becomes events that are.
+
+/// No record can be registered with a longer PSP id, in bytes.
+const ID_MAX: usize = 255;
+/// As much of what a PSP says in words, in characters.
+const WORDS_MAX: usize = 1024;
+
+/// The PSP's words at the first place that has some.
+#[must_use]
+pub fn words(scope: &Scope<'_>, places: &[Place]) -> Option<String> {
+    scope.first(places).map(|text| text.chars().take(WORDS_MAX).collect())
+}
+
+/// The id at the first place that has one.
+///
+/// # Errors
+/// Text that is too long for an id.
+pub fn id(scope: &Scope<'_>, places: &[Place]) -> Result<Option<String>, String> {
+    scope.first(places).map(|text| short(text, places)).transpose()
+}
+
+/// The ids at all places that have one.
+///
+/// # Errors
+/// Text that is too long for an id.
+pub fn ids(scope: &Scope<'_>, places: &[Place]) -> Result<Vec<String>, String> {
+    texts(scope, places).into_iter().map(|text| short(text, places)).collect()
+}
+
+fn short(id: String, places: &[Place]) -> Result<String, String> {
+    if id.len() <= ID_MAX { Ok(id) } else { Err(format!("id at {}: more than {ID_MAX} characters", names(places))) }
+}
+
+/// The texts at all places that have one, each once.
+#[must_use]
+pub fn texts(scope: &Scope<'_>, places: &[Place]) -> Vec<String> {
+    let mut texts: Vec<String> = Vec::new();
+    for text in places.iter().filter_map(|place| scope.text(place)) {
+        if !texts.contains(&text) {
+            texts.push(text);
+        }
+    }
+    texts
 }
 
 /// The places as a reader of a dead letter wants them.

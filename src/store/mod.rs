@@ -6,11 +6,12 @@ pub mod sqlite;
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use crate::domain::due::Debounce;
+use crate::domain::due::{Debounce, Moment};
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
@@ -23,6 +24,34 @@ pub struct StoreOptions {
     pub path: PathBuf,
     /// When changes are due; due times are stored with them.
     pub debounce: Debounce,
+    /// How many pieces of work may wait to be written; past it the answer is [`StoreError::Busy`].
+    pub max_waiting: usize,
+    /// What may be parked.
+    pub parked: ParkedLimits,
+    /// How long what is over stays.
+    pub keep: Keep,
+}
+
+/// What may be parked. What exceeds it becomes a dead letter, the oldest first.
+#[derive(Debug, Clone, Copy)]
+pub struct ParkedLimits {
+    /// How many events of one source.
+    pub per_source: u32,
+    /// How long an event may wait for its record.
+    pub max_age: Duration,
+}
+
+/// How long what is over stays. What is still owed or parked stays in any case.
+#[derive(Debug, Clone, Copy)]
+pub struct Keep {
+    /// Notifications, as received.
+    pub notifications: Duration,
+    /// Dead letters: notifications that are, and deliveries that were given up.
+    pub dead_letters: Duration,
+    /// Attempts to tell Transform.
+    pub attempts: Duration,
+    /// Which notification made which version of a record.
+    pub history: Duration,
 }
 
 /// Who is told of records that Transform is owed a webhook for, once that is on disk. It carries no news of its own: what
@@ -57,6 +86,9 @@ pub enum StoreError {
     /// The disk, the file or the database refuses.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
+    /// The database is damaged where this would have read or written.
+    #[error("the store is damaged: {0}")]
+    Damaged(String),
 }
 
 /// The store cannot be opened.
@@ -74,6 +106,14 @@ pub enum OpenError {
         found: i64,
         /// Ours.
         known: i64,
+    },
+    /// What is in the file is no sound database any more.
+    #[error("{path} is damaged: {reason}; restore a backup, or let PSPs send again to a new store")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it first.
+        reason: String,
     },
     /// The disk, the file or the database refuses.
     #[error("cannot open {path}: {reason}")]
@@ -93,7 +133,7 @@ pub struct Taken {
     /// The source that it came by.
     pub source: String,
     /// When.
-    pub received_at: Timestamp,
+    pub received_at: Moment,
     /// Its headers as received, credentials left out.
     pub headers: Vec<(String, String)>,
     /// Its bytes as received.
@@ -120,6 +160,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Ignored, Self::Repeated, Self::Stale, Self::Parked, Self::Applied, Self::DeadLetter];
+
     /// The word for it in answers, logs and the store.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -139,12 +183,16 @@ impl Outcome {
 pub struct Receipt {
     /// Its id; that of the first, if it is a repetition.
     pub id: Uuid,
-    /// What became of it.
+    /// What became of it; of the first, if it is a repetition, as it was answered.
     pub outcome: Outcome,
+    /// Whether the very same notification came before, byte for byte.
+    pub replayed: bool,
     /// Why it is a dead letter.
     pub reason: Option<String>,
     /// Whether another notification of the same dedupe key but different content came before.
     pub key_reused: bool,
+    /// How many events of its source became dead letters because too many are parked.
+    pub crowded_out: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
 }
@@ -195,6 +243,132 @@ pub struct Delivery {
     pub attempts: u32,
     /// When the first of them failed.
     pub failing_since: Option<Timestamp>,
+    /// The first change that Transform has not heard of.
+    pub owed_since: Timestamp,
+}
+
+/// A record's history, the newest first.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// The versions that notifications made.
+    pub versions: Vec<VersionMade>,
+    /// The attempts to tell Transform.
+    pub attempts: Vec<AttemptMade>,
+}
+
+/// A version of a record, and what made it.
+#[derive(Debug, Clone)]
+pub struct VersionMade {
+    /// The version.
+    pub version: u64,
+    /// When.
+    pub at: Timestamp,
+    /// The notification that held the event.
+    pub notification: Uuid,
+    /// The PSP's name for what happened.
+    pub event_type: String,
+    /// The state that the record was in then.
+    pub status: String,
+}
+
+/// An attempt that was made.
+#[derive(Debug, Clone)]
+pub struct AttemptMade {
+    /// The version that it told of.
+    pub version: u64,
+    /// When it began.
+    pub at: Timestamp,
+    /// How long it took.
+    pub millis: u64,
+    /// Why it failed; none if Transform took it.
+    pub failure: Option<String>,
+}
+
+/// A verified event that waits.
+#[derive(Debug, Clone)]
+pub struct ParkedEvent {
+    /// Its place in the list; the next page begins after it.
+    pub place: i64,
+    /// The notification that it came in.
+    pub notification: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// Since when it waits.
+    pub parked_at: Timestamp,
+    /// The PSP's name for what happened.
+    pub event_type: String,
+    /// All that would release it: `record:ID`, `psp:KIND:ID` or `headroom:ID`.
+    pub waits_for: Vec<String>,
+}
+
+/// A notification that could not be understood, contradicts what is known, or waited in vain.
+#[derive(Debug, Clone)]
+pub struct DeadLetter {
+    /// Its place in the list; the next page begins after it.
+    pub place: i64,
+    /// Its id.
+    pub notification: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// When it came.
+    pub received_at: Timestamp,
+    /// Why it is one.
+    pub reason: String,
+}
+
+/// A delivery that was given up.
+#[derive(Debug, Clone)]
+pub struct GivenUp {
+    /// The record that Transform was not told of.
+    pub key: RecordKey,
+    /// The version that was worth telling.
+    pub version: u64,
+    /// When it was given up.
+    pub at: Timestamp,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// Why the last one failed.
+    pub reason: String,
+}
+
+/// What one step of housekeeping did.
+#[derive(Debug, Clone, Default)]
+pub struct Pruned {
+    /// Events that had been parked for too long and are dead letters now: their notifications.
+    pub waited_in_vain: Vec<Uuid>,
+    /// Dead letters that were kept long enough.
+    pub dead_letters: Vec<Uuid>,
+    /// Deliveries that had been given up and were kept long enough.
+    pub given_up: Vec<RecordKey>,
+    /// Notifications, attempts and history that were kept long enough.
+    pub rows: usize,
+    /// Whether pages of the file were given back.
+    pub shrunk: bool,
+}
+
+impl Pruned {
+    /// Whether there was nothing to do.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.waited_in_vain.is_empty()
+            && self.dead_letters.is_empty()
+            && self.given_up.is_empty()
+            && self.rows == 0
+            && !self.shrunk
+    }
+}
+
+/// One attempt, as it is settled.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The record.
+    pub key: RecordKey,
+    /// The version that it told of.
+    pub version: u64,
+    /// When it began.
+    pub began: Moment,
+    /// When it ended.
+    pub ended: Moment,
 }
 
 /// How an attempt ended.

@@ -12,7 +12,7 @@ async fn the_operators_doors_need_no_credentials() {
     let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
     assert_eq!(health.json(), json!({"status": "up"}));
     let ready = relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
-    assert_eq!(ready.json(), json!({"store": "writable", "delivery": "running", "owed": 0}));
+    assert_eq!(ready.json(), json!({"store": "writable", "delivery": "running", "owed": 0, "unanswering": []}));
 }
 
 #[tokio::test]

@@ -6,6 +6,8 @@
 
 #![cfg(test)]
 
+mod breaker;
+mod clock;
 mod commands;
 mod debounce;
 mod delivery;
@@ -14,13 +16,23 @@ mod failing;
 mod fetching;
 mod fixtures;
 mod giving_up;
+mod hostile;
+mod hostile_headers;
+mod hostile_requests;
+mod hostile_values;
+mod keeping;
+mod leaks;
+mod limits;
 mod money;
 mod notifications;
 mod parked;
 mod registration;
 mod restart;
 mod settings;
+mod slow;
 mod soak;
 mod store;
 mod support;
+mod transform_wrong;
+mod trouble;
 mod verification;

@@ -120,7 +120,7 @@ async fn the_refund_is_told_first_however_close_they_come() {
         let (first, event) = (payment("pi_other", "1"), stripe::refund(&psp_id, AT + n, 100, "succeeded"));
         let release = async {
             gate.open();
-            relay.program.logged(&["told Transform", "record=payment/tx-1 ", &version]).await;
+            relay.program.logged(&["Transform has answered", "record=payment/tx-1 ", &version]).await;
             lock.rollback().unwrap();
         };
         tokio::join!(relay.put("payment", "tx-other", &first), relay.stripe(&event), release);

@@ -28,7 +28,7 @@ async fn every_outcome_is_told_to_the_psp() {
     let customer = stripe::event("customer.created", 1_700_000_000, json!({"id": "cus_1"}));
     let mut ids = Vec::new();
     for (event, outcome) in
-        [(&paid, "applied"), (&paid, "repeated"), (&older, "stale"), (&unknown, "parked"), (&customer, "ignored")]
+        [(&paid, "applied"), (&paid, "applied"), (&older, "stale"), (&unknown, "parked"), (&customer, "ignored")]
     {
         let reply = relay.notify("stripe-main", event).await.expect(200);
         assert_eq!(reply.header("content-type"), "application/json");
@@ -39,12 +39,28 @@ async fn every_outcome_is_told_to_the_psp() {
     }
     assert_eq!(ids[0], ids[1], "a repetition is the notification that came first");
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 4);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'stale'"), 1, "counted");
     assert_eq!(relay.stored::<i64>("SELECT repeats FROM notifications WHERE outcome = 'applied'"), 1);
     let state = relay.fetched("Payment", "tx-1").await;
     assert_eq!(
         (&state["status"], &state["payments"][0]["amount"].to_string()),
         (&json!("Succeeded"), &"10".to_owned())
     );
+}
+
+/// To the byte, whatever became of the first since: a PSP that did not hear the answer hears the same one.
+#[tokio::test]
+async fn a_repetition_is_answered_as_the_first_was() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let event = stripe::paid("pi_1", 1_700_000_000, 1000);
+    let first = relay.notify("stripe-main", &event).await.expect(200);
+    assert_eq!((first.json()["outcome"].clone(), first.header("idempotent-replayed")), (json!("parked"), ""));
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+    for _ in 0..2 {
+        let again = relay.notify("stripe-main", &event).await.expect(200);
+        assert_eq!((again.text.as_str(), again.header("idempotent-replayed")), (first.text.as_str(), "true"));
+    }
 }
 
 #[tokio::test]

@@ -132,16 +132,51 @@ async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
         "[integrator]\ntokens = [{ text = \"sesame\" }]\n",
         "[transform]\nbasic = { username = \"u\", password = [\"sesame\"] }\n",
         "[integrator]\ntokens = [\"sesame]\n",
+        "[integrator]\ntokens = [{ env = [\"sesame\"] }]\n",
+        "[integrator]\ntokens = [{ env = \"HOME\", file = \"sesame\" }]\n",
+        "[integrator]\ntokens = [\"x\", \"\"\"sesame\n",
+        "[integrator]\ntokens = [sesame]\n",
+        "[integrator]\ntokens = []\ntokens = [\"sesame\"]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"sesame\", 5]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"sesame\", { fiel = \"sesame\" }]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\nsecret = \"sesame\"\n",
+        "[sources.one]\nprofile = \"standard-webhooks\"\nsecrets = [\"whsec_sesame?\"]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [{ file = \"FOLDER/no-utf-8\" }]\n",
+        "[sources.one]\nprofile = \"adyen\"\nsecrets = [{ file = \"FOLDER/text\" }, { env = \"SESAME\" }]\n",
+        "[transform]\nwebhook_target = \"https://user:sesame@x.example/\"\nallowed_hosts = [\"x.example\"]\n",
     ];
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("no-utf-8"), b"sesame\xff").unwrap();
+    std::fs::write(folder.path().join("text"), "sesame\n").unwrap();
     let mut printed = Vec::new();
     for text in texts {
-        let ended = check(text, &[]).await;
+        let text = &text.replace("FOLDER", folder.path().to_str().unwrap());
+        let ended = check(text, &[("SESAME", "sesame")]).await;
         assert_eq!(ended.code, Some(64), "{text}\n{ended:?}");
         if format!("{}{}", ended.stdout, ended.stderr).contains("sesame") {
             printed.push(format!("{text}→ {}", ended.stderr));
         }
     }
     assert!(printed.is_empty(), "{}", printed.join("\n"));
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_environment_does_not_print_the_secret_that_it_is_about() {
+    let text = "[sources.one]\nprofile = \"adyen\"\nsecrets = [\"x\"]\n";
+    for name in [
+        "RELAY_SOURCES__ONE__SECRETS",
+        "RELAY_SOURCES__ONE__SECRET",
+        "RELAY_SOURCES__ONE__HEADERS",
+        "RELAY_SOURCES__ONE__BASIC__PASSWORD",
+        "RELAY_TRANSFORM__BASIC",
+        "RELAY_TRANSFORM__BASIC__PASSWORD",
+        "RELAY_INTEGRATOR__TOKEN",
+        "RELAY_INTEGRATOR__TOKENS__0",
+    ] {
+        let ended = check(text, &[(name, "sesame")]).await;
+        assert_eq!(ended.code, Some(64), "{name}: {ended:?}");
+        assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("sesame"), "{name}: {}", ended.stderr);
+    }
 }
 
 /// A source with a profile of the integrator's own, by the generic scheme.
@@ -179,4 +214,26 @@ amount = ["/data/amount"]
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
     let others = crate::support::psp::seal_with("standard-webhooks", "whsec_b3RoZXI=", now, body.as_bytes());
     relay.post("acme", &others.headers, others.body).await.problem(401);
+}
+
+#[tokio::test]
+async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
+    use std::os::unix::fs::PermissionsExt;
+    let (_transform, relay) = start(Setup::default()).await;
+    let (file, password) = (relay.file("relay.toml"), relay.file("media-password"));
+    let set = |path: &std::path::Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let arguments = ["check", "--config", file.to_str().unwrap()];
+    set(&file, 0o640);
+    set(&password, 0o640);
+    let quiet = run(&arguments, &relay.setup.environment()).await;
+    assert!(!quiet.stdout.contains("not safe"), "{}", quiet.stdout);
+    set(&file, 0o644);
+    set(&password, 0o604);
+    let warned = run(&arguments, &relay.setup.environment()).await;
+    let warnings: Vec<_> = warned.stdout.lines().filter(|line| line.starts_with("not safe: ")).collect();
+    assert_eq!((warned.code, warnings.len()), (Some(0), 2), "{warnings:?}");
+    assert!(warnings[0].contains("sources.media.basic.password") && warnings[0].contains("media-password"));
+    assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
 }

@@ -15,11 +15,12 @@ use super::psp::{both, door};
 use crate::app::{App, Options};
 use crate::cli::stand_in::{Psp, STACK_TOKEN, TRANSFORM_TOKEN};
 use crate::credentials::Credentials;
+use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
 use crate::domain::due::Debounce;
 use crate::http::ServerOptions;
-use crate::store::StoreOptions;
+use crate::store::{Keep, ParkedLimits, StoreOptions};
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
 
@@ -29,6 +30,10 @@ const RETRY: RetryPolicy = RetryPolicy {
     max: Duration::from_secs(2),
     give_up_after: Duration::from_secs(60),
 };
+
+const BREAKER: BreakerPolicy =
+    BreakerPolicy { failures: 5, first: Duration::from_millis(400), max: Duration::from_secs(2) };
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How much came in.
 #[derive(Debug, Default)]
@@ -52,6 +57,8 @@ pub(super) struct Relay {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
+    /// Whether it is the answer to an earlier notification, once more.
+    pub(super) replayed: bool,
 }
 
 impl Answer {
@@ -59,6 +66,7 @@ impl Answer {
     pub(super) fn summary(&self) -> String {
         let outcome = serde_json::from_str::<Value>(&self.body).ok();
         let outcome = outcome.and_then(|body| body["outcome"].as_str().map(str::to_owned));
+        let outcome = if self.replayed { Some("repeated".to_owned()) } else { outcome };
         let text = outcome.unwrap_or_else(|| if self.status < 300 { self.body.clone() } else { "refused".into() });
         format!("{} {text}", self.status)
     }
@@ -102,7 +110,8 @@ impl Relay {
             request = request.header(name, value);
         }
         let response = request.header("Content-Type", "application/json").body(signed.body).send().await?;
-        let answer = Answer { status: response.status().as_u16(), body: response.text().await? };
+        let replayed = response.headers().contains_key("Idempotent-Replayed");
+        let answer = Answer { status: response.status().as_u16(), replayed, body: response.text().await? };
         self.notifications.fetch_add(1, Ordering::Relaxed);
         if answer.status == 401 {
             self.refused.fetch_add(1, Ordering::Relaxed);
@@ -145,15 +154,27 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         server: ServerOptions {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             max_body: 1024 * 1024,
+            max_buffered: 16 * 1024 * 1024,
+            max_connections: 256,
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(5),
+            keep_alive: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(2),
         },
-        store: StoreOptions { path, debounce: DEBOUNCE },
+        store: StoreOptions {
+            path,
+            debounce: DEBOUNCE,
+            max_waiting: 256,
+            parked: ParkedLimits { per_source: 100, max_age: DAY },
+            keep: Keep { notifications: DAY, dead_letters: DAY, attempts: DAY, history: DAY },
+        },
         delivery: DeliveryOptions {
             allowed_hosts,
             webhook_target: Some(format!("http://{transform}/webhooks")),
             timeout: Duration::from_secs(5),
             concurrency: 4,
             retry: RETRY,
+            breaker: BREAKER,
         },
         transform: token(TRANSFORM_TOKEN),
         failed_as: FailedAs::Error,

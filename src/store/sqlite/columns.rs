@@ -14,6 +14,10 @@ pub(super) fn timestamp(column: usize, micros: i64) -> rusqlite::Result<Timestam
     Timestamp::from_microsecond(micros).map_err(|error| unreadable(column, Type::Integer, error))
 }
 
+pub(super) fn version_column(version: u64) -> i64 {
+    i64::try_from(version).unwrap_or(i64::MAX)
+}
+
 pub(super) fn key(kind: u8, transform_id: String) -> rusqlite::Result<RecordKey> {
     let kind = Kind::from_code(kind).ok_or_else(|| unreadable(0, Type::Integer, format!("no kind {kind}")))?;
     Ok(RecordKey::new(kind, transform_id.try_into().map_err(|error: String| unreadable(1, Type::Text, error))?))

@@ -3,29 +3,30 @@
 
 use std::collections::VecDeque;
 
-use jiff::Timestamp;
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::parked::{self, Placed, ReleaseKey};
 use super::records::{self, Stored};
-use super::{inbox, outbox};
-use crate::domain::due::Debounce;
+use super::{history, inbox, outbox};
+use crate::domain::due::Moment;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::registration::{self, Refusal, Registration};
 use crate::domain::transition::{Contradiction, Transition};
+use crate::domain::view::View;
 use crate::psp::normalise::Meaning;
-use crate::store::{Outcome, Owed, Receipt, RegistrationReceipt, Taken};
+use crate::store::{Outcome, Owed, Receipt, RegistrationReceipt, StoreOptions, Taken};
 
 /// Takes a notification: inbox row, records, outbox.
-pub(super) fn take(connection: &Connection, debounce: &Debounce, taken: &Taken) -> rusqlite::Result<Receipt> {
+pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Receipt> {
     let seen = inbox::seen(connection, taken)?;
-    if let inbox::Seen::Same(id) = seen {
+    if let inbox::Seen::Same(id, outcome) = seen {
         inbox::count_repeat(connection, id)?;
-        return Ok(Receipt { id, outcome: Outcome::Repeated, reason: None, key_reused: false, owed: Vec::new() });
+        return Ok(repetition(id, outcome));
     }
-    let mut work = Work::new(connection, debounce, taken.received_at);
+    let mut work = Work::new(connection, options, taken.received_at);
     let mut outcome = Outcome::Ignored;
     let mut reasons = Vec::new();
     for message in &taken.normalised.messages {
@@ -48,25 +49,30 @@ pub(super) fn take(connection: &Connection, debounce: &Debounce, taken: &Taken) 
     }
     let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
     inbox::insert(connection, taken, outcome, reason.as_deref())?;
+    let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     work.apply_released()?;
     let key_reused = matches!(seen, inbox::Seen::KeyOnly);
-    Ok(Receipt { id: taken.id, outcome, reason, key_reused, owed: work.owed })
+    Ok(Receipt { id: taken.id, outcome, replayed: false, reason, key_reused, crowded_out, owed: work.owed })
+}
+
+fn repetition(id: Uuid, outcome: Outcome) -> Receipt {
+    Receipt { id, outcome, replayed: true, reason: None, key_reused: false, crowded_out: 0, owed: Vec::new() }
 }
 
 /// Registers or amends a record, and applies the events that waited for it.
 pub(super) fn register(
     connection: &Connection,
-    debounce: &Debounce,
+    options: &StoreOptions,
     key: &RecordKey,
     said: &Registration,
-    now: Timestamp,
+    now: Moment,
 ) -> rusqlite::Result<Result<RegistrationReceipt, Refusal>> {
     let existing = records::by_id(connection, &key.id)?;
     if let Some(other) = existing.as_ref().filter(|stored| stored.record.key.kind != key.kind) {
         let reason = format!("{} is registered as a {}", key.id, other.record.key.kind);
         return Ok(Err(Refusal::conflict("kind", reason)));
     }
-    let done = match registration::register(key, existing.as_ref().map(|stored| &stored.record), said, now) {
+    let done = match registration::register(key, existing.as_ref().map(|stored| &stored.record), said, now.wall) {
         Ok(done) => done,
         Err(refusal) => return Ok(Err(refusal)),
     };
@@ -94,7 +100,7 @@ pub(super) fn register(
     {
         return Ok(Err(refusal));
     }
-    let mut work = Work::new(connection, debounce, now);
+    let mut work = Work::new(connection, options, now);
     work.link_family(&stored)?;
     work.release(stored.record.source.as_deref(), &ReleaseKey::Record(&key.id))?;
     if let Some(psp_id) = &psp_id {
@@ -139,21 +145,21 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
 /// One piece of work under way.
 struct Work<'a> {
     connection: &'a Connection,
-    debounce: &'a Debounce,
-    now: Timestamp,
+    options: &'a StoreOptions,
+    now: Moment,
     released: VecDeque<Placed>,
     owed: Vec<Owed>,
 }
 
 impl<'a> Work<'a> {
-    fn new(connection: &'a Connection, debounce: &'a Debounce, now: Timestamp) -> Self {
-        Self { connection, debounce, now, released: VecDeque::new(), owed: Vec::new() }
+    fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
+        Self { connection, options, now, released: VecDeque::new(), owed: Vec::new() }
     }
 
     /// Brings an event to its record, or parks it.
     fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
         let Some(mut stored) = records::of_event(self.connection, &placed.source, &placed.event)? else {
-            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
+            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now.wall)?;
             return Ok((Outcome::Parked, None));
         };
         stored.record.source.get_or_insert_with(|| placed.source.clone());
@@ -161,7 +167,7 @@ impl<'a> Work<'a> {
             Some(id) => records::by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?,
             None => None,
         };
-        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now) {
+        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
             Ok(outcome) => self.save(stored.row, payment, &placed, outcome).map(|became| (became, None)),
             Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
         }
@@ -177,13 +183,13 @@ impl<'a> Work<'a> {
         let stored = Stored { row, record: outcome.record };
         records::update(self.connection, stored.row, &stored.record)?;
         if outcome.transition == Transition::Changed {
-            self.owe(&stored, None)?;
+            self.changed(&stored, placed, None)?;
         }
         if let (Some(old), Some(record)) = (payment, outcome.payment) {
             let payment = Stored { row: old.row, record };
             records::update(self.connection, payment.row, &payment.record)?;
             if outcome.payment_changed {
-                self.owe(&payment, Some(&stored.record.key))?;
+                self.changed(&payment, placed, Some(&stored.record.key))?;
             }
         }
         records::bind(self.connection, &stored, &placed.source)?;
@@ -214,13 +220,16 @@ impl<'a> Work<'a> {
         let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
             let refused = Placed { reason: reason.clone(), ..placed };
-            parked::until_headroom(self.connection, &refused, payment, self.now)?;
+            parked::until_headroom(self.connection, &refused, payment, self.now.wall)?;
         }
         Ok((Outcome::DeadLetter, reason))
     }
 
-    fn owe(&mut self, stored: &Stored, after: Option<&RecordKey>) -> rusqlite::Result<()> {
-        let due = outbox::owe(self.connection, self.debounce, stored, self.now)?;
+    /// Transform can see a difference: the history has it, and Transform is owed a webhook.
+    fn changed(&mut self, stored: &Stored, by: &Placed, after: Option<&RecordKey>) -> rusqlite::Result<()> {
+        let status = View::of(&stored.record).status;
+        history::changed(self.connection, stored, by, status, self.now.wall)?;
+        let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
         self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned().into_iter().collect() });
         Ok(())
     }
@@ -247,7 +256,7 @@ impl<'a> Work<'a> {
             (Kind::Payment, _) => {
                 let mut payment = stored.record.clone();
                 for refund in records::refunds_of(connection, &payment.key.id)? {
-                    payment = family::link(&payment, &refund.record, self.now).0;
+                    payment = family::link(&payment, &refund.record, self.now.wall).0;
                 }
                 records::update(connection, stored.row, &payment)?;
                 self.release(None, &ReleaseKey::Headroom(&payment.key.id))
@@ -255,7 +264,7 @@ impl<'a> Work<'a> {
             (Kind::Refund, Some(id)) => {
                 let key = RecordKey::new(Kind::Payment, id.clone());
                 let Some(payment) = records::by_key(connection, &key)? else { return Ok(()) };
-                let (record, _) = family::link(&payment.record, &stored.record, self.now);
+                let (record, _) = family::link(&payment.record, &stored.record, self.now.wall);
                 records::update(connection, payment.row, &record)
             }
             _ => Ok(()),

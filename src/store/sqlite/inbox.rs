@@ -1,17 +1,19 @@
 //! The inbox: notifications as received, and what became of them.
 
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{digest, micros};
-use crate::store::{Outcome, Taken};
+use super::columns::{digest, micros, timestamp, unreadable};
+use crate::domain::text::shown;
+use crate::store::{DeadLetter, Outcome, Taken};
 
 /// What is known of a notification's dedupe key.
 pub(super) enum Seen {
     /// Nothing.
     New,
-    /// The very same notification, byte for byte: the id of the first.
-    Same(Uuid),
+    /// The very same notification, byte for byte: the id of the first, and what it was answered.
+    Same(Uuid, Outcome),
     /// Others of that key, with another content.
     KeyOnly,
 }
@@ -19,16 +21,26 @@ pub(super) enum Seen {
 pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let same = connection
-        .prepare_cached("SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3")?
-        .query_row(params![taken.source, key, digest(&taken.body)], |row| row.get::<_, [u8; 16]>(0))
+        .prepare_cached(
+            "SELECT id, ifnull(answered, outcome) FROM notifications
+             WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3",
+        )?
+        .query_row(params![taken.source, key, digest(&taken.body)], |row| {
+            Ok(Seen::Same(Uuid::from_bytes(row.get(0)?), outcome(1, &row.get::<_, String>(1)?)?))
+        })
         .optional()?;
-    if let Some(id) = same {
-        return Ok(Seen::Same(Uuid::from_bytes(id)));
+    if let Some(same) = same {
+        return Ok(same);
     }
     let used = connection
         .prepare_cached("SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 LIMIT 1")?
         .exists(params![taken.source, key])?;
     Ok(if used { Seen::KeyOnly } else { Seen::New })
+}
+
+fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
+    let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == name);
+    known.ok_or_else(|| unreadable(column, Type::Text, format!("no outcome {}", shown(name))))
 }
 
 pub(super) fn count_repeat(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
@@ -51,7 +63,7 @@ pub(super) fn insert(
         .execute(params![
             taken.id.into_bytes(),
             taken.source,
-            micros(taken.received_at),
+            micros(taken.received_at.wall),
             digest(taken.normalised.dedupe_key.as_bytes()),
             digest(&taken.body),
             outcome.name(),
@@ -73,10 +85,40 @@ pub(super) fn released(
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE notifications SET outcome = ?3, reason = ?4
+            "UPDATE notifications SET outcome = ?3, reason = ?4, answered = ifnull(answered, outcome)
              WHERE id = ?1 AND (outcome = 'parked' OR reason = ?2)
                AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL)",
         )?
         .execute(params![id.into_bytes(), waited_as, outcome.name(), reason])
         .map(drop)
+}
+
+/// An event of this notification waited for its record in vain. A dead letter keeps the reason that it has.
+pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE notifications SET outcome = 'dead_letter', reason = ?2, answered = ifnull(answered, outcome)
+             WHERE id = ?1 AND outcome = 'parked'",
+        )?
+        .execute(params![id.into_bytes(), reason])
+        .map(drop)
+}
+
+/// The dead letters, the oldest first, from the one after `after` on.
+pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Vec<DeadLetter>> {
+    connection
+        .prepare_cached(
+            "SELECT rowid, id, source, received_at, reason FROM notifications
+             WHERE outcome = 'dead_letter' AND rowid > ?1 ORDER BY rowid LIMIT ?2",
+        )?
+        .query_map(params![after, most], |row| {
+            Ok(DeadLetter {
+                place: row.get(0)?,
+                notification: Uuid::from_bytes(row.get(1)?),
+                source: row.get(2)?,
+                received_at: timestamp(3, row.get(3)?)?,
+                reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+            })
+        })?
+        .collect()
 }

@@ -3,7 +3,9 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 1] = [r"
+const STEPS: [&str; 2] = [FIRST, SECOND];
+
+const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
 CREATE TABLE notifications (
     id          BLOB NOT NULL PRIMARY KEY,
@@ -76,10 +78,55 @@ CREATE INDEX parked_keys_by_parked ON parked_keys (parked);
 -- One row that a readiness probe writes.
 CREATE TABLE probe (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
 INSERT INTO probe VALUES (1, 0);
-"];
+";
+
+const SECOND: &str = r"
+-- The outcome that the PSP was answered, where another has followed: a repetition is answered as the first was.
+ALTER TABLE notifications ADD COLUMN answered TEXT;
+
+-- owed_since: the first change that Transform has not heard of. changed_at: the last one.
+ALTER TABLE outbox ADD COLUMN owed_since INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE outbox ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
+UPDATE outbox SET owed_since = ifnull(first_untold_at, due_at), changed_at = ifnull(first_untold_at, due_at);
+
+-- How many events of a source are parked, kept by the table itself: counting them all for each new one would take
+-- longer the more there are.
+CREATE INDEX parked_by_source ON parked (source);
+CREATE INDEX parked_by_notification ON parked (notification);
+CREATE TABLE parked_counts (source TEXT NOT NULL PRIMARY KEY, parked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO parked_counts SELECT source, count(*) FROM parked GROUP BY source;
+CREATE TRIGGER parked_in AFTER INSERT ON parked BEGIN
+    INSERT INTO parked_counts VALUES (new.source, 1) ON CONFLICT (source) DO UPDATE SET parked = parked + 1;
+END;
+CREATE TRIGGER parked_out AFTER DELETE ON parked BEGIN
+    UPDATE parked_counts SET parked = parked - 1 WHERE source = old.source;
+END;
+
+-- A record's history: which notification made which version of it, and how Transform was told of it. An attempt
+-- without a failure was answered 2xx.
+CREATE TABLE transitions (
+    id           INTEGER PRIMARY KEY,
+    record       INTEGER NOT NULL REFERENCES records (id),
+    version      INTEGER NOT NULL,
+    at           INTEGER NOT NULL,
+    notification BLOB NOT NULL,
+    event_type   TEXT NOT NULL,
+    status       TEXT NOT NULL
+) STRICT;
+CREATE INDEX transitions_by_record ON transitions (record);
+CREATE TABLE attempts (
+    id       INTEGER PRIMARY KEY,
+    record   INTEGER NOT NULL REFERENCES records (id),
+    version  INTEGER NOT NULL,
+    at       INTEGER NOT NULL,
+    millis   INTEGER NOT NULL,
+    failure  TEXT
+) STRICT;
+CREATE INDEX attempts_by_record ON attempts (record);
+";
 
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 1;
+pub(super) const VERSION: i64 = 2;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -108,5 +155,25 @@ mod tests {
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection), Ok(VERSION));
         migrate(&mut connection).unwrap();
+    }
+
+    /// What the first version wrote is still owed, parked and counted.
+    #[test]
+    fn a_store_of_the_first_version_is_taken_over() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(FIRST).unwrap();
+        let rows = "
+            INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}');
+            INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (1, 2, 500, 900);
+            INSERT INTO parked VALUES (1, x'00', 'stripe-main', 0, '{}', NULL), (2, x'00', 'adyen', 0, '{}', NULL),
+                (3, x'01', 'adyen', 0, '{}', NULL);
+            PRAGMA user_version = 1;";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("SELECT owed_since FROM outbox"), 500);
+        assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 2);
+        connection.execute("DELETE FROM parked WHERE id > 1", []).unwrap();
+        assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
     }
 }

@@ -1,18 +1,25 @@
 //! The store on SQLite: one file beside the relay.
 
+mod backup;
 mod columns;
 mod commit;
 mod connection;
+#[cfg(test)]
+mod faults;
+mod history;
 mod inbox;
 mod migrations;
 mod outbox;
 mod parked;
+mod prune;
 mod readers;
 mod records;
 mod writer;
 
 use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -20,13 +27,15 @@ use rusqlite::Connection;
 use self::readers::Readers;
 use self::writer::{Writer, unavailable};
 use super::{
-    Delivery, OpenError, Owed, Receipt, RegisterError, RegistrationReceipt, Settlement, StoreError, StoreOptions,
-    Taken, Wake,
+    Attempt, DeadLetter, Delivery, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt, RegisterError,
+    RegistrationReceipt, Settlement, StoreError, StoreOptions, Taken, Wake,
 };
-use crate::domain::due::Debounce;
+use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
+
+pub use backup::{BackupError, backup};
 
 /// The store. All that it answers is on disk.
 #[derive(Debug)]
@@ -34,25 +43,31 @@ pub struct Store {
     writer: Writer,
     thread: JoinHandle<()>,
     readers: Readers,
-    debounce: Debounce,
+    options: Arc<StoreOptions>,
     wake: Wake,
+    /// Damage that was met, and when on the steady clock.
+    damage: Mutex<Option<(Timestamp, String)>>,
     /// Held, not read: it keeps a second relay out.
     _lock: File,
 }
+
+/// How long damage that was met makes the store unfit: what else works says nothing about it.
+const DAMAGE_STAYS: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, also
     /// if whoever brought the change has hung up.
     ///
     /// # Errors
-    /// Another relay has it, a later one wrote it, or the file cannot be used.
-    pub fn open(options: &StoreOptions, wake: Wake) -> Result<Self, OpenError> {
+    /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
+    pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
         let opened = connection::open(&options.path)?;
         let failed =
             |error: std::io::Error| OpenError::Failed { path: options.path.clone(), reason: error.to_string() };
-        let (writer, thread) = Writer::start(opened.connection).map_err(failed)?;
+        let (writer, thread) = Writer::start(opened.connection, opened.place, options.max_waiting).map_err(failed)?;
         let readers = Readers::new(options.path.clone());
-        Ok(Self { writer, thread, readers, debounce: options.debounce, wake, _lock: opened.lock })
+        let (options, damage) = (Arc::new(options), Mutex::default());
+        Ok(Self { writer, thread, readers, options, wake, damage, _lock: opened.lock })
     }
 
     /// Takes a verified notification: it and all that it changes are on disk when this returns.
@@ -60,9 +75,10 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
-        let (debounce, wake) = (self.debounce, self.wake.clone());
-        let work = move |connection: &Connection| commit::take(connection, &debounce, &taken).map_err(unavailable);
-        self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await
+        let (options, wake, at) = (Arc::clone(&self.options), self.wake.clone(), taken.received_at);
+        let work = move |connection: &Connection| commit::take(connection, &options, &taken).map_err(unavailable);
+        let done = self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await;
+        done.inspect_err(|error| self.met(error, at))
     }
 
     /// Registers or amends a record, and applies the parked events that waited for it.
@@ -73,13 +89,18 @@ impl Store {
         &self,
         key: RecordKey,
         said: Registration,
-        now: Timestamp,
+        now: Moment,
     ) -> Result<RegistrationReceipt, RegisterError> {
-        let (debounce, wake) = (self.debounce, self.wake.clone());
+        let (options, wake) = (Arc::clone(&self.options), self.wake.clone());
         let work = move |connection: &Connection| {
-            commit::register(connection, &debounce, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
+            commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
         };
-        self.writer.write(work, move |receipt: &RegistrationReceipt| wake.each(&receipt.owed)).await
+        let done = self.writer.write(work, move |receipt: &RegistrationReceipt| wake.each(&receipt.owed)).await;
+        done.inspect_err(|error| {
+            if let RegisterError::Store(error) = error {
+                self.met(error, now);
+            }
+        })
     }
 
     /// A record as it is on disk.
@@ -90,11 +111,52 @@ impl Store {
         self.readers.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
     }
 
-    /// All that Transform is owed, by due time: what a restart begins with.
+    /// The latest `most` versions of a record and attempts to tell of them.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn owed(&self) -> Result<Vec<Owed>, StoreError> {
+    pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
+        self.readers.read(move |connection| history::of_record(connection, &key, most)).await
+    }
+
+    /// The events that are parked, the oldest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.readers.read(move |connection| parked::list(connection, source.as_deref(), after, most)).await
+    }
+
+    /// The notifications that are dead letters, the oldest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn dead_letters(&self, after: i64, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        self.readers.read(move |connection| inbox::dead_letters(connection, after, most)).await
+    }
+
+    /// The deliveries that were given up, the oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn given_up(&self, most: u32) -> Result<Vec<GivenUp>, StoreError> {
+        self.readers.read(move |connection| outbox::given_up(connection, most)).await
+    }
+
+    /// All that Transform is owed, by due time: what a restart begins with. Due times that lie further ahead than any
+    /// wait is long are brought back first; `longest_retry` is the longest wait after a failure.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
+        let longest_debounce = self.options.debounce.max_wait;
+        let work = move |connection: &Connection| {
+            outbox::clamp(connection, now.steady, longest_debounce, longest_retry).map_err(unavailable)
+        };
+        let clamped = self.writer.write(work, |_: &usize| ()).await?;
+        if clamped > 0 {
+            tracing::warn!(records = clamped, "the machine's clock went back; due times were brought back with it");
+        }
         self.readers.read(outbox::owed).await
     }
 
@@ -106,36 +168,52 @@ impl Store {
         self.readers.read(move |connection| outbox::delivery(connection, &key)).await
     }
 
-    /// Settles an attempt that told `version` and began at `began`. Says when the next one for this record is due,
-    /// if it is still owed one.
+    /// Settles an attempt. Says when the next one for this record is due, if it is still owed one.
     ///
     /// # Errors
     /// The store cannot take it now; the record stays owed as it was.
-    pub async fn settle(
-        &self,
-        key: RecordKey,
-        version: u64,
-        began: Timestamp,
-        settlement: Settlement,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let debounce = self.debounce;
+    pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
+        let (options, at) = (Arc::clone(&self.options), attempt.ended);
         let work = move |connection: &Connection| {
-            outbox::settle(connection, &debounce, &key, version, began, &settlement, now).map_err(unavailable)
+            outbox::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
         };
-        self.writer.write(work, |_| ()).await
+        self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error, at))
     }
 
-    /// Writes something and waits until it is on disk.
+    /// One step of housekeeping.
     ///
     /// # Errors
-    /// Why the store cannot write now.
-    pub async fn probe(&self, now: Timestamp) -> Result<(), StoreError> {
-        let at = columns::micros(now);
+    /// The store cannot take it now; nothing was written.
+    pub async fn prune(&self, now: Moment) -> Result<Pruned, StoreError> {
+        let options = Arc::clone(&self.options);
+        let work = move |connection: &Connection| prune::step(connection, &options, now).map_err(unavailable);
+        self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error, now))
+    }
+
+    /// Writes something and waits until it is on disk; and has met no damage of late.
+    ///
+    /// # Errors
+    /// Why the store cannot be trusted to write now.
+    pub async fn probe(&self, now: Moment) -> Result<(), StoreError> {
+        let at = columns::micros(now.wall);
         let work = move |connection: &Connection| {
             connection.execute("UPDATE probe SET at = ?1", [at]).map(drop).map_err(unavailable)
         };
-        self.writer.write(work, |()| ()).await
+        self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error, now))?;
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*damage {
+            Some((met, reason)) if now.steady.duration_since(*met).unsigned_abs() < DAMAGE_STAYS => {
+                Err(StoreError::Damaged(reason.clone()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Remembers damage.
+    fn met(&self, error: &StoreError, at: Moment) {
+        if let StoreError::Damaged(reason) = error {
+            *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some((at.steady, reason.clone()));
+        }
     }
 
     /// Writes what was accepted and closes the file.

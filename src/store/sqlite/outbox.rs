@@ -1,25 +1,31 @@
 //! The outbox: which records Transform is owed a webhook for, and when.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{key, micros, timestamp};
+use super::columns::{key, micros, timestamp, version_column};
+use super::history;
 use super::records::{self, Stored};
-use crate::domain::due::Debounce;
+use crate::domain::due::{Debounce, later};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
-use crate::store::{Delivery, Owed, Settlement};
+use crate::store::{Attempt, Delivery, GivenUp, Owed, Settlement};
 
 struct Row {
     record: i64,
     version: u64,
     first_untold_at: Option<Timestamp>,
+    changed_at: Timestamp,
     not_before: Option<Timestamp>,
     dead: bool,
 }
 
 fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
     connection
-        .prepare_cached("SELECT version, first_untold_at, not_before, dead_at FROM outbox WHERE record = ?1")?
+        .prepare_cached(
+            "SELECT version, first_untold_at, not_before, dead_at, changed_at FROM outbox WHERE record = ?1",
+        )?
         .query_row([record], |row| {
             let at = |column, micros: Option<i64>| micros.map(|micros| timestamp(column, micros)).transpose();
             Ok(Row {
@@ -28,6 +34,7 @@ fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
                 first_untold_at: at(1, row.get(1)?)?,
                 not_before: at(2, row.get(2)?)?,
                 dead: row.get::<_, Option<i64>>(3)?.is_some(),
+                changed_at: timestamp(4, row.get(4)?)?,
             })
         })
         .optional()
@@ -49,20 +56,24 @@ pub(super) fn owe(
     let due = old.and_then(|row| row.not_before).map_or(due, |asked| due.max(asked));
     connection
         .prepare_cached(
-            "INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (?1, ?2, ?3, ?4)
+            "INSERT INTO outbox (record, version, first_untold_at, due_at, changed_at, owed_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?5)
              ON CONFLICT (record) DO UPDATE SET
                  version = excluded.version, first_untold_at = excluded.first_untold_at, due_at = excluded.due_at,
+                 changed_at = excluded.changed_at,
                  attempts = iif(dead_at IS NULL, attempts, 0),
                  failing_since = iif(dead_at IS NULL, failing_since, NULL),
                  not_before = iif(dead_at IS NULL, not_before, NULL),
                  dead_at = NULL",
         )?
-        .execute(params![stored.row, column_version(stored.record.version), micros(first_untold), micros(due)])?;
+        .execute(params![
+            stored.row,
+            version_column(stored.record.version),
+            micros(first_untold),
+            micros(due),
+            micros(now),
+        ])?;
     Ok(due)
-}
-
-fn column_version(version: u64) -> i64 {
-    i64::try_from(version).unwrap_or(i64::MAX)
 }
 
 /// All that is owed and not given up.
@@ -91,11 +102,31 @@ pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
     Ok(owed)
 }
 
+/// Brings back times that lie further ahead than any wait is long: the machine's clock went back while the relay was
+/// down. Times of the past cannot lie ahead at all.
+pub(super) fn clamp(
+    connection: &Connection,
+    now: Timestamp,
+    longest_debounce: Duration,
+    longest_retry: Duration,
+) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE outbox SET
+             due_at = min(due_at, iif(attempts = 0, ?2, ?3)), not_before = min(not_before, ?3),
+             first_untold_at = min(first_untold_at, ?1), changed_at = min(changed_at, ?1),
+             owed_since = min(owed_since, ?1), failing_since = min(failing_since, ?1)
+         WHERE due_at > iif(attempts = 0, ?2, ?3) OR not_before > ?3 OR changed_at > ?1 OR failing_since > ?1",
+        [micros(now), micros(later(now, longest_debounce)), micros(later(now, longest_retry))],
+    )
+}
+
 /// What an attempt for this record needs; none if nothing is owed.
 pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
     let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
     connection
-        .prepare_cached("SELECT attempts, failing_since, due_at FROM outbox WHERE record = ?1 AND dead_at IS NULL")?
+        .prepare_cached(
+            "SELECT attempts, failing_since, due_at, owed_since FROM outbox WHERE record = ?1 AND dead_at IS NULL",
+        )?
         .query_row([stored.row], |row| {
             Ok(Delivery {
                 version: stored.record.version,
@@ -103,32 +134,51 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
                 attempts: row.get(0)?,
                 failing_since: row.get::<_, Option<i64>>(1)?.map(|at| timestamp(1, at)).transpose()?,
                 due: timestamp(2, row.get(2)?)?,
+                owed_since: timestamp(3, row.get(3)?)?,
             })
         })
         .optional()
 }
 
-/// Settles an attempt that told `version` and began at `began`. Says when the next is due, if the record is still
-/// owed one: a change that came meanwhile was not in what was sent.
+/// The deliveries that were given up, the oldest first.
+pub(super) fn given_up(connection: &Connection, most: u32) -> rusqlite::Result<Vec<GivenUp>> {
+    connection
+        .prepare_cached(
+            "SELECT r.kind, r.transform_id, o.version, o.dead_at, o.attempts, o.reason
+             FROM outbox o JOIN records r ON r.id = o.record WHERE o.dead_at IS NOT NULL ORDER BY o.dead_at LIMIT ?1",
+        )?
+        .query_map([most], |row| {
+            Ok(GivenUp {
+                key: key(row.get(0)?, row.get(1)?)?,
+                version: row.get::<_, i64>(2)?.unsigned_abs(),
+                at: timestamp(3, row.get(3)?)?,
+                attempts: row.get(4)?,
+                reason: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
+            })
+        })?
+        .collect()
+}
+
+/// Settles an attempt. Says when the next is due, if the record is still owed one: a change that came meanwhile was
+/// not in what was sent.
 pub(super) fn settle(
     connection: &Connection,
     debounce: &Debounce,
-    key: &RecordKey,
-    version: u64,
-    began: Timestamp,
+    attempt: &Attempt,
     settlement: &Settlement,
-    now: Timestamp,
 ) -> rusqlite::Result<Option<Timestamp>> {
-    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    let (began, now) = (attempt.began.steady, attempt.ended.steady);
+    let Some(stored) = records::by_key(connection, &attempt.key)? else { return Ok(None) };
+    history::attempted(connection, stored.row, attempt, settlement)?;
     let Some(row) = find(connection, stored.row)? else { return Ok(None) };
     // The first change that was not in what was sent came at `began` or later.
-    let fresh = (row.version > version).then(|| debounce.due(stored.record.last_updated, began).max(now));
+    let fresh = (row.version > attempt.version).then(|| debounce.due(row.changed_at, began).max(now));
     let first_untold = fresh.map(|_| began);
     match (settlement, fresh) {
         (Settlement::Told, Some(due)) => {
             connection
                 .prepare_cached(
-                    "UPDATE outbox SET first_untold_at = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
+                    "UPDATE outbox SET first_untold_at = ?2, owed_since = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
                          not_before = NULL, reason = NULL WHERE record = ?1",
                 )?
                 .execute(params![row.record, micros(began), micros(due)])?;

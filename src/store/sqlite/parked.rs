@@ -1,12 +1,15 @@
 //! Verified events that wait, each under all that would release it.
 
+use jiff::Timestamp;
 use rusqlite::types::Type;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{micros, unreadable};
+use super::columns::{micros, timestamp, unreadable};
+use super::inbox;
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
+use crate::store::ParkedEvent;
 
 /// An event on its way to its record.
 #[derive(Debug)]
@@ -40,7 +43,7 @@ impl ReleaseKey<'_> {
 }
 
 /// Parks an event until its record is known.
-pub(super) fn until_known(connection: &Connection, parked: &Placed, at: jiff::Timestamp) -> rusqlite::Result<()> {
+pub(super) fn until_known(connection: &Connection, parked: &Placed, at: Timestamp) -> rusqlite::Result<()> {
     let event = &parked.event;
     let row = insert(connection, parked, at)?;
     for kind in &event.kinds {
@@ -59,13 +62,13 @@ pub(super) fn until_headroom(
     connection: &Connection,
     parked: &Placed,
     payment: &TransformId,
-    at: jiff::Timestamp,
+    at: Timestamp,
 ) -> rusqlite::Result<()> {
     let row = insert(connection, parked, at)?;
     add_key(connection, row, &parked.source, &ReleaseKey::Headroom(payment))
 }
 
-fn insert(connection: &Connection, parked: &Placed, at: jiff::Timestamp) -> rusqlite::Result<i64> {
+fn insert(connection: &Connection, parked: &Placed, at: Timestamp) -> rusqlite::Result<i64> {
     let event =
         serde_json::to_string(&parked.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
@@ -95,6 +98,74 @@ pub(super) fn release(
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
 
+/// Turns the oldest events of a source into dead letters while more than `most` are parked. Says how many.
+pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
+    let parked: Option<u32> = connection
+        .prepare_cached("SELECT parked FROM parked_counts WHERE source = ?1")?
+        .query_row([source], |row| row.get(0))
+        .optional()?;
+    let excess = parked.unwrap_or_default().saturating_sub(most);
+    if excess > 0 {
+        let oldest: Vec<i64> = connection
+            .prepare_cached("SELECT id FROM parked WHERE source = ?1 ORDER BY id LIMIT ?2")?
+            .query_map(params![source, excess], |row| row.get(0))?
+            .collect::<rusqlite::Result<_>>()?;
+        let reason = format!("more than {most} events of {source} wait for their records; this was the oldest");
+        for row in oldest {
+            give_up(connection, row, &reason)?;
+        }
+    }
+    Ok(excess)
+}
+
+/// Turns events that have waited since before `cutoff` into dead letters, up to `most`. Says of which notifications.
+pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
+    // The oldest come first in the table, but for steps of the clock.
+    let old: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM (SELECT id, parked_at FROM parked ORDER BY id LIMIT ?2) WHERE parked_at < ?1")?
+        .query_map(params![micros(cutoff), most], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
+}
+
+/// An event waits no more; its notification is a dead letter from now on.
+fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
+    let notification: [u8; 16] = connection
+        .prepare_cached("SELECT notification FROM parked WHERE id = ?1")?
+        .query_row([row], |columns| columns.get(0))?;
+    remove(connection, row)?;
+    let notification = Uuid::from_bytes(notification);
+    inbox::waited_in_vain(connection, notification, reason)?;
+    Ok(notification)
+}
+
+/// The events that wait, the oldest first, from the one after `after` on.
+pub(super) fn list(
+    connection: &Connection,
+    source: Option<&str>,
+    after: i64,
+    most: u32,
+) -> rusqlite::Result<Vec<ParkedEvent>> {
+    connection
+        .prepare_cached(
+            "SELECT id, notification, source, parked_at, event ->> '$.event_type',
+                 (SELECT json_group_array(key) FROM parked_keys WHERE parked = parked.id)
+             FROM parked WHERE id > ?1 AND (?2 IS NULL OR source = ?2) ORDER BY id LIMIT ?3",
+        )?
+        .query_map(params![after, source, most], |row| {
+            let keys: String = row.get(5)?;
+            Ok(ParkedEvent {
+                place: row.get(0)?,
+                notification: Uuid::from_bytes(row.get(1)?),
+                source: row.get(2)?,
+                parked_at: timestamp(3, row.get(3)?)?,
+                event_type: row.get(4)?,
+                waits_for: serde_json::from_str(&keys).map_err(|error| unreadable(5, Type::Text, error))?,
+            })
+        })?
+        .collect()
+}
+
 fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
@@ -107,7 +178,20 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
                 reason: columns.get(3)?,
             })
         })?;
-    connection.prepare_cached("DELETE FROM parked_keys WHERE parked = ?1")?.execute([row])?;
-    connection.prepare_cached("DELETE FROM parked WHERE id = ?1")?.execute([row])?;
+    remove(connection, row)?;
     Ok(parked)
+}
+
+/// Lets go of the events of a notification that is deleted.
+pub(super) fn forget(connection: &Connection, notification: [u8; 16]) -> rusqlite::Result<()> {
+    let rows: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM parked WHERE notification = ?1")?
+        .query_map([notification], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    rows.into_iter().try_for_each(|row| remove(connection, row))
+}
+
+fn remove(connection: &Connection, row: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM parked_keys WHERE parked = ?1")?.execute([row])?;
+    connection.prepare_cached("DELETE FROM parked WHERE id = ?1")?.execute([row]).map(drop)
 }

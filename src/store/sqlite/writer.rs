@@ -1,23 +1,30 @@
 //! The one thread that writes. It owns the write connection and commits in groups: everything that waits goes into
 //! one transaction, each piece of work in a savepoint of its own, and all are answered after the one fsync.
 
+use std::cell::Cell;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 use tokio::sync::oneshot;
 
+use super::connection::Place;
 use crate::store::StoreError;
 
-/// How much may wait to be written. Past it the answer is [`StoreError::Busy`].
-const WAITING_MAX: usize = 4096;
 /// How much is committed together.
 const GROUP_MAX: usize = 512;
 
 /// A piece of work: run in the group's transaction (or told that there is none), then told how the group ended.
-type Job = Box<dyn FnOnce(Result<&Connection, StoreError>) -> Finish + Send>;
+type Job = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Finish + Send>;
 /// Answers whoever waits, after the commit.
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
+
+/// The transaction of a group.
+struct Group<'a> {
+    connection: &'a Connection,
+    /// A piece of work failed and could not be taken back by itself: nothing of the group may be committed.
+    spoilt: Cell<bool>,
+}
 
 /// A handle on the writing thread.
 #[derive(Debug)]
@@ -26,11 +33,16 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the handle is dropped and what was accepted is written.
-    pub(super) fn start(connection: Connection) -> std::io::Result<(Self, JoinHandle<()>)> {
-        let (jobs, waiting) = sync_channel(WAITING_MAX);
+    /// Starts the thread. It ends when the handle is dropped and what was accepted is written. Up to `max_waiting`
+    /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
+    pub(super) fn start(
+        connection: Connection,
+        place: Place,
+        max_waiting: usize,
+    ) -> std::io::Result<(Self, JoinHandle<()>)> {
+        let (jobs, waiting) = sync_channel(max_waiting);
         let thread =
-            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &waiting))?;
+            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &place, &waiting))?;
         Ok((Self { jobs }, thread))
     }
 
@@ -44,8 +56,8 @@ impl Writer {
         after: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move |connection| {
-            let done = connection.map_err(E::from).and_then(|connection| in_savepoint(connection, work));
+        let job: Job = Box::new(move |group| {
+            let done = group.map_err(E::from).and_then(|group| in_savepoint(group, work));
             Box::new(move |committed: Result<(), StoreError>| {
                 let done = committed.map_err(E::from).and(done);
                 if let Ok(done) = &done {
@@ -63,20 +75,25 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, waiting: &Receiver<Job>) {
+fn run(connection: Connection, place: &Place, waiting: &Receiver<Job>) {
     while let Ok(first) = waiting.recv() {
-        let group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        commit_group(&connection, group);
+        let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
+        let begun = place.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
+        if begun.is_err() {
+            // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
+            group.extend(waiting.try_iter());
+        }
+        commit_group(&connection, begun, group);
     }
 }
 
-fn commit_group(connection: &Connection, group: Vec<Job>) {
-    let begun = connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable);
+fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: Vec<Job>) {
+    let transaction = Group { connection, spoilt: Cell::new(false) };
     let finishes: Vec<Finish> =
-        group.into_iter().map(|job| job(begun.clone().and_then(|()| open(connection)))).collect();
+        group.into_iter().map(|job| job(begun.clone().and_then(|()| transaction.open()))).collect();
     let committed = begun
-        .and_then(|()| open(connection))
-        .and_then(|connection| connection.execute_batch("COMMIT").map_err(unavailable));
+        .and_then(|()| transaction.open())
+        .and_then(|transaction| transaction.connection.execute_batch("COMMIT").map_err(unavailable));
     if let Err(error) = &committed {
         tracing::error!(%error, waiting = finishes.len(), "nothing of this group was written");
         // A failed COMMIT may leave the transaction open; the next group must not find it.
@@ -91,24 +108,30 @@ fn commit_group(connection: &Connection, group: Vec<Job>) {
     }
 }
 
-/// The connection, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work
-/// that went on without it would commit by itself.
-fn open(connection: &Connection) -> Result<&Connection, StoreError> {
-    if connection.is_autocommit() {
-        return Err(StoreError::Unavailable("the transaction was rolled back".into()));
+impl Group<'_> {
+    /// The group, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work that
+    /// went on without it would commit by itself.
+    fn open(&self) -> Result<&Self, StoreError> {
+        if self.spoilt.get() || self.connection.is_autocommit() {
+            return Err(StoreError::Unavailable("the transaction was rolled back".into()));
+        }
+        Ok(self)
     }
-    Ok(connection)
 }
 
 fn in_savepoint<T, E: From<StoreError>>(
-    connection: &Connection,
+    group: &Group<'_>,
     work: impl FnOnce(&Connection) -> Result<T, E>,
 ) -> Result<T, E> {
+    let connection = group.connection;
     connection.prepare_cached("SAVEPOINT work").and_then(|mut begin| begin.execute([])).map_err(unavailable)?;
     let done = work(connection);
     let end = if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
     if !connection.is_autocommit() {
-        connection.execute_batch(end).map_err(unavailable)?;
+        connection.execute_batch(end).map_err(|error| {
+            group.spoilt.set(true);
+            unavailable(error)
+        })?;
     }
     done
 }
@@ -116,7 +139,10 @@ fn in_savepoint<T, E: From<StoreError>>(
 /// An engine's error in the words of the store's face.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
-    StoreError::Unavailable(error.to_string())
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
+        _ => StoreError::Unavailable(error.to_string()),
+    }
 }
 
 #[cfg(test)]
@@ -127,11 +153,16 @@ mod tests {
         connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
     }
 
+    /// A place for a database that has none: it is always there.
+    fn here() -> Place {
+        Place::of(std::path::Path::new(".")).unwrap()
+    }
+
     #[tokio::test]
     async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        let (writer, thread) = Writer::start(connection).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
         let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
         let bad = writer.write(
             |c| {
@@ -155,7 +186,7 @@ mod tests {
         let left = refusals.clone();
         let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
         connection.commit_hook(Some(refuse)).unwrap();
-        let (writer, thread) = Writer::start(connection).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
         assert!(writer.write(insert, |_| ()).await.is_err());
         assert!(writer.write(insert, |_| ()).await.is_ok());

@@ -2,9 +2,15 @@
 
 use serde_json::{Value, json};
 
-/// A notification of one item: event code, its own reference, the payment's, and an amount in minor units.
+use super::planted::{CARD, E_MAIL, HOLDER, IBAN};
+
+/// A notification of one item: event code, its own reference, the payment's, and an amount in minor units. It carries
+/// the payer's data where Adyen has it.
 pub(crate) fn item(code: &str, psp: &str, original: &str, minute: u8, value: i64) -> Value {
     json!({"live": "false", "notificationItems": [{"NotificationRequestItem": {
+        "additionalData": {
+            "cardHolderName": HOLDER, "cardNumber": CARD, "iban": IBAN, "ownerName": HOLDER, "shopperEmail": E_MAIL,
+        },
         "amount": {"currency": "EUR", "value": value},
         "eventCode": code,
         "eventDate": format!("2026-03-02T10:{minute:02}:00+01:00"),

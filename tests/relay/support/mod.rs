@@ -2,12 +2,15 @@
 
 pub(crate) mod adyen;
 pub(crate) mod integrator;
+pub(crate) mod planted;
 pub(crate) mod program;
 pub(crate) mod psp;
 pub(crate) mod relay;
 pub(crate) mod reply;
 pub(crate) mod setup;
+pub(crate) mod siege;
 pub(crate) mod stripe;
+pub(crate) mod tls;
 pub(crate) mod transform;
 
 use std::future::Future;
@@ -31,7 +34,12 @@ pub(crate) async fn start(setup: Setup) -> (Transform, Relay) {
 
 /// A relay with an attempt in flight for payment tx-1 (pi_1, 10.00 paid): Transform answers it when the gate opens.
 pub(crate) async fn attempt_in_flight(status: u16) -> (Transform, Relay, Gate) {
-    let (transform, relay) = start(Setup::default()).await;
+    attempt_in_flight_of(Setup::default(), status).await
+}
+
+/// The same with this set-up.
+pub(crate) async fn attempt_in_flight_of(setup: Setup, status: u16) -> (Transform, Relay, Gate) {
+    let (transform, relay) = start(setup).await;
     let (answer, gate) = Answer::held(status);
     transform.script([answer]);
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;

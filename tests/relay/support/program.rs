@@ -2,10 +2,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
+use std::thread::JoinHandle;
 
 use tokio::sync::watch;
 
-use super::within;
+use super::{planted, within};
 
 /// How a process ended.
 #[derive(Debug, Clone)]
@@ -16,42 +17,61 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A running `transform-relay`.
+/// A running `transform-relay`. All that it prints is searched for what must never be printed.
 #[derive(Debug)]
 pub(crate) struct Program {
-    pid: u32,
+    pub(crate) pid: u32,
     /// Its stderr so far, line by line.
     log: watch::Receiver<Vec<String>>,
     ended: watch::Receiver<Option<Ended>>,
+    listener: Option<JoinHandle<()>>,
 }
 
-/// The program with these arguments and variables; the variables of the test run itself cannot reach its settings.
-fn command(arguments: &[&str], environment: &[(String, String)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+/// What every relay of the suite logs, unless its test says otherwise: all that it says itself.
+const LOGGED: &str = "info,transform_relay=trace";
+
+/// The program with these arguments and variables, after the shell has done this; the variables of the test run itself
+/// cannot reach its settings.
+fn command(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Command {
+    let program = env!("CARGO_BIN_EXE_transform-relay");
+    let mut command = Command::new(if before.is_empty() { program } else { "sh" });
+    if !before.is_empty() {
+        // The program takes the shell's place, so that its id is the one to send signals to.
+        command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), program]);
+    }
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RELAY_")) {
         command.env_remove(name);
     }
-    command.env("RUST_LOG", "info").envs(environment.iter().cloned()).args(arguments);
+    command.env("RUST_LOG", LOGGED).envs(environment.iter().cloned()).args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// Runs it to its end.
 pub(crate) async fn run(arguments: &[&str], environment: &[(String, String)]) -> Ended {
-    Program::start(arguments, environment).ended().await
+    run_after("", arguments, environment).await
+}
+
+/// Runs it to its end, after the shell has done this.
+pub(crate) async fn run_after(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Ended {
+    Program::start_after(before, arguments, environment).ended().await
 }
 
 impl Program {
     pub(crate) fn start(arguments: &[&str], environment: &[(String, String)]) -> Self {
-        let mut child = command(arguments, environment).spawn().unwrap();
+        Self::start_after("", arguments, environment)
+    }
+
+    pub(crate) fn start_after(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Self {
+        let mut child = command(before, arguments, environment).spawn().unwrap();
         let pid = child.id();
         let (lines, log) = watch::channel(Vec::new());
         let (end, ended) = watch::channel(None);
-        std::thread::spawn(move || {
+        let listener = std::thread::spawn(move || {
             let ended = listen(&mut child, &lines);
             end.send_replace(Some(ended));
         });
-        Self { pid, log, ended }
+        Self { pid, log, ended, listener: Some(listener) }
     }
 
     /// Its log so far.
@@ -105,13 +125,21 @@ fn listen(child: &mut Child, lines: &watch::Sender<Vec<String>>) -> Ended {
 }
 
 impl Drop for Program {
-    /// Nothing stays behind; of a test that failed, the log does.
+    /// Nothing stays behind; of a test that failed, the log does. A test that printed what must not be printed fails.
     fn drop(&mut self) {
         self.signal("KILL");
+        drop(self.listener.take().map(JoinHandle::join));
         if std::thread::panicking() {
             let log = self.log.borrow();
             let last = log.get(log.len().saturating_sub(100)..).unwrap_or_default().join("\n");
             eprintln!("--- the end of the relay's log ---\n{last}\n----------------------------------");
+            return;
         }
+        let ended = self.ended.borrow().clone().unwrap();
+        for (stream, text) in [("stdout", &ended.stdout), ("stderr", &ended.stderr)] {
+            let found = planted::found_in(text);
+            assert!(found.is_empty(), "printed to {stream}: {}", found.join("; "));
+        }
+        assert!(!ended.stderr.contains("panicked"), "the program panicked:\n{}", ended.stderr);
     }
 }

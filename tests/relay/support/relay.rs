@@ -149,8 +149,12 @@ impl Relay {
 
     /// As Stripe: posts an event; what became of it.
     pub(crate) async fn stripe(&self, event: &Value) -> String {
-        let receipt = self.notify("stripe-main", event).await.expect(200).json();
-        receipt["outcome"].as_str().unwrap().to_owned()
+        let reply = self.notify("stripe-main", event).await.expect(200);
+        // The answer to a repetition is that to the first.
+        if reply.header("idempotent-replayed") == "true" {
+            return "repeated".to_owned();
+        }
+        reply.json()["outcome"].as_str().unwrap().to_owned()
     }
 
     /// Waits until all that was due before now has been told: another record changes, is told, and is settled.
@@ -167,7 +171,8 @@ impl Relay {
 
 async fn begin(setup: &Setup, folder: &TempDir, transform: &str) -> (Program, String) {
     let file = setup.write(folder.path(), transform);
-    let program = Program::start(&["serve", "--config", file.to_str().unwrap()], &setup.environment());
+    let arguments = ["serve", "--config", file.to_str().unwrap()];
+    let program = Program::start_after(setup.before, &arguments, &setup.environment());
     let line = program.logged(&["listening address="]).await;
     let address = line.split("address=").nth(1).unwrap().trim();
     let url = format!("http://{address}");

@@ -7,6 +7,7 @@ use std::path::Path;
 pub(crate) const TRANSFORM_TOKEN: &str = "transform-token-5b1f";
 pub(crate) const TRANSFORM_PASSWORD: &str = "transform-password-77aa";
 pub(crate) const INTEGRATOR_TOKEN: &str = "integrator-token-c0de";
+pub(crate) const INTEGRATOR_PASSWORD: &str = "integrator-password-31f4";
 
 /// What the sources share with their PSPs.
 pub(crate) const STRIPE_SECRET: &str = "whsec_relay_current_0f9e";
@@ -18,20 +19,21 @@ pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2";
 pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] = [("Test", "test-header-value-a1"), ("X-Tenant", "tenant-value-b2")];
 pub(crate) const DIGITAL_RIVER_SECRET: &str = "digital-river-secret-2e2e";
 
-/// All of the above: none of it may ever be printed.
-pub(crate) const SECRETS: [&str; 12] = [
-    TRANSFORM_TOKEN,
-    TRANSFORM_PASSWORD,
-    INTEGRATOR_TOKEN,
-    STRIPE_SECRET,
-    STRIPE_OLD_SECRET,
-    STRIPE_TWO_SECRET,
-    ADYEN_SECRET,
-    MEDIA_SECRET,
-    MEDIA_PASSWORD,
-    MEDIA_HEADERS[0].1,
-    MEDIA_HEADERS[1].1,
-    DIGITAL_RIVER_SECRET,
+/// All of the above, by name: none of it may ever be printed, and every process of the suite is searched for it.
+pub(crate) const SECRETS: [(&str, &str); 13] = [
+    ("TRANSFORM_TOKEN", TRANSFORM_TOKEN),
+    ("TRANSFORM_PASSWORD", TRANSFORM_PASSWORD),
+    ("INTEGRATOR_TOKEN", INTEGRATOR_TOKEN),
+    ("INTEGRATOR_PASSWORD", INTEGRATOR_PASSWORD),
+    ("STRIPE_SECRET", STRIPE_SECRET),
+    ("STRIPE_OLD_SECRET", STRIPE_OLD_SECRET),
+    ("STRIPE_TWO_SECRET", STRIPE_TWO_SECRET),
+    ("ADYEN_SECRET", ADYEN_SECRET),
+    ("MEDIA_SECRET", MEDIA_SECRET),
+    ("MEDIA_PASSWORD", MEDIA_PASSWORD),
+    ("MEDIA_HEADERS, the first", MEDIA_HEADERS[0].1),
+    ("MEDIA_HEADERS, the second", MEDIA_HEADERS[1].1),
+    ("DIGITAL_RIVER_SECRET", DIGITAL_RIVER_SECRET),
 ];
 
 /// Options of a relay; the default is quick and fit for most tests.
@@ -45,6 +47,8 @@ pub(crate) struct Setup {
     pub(crate) concurrency: u32,
     pub(crate) failed_as: &'static str,
     pub(crate) retry_first: &'static str,
+    pub(crate) retry_max: &'static str,
+    pub(crate) breaker_failures: u32,
     pub(crate) give_up_after: &'static str,
     /// Whether transform.webhook_target is configured.
     pub(crate) default_target: bool,
@@ -52,6 +56,8 @@ pub(crate) struct Setup {
     pub(crate) more: String,
     /// More of the environment.
     pub(crate) environment: Vec<(String, String)>,
+    /// What the shell that starts the relay does before.
+    pub(crate) before: &'static str,
 }
 
 impl Default for Setup {
@@ -65,10 +71,13 @@ impl Default for Setup {
             concurrency: 16,
             failed_as: "error",
             retry_first: "20ms",
+            retry_max: "1h",
+            breaker_failures: 5,
             give_up_after: "72h",
             default_target: true,
             more: String::new(),
             environment: Vec::new(),
+            before: "",
         }
     }
 }
@@ -86,6 +95,7 @@ impl Setup {
             r#"[server]
 listen = "127.0.0.1:0"
 max_body = "{}"
+max_buffered = "1GiB"
 shutdown_grace = "{}"
 
 [store]
@@ -105,11 +115,17 @@ failed_as = "{}"
 
 [transform.retry]
 first = "{}"
-max = "1h"
+max = "{}"
 give_up_after = "{}"
+
+[transform.breaker]
+failures = {}
+first = "{}"
+max = "{}"
 
 [integrator]
 tokens = [{{ env = "RELAY_INTEGRATOR_TOKEN" }}]
+basic = {{ username = "payment-stack", password = "{INTEGRATOR_PASSWORD}" }}
 "#,
             self.max_body,
             self.grace,
@@ -121,7 +137,11 @@ tokens = [{{ env = "RELAY_INTEGRATOR_TOKEN" }}]
             self.concurrency,
             self.failed_as,
             self.retry_first,
+            self.retry_max,
             self.give_up_after,
+            self.breaker_failures,
+            self.retry_first,
+            self.retry_max,
         );
         let [one, two] = MEDIA_HEADERS;
         let sources = format!(

@@ -2,8 +2,12 @@
 
 use serde_json::{Value, json};
 
-/// An event. Its id is made of what it says, so the same event twice is a repetition.
+use super::planted::with_payer;
+
+/// An event, with the payer's data in its object. Its id is made of what it says, so the same event twice is a
+/// repetition.
 pub(crate) fn event(kind: &str, at: i64, object: Value) -> Value {
+    let object = with_payer(object);
     let id = format!("evt_{kind}_{at}_{}", object["id"].as_str().unwrap_or_default());
     json!({"id": id, "object": "event", "created": at, "type": kind, "data": {"object": object}})
 }

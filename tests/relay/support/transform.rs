@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::setup::TRANSFORM_TOKEN;
+use super::tls::Certificate;
 use super::within;
 
 /// How one webhook is answered.
@@ -24,6 +25,12 @@ pub(crate) enum Answer {
     Hang,
     /// By closing the connection.
     Close,
+    /// With these bytes and no more; then as [`Self::Hang`].
+    Part(Vec<u8>),
+    /// With these bytes; then by closing the connection.
+    Broken(Vec<u8>),
+    /// With the first bytes, then with the others again and again until the relay hangs up.
+    Endless(Vec<u8>, Vec<u8>),
 }
 
 impl Answer {
@@ -96,6 +103,8 @@ struct State {
     answered: Mutex<Vec<Instant>>,
     script: Mutex<VecDeque<Answer>>,
     under_way: Mutex<HashSet<String>>,
+    /// How often the relay has hung up on an answer.
+    hung_up: watch::Sender<usize>,
     /// Where to fetch the record from on hearing of it.
     relay: Mutex<Option<String>>,
     stopped: AtomicBool,
@@ -114,6 +123,20 @@ impl Transform {
     }
 
     pub(crate) fn listen(address: SocketAddr) -> Self {
+        Self::listen_by(address, |stream, state| serve(&stream, state))
+    }
+
+    /// The same by https.
+    pub(crate) fn start_tls(certificate: &Certificate) -> Self {
+        let server = Arc::clone(&certificate.server);
+        Self::listen_by("127.0.0.1:0".parse().unwrap(), move |stream, state| {
+            let connection = rustls::ServerConnection::new(Arc::clone(&server)).unwrap();
+            serve(rustls::StreamOwned::new(connection, stream), state);
+        })
+    }
+
+    fn listen_by(address: SocketAddr, serve: impl Fn(TcpStream, &State) + Send + Sync + 'static) -> Self {
+        let serve = Arc::new(serve);
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
@@ -121,6 +144,7 @@ impl Transform {
             answered: Mutex::default(),
             script: Mutex::default(),
             under_way: Mutex::default(),
+            hung_up: watch::channel(0).0,
             relay: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -130,8 +154,8 @@ impl Transform {
                 if shared.stopped.load(Ordering::SeqCst) {
                     break;
                 }
-                let state = Arc::clone(&shared);
-                std::thread::spawn(move || serve(&stream, &state));
+                let (state, serve) = (Arc::clone(&shared), Arc::clone(&serve));
+                std::thread::spawn(move || serve(stream, &state));
             }
         });
         Self { address, state }
@@ -174,6 +198,12 @@ impl Transform {
         self.state.hooks.borrow().iter().filter(|hook| hook.body == wanted).count()
     }
 
+    /// Waits until the relay has hung up on this many answers that did not end.
+    pub(crate) async fn hung_up(&self, times: usize) {
+        let mut hung_up = self.state.hung_up.subscribe();
+        within("the relay to hang up", hung_up.wait_for(|count| *count >= times)).await.unwrap();
+    }
+
     /// When the n-th answer (from 0) was about to be written.
     pub(crate) fn answered(&self, n: usize) -> Instant {
         self.state.answered.lock().unwrap()[n]
@@ -188,9 +218,9 @@ impl Drop for Transform {
     }
 }
 
-fn serve(stream: &TcpStream, state: &State) {
-    let (mut reader, mut writer) = (BufReader::new(stream), stream);
-    while let Some(mut hook) = read(&mut reader) {
+fn serve(stream: impl Read + Write, state: &State) {
+    let mut stream = BufReader::new(stream);
+    while let Some(mut hook) = read(&mut stream) {
         if let Some(relay) = state.relay.lock().unwrap().clone() {
             hook.fetched = Some(fetch(&relay, &hook.json()));
         }
@@ -201,13 +231,8 @@ fn serve(stream: &TcpStream, state: &State) {
         let (status, headers) = match answer {
             Answer::With(status, headers) => (status, headers),
             Answer::Held(status, gate) if gate.recv().is_ok() => (status, Vec::new()),
-            Answer::Hang => {
-                // Returns when the relay hangs up.
-                drop(reader.read(&mut [0]));
-                state.under_way.lock().unwrap().remove(&body);
-                return;
-            }
-            Answer::Held(..) | Answer::Close => {
+            unfinished => {
+                leave_unfinished(&mut stream, unfinished, state);
                 state.under_way.lock().unwrap().remove(&body);
                 return;
             }
@@ -216,14 +241,43 @@ fn serve(stream: &TcpStream, state: &State) {
         state.answered.lock().unwrap().push(Instant::now());
         let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
         let head = format!("HTTP/1.1 {status} Scripted\r\ncontent-length: 2\r\n{headers}\r\nok");
-        if writer.write_all(head.as_bytes()).is_err() {
+        if write(&mut stream, head.as_bytes()).is_err() {
             return;
         }
     }
 }
 
+/// How often an endless answer says the same; beyond this it would only keep the machine busy.
+const ENDLESS: usize = 2000;
+
+/// Answers as no server should, and leaves it to the relay to hang up, or not.
+fn leave_unfinished(stream: &mut BufReader<impl Read + Write>, answer: Answer, state: &State) {
+    let (first, again) = match answer {
+        Answer::Hang => (Vec::new(), None),
+        Answer::Part(part) => (part, None),
+        Answer::Endless(first, again) => (first, Some(again)),
+        Answer::Broken(bytes) => {
+            drop(write(stream, &bytes));
+            return;
+        }
+        _ => return,
+    };
+    drop(write(stream, &first));
+    if let Some(again) = again {
+        let _all_written = (0..ENDLESS).all(|_| write(stream, &again).is_ok());
+    }
+    // Returns when the relay hangs up.
+    drop(stream.read(&mut [0]));
+    state.hung_up.send_modify(|count| *count += 1);
+}
+
+fn write(stream: &mut BufReader<impl Read + Write>, bytes: &[u8]) -> std::io::Result<()> {
+    stream.get_mut().write_all(bytes)?;
+    stream.get_mut().flush()
+}
+
 /// Reads one request; none when the connection ends.
-fn read(reader: &mut BufReader<&TcpStream>) -> Option<Hook> {
+fn read(reader: &mut BufReader<impl Read>) -> Option<Hook> {
     let mut first = String::new();
     reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
     let mut parts = first.split_whitespace().map(str::to_owned);

@@ -1,0 +1,340 @@
+//! How fast notifications are taken while Transform is well, while nobody listens there, and while it never answers.
+//!
+//! Three relays, one for each, take the same notifications in turns; the two that are not in turn are stopped. What
+//! counts is the ratio of neighbouring windows: it fails if the taking of notifications is slowed down by a Transform
+//! that is dead or hangs. The rest is printed for whoever wants to know.
+//!
+//! `cargo bench --bench ingest` takes a minute and a half, with the machine to itself.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "what goes wrong here ends the measurement"
+)]
+#![expect(clippy::as_conversions, clippy::float_arithmetic, reason = "rates are not money")]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokio::time::Instant;
+use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::sign::sign;
+use transform_relay::psp::verify;
+
+/// Below this part of the healthy rate it fails.
+const RATIO_MIN: f64 = 0.8;
+/// Each relay's turns.
+const TURNS: usize = 5;
+const WINDOW: Duration = Duration::from_secs(3);
+/// Before each window, so that what was stopped is awake.
+const LEAD_IN: Duration = Duration::from_millis(700);
+/// No answer takes so long.
+const PATIENCE: Duration = Duration::from_secs(30);
+const CONNECTIONS: usize = 32;
+/// More than the relay takes at once.
+const CONNECTIONS_BEYOND: usize = 512;
+/// The records that change in turns: so many that each is quiet long enough to be told before it changes again.
+const RECORDS: usize = 2048;
+const SECRET: &str = "whsec_bench";
+const TOKEN: &str = "bench";
+
+fn main() -> ExitCode {
+    // `cargo test --all-targets` runs benches too, without this.
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return ExitCode::SUCCESS;
+    }
+    let healthy = Relay::start(Transform::Healthy);
+    let dead = Relay::start(Transform::Dead);
+    let hanging = Relay::start(Transform::Hanging);
+    let (mut of_dead, mut of_hanging) = (Vec::new(), Vec::new());
+    for turn in 1..=TURNS {
+        let (well, refused, hung) = (healthy.turn(), dead.turn(), hanging.turn());
+        println!("turn {turn}: healthy {well}; dead {refused}; hanging {hung}");
+        of_dead.push(refused.rate() / well.rate());
+        of_hanging.push(hung.rate() / well.rate());
+    }
+    let (dead_ratio, hanging_ratio) = (median(of_dead), median(of_hanging));
+    println!("webhooks: healthy {}, hanging {}", healthy.webhooks(), hanging.webhooks());
+    println!("dead / healthy:    {dead_ratio:.2}");
+    println!("hanging / healthy: {hanging_ratio:.2}");
+    healthy.signal("CONT");
+    let (at, beyond) = (healthy.load(CONNECTIONS, WINDOW), healthy.load(CONNECTIONS_BEYOND, WINDOW));
+    let (rates, latencies) = (beyond.rate() / at.rate(), beyond.worst.as_secs_f64() / at.worst.as_secs_f64());
+    println!("{CONNECTIONS} connections: {at}; {CONNECTIONS_BEYOND}: {beyond}");
+    println!("beyond capacity / at capacity: rate {rates:.2}, worst latency of what was taken {latencies:.2}");
+    if dead_ratio < RATIO_MIN || hanging_ratio < RATIO_MIN {
+        eprintln!("a Transform that is dead or hangs slows down the taking of notifications: below {RATIO_MIN}");
+        return ExitCode::FAILURE;
+    }
+    ExitCode::SUCCESS
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().expect("there was a turn")
+}
+
+/// What a relay did in a window.
+struct Window {
+    taken: usize,
+    refused: usize,
+    lasted: Duration,
+    /// The longest that a notification took which was taken.
+    worst: Duration,
+}
+
+impl Window {
+    fn rate(&self) -> f64 {
+        self.taken as f64 / self.lasted.as_secs_f64()
+    }
+}
+
+impl std::fmt::Display for Window {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:.0}/s (worst {} ms", self.rate(), self.worst.as_millis())?;
+        if self.refused > 0 {
+            write!(f, ", {} refused", self.refused)?;
+        }
+        f.write_str(")")
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Transform {
+    Healthy,
+    /// Nobody listens.
+    Dead,
+    /// Takes webhooks and never answers.
+    Hanging,
+}
+
+impl Transform {
+    /// Where it is, and how many webhooks or connections it has taken.
+    fn start(self) -> (SocketAddr, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let (address, taken) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+        let count = Arc::clone(&taken);
+        if self != Self::Dead {
+            std::thread::spawn(move || {
+                let mut held = Vec::new();
+                for stream in listener.incoming().map_while(Result::ok) {
+                    let count = Arc::clone(&count);
+                    if self == Self::Healthy {
+                        std::thread::spawn(move || answer(&stream, &count));
+                    } else {
+                        count.fetch_add(1, Ordering::Relaxed);
+                        held.push(stream);
+                    }
+                }
+            });
+        }
+        (address, taken)
+    }
+}
+
+/// Answers each webhook 200.
+fn answer(stream: &TcpStream, count: &AtomicUsize) {
+    let (mut reader, mut writer) = (BufReader::new(stream), stream);
+    while read_message(&mut reader).is_some() {
+        count.fetch_add(1, Ordering::Relaxed);
+        if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
+            return;
+        }
+    }
+}
+
+/// Reads a request or an answer: its first line and its body.
+fn read_message(reader: &mut BufReader<&TcpStream>) -> Option<(String, String)> {
+    let (mut first, mut length) = (String::new(), 0);
+    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let Some((name, value)) = line.trim_end().split_once(':') else { break };
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.trim().parse().ok()?;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some((first, String::from_utf8(body).ok()?))
+}
+
+struct Relay {
+    process: Child,
+    address: SocketAddr,
+    webhooks: Arc<AtomicUsize>,
+    /// How many notifications were made so far.
+    made: AtomicUsize,
+    /// How many may fit into a window.
+    enough: AtomicUsize,
+    _folder: TempDir,
+}
+
+impl Relay {
+    fn start(transform: Transform) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (transform, webhooks) = transform.start();
+        let config = configuration(folder.path(), transform);
+        let mut process = Command::new(env!("CARGO_BIN_EXE_transform-relay"))
+            .args(["serve", "--config", config.to_str().unwrap()])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut log = BufReader::new(process.stderr.take().unwrap());
+        let address = loop {
+            let mut line = String::new();
+            assert!(log.read_line(&mut line).unwrap() > 0, "the relay ended");
+            if let Some((_, address)) = line.split_once("listening address=") {
+                break address.trim().parse().unwrap();
+            }
+        };
+        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let (made, enough) = (AtomicUsize::new(0), AtomicUsize::new(20_000));
+        let relay = Self { process, address, webhooks, made, enough, _folder: folder };
+        let registrations: Vec<_> = (0..RECORDS).map(registration).collect();
+        let registered = relay.send(registrations, CONNECTIONS, Duration::from_secs(60));
+        assert_eq!(registered.taken, RECORDS, "not all records were registered");
+        relay.signal("STOP");
+        relay
+    }
+
+    fn webhooks(&self) -> usize {
+        self.webhooks.load(Ordering::Relaxed)
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.process.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+    }
+
+    /// Its turn: a window while the others are stopped.
+    fn turn(&self) -> Window {
+        self.signal("CONT");
+        self.load(CONNECTIONS, LEAD_IN);
+        let window = self.load(CONNECTIONS, WINDOW);
+        self.signal("STOP");
+        window
+    }
+
+    /// As many notifications as it takes in this time by so many connections.
+    fn load(&self, connections: usize, time: Duration) -> Window {
+        let many = self.enough.load(Ordering::Relaxed);
+        let from = self.made.fetch_add(many, Ordering::Relaxed);
+        let window = self.send(notifications(from, many), connections, time);
+        // Where time is short nothing is wasted, where the machine is quick it is enough for the next window.
+        let per_window = window.rate() * WINDOW.as_secs_f64();
+        self.enough.store((per_window * 1.5) as usize + 1000, Ordering::Relaxed);
+        window
+    }
+
+    /// Sends requests until they or the time are over.
+    fn send(&self, requests: Vec<Vec<u8>>, connections: usize, time: Duration) -> Window {
+        let (next, done) = (AtomicUsize::new(0), Mutex::new((0, 0, Duration::ZERO)));
+        let began = Instant::now();
+        std::thread::scope(|scope| {
+            for _ in 0..connections {
+                scope.spawn(|| {
+                    let stream = TcpStream::connect(self.address).unwrap();
+                    stream.set_nodelay(true).unwrap();
+                    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+                    let (mut reader, mut writer) = (BufReader::new(&stream), &stream);
+                    let (mut taken, mut refused, mut worst) = (0, 0, Duration::ZERO);
+                    while began.elapsed() < time {
+                        let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
+                        let sent = Instant::now();
+                        writer.write_all(request).unwrap();
+                        let (status, body) = read_message(&mut reader).expect("an answer");
+                        match status.split(' ').nth(1) {
+                            Some("200" | "201") if !body.contains("outcome") || body.contains("applied") => {
+                                taken += 1;
+                                worst = worst.max(sent.elapsed());
+                            }
+                            Some("503") => refused += 1,
+                            _ => panic!("{status}{body}"),
+                        }
+                    }
+                    let mut done = done.lock().unwrap();
+                    *done = (done.0 + taken, done.1 + refused, done.2.max(worst));
+                });
+            }
+        });
+        let (taken, refused, worst) = done.into_inner().unwrap();
+        Window { taken, refused, lasted: began.elapsed(), worst }
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+fn configuration(folder: &Path, transform: SocketAddr) -> std::path::PathBuf {
+    let file = folder.join("relay.toml");
+    let store = folder.join("relay.db");
+    let text = format!(
+        r#"
+[server]
+listen = "127.0.0.1:0"
+[store]
+path = "{}"
+[debounce]
+quiet = "100ms"
+max_wait = "1s"
+[transform]
+allowed_hosts = ["{transform}"]
+webhook_target = "http://{transform}/"
+[integrator]
+tokens = ["{TOKEN}"]
+[sources.stripe]
+profile = "stripe"
+secrets = ["{SECRET}"]
+"#,
+        store.display()
+    );
+    std::fs::write(&file, text).unwrap();
+    file
+}
+
+fn registration(n: usize) -> Vec<u8> {
+    let body = format!(r#"{{"pspTransactionId":"pi_{n}","requestedAmount":1000000,"currency":"EUR"}}"#);
+    let headers = [("authorization".to_owned(), format!("Bearer {TOKEN}"))];
+    request(&format!("PUT /records/payment/tx-{n}"), &headers, body.as_bytes())
+}
+
+/// Signed notifications, each of which changes the next record: it has been paid a cent more.
+fn notifications(from: usize, many: usize) -> Vec<Vec<u8>> {
+    let catalogue = Catalogue::built_in().unwrap();
+    let profile = &catalogue.get("stripe").unwrap().profile;
+    let key = verify::key(profile, SECRET).unwrap();
+    let now = jiff::Timestamp::now().as_second();
+    let one = |n: usize| {
+        let (record, round) = (n % RECORDS, n / RECORDS + 1);
+        let created = 1_700_000_000 + round;
+        let body = format!(
+            r#"{{"id":"evt_{n}","type":"payment_intent.succeeded","created":{created},"data":{{"object":{{"object":"payment_intent","id":"pi_{record}","amount":100000000,"amount_received":{round},"currency":"eur"}}}}}}"#
+        );
+        let signed = sign(profile, None, &key, now, "msg_1", body.as_bytes()).unwrap();
+        request("POST /notifications/stripe", &signed.headers, &signed.body)
+    };
+    (from..from + many).map(one).collect()
+}
+
+fn request(line: &str, headers: &[(String, String)], body: &[u8]) -> Vec<u8> {
+    let mut head = format!("{line} HTTP/1.1\r\nhost: relay\r\ncontent-type: application/json\r\n");
+    for (name, value) in headers {
+        write!(head, "{name}: {value}\r\n").unwrap();
+    }
+    write!(head, "content-length: {}\r\n\r\n", body.len()).unwrap();
+    [head.as_bytes(), body].concat()
+}

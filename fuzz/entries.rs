@@ -1,0 +1,131 @@
+//! What is fuzzed: the pure parts that strangers' bytes reach. The targets of cargo-fuzz call these functions with what
+//! libFuzzer makes up, `tests/fuzzing.rs` with mutated fixtures. A panic is a finding.
+//!
+//! An input is a few bytes of choice, headers line by line, an empty line, and a body.
+
+use std::sync::{Arc, LazyLock};
+
+use jiff::Timestamp;
+use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::normalise::{Meaning, Normalised, normalise as normalised};
+use transform_relay::psp::profile::Profile;
+use transform_relay::psp::received::Received;
+use transform_relay::psp::sign::{Signed, sign};
+use transform_relay::psp::verify::{self, Unverified, Verified, key};
+
+/// Good for every profile: text, hex and Base64. No seed is signed with it.
+const SECRET: &str = "f00dbabe5eed1e55f00dbabe5eed1e55";
+const OTHER_SECRET: &str = "5eed1e55f00dbabe5eed1e55f00dbabe";
+const NOW: i64 = 1_700_000_000;
+
+/// Arbitrary headers and an arbitrary body never verify; what is signed does, and no longer when it is changed.
+pub(crate) fn verify(data: &[u8]) {
+    let (choice, rest) = choice(data);
+    let (headers, body) = headers(rest);
+    let profile = chosen(choice);
+    let verdict = verified(profile, SECRET, &headers, body);
+    assert!(verdict.is_err(), "{} believes what nobody signed", profile.name);
+
+    for form in &profile.forms {
+        let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
+        match verified(profile, SECRET, &signed.headers, &signed.body) {
+            Ok(_) => {}
+            // An empty batch holds nothing that is signed.
+            Err(Unverified::Missing) if signed.headers.is_empty() => continue,
+            Err(reason) => panic!("{} does not believe what it signed: {reason}", profile.name),
+        }
+        assert!(verified(profile, OTHER_SECRET, &signed.headers, &signed.body).is_err(), "another secret is believed");
+        if !signed.headers.is_empty() {
+            let longer = [&signed.body[..], b"\n"].concat();
+            assert!(verified(profile, SECRET, &signed.headers, &longer).is_err(), "a longer body is believed");
+            let longer = [b" ", &signed.body[..]].concat();
+            assert!(verified(profile, SECRET, &signed.headers, &longer).is_err(), "a shifted body is believed");
+        }
+    }
+}
+
+/// What a PSP signs is read, whatever it is, to something that is not much larger; read twice it is the same.
+pub(crate) fn normalise(data: &[u8]) {
+    let (choice, body) = choice(data);
+    let profile = chosen(choice);
+    for form in &profile.forms {
+        let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
+        let Ok(verified) = verified(profile, SECRET, &signed.headers, &signed.body) else { continue };
+        let read = normalised(profile, &verified);
+        assert_eq!(read, normalised(profile, &verified));
+        assert!(!read.dedupe_key.is_empty() && !read.messages.is_empty());
+        let (size, limit) = (size(&read), 64 * 1024 + 1000 * body.len());
+        assert!(size <= limit, "{} bytes become {size}", body.len());
+    }
+}
+
+/// Any text is a profile or a mistake; what is a profile can sign, verify and read anything. The profile ends at the
+/// first NUL, and the body follows.
+pub(crate) fn profile(data: &[u8]) {
+    let end = data.iter().position(|byte| *byte == 0).unwrap_or(data.len());
+    let (text, body) = data.split_at(end);
+    let Ok(text) = std::str::from_utf8(text) else { return };
+    let body = body.get(1..).unwrap_or_default();
+    let profile = match Profile::read(text) {
+        Ok(profile) => profile,
+        Err(error) => {
+            assert!(error.line.is_none_or(|line| line > 0 && line <= text.matches('\n').count() + 1), "{error}");
+            return;
+        }
+    };
+    let body = if body.is_empty() { br#"{"type":"x","id":"1","data":[{"id":"2"}]}"# } else { body };
+    for form in &profile.forms {
+        let Ok(signed) = signed(&profile, &form.get_ref().name, body) else { continue };
+        let Ok(verified) = verified(&profile, SECRET, &signed.headers, &signed.body) else { continue };
+        assert!(!normalised(&profile, &verified).messages.is_empty());
+    }
+}
+
+fn choice(data: &[u8]) -> (u8, &[u8]) {
+    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+}
+
+fn chosen(choice: u8) -> &'static Profile {
+    static PROFILES: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
+        let catalogue = Catalogue::built_in().expect("the built-in profiles are good");
+        catalogue.iter().map(|entry| entry.profile.clone()).collect()
+    });
+    &PROFILES[usize::from(choice) % PROFILES.len()]
+}
+
+/// Header lines up to an empty one, as a server hands them on: names in lower case, only values that are text.
+fn headers(data: &[u8]) -> (Vec<(String, String)>, &[u8]) {
+    let mut headers = Vec::new();
+    let mut rest = data;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, after) = rest.split_at(end);
+        rest = after.get(1..).unwrap_or_default();
+        let Some((name, value)) = std::str::from_utf8(line).ok().and_then(|line| line.split_once(':')) else { break };
+        headers.push((name.trim().to_ascii_lowercase(), value.trim().to_owned()));
+    }
+    (headers, rest)
+}
+
+fn signed(profile: &Profile, form: &str, body: &[u8]) -> Result<Signed, String> {
+    sign(profile, Some(form), &key(profile, SECRET)?, NOW, "msg_1", body)
+}
+
+fn verified<'a>(
+    profile: &'a Profile,
+    secret: &str,
+    headers: &'a [(String, String)],
+    body: &'a [u8],
+) -> Result<Verified<'a>, Unverified> {
+    let at = Timestamp::from_second(NOW).expect("a time of our own");
+    let secret = key(profile, secret).map_err(|_| Unverified::NoSecret)?;
+    verify::verify(profile, &[secret], None, Received { headers, body, at })
+}
+
+fn size(read: &Normalised) -> usize {
+    let messages = read.messages.iter().map(|message| match &message.meaning {
+        Meaning::Events(events) => serde_json::to_vec(events).map_or(0, |json| json.len()),
+        Meaning::NotUnderstood(reason) => reason.len(),
+        Meaning::Ignored => 0,
+    });
+    read.dedupe_key.len() + messages.sum::<usize>()
+}

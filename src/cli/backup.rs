@@ -1,0 +1,31 @@
+//! `backup`: a consistent copy of the store, also while a relay runs on it.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use super::EXIT_USAGE;
+use crate::config;
+use crate::store::sqlite::backup;
+
+/// The store cannot be read or the copy cannot be written (EX_IOERR), as for `serve`.
+const EXIT_IO: u8 = 74;
+
+pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
+    let config = match config::load(file, std::env::vars()) {
+        Ok(config) => config,
+        Err(errors) => {
+            anstream::eprintln!("{errors}");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    match backup(&config.store.path, copy) {
+        Ok(()) => {
+            anstream::println!("{} is a copy of {}", copy.display(), config.store.path.display());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            anstream::eprintln!("{error}");
+            ExitCode::from(EXIT_IO)
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! One circuit breaker per host: when a host does not answer, one record asks for all.
+//!
+//! While a breaker is open the records that are due for its host wait here, and every now and then the one with the
+//! oldest change is told as a probe. The first answer closes the breaker and lets all go, the oldest change first. Like
+//! the debouncer, this only says when; what is owed is on disk, and losing this loses nothing.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::retry::spread;
+use crate::domain::due::later;
+use crate::domain::ids::RecordKey;
+
+/// When a breaker opens and how often it probes.
+#[derive(Debug, Clone, Copy)]
+pub struct BreakerPolicy {
+    /// How many attempts in a row a host may leave unanswered.
+    pub failures: u32,
+    /// The wait before the first probe; it doubles with each one that fails.
+    pub first: Duration,
+    /// The longest wait between two probes.
+    pub max: Duration,
+}
+
+/// All breakers, by host and port.
+#[derive(Debug)]
+pub struct Breakers {
+    policy: BreakerPolicy,
+    hosts: Mutex<HashMap<String, Breaker>>,
+}
+
+#[derive(Debug, Default)]
+struct Breaker {
+    state: State,
+    /// Attempts that failed since the last answer.
+    failures: u32,
+    /// Probes that failed since the breaker opened.
+    probes: u32,
+    /// Records that wait, by their oldest change that is not told.
+    waiting: BTreeSet<(Timestamp, RecordKey)>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum State {
+    #[default]
+    Closed,
+    /// No attempt before this.
+    Open(Timestamp),
+    /// One attempt is under way.
+    Probing,
+}
+
+/// What an attempt has found out about its host.
+#[derive(Debug, Clone, Copy)]
+pub enum Verdict {
+    /// It answers, whatever it says.
+    Up,
+    /// It does not answer, or that it cannot; and how long it asks to be left alone.
+    Down(Option<Duration>),
+}
+
+/// What follows from a verdict.
+#[derive(Debug, Default)]
+pub struct Consequence {
+    /// Records that may be told now, with their oldest change.
+    pub released: Vec<(Timestamp, RecordKey)>,
+    /// When the host is probed next, if its breaker is open.
+    pub next_probe: Option<Timestamp>,
+    /// Whether the breaker has opened just now.
+    pub opened: bool,
+    /// Whether it has closed just now.
+    pub closed: bool,
+}
+
+/// The right to make one attempt. Dropped without a verdict, it goes to the next record.
+#[derive(Debug)]
+pub struct Pass {
+    breakers: Arc<Breakers>,
+    host: String,
+    /// Whether the breaker waits for this attempt's verdict.
+    probe: bool,
+}
+
+impl Breakers {
+    /// Closed breakers.
+    #[must_use]
+    pub fn new(policy: BreakerPolicy) -> Arc<Self> {
+        Arc::new(Self { policy, hosts: Mutex::default() })
+    }
+
+    /// Asks for an attempt. Without a pass the record waits, until it is the next probe or the breaker closes.
+    pub fn admit(self: &Arc<Self>, host: &str, since: Timestamp, key: &RecordKey, now: Timestamp) -> Option<Pass> {
+        let mut hosts = self.hosts();
+        let breaker = hosts.entry(host.to_owned()).or_default();
+        let probe = match breaker.state {
+            State::Closed => false,
+            State::Open(until) if until <= now && breaker.waiting.is_empty() => true,
+            State::Open(_) | State::Probing => {
+                breaker.waiting.insert((since, key.clone()));
+                return None;
+            }
+        };
+        if probe {
+            breaker.state = State::Probing;
+        }
+        Some(Pass { breakers: Arc::clone(self), host: host.to_owned(), probe })
+    }
+
+    /// The records that are to be told as probes now, at most one for each host.
+    pub fn take_probes(self: &Arc<Self>, now: Timestamp) -> Vec<(RecordKey, Pass)> {
+        let mut hosts = self.hosts();
+        let due = hosts.iter_mut().filter(|(_, breaker)| matches!(breaker.state, State::Open(until) if until <= now));
+        due.filter_map(|(host, breaker)| {
+            let (_, key) = breaker.waiting.pop_first()?;
+            breaker.state = State::Probing;
+            Some((key, Pass { breakers: Arc::clone(self), host: host.clone(), probe: true }))
+        })
+        .collect()
+    }
+
+    /// When the next probe of a waiting record is due.
+    pub fn next_probe(&self) -> Option<Timestamp> {
+        let hosts = self.hosts();
+        let waiting = hosts.values().filter(|breaker| !breaker.waiting.is_empty());
+        waiting.filter_map(|breaker| if let State::Open(until) = breaker.state { Some(until) } else { None }).min()
+    }
+
+    /// The hosts that do not answer.
+    pub fn open(&self) -> Vec<String> {
+        let hosts = self.hosts();
+        let open = hosts.iter().filter(|(_, breaker)| breaker.state != State::Closed);
+        let mut names: Vec<_> = open.map(|(host, _)| host.clone()).collect();
+        names.sort();
+        names
+    }
+
+    fn hosts(&self) -> MutexGuard<'_, HashMap<String, Breaker>> {
+        self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Pass {
+    /// The host and port that it is for.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Says what the attempt has found out. `random` in 0..1 spreads the probes.
+    pub fn settle(mut self, verdict: Verdict, now: Timestamp, random: f64) -> Consequence {
+        let breakers = Arc::clone(&self.breakers);
+        let mut hosts = breakers.hosts();
+        let probe = std::mem::take(&mut self.probe);
+        let Some(breaker) = hosts.get_mut(&self.host) else { return Consequence::default() };
+        match verdict {
+            Verdict::Up => breaker.close(),
+            Verdict::Down(asked) => breaker.fail(&breakers.policy, probe, asked, now, random),
+        }
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        if !self.probe {
+            return;
+        }
+        if let Some(breaker) = self.breakers.hosts().get_mut(&self.host)
+            && breaker.state == State::Probing
+        {
+            breaker.state = State::Open(Timestamp::MIN);
+        }
+    }
+}
+
+impl Breaker {
+    fn close(&mut self) -> Consequence {
+        let closed = self.state != State::Closed;
+        let released = std::mem::take(&mut self.waiting).into_iter().collect();
+        *self = Self::default();
+        Consequence { released, closed, ..Consequence::default() }
+    }
+
+    fn fail(
+        &mut self,
+        policy: &BreakerPolicy,
+        probe: bool,
+        asked: Option<Duration>,
+        now: Timestamp,
+        random: f64,
+    ) -> Consequence {
+        self.failures = self.failures.saturating_add(1);
+        let opens = self.state == State::Closed && self.failures >= policy.failures;
+        if opens || (probe && self.state == State::Probing) {
+            let wait = spread(policy.first, policy.max, self.probes, random);
+            self.probes = self.probes.saturating_add(1);
+            self.state = State::Open(later(now, wait.max(asked.unwrap_or_default())));
+        }
+        let next_probe = if let State::Open(until) = self.state { Some(until) } else { None };
+        Consequence { next_probe, opened: opens, ..Consequence::default() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Kind;
+
+    const POLICY: BreakerPolicy =
+        BreakerPolicy { failures: 3, first: Duration::from_secs(1), max: Duration::from_secs(4) };
+    const HOST: &str = "transform.example:443";
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    fn key(n: i64) -> RecordKey {
+        RecordKey::new(Kind::Payment, format!("tx-{n}").parse().unwrap())
+    }
+
+    fn admit(breakers: &Arc<Breakers>, n: i64, now: i64) -> Option<Pass> {
+        breakers.admit(HOST, at(n), &key(n), at(now))
+    }
+
+    fn down(pass: Pass, now: i64) -> Consequence {
+        pass.settle(Verdict::Down(None), at(now), 1.0)
+    }
+
+    /// A breaker that has opened at second 0 and probes at second 1.
+    fn open() -> Arc<Breakers> {
+        let breakers = Breakers::new(POLICY);
+        for failure in 1..=3 {
+            let consequence = down(admit(&breakers, 0, 0).unwrap(), 0);
+            assert_eq!(consequence.opened, failure == 3);
+        }
+        breakers
+    }
+
+    #[test]
+    fn it_opens_after_failures_in_a_row_only() {
+        let breakers = Breakers::new(POLICY);
+        for _ in 0..5 {
+            down(admit(&breakers, 0, 0).unwrap(), 0);
+            down(admit(&breakers, 0, 0).unwrap(), 0);
+            admit(&breakers, 0, 0).unwrap().settle(Verdict::Up, at(0), 1.0);
+        }
+        assert!(breakers.open().is_empty());
+        assert_eq!(open().open(), [HOST]);
+    }
+
+    #[test]
+    fn a_thousand_that_wait_are_one_probe_and_the_oldest_change_is_it() {
+        let breakers = open();
+        for n in (1..=1000).rev() {
+            assert!(admit(&breakers, n, 0).is_none());
+        }
+        assert!(breakers.take_probes(at(0)).is_empty(), "not yet");
+        assert_eq!(breakers.next_probe(), Some(at(1)));
+        let mut probes = breakers.take_probes(at(1));
+        let (first, pass) = probes.pop().unwrap();
+        assert_eq!((first, probes.len()), (key(1), 0));
+        assert!(breakers.take_probes(at(9)).is_empty(), "one at a time");
+        assert_eq!(down(pass, 1).next_probe, Some(at(3)), "the wait doubles");
+        let (second, pass) = breakers.take_probes(at(3)).pop().unwrap();
+        assert_eq!(second, key(2));
+        let released = pass.settle(Verdict::Up, at(3), 1.0).released;
+        assert_eq!(released.len(), 998);
+        assert!(released.is_sorted(), "the oldest change first");
+        assert!(admit(&breakers, 5, 3).is_some(), "closed");
+    }
+
+    #[test]
+    fn a_probe_that_turns_out_to_be_owed_nothing_gives_way_to_the_next() {
+        let breakers = open();
+        admit(&breakers, 1, 0);
+        admit(&breakers, 2, 0);
+        drop(breakers.take_probes(at(1)));
+        assert_eq!(breakers.take_probes(at(1)).pop().unwrap().0, key(2));
+    }
+
+    #[test]
+    fn a_record_that_comes_when_a_probe_is_due_is_the_probe_if_none_waits() {
+        let breakers = open();
+        let pass = admit(&breakers, 1, 1).unwrap();
+        assert!(admit(&breakers, 2, 1).is_none());
+        pass.settle(Verdict::Up, at(1), 1.0);
+        assert!(breakers.open().is_empty());
+    }
+
+    #[test]
+    fn a_host_that_asks_to_be_left_alone_is_and_no_wait_exceeds_the_longest() {
+        let breakers = open();
+        let pass = admit(&breakers, 1, 1).unwrap();
+        assert_eq!(pass.settle(Verdict::Down(Some(Duration::from_secs(60))), at(1), 1.0).next_probe, Some(at(61)));
+        let mut now = 61;
+        for _ in 0..40 {
+            let until = down(admit(&breakers, 1, now).unwrap(), now).next_probe.unwrap();
+            assert!(until <= at(now + 4));
+            now = until.as_second();
+        }
+    }
+
+    #[test]
+    fn an_answer_to_an_attempt_that_was_under_way_closes_it() {
+        let breakers = Breakers::new(POLICY);
+        let under_way = admit(&breakers, 9, 0).unwrap();
+        for _ in 0..3 {
+            down(admit(&breakers, 0, 0).unwrap(), 0);
+        }
+        assert!(admit(&breakers, 1, 0).is_none());
+        let consequence = under_way.settle(Verdict::Up, at(0), 1.0);
+        assert_eq!((consequence.released, consequence.closed), (vec![(at(1), key(1))], true));
+    }
+}

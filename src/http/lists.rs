@@ -1,0 +1,137 @@
+//! What waits, what was given up and how a record came to be as it is: for the integrator's people.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Doors;
+use super::problem::Problem;
+use super::records::{authorize, key};
+
+/// How many entries a page has, where the query does not say otherwise, and at most.
+const PAGE: u32 = 100;
+const PAGE_MAX: u32 = 1000;
+
+/// Which page of a list.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Page {
+    source: Option<String>,
+    after: Option<i64>,
+    limit: Option<u32>,
+}
+
+impl Page {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let page = web::Query::<Self>::from_query(request.query_string());
+        let page = page.map_err(|error| Problem::new(400, format!("query: {error}")))?.into_inner();
+        match page.limit {
+            Some(limit) if !(1..=PAGE_MAX).contains(&limit) => {
+                Err(Problem::new(400, format!("limit: must be from 1 to {PAGE_MAX}")))
+            }
+            _ => Ok(page),
+        }
+    }
+
+    fn limit(&self) -> u32 {
+        self.limit.unwrap_or(PAGE)
+    }
+
+    /// Where the next page begins; none after the last one.
+    fn next<T>(&self, entries: &[T], place: impl Fn(&T) -> i64) -> Option<i64> {
+        let full = u32::try_from(entries.len()).is_ok_and(|count| count == self.limit());
+        entries.last().filter(|_| full).map(place)
+    }
+}
+
+pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let page = Page::of(&request)?;
+    let parked = doors.store.parked(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
+    let entries: Vec<Value> = parked
+        .iter()
+        .map(|event| {
+            json!({
+                "notification": event.notification.to_string(),
+                "source": event.source,
+                "parkedAt": event.parked_at.to_string(),
+                "type": event.event_type,
+                "waitsFor": event.waits_for,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({"parked": entries, "next": page.next(&parked, |event| event.place)})))
+}
+
+pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let page = Page::of(&request)?;
+    if page.source.is_some() {
+        return Err(Problem::new(400, "source: this list is of all sources"));
+    }
+    let letters = doors.store.dead_letters(page.after.unwrap_or_default(), page.limit()).await?;
+    let notifications: Vec<Value> = letters
+        .iter()
+        .map(|letter| {
+            json!({
+                "notification": letter.notification.to_string(),
+                "source": letter.source,
+                "receivedAt": letter.received_at.to_string(),
+                "reason": letter.reason,
+            })
+        })
+        .collect();
+    let given_up = doors.store.given_up(page.limit()).await?;
+    let deliveries: Vec<Value> = given_up
+        .iter()
+        .map(|delivery| {
+            json!({
+                "kind": delivery.key.kind.name(),
+                "id": delivery.key.id.as_str(),
+                "version": delivery.version,
+                "givenUpAt": delivery.at.to_string(),
+                "attempts": delivery.attempts,
+                "reason": delivery.reason,
+            })
+        })
+        .collect();
+    let next = page.next(&letters, |letter| letter.place);
+    Ok(HttpResponse::Ok().json(json!({"notifications": notifications, "deliveries": deliveries, "next": next})))
+}
+
+pub(super) async fn history(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let key = key(path.into_inner())?;
+    let history = doors.store.history(key.clone(), PAGE).await?;
+    let history = history.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
+    let versions: Vec<Value> = history
+        .versions
+        .iter()
+        .map(|made| {
+            json!({
+                "version": made.version,
+                "at": made.at.to_string(),
+                "notification": made.notification.to_string(),
+                "type": made.event_type,
+                "status": made.status,
+            })
+        })
+        .collect();
+    let attempts: Vec<Value> = history
+        .attempts
+        .iter()
+        .map(|made| {
+            json!({
+                "version": made.version,
+                "at": made.at.to_string(),
+                "milliseconds": made.millis,
+                "failure": made.failure,
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({"versions": versions, "attempts": attempts})))
+}

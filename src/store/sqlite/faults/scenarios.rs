@@ -1,0 +1,156 @@
+//! What can happen to a store: a history, and the piece of work that comes next.
+
+use serde_json::json;
+
+use super::rig::KEPT_S;
+use super::work::{Work, at, bearer, moment, notified, paid, payment, refund, refunded, register, settled, taken};
+use crate::domain::ids::Kind;
+use crate::psp::normalise::Meaning;
+use crate::store::Settlement;
+
+#[derive(Debug)]
+pub(super) struct Scenario {
+    pub(super) name: &'static str,
+    pub(super) history: Vec<Work>,
+    pub(super) work: Work,
+    /// What the answer to the work says, to be sure that the scenario is what its name says.
+    pub(super) says: &'static str,
+}
+
+fn scenario(name: &'static str, history: Vec<Work>, work: Work, says: &'static str) -> Scenario {
+    Scenario { name, history, work, says }
+}
+
+pub(super) fn all() -> Vec<Scenario> {
+    let done = notifications().into_iter().chain(releases()).chain(registrations()).chain(settlements());
+    done.chain(housekeeping()).collect()
+}
+
+fn p1() -> Work {
+    payment("p1", "pi_1")
+}
+
+fn notifications() -> Vec<Scenario> {
+    let applied = notified(2, vec![paid(10, &["pi_1", "ch_1"], 40)]);
+    let refused = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 100)]), refund("r1", "re_1", "p1", 150)];
+    let mut dollars = paid(10, &["pi_1"], 40);
+    dollars.currency = Some("USD".parse().unwrap());
+    let two_refunds = vec![p1(), refund("r1", "re_1", "p1", 30), notified(2, vec![paid(10, &["pi_1"], 100)])];
+    vec![
+        scenario("a notification is applied", vec![p1()], applied.clone(), "Applied"),
+        scenario("a second change", vec![p1(), applied.clone()], notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
+        scenario("a stale one", vec![p1(), applied.clone()], notified(3, vec![paid(5, &["pi_1"], 60)]), "Stale"),
+        scenario("a repetition", vec![p1(), applied.clone()], applied.clone(), "replayed: true"),
+        scenario("one that is parked", vec![], notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)]), "Parked"),
+        scenario(
+            "one too many that is parked",
+            vec![notified(2, vec![paid(10, &["pi_8"], 40)]), notified(3, vec![paid(10, &["pi_9"], 40)])],
+            notified(4, vec![paid(10, &["pi_7"], 40)]),
+            "crowded_out: 1",
+        ),
+        scenario("one that is ignored", vec![], taken(2, Meaning::Ignored), "Ignored"),
+        scenario("one that nobody understands", vec![], taken(2, Meaning::NotUnderstood("?".into())), "DeadLetter"),
+        scenario("another currency", vec![p1()], notified(2, vec![dollars]), "DeadLetter"),
+        scenario("too large a refund", refused, notified(3, vec![refunded(11, "re_1", 150)]), "DeadLetter"),
+        scenario("a refund and its payment", two_refunds, notified(3, vec![refunded(11, "re_1", 30)]), "Applied"),
+        scenario(
+            "a batch of everything",
+            vec![p1(), refund("r1", "re_1", "p1", 30)],
+            notified(3, vec![paid(10, &["pi_1", "ch_1"], 100), refunded(11, "re_1", 30), paid(12, &["pi_9"], 1)]),
+            "Applied",
+        ),
+    ]
+}
+
+fn releases() -> Vec<Scenario> {
+    let waits = notified(2, vec![bearer(10, &["ch_1"])]);
+    let too_early = notified(4, vec![refunded(11, "re_1", 120)]);
+    let refused = vec![p1(), notified(3, vec![paid(10, &["pi_1"], 100)]), refund("r1", "re_1", "p1", 120), too_early];
+    let unbound = register(Kind::Payment, "p1", 0, json!({"requestedAmount": 100, "currency": "EUR"}));
+    let mut named = paid(10, &["pi_1", "ch_1"], 40);
+    named.references = vec!["p1".parse().unwrap()];
+    vec![
+        scenario(
+            "a notification releases another by the id it teaches",
+            vec![p1(), waits.clone()],
+            notified(3, vec![paid(11, &["pi_1", "ch_1"], 40)]),
+            "Applied",
+        ),
+        scenario("a reference teaches ids", vec![unbound, waits], notified(3, vec![named]), "Applied"),
+        scenario(
+            "more money releases a refund that was too large",
+            refused,
+            notified(5, vec![paid(12, &["pi_1"], 200)]),
+            "r1",
+        ),
+    ]
+}
+
+fn registrations() -> Vec<Scenario> {
+    let parked = notified(2, vec![paid(10, &["pi_1", "ch_1"], 40)]);
+    let learned = notified(2, vec![paid(10, &["pi_1", "pi_2"], 40)]);
+    let corrected = register(Kind::Payment, "p1", 50, json!({"pspTransactionId": "pi_2"}));
+    let other = notified(3, vec![bearer(11, &["pi_2"])]);
+    let refund_first = vec![
+        refund("r1", "re_1", "p1", 30),
+        notified(3, vec![refunded(11, "re_1", 30)]),
+        notified(2, vec![paid(10, &["pi_1"], 100)]),
+    ];
+    vec![
+        scenario("a new record", vec![], p1(), "created: true"),
+        scenario("a new record that was awaited", vec![parked], p1(), "owed: [Owed"),
+        scenario("a payment after its refund", refund_first.clone(), p1(), "owed: [Owed"),
+        scenario(
+            "a refund after its payment",
+            vec![p1(), refund_first[1].clone(), refund_first[2].clone()],
+            refund_first[0].clone(),
+            "owed: [Owed",
+        ),
+        scenario("another PSP id that was awaited", vec![p1(), other], corrected, "created: false"),
+        scenario("a PSP id that another record learned", vec![p1(), learned], payment("p2", "pi_2"), "created: true"),
+        scenario(
+            "a source",
+            vec![p1()],
+            register(Kind::Payment, "p1", 50, json!({"source": super::work::SOURCE})),
+            "created: false",
+        ),
+    ]
+}
+
+fn settlements() -> Vec<Scenario> {
+    let owed = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)])];
+    let fresh: Vec<_> = owed.iter().cloned().chain([notified(3, vec![paid(11, &["pi_1"], 60)])]).collect();
+    let retry = Settlement::Retry { at: at(2_010), not_before: Some(at(2_009)), reason: "HTTP 503".into() };
+    let give_up = Settlement::GiveUp { reason: "HTTP 500".into() };
+    let dead: Vec<_> = owed.iter().cloned().chain([settled(2, give_up.clone())]).collect();
+    vec![
+        scenario("told", owed.clone(), settled(2, Settlement::Told), "None"),
+        scenario("told, and changed meanwhile", fresh.clone(), settled(2, Settlement::Told), "Some"),
+        scenario("to be tried again", owed.clone(), settled(2, retry.clone()), "Some"),
+        scenario("to be tried again, and changed meanwhile", fresh.clone(), settled(2, retry), "Some"),
+        scenario("given up", owed, settled(2, give_up.clone()), "None"),
+        scenario("given up, and changed meanwhile", fresh, settled(2, give_up), "Some"),
+        scenario("revived", dead, notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
+    ]
+}
+
+/// Everything is old: what is told, what was given up, what is parked, a dead letter.
+fn housekeeping() -> Vec<Scenario> {
+    let told = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), settled(2, Settlement::Told)];
+    let given_up = settled(3, Settlement::GiveUp { reason: "HTTP 500".into() });
+    let given_up: Vec<_> = told.iter().cloned().chain([notified(3, vec![paid(11, &["pi_1"], 60)]), given_up]).collect();
+    let refused = vec![
+        p1(),
+        refund("r1", "re_1", "p1", 150),
+        notified(2, vec![paid(10, &["pi_1"], 100)]),
+        notified(3, vec![refunded(11, "re_1", 150)]),
+    ];
+    let parked = vec![notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)])];
+    let now = Work::Prune(moment(10_000 + i64::try_from(KEPT_S).unwrap_or_default()));
+    vec![
+        scenario("what is told is pruned", told, now.clone(), "rows: 3"),
+        scenario("what was given up is pruned", given_up, now.clone(), "given_up: [Rec"),
+        scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [0"),
+        scenario("what is parked waits in vain", parked, now, "waited_in_vain: [0"),
+    ]
+}

@@ -1,0 +1,94 @@
+//! A record's history: which notification made which version of it, and how Transform was told of it.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::columns::{micros, timestamp, version_column};
+use super::parked::Placed;
+use super::records::{self, Stored};
+use crate::domain::ids::RecordKey;
+use crate::domain::status::Status;
+use crate::store::{Attempt, AttemptMade, History, Settlement, VersionMade};
+
+/// Notes that a notification's event made a version of a record.
+pub(super) fn changed(
+    connection: &Connection,
+    stored: &Stored,
+    by: &Placed,
+    status: Status,
+    at: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO transitions (record, version, at, notification, event_type, status)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute(params![
+            stored.row,
+            version_column(stored.record.version),
+            micros(at),
+            by.notification.into_bytes(),
+            by.event.event_type,
+            status.name(),
+        ])
+        .map(drop)
+}
+
+/// Notes how an attempt ended.
+pub(super) fn attempted(
+    connection: &Connection,
+    record: i64,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> rusqlite::Result<()> {
+    let failure = match settlement {
+        Settlement::Told => None,
+        Settlement::Retry { reason, .. } | Settlement::GiveUp { reason } => Some(reason),
+    };
+    let millis = attempt.ended.steady.duration_since(attempt.began.steady).as_millis();
+    connection
+        .prepare_cached("INSERT INTO attempts (record, version, at, millis, failure) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![
+            record,
+            version_column(attempt.version),
+            micros(attempt.began.wall),
+            i64::try_from(millis).unwrap_or(i64::MAX),
+            failure,
+        ])
+        .map(drop)
+}
+
+/// The latest of a record's history, the newest first; none if the record is not known.
+pub(super) fn of_record(connection: &Connection, key: &RecordKey, most: u32) -> rusqlite::Result<Option<History>> {
+    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    let versions = connection
+        .prepare_cached(
+            "SELECT version, at, notification, event_type, status FROM transitions
+             WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
+        )?
+        .query_map(params![stored.row, most], |row| {
+            Ok(VersionMade {
+                version: row.get::<_, i64>(0)?.unsigned_abs(),
+                at: timestamp(1, row.get(1)?)?,
+                notification: Uuid::from_bytes(row.get(2)?),
+                event_type: row.get(3)?,
+                status: row.get(4)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    let attempts = connection
+        .prepare_cached(
+            "SELECT version, at, millis, failure FROM attempts WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
+        )?
+        .query_map(params![stored.row, most], |row| {
+            Ok(AttemptMade {
+                version: row.get::<_, i64>(0)?.unsigned_abs(),
+                at: timestamp(1, row.get(1)?)?,
+                millis: row.get::<_, i64>(2)?.unsigned_abs(),
+                failure: row.get(3)?,
+            })
+        })?
+        .collect::<rusqlite::Result<_>>()?;
+    Ok(Some(History { versions, attempts }))
+}

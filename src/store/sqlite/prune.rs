@@ -1,0 +1,105 @@
+//! Housekeeping in small steps, so that no notification waits long behind one: what was kept long enough goes, and the
+//! file gives back the pages that are free.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::columns::{key, micros};
+use super::parked;
+use crate::domain::due::Moment;
+use crate::domain::ids::RecordKey;
+use crate::store::{Pruned, StoreOptions};
+
+/// How many rows of a kind one step looks at.
+const STEP_ROWS: u32 = 500;
+/// How many pages one step gives back.
+const STEP_PAGES: u32 = 256;
+/// So many free pages stay for what comes next.
+const SPARE_PAGES: u32 = 1024;
+
+/// One step.
+pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment) -> rusqlite::Result<Pruned> {
+    let keep = &options.keep;
+    let waited_in_vain = parked::expire(connection, before(now.wall, options.parked.max_age), STEP_ROWS)?;
+    let dead_letters = dead_letters(connection, before(now.wall, keep.dead_letters))?;
+    let given_up = given_up(connection, before(now.steady, keep.dead_letters))?;
+    let rows = notifications(connection, before(now.wall, keep.notifications))?
+        + of_settled(connection, "attempts", before(now.wall, keep.attempts))?
+        + of_settled(connection, "transitions", before(now.wall, keep.history))?;
+    Ok(Pruned { waited_in_vain, dead_letters, given_up, rows, shrunk: shrink(connection)? })
+}
+
+fn before(now: Timestamp, span: Duration) -> Timestamp {
+    now.saturating_sub(span).unwrap_or(Timestamp::MIN)
+}
+
+/// Dead letters, with the events that wait for room to refund.
+fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<Uuid>> {
+    let old: Vec<[u8; 16]> = connection
+        .prepare_cached(
+            "SELECT id FROM notifications WHERE outcome = 'dead_letter' AND received_at < ?1
+             ORDER BY received_at LIMIT ?2",
+        )?
+        .query_map(params![micros(cutoff), STEP_ROWS], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for id in &old {
+        parked::forget(connection, *id)?;
+        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(old.into_iter().map(Uuid::from_bytes).collect())
+}
+
+fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<RecordKey>> {
+    let old: Vec<(i64, RecordKey)> = connection
+        .prepare_cached(
+            "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
+             WHERE o.dead_at < ?1 LIMIT ?2",
+        )?
+        .query_map(params![micros(cutoff), STEP_ROWS], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    for (row, _) in &old {
+        connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
+    }
+    Ok(old.into_iter().map(|(_, key)| key).collect())
+}
+
+/// Notifications that are over. The oldest come first in the table, but for steps of the clock; so a step looks at
+/// the first only, and not at the whole table to find out that there is nothing to do.
+fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM notifications WHERE rowid IN (
+                 SELECT rowid FROM (SELECT rowid, received_at FROM notifications
+                     WHERE outcome NOT IN ('parked', 'dead_letter') ORDER BY rowid LIMIT ?2)
+                 WHERE received_at < ?1)",
+        )?
+        .execute(params![micros(cutoff), STEP_ROWS])
+}
+
+/// Attempts or transitions of records that Transform is owed nothing of.
+fn of_settled(connection: &Connection, table: &str, cutoff: Timestamp) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(&format!(
+            "DELETE FROM {table} WHERE id IN (
+                 SELECT id FROM (SELECT id, at FROM {table}
+                     WHERE record NOT IN (SELECT record FROM outbox) ORDER BY id LIMIT ?2)
+                 WHERE at < ?1)"
+        ))?
+        .execute(params![micros(cutoff), STEP_ROWS])
+}
+
+/// Gives back some of the pages that are free, but for a few. Says whether there were any.
+fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
+    let free: u32 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
+    let excess = free.saturating_sub(SPARE_PAGES).min(STEP_PAGES);
+    if excess > 0 {
+        // One page goes with each step of the statement.
+        let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({excess})"))?;
+        let mut rows = vacuum.query([])?;
+        while rows.next()?.is_some() {}
+    }
+    Ok(excess > 0)
+}

@@ -1,0 +1,92 @@
+//! A host that does not answer is asked by one record at a time.
+
+use std::collections::HashSet;
+
+use crate::support::{Answer, Setup, payment, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+const RECORDS: usize = 60;
+
+fn id(n: usize) -> String {
+    format!("tx-{n:03}")
+}
+
+/// Sixty records are owed and Transform fails: three attempts open the breaker, then one record at a time asks, and
+/// once it is answered all are told, each once.
+#[tokio::test]
+async fn many_that_are_owed_are_one_probe_and_none_is_forgotten() {
+    let setup = Setup { breaker_failures: 3, concurrency: 1, retry_max: "100ms", ..Setup::default() };
+    let (transform, relay) = start(setup).await;
+    const FAILURES: usize = 8;
+    transform.script((0..FAILURES).map(|_| Answer::status(503)));
+    for n in 0..RECORDS {
+        relay.register("payment", &id(n), &payment(&format!("pi_{n}"), "10")).await;
+    }
+    for n in 0..RECORDS {
+        assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "applied");
+    }
+    relay.program.logged(&["does not answer", "one record at a time"]).await;
+    relay.program.logged(&["answers again"]).await;
+    for n in 0..RECORDS {
+        transform.told("payment", &id(n), 1).await;
+    }
+    relay.caught_up(&transform).await;
+    let hooks = transform.hooks();
+    let failed: Vec<_> = hooks.iter().take(FAILURES).map(|hook| hook.body.clone()).collect();
+    let told: Vec<_> = hooks.iter().skip(FAILURES).map(|hook| hook.body.clone()).collect();
+    assert_eq!(told.len(), RECORDS + 1, "each is told once, and the one that was watched for");
+    assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len());
+    // Those that only waited are told in the order in which they changed.
+    let waited: Vec<_> = told.iter().filter(|body| body.contains("tx-") && !failed.contains(body)).collect();
+    assert!(waited.is_sorted(), "{waited:?}");
+}
+
+/// A refusal of one webhook says nothing about the others.
+#[tokio::test]
+async fn a_host_that_refuses_one_webhook_answers() {
+    let setup = Setup { breaker_failures: 1, concurrency: 1, ..Setup::default() };
+    let (transform, relay) = start(setup).await;
+    transform.script((0..5).map(|_| Answer::status(404)));
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
+    relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
+    assert_eq!(transform.count("payment", "tx-1"), 6);
+    assert!(!relay.program.log().contains("does not answer"), "{}", relay.program.log());
+}
+
+#[tokio::test]
+async fn readyz_names_the_hosts_that_do_not_answer() {
+    let setup = Setup { breaker_failures: 1, retry_first: "1h", ..Setup::default() };
+    let (transform, relay) = start(setup).await;
+    transform.script([Answer::status(500)]);
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
+    relay.program.logged(&["could not tell Transform"]).await;
+    let ready = relay.get("/readyz").await.expect(200).json();
+    assert_eq!(ready["unanswering"], serde_json::json!([transform.address.to_string()]));
+    assert_eq!(ready["owed"], 1);
+}
+
+/// Due times and what waits at a breaker are in memory only; a kill loses neither.
+#[tokio::test]
+async fn what_waits_for_a_host_is_told_after_a_kill() {
+    let setup = Setup { breaker_failures: 1, retry_first: "1h", ..Setup::default() };
+    let (transform, mut relay) = start(setup).await;
+    transform.script([Answer::status(500)]);
+    for n in 0..5 {
+        relay.register("payment", &id(n), &payment(&format!("pi_{n}"), "10")).await;
+    }
+    relay.stripe(&stripe::paid("pi_0", AT, 1000)).await;
+    relay.program.logged(&["does not answer"]).await;
+    for n in 1..5 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    relay.kill().await;
+    relay.setup.retry_max = "50ms";
+    relay.setup.retry_first = "50ms";
+    relay.restart().await;
+    for n in 1..5 {
+        transform.told("payment", &id(n), 1).await;
+    }
+    transform.told("payment", &id(0), 2).await;
+}

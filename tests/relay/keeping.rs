@@ -1,0 +1,190 @@
+//! How long things stay, and copies of the store.
+
+use std::os::unix::fs::PermissionsExt;
+
+use reqwest::Method;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::program::run;
+use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::{Answer, Relay, Setup, payment, refund, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+const KEEP_NOTHING: &str =
+    "[store.keep]\nnotifications = \"1ms\"\ndead_letters = \"1ms\"\nattempts = \"1ms\"\nhistory = \"1ms\"";
+const KEEP_DEAD_LETTERS: &str = "[store.keep]\nnotifications = \"1ms\"\nattempts = \"1ms\"\nhistory = \"1ms\"";
+
+async fn history(relay: &Relay, id: &str) -> Value {
+    let request = relay.request(Method::GET, &format!("/records/payment/{id}/history")).bearer_auth(INTEGRATOR_TOKEN);
+    relay.send(request).await.expect(200).json()
+}
+
+#[tokio::test]
+async fn a_records_history_says_what_made_it_and_how_transform_was_told() {
+    let (transform, relay) = start(Setup::default()).await;
+    transform.script([Answer::status(503)]);
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let receipt = relay.notify("stripe-main", &stripe::paid("pi_1", AT, 1000)).await.expect(200).json();
+    relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
+    let history = history(&relay, "tx-1").await;
+    let made = &history["versions"][0];
+    assert_eq!((&made["version"].to_string(), &made["notification"]), (&"2".to_owned(), &receipt["notification"]));
+    assert_eq!((&made["type"], &made["status"]), (&"payment_intent.succeeded".into(), &"Succeeded".into()));
+    let attempts = history["attempts"].as_array().unwrap();
+    assert_eq!(attempts.len(), 2, "the newest first");
+    assert_eq!((&attempts[0]["failure"], &attempts[1]["failure"]), (&Value::Null, &"HTTP 503".into()));
+}
+
+/// A record that is told, one that is owed, a parked event and a dead letter; then nothing is kept.
+#[tokio::test]
+async fn what_is_over_goes_and_what_is_not_stays() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    for n in 1..=2 {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+    }
+    let told = stripe::paid("pi_1", AT, 1000);
+    relay.stripe(&told).await;
+    relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
+    relay.terminate().await;
+    (relay.setup.quiet, relay.setup.max_wait) = ("1h", "1h");
+    relay.restart().await;
+    relay.stripe(&stripe::paid("pi_2", AT, 1000)).await;
+    relay.stripe(&stripe::paid("pi_nobody", AT, 1000)).await;
+    relay.register("refund", "tx-r", &refund("re_1", "tx-1", "10")).await;
+    assert_eq!(relay.stripe(&stripe::refund("re_1", AT, 2000, "succeeded")).await, "dead_letter");
+    relay.terminate().await;
+
+    relay.setup.more = KEEP_DEAD_LETTERS.to_owned();
+    relay.restart().await;
+    relay.program.logged(&["housekeeping: what was kept long enough is deleted"]).await;
+    assert_eq!(outcomes(&relay), ["dead_letter 1", "parked 1"]);
+    assert_eq!(history(&relay, "tx-1").await["versions"], Value::Array(Vec::new()));
+    assert_eq!(history(&relay, "tx-1").await["attempts"], Value::Array(Vec::new()));
+    assert_eq!(history(&relay, "tx-2").await["versions"].as_array().unwrap().len(), 1, "it is owed");
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+    // What is deleted is judged by what it says when it comes again.
+    assert_eq!(relay.notify("stripe-main", &told).await.expect(200).json()["outcome"], "repeated");
+    relay.terminate().await;
+
+    relay.setup.more = KEEP_NOTHING.to_owned();
+    relay.restart().await;
+    relay.program.logged(&["this dead letter was kept long enough"]).await;
+    relay.program.logged(&["housekeeping"]).await;
+    assert_eq!(outcomes(&relay), ["parked 1"]);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 1);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 1, "what waited for room to refund went with it");
+    assert_eq!(transform.count("payment", "tx-2"), 0);
+}
+
+fn outcomes(relay: &Relay) -> Vec<String> {
+    let store = relay.store();
+    let mut query =
+        store.prepare("SELECT outcome || ' ' || count(*) FROM notifications GROUP BY outcome ORDER BY 1").unwrap();
+    query.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
+}
+
+#[tokio::test]
+async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word() {
+    let (transform, mut relay) = start(Setup { give_up_after: "0s", ..Setup::default() }).await;
+    transform.script([Answer::status(500), Answer::status(500)]);
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
+    relay.program.logged(&["gave up telling Transform"]).await;
+    let letters = relay.request(Method::GET, "/dead-letters").bearer_auth(INTEGRATOR_TOKEN);
+    let letters = async { relay.send(letters.try_clone().unwrap()).await.expect(200).json() };
+    let delivery = letters.await["deliveries"][0].clone();
+    assert_eq!((&delivery["id"], &delivery["reason"]), (&"tx-1".into(), &"HTTP 500".into()));
+    relay.terminate().await;
+    relay.setup.more = KEEP_NOTHING.to_owned();
+    relay.restart().await;
+    relay.program.logged(&["Transform was never told of it", "record=payment/tx-1"]).await;
+}
+
+#[tokio::test]
+async fn the_file_gives_its_pages_back() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    let mut event = stripe::event("customer.created", AT, serde_json::json!({"id": "cus_1"}));
+    event["data"]["object"]["description"] = "x".repeat(500_000).into();
+    for n in 0..20 {
+        event["id"] = format!("evt_{n}").into();
+        assert_eq!(relay.stripe(&event).await, "ignored");
+    }
+    relay.terminate().await;
+    let before: i64 = relay.stored("PRAGMA page_count");
+    relay.setup.more = KEEP_DEAD_LETTERS.to_owned();
+    relay.restart().await;
+    relay.program.logged(&["housekeeping"]).await;
+    relay.terminate().await;
+    let after: i64 = relay.stored("PRAGMA page_count");
+    assert!(after * 2 < before, "{before} pages before, {after} after");
+}
+
+/// A copy is taken while notifications come in; a relay on the copy has all that was answered before the copy began,
+/// and tells what was owed.
+#[tokio::test]
+async fn a_backup_is_taken_while_the_relay_runs_and_can_be_restored() {
+    let (transform, mut relay) = start(Setup::silent()).await;
+    for n in 0..30 {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+    }
+    for n in 0..15 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
+    let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    let environment = relay.setup.environment();
+    let during = async {
+        for n in 15..30 {
+            relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+        }
+    };
+    let (ended, ()) = tokio::join!(run(&arguments, &environment), during);
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(std::fs::metadata(&copy).unwrap().permissions().mode() & 0o777, 0o600);
+    let again = run(&arguments, &environment).await;
+    assert_eq!(again.code, Some(74), "{}", again.stderr);
+    assert!(again.stderr.contains("copy.db is there already"), "{}", again.stderr);
+
+    // The disk is lost; the copy takes its place, as the documents say.
+    relay.kill().await;
+    for name in ["relay.db-wal", "relay.db-shm"] {
+        drop(std::fs::remove_file(relay.file(name)));
+    }
+    std::fs::rename(&copy, relay.file("relay.db")).unwrap();
+    (relay.setup.quiet, relay.setup.max_wait) = ("30ms", "1s");
+    relay.restart().await;
+    for n in 0..15 {
+        assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded", "tx-{n}");
+        transform.told("payment", &format!("tx-{n}"), 1).await;
+    }
+    // What came after the copy the PSP sends again.
+    for n in 15..30 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+        transform.told("payment", &format!("tx-{n}"), 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_nothing_says_so_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = folder.path().join("copy.db");
+    let store = ("RELAY_STORE__PATH".to_owned(), folder.path().join("none.db").to_str().unwrap().to_owned());
+    let ended = run(&["backup", copy.to_str().unwrap()], &[store]).await;
+    assert_eq!(ended.code, Some(74), "{}", ended.stderr);
+    assert!(ended.stderr.contains("none.db"), "{}", ended.stderr);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// A file of the first version was made without the book-keeping that giving pages back needs.
+#[tokio::test]
+async fn an_older_file_learns_to_give_pages_back() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.terminate().await;
+    let store = Connection::open(relay.file("relay.db")).unwrap();
+    store.execute_batch("PRAGMA journal_mode = DELETE; PRAGMA auto_vacuum = NONE; VACUUM;").unwrap();
+    drop(store);
+    assert_eq!(relay.stored::<i64>("PRAGMA auto_vacuum"), 0);
+    relay.restart().await;
+    assert_eq!(relay.stored::<i64>("PRAGMA auto_vacuum"), 2);
+}

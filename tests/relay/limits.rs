@@ -1,0 +1,147 @@
+//! What has a limit: parked events, what waits to be written, what is received at once.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use reqwest::Method;
+use rusqlite::{Connection, TransactionBehavior};
+use serde_json::{Value, json};
+
+use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::{PATIENCE, Relay, Setup, payment, psp, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+
+async fn list(relay: &Relay, path: &str) -> Value {
+    let request = relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN);
+    relay.send(request).await.expect(200).json()
+}
+
+fn with(more: &str) -> Setup {
+    Setup { more: more.to_owned(), ..Setup::silent() }
+}
+
+#[tokio::test]
+async fn what_is_parked_is_listed_page_by_page() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 0..5 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    let mut seen = Vec::new();
+    let mut path = "/parked?limit=2&source=stripe-main".to_owned();
+    loop {
+        let page = list(&relay, &path).await;
+        seen.extend(page["parked"].as_array().unwrap().clone());
+        match page["next"].as_i64() {
+            Some(next) => path = format!("/parked?limit=2&source=stripe-main&after={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen.len(), 5);
+    assert_eq!(seen[0]["type"], "payment_intent.succeeded");
+    let waits_for = seen[0]["waitsFor"].as_array().unwrap();
+    assert!(waits_for.contains(&json!("psp:payment:pi_0")), "{waits_for:?}");
+    assert_eq!(list(&relay, "/parked?source=adyen-main").await, json!({"parked": [], "next": null}));
+    for path in ["/parked?limit=0", "/parked?limit=1001", "/parked?page=2", "/dead-letters?source=stripe-main"] {
+        relay.send(relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN)).await.problem(400);
+    }
+    for path in ["/parked", "/dead-letters", "/records/payment/tx-1/history"] {
+        relay.send(relay.request(Method::GET, path)).await.problem(401);
+        relay.get(path).await.problem(401);
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_parked_events_give_way_to_the_newest() {
+    let (_transform, relay) = start(with("[store.parked]\nper_source = 3")).await;
+    for n in 0..5 {
+        assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "parked");
+    }
+    // Another source has room of its own.
+    relay.notify("stripe-two", &stripe::paid("pi_other", AT, 1000)).await.expect(200);
+    relay.program.logged(&["too many are parked", "events=1", "stripe-main"]).await;
+    assert_eq!(list(&relay, "/parked").await["parked"].as_array().unwrap().len(), 4);
+    let letters = list(&relay, "/dead-letters").await;
+    let letters = letters["notifications"].as_array().unwrap();
+    assert_eq!(letters.len(), 2);
+    assert!(letters[0]["reason"].as_str().unwrap().contains("more than 3 events of stripe-main"), "{letters:?}");
+    for (n, status) in [(0, "Initiated"), (1, "Initiated"), (2, "Succeeded"), (3, "Succeeded"), (4, "Succeeded")] {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+        assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], status, "tx-{n}");
+    }
+    assert_eq!(relay.stored::<i64>("SELECT parked FROM parked_counts WHERE source = 'stripe-main'"), 0);
+    // A repetition is answered as the first was, also where that has come to nothing.
+    assert_eq!(relay.notify("stripe-main", &stripe::paid("pi_0", AT, 1000)).await.json()["outcome"], "parked");
+}
+
+#[tokio::test]
+async fn what_is_parked_for_too_long_is_a_dead_letter() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
+    relay.terminate().await;
+    relay.setup.more = "[store.parked]\nmax_age = \"1ms\"".to_owned();
+    relay.restart().await;
+    relay.program.logged(&["was not registered in time"]).await;
+    let letters = list(&relay, "/dead-letters").await;
+    assert_eq!(letters["notifications"][0]["reason"], "its record was not registered in time");
+    assert_eq!(list(&relay, "/parked").await["parked"], json!([]));
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked_keys"), 0);
+}
+
+/// One piece of work is in the writer's hands, one waits; the others are sent away at once and leave nothing.
+#[tokio::test]
+async fn more_than_may_wait_is_sent_away() {
+    let more = "[sources.spare]\nprofile = \"stripe\"\nsecrets = [\"whsec_spare\"]";
+    let mut setup = with(more);
+    setup.environment.push(("RELAY_STORE__MAX_WAITING".to_owned(), "1".to_owned()));
+    let (_transform, relay) = start(setup).await;
+    let mut other = Connection::open(relay.file("relay.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let mut crowd = tokio::task::JoinSet::new();
+    for n in 0..20 {
+        let sealed = psp::seal("stripe-main", stripe::paid(&format!("pi_{n}"), AT, 1000).to_string().as_bytes());
+        let (name, value) = sealed.headers[0].clone();
+        let request = relay.request(Method::POST, "/notifications/stripe-main").header(name, value).body(sealed.body);
+        crowd.spawn(async move {
+            let answer = request.send().await.unwrap();
+            let after = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
+            (n, answer.status().as_u16(), after)
+        });
+    }
+    for _ in 0..18 {
+        let (_, status, after) = crowd.join_next().await.unwrap().unwrap();
+        assert_eq!((status, after.as_deref()), (503, Some("1")));
+    }
+    lock.rollback().unwrap();
+    let mut taken = 0;
+    while let Some(answered) = crowd.join_next().await {
+        taken += i64::from(answered.unwrap().1 == 200);
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), taken);
+    for n in 0..20 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 20);
+}
+
+/// A client that announces a large body and does not send it holds room for it; others are sent away, not buffered.
+#[tokio::test]
+async fn more_than_may_be_received_at_once_is_sent_away() {
+    let mut setup = Setup { max_body: "64KiB", ..Setup::silent() };
+    setup.environment.push(("RELAY_SERVER__MAX_BUFFERED".to_owned(), "64KiB".to_owned()));
+    let (_transform, relay) = start(setup).await;
+    let event = stripe::paid("pi_1", AT, 1000);
+    let mut greedy = TcpStream::connect(relay.url.strip_prefix("http://").unwrap()).unwrap();
+    greedy.set_read_timeout(Some(PATIENCE)).unwrap();
+    let head = "POST /notifications/stripe-main HTTP/1.1\r\nhost: relay\r\nexpect: 100-continue\r\n";
+    greedy.write_all(format!("{head}content-length: 65536\r\n\r\n").as_bytes()).unwrap();
+    // The relay says that it has begun to read.
+    greedy.read_exact(&mut [0; 25]).unwrap();
+    let reply = relay.notify("stripe-main", &event).await;
+    reply.problem(503);
+    assert_eq!(reply.header("retry-after"), "1");
+    drop(greedy);
+    let taken = async { while relay.notify("stripe-main", &event).await.status != 200 {} };
+    crate::support::within("room", taken).await;
+}

@@ -1,0 +1,153 @@
+//! Clients that take their time: each is cut off when its time is over, and nobody else waits for it.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::support::siege::{statuses, until_hung_up};
+use crate::support::{PATIENCE, Relay, Setup, Transform, psp, start, stripe};
+
+/// Long enough for everybody who does not dawdle, on a busy machine too.
+const SHORT: &str = "2s";
+
+/// A relay that gives nobody much time for this, and all that it stores.
+async fn impatient(settings: &[&str]) -> (Transform, Relay, Vec<String>) {
+    let mut setup = Setup::silent();
+    setup.environment.extend(settings.iter().map(|name| (format!("RELAY_SERVER__{name}"), SHORT.to_owned())));
+    let (transform, relay) = start(setup).await;
+    let stored = relay.all_stored();
+    (transform, relay, stored)
+}
+
+/// Writes a byte whenever there was nothing to read for a moment, until the relay has had enough; what it said.
+fn dripped(stream: &mut TcpStream, bytes: &[u8]) -> String {
+    stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
+    let began = Instant::now();
+    for byte in bytes.iter().cycle() {
+        assert!(began.elapsed() < PATIENCE, "the relay listens for ever");
+        if stream.write_all(&[*byte]).is_err() {
+            break;
+        }
+        match stream.read(&mut [0; 1]) {
+            Err(error) if [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&error.kind()) => {}
+            Ok(0) | Err(_) => return String::new(),
+            Ok(_) => break,
+        }
+    }
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    // The first byte is read already.
+    format!("H{}", until_hung_up(stream))
+}
+
+fn head(of: &[u8]) -> String {
+    let sealed = psp::seal("stripe-main", of);
+    let (name, value) = &sealed.headers[0];
+    format!(
+        "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\n{name}: {value}\r\ncontent-length: {}\r\n",
+        of.len()
+    )
+}
+
+#[tokio::test]
+async fn a_head_that_never_ends_is_cut_off() {
+    let (_transform, relay, before) = impatient(&["HEADER_TIMEOUT"]).await;
+    for beginning in ["", "GET /healthz HTTP/1.1\r\n", "GET /healthz HTTP/1.1\r\nhost: r\r\nx-slow: "] {
+        let mut silent = relay.connect();
+        silent.write_all(beginning.as_bytes()).unwrap();
+        let answer = until_hung_up(&mut silent);
+        assert!([&[][..], &[408]].contains(&&statuses(&answer)[..]), "{beginning:?} → {answer:?}");
+    }
+    let mut slow = relay.connect();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n").unwrap();
+    let answer = dripped(&mut slow, b"x-slow: loris\r\n");
+    assert!(answer.is_empty() || statuses(&answer) == [408], "{answer:?}");
+    assert_eq!(relay.all_stored(), before);
+    relay.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_body_that_never_ends_is_answered_408() {
+    let (_transform, relay, before) = impatient(&["BODY_TIMEOUT"]).await;
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    for part in ["", &body[..1], &body[..body.len() - 1]] {
+        let mut silent = relay.connect();
+        silent.write_all(format!("{}\r\n{part}", head(body.as_bytes())).as_bytes()).unwrap();
+        let answer = until_hung_up(&mut silent);
+        assert_eq!(statuses(&answer), [408], "{answer:?}");
+        assert!(answer.contains("application/problem+json"), "{answer}");
+    }
+    let mut slow = relay.connect();
+    let head =
+        head(body.as_bytes()).replacen(&format!("content-length: {}", body.len()), "transfer-encoding: chunked", 1);
+    slow.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    let answer = dripped(&mut slow, b"1\r\n \r\n");
+    assert!(answer.is_empty() || statuses(&answer) == [408], "{answer:?}");
+    assert_eq!(relay.all_stored(), before);
+    relay.still_serves().await;
+}
+
+#[tokio::test]
+async fn a_connection_that_is_not_used_is_closed() {
+    let (_transform, relay, _) = impatient(&["KEEP_ALIVE"]).await;
+    let mut idle = relay.connect();
+    for _ in 0..2 {
+        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
+        idle.peek(&mut [0]).unwrap();
+    }
+    assert_eq!(statuses(&until_hung_up(&mut idle)), [200, 200]);
+    // Whoever has said half a request by then is cut off as well.
+    let mut half = relay.connect();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\nGET /healthz HTTP/1.1\r\nhost: r\r\n").unwrap();
+    let answer = until_hung_up(&mut half);
+    assert!([&[200][..], &[200, 408]].contains(&&statuses(&answer)[..]), "{answer:?}");
+    relay.still_serves().await;
+}
+
+/// A body that no door wants is not waited for, and one that is read leaves the connection as it was.
+#[tokio::test]
+async fn a_body_that_nobody_reads_ends_the_connection() {
+    let (_transform, relay, before) = impatient(&[]).await;
+    for door in ["POST /nowhere", "GET /healthz", "DELETE /records/payment/tx-1", "PUT /records/payment/tx-1"] {
+        for length in ["transfer-encoding: chunked", "content-length: 1000000"] {
+            let mut stream = relay.connect();
+            stream.write_all(format!("{door} HTTP/1.1\r\nhost: r\r\n{length}\r\n\r\n").as_bytes()).unwrap();
+            let answer = until_hung_up(&mut stream);
+            assert!(matches!(statuses(&answer)[..], [200 | 401 | 404 | 405]), "{door} {length}: {answer:?}");
+        }
+    }
+    assert_eq!(relay.all_stored(), before);
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    let head = head(body.as_bytes());
+    let head = head.replacen(&format!("content-length: {}", body.len()), "transfer-encoding: chunked", 1);
+    let (one, two) = body.split_at(100);
+    let chunks = format!("{:x}\r\n{one}\r\n{:x};x=y\r\n{two}\r\n0\r\ntrailer: x\r\n\r\n", one.len(), two.len());
+    let mut stream = relay.connect();
+    stream.write_all(format!("{head}\r\n{chunks}").repeat(2).as_bytes()).unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n").unwrap();
+    let answer = until_hung_up(&mut stream);
+    assert_eq!(statuses(&answer), [200, 200, 200], "{answer}");
+    assert_eq!(answer.matches("\"parked\"").count(), 2, "{answer}");
+}
+
+/// A crowd of slow clients is served with what it deserves; a quick one in the middle of it does not notice.
+#[tokio::test]
+async fn slow_clients_are_in_nobodys_way() {
+    let (_transform, relay, before) = impatient(&["HEADER_TIMEOUT", "BODY_TIMEOUT", "KEEP_ALIVE"]).await;
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    let mut crowd: Vec<_> = (0..100).map(|_| relay.connect()).collect();
+    for (n, stream) in crowd.iter_mut().enumerate() {
+        let said = if n % 2 == 0 { "GET /healthz".to_owned() } else { format!("{}\r\n{{", head(body.as_bytes())) };
+        stream.write_all(said.as_bytes()).unwrap();
+    }
+    relay.still_serves().await;
+    for mut stream in crowd {
+        let answer = until_hung_up(&mut stream);
+        assert!([&[][..], &[408]].contains(&&statuses(&answer)[..]), "{answer:?}");
+    }
+    let after = relay.all_stored();
+    assert!(before.iter().all(|row| after.contains(row)));
+    assert!(!after.iter().any(|row| row.contains("\"pi_1\"")), "{after:?}");
+    relay.still_serves().await;
+}

@@ -1,0 +1,318 @@
+//! The disk in trouble while the relay runs: nothing is answered 2xx that is not there, what is there can be read, and
+//! when the trouble ends everything goes on.
+
+use std::fs::{File, Permissions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::program::{run, run_after};
+use crate::support::{
+    Gate, PATIENCE, Relay, Reply, Setup, Transform, attempt_in_flight_of, payment, start, stripe, within,
+};
+
+const AT: i64 = 1_700_000_000;
+
+/// No file gets longer than this many blocks of 512 bytes; what is written beyond fails as on a full disk. It is the WAL
+/// that gets there, and it is short again after a checkpoint from outside, which is how these tests make room.
+const SMALL_DISK: &str = "trap '' XFSZ; ulimit -f 1024";
+
+/// A record and the event that pays it.
+fn event(n: usize) -> Value {
+    stripe::paid(&format!("pi_{n}"), AT, 1000)
+}
+
+/// A relay whose disk is full.
+struct Full {
+    transform: Transform,
+    relay: Relay,
+    /// Lets go the attempt for tx-1 that is in flight. It is the only one there may be: whatever else is written could
+    /// make a write fail with it that would fit.
+    gate: Gate,
+    /// Records tx-1 to tx-n are paid: that was answered 2xx.
+    paid: usize,
+    /// Whether the record after them is registered.
+    registered: bool,
+}
+
+/// Registers and pays records until nothing more fits, not even one page.
+async fn full() -> Full {
+    let setup = Setup { before: SMALL_DISK, concurrency: 1, ..Setup::default() };
+    let (transform, relay, gate) = attempt_in_flight_of(setup, 200).await;
+    let mut full = Full { transform, relay, gate, paid: 1, registered: false };
+    let relay = &full.relay;
+    loop {
+        let n = full.paid + 1;
+        let put = relay.put("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+        full.registered = put.status == 201;
+        if !full.registered || relay.notify("stripe-main", &event(n)).await.status != 200 {
+            break;
+        }
+        full.paid = n;
+    }
+    assert!(full.paid > 2, "the disk was full before anything was on it");
+    // To count a repetition takes one page, as a readiness probe does.
+    while relay.notify("stripe-main", &event(1)).await.status == 200 {}
+    full
+}
+
+/// Somebody makes room.
+fn make_room(relay: &Relay) {
+    let other = Connection::open(relay.file("relay.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    let blocked: i64 = other.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).unwrap();
+    assert_eq!(blocked, 0);
+}
+
+/// Both writing doors refuse, and the relay says that it is not ready, and why.
+async fn refuses(relay: &Relay, why: &[&str]) {
+    let put = relay.put("payment", "tx-more", &payment("pi_more", "10")).await;
+    for reply in [relay.notify("stripe-main", &stripe::paid("pi_more", AT, 1000)).await, put] {
+        reply.problem(503);
+        assert_eq!(reply.header("retry-after"), "1", "{reply:?}");
+    }
+    let ready = ready_when(relay, |ready| ready.status == 503).await;
+    let store = ready.json()["store"].as_str().unwrap().to_owned();
+    assert!(why.iter().any(|why| store.contains(why)), "{store}");
+    relay.get("/healthz").await.expect(200);
+}
+
+/// Waits until the relay says this of itself. What it found is kept for a moment, so it may take some questions.
+async fn ready_when(relay: &Relay, said: impl Fn(&Reply) -> bool) -> Reply {
+    let asked = async {
+        loop {
+            let ready = relay.get("/readyz").await;
+            if said(&ready) {
+                return ready;
+            }
+        }
+    };
+    within("another answer of /readyz", asked).await
+}
+
+/// All that was answered 2xx is there and is told.
+async fn all_there(transform: &Transform, relay: &Relay, paid: usize) {
+    for n in 1..=paid {
+        assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded");
+        transform.told("payment", &format!("tx-{n}"), 1).await;
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
+    let Full { transform, relay, gate, paid, registered } = full().await;
+    refuses(&relay, &["disk I/O error", "full"]).await;
+    // What is there can be read; what was refused left nothing.
+    for n in 1..=paid {
+        assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded");
+    }
+    let next = paid + 1;
+    let known = relay.fetch("Payment", &format!("tx-{next}")).await;
+    assert_eq!(known.status, if registered { 200 } else { 404 });
+    assert!(!registered || known.json()["status"] == "Initiated", "{known:?}");
+    // That Transform was told cannot be noted now.
+    gate.open();
+    relay.program.logged(&["the store is in trouble", "record=payment/tx-1 "]).await;
+
+    make_room(&relay);
+    // The same relay takes what it refused, and tells what it could not note, once.
+    let put = relay.put("payment", &format!("tx-{next}"), &payment(&format!("pi_{next}"), "10")).await;
+    assert_eq!(put.status, if registered { 200 } else { 201 });
+    assert_eq!(relay.stripe(&event(next)).await, "applied");
+    all_there(&transform, &relay, next).await;
+    ready_when(&relay, |ready| ready.status == 200 && ready.json()["owed"] == 0).await;
+    relay.terminate().await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 0);
+    assert_eq!(relay.stored::<String>("PRAGMA integrity_check"), "ok");
+    for n in 1..=next {
+        assert_eq!(transform.count("payment", &format!("tx-{n}")), 1, "told again because of the disk: tx-{n}");
+    }
+}
+
+#[tokio::test]
+async fn a_kill_while_the_disk_is_full_loses_nothing() {
+    let Full { transform, mut relay, paid, registered, gate: _gate } = full().await;
+    relay.kill().await;
+    relay.setup.before = "";
+    relay.restart().await;
+    all_there(&transform, &relay, paid).await;
+    let put = relay.put("payment", &format!("tx-{}", paid + 1), &payment(&format!("pi_{}", paid + 1), "10")).await;
+    assert_eq!(put.status, if registered { 200 } else { 201 });
+    assert_eq!(relay.stripe(&event(paid + 1)).await, "applied", "it was refused");
+}
+
+#[tokio::test]
+async fn on_a_full_disk_it_does_not_start() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.terminate().await;
+    for file in ["relay.db", "relay.db-wal", "relay.db-shm"] {
+        drop(std::fs::remove_file(relay.file(file)));
+    }
+    let config = relay.file("relay.toml");
+    let arguments = ["serve", "--config", config.to_str().unwrap()];
+    let no_disk = "trap '' XFSZ; ulimit -f 0";
+    let ended = run_after(no_disk, &arguments, &relay.setup.environment()).await;
+    assert_eq!(ended.code, Some(74), "{}", ended.stderr);
+    assert!(ended.stderr.contains("relay.db"), "{}", ended.stderr);
+    // What it left is no obstacle.
+    relay.restart().await;
+    relay.caught_up(&transform).await;
+}
+
+/// Puts garbage over these pages of a store.
+fn overwrite(store: &Path, pages: impl IntoIterator<Item = u64>) {
+    let file = File::options().write(true).open(store).unwrap();
+    for page in pages {
+        file.write_all_at(&[0xA5; 4096], (page - 1) * 4096).unwrap();
+    }
+}
+
+/// All pages but the first, which has the header and the schema.
+fn pages(store: &Path) -> impl Iterator<Item = u64> + use<> {
+    2..=std::fs::metadata(store).unwrap().len() / 4096
+}
+
+/// Brings all that is in a running relay's WAL into its file, and makes the relay forget what it has read of it.
+fn settle_file(relay: &Relay) {
+    let other = Connection::open(relay.file("relay.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    other.execute("UPDATE probe SET at = at + 1", []).unwrap();
+    make_room(relay);
+}
+
+#[tokio::test]
+async fn a_file_that_is_damaged_under_a_running_relay_takes_nothing() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.stripe(&event(1)).await, "applied");
+    relay.caught_up(&transform).await;
+    settle_file(&relay);
+    let file = relay.file("relay.db");
+    let backup = std::fs::read(&file).unwrap();
+    overwrite(&file, pages(&file));
+
+    refuses(&relay, &["malformed"]).await;
+    // A record that cannot be read is not one that does not exist.
+    relay.fetch("Payment", "tx-1").await.problem(503);
+
+    // The operator stops it, puts the backup back and starts it.
+    relay.kill().await;
+    for name in ["relay.db-wal", "relay.db-shm"] {
+        drop(std::fs::remove_file(relay.file(name)));
+    }
+    std::fs::write(&file, backup).unwrap();
+    relay.restart().await;
+    all_there(&transform, &relay, 1).await;
+    assert_eq!(relay.stripe(&event(1)).await, "repeated");
+    relay.caught_up(&transform).await;
+}
+
+/// The first page of each table and index of a store.
+fn roots(store: &Path) -> Vec<(String, u64)> {
+    let store = Connection::open(store).unwrap();
+    let mut roots = store.prepare("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 1").unwrap();
+    roots.query_map([], |row| Ok((row.get(0)?, row.get::<_, u32>(1)?.into()))).unwrap().map(Result::unwrap).collect()
+}
+
+#[tokio::test]
+async fn with_a_damaged_file_it_does_not_start() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.stripe(&event(1)).await, "applied");
+    relay.caught_up(&transform).await;
+    relay.terminate().await;
+    let (file, config) = (relay.file("relay.db"), relay.file("relay.toml"));
+    let backup = std::fs::read(&file).unwrap();
+    for (name, page) in roots(&file) {
+        overwrite(&file, [page]);
+        let ended = run(&["serve", "--config", config.to_str().unwrap()], &relay.setup.environment()).await;
+        assert_eq!(ended.code, Some(74), "{name}: {}", ended.stderr);
+        assert!(ended.stderr.contains("relay.db"), "{name}: {}", ended.stderr);
+        std::fs::write(&file, &backup).unwrap();
+    }
+    relay.restart().await;
+    assert_eq!(relay.stripe(&event(1)).await, "repeated");
+    relay.caught_up(&transform).await;
+}
+
+/// One table of several: the probe's own page is well.
+#[tokio::test]
+async fn a_relay_that_cannot_take_notifications_says_so() {
+    let (transform, relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.caught_up(&transform).await;
+    settle_file(&relay);
+    let file = relay.file("relay.db");
+    let (_, records) = roots(&file).into_iter().find(|(name, _)| name == "records").unwrap();
+    overwrite(&file, [records]);
+    relay.notify("stripe-main", &event(1)).await.problem(503);
+    ready_when(&relay, |ready| ready.status == 503).await;
+}
+
+/// Somebody deletes the store under the relay, or puts another in its place: what it went on writing into the file that
+/// it has open would be gone with it.
+#[tokio::test]
+async fn a_store_that_was_removed_takes_nothing() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.caught_up(&transform).await;
+    for replaced in [false, true] {
+        let aside = relay.file("aside.db");
+        std::fs::rename(relay.file("relay.db"), &aside).unwrap();
+        if replaced {
+            std::fs::copy(&aside, relay.file("relay.db")).unwrap();
+        }
+        refuses(&relay, &[if replaced { "its file was replaced" } else { "its file is gone" }]).await;
+        assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated", "what is read is still there");
+        std::fs::rename(&aside, relay.file("relay.db")).unwrap();
+        ready_when(&relay, |ready| ready.status == 200).await;
+    }
+    assert_eq!(relay.stripe(&event(1)).await, "applied");
+    relay.kill().await;
+    relay.restart().await;
+    all_there(&transform, &relay, 1).await;
+}
+
+/// Takes the right to write from a file or folder, and gives it back in the end.
+struct ReadOnly(PathBuf, Permissions);
+
+impl ReadOnly {
+    fn make(path: PathBuf) -> Self {
+        let before = std::fs::metadata(&path).unwrap().permissions();
+        let mut after = before.clone();
+        after.set_readonly(true);
+        std::fs::set_permissions(&path, after).unwrap();
+        Self(path, before)
+    }
+}
+
+impl Drop for ReadOnly {
+    fn drop(&mut self) {
+        drop(std::fs::set_permissions(&self.0, self.1.clone()));
+    }
+}
+
+/// A running relay has its files open and goes on; the next start says what is wrong.
+#[tokio::test]
+async fn a_store_that_becomes_read_only_is_noticed_at_the_next_start() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let read_only = [relay.folder.path().to_owned(), relay.file("relay.db")].map(ReadOnly::make);
+    assert_eq!(relay.stripe(&event(1)).await, "applied");
+    all_there(&transform, &relay, 1).await;
+    relay.caught_up(&transform).await;
+    relay.terminate().await;
+    // Permissions do not bind root.
+    if File::options().append(true).open(relay.file("relay.db")).is_err() {
+        let config = relay.file("relay.toml");
+        let ended = run(&["serve", "--config", config.to_str().unwrap()], &relay.setup.environment()).await;
+        assert_eq!(ended.code, Some(74), "{}", ended.stderr);
+        assert!(ended.stderr.contains("relay.db"), "{}", ended.stderr);
+    }
+    drop(read_only);
+    relay.restart().await;
+    assert_eq!(relay.stripe(&event(1)).await, "repeated");
+    relay.caught_up(&transform).await;
+}
