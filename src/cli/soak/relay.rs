@@ -77,7 +77,14 @@ impl Relay {
         let (heard, listening) = watch::channel(None);
         let stderr = child.stderr.take().ok_or_else(|| anyhow!("the relay has no stderr"))?;
         let file = OpenOptions::new().create(true).append(true).open(self.log()).context("cannot write the log")?;
-        std::thread::spawn(move || listen(stderr, file, &heard));
+        let address = self.address.clone();
+        std::thread::spawn(move || {
+            listen(stderr, file, |at| {
+                // At once: what it owes it tells as soon as it listens, and Transform reads then.
+                address.send_replace(Some(at));
+                heard.send_replace(Some(at));
+            })
+        });
         *lock(&self.child) = Some(child);
         Ok(listening)
     }
@@ -85,8 +92,7 @@ impl Relay {
     async fn start_once(&self, began: Instant) -> anyhow::Result<bool> {
         let listening = self.spawn()?;
         while began.elapsed() < PATIENCE {
-            if let Some(address) = *listening.borrow() {
-                self.address.send_replace(Some(address));
+            if listening.borrow().is_some() {
                 return Ok(true);
             }
             if let Some(code) = self.ended()? {
@@ -147,12 +153,12 @@ impl Drop for Relay {
 }
 
 /// Keeps the log and hears where the relay listens.
-fn listen(stderr: ChildStderr, mut file: File, heard: &watch::Sender<Option<SocketAddr>>) {
+fn listen(stderr: ChildStderr, mut file: File, heard: impl Fn(SocketAddr)) {
     for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
         drop(writeln!(file, "{line}"));
         if let Some(address) = line.split("listening address=").nth(1).and_then(|rest| rest.trim().parse().ok()) {
-            heard.send_replace(Some(address));
+            heard(address);
         }
     }
 }
