@@ -49,11 +49,11 @@ pub enum Refused {
     /// The signature may be right, but what the source demands beside it is not there.
     #[error("{0}")]
     Credentials(&'static str),
-    /// It holds more messages than are taken at once.
-    #[error("the batch holds {messages} messages; {MESSAGES_MAX} are taken at once")]
+    /// It holds more messages or events than are taken at once.
+    #[error("the batch holds {size} messages or events; {BATCH_MAX} are taken at once")]
     TooMany {
         /// How many it holds.
-        messages: usize,
+        size: usize,
     },
     /// The store cannot take it now.
     #[error(transparent)]
@@ -62,7 +62,7 @@ pub enum Refused {
 
 /// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
 /// largest batch that a PSP is known to send has 250 messages.
-const MESSAGES_MAX: usize = 10_000;
+const BATCH_MAX: usize = 10_000;
 /// Ignored types are counted for as many types as this; a PSP has some hundred.
 const IGNORED_TYPES_MAX: usize = 1024;
 
@@ -88,8 +88,9 @@ impl Ingest {
         let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
         let normalised = normalise(&source.profile, &verified);
-        if normalised.messages.len() > MESSAGES_MAX {
-            return Err(Refused::TooMany { messages: normalised.messages.len() });
+        let size = normalised.size();
+        if size > BATCH_MAX {
+            return Err(Refused::TooMany { size });
         }
         self.count_ignored(source, &normalised);
         let taken = Taken {

@@ -101,7 +101,8 @@ fn the_example_shows_the_three_forms_of_a_secret() {
 }
 
 fn loaded(file: &Path, environment: BTreeMap<String, String>) -> Config {
-    load(Some(file), environment.into_iter()).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()))
+    let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
+    load(Some(file), environment).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()))
 }
 
 /// The example without the mark of settings that are switched off.

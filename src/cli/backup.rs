@@ -11,7 +11,7 @@ use crate::store::sqlite::backup;
 const EXIT_IO: u8 = 74;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
-    let config = match config::load(file, std::env::vars()) {
+    let config = match config::load(file, std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
             anstream::eprintln!("{errors}");

@@ -7,7 +7,7 @@ use super::EXIT_USAGE;
 use crate::config;
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
-    match config::load(file, std::env::vars()) {
+    match config::load(file, std::env::vars_os()) {
         Ok(config) => {
             anstream::println!("{}", config::in_force(&config));
             for warning in &config.warnings {

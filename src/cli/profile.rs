@@ -143,7 +143,7 @@ fn read_unverified(profile: &Profile, body: &[u8], at: Timestamp) -> Result<(Str
 }
 
 fn split_header(header: &str) -> Result<(String, String), String> {
-    let (name, value) = header.split_once(':').ok_or_else(|| format!("--header {header:?} is not 'Name: value'"))?;
+    let (name, value) = header.split_once(':').ok_or_else(|| "a --header is not 'Name: value'".to_owned())?;
     Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
 }
 

@@ -12,7 +12,7 @@ use crate::telemetry;
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     telemetry::init();
-    let config = match config::load(file, std::env::vars()) {
+    let config = match config::load(file, std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
             for error in &errors.0 {

@@ -115,7 +115,7 @@ impl Checker<'_> {
 
     fn span(&mut self, key: &str, text: &str) -> Duration {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason = || format!("{text:?} is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most");
+        let reason = || "is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most".to_owned();
         self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
     }
 
@@ -130,7 +130,7 @@ impl Checker<'_> {
     fn size(&mut self, key: &str, text: &str) -> usize {
         let parsed = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
         let parsed = parsed.filter(|size| (1..=SIZE_MAX).contains(size));
-        self.take(key, parsed.ok_or_else(|| format!("{text:?} is no size such as \"1MiB\", 1 GiB at most")))
+        self.take(key, parsed.ok_or_else(|| "is no size such as \"1MiB\", 1 GiB at most".to_owned()))
     }
 
     /// Signatures' times are whole seconds.

@@ -1,8 +1,29 @@
 //! `RELAY_SECTION__KEY` → `section.key`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 
 use config::Value;
+
+use super::{ConfigError, ConfigErrors};
+
+/// The variables that are text. Others may be there, but not as settings of ours.
+pub(super) fn text(
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<BTreeMap<String, String>, ConfigErrors> {
+    let mut text = BTreeMap::new();
+    let mut errors = Vec::new();
+    for (name, value) in environment {
+        match (name.to_str(), value.into_string()) {
+            (Some(name), Ok(value)) => drop(text.insert(name.to_owned(), value)),
+            (Some(name), Err(_)) if name.starts_with("RELAY_") => {
+                errors.push(ConfigError { key: name.to_owned(), reason: "is not UTF-8".to_owned() });
+            }
+            _ => {}
+        }
+    }
+    if errors.is_empty() { Ok(text) } else { Err(ConfigErrors(errors)) }
+}
 
 /// The settings that the environment overrides: key and value.
 ///

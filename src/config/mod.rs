@@ -11,6 +11,7 @@ mod secret;
 mod settings;
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::credentials::Credentials;
@@ -73,8 +74,11 @@ impl std::fmt::Display for ConfigErrors {
 ///
 /// # Errors
 /// All that is wrong, each with its key.
-pub fn load(file: Option<&Path>, environment: impl Iterator<Item = (String, String)>) -> Result<Config, ConfigErrors> {
-    let environment: BTreeMap<String, String> = environment.collect();
+pub fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Config, ConfigErrors> {
+    let environment = environment::text(environment)?;
     let (settings, unknown) = settings::read(file, &environment)?;
     check::check(settings, unknown, &environment, file)
 }

@@ -27,7 +27,10 @@ pub fn in_force(config: &Config) -> String {
         format!("debounce.quiet                 {:?}", config.store.debounce.quiet),
         format!("debounce.max_wait              {:?}", config.store.debounce.max_wait),
         format!("transform.allowed_hosts        {}{hosts}", delivery.allowed_hosts),
-        format!("transform.webhook_target       {}", delivery.webhook_target.as_deref().unwrap_or("none")),
+        format!(
+            "transform.webhook_target       {}",
+            delivery.webhook_target.as_deref().map_or_else(|| "none".to_owned(), without_query)
+        ),
         format!("transform credentials          {}", config.transform),
         format!("transform.timeout              {:?}", delivery.timeout),
         format!("transform.concurrency          {}", delivery.concurrency),
@@ -61,6 +64,11 @@ pub fn in_force(config: &Config) -> String {
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));
     lines.join("\n")
+}
+
+/// A target may carry a token of Transform's in its query.
+fn without_query(target: &str) -> String {
+    target.split_once('?').map_or_else(|| target.to_owned(), |(path, _)| format!("{path}?***"))
 }
 
 /// What is missing before the relay is of use, each with the key that adds it.

@@ -147,9 +147,7 @@ pub(super) fn read(
         Ok(settings) => Ok((settings, unknown)),
         Err(error) => {
             let key = error.path().to_string();
-            let reason = error.into_inner().to_string();
-            let reason =
-                if may_hold_secret(&key) { "is not of the shape that it must have".to_owned() } else { reason };
+            let reason = without_value(&key, &error.into_inner().to_string());
             unknown.push(ConfigError { key, reason });
             Err(ConfigErrors(unknown))
         }
@@ -160,6 +158,17 @@ pub(super) fn read(
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
     format!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
+/// What a value must be, without the value: a secret may stand where none belongs.
+fn without_value(key: &str, reason: &str) -> String {
+    match reason.rsplit_once(", expected ") {
+        _ if may_hold_secret(key) => "is not of the shape that it must have".to_owned(),
+        Some((_, expected)) if expected.contains("struct ") => "must be a table".to_owned(),
+        Some((_, expected)) => format!("must be {expected}"),
+        None if reason.starts_with("missing field") => reason.to_owned(),
+        None => "is not of the shape that it must have".to_owned(),
+    }
 }
 
 /// Whether a message about the value at this key could repeat a secret.

@@ -26,6 +26,18 @@ pub struct Normalised {
     pub messages: Vec<Message>,
 }
 
+impl Normalised {
+    /// How much work it is: its messages, and the events of those that have several.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let events = |message: &Message| match &message.meaning {
+            Meaning::Events(events) => events.len().max(1),
+            Meaning::Ignored | Meaning::NotUnderstood(_) => 1,
+        };
+        self.messages.iter().map(events).sum()
+    }
+}
+
 /// One message of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

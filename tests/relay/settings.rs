@@ -30,17 +30,22 @@ const SOURCE: &str = "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"whsec_x\
 #[tokio::test]
 async fn every_mistake_is_found_by_its_key() {
     refused("[server]\nlisten = \"here\"\n", &[("server.listen", "port")]).await;
-    refused("[server]\nmax_body = \"big\"\n", &[("server.max_body", "big")]).await;
+    refused("[server]\nmax_body = \"big\"\n", &[("server.max_body", "no size")]).await;
     refused("[server]\ncolour = 1\n", &[("server.colour", "unknown key")]).await;
     refused("[colour]\nx = 1\n", &[("colour", "unknown key")]).await;
     refused("[debounce]\nquiet = \"10s\"\n", &[("debounce.max_wait", "debounce.quiet")]).await;
-    refused("[debounce]\nquiet = \"soon\"\n", &[("debounce.quiet", "soon")]).await;
+    refused("[debounce]\nquiet = \"soon\"\n", &[("debounce.quiet", "no span")]).await;
     refused("[transform]\nallowed_hosts = [\"https://x.example\"]\n", &[("transform.allowed_hosts[0]", "host")]).await;
     refused("[transform]\nwebhook_target = \"https://x.example/\"\n", &[("transform.webhook_target", "x.example")])
         .await;
     refused("[transform]\nconcurrency = 0\n", &[("transform.concurrency", "1 to 1024")]).await;
     refused("[transform]\nfailed_as = \"joke\"\n", &[("transform.failed_as", "record")]).await;
     refused("[transform.retry]\nfirst = \"0s\"\n", &[("transform.retry.first", "more than 0")]).await;
+    refused("[transform.breaker]\nmax = \"1ms\"\n", &[("transform.breaker.max", "transform.breaker.first")]).await;
+    refused("[transform.breaker]\nfailures = 0\n", &[("transform.breaker.failures", "from 1")]).await;
+    refused("[server]\nmax_buffered = \"1KiB\"\n", &[("server.max_buffered", "server.max_body")]).await;
+    refused("[store.keep]\nhistory = \"0s\"\n", &[("store.keep.history", "more than 0")]).await;
+    refused("[store.parked]\nper_source = \"many\"\n", &[("store.parked.per_source", "from 1")]).await;
     refused("[transform.retry]\nmax = \"1ms\"\n", &[("transform.retry.max", "transform.retry.first")]).await;
     let missing = "[integrator]\ntokens = [\"a\", { env = \"NOT_SET_ANYWHERE\" }]\n";
     refused(missing, &[("integrator.tokens[1]", "NOT_SET_ANYWHERE")]).await;
@@ -129,6 +134,11 @@ async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
         "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\nheaders = \"sesame\"\n",
         "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\nbasic = \"sesame\"\n",
         "[integrator]\ntokens = \"sesame\"\n",
+        "integrator = \"sesame\"\n",
+        "[sources]\none = \"sesame\"\n",
+        "[server]\nlisten = [\"sesame\"]\n",
+        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\ntolerance = \"sesame\"\n",
+        "[server]\nmax_body = \"sesame\"\n",
         "[integrator]\ntokens = [{ text = \"sesame\" }]\n",
         "[transform]\nbasic = { username = \"u\", password = [\"sesame\"] }\n",
         "[integrator]\ntokens = [\"sesame]\n",
@@ -236,4 +246,33 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     assert_eq!((warned.code, warnings.len()), (Some(0), 2), "{warnings:?}");
     assert!(warnings[0].contains("sources.media.basic.password") && warnings[0].contains("media-password"));
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
+}
+
+/// Variables that are no text are nobody's business here; but settings must be.
+#[tokio::test]
+async fn a_variable_that_is_no_text_is_no_setting() {
+    use std::os::unix::ffi::OsStrExt;
+    let sesame = std::ffi::OsStr::from_bytes(b"sesame\xff");
+    let check = |name: &str| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+        command.arg("check").env(name, sesame).output().unwrap()
+    };
+    assert_eq!(check("OTHER").status.code(), Some(0));
+    let refused = check("RELAY_TRANSFORM__TIMEOUT");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(64), "{said}");
+    assert!(said.contains("RELAY_TRANSFORM__TIMEOUT") && !said.contains("sesame"), "{said}");
+}
+
+#[tokio::test]
+async fn a_token_in_the_address_of_transform_is_not_printed() {
+    let text =
+        "[transform]\nallowed_hosts = [\"x.example\"]\nwebhook_target = \"https://x.example/hook?token=sesame\"\n";
+    let ended = check(text, &[]).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(
+        ended.stdout.contains("https://x.example/hook?***") && !ended.stdout.contains("sesame"),
+        "{}",
+        ended.stdout
+    );
 }

@@ -14,6 +14,7 @@ use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::registration::{self, Refusal, Registration};
+use crate::domain::text::shown;
 use crate::domain::transition::{Contradiction, Transition};
 use crate::domain::view::View;
 use crate::psp::normalise::Meaning;
@@ -47,12 +48,23 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
             }
         }
     }
-    let reason = (!reasons.is_empty()).then(|| reasons.join("; "));
+    let reason = joined(&reasons);
     inbox::insert(connection, taken, outcome, reason.as_deref())?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     work.apply_released()?;
     let key_reused = matches!(seen, inbox::Seen::KeyOnly);
     Ok(Receipt { id: taken.id, outcome, replayed: false, reason, key_reused, crowded_out, owed: work.owed })
+}
+
+/// The first reasons and how many more there are: a batch may have thousands.
+fn joined(reasons: &[String]) -> Option<String> {
+    const SHOWN: usize = 10;
+    let first = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    match reasons.len() {
+        0 => None,
+        1..=SHOWN => Some(first),
+        count => Some(format!("{first}; and {} more", count - SHOWN)),
+    }
 }
 
 fn repetition(id: Uuid, outcome: Outcome) -> Receipt {
@@ -119,7 +131,7 @@ fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Re
         if other.record.registered.psp_id.as_deref() == Some(psp_id) {
             let kind = stored.record.key.kind;
             let field = if kind == Kind::Agreement { "pspAgreementId" } else { "pspTransactionId" };
-            return Ok(Some(Refusal::conflict(field, format!("{psp_id} belongs to another {kind}"))));
+            return Ok(Some(Refusal::conflict(field, format!("{} belongs to another {kind}", shown(psp_id)))));
         }
         records::forget(connection, other.row, psp_id)?;
     }
