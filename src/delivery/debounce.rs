@@ -37,8 +37,9 @@ struct Waiting {
     again: Option<Timestamp>,
     /// Records that are to be told before this one.
     after: Vec<RecordKey>,
-    /// Its time has come and it waits for those only: a stream of others must not keep it from being told.
-    held: bool,
+    /// Its time has come and it waits for those only, at most until then: neither a stream of others nor a host that does
+    /// not answer them must keep it from being told.
+    held_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
@@ -48,8 +49,8 @@ struct Schedule {
     held: HashMap<RecordKey, Vec<RecordKey>>,
 }
 
-/// A record waits for another to be told before it only if that is due within this; otherwise a refund that cannot
-/// be told would keep its payment from being told.
+/// A record waits for another to be told before it only if that is due within this, and no longer than this; otherwise
+/// a refund that cannot be told would keep its payment from being told.
 const HOLD_MAX: Duration = Duration::from_secs(60);
 
 impl Debouncer {
@@ -58,12 +59,12 @@ impl Debouncer {
         let pushed = match self.waiting.entry(owed.key.clone()) {
             Entry::Vacant(vacant) => {
                 let after = owed.after.clone();
-                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after, held: false });
+                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after, held_until: None });
                 true
             }
             Entry::Occupied(mut occupied) => {
                 let waiting = occupied.get_mut();
-                if !waiting.held {
+                if waiting.held_until.is_none() {
                     let new: Vec<_> = owed.after.iter().filter(|key| !waiting.after.contains(key)).cloned().collect();
                     waiting.after.extend(new);
                 }
@@ -97,7 +98,10 @@ impl Debouncer {
             match self.look(&key, now) {
                 Look::Take => taken.push(key),
                 Look::Later(due) => schedule.order.push(Reverse((due, key))),
-                Look::Behind(first) => schedule.held.entry(first).or_default().push(key),
+                Look::Behind(first, until) => {
+                    schedule.held.entry(first).or_default().push(key.clone());
+                    schedule.order.push(Reverse((until, key)));
+                }
                 Look::Outdated => {}
             }
         }
@@ -105,33 +109,33 @@ impl Debouncer {
     }
 
     fn look(&self, key: &RecordKey, now: Timestamp) -> Look {
-        let Some((due, in_flight, after)) =
-            self.waiting.get(key).map(|waiting| (waiting.due, waiting.in_flight, waiting.after.clone()))
+        // Other entries are looked at below, so this one must not stay locked: its part is copied, and written at the end.
+        let Some((due, in_flight, after, held_until)) = self
+            .waiting
+            .get(key)
+            .map(|waiting| (waiting.due, waiting.in_flight, waiting.after.clone(), waiting.held_until))
         else {
             return Look::Outdated;
         };
         if in_flight {
             return Look::Outdated;
         }
+        let soon = later(now, HOLD_MAX);
+        let until = held_until.unwrap_or(soon);
+        let is_soon = |first: &RecordKey| self.waiting.get(first).is_some_and(|first| first.due <= soon);
+        let behind = if until > now { after.into_iter().find(is_soon) } else { None };
+        let Some(mut waiting) = self.waiting.get_mut(key) else { return Look::Outdated };
         if due > now {
-            if let Some(mut waiting) = self.waiting.get_mut(key) {
-                waiting.held = false;
-            }
+            waiting.held_until = None;
             return Look::Later(due);
         }
-        let soon = later(now, HOLD_MAX);
-        let behind = after.into_iter().find(|first| self.waiting.get(first).is_some_and(|first| first.due <= soon));
         if let Some(first) = behind {
-            if let Some(mut waiting) = self.waiting.get_mut(key) {
-                waiting.held = true;
-            }
-            return Look::Behind(first);
+            waiting.held_until = Some(until);
+            return Look::Behind(first, until);
         }
-        if let Some(mut waiting) = self.waiting.get_mut(key) {
-            waiting.in_flight = true;
-            waiting.held = false;
-            waiting.after.clear();
-        }
+        waiting.in_flight = true;
+        waiting.held_until = None;
+        waiting.after.clear();
         Look::Take
     }
 
@@ -209,7 +213,8 @@ impl Debouncer {
 enum Look {
     Take,
     Later(Timestamp),
-    Behind(RecordKey),
+    /// Behind this record, but no longer than until then.
+    Behind(RecordKey, Timestamp),
     Outdated,
 }
 
@@ -264,6 +269,18 @@ mod tests {
         assert!(debouncer.take_due(at(600), 10).is_empty());
         debouncer.settled(&refund, Some(at(90_000)));
         assert_eq!(debouncer.take_due(at(600), 10), [payment], "a refund that could not be told does not block");
+    }
+
+    #[test]
+    fn a_refund_whose_host_does_not_answer_holds_its_payment_up_for_a_while_only() {
+        let debouncer = Debouncer::default();
+        let (payment, refund) = (key(Kind::Payment, "p"), key(Kind::Refund, "r"));
+        debouncer.owe(&owed(&payment, 500, Some(&refund)));
+        debouncer.owe(&owed(&refund, 500, None));
+        assert_eq!(debouncer.take_due(at(500), 10), std::slice::from_ref(&refund));
+        assert!(debouncer.take_due(at(60_499), 10).is_empty(), "its breaker has it");
+        assert_eq!(debouncer.next_due(), Some(at(60_500)));
+        assert_eq!(debouncer.take_due(at(60_500), 10), [payment]);
     }
 
     #[test]
