@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_when_a_probe_is_due_does_not_go_before_those_that_wait() {
+        let breakers = open();
+        assert!(admit(&breakers, 1, 0).is_none());
+        assert!(admit(&breakers, 2, 1).is_none());
+        assert_eq!(breakers.take_probes(at(1)).pop().unwrap().0, key(1));
+    }
+
+    #[test]
     fn a_record_that_comes_when_a_probe_is_due_is_the_probe_if_none_waits() {
         let breakers = open();
         let pass = admit(&breakers, 1, 1).unwrap();

@@ -249,6 +249,16 @@ mod tests {
     }
 
     #[test]
+    fn a_record_is_in_flight_once_however_often_it_is_scheduled() {
+        let (debouncer, payment) = (Debouncer::default(), key(Kind::Payment, "p"));
+        for due in [700, 600, 500] {
+            debouncer.owe(&owed(&payment, due, None));
+        }
+        assert_eq!(debouncer.take_due(at(900), 10), [payment]);
+        assert!(debouncer.take_due(at(900), 10).is_empty());
+    }
+
+    #[test]
     fn a_change_during_an_attempt_is_not_forgotten() {
         let (debouncer, payment) = (Debouncer::default(), key(Kind::Payment, "p"));
         debouncer.owe(&owed(&payment, 0, None));
