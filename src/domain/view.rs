@@ -21,6 +21,8 @@ pub struct View {
     pub status: Status,
     /// Why, if the state is an error.
     pub error: Option<PspError>,
+    /// Since when, if the state is an error: its `receivedAt`. A later attempt that fails for the same reason shows.
+    pub error_since: Option<Timestamp>,
     /// The PSP's id.
     pub psp_id: Option<String>,
     /// Of all amounts.
@@ -87,6 +89,7 @@ impl View {
             Some(detail) => payment_status(record, detail, named.status),
             None => named.status,
         };
+        let error = named.error.clone().filter(|_| status == named.status);
         let registered = &record.registered;
         let mut bearer = registered.bearer.clone();
         if let Some(seen) = &record.seen.bearer {
@@ -94,7 +97,8 @@ impl View {
         }
         Self {
             status,
-            error: named.error.filter(|_| status == named.status),
+            error_since: (status.is_error() || error.is_some()).then_some(named.since),
+            error,
             psp_id: registered.psp_id.clone().or_else(|| record.seen.psp_id.as_ref().map(|id| id.value.clone())),
             currency: registered.currency,
             requested_amount: registered.requested_amount,
@@ -120,12 +124,6 @@ impl Default for PaymentDetail {
             due_date: None,
         }
     }
-}
-
-/// Since when a record is in the state that was last named: the `receivedAt` of an error.
-#[must_use]
-pub fn status_since(record: &Record) -> Timestamp {
-    named_status(record).since
 }
 
 /// What a payment has received: the sum of the bookings that stand, major units.

@@ -9,7 +9,7 @@ use crate::domain::event::{Chargeback, Item};
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 use crate::domain::status::{ErrorCode, Status};
-use crate::domain::view::{Detail, PaymentDetail, View, status_since};
+use crate::domain::view::{Detail, PaymentDetail, View};
 
 /// How a failed, cancelled or expired transaction is fetched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,7 +35,7 @@ pub struct Fetched {
 pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
     let view = View::of(record);
     if view.status.is_error() && failed_as == FailedAs::Error {
-        return payment_error(record, &view);
+        return payment_error(&view);
     }
     let mut body = Body::default();
     if record.key.kind == Kind::Agreement {
@@ -139,27 +139,27 @@ fn agreement(body: &mut Body, record: &Record, view: &View) {
     body.put_map("bearer", &view.bearer);
     body.put_some("redirectUrl", view.redirect_url.as_deref());
     if let Some(error) = &view.error {
-        body.put("error", error_body(record, view, error.code.unwrap_or(ErrorCode::UnmappedError)).0);
+        body.put("error", error_body(view, error.code.unwrap_or(ErrorCode::UnmappedError)).0);
     }
 }
 
-fn payment_error(record: &Record, view: &View) -> Fetched {
+fn payment_error(view: &View) -> Fetched {
     let mapped = view.error.as_ref().and_then(|error| error.code);
     let code = mapped.unwrap_or(match view.status {
         Status::Cancelled | Status::Expired => ErrorCode::Canceled,
         _ => ErrorCode::UnmappedError,
     });
-    let mut body = error_body(record, view, code);
+    let mut body = error_body(view, code);
     body.put("status", view.status.name());
     Fetched { status: http_status(code), body: Value::Object(body.0) }
 }
 
-fn error_body(record: &Record, view: &View, code: ErrorCode) -> Body {
+fn error_body(view: &View, code: ErrorCode) -> Body {
     let mut body = Body::default();
     body.put("errorCode", format!("{code:?}"));
     body.put_some("errorMessage", view.error.as_ref().and_then(|error| error.message.as_deref()));
     body.put_some("pspErrorCode", view.error.as_ref().and_then(|error| error.psp_code.as_deref()));
-    body.put("receivedAt", instant(status_since(record)));
+    body.put_some("receivedAt", view.error_since.map(instant));
     body
 }
 

@@ -82,7 +82,9 @@ impl Relay {
         let parent = record.parent_payment().map(|id| RecordKey::new(Kind::Payment, id.clone()));
         let payment = parent.as_ref().map(|key| &self.records[key]);
         let moved = family::apply(record, payment, event, Timestamp::UNIX_EPOCH).unwrap();
+        shows_by_its_version(record, &moved.record);
         if let (Some(key), Some(payment)) = (parent, moved.payment) {
+            shows_by_its_version(&self.records[&key], &payment);
             self.records.insert(key, payment);
         }
         self.learn(&key, event.psp_ids.iter());
@@ -109,6 +111,19 @@ impl Relay {
         }
         found
     }
+}
+
+/// What Transform would fetch differs if and only if the version does: else it would not be told of a change.
+fn shows_by_its_version(before: &Record, after: &Record) {
+    let bodies = |record: &Record| {
+        [FailedAs::Record, FailedAs::Error].map(|failed_as| {
+            let mut body = fetched(record, failed_as).body;
+            body.as_object_mut().unwrap().shift_remove("lastUpdated");
+            body
+        })
+    };
+    let (old, new) = (bodies(before), bodies(after));
+    assert_eq!(old != new, before.version != after.version, "{}: {old:?} and {new:?}", before.key);
 }
 
 /// The events of each notification that reaches its record; the others end as they should.
