@@ -1,5 +1,9 @@
 //! What is in force, for people: `check` prints it. Secrets are counted, never shown.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 use super::Config;
 
 /// The configuration in force, with secrets masked.
@@ -12,35 +16,35 @@ pub fn in_force(config: &Config) -> String {
         format!("server.max_body                {} bytes", config.server.max_body),
         format!("server.max_buffered            {} bytes", config.server.max_buffered),
         format!("server.max_connections         {}", config.server.max_connections),
-        format!("server.header_timeout          {:?}", config.server.header_timeout),
-        format!("server.body_timeout            {:?}", config.server.body_timeout),
-        format!("server.keep_alive              {:?}", config.server.keep_alive),
-        format!("server.shutdown_grace          {:?}", config.server.shutdown_grace),
+        format!("server.header_timeout          {}", span(config.server.header_timeout)),
+        format!("server.body_timeout            {}", span(config.server.body_timeout)),
+        format!("server.keep_alive              {}", span(config.server.keep_alive)),
+        format!("server.shutdown_grace          {}", span(config.server.shutdown_grace)),
         format!("store.path                     {}", config.store.path.display()),
         format!("store.max_waiting              {}", config.store.max_waiting),
         format!("store.parked.per_source        {}", config.store.parked.per_source),
-        format!("store.parked.max_age           {:?}", config.store.parked.max_age),
-        format!("store.keep.notifications       {:?}", config.store.keep.notifications),
-        format!("store.keep.dead_letters        {:?}", config.store.keep.dead_letters),
-        format!("store.keep.attempts            {:?}", config.store.keep.attempts),
-        format!("store.keep.history             {:?}", config.store.keep.history),
-        format!("debounce.quiet                 {:?}", config.store.debounce.quiet),
-        format!("debounce.max_wait              {:?}", config.store.debounce.max_wait),
+        format!("store.parked.max_age           {}", span(config.store.parked.max_age)),
+        format!("store.keep.notifications       {}", span(config.store.keep.notifications)),
+        format!("store.keep.dead_letters        {}", span(config.store.keep.dead_letters)),
+        format!("store.keep.attempts            {}", span(config.store.keep.attempts)),
+        format!("store.keep.history             {}", span(config.store.keep.history)),
+        format!("debounce.quiet                 {}", span(config.store.debounce.quiet)),
+        format!("debounce.max_wait              {}", span(config.store.debounce.max_wait)),
         format!("transform.allowed_hosts        {}{hosts}", delivery.allowed_hosts),
         format!(
             "transform.webhook_target       {}",
             delivery.webhook_target.as_deref().map_or_else(|| "none".to_owned(), without_query)
         ),
         format!("transform credentials          {}", config.transform),
-        format!("transform.timeout              {:?}", delivery.timeout),
+        format!("transform.timeout              {}", span(delivery.timeout)),
         format!("transform.concurrency          {}", delivery.concurrency),
         format!("transform.failed_as            {:?}", config.failed_as).to_lowercase(),
-        format!("transform.retry.first          {:?}", delivery.retry.first),
-        format!("transform.retry.max            {:?}", delivery.retry.max),
-        format!("transform.retry.give_up_after  {:?}", delivery.retry.give_up_after),
+        format!("transform.retry.first          {}", span(delivery.retry.first)),
+        format!("transform.retry.max            {}", span(delivery.retry.max)),
+        format!("transform.retry.give_up_after  {}", span(delivery.retry.give_up_after)),
         format!("transform.breaker.failures     {}", delivery.breaker.failures),
-        format!("transform.breaker.first        {:?}", delivery.breaker.first),
-        format!("transform.breaker.max          {:?}", delivery.breaker.max),
+        format!("transform.breaker.first        {}", span(delivery.breaker.first)),
+        format!("transform.breaker.max          {}", span(delivery.breaker.max)),
         format!("integrator credentials         {}", config.integrator),
     ];
     for source in config.sources.values() {
@@ -64,6 +68,11 @@ pub fn in_force(config: &Config) -> String {
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));
     lines.join("\n")
+}
+
+/// As the configuration writes it.
+fn span(span: Duration) -> String {
+    SignedDuration::try_from(span).map_or_else(|_| format!("{span:?}"), |span| format!("{span:#}"))
 }
 
 /// A target may carry a token of Transform's in its query.

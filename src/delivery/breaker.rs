@@ -1,8 +1,9 @@
 //! One circuit breaker per host: when a host does not answer, one record asks for all.
 //!
-//! While a breaker is open the records that are due for its host wait here, and every now and then the one with the
-//! oldest change is told as a probe. The first answer closes the breaker and lets all go, the oldest change first. Like
-//! the debouncer, this only says when; what is owed is on disk, and losing this loses nothing.
+//! While a breaker is open the records that are due for its host wait here, and every now and then one of them is told as
+//! a probe: the one that was tried least, so that a few that the host chokes on do not ask for all the others; of those
+//! the one with the oldest change. The first answer closes the breaker and lets all go, the oldest change first. Like the
+//! debouncer, this only says when; what is owed is on disk, and losing this loses nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,8 +40,20 @@ struct Breaker {
     failures: u32,
     /// Probes that failed since the breaker opened.
     probes: u32,
-    /// Records that wait, by their oldest change that is not told.
-    waiting: BTreeSet<(Timestamp, RecordKey)>,
+    /// The host asks to be left alone until then.
+    asked_until: Option<Timestamp>,
+    waiting: BTreeSet<Waiting>,
+}
+
+/// A record that waits. The order is that of the probes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Waiting {
+    /// How often it was tried in vain.
+    pub attempts: u32,
+    /// Its oldest change that is not told.
+    pub since: Timestamp,
+    /// Which it is.
+    pub key: RecordKey,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -65,8 +78,8 @@ pub enum Verdict {
 /// What follows from a verdict.
 #[derive(Debug, Default)]
 pub struct Consequence {
-    /// Records that may be told now, with their oldest change.
-    pub released: Vec<(Timestamp, RecordKey)>,
+    /// Records that may be told now, the oldest change first.
+    pub released: Vec<Waiting>,
     /// When the host is probed next, if its breaker is open.
     pub next_probe: Option<Timestamp>,
     /// Whether the breaker has opened just now.
@@ -92,14 +105,14 @@ impl Breakers {
     }
 
     /// Asks for an attempt. Without a pass the record waits, until it is the next probe or the breaker closes.
-    pub fn admit(self: &Arc<Self>, host: &str, since: Timestamp, key: &RecordKey, now: Timestamp) -> Option<Pass> {
+    pub fn admit(self: &Arc<Self>, host: &str, record: Waiting, now: Timestamp) -> Option<Pass> {
         let mut hosts = self.hosts();
         let breaker = hosts.entry(host.to_owned()).or_default();
         let probe = match breaker.state {
             State::Closed => false,
             State::Open(until) if until <= now && breaker.waiting.is_empty() => true,
             State::Open(_) | State::Probing => {
-                breaker.waiting.insert((since, key.clone()));
+                breaker.waiting.insert(record);
                 return None;
             }
         };
@@ -114,11 +127,19 @@ impl Breakers {
         let mut hosts = self.hosts();
         let due = hosts.iter_mut().filter(|(_, breaker)| matches!(breaker.state, State::Open(until) if until <= now));
         due.filter_map(|(host, breaker)| {
-            let (_, key) = breaker.waiting.pop_first()?;
+            let Waiting { key, .. } = breaker.waiting.pop_first()?;
             breaker.state = State::Probing;
             Some((key, Pass { breakers: Arc::clone(self), host: host.clone(), probe: true }))
         })
         .collect()
+    }
+
+    /// Takes a record back that waits, if it does: it may be told elsewhere from now on.
+    pub fn forget(&self, key: &RecordKey) -> Option<Waiting> {
+        self.hosts().values_mut().find_map(|breaker| {
+            let found = breaker.waiting.iter().find(|waiting| waiting.key == *key)?.clone();
+            breaker.waiting.take(&found)
+        })
     }
 
     /// When the next probe of a waiting record is due.
@@ -178,7 +199,8 @@ impl Drop for Pass {
 impl Breaker {
     fn close(&mut self) -> Consequence {
         let closed = self.state != State::Closed;
-        let released = std::mem::take(&mut self.waiting).into_iter().collect();
+        let mut released: Vec<_> = std::mem::take(&mut self.waiting).into_iter().collect();
+        released.sort_by_key(|waiting| waiting.since);
         *self = Self::default();
         Consequence { released, closed, ..Consequence::default() }
     }
@@ -192,11 +214,15 @@ impl Breaker {
         random: f64,
     ) -> Consequence {
         self.failures = self.failures.saturating_add(1);
+        self.asked_until = self.asked_until.max(asked.map(|asked| later(now, asked)));
         let opens = self.state == State::Closed && self.failures >= policy.failures;
         if opens || (probe && self.state == State::Probing) {
             let wait = spread(policy.first, policy.max, self.probes, random);
             self.probes = self.probes.saturating_add(1);
-            self.state = State::Open(later(now, wait.max(asked.unwrap_or_default())));
+            self.state = State::Open(later(now, wait));
+        }
+        if let (State::Open(until), Some(asked)) = (self.state, self.asked_until) {
+            self.state = State::Open(until.max(asked));
         }
         let next_probe = if let State::Open(until) = self.state { Some(until) } else { None };
         Consequence { next_probe, opened: opens, ..Consequence::default() }
@@ -220,8 +246,12 @@ mod tests {
         RecordKey::new(Kind::Payment, format!("tx-{n}").parse().unwrap())
     }
 
+    fn waiting(attempts: u32, n: i64) -> Waiting {
+        Waiting { attempts, since: at(n), key: key(n) }
+    }
+
     fn admit(breakers: &Arc<Breakers>, n: i64, now: i64) -> Option<Pass> {
-        breakers.admit(HOST, at(n), &key(n), at(now))
+        breakers.admit(HOST, waiting(0, n), at(now))
     }
 
     fn down(pass: Pass, now: i64) -> Consequence {
@@ -267,7 +297,7 @@ mod tests {
         assert_eq!(second, key(2));
         let released = pass.settle(Verdict::Up, at(3), 1.0).released;
         assert_eq!(released.len(), 998);
-        assert!(released.is_sorted(), "the oldest change first");
+        assert!(released.is_sorted_by_key(|waiting| waiting.since), "the oldest change first");
         assert!(admit(&breakers, 5, 3).is_some(), "closed");
     }
 
@@ -319,6 +349,41 @@ mod tests {
         }
         assert!(admit(&breakers, 1, 0).is_none());
         let consequence = under_way.settle(Verdict::Up, at(0), 1.0);
-        assert_eq!((consequence.released, consequence.closed), (vec![(at(1), key(1))], true));
+        assert_eq!((consequence.released, consequence.closed), (vec![waiting(0, 1)], true));
+    }
+
+    #[test]
+    fn those_that_were_tried_least_are_probes_first_and_all_go_by_age() {
+        let breakers = open();
+        for (attempts, n) in [(7, 1), (1, 2), (0, 3)] {
+            assert!(breakers.admit(HOST, waiting(attempts, n), at(0)).is_none());
+        }
+        let (probe, pass) = breakers.take_probes(at(1)).pop().unwrap();
+        assert_eq!(probe, key(3), "not the old ones that fail again and again");
+        assert_eq!(pass.settle(Verdict::Up, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
+    }
+
+    #[test]
+    fn a_record_can_be_taken_back() {
+        let breakers = open();
+        assert!(admit(&breakers, 1, 0).is_none());
+        assert_eq!((breakers.forget(&key(1)), breakers.forget(&key(1))), (Some(waiting(0, 1)), None));
+    }
+
+    #[test]
+    fn whoever_hears_that_the_host_wants_to_be_left_alone_says_so_for_all() {
+        let asked = Verdict::Down(Some(Duration::from_secs(60)));
+        let breakers = open();
+        let straggler = Breakers::new(POLICY);
+        let late = straggler.admit(HOST, waiting(0, 1), at(0)).unwrap();
+        for _ in 0..3 {
+            down(straggler.admit(HOST, waiting(0, 2), at(0)).unwrap(), 0);
+        }
+        assert_eq!(late.settle(asked, at(0), 1.0).next_probe, Some(at(60)), "said after it had opened");
+        let early = Breakers::new(POLICY);
+        admit(&early, 1, 0).unwrap().settle(asked, at(0), 1.0);
+        down(admit(&early, 1, 0).unwrap(), 0);
+        assert_eq!(down(admit(&early, 1, 0).unwrap(), 0).next_probe, Some(at(60)), "said before");
+        assert_eq!(breakers.next_probe(), None);
     }
 }

@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict};
+use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict, Waiting};
 use super::client::{Answer, Client};
 use super::debounce::Debouncer;
 use super::retry::{Next, RetryPolicy, retry_after};
@@ -49,7 +49,7 @@ pub struct Worker {
     stop: CancellationToken,
 }
 
-/// Nothing that was missed is missed for longer than this.
+/// The worker sleeps no longer than this.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble, a record is looked at again after this.
 const STORE_TROUBLE_WAIT: Duration = Duration::from_secs(1);
@@ -127,30 +127,34 @@ impl Worker {
             Ok(later) => return self.debouncer.settled(&key, later.map(|delivery| delivery.due)),
             Err(error) => return self.debouncer.settled(&key, Some(self.trouble(&key, &error))),
         };
-        let next = match self.target(&delivery) {
+        let next = match self.webhook(&key, &delivery) {
             Err(reason) => {
                 let now = self.clock.now();
                 self.settle(&key, &delivery, now, Err(Failure { reason, asked: None, down: false }), None).await
             }
-            Ok(target) => {
-                let host = host(&target);
+            Ok(webhook) => {
+                let host = host(&webhook.0);
                 let pass = pass.filter(|pass| pass.host() == host);
-                let pass = pass.or_else(|| self.breakers.admit(&host, delivery.owed_since, &key, self.now()));
+                let waiting = || Waiting { attempts: delivery.attempts, since: delivery.owed_since, key: key.clone() };
+                let pass = pass.or_else(|| self.breakers.admit(&host, waiting(), self.now()));
                 // Without a pass the breaker has the record now, and gives it back when the host answers.
                 let Some(pass) = pass else { return };
-                self.attempt(&key, &delivery, target, pass).await
+                self.attempt(&key, &delivery, webhook, pass).await
             }
         };
         self.debouncer.settled(&key, next);
     }
 
     /// One attempt. Says when the record is to be looked at again.
-    async fn attempt(&self, key: &RecordKey, delivery: &Delivery, target: Url, pass: Pass) -> Option<Timestamp> {
+    async fn attempt(
+        &self,
+        key: &RecordKey,
+        delivery: &Delivery,
+        (target, body): (Url, String),
+        pass: Pass,
+    ) -> Option<Timestamp> {
         let began = self.clock.now();
-        let answered = match webhook::body(key) {
-            Ok(body) => self.client.post(target, body).await,
-            Err(error) => Err(error.to_string()),
-        };
+        let answered = self.client.post(target, body).await;
         let ended = judge(answered, self.clock.now().wall);
         tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
         let next_probe = self.tell_breaker(pass, &ended);
@@ -173,8 +177,8 @@ impl Worker {
         if consequence.closed {
             tracing::info!(host, waiting = consequence.released.len(), "answers again");
         }
-        for (since, key) in &consequence.released {
-            self.debouncer.put_back(key, *since);
+        for waiting in &consequence.released {
+            self.debouncer.put_back(&waiting.key, waiting.since);
         }
         consequence.next_probe
     }
@@ -227,11 +231,12 @@ impl Worker {
         }
     }
 
-    /// The operator may have narrowed what is allowed since the record was registered.
-    fn target(&self, delivery: &Delivery) -> Result<Url, String> {
+    /// Where to, and what. The operator may have narrowed what is allowed since the record was registered.
+    fn webhook(&self, key: &RecordKey, delivery: &Delivery) -> Result<(Url, String), String> {
         let target = delivery.webhook_target.as_ref().or(self.options.webhook_target.as_ref());
         let target = target.ok_or("neither the record nor transform.webhook_target says where to")?;
-        self.options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))
+        let target = self.options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))?;
+        Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
     }
 
     fn trouble(&self, key: &RecordKey, error: &StoreError) -> Timestamp {

@@ -1,10 +1,13 @@
 //! Taking a body: of the right type, not too large, not too slow, and not too many at once.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
-use actix_web::web::{Bytes, Payload};
+use actix_web::web::Payload;
+use futures_core::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
@@ -26,8 +29,8 @@ const UNIT: usize = 1024;
 
 /// A body, and the room that it takes until it is dropped.
 pub(super) struct Body {
-    pub(super) bytes: Bytes,
-    _room: OwnedSemaphorePermit,
+    pub(super) bytes: Vec<u8>,
+    room: OwnedSemaphorePermit,
 }
 
 impl Bodies {
@@ -40,22 +43,41 @@ impl Bodies {
 
     /// Reads a body.
     pub(super) async fn read(&self, request: &HttpRequest, payload: Payload) -> Result<Body, Problem> {
-        let too_large = || Problem::new(413, format!("the body is larger than {} bytes", self.max));
         let announced =
             request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > self.max) {
-            return Err(too_large());
+            return Err(self.too_large());
         }
-        // Without an announcement it may be as large as any.
-        let units = announced.unwrap_or(self.max).div_ceil(UNIT);
-        let room = Arc::clone(&self.room).try_acquire_many_owned(u32::try_from(units).unwrap_or(u32::MAX));
-        let room = room.map_err(|_| Problem::new(503, "too much is being received at once"))?;
-        match tokio::time::timeout(self.timeout, payload.to_bytes_limited(self.max)).await {
+        match tokio::time::timeout(self.timeout, self.collect(payload)).await {
             Err(_) => Err(Problem::new(408, "the body took too long")),
-            Ok(Err(_)) => Err(too_large()),
-            Ok(Ok(Err(error))) => Err(Problem::new(400, format!("the body broke off: {error}"))),
-            Ok(Ok(Ok(bytes))) => Ok(Body { bytes, _room: room }),
+            Ok(body) => body,
         }
+    }
+
+    /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing.
+    async fn collect(&self, mut payload: Payload) -> Result<Body, Problem> {
+        let mut body = Body { bytes: Vec::new(), room: self.room(0)? };
+        while let Some(chunk) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
+            let chunk = chunk.map_err(|error| Problem::new(400, format!("the body broke off: {error}")))?;
+            let length = body.bytes.len().saturating_add(chunk.len());
+            if length > self.max {
+                return Err(self.too_large());
+            }
+            let more = length.div_ceil(UNIT).saturating_sub(body.bytes.len().div_ceil(UNIT));
+            body.room.merge(self.room(more)?);
+            body.bytes.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn room(&self, units: usize) -> Result<OwnedSemaphorePermit, Problem> {
+        let units = u32::try_from(units).unwrap_or(u32::MAX);
+        let room = Arc::clone(&self.room).try_acquire_many_owned(units);
+        room.map_err(|_| Problem::new(503, "too much is being received at once"))
+    }
+
+    fn too_large(&self) -> Problem {
+        Problem::new(413, format!("the body is larger than {} bytes", self.max))
     }
 }
 

@@ -64,13 +64,9 @@ pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Res
 }
 
 pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
-    let page = Page::of(&request)?;
-    if page.source.is_some() {
-        return Err(Problem::new(400, "source: this list is of all sources"));
-    }
+    let page = page_of_all_sources(&request, &doors)?;
     let letters = doors.store.dead_letters(page.after.unwrap_or_default(), page.limit()).await?;
-    let notifications: Vec<Value> = letters
+    let entries: Vec<Value> = letters
         .iter()
         .map(|letter| {
             json!({
@@ -81,8 +77,14 @@ pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) 
             })
         })
         .collect();
-    let given_up = doors.store.given_up(page.limit()).await?;
-    let deliveries: Vec<Value> = given_up
+    let next = page.next(&letters, |letter| letter.place);
+    Ok(HttpResponse::Ok().json(json!({"notifications": entries, "next": next})))
+}
+
+pub(super) async fn given_up(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
+    let page = page_of_all_sources(&request, &doors)?;
+    let given_up = doors.store.given_up(page.after.unwrap_or_default(), page.limit()).await?;
+    let entries: Vec<Value> = given_up
         .iter()
         .map(|delivery| {
             json!({
@@ -95,8 +97,17 @@ pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) 
             })
         })
         .collect();
-    let next = page.next(&letters, |letter| letter.place);
-    Ok(HttpResponse::Ok().json(json!({"notifications": notifications, "deliveries": deliveries, "next": next})))
+    let next = page.next(&given_up, |delivery| delivery.place);
+    Ok(HttpResponse::Ok().json(json!({"deliveries": entries, "next": next})))
+}
+
+fn page_of_all_sources(request: &HttpRequest, doors: &Doors) -> Result<Page, Problem> {
+    authorize(request, doors)?;
+    let page = Page::of(request)?;
+    if page.source.is_some() {
+        return Err(Problem::new(400, "source: this list is of all sources"));
+    }
+    Ok(page)
 }
 
 pub(super) async fn history(

@@ -86,7 +86,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .route(web::get().to(lists::history)),
         )
         .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
-        .service(door("/dead-letters", Method::GET).route(web::get().to(lists::dead_letters)))
+        .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
+        .service(door("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
         .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
         .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))
         .default_service(web::to(not_found));

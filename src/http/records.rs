@@ -41,7 +41,12 @@ pub(super) async fn register(
         let reason = "is needed: no transform.webhook_target is configured";
         return Err(Refusal::invalid("webhookTarget", reason).into());
     }
+    let retargeted = said.webhook_target.is_some();
     let receipt = doors.store.register(key.clone(), said, doors.clock.now()).await?;
+    // It may wait for a host that it is not told at any more.
+    if retargeted && let Some(waiting) = doors.breakers.forget(&key) {
+        doors.debouncer.put_back(&key, waiting.since);
+    }
     let released = receipt.owed.len();
     tracing::info!(record = %key, created = receipt.created, released, "record registered");
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };

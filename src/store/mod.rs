@@ -319,6 +319,8 @@ pub struct DeadLetter {
 /// A delivery that was given up.
 #[derive(Debug, Clone)]
 pub struct GivenUp {
+    /// Its place in the list; the next page begins after it.
+    pub place: i64,
     /// The record that Transform was not told of.
     pub key: RecordKey,
     /// The version that was worth telling.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::support::integrator::with;
 use crate::support::{Answer, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -89,4 +90,48 @@ async fn what_waits_for_a_host_is_told_after_a_kill() {
         transform.told("payment", &id(n), 1).await;
     }
     transform.told("payment", &id(0), 2).await;
+}
+
+/// Transform answers 500 for some records and takes the others: one refusal after the other opens the breaker, but those
+/// records do not ask for all the others in turn.
+#[tokio::test]
+async fn records_that_transform_chokes_on_do_not_stop_the_others() {
+    let setup = Setup { breaker_failures: 3, retry_max: "100ms", ..Setup::default() };
+    let (transform, relay) = start(setup).await;
+    transform.choke_on("choking");
+    for n in 0..3 {
+        relay.register("payment", &format!("choking-{n}"), &payment(&format!("pi_bad_{n}"), "10")).await;
+        relay.stripe(&stripe::paid(&format!("pi_bad_{n}"), AT, 1000)).await;
+    }
+    relay.program.logged(&["does not answer"]).await;
+    for n in 0..20 {
+        relay.register("payment", &id(n), &payment(&format!("pi_{n}"), "10")).await;
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    for n in 0..20 {
+        relay.program.logged(&["told Transform", &format!("record=payment/{} ", id(n))]).await;
+    }
+}
+
+/// The integrator has moved: what waits for the host that is gone is told at the new one.
+#[tokio::test]
+async fn a_record_with_another_target_leaves_a_dead_host() {
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut setup = Setup { breaker_failures: 1, retry_first: "1h", ..Setup::default() };
+    setup.also_allowed = Some(gone.to_string());
+    let (transform, relay) = start(setup).await;
+    let there = format!("http://{gone}/");
+    for n in 0..3 {
+        relay.register("payment", &id(n), &with(payment(&format!("pi_{n}"), "10"), "webhookTarget", &*there)).await;
+    }
+    relay.stripe(&stripe::paid("pi_0", AT, 1000)).await;
+    relay.program.logged(&["does not answer"]).await;
+    for n in 1..3 {
+        relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
+    }
+    // Both are due and wait for the host now.
+    relay.caught_up(&transform).await;
+    let here = format!("http://{}/", transform.address);
+    relay.put("payment", &id(2), &with(payment("pi_2", "10"), "webhookTarget", &*here)).await.expect(200);
+    transform.told("payment", &id(2), 1).await;
 }

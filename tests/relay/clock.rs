@@ -85,7 +85,7 @@ async fn due_times_are_brought_back_at_a_start() {
     step(folder.path(), 0);
     (relay.setup.retry_first, relay.setup.retry_max) = ("20ms", "20ms");
     relay.restart().await;
-    relay.program.logged(&["the machine's clock went back"]).await;
+    relay.program.logged(&["due times lay further ahead"]).await;
     transform.told("payment", "tx-1", 2).await;
     authorised(&relay, "PSP1", 2, 900).await;
     transform.told("payment", "tx-1", 3).await;

@@ -91,7 +91,7 @@ async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
     relay.program.logged(&["gave up telling Transform"]).await;
-    let letters = relay.request(Method::GET, "/dead-letters").bearer_auth(INTEGRATOR_TOKEN);
+    let letters = relay.request(Method::GET, "/dead-letters/deliveries").bearer_auth(INTEGRATOR_TOKEN);
     let letters = async { relay.send(letters.try_clone().unwrap()).await.expect(200).json() };
     let delivery = letters.await["deliveries"][0].clone();
     assert_eq!((&delivery["id"], &delivery["reason"]), (&"tx-1".into(), &"HTTP 500".into()));

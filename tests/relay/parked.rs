@@ -160,3 +160,46 @@ async fn a_learned_id_gives_way_to_the_record_that_is_registered_with_it() {
     assert_eq!(relay.fetched("Agreement", "ag-1").await["status"], "Active");
     assert_eq!(relay.fetched("Agreement", "ag-2").await["status"], "Inactive");
 }
+
+/// Two items in one notification: one is applied, the other waits in vain. That is a dead letter, and no less so because
+/// of its companion; registered and sent again, it is applied.
+#[tokio::test]
+async fn a_dead_letter_of_a_batch_is_not_lost() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "10")).await;
+    let mut batch = adyen::item("AUTHORISATION", "PSP1", "", 1, 1000);
+    let other = adyen::item("AUTHORISATION", "PSP2", "", 1, 1000)["notificationItems"][0].clone();
+    batch["notificationItems"].as_array_mut().unwrap().push(other);
+    relay.notify("adyen-main", &batch).await.expect(200);
+    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
+    relay.terminate().await;
+    relay.setup.more = "[store.parked]\nmax_age = \"1ms\"\n[store.keep]\nnotifications = \"1ms\"".to_owned();
+    relay.restart().await;
+    relay.program.logged(&["was not registered in time"]).await;
+    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter");
+    relay.register("payment", "tx-2", &payment("PSP2", "10")).await;
+    relay.notify("adyen-main", &batch).await.expect(200);
+    assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded");
+    assert_eq!(relay.stored::<String>("SELECT outcome || repeats FROM notifications"), "applied1");
+    assert_eq!(waiting(&relay), 0);
+}
+
+/// One item contradicts what is known, the other waits for its record: it goes on waiting when dead letters are not kept.
+#[tokio::test]
+async fn what_waits_outlives_the_dead_letter_that_it_came_with() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "10")).await;
+    let mut batch = adyen::item("AUTHORISATION", "PSP1", "", 1, 1000);
+    batch["notificationItems"][0]["NotificationRequestItem"]["amount"]["currency"] = "USD".into();
+    let other = adyen::item("AUTHORISATION", "PSP2", "", 1, 1000)["notificationItems"][0].clone();
+    batch["notificationItems"].as_array_mut().unwrap().push(other);
+    relay.notify("adyen-main", &batch).await.expect(200);
+    let ignored = adyen::item("REPORT_AVAILABLE", "PSP3", "", 0, 0);
+    relay.notify("adyen-main", &ignored).await.expect(200);
+    relay.terminate().await;
+    relay.setup.more = "[store.keep]\nnotifications = \"1ms\"\ndead_letters = \"1ms\"".to_owned();
+    relay.restart().await;
+    relay.program.logged(&["housekeeping"]).await;
+    relay.register("payment", "tx-2", &payment("PSP2", "10")).await;
+    assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded");
+}

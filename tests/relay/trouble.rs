@@ -264,11 +264,16 @@ async fn a_store_that_was_removed_takes_nothing() {
         if replaced {
             std::fs::copy(&aside, relay.file("relay.db")).unwrap();
         }
-        refuses(&relay, &[if replaced { "its file was replaced" } else { "its file is gone" }]).await;
+        refuses(&relay, &[if replaced { "relay.db was replaced" } else { "relay.db is gone" }]).await;
         assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated", "what is read is still there");
         std::fs::rename(&aside, relay.file("relay.db")).unwrap();
         ready_when(&relay, |ready| ready.status == 200).await;
     }
+    // What was committed last is in the WAL only.
+    std::fs::rename(relay.file("relay.db-wal"), relay.file("aside")).unwrap();
+    refuses(&relay, &["relay.db-wal is gone"]).await;
+    std::fs::rename(relay.file("aside"), relay.file("relay.db-wal")).unwrap();
+    ready_when(&relay, |ready| ready.status == 200).await;
     assert_eq!(relay.stripe(&event(1)).await, "applied");
     relay.kill().await;
     relay.restart().await;

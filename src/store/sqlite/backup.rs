@@ -43,9 +43,11 @@ pub fn backup(store: &Path, copy: &Path) -> Result<(), BackupError> {
         |reason: rusqlite::Error| BackupError::Store { path: store.to_owned(), reason: reason.to_string() };
     let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(unreadable)?;
     super::connection::wait_for_locks(&connection).map_err(unreadable)?;
-    let unfinished = PathBuf::from(format!("{}.unfinished", copy.display()));
+    let unfinished = PathBuf::from(format!("{}.unfinished-{}", copy.display(), std::process::id()));
     let written = write(&connection, &unfinished).and_then(|()| {
-        std::fs::rename(&unfinished, copy)?;
+        // A name of its own that nobody has: renaming would take another's place.
+        std::fs::hard_link(&unfinished, copy)?;
+        std::fs::remove_file(&unfinished)?;
         Ok(File::open(copy.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
             .sync_all()?)
     });
@@ -57,12 +59,11 @@ pub fn backup(store: &Path, copy: &Path) -> Result<(), BackupError> {
 }
 
 fn write(connection: &Connection, file: &Path) -> Result<(), Box<dyn std::error::Error>> {
-    drop(std::fs::remove_file(file));
     // It holds payer data, as the store does: it is the operator's alone.
     File::options().write(true).create_new(true).mode(0o600).open(file)?;
     connection.execute("VACUUM INTO ?1", [file.to_str().ok_or("its name is not UTF-8")?])?;
     let mut copied = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    if let Some(damage) = super::connection::damage(&mut copied)? {
+    if let Some(damage) = super::connection::damage(&mut copied, None)? {
         return Err(format!("the copy is damaged, and so is the store: {damage}").into());
     }
     drop(copied);

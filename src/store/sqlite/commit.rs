@@ -27,6 +27,15 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         inbox::count_repeat(connection, id)?;
         return Ok(repetition(id, outcome));
     }
+    // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
+    let id = match seen {
+        inbox::Seen::DeadLetter(id) => id,
+        _ => taken.id,
+    };
+    if id != taken.id {
+        inbox::count_repeat(connection, id)?;
+        parked::forget(connection, id.into_bytes())?;
+    }
     let mut work = Work::new(connection, options, taken.received_at);
     let mut outcome = Outcome::Ignored;
     let mut reasons = Vec::new();
@@ -40,7 +49,7 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
             Meaning::Events(events) => {
                 for event in events {
                     let source = taken.source.clone();
-                    let placed = Placed { notification: taken.id, source, event: event.clone(), reason: None };
+                    let placed = Placed { notification: id, source, event: event.clone(), reason: None };
                     let (became, reason) = work.place(placed)?;
                     outcome = outcome.max(became);
                     reasons.extend(reason);
@@ -49,11 +58,15 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         }
     }
     let reason = joined(&reasons);
-    inbox::insert(connection, taken, outcome, reason.as_deref())?;
+    if id == taken.id {
+        inbox::insert(connection, taken, outcome, reason.as_deref())?;
+    } else {
+        inbox::judged(connection, id, outcome, reason.as_deref())?;
+    }
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     work.apply_released()?;
     let key_reused = matches!(seen, inbox::Seen::KeyOnly);
-    Ok(Receipt { id: taken.id, outcome, replayed: false, reason, key_reused, crowded_out, owed: work.owed })
+    Ok(Receipt { id, outcome, replayed: false, reason, key_reused, crowded_out, owed: work.owed })
 }
 
 /// The first reasons and how many more there are: a batch may have thousands.

@@ -20,15 +20,21 @@ pub(super) struct Opened {
 
 /// Where the file is, and which one it was when it was opened. SQLite would go on writing into one that has been removed,
 /// and nothing of that would be there after a restart.
-pub(super) struct Place {
-    path: PathBuf,
-    /// Device and number on it.
-    file: (u64, u64),
-}
+pub(super) struct Place(Vec<(PathBuf, FileId)>);
+
+/// Device and number on it.
+type FileId = (u64, u64);
 
 impl Place {
+    /// The database and, if there is one by now, the WAL, which has what is not in the database yet.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
-        Ok(Self { path: path.to_owned(), file: identity(path)? })
+        let mut files = vec![(path.to_owned(), identity(path)?)];
+        let wal = PathBuf::from(format!("{}-wal", path.display()));
+        if wal.exists() {
+            let identity = identity(&wal)?;
+            files.push((wal, identity));
+        }
+        Ok(Self(files))
     }
 
     /// Checks that the file is still there.
@@ -36,15 +42,18 @@ impl Place {
     /// # Errors
     /// It was removed, or another is in its place.
     pub(super) fn check(&self) -> Result<(), StoreError> {
-        match identity(&self.path) {
-            Ok(file) if file == self.file => Ok(()),
-            Ok(_) => Err(StoreError::Unavailable("its file was replaced; restart the relay".to_owned())),
-            Err(error) => Err(StoreError::Unavailable(format!("its file is gone: {error}"))),
-        }
+        self.0.iter().try_for_each(|(path, opened)| {
+            let name = path.display();
+            match identity(path) {
+                Ok(file) if file == *opened => Ok(()),
+                Ok(_) => Err(StoreError::Unavailable(format!("{name} was replaced; restart the relay"))),
+                Err(error) => Err(StoreError::Unavailable(format!("{name} is gone: {error}"))),
+            }
+        })
     }
 }
 
-fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+fn identity(path: &Path) -> std::io::Result<FileId> {
     let file = std::fs::metadata(path)?;
     Ok((file.dev(), file.ino()))
 }
@@ -56,7 +65,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
     let lock = lock(path)?;
     let mut connection = Connection::open(path).map_err(failed(path))?;
     prepare(&connection).map_err(failed(path))?;
-    if let Some(reason) = damage(&mut connection).map_err(failed(path))? {
+    if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed(path))? {
         return Err(OpenError::Damaged { path: path.to_owned(), reason });
     }
     let found = migrations::version(&connection).map_err(failed(path))?;
@@ -98,10 +107,12 @@ const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many steps of the engine between two looks at the time.
 const CHECK_STEPS: i32 = 10_000;
 
-/// The first thing that is wrong with the database itself, as far as can be seen in [`CHECK_TIMEOUT`].
-pub(super) fn damage(connection: &mut Connection) -> rusqlite::Result<Option<String>> {
-    let end = Instant::now() + CHECK_TIMEOUT;
-    connection.progress_handler(CHECK_STEPS, Some(move || Instant::now() > end))?;
+/// The first thing that is wrong with the database itself, as far as can be seen in this time, if it is limited.
+pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> rusqlite::Result<Option<String>> {
+    if let Some(timeout) = timeout {
+        let began = Instant::now();
+        connection.progress_handler(CHECK_STEPS, Some(move || began.elapsed() > timeout))?;
+    }
     let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
     connection.progress_handler(0, None::<fn() -> bool>)?;
     match found {
@@ -109,7 +120,7 @@ pub(super) fn damage(connection: &mut Connection) -> rusqlite::Result<Option<Str
         Ok(damage) => Ok(Some(damage)),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => {
-                tracing::info!("the store is too large to be looked at whole at the start; no damage was seen so far");
+                tracing::info!("the store is too large to be looked at whole; no damage was seen so far");
                 Ok(None)
             }
             Some(ErrorCode::DatabaseCorrupt) => Ok(Some(error.to_string())),
@@ -123,7 +134,9 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
     let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     if mode != AUTO_VACUUM_INCREMENTAL {
         connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
-        connection.execute_batch("VACUUM")?;
+        if let Err(error) = connection.execute_batch("VACUUM") {
+            tracing::warn!(%error, "the store cannot be written anew; it gives no pages back");
+        }
     }
     Ok(())
 }

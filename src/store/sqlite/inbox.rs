@@ -14,6 +14,8 @@ pub(super) enum Seen {
     New,
     /// The very same notification, byte for byte: the id of the first, and what it was answered.
     Same(Uuid, Outcome),
+    /// The same, and it came to nothing so far: the id of the first.
+    DeadLetter(Uuid),
     /// Others of that key, with another content.
     KeyOnly,
 }
@@ -22,11 +24,12 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let same = connection
         .prepare_cached(
-            "SELECT id, ifnull(answered, outcome) FROM notifications
+            "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
              WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3",
         )?
         .query_row(params![taken.source, key, digest(&taken.body)], |row| {
-            Ok(Seen::Same(Uuid::from_bytes(row.get(0)?), outcome(1, &row.get::<_, String>(1)?)?))
+            let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
+            Ok(if row.get(2)? { Seen::DeadLetter(id) } else { Seen::Same(id, outcome(1, &answered)?) })
         })
         .optional()?;
     if let Some(same) = same {
@@ -98,9 +101,22 @@ pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) ->
     connection
         .prepare_cached(
             "UPDATE notifications SET outcome = 'dead_letter', reason = ?2, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND outcome = 'parked'",
+             WHERE id = ?1 AND outcome <> 'dead_letter'",
         )?
         .execute(params![id.into_bytes(), reason])
+        .map(drop)
+}
+
+/// A dead letter was sent again and judged anew.
+pub(super) fn judged(
+    connection: &Connection,
+    id: Uuid,
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE notifications SET outcome = ?2, reason = ?3, answered = ?2 WHERE id = ?1")?
+        .execute(params![id.into_bytes(), outcome.name(), reason])
         .map(drop)
 }
 

@@ -89,16 +89,22 @@ ALTER TABLE outbox ADD COLUMN owed_since INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE outbox ADD COLUMN changed_at INTEGER NOT NULL DEFAULT 0;
 UPDATE outbox SET owed_since = ifnull(first_untold_at, due_at), changed_at = ifnull(first_untold_at, due_at);
 
--- How many events of a source are parked, kept by the table itself: counting them all for each new one would take
+-- How many events of a source wait for their records, kept by the table itself: counting them all for each new one would take
 -- longer the more there are.
 CREATE INDEX parked_by_source ON parked (source);
 CREATE INDEX parked_by_notification ON parked (notification);
+CREATE INDEX parked_by_age ON parked (parked_at) WHERE reason IS NULL;
+
+-- Housekeeping and lists find what they look for without looking at the rest.
+CREATE INDEX notifications_over ON notifications (received_at) WHERE outcome NOT IN ('parked', 'dead_letter');
+CREATE INDEX dead_letter_places ON notifications (outcome) WHERE outcome = 'dead_letter';
+CREATE INDEX given_up ON outbox (dead_at) WHERE dead_at IS NOT NULL;
 CREATE TABLE parked_counts (source TEXT NOT NULL PRIMARY KEY, parked INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-INSERT INTO parked_counts SELECT source, count(*) FROM parked GROUP BY source;
-CREATE TRIGGER parked_in AFTER INSERT ON parked BEGIN
+INSERT INTO parked_counts SELECT source, count(*) FROM parked WHERE reason IS NULL GROUP BY source;
+CREATE TRIGGER parked_in AFTER INSERT ON parked WHEN new.reason IS NULL BEGIN
     INSERT INTO parked_counts VALUES (new.source, 1) ON CONFLICT (source) DO UPDATE SET parked = parked + 1;
 END;
-CREATE TRIGGER parked_out AFTER DELETE ON parked BEGIN
+CREATE TRIGGER parked_out AFTER DELETE ON parked WHEN old.reason IS NULL BEGIN
     UPDATE parked_counts SET parked = parked - 1 WHERE source = old.source;
 END;
 

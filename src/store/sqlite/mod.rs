@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use self::readers::Readers;
 use self::writer::{Writer, unavailable};
@@ -45,8 +46,8 @@ pub struct Store {
     readers: Readers,
     options: Arc<StoreOptions>,
     wake: Wake,
-    /// Damage that was met, and when on the steady clock.
-    damage: Mutex<Option<(Timestamp, String)>>,
+    /// Damage that was met, and when.
+    damage: Mutex<Option<(Instant, String)>>,
     /// Held, not read: it keeps a second relay out.
     _lock: File,
 }
@@ -75,10 +76,10 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
-        let (options, wake, at) = (Arc::clone(&self.options), self.wake.clone(), taken.received_at);
+        let (options, wake) = (Arc::clone(&self.options), self.wake.clone());
         let work = move |connection: &Connection| commit::take(connection, &options, &taken).map_err(unavailable);
         let done = self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await;
-        done.inspect_err(|error| self.met(error, at))
+        done.inspect_err(|error| self.met(error))
     }
 
     /// Registers or amends a record, and applies the parked events that waited for it.
@@ -98,7 +99,7 @@ impl Store {
         let done = self.writer.write(work, move |receipt: &RegistrationReceipt| wake.each(&receipt.owed)).await;
         done.inspect_err(|error| {
             if let RegisterError::Store(error) = error {
-                self.met(error, now);
+                self.met(error);
             }
         })
     }
@@ -108,7 +109,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
-        self.readers.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
+        self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
     }
 
     /// The latest `most` versions of a record and attempts to tell of them.
@@ -116,7 +117,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
-        self.readers.read(move |connection| history::of_record(connection, &key, most)).await
+        self.read(move |connection| history::of_record(connection, &key, most)).await
     }
 
     /// The events that are parked, the oldest first, from the one after `after` on.
@@ -124,7 +125,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.readers.read(move |connection| parked::list(connection, source.as_deref(), after, most)).await
+        self.read(move |connection| parked::list(connection, source.as_deref(), after, most)).await
     }
 
     /// The notifications that are dead letters, the oldest first, from the one after `after` on.
@@ -132,15 +133,15 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn dead_letters(&self, after: i64, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        self.readers.read(move |connection| inbox::dead_letters(connection, after, most)).await
+        self.read(move |connection| inbox::dead_letters(connection, after, most)).await
     }
 
-    /// The deliveries that were given up, the oldest first.
+    /// The deliveries that were given up, by the age of their records, from the one after `after` on.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn given_up(&self, most: u32) -> Result<Vec<GivenUp>, StoreError> {
-        self.readers.read(move |connection| outbox::given_up(connection, most)).await
+    pub async fn given_up(&self, after: i64, most: u32) -> Result<Vec<GivenUp>, StoreError> {
+        self.read(move |connection| outbox::given_up(connection, after, most)).await
     }
 
     /// All that Transform is owed, by due time: what a restart begins with. Due times that lie further ahead than any
@@ -155,9 +156,12 @@ impl Store {
         };
         let clamped = self.writer.write(work, |_: &usize| ()).await?;
         if clamped > 0 {
-            tracing::warn!(records = clamped, "the machine's clock went back; due times were brought back with it");
+            tracing::warn!(
+                records = clamped,
+                "due times lay further ahead than any wait is long, and were brought back: was the machine's clock set?"
+            );
         }
-        self.readers.read(outbox::owed).await
+        self.read(outbox::owed).await
     }
 
     /// What an attempt for this record needs; none if nothing is owed.
@@ -165,7 +169,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn delivery(&self, key: RecordKey) -> Result<Option<Delivery>, StoreError> {
-        self.readers.read(move |connection| outbox::delivery(connection, &key)).await
+        self.read(move |connection| outbox::delivery(connection, &key)).await
     }
 
     /// Settles an attempt. Says when the next one for this record is due, if it is still owed one.
@@ -173,11 +177,11 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; the record stays owed as it was.
     pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
-        let (options, at) = (Arc::clone(&self.options), attempt.ended);
+        let options = Arc::clone(&self.options);
         let work = move |connection: &Connection| {
             outbox::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
         };
-        self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error, at))
+        self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
     }
 
     /// One step of housekeeping.
@@ -187,7 +191,7 @@ impl Store {
     pub async fn prune(&self, now: Moment) -> Result<Pruned, StoreError> {
         let options = Arc::clone(&self.options);
         let work = move |connection: &Connection| prune::step(connection, &options, now).map_err(unavailable);
-        self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error, now))
+        self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error))
     }
 
     /// Writes something and waits until it is on disk; and has met no damage of late.
@@ -199,20 +203,25 @@ impl Store {
         let work = move |connection: &Connection| {
             connection.execute("UPDATE probe SET at = ?1", [at]).map(drop).map_err(unavailable)
         };
-        self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error, now))?;
+        self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         match &*damage {
-            Some((met, reason)) if now.steady.duration_since(*met).unsigned_abs() < DAMAGE_STAYS => {
-                Err(StoreError::Damaged(reason.clone()))
-            }
+            Some((met, reason)) if met.elapsed() < DAMAGE_STAYS => Err(StoreError::Damaged(reason.clone())),
             _ => Ok(()),
         }
     }
 
+    async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(query).await.inspect_err(|error| self.met(error))
+    }
+
     /// Remembers damage.
-    fn met(&self, error: &StoreError, at: Moment) {
+    fn met(&self, error: &StoreError) {
         if let StoreError::Damaged(reason) = error {
-            *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some((at.steady, reason.clone()));
+            *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason.clone()));
         }
     }
 

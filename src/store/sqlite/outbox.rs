@@ -140,15 +140,17 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
         .optional()
 }
 
-/// The deliveries that were given up, the oldest first.
-pub(super) fn given_up(connection: &Connection, most: u32) -> rusqlite::Result<Vec<GivenUp>> {
+/// The deliveries that were given up, by the age of their records, from the one after `after` on.
+pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Vec<GivenUp>> {
     connection
         .prepare_cached(
-            "SELECT r.kind, r.transform_id, o.version, o.dead_at, o.attempts, o.reason
-             FROM outbox o JOIN records r ON r.id = o.record WHERE o.dead_at IS NOT NULL ORDER BY o.dead_at LIMIT ?1",
+            "SELECT r.kind, r.transform_id, o.version, o.dead_at, o.attempts, o.reason, o.record
+             FROM outbox o JOIN records r ON r.id = o.record
+             WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
         )?
-        .query_map([most], |row| {
+        .query_map(params![after, most], |row| {
             Ok(GivenUp {
+                place: row.get(6)?,
                 key: key(row.get(0)?, row.get(1)?)?,
                 version: row.get::<_, i64>(2)?.unsigned_abs(),
                 at: timestamp(3, row.get(3)?)?,

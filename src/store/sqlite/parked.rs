@@ -98,7 +98,7 @@ pub(super) fn release(
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
 
-/// Turns the oldest events of a source into dead letters while more than `most` are parked. Says how many.
+/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
     let parked: Option<u32> = connection
         .prepare_cached("SELECT parked FROM parked_counts WHERE source = ?1")?
@@ -107,7 +107,7 @@ pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rus
     let excess = parked.unwrap_or_default().saturating_sub(most);
     if excess > 0 {
         let oldest: Vec<i64> = connection
-            .prepare_cached("SELECT id FROM parked WHERE source = ?1 ORDER BY id LIMIT ?2")?
+            .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
             .query_map(params![source, excess], |row| row.get(0))?
             .collect::<rusqlite::Result<_>>()?;
         let reason = format!("more than {most} events of {source} wait for their records; this was the oldest");
@@ -118,11 +118,10 @@ pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rus
     Ok(excess)
 }
 
-/// Turns events that have waited since before `cutoff` into dead letters, up to `most`. Says of which notifications.
+/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Says of which notifications.
 pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
-    // The oldest come first in the table, but for steps of the clock.
     let old: Vec<i64> = connection
-        .prepare_cached("SELECT id FROM (SELECT id, parked_at FROM parked ORDER BY id LIMIT ?2) WHERE parked_at < ?1")?
+        .prepare_cached("SELECT id FROM parked WHERE reason IS NULL AND parked_at < ?1 ORDER BY parked_at LIMIT ?2")?
         .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
@@ -182,7 +181,7 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     Ok(parked)
 }
 
-/// Lets go of the events of a notification that is deleted.
+/// Lets go of the events of a notification that is deleted or judged anew.
 pub(super) fn forget(connection: &Connection, notification: [u8; 16]) -> rusqlite::Result<()> {
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT id FROM parked WHERE notification = ?1")?

@@ -23,12 +23,14 @@ const SPARE_PAGES: u32 = 1024;
 /// One step.
 pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment) -> rusqlite::Result<Pruned> {
     let keep = &options.keep;
-    let waited_in_vain = parked::expire(connection, before(now.wall, options.parked.max_age), STEP_ROWS)?;
-    let dead_letters = dead_letters(connection, before(now.wall, keep.dead_letters))?;
-    let given_up = given_up(connection, before(now.steady, keep.dead_letters))?;
-    let rows = notifications(connection, before(now.wall, keep.notifications))?
-        + of_settled(connection, "attempts", before(now.wall, keep.attempts))?
-        + of_settled(connection, "transitions", before(now.wall, keep.history))?;
+    // Nothing has grown old because somebody set the clock forth for a moment.
+    let now = now.wall.min(now.steady);
+    let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), STEP_ROWS)?;
+    let dead_letters = dead_letters(connection, before(now, keep.dead_letters))?;
+    let given_up = given_up(connection, before(now, keep.dead_letters))?;
+    let rows = notifications(connection, before(now, keep.notifications))?
+        + of_settled(connection, "attempts", before(now, keep.attempts))?
+        + of_settled(connection, "transitions", before(now, keep.history))?;
     Ok(Pruned { waited_in_vain, dead_letters, given_up, rows, shrunk: shrink(connection)? })
 }
 
@@ -36,11 +38,13 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     now.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
-/// Dead letters, with the events that wait for room to refund.
+/// Dead letters, with the events that wait for room to refund; but not while another event of theirs waits for its
+/// record.
 fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<Uuid>> {
     let old: Vec<[u8; 16]> = connection
         .prepare_cached(
             "SELECT id FROM notifications WHERE outcome = 'dead_letter' AND received_at < ?1
+                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
              ORDER BY received_at LIMIT ?2",
         )?
         .query_map(params![micros(cutoff), STEP_ROWS], |row| row.get(0))?
@@ -56,7 +60,7 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
     let old: Vec<(i64, RecordKey)> = connection
         .prepare_cached(
             "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
-             WHERE o.dead_at < ?1 LIMIT ?2",
+             WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 LIMIT ?2",
         )?
         .query_map(params![micros(cutoff), STEP_ROWS], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
         .collect::<rusqlite::Result<_>>()?;
@@ -66,15 +70,15 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
     Ok(old.into_iter().map(|(_, key)| key).collect())
 }
 
-/// Notifications that are over. The oldest come first in the table, but for steps of the clock; so a step looks at
-/// the first only, and not at the whole table to find out that there is nothing to do.
+/// Notifications that are over: no event of theirs waits any more.
 fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
             "DELETE FROM notifications WHERE rowid IN (
-                 SELECT rowid FROM (SELECT rowid, received_at FROM notifications
-                     WHERE outcome NOT IN ('parked', 'dead_letter') ORDER BY rowid LIMIT ?2)
-                 WHERE received_at < ?1)",
+                 SELECT rowid FROM notifications
+                 WHERE outcome NOT IN ('parked', 'dead_letter') AND received_at < ?1
+                     AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+                 ORDER BY received_at LIMIT ?2)",
         )?
         .execute(params![micros(cutoff), STEP_ROWS])
 }
@@ -102,4 +106,35 @@ fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
         while rows.next()?.is_some() {}
     }
     Ok(excess > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::due::{Debounce, later};
+    use crate::store::{Keep, ParkedLimits};
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    #[test]
+    fn nothing_is_old_because_the_clock_steps_forth() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let rows = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+             VALUES (x'00000000000000000000000000000001', 's', 0, x'', x'', 'applied', '[]', x''), (x'00000000000000000000000000000002', 's', 0, x'', x'', 'parked', '[]', x'');
+             INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00000000000000000000000000000002', 's', 0, '{}');";
+        connection.execute_batch(rows).unwrap();
+        let options = StoreOptions {
+            path: "none".into(),
+            debounce: Debounce { quiet: DAY, max_wait: DAY },
+            max_waiting: 1,
+            parked: ParkedLimits { per_source: 1, max_age: DAY },
+            keep: Keep { notifications: DAY, dead_letters: DAY, attempts: DAY, history: DAY },
+        };
+        let (soon, far) = (later(Timestamp::UNIX_EPOCH, DAY / 2), later(Timestamp::UNIX_EPOCH, DAY * 400));
+        for (wall, steady) in [(far, soon), (soon, far)] {
+            assert!(step(&connection, &options, Moment { wall, steady }).unwrap().is_empty());
+        }
+        assert_eq!(step(&connection, &options, Moment { wall: far, steady: far }).unwrap().rows, 1);
+    }
 }

@@ -50,6 +50,8 @@ pub(crate) struct Setup {
     pub(crate) retry_max: &'static str,
     pub(crate) breaker_failures: u32,
     pub(crate) give_up_after: &'static str,
+    /// Another host that webhooks may go to.
+    pub(crate) also_allowed: Option<String>,
     /// Whether transform.webhook_target is configured.
     pub(crate) default_target: bool,
     /// More of the file, at its end.
@@ -74,6 +76,7 @@ impl Default for Setup {
             retry_max: "1h",
             breaker_failures: 5,
             give_up_after: "72h",
+            also_allowed: None,
             default_target: true,
             more: String::new(),
             environment: Vec::new(),
@@ -106,7 +109,7 @@ quiet = "{}"
 max_wait = "{}"
 
 [transform]
-{}allowed_hosts = ["{transform}"]
+{}allowed_hosts = ["{transform}"{}]
 tokens = ["another-{TRANSFORM_TOKEN}", "{TRANSFORM_TOKEN}"]
 basic = {{ username = "transform", password = "{TRANSFORM_PASSWORD}" }}
 timeout = "{}"
@@ -133,6 +136,7 @@ basic = {{ username = "payment-stack", password = "{INTEGRATOR_PASSWORD}" }}
             self.quiet,
             self.max_wait,
             if self.default_target { target.as_str() } else { "" },
+            self.also_allowed.as_ref().map(|host| format!(", \"{host}\"")).unwrap_or_default(),
             self.timeout,
             self.concurrency,
             self.failed_as,

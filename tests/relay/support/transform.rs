@@ -102,6 +102,8 @@ struct State {
     /// When each was answered, in the order of answering.
     answered: Mutex<Vec<Instant>>,
     script: Mutex<VecDeque<Answer>>,
+    /// Webhooks that name this are answered 500.
+    chokes_on: Mutex<Option<String>>,
     under_way: Mutex<HashSet<String>>,
     /// How often the relay has hung up on an answer.
     hung_up: watch::Sender<usize>,
@@ -143,6 +145,7 @@ impl Transform {
             hooks: watch::channel(Vec::new()).0,
             answered: Mutex::default(),
             script: Mutex::default(),
+            chokes_on: Mutex::default(),
             under_way: Mutex::default(),
             hung_up: watch::channel(0).0,
             relay: Mutex::default(),
@@ -164,6 +167,11 @@ impl Transform {
     /// What to answer next, in order.
     pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.script.lock().unwrap().extend(answers);
+    }
+
+    /// From now on webhooks that name this are answered 500, where the script says nothing else.
+    pub(crate) fn choke_on(&self, text: &str) {
+        *self.state.chokes_on.lock().unwrap() = Some(text.to_owned());
     }
 
     /// From now on every record is fetched from there as soon as a webhook tells of it.
@@ -226,7 +234,9 @@ fn serve(stream: impl Read + Write, state: &State) {
         }
         hook.overlaps = !state.under_way.lock().unwrap().insert(hook.body.clone());
         let body = hook.body.clone();
-        let answer = state.script.lock().unwrap().pop_front().unwrap_or_else(|| Answer::status(200));
+        let chokes = state.chokes_on.lock().unwrap().as_ref().is_some_and(|text| hook.body.contains(text));
+        let otherwise = || Answer::status(if chokes { 500 } else { 200 });
+        let answer = state.script.lock().unwrap().pop_front().unwrap_or_else(otherwise);
         state.hooks.send_modify(|hooks| hooks.push(hook));
         let (status, headers) = match answer {
             Answer::With(status, headers) => (status, headers),
