@@ -13,6 +13,8 @@ pub(super) enum Mood {
     Refused,
     /// 500.
     Failing,
+    /// 500 for a quarter of the records.
+    Choking,
     /// 429 with Retry-After: 1.
     Throttling,
     /// Answers late.
@@ -30,10 +32,11 @@ pub(super) enum Mood {
 }
 
 impl Mood {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Healthy,
         Self::Refused,
         Self::Failing,
+        Self::Choking,
         Self::Throttling,
         Self::Slow,
         Self::Hanging,
@@ -48,6 +51,7 @@ impl Mood {
             Self::Healthy => "healthy",
             Self::Refused => "refuses connections",
             Self::Failing => "answers 500",
+            Self::Choking => "answers 500 for some",
             Self::Throttling => "answers 429",
             Self::Slow => "slow",
             Self::Hanging => "hangs",

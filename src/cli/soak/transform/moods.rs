@@ -47,7 +47,11 @@ impl Transform {
         let number = self.dice.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut chance = Chance::of(self.world.seed, "answer", number);
         let flight = self.takes_off(key);
-        let mood = self.mood();
+        let mood = match self.mood() {
+            Mood::Choking if key.1.ends_with(['0', '1', '2', '3']) => Mood::Failing,
+            Mood::Choking => Mood::Healthy,
+            mood => mood,
+        };
         if mood == Mood::Hanging {
             let gone = closed(stream, HANGING_MAX).await;
             self.lands(key, &flight);
@@ -94,7 +98,7 @@ impl Transform {
                 drop(stream.write_all(b"SSH-2.0-not_http\r\n\0\xff\xfe what?\r\n\r\n").await);
                 false
             }
-            Mood::Closing | Mood::Refused | Mood::Hanging => false,
+            Mood::Closing | Mood::Refused | Mood::Hanging | Mood::Choking => false,
         }
     }
 }
