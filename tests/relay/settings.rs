@@ -114,9 +114,7 @@ async fn the_environment_is_above_the_file() {
     ];
     let ended = check(text, &environment).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    for part in
-        ["127.0.0.1:4711", "123ms", "172800s", "one.example, two.example:8443", "3 bearer", "  7", "2 secret(s)"]
-    {
+    for part in ["127.0.0.1:4711", "123ms", "48h", "one.example, two.example:8443", "3 bearer", "  7", "2 secret(s)"] {
         assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
     }
     let unknown = check(text, &[("RELAY_SERVER__COLOUR", "red")]).await;
