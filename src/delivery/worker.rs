@@ -51,8 +51,8 @@ pub struct Worker {
 
 /// The worker sleeps no longer than this.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
-/// When the store is in trouble, a record is looked at again after this.
-const STORE_TROUBLE_WAIT: Duration = Duration::from_secs(1);
+/// When the store is in trouble or an attempt panicked, a record is looked at again after this.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 impl Worker {
     /// A worker on this store, until `stop`.
@@ -89,13 +89,13 @@ impl Worker {
             if free > 0 {
                 for (key, pass) in self.breakers.take_probes(self.now()) {
                     let worker = Arc::clone(&self);
-                    attempts.spawn(async move { worker.look_at(key, Some(pass)).await });
+                    attempts.spawn(async move { worker.look_after(key, Some(pass)).await });
                 }
             }
             let free = self.options.concurrency.saturating_sub(attempts.len());
             for key in self.debouncer.take_due(self.now(), free) {
                 let worker = Arc::clone(&self);
-                attempts.spawn(async move { worker.look_at(key, None).await });
+                attempts.spawn(async move { worker.look_after(key, None).await });
             }
             let full = attempts.len() >= self.options.concurrency;
             tokio::select! {
@@ -118,6 +118,13 @@ impl Worker {
         let next = self.debouncer.next_due().into_iter().chain(self.breakers.next_probe()).min();
         let wait = next.map(|due| Duration::try_from(due.duration_since(self.now())).unwrap_or_default());
         wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+    }
+
+    /// Looks at a record, and sees to it that it is looked at again should that panic.
+    async fn look_after(&self, key: RecordKey, pass: Option<Pass>) {
+        let mut flight = Flight { debouncer: &self.debouncer, clock: self.clock, key: Some(key.clone()) };
+        self.look_at(key, pass).await;
+        flight.key = None;
     }
 
     /// Tells of a record if it is due and its host answers; a probe brings its pass.
@@ -206,7 +213,7 @@ impl Worker {
                     let next = self.trouble(key, &error);
                     tokio::select! {
                         () = self.stop.cancelled() => return Some(next),
-                        () = tokio::time::sleep(STORE_TROUBLE_WAIT) => {}
+                        () = tokio::time::sleep(TROUBLE_WAIT) => {}
                     }
                 }
             }
@@ -241,7 +248,22 @@ impl Worker {
 
     fn trouble(&self, key: &RecordKey, error: &StoreError) -> Timestamp {
         tracing::error!(record = %key, %error, "the store is in trouble; delivery waits");
-        later(self.now(), STORE_TROUBLE_WAIT)
+        later(self.now(), TROUBLE_WAIT)
+    }
+}
+
+/// A record that is in flight. If what it was taken for breaks off, it is not forgotten.
+struct Flight<'a> {
+    debouncer: &'a Debouncer,
+    clock: Clock,
+    key: Option<RecordKey>,
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key.take() {
+            self.debouncer.settled(&key, Some(later(self.clock.now().steady, TROUBLE_WAIT)));
+        }
     }
 }
 
@@ -270,7 +292,7 @@ fn host(target: &Url) -> String {
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "an attempt panicked; its record is told after the next start");
+        tracing::error!(%error, "an attempt panicked; its record is looked at again");
     }
 }
 
@@ -285,5 +307,26 @@ fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
         Settlement::GiveUp { reason } => {
             tracing::error!(record = %key, version, attempt, millis, reason, "gave up telling Transform: dead letter");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Kind;
+    use crate::store::Owed;
+
+    #[test]
+    fn a_record_whose_attempt_panics_is_looked_at_again() {
+        let (debouncer, clock) = (Debouncer::default(), Clock::start());
+        let key = RecordKey::new(Kind::Payment, "tx-1".parse().unwrap());
+        debouncer.owe(&Owed { key: key.clone(), due: clock.now().steady, after: Vec::new() });
+        assert_eq!(debouncer.take_due(Timestamp::MAX, 1), std::slice::from_ref(&key));
+        let attempt = || {
+            let _flight = Flight { debouncer: &debouncer, clock, key: Some(key.clone()) };
+            panic!("in the middle of it");
+        };
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(attempt)).is_err());
+        assert_eq!(debouncer.take_due(Timestamp::MAX, 1), [key]);
     }
 }
