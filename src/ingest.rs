@@ -1,6 +1,6 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -30,6 +30,10 @@ pub struct Source {
     pub headers: BTreeMap<String, SecretString>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,
+    /// The only types of event that are taken in; all that the profile understands if none.
+    pub events: Option<BTreeSet<String>>,
+    /// The status that is answered while the source is not enabled; none if it is.
+    pub closed: Option<u16>,
 }
 
 /// Takes notifications in.
@@ -87,7 +91,10 @@ impl Ingest {
         check_credentials(source, received)?;
         let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
-        let normalised = normalise(&source.profile, &verified);
+        let mut normalised = normalise(&source.profile, &verified);
+        if let Some(events) = &source.events {
+            normalised.keep_only(events);
+        }
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });

@@ -1,6 +1,6 @@
 //! From text to options; every error is found, each with its key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,9 +18,11 @@ use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
 use crate::domain::due::Debounce;
+use crate::domain::text::shown;
 use crate::http::ServerOptions;
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::Profile;
 use crate::psp::verify;
 use crate::store::{Keep, ParkedLimits, StoreOptions};
 use crate::transform::fetch::FailedAs;
@@ -289,6 +291,17 @@ impl Checker<'_> {
         checked.flatten().map(|source| (source.name.clone(), source)).collect()
     }
 
+    /// Types that the profile understands; another one would be a typing error.
+    fn events(&mut self, key: &str, types: &[String], profile: &Profile) -> BTreeSet<String> {
+        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules);
+        let known: BTreeSet<_> = rules.flat_map(|rule| rule.get_ref().event_type.as_slice()).collect();
+        for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
+            let reason = format!("{} is no type that the profile understands", shown(unknown));
+            self.wrong(&format!("{key}[{index}]"), reason);
+        }
+        types.iter().cloned().collect()
+    }
+
     fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
         let key = format!("sources.{name}");
         if name.is_empty()
@@ -302,6 +315,8 @@ impl Checker<'_> {
             Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
+        let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
+        let closed = self.take(&format!("{key}.disabled_answer"), answer);
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
         if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
             self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
@@ -318,7 +333,10 @@ impl Checker<'_> {
                 Err(reason) => self.wrong(&format!("{key}.secrets[{index}]"), reason),
             }
         }
+        let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
         Some(Source {
+            closed: (settings.enabled == Some(false)).then_some(closed),
+            events,
             name: name.to_owned(),
             profile: entry.profile.clone(),
             secrets: keys,
@@ -326,6 +344,17 @@ impl Checker<'_> {
             headers,
             tolerance_s,
         })
+    }
+}
+
+/// What is answered at the door of a source that is not enabled: as if it were not there.
+const CLOSED: u16 = 404;
+
+fn closed_answer(text: &str) -> Result<u16, String> {
+    match text {
+        "404" => Ok(CLOSED),
+        "503" => Ok(503),
+        _ => Err("must be 404 or 503".to_owned()),
     }
 }
 
@@ -343,6 +372,12 @@ impl Fallback for std::net::SocketAddr {
 impl Fallback for Duration {
     fn fallback() -> Self {
         Self::from_secs(1)
+    }
+}
+
+impl Fallback for u16 {
+    fn fallback() -> Self {
+        CLOSED
     }
 }
 

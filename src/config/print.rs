@@ -53,8 +53,14 @@ pub fn in_force(config: &Config) -> String {
         let headers =
             if headers.is_empty() { String::new() } else { format!(", headers {} = ***", headers.join(", ")) };
         let tolerance = source.tolerance_s.map(|seconds| format!(", tolerance {seconds}s")).unwrap_or_default();
+        let events = source
+            .events
+            .as_ref()
+            .map(|types| format!(", events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
+        let events = events.unwrap_or_default();
+        let closed = source.closed.map(|status| format!(", NOT ENABLED ({status})")).unwrap_or_default();
         lines.push(format!(
-            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}  →  POST /notifications/{}",
+            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}{events}{closed}  →  POST /notifications/{}",
             source.name,
             source.profile.name,
             source.secrets.len(),

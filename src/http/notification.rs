@@ -10,13 +10,20 @@ use crate::ingest::{Refused, Source};
 use crate::psp::received::Received;
 use crate::store::Receipt;
 
+/// Whether a source is not there or not enabled is nobody's business.
+const NO_SOURCE: &str = "there is no such source";
+
 pub(super) async fn take(
     request: HttpRequest,
     name: web::Path<String>,
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, "there is no such source"))?;
+    let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
+    if let Some(status) = source.closed {
+        tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
+        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
+    }
     body::must_be_json(&request)?;
     let body = doors.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request

@@ -1,5 +1,7 @@
 //! What a verified notification says, in our words.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::Value;
@@ -27,6 +29,12 @@ pub struct Normalised {
 }
 
 impl Normalised {
+    /// Ignores all messages but those of these types. What has no type is still not understood.
+    pub fn keep_only(&mut self, types: &BTreeSet<String>) {
+        let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
+        self.messages.iter_mut().filter(others).for_each(|message| message.meaning = Meaning::Ignored);
+    }
+
     /// How much work it is: its messages, and the events of those that have several.
     #[must_use]
     pub fn size(&self) -> usize {

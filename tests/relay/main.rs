@@ -31,6 +31,7 @@ mod restart;
 mod settings;
 mod slow;
 mod soak;
+mod sources;
 mod store;
 mod support;
 mod transform_wrong;

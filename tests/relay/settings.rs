@@ -54,6 +54,8 @@ async fn every_mistake_is_found_by_its_key() {
     refused(&SOURCE.replace("\"stripe\"", "\"strype\""), &[("sources.one.profile", "stripe")]).await;
     refused("[sources.one]\nprofile = \"stripe\"\n", &[("sources.one.secrets", "1 to 5")]).await;
     refused(&format!("{SOURCE}secret = \"x\"\n"), &[("sources.one.secret", "unknown key")]).await;
+    refused(&format!("{SOURCE}events = [\"payment.made\"]\n"), &[("sources.one.events[0]", "payment.made")]).await;
+    refused(&format!("{SOURCE}disabled_answer = 200\n"), &[("sources.one.disabled_answer", "404 or 503")]).await;
     let adyen = SOURCE.replace("stripe", "adyen");
     refused(&adyen, &[("sources.one.secrets[0]", "hexadecimal")]).await;
     refused("[profiles]\ndir = \"nowhere\"\n", &[("profiles.dir", "nowhere")]).await;

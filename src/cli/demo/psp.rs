@@ -26,6 +26,8 @@ pub(super) fn door(psp: &Psp) -> Source {
         basic: None,
         headers: BTreeMap::new(),
         tolerance_s: None,
+        events: None,
+        closed: None,
     }
 }
 
