@@ -1,0 +1,165 @@
+//! From text to options; every error is found, each with its key.
+
+mod credentials;
+mod server;
+mod sources;
+mod store;
+mod transform;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::secret::others_can_read;
+use super::settings::Settings;
+use super::{Config, ConfigError, ConfigErrors};
+use crate::transform::fetch::FailedAs;
+
+/// The largest body that may be configured, 1 GiB: it is held in memory.
+const SIZE_MAX: usize = 1 << 30;
+/// The most of anything that is counted.
+const COUNT_MAX: usize = 1_000_000;
+/// The longest span that is taken: beyond it a typing error is likelier than a wish.
+const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Checks the settings; `errors` are those that reading them found.
+pub(super) fn check(
+    settings: Settings,
+    errors: Vec<ConfigError>,
+    environment: &BTreeMap<String, String>,
+    file: Option<&Path>,
+) -> Result<Config, ConfigErrors> {
+    let mut checker = Checker { environment, errors, warnings: Vec::new(), text_secrets: false };
+    let server = checker.server(&settings.server);
+    let store = checker.store(&settings.store, &settings.debounce);
+    let delivery = checker.delivery(&settings.transform);
+    let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
+    let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
+    let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
+    let dir = settings.profiles.dir.as_ref();
+    let folder = file.and_then(Path::parent);
+    let profiles_dir = dir.map(|dir| folder.map_or_else(|| dir.into(), |folder| folder.join(dir)));
+    let profiles = checker.profiles(profiles_dir.as_deref());
+    let sources = checker.sources(&settings.sources, &profiles);
+    if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
+        let file = file.display();
+        checker
+            .warnings
+            .push(format!("{file}: a secret stands in the settings, and everybody on this machine can read this file"));
+    }
+    let Checker { errors, warnings, .. } = checker;
+    if errors.is_empty() {
+        Ok(Config {
+            server,
+            store,
+            delivery,
+            transform,
+            failed_as,
+            integrator,
+            sources,
+            profiles,
+            profiles_dir,
+            warnings,
+        })
+    } else {
+        Err(ConfigErrors(errors))
+    }
+}
+
+struct Checker<'a> {
+    environment: &'a BTreeMap<String, String>,
+    errors: Vec<ConfigError>,
+    warnings: Vec<String>,
+    /// Whether there is a secret in the configuration itself.
+    text_secrets: bool,
+}
+
+impl Checker<'_> {
+    fn wrong(&mut self, key: &str, reason: impl Into<String>) {
+        self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
+    }
+
+    /// Whether something under this key is wrong already: then values are not what was written.
+    fn is_wrong(&self, prefix: &str) -> bool {
+        self.errors.iter().any(|error| error.key.starts_with(prefix))
+    }
+
+    /// The value, or any value and an error: what is built from it is thrown away.
+    fn take<T: Fallback>(&mut self, key: &str, value: Result<T, String>) -> T {
+        value.unwrap_or_else(|reason| {
+            self.wrong(key, reason);
+            T::fallback()
+        })
+    }
+
+    fn span(&mut self, key: &str, text: &str) -> Duration {
+        let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        let reason = || "is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most".to_owned();
+        self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
+    }
+
+    fn positive_span(&mut self, key: &str, text: &str) -> Duration {
+        let span = self.span(key, text);
+        if span.is_zero() && !self.is_wrong(key) {
+            self.wrong(key, "must be more than 0");
+        }
+        span
+    }
+
+    fn size(&mut self, key: &str, text: &str) -> usize {
+        let parsed = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
+        let parsed = parsed.filter(|size| (1..=SIZE_MAX).contains(size));
+        self.take(key, parsed.ok_or_else(|| "is no size such as \"1MiB\", 1 GiB at most".to_owned()))
+    }
+
+    /// Signatures' times are whole seconds.
+    fn tolerance(&mut self, key: &str, text: &str) -> u32 {
+        let span = self.span(key, text);
+        if span.as_secs() == 0 || span.subsec_nanos() > 0 {
+            self.wrong(key, "must be whole seconds, at least 1");
+        }
+        u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    fn number(&mut self, key: &str, text: &str, most: usize) -> usize {
+        let parsed = text.parse().ok().filter(|number| (1..=most).contains(number));
+        self.take(key, parsed.ok_or_else(|| format!("must be a number from 1 to {most}")))
+    }
+}
+
+/// Some value, to go on looking for errors with.
+trait Fallback {
+    fn fallback() -> Self;
+}
+
+impl Fallback for std::net::SocketAddr {
+    fn fallback() -> Self {
+        Self::from(([127, 0, 0, 1], 0))
+    }
+}
+
+impl Fallback for Duration {
+    fn fallback() -> Self {
+        Self::from_secs(1)
+    }
+}
+
+impl Fallback for u16 {
+    fn fallback() -> Self {
+        sources::CLOSED
+    }
+}
+
+impl Fallback for usize {
+    fn fallback() -> Self {
+        1
+    }
+}
+
+impl Fallback for FailedAs {
+    fn fallback() -> Self {
+        Self::default()
+    }
+}

@@ -1,0 +1,107 @@
+//! `[profiles]` and `[sources]`
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use secrecy::{ExposeSecret, SecretSlice};
+
+use super::Checker;
+use crate::config::profiles;
+use crate::config::settings::SourceSettings;
+use crate::domain::text::shown;
+use crate::ingest::Source;
+use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::Profile;
+use crate::psp::verify;
+
+/// Up to five secrets: as many as Digital River keeps for one webhook.
+const SECRETS_MAX: usize = 5;
+
+impl Checker<'_> {
+    /// The built-in profiles and those of a folder.
+    pub(super) fn profiles(&mut self, dir: Option<&Path>) -> Catalogue {
+        let mut catalogue = Catalogue::built_in().unwrap_or_else(|error| {
+            self.wrong("profiles", error.to_string());
+            Catalogue::default()
+        });
+        if let Some(Err(errors)) = dir.map(|dir| profiles::add_folder(&mut catalogue, dir)) {
+            errors.into_iter().for_each(|reason| self.wrong("profiles.dir", reason));
+        }
+        catalogue
+    }
+
+    pub(super) fn sources(
+        &mut self,
+        settings: &BTreeMap<String, SourceSettings>,
+        profiles: &Catalogue,
+    ) -> BTreeMap<String, Source> {
+        let checked = settings.iter().map(|(name, source)| self.source(name, source, profiles));
+        checked.flatten().map(|source| (source.name.clone(), source)).collect()
+    }
+
+    /// Types that the profile understands; another one would be a typing error.
+    fn events(&mut self, key: &str, types: &[String], profile: &Profile) -> BTreeSet<String> {
+        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules);
+        let known: BTreeSet<_> = rules.flat_map(|rule| rule.get_ref().event_type.as_slice()).collect();
+        for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
+            let reason = format!("{} is no type that the profile understands", shown(unknown));
+            self.wrong(&format!("{key}[{index}]"), reason);
+        }
+        types.iter().cloned().collect()
+    }
+
+    fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
+        let key = format!("sources.{name}");
+        if name.is_empty()
+            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
+        {
+            self.wrong(&key, "a source's name has lower case letters, digits, - and _");
+        }
+        let secrets = self.secrets(&format!("{key}.secrets"), &settings.secrets);
+        let basic = settings.basic.as_ref().and_then(|basic| self.basic(&format!("{key}.basic"), basic));
+        let headers = settings.headers.iter().filter_map(|(header, value)| {
+            Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
+        });
+        let headers: BTreeMap<_, _> = headers.collect();
+        let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
+        let closed = self.take(&format!("{key}.disabled_answer"), answer);
+        let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
+        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
+            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+        }
+        let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
+            let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
+            self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
+            return None;
+        };
+        let mut keys: Vec<SecretSlice<u8>> = Vec::new();
+        for (index, secret) in secrets.iter().enumerate() {
+            match verify::key(&entry.profile, secret.expose_secret()) {
+                Ok(key) => keys.push(key),
+                Err(reason) => self.wrong(&format!("{key}.secrets[{index}]"), reason),
+            }
+        }
+        let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
+        Some(Source {
+            closed: (settings.enabled == Some(false)).then_some(closed),
+            events,
+            name: name.to_owned(),
+            profile: entry.profile.clone(),
+            secrets: keys,
+            basic,
+            headers,
+            tolerance_s,
+        })
+    }
+}
+
+/// What is answered at the door of a source that is not enabled: as if it were not there.
+pub(super) const CLOSED: u16 = 404;
+
+fn closed_answer(text: &str) -> Result<u16, String> {
+    match text {
+        "404" => Ok(CLOSED),
+        "503" => Ok(503),
+        _ => Err("must be 404 or 503".to_owned()),
+    }
+}

@@ -1,0 +1,39 @@
+//! `[store]` and `[debounce]`
+
+use super::{COUNT_MAX, Checker};
+use crate::config::settings::{DebounceSettings, StoreSettings};
+use crate::domain::due::Debounce;
+use crate::store::{Keep, ParkedLimits, StoreOptions};
+
+impl Checker<'_> {
+    pub(super) fn store(&mut self, settings: &StoreSettings, debounce: &DebounceSettings) -> StoreOptions {
+        if settings.path.is_empty() || settings.path.starts_with(":memory:") {
+            self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
+        }
+        let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
+        StoreOptions {
+            path: settings.path.clone().into(),
+            debounce: self.debounce(debounce),
+            max_waiting: self.number("store.max_waiting", &settings.max_waiting, COUNT_MAX),
+            parked: ParkedLimits {
+                per_source: u32::try_from(per_source).unwrap_or(u32::MAX),
+                max_age: self.positive_span("store.parked.max_age", &settings.parked.max_age),
+            },
+            keep: Keep {
+                notifications: self.positive_span("store.keep.notifications", &settings.keep.notifications),
+                dead_letters: self.positive_span("store.keep.dead_letters", &settings.keep.dead_letters),
+                attempts: self.positive_span("store.keep.attempts", &settings.keep.attempts),
+                history: self.positive_span("store.keep.history", &settings.keep.history),
+            },
+        }
+    }
+
+    fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
+        let quiet = self.span("debounce.quiet", &settings.quiet);
+        let max_wait = self.span("debounce.max_wait", &settings.max_wait);
+        if max_wait < quiet && !self.is_wrong("debounce.") {
+            self.wrong("debounce.max_wait", "must not be below debounce.quiet");
+        }
+        Debounce { quiet, max_wait }
+    }
+}
