@@ -40,7 +40,7 @@ impl Normalised {
     pub fn size(&self) -> usize {
         let events = |message: &Message| match &message.meaning {
             Meaning::Events(events) => events.len().max(1),
-            Meaning::Ignored | Meaning::NotUnderstood(_) => 1,
+            Meaning::Ignored | Meaning::NotUnderstood(_) | Meaning::Fetch(_) => 1,
         };
         self.messages.iter().map(events).sum()
     }
@@ -64,6 +64,15 @@ pub enum Meaning {
     Ignored,
     /// The profile knows the type, but this message is not as it should be: a dead letter.
     NotUnderstood(String),
+    /// Its truth has to be fetched first.
+    Fetch(Call),
+}
+
+/// A call that fetches the truth of a message.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Call {
+    /// Path and query below the base: the same for all notifications of one object.
+    pub path: String,
 }
 
 /// Reads a verified notification by the rules of its form.
