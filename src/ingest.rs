@@ -106,6 +106,8 @@ impl Ingest {
             received_at: now,
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
+            form: verified.form().name.clone(),
+            signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
         let receipt = self.store.take(taken).await?;

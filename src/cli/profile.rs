@@ -152,6 +152,7 @@ fn meaning(normalised: &crate::psp::normalise::Normalised) -> (String, bool) {
     let mut good = true;
     for message in &normalised.messages {
         match &message.meaning {
+            Meaning::Fetch(call) => println!("fetched: {}", call.path),
             Meaning::Ignored => text.push_str(&format!("{}: ignored\n", message.event_type)),
             Meaning::NotUnderstood(reason) => {
                 good = false;

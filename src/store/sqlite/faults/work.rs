@@ -132,6 +132,8 @@ pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
         received_at: moment(1_000 + i64::try_from(n).unwrap()),
         headers: vec![("x-test".into(), n.to_string())],
         body: format!("body {n}").into_bytes(),
+        form: "form".into(),
+        signed_at: None,
         normalised: Normalised { dedupe_key: format!("key {n}"), messages: vec![message] },
     }))
 }
