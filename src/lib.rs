@@ -13,6 +13,7 @@ pub mod config;
 pub mod credentials;
 pub mod delivery;
 pub mod domain;
+pub mod fetch_back;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;

@@ -119,6 +119,19 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>) -> Normalised {
     Normalised { dedupe_key, messages }
 }
 
+/// SHIM
+pub fn normalise_fetched(
+    _profile: &Profile,
+    _form_name: &str,
+    _received: super::received::Received<'_>,
+    _signed_at: Option<&str>,
+    _message_index: usize,
+    _answer: &[u8],
+    _fetched_at: Timestamp,
+) -> Message {
+    Message { event_type: String::new(), meaning: Meaning::Ignored }
+}
+
 /// A type is a word or two; what is longer, in bytes, is something else.
 const TYPE_MAX: usize = 128;
 
