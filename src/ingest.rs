@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 use uuid::Uuid;
 
 use crate::credentials::{Basic, same};
@@ -11,7 +12,7 @@ use crate::domain::due::Moment;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
-use crate::psp::verify::{Unverified, verify};
+use crate::psp::verify::{Means, Unverified, verify};
 use crate::store::sqlite::Store;
 use crate::store::{Outcome, Receipt, StoreError, Taken};
 
@@ -23,7 +24,11 @@ pub struct Source {
     /// The PSP's dialect.
     pub profile: Arc<Profile>,
     /// Any of them may vouch for a notification.
-    pub secrets: Vec<SecretSlice<u8>>,
+    pub secrets: Vec<SecretString>,
+    /// The settings that the profile asks for, by name.
+    pub settings: BTreeMap<String, String>,
+    /// The URL that the PSP posts to, as the PSP knows it.
+    pub public_url: Option<Url>,
     /// Basic credentials that the PSP must present as well.
     pub basic: Option<Basic>,
     /// Headers that the PSP must send as well; names in lower case.
@@ -34,6 +39,20 @@ pub struct Source {
     pub events: Option<BTreeSet<String>>,
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
+}
+
+impl Source {
+    /// What it has to verify with.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means {
+            secrets: self.secrets.iter().collect(),
+            settings: Some(&self.settings),
+            public_url: self.public_url.as_ref(),
+            certificate: None,
+            tolerance_s: self.tolerance_s,
+        }
+    }
 }
 
 /// Takes notifications in.
@@ -89,9 +108,9 @@ impl Ingest {
     /// It is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
         check_credentials(source, received)?;
-        let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
+        let verified = verify(&source.profile, &source.means(), received)?;
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
-        let mut normalised = normalise(&source.profile, &verified);
+        let mut normalised = normalise(&source.profile, &verified, false);
         if let Some(events) = &source.events {
             normalised.keep_only(events);
         }

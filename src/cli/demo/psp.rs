@@ -23,6 +23,8 @@ pub(super) fn door(psp: &Psp) -> Source {
         name: psp.source.to_owned(),
         profile: Arc::clone(&psp.profile),
         secrets: vec![psp.secret.clone()],
+        settings: BTreeMap::new(),
+        public_url: None,
         basic: None,
         headers: BTreeMap::new(),
         tolerance_s: None,

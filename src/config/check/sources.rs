@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 
 use super::Checker;
 use crate::config::profiles;
@@ -74,11 +74,9 @@ impl Checker<'_> {
             self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
             return None;
         };
-        let mut keys: Vec<SecretSlice<u8>> = Vec::new();
         for (index, secret) in secrets.iter().enumerate() {
-            match verify::key(&entry.profile, secret.expose_secret()) {
-                Ok(key) => keys.push(key),
-                Err(reason) => self.wrong(&format!("{key}.secrets[{index}]"), reason),
+            if let Err(reason) = verify::check_secret(&entry.profile, secret.expose_secret()) {
+                self.wrong(&format!("{key}.secrets[{index}]"), reason);
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
@@ -87,7 +85,9 @@ impl Checker<'_> {
             events,
             name: name.to_owned(),
             profile: entry.profile.clone(),
-            secrets: keys,
+            secrets,
+            settings: BTreeMap::new(),
+            public_url: None,
             basic,
             headers,
             tolerance_s,

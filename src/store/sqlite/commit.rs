@@ -46,6 +46,10 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
                 outcome = Outcome::DeadLetter;
                 reasons.push(format!("{}: {reason}", message.event_type));
             }
+            Meaning::Fetch(path) => {
+                outcome = Outcome::DeadLetter;
+                reasons.push(format!("{}: to be fetched from {path}", message.event_type));
+            }
             Meaning::Events(events) => {
                 for event in events {
                     let source = taken.source.clone();
