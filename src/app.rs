@@ -15,6 +15,8 @@ use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
+use crate::fetch_back;
+use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
 use crate::http::{self, Bodies, Doors, ServerOptions};
 use crate::ingest::{Ingest, Source};
@@ -47,6 +49,7 @@ pub struct App {
     address: SocketAddr,
     ingest: Arc<Ingest>,
     worker: JoinHandle<()>,
+    fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
@@ -62,8 +65,12 @@ impl App {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Breakers::new(options.delivery.breaker);
-        let wake = Arc::clone(&debouncer);
-        let store = Arc::new(Store::open(options.store, Wake::new(move |owed| wake.owe(owed)))?);
+        let bell = Arc::new(fetch_back::worker::Bell::default());
+        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
+        let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
+        let store = Arc::new(Store::open(options.store, wake)?);
+        let accounts = options.sources.iter().filter_map(|source| Some((source.name.clone(), source.fetch.clone()?)));
+        let accounts = Arc::new(Accounts::new(accounts.collect()));
         let sources = options.sources.into_iter().map(|source| (source.name.clone(), source)).collect();
         let delivery_ended = CancellationToken::new();
         let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store)));
@@ -86,6 +93,17 @@ impl App {
             .with_context(|| format!("cannot listen on {}", options.server.listen))?;
         let stop_delivery = CancellationToken::new();
         let stop = stop_delivery.clone();
+        let fetcher = fetch_back::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
+        let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
+        let fetches = fetcher.recover().await?;
+        if fetches > 0 {
+            tracing::info!(fetches, "objects that are yet to be fetched from PSPs");
+        }
+        let fetching_ended = delivery_ended.clone();
+        let fetcher = tokio::spawn(async move {
+            let _ended = fetching_ended.drop_guard();
+            fetcher.run().await;
+        });
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, options.delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
@@ -103,6 +121,7 @@ impl App {
             address,
             ingest,
             worker,
+            fetcher,
             housekeeping,
             stop_delivery,
             store,
@@ -131,9 +150,12 @@ impl App {
                 self.stop_delivery.cancel();
                 let served = tokio::time::timeout(self.grace, handle.stop(true));
                 let told = tokio::time::timeout(self.grace, self.worker);
+                let unfinished = self.fetcher.abort_handle();
+                let fetched = tokio::time::timeout(self.grace, self.fetcher);
                 let kept = tokio::time::timeout(self.grace, self.housekeeping);
-                let (served, told, _) = tokio::join!(served, told, kept);
-                if served.is_err() || told.is_err() {
+                let (served, told, fetched, _) = tokio::join!(served, told, fetched, kept);
+                unfinished.abort();
+                if served.is_err() || told.is_err() || fetched.is_err() {
                     tracing::warn!("the grace period is over; what was in flight is cut off");
                 }
             }

@@ -1,19 +1,26 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
 use uuid::Uuid;
 
 use crate::credentials::{Basic, same};
 use crate::domain::due::Moment;
+use crate::fetch_back::account::Account;
+use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
-use crate::psp::profile::Profile;
+use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Unverified, verify};
+use crate::psp::verify::{Means, Unverified, Verified, verify};
 use crate::store::sqlite::Store;
-use crate::store::{Outcome, Receipt, StoreError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
+
+pub use replay::ReplayError;
 
 /// One configured door for one PSP account.
 #[derive(Debug, Clone)]
@@ -23,7 +30,11 @@ pub struct Source {
     /// The PSP's dialect.
     pub profile: Arc<Profile>,
     /// Any of them may vouch for a notification.
-    pub secrets: Vec<SecretSlice<u8>>,
+    pub secrets: Vec<SecretString>,
+    /// The settings that the profile asks for, by name.
+    pub settings: BTreeMap<String, String>,
+    /// The URL that the PSP posts to, as the PSP knows it.
+    pub public_url: Option<Url>,
     /// Basic credentials that the PSP must present as well.
     pub basic: Option<Basic>,
     /// Headers that the PSP must send as well; names in lower case.
@@ -34,6 +45,40 @@ pub struct Source {
     pub events: Option<BTreeSet<String>>,
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
+    /// How truths are fetched; none if never.
+    pub fetch: Option<Arc<Account>>,
+}
+
+impl Source {
+    /// What it has to verify with.
+    #[must_use]
+    pub fn means(&self) -> Means<'_> {
+        Means {
+            secrets: self.secrets.iter().collect(),
+            settings: Some(&self.settings),
+            public_url: self.public_url.as_ref(),
+            certificate: None,
+            tolerance_s: self.tolerance_s,
+        }
+    }
+}
+
+impl Source {
+    /// What a verified notification says, as far as the source wants to hear it.
+    fn read(&self, verified: &Verified<'_>) -> Normalised {
+        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
+        let mut normalised = normalise(&self.profile, verified, always);
+        if let Some(events) = &self.events {
+            normalised.keep_only(events);
+        }
+        if self.fetch.is_none() {
+            let pointers =
+                normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
+            let reason = "its truth would have to be fetched, and this source fetches nothing";
+            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
+        }
+        normalised
+    }
 }
 
 /// Takes notifications in.
@@ -59,6 +104,9 @@ pub enum Refused {
         /// How many it holds.
         size: usize,
     },
+    /// Nobody vouches for it, and too many such wait to be looked into.
+    #[error(transparent)]
+    Hint(#[from] HintError),
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -89,12 +137,12 @@ impl Ingest {
     /// It is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
         check_credentials(source, received)?;
-        let verified = verify(&source.profile, &source.secrets, source.tolerance_s, received)?;
+        let verified = match verify(&source.profile, &source.means(), received) {
+            Ok(verified) => verified,
+            Err(unverified) => return self.take_hint(source, received, now, unverified).await,
+        };
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
-        let mut normalised = normalise(&source.profile, &verified);
-        if let Some(events) = &source.events {
-            normalised.keep_only(events);
-        }
+        let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -112,6 +160,35 @@ impl Ingest {
         };
         let receipt = self.store.take(taken).await?;
         log(source, &receipt);
+        Ok(receipt)
+    }
+
+    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    async fn take_hint(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        unverified: Unverified,
+    ) -> Result<Receipt, Refused> {
+        let hint = source.fetch.as_ref().and_then(|account| {
+            let hint = hint(&source.profile, &received, account.mode != FetchMode::Unverified)?;
+            Some((account, hint))
+        });
+        let Some((account, hint)) = hint else { return Err(unverified.into()) };
+        let size = hint.calls.len();
+        if size > BATCH_MAX {
+            return Err(Refused::TooMany { size });
+        }
+        let hinted = Hinted {
+            source: source.name.clone(),
+            received_at: now,
+            form: hint.form,
+            calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
+            most: account.max_hints,
+        };
+        let receipt = self.store.take_hint(hinted).await?;
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         Ok(receipt)
     }
 

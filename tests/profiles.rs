@@ -1,8 +1,9 @@
-//! The built-in profiles on the project's own fixtures.
+//! The built-in profiles on the project's own fixtures, `fixtures/<profile>/`:
 //!
-//! `fixtures/<profile>/vectors/*.json` are signature vectors, each with its verdict. `fixtures/<profile>/*.json` are
-//! notifications as the PSP documents them; what must come out of each stands beside them in
-//! `fixtures/<profile>/events/*.snap`.
+//! - `vectors/*.json`: signature vectors, each with its verdict;
+//! - `*.json`, `*.form`, `*.xml`: bodies as the PSP documents them, perhaps with headers in `<name>.headers`; what must
+//!   come out of each stands in `events/*.snap`;
+//! - `fetched/*.json`: what is fetched for a notification; what must come out stands in `fetched/events/*.snap`.
 
 #![cfg(test)]
 
@@ -10,19 +11,30 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use secrecy::SecretString;
 use serde::Deserialize;
+use serde_json::Value;
 use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
-use transform_relay::psp::normalise::normalise;
-use transform_relay::psp::profile::Profile;
+use transform_relay::psp::crypto::PublicKey;
+use transform_relay::psp::normalise::{Message, Normalised, normalise, normalise_fetched};
+use transform_relay::psp::profile::{Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, key};
+use transform_relay::psp::verify::{self, Means, Verified};
+use url::Url;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
-    secret: String,
+    secret: Option<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    public_url: Option<String>,
+    /// Of the PSP's certificate: SubjectPublicKeyInfo, DER, Base64.
+    public_key: Option<String>,
     headers: BTreeMap<String, String>,
     body: String,
     #[serde(default)]
@@ -31,10 +43,10 @@ struct Vector {
     expect: String,
 }
 
-fn json_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
+    files.retain(|file| file.extension().is_some_and(|ending| endings.iter().any(|known| ending == *known)));
     files.sort();
     files
 }
@@ -43,32 +55,64 @@ fn folder(profile: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(profile)
 }
 
+fn bodies(profile: &str) -> Vec<PathBuf> {
+    files(&folder(profile), &["json", "form", "xml"])
+}
+
+fn parsed<T: for<'a> Deserialize<'a>>(file: &Path) -> T {
+    serde_json::from_slice(&fs::read(file).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
 fn verdict(profile: &Profile, vector: &Vector) -> String {
     let headers: Vec<_> = vector.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let at = Timestamp::from_second(vector.now_unix).unwrap();
     let received = Received { headers: &headers, body: vector.body.as_bytes(), at };
-    let secret = key(profile, &vector.secret).unwrap();
-    verify::verify(profile, &[secret], None, received)
-        .map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
+    let secret: Option<SecretString> = vector.secret.clone().map(Into::into);
+    let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
+    let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
+    let means = Means {
+        secrets: secret.iter().collect(),
+        settings: Some(&vector.settings),
+        public_url: public_url.as_ref(),
+        certificate: certificate.as_ref(),
+        tolerance_s: None,
+    };
+    verify::verify(profile, &means, received).map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
 }
 
 #[test]
 fn every_vector_gives_its_verdict() {
     let catalogue = Catalogue::built_in().unwrap();
     for (name, _) in BUILT_IN {
-        let files = json_files(&folder(name).join("vectors"));
-        assert!(!files.is_empty(), "{name} has no vector");
-        for file in files {
-            let vector: Vector = serde_json::from_slice(&fs::read(&file).unwrap())
-                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            let profile = &catalogue.get(name).unwrap().profile;
+        let profile = &catalogue.get(name).unwrap().profile;
+        let vectors = files(&folder(name).join("vectors"), &["json"]);
+        let is_signed = profile.forms.iter().any(|form| !form.get_ref().signature.is_empty());
+        assert!(!vectors.is_empty() || !is_signed, "{name} has no vector");
+        for file in vectors {
+            let vector: Vector = parsed(&file);
             assert_eq!(verdict(profile, &vector), vector.expect, "{}", file.display());
-            if vector.expect == "verified" && !vector.headers.is_empty() {
+        }
+    }
+}
+
+/// What a signature covers cannot be changed by as much as a newline.
+#[test]
+fn a_body_that_is_signed_cannot_be_changed() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut seen = 0;
+    for (name, _) in BUILT_IN {
+        let profile = &catalogue.get(name).unwrap().profile;
+        for file in files(&folder(name).join("vectors"), &["json"]) {
+            let vector: Vector = parsed(&file);
+            let stands_in_a_header = vector.headers.keys().any(|name| !name.eq_ignore_ascii_case("authorization"));
+            if vector.expect == "verified" && stands_in_a_header {
                 let tampered = Vector { body: format!("{}\n", vector.body), ..vector };
                 assert_ne!(verdict(profile, &tampered), "verified", "{} with a newline more", file.display());
+                seen += 1;
             }
         }
     }
+    assert!(seen > 10, "{seen}");
 }
 
 #[test]
@@ -76,28 +120,82 @@ fn every_fixture_gives_its_events() {
     let catalogue = Catalogue::built_in().unwrap();
     for (name, _) in BUILT_IN {
         let profile = &catalogue.get(name).unwrap().profile;
-        for file in json_files(&folder(name)) {
+        for file in bodies(name) {
             let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
-            let mut settings = insta::Settings::clone_current();
-            settings.set_snapshot_path(folder(name).join("events"));
-            settings.set_prepend_module_to_snapshot(false);
-            settings.set_omit_expression(true);
-            settings.bind(|| insta::assert_debug_snapshot!(stem, normalised(profile, &fs::read(&file).unwrap())));
+            settings(&folder(name)).bind(|| insta::assert_debug_snapshot!(stem, normalised(profile, &file)));
+        }
+        let fetched = folder(name).join("fetched");
+        for file in files(&fetched, &["json"]) {
+            let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
+            settings(&fetched).bind(|| insta::assert_debug_snapshot!(stem, read_fetched(profile, &file)));
         }
     }
 }
 
-/// A fixture is signed as its PSP would, by the form that its rules need, and read.
-fn normalised(profile: &Profile, body: &[u8]) -> transform_relay::psp::normalise::Normalised {
-    let secret = key(profile, "00112233445566778899aabbccddeeff").unwrap();
+fn settings(folder: &Path) -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path(folder.join("events"));
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
+/// A fixture is signed as its PSP would, by the form that its rules need, and read. What only the PSP can sign, and what
+/// nobody signs, is read as it is.
+fn normalised(profile: &Profile, file: &Path) -> Normalised {
+    let body = fs::read(file).unwrap();
+    let own = headers(&file.with_extension("headers"));
+    let secret: SecretString = "00112233445566778899aabbccddeeff".to_owned().into();
+    let settings: BTreeMap<_, _> = profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
+    let url = Url::parse("https://relay.example.com/notifications/it").unwrap();
+    let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let readings = profile.forms.iter().filter_map(|form| {
-        let signed = sign(profile, Some(&form.get_ref().name), &secret, now.as_second(), "msg_1", body).ok()?;
-        let received = Received { headers: &signed.headers, body: &signed.body, at: now };
-        let verified = verify::verify(profile, std::slice::from_ref(&secret), None, received).ok()?;
-        Some(normalise(profile, &verified))
+    let mut readings = profile.forms.iter().filter_map(|form| {
+        let form: &Form = form.get_ref();
+        let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
+            form.content.message(&body).ok()?;
+            let received = Received { headers: &own, body: &body, at: now };
+            return Some(normalise(profile, &Verified::before(form, None, received), true));
+        };
+        let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
+        let received = Received { headers: &headers, body: &signed.body, at: now };
+        let verified = verify::verify(profile, &means, received).ok()?;
+        (verified.form().name == form.name).then(|| normalise(profile, &verified, true))
     });
-    readings.into_iter().next().expect("the fixture can be signed by a form of its profile")
+    readings.next().unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
+}
+
+fn headers(file: &Path) -> Vec<(String, String)> {
+    let text = fs::read_to_string(file).unwrap_or_default();
+    let lines = text.lines().map(|line| line.split_once(':').expect("Name: value"));
+    lines.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned())).collect()
+}
+
+/// What was fetched for a message of a notification.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fetched {
+    form: String,
+    /// The notification: text as it is, anything else as JSON.
+    #[serde(default)]
+    notification: Value,
+    /// The place of the message in the batch.
+    #[serde(default)]
+    message: usize,
+    answer: Value,
+}
+
+fn read_fetched(profile: &Profile, file: &Path) -> Message {
+    let fetched: Fetched = parsed(file);
+    let mut forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    let form = forms.find(|form| form.name == fetched.form).unwrap_or_else(|| panic!("{}: no form", file.display()));
+    let body = match &fetched.notification {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let at = Timestamp::from_second(1_700_000_000).unwrap();
+    let received = Received { headers: &[], body: body.as_bytes(), at };
+    normalise_fetched(profile, form, &received, None, fetched.message, fetched.answer.to_string().as_bytes())
 }
 
 /// A rule that no fixture reaches is a rule that nobody has seen work.
@@ -106,13 +204,12 @@ fn every_mapped_type_has_a_fixture() {
     let catalogue = Catalogue::built_in().unwrap();
     for entry in catalogue.iter() {
         let profile = &entry.profile;
-        let seen: Vec<String> = json_files(&folder(&profile.name))
-            .iter()
-            .flat_map(|file| normalised(profile, &fs::read(file).unwrap()).messages)
-            .map(|message| message.event_type)
-            .collect();
-        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules);
-        for event_type in rules.flat_map(|rule| rule.get_ref().event_type.as_slice()) {
+        let messages = bodies(&profile.name).into_iter().flat_map(|file| normalised(profile, &file).messages);
+        let fetched = files(&folder(&profile.name).join("fetched"), &["json"]);
+        let messages = messages.chain(fetched.iter().map(|file| read_fetched(profile, file)));
+        let seen: Vec<String> = messages.map(|message| message.event_type).collect();
+        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules).map(toml::Spanned::get_ref);
+        for event_type in rules.filter(|rule| !rule.ignore).flat_map(|rule| rule.event_type.as_slice()) {
             assert!(seen.contains(event_type), "{}: no fixture of type {event_type:?}", profile.name);
         }
     }

@@ -12,7 +12,7 @@ use crate::psp::normalise::{Meaning, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
 use crate::psp::sign::sign;
-use crate::psp::verify::{key, verify};
+use crate::psp::verify::{Means, Verified, check_secret, verify};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -114,32 +114,32 @@ fn test(
     let headers: Vec<_> = headers.iter().map(|header| split_header(header)).collect::<Result<_, _>>()?;
     let at = at.map_or_else(|| Ok(Timestamp::now()), Timestamp::from_second).map_err(|error| error.to_string())?;
     let profile = &entry.profile;
-    let Some(secret) = secret else { return read_unverified(profile, body, at) };
+    let Some(secret) = secret else { return read_unverified(profile, &headers, body, at) };
     let received = Received { headers: &headers, body, at };
-    match verify(profile, &[key(profile, secret)?], None, received) {
+    check_secret(profile, secret)?;
+    match verify(profile, &Means::secret(&secret.to_owned().into()), received) {
         Ok(verified) => {
-            let (text, good) = meaning(&normalise(profile, &verified));
+            let (text, good) = meaning(&normalise(profile, &verified, false));
             Ok((format!("verified as {:?}\n{text}", verified.form().name), good))
         }
         Err(reason) => Ok((format!("refused: {reason}"), false)),
     }
 }
 
-/// Without a secret the body is signed here and now with a made-up one, so that it goes the same way as a real
-/// notification; the first form that it can be signed as reads it.
-fn read_unverified(profile: &Profile, body: &[u8], at: Timestamp) -> Result<(String, bool), String> {
-    let secret = key(profile, "6d61646520757020")?;
-    for form in &profile.forms {
-        let Ok(signed) = sign(profile, Some(&form.get_ref().name), &secret, at.as_second(), "msg_test", body) else {
-            continue;
-        };
-        let received = Received { headers: &signed.headers, body: &signed.body, at };
-        if let Ok(verified) = verify(profile, std::slice::from_ref(&secret), None, received) {
-            let (text, good) = meaning(&normalise(profile, &verified));
-            return Ok((format!("not verified: no --secret; read as {:?}\n{text}", form.get_ref().name), good));
-        }
-    }
-    Err("the body is of none of the forms that the profile knows".to_owned())
+/// Without a secret the first form that can read the body reads it.
+fn read_unverified(
+    profile: &Profile,
+    headers: &[(String, String)],
+    body: &[u8],
+    at: Timestamp,
+) -> Result<(String, bool), String> {
+    let received = Received { headers, body, at };
+    let mut forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    let Some(form) = forms.find(|form| form.content.message(body).is_ok()) else {
+        return Err("the body is of none of the forms that the profile knows".to_owned());
+    };
+    let (text, good) = meaning(&normalise(profile, &Verified::before(form, None, received), false));
+    Ok((format!("not verified: no --secret; read as {:?}\n{text}", form.name), good))
 }
 
 fn split_header(header: &str) -> Result<(String, String), String> {
@@ -152,8 +152,8 @@ fn meaning(normalised: &crate::psp::normalise::Normalised) -> (String, bool) {
     let mut good = true;
     for message in &normalised.messages {
         match &message.meaning {
-            Meaning::Fetch(call) => println!("fetched: {}", call.path),
             Meaning::Ignored => text.push_str(&format!("{}: ignored\n", message.event_type)),
+            Meaning::Fetch(path) => text.push_str(&format!("{}: to be fetched: GET {path}\n", message.event_type)),
             Meaning::NotUnderstood(reason) => {
                 good = false;
                 text.push_str(&format!("{}: not understood: {reason}\n", message.event_type));
@@ -169,9 +169,10 @@ fn meaning(normalised: &crate::psp::normalise::Normalised) -> (String, bool) {
 }
 
 fn signed(entry: &Entry, body: &[u8], secret: &str) -> Result<(String, bool), String> {
-    let key = key(&entry.profile, secret)?;
+    check_secret(&entry.profile, secret)?;
+    let secret = secret.to_owned().into();
     let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
-    let signed = sign(&entry.profile, None, &key, Timestamp::now().as_second(), &id, body)?;
+    let signed = sign(&entry.profile, None, &Means::secret(&secret), Timestamp::now().as_second(), &id, body)?;
     if signed.headers.is_empty() {
         return String::from_utf8(signed.body).map(|body| (body, true)).map_err(|error| error.to_string());
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::Config;
+use crate::fetch_back::account::Account;
 
 /// The configuration in force, with secrets masked.
 #[must_use]
@@ -58,9 +59,10 @@ pub fn in_force(config: &Config) -> String {
             .as_ref()
             .map(|types| format!(", events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
         let events = events.unwrap_or_default();
+        let fetch = source.fetch.as_ref().map(|account| fetch(account)).unwrap_or_default();
         let closed = source.closed.map(|status| format!(", NOT ENABLED ({status})")).unwrap_or_default();
         lines.push(format!(
-            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}{events}{closed}  →  POST /notifications/{}",
+            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}{events}{fetch}{closed}  →  POST /notifications/{}",
             source.name,
             source.profile.name,
             source.secrets.len(),
@@ -74,6 +76,22 @@ pub fn in_force(config: &Config) -> String {
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));
     lines.join("\n")
+}
+
+/// How a source's PSP is asked.
+fn fetch(account: &Account) -> String {
+    let mode = format!("{:?}", account.mode).to_lowercase();
+    format!(
+        ", fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}",
+        account.base,
+        account.auth,
+        account.limits.rate,
+        account.limits.concurrency,
+        span(account.timeout),
+        span(account.not_found_for),
+        span(account.give_up_after),
+        account.max_hints,
+    )
 }
 
 /// As the configuration writes it.

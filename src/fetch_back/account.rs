@@ -10,11 +10,13 @@ use secrecy::SecretString;
 use super::base::Base;
 use super::budget::Limits;
 use crate::credentials::Basic;
-use crate::psp::profile::Profile;
+use crate::psp::profile::{FetchMode, Profile};
 
 /// How a source's PSP is asked.
 #[derive(Debug, Clone)]
 pub struct Account {
+    /// When it is asked; never is no account.
+    pub mode: FetchMode,
     /// Its rules read the answers.
     pub profile: Arc<Profile>,
     /// The only types of event that count; all that the profile understands if none.

@@ -1,5 +1,6 @@
 //! One fetch, from the call to what it changes on disk.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,15 +87,23 @@ impl Fetching {
         ended
     }
 
+    /// What a message says with the answer. What has no time of its own was so when the call began.
     fn read(&self, awaiting: &Awaiting, answer: &[u8], fetched_at: Timestamp) -> (Uuid, usize, Message) {
         let kept = &awaiting.notification;
-        let received = Received { headers: &kept.headers, body: &kept.body, at: kept.received_at };
-        let form = kept.form.as_deref().unwrap_or_default();
-        let signed_at = kept.signed_at.as_deref();
+        let received = Received { headers: &kept.headers, body: &kept.body, at: fetched_at };
         let profile = &self.account.profile;
-        let mut message = normalise_fetched(profile, form, received, signed_at, awaiting.message, answer, fetched_at);
-        let others = |types: &std::collections::BTreeSet<String>| !types.contains(&message.event_type);
-        if !message.event_type.is_empty() && self.account.events.as_ref().is_some_and(others) {
+        let name = kept.form.as_deref().unwrap_or_default();
+        let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == name);
+        let signed_at = kept.signed_at.as_deref();
+        let mut message = match form {
+            Some(form) => normalise_fetched(profile, form, &received, signed_at, awaiting.message, answer),
+            None => Message {
+                event_type: String::new(),
+                meaning: Meaning::NotUnderstood(format!("the profile has no form {} any more", shown(name))),
+            },
+        };
+        let others = |types: &BTreeSet<String>| !message.event_type.is_empty() && !types.contains(&message.event_type);
+        if self.account.events.as_ref().is_some_and(others) {
             message.meaning = Meaning::Ignored;
         }
         (kept.id, awaiting.message, message)

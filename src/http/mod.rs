@@ -7,6 +7,7 @@ mod lists;
 mod notification;
 mod problem;
 mod records;
+mod replay;
 mod server;
 mod unread;
 
@@ -50,7 +51,7 @@ pub struct Doors {
     pub allowed_hosts: AllowedHosts,
     /// Whether records without a target of their own can be told.
     pub has_webhook_target: bool,
-    /// Cancelled when delivery has ended.
+    /// Cancelled when delivery or fetching has ended.
     pub delivery_ended: CancellationToken,
     /// What bodies may cost.
     pub bodies: Bodies,
@@ -87,6 +88,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
         .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
+        .service(
+            door("/dead-letters/notifications/{id}/replay", Method::POST).route(web::post().to(replay::dead_letter)),
+        )
         .service(door("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
         .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
         .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::profile::{Profile, ProfileError};
 
 /// The built-in profiles' names and texts.
-pub const BUILT_IN: [(&str, &str); 5] = [
+pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),

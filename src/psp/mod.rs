@@ -4,10 +4,17 @@
 //! [`verify::Verified`] one, and nothing else can; [`normalise`] takes only verified ones.
 
 pub mod catalogue;
+pub mod challenge;
+pub mod content;
+pub mod crypto;
+pub mod fetch;
 pub mod normalise;
 pub mod place;
+pub mod pointer;
 pub mod profile;
 pub mod read;
 pub mod received;
 pub mod sign;
+mod translate;
 pub mod verify;
+pub mod xml;

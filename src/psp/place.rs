@@ -1,52 +1,112 @@
 //! Where in a notification a value stands.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::Url;
 
+use super::pointer::{Each, Pointer, Root};
 use super::received::Received;
 
 /// A place that a profile names:
 ///
 /// | written | means |
 /// |---|---|
-/// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch |
+/// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
 /// | `./a/b` | the same, into the current element of the rule's or item's `each` |
+/// | `fetched:/a/b` | the same, into the answer that was fetched |
 /// | `header:NAME` | a request header |
+/// | `text:WORDS` | these words |
+/// | `setting:NAME` | a setting of the source that the profile asks for |
+/// | `url`, `url:host`, `url:path` | the source's public URL, its host (and port, if it has one), its path with the query |
 /// | `signed-at` | the timestamp of the signature, as text |
 /// | `type` | the message's type |
+/// | `body-sha256` | the SHA-256 of the raw body in Base64 |
+/// | `body-crc32` | the CRC-32 of the raw body as a decimal number |
 /// | `body` | the raw body; in `signed` only |
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize)]
+/// | `secret` | the source's secret; in `signed` only |
+/// | `given`, `signature` | what an endpoint check sent, and its signature; in `[challenge]` only |
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Place {
     /// Into the message.
     Message(Pointer),
     /// Into the current element of `each`.
     Element(Pointer),
+    /// Into the fetched answer.
+    Fetched(Pointer),
     /// A request header.
     Header(String),
+    /// These words.
+    Text(String),
+    /// A setting of the source.
+    Setting(String),
+    /// A part of the source's public URL.
+    Url(UrlPart),
     /// The timestamp of the signature.
     SignedAt,
     /// The message's type.
     Type,
+    /// The SHA-256 of the raw body, in Base64.
+    BodySha256,
+    /// The CRC-32 of the raw body, as a decimal number.
+    BodyCrc32,
     /// The raw body.
     Body,
+    /// The secret.
+    Secret,
+    /// What an endpoint check sent.
+    Given,
+    /// The signature of what an endpoint check sent.
+    Signature,
+}
+
+/// A part of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum UrlPart {
+    /// All of it, as it is configured.
+    Whole,
+    /// Host, and port where it is not the scheme's own.
+    Host,
+    /// Path and query.
+    Path,
 }
 
 impl TryFrom<String> for Place {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        match text.as_str() {
-            "signed-at" => Ok(Self::SignedAt),
-            "type" => Ok(Self::Type),
-            "body" => Ok(Self::Body),
-            _ => match (text.strip_prefix("header:"), text.strip_prefix('.')) {
-                (Some(""), _) => Err("header: needs a name".to_owned()),
-                (Some(name), _) => Ok(Self::Header(name.to_ascii_lowercase())),
-                (None, Some(pointer)) => Pointer::try_from(pointer.to_owned()).map(Self::Element),
-                (None, None) => Pointer::try_from(text).map(Self::Message),
+        let word = match text.as_str() {
+            "signed-at" => Some(Self::SignedAt),
+            "type" => Some(Self::Type),
+            "body" => Some(Self::Body),
+            "body-sha256" => Some(Self::BodySha256),
+            "body-crc32" => Some(Self::BodyCrc32),
+            "secret" => Some(Self::Secret),
+            "given" => Some(Self::Given),
+            "signature" => Some(Self::Signature),
+            "url" => Some(Self::Url(UrlPart::Whole)),
+            "url:host" => Some(Self::Url(UrlPart::Host)),
+            "url:path" => Some(Self::Url(UrlPart::Path)),
+            _ => None,
+        };
+        if let Some(word) = word {
+            return Ok(word);
+        }
+        match text.split_once(':') {
+            Some(("header" | "text" | "setting", "")) => Err(format!("{text} needs a name or words")),
+            Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
+            Some(("text", words)) => Ok(Self::Text(words.to_owned())),
+            Some(("setting", name)) => Ok(Self::Setting(name.to_owned())),
+            Some(("fetched", pointer)) => Pointer::try_from(pointer.to_owned()).map(Self::Fetched),
+            _ => match text.strip_prefix('.') {
+                Some(pointer) => Pointer::try_from(pointer.to_owned()).map(Self::Element),
+                None => Pointer::try_from(text).map(Self::Message),
             },
         }
     }
@@ -55,111 +115,34 @@ impl TryFrom<String> for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Message(pointer) => write!(f, "{}", pointer.0),
-            Self::Element(pointer) => write!(f, ".{}", pointer.0),
+            Self::Message(pointer) => write!(f, "{pointer}"),
+            Self::Element(pointer) => write!(f, ".{pointer}"),
+            Self::Fetched(pointer) => write!(f, "fetched:{pointer}"),
             Self::Header(name) => write!(f, "header:{name}"),
+            Self::Text(words) => write!(f, "text:{words}"),
+            Self::Setting(name) => write!(f, "setting:{name}"),
+            Self::Url(UrlPart::Whole) => f.write_str("url"),
+            Self::Url(UrlPart::Host) => f.write_str("url:host"),
+            Self::Url(UrlPart::Path) => f.write_str("url:path"),
             Self::SignedAt => f.write_str("signed-at"),
             Self::Type => f.write_str("type"),
+            Self::BodySha256 => f.write_str("body-sha256"),
+            Self::BodyCrc32 => f.write_str("body-crc32"),
             Self::Body => f.write_str("body"),
+            Self::Secret => f.write_str("secret"),
+            Self::Given => f.write_str("given"),
+            Self::Signature => f.write_str("signature"),
         }
     }
 }
 
-/// A JSON Pointer, checked.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Pointer(String);
-
-impl TryFrom<String> for Pointer {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        let escapes_are_good =
-            text.match_indices('~').all(|(at, _)| matches!(text.as_bytes().get(at + 1), Some(b'0' | b'1')));
-        if text.starts_with('/') && escapes_are_good {
-            Ok(Self(text))
-        } else {
-            Err(format!("{text:?} is no JSON Pointer: it starts with / and writes ~ as ~0 and a / in a name as ~1"))
-        }
-    }
-}
-
-impl Pointer {
-    /// The value that it points to.
-    #[must_use]
-    pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        value.pointer(&self.0)
-    }
-
-    /// Puts a value there, making the objects on the way.
-    ///
-    /// # Errors
-    /// Something on the way is no object.
-    pub fn put(&self, into: &mut Value, value: Value) -> Result<(), String> {
-        let mut at = into;
-        for step in steps(&self.0) {
-            let object = match at {
-                Value::Object(object) => object,
-                _ => return Err(format!("{}: something on the way is no object", self.0)),
-            };
-            at = object.entry(step).or_insert_with(|| Value::Object(serde_json::Map::new()));
-        }
-        *at = value;
-        Ok(())
-    }
-}
-
-/// A JSON Pointer in which `*` stands for every element of a list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Each(Vec<String>);
-
-impl TryFrom<String> for Each {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        Pointer::try_from(text.clone())?;
-        Ok(Self(steps(&text).collect()))
-    }
-}
-
-fn steps(pointer: &str) -> impl Iterator<Item = String> {
-    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
-}
-
-impl Each {
-    /// All values that it points to; none where a step is missing.
-    #[must_use]
-    pub fn find<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
-        self.0.iter().fold(vec![value], |found, step| {
-            found
-                .into_iter()
-                .flat_map(|value| match (value, step.as_str()) {
-                    (Value::Array(list), "*") => list.iter().collect::<Vec<_>>(),
-                    (Value::Array(list), index) => {
-                        index.parse().ok().and_then(|index: usize| list.get(index)).into_iter().collect()
-                    }
-                    (other, name) => other.get(name).into_iter().collect(),
-                })
-                .collect()
-        })
-    }
-
-    /// [`Self::find`], to change what is found.
-    pub fn find_mut<'v>(&self, value: &'v mut Value) -> Vec<&'v mut Value> {
-        self.0.iter().fold(vec![value], |found, step| {
-            found
-                .into_iter()
-                .flat_map(|value| match (value, step.as_str()) {
-                    (Value::Array(list), "*") => list.iter_mut().collect::<Vec<_>>(),
-                    (Value::Array(list), index) => {
-                        index.parse().ok().and_then(|index: usize| list.get_mut(index)).into_iter().collect()
-                    }
-                    (other, name) => other.get_mut(name).into_iter().collect(),
-                })
-                .collect()
-        })
-    }
+/// What a source is configured with, as far as a profile can name it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Configured<'a> {
+    /// The settings that the profile asks for.
+    pub settings: Option<&'a BTreeMap<String, String>>,
+    /// The URL that the PSP posts to, as the PSP knows it.
+    pub public_url: Option<&'a Url>,
 }
 
 /// What places are looked up in: one message of a verified or yet to be verified notification.
@@ -167,28 +150,46 @@ impl Each {
 pub struct Scope<'a> {
     /// The notification.
     pub received: &'a Received<'a>,
+    /// What the source is configured with; known while a signature is checked, and not later.
+    pub configured: Configured<'a>,
     /// The body, or one item of a batch.
     pub message: &'a Value,
     /// The current element of `each`.
     pub element: Option<&'a Value>,
+    /// The answer that was fetched, or the part of it that the profile names.
+    pub fetched: Option<&'a Value>,
     /// The timestamp of the signature.
     pub signed_at: Option<&'a str>,
     /// The message's type.
     pub event_type: &'a str,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    /// A message, and nothing else known yet.
+    #[must_use]
+    pub const fn new(received: &'a Received<'a>, message: &'a Value) -> Self {
+        let configured = Configured { settings: None, public_url: None };
+        Self { received, configured, message, element: None, fetched: None, signed_at: None, event_type: "" }
+    }
+
     /// The text at a place: strings as they are, numbers and booleans as they are written. Absent, null, empty,
-    /// lists and objects are none. [`Place::Body`] is no text.
+    /// lists and objects are none. The raw body, the secret and what
+    /// an endpoint check sends are none either.
     #[must_use]
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
             Place::Message(pointer) => pointer.find(self.message).and_then(scalar),
             Place::Element(pointer) => self.element.and_then(|element| pointer.find(element)).and_then(scalar),
+            Place::Fetched(pointer) => self.fetched.and_then(|fetched| pointer.find(fetched)).and_then(scalar),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
+            Place::Text(words) => Some(words.clone()),
+            Place::Setting(name) => self.configured.settings.and_then(|settings| settings.get(name)).cloned(),
+            Place::Url(part) => self.configured.public_url.and_then(|url| url_part(url, *part)),
             Place::SignedAt => self.signed_at.map(str::to_owned),
             Place::Type => Some(self.event_type.to_owned()),
-            Place::Body => None,
+            Place::BodySha256 => Some(STANDARD.encode(Sha256::digest(self.received.body))),
+            Place::BodyCrc32 => Some(crc32fast::hash(self.received.body).to_string()),
+            Place::Body | Place::Secret | Place::Given | Place::Signature => None,
         }
         .filter(|text| !text.is_empty())
     }
@@ -198,38 +199,78 @@ impl Scope<'_> {
     pub fn first(&self, places: &[Place]) -> Option<String> {
         places.iter().find_map(|place| self.text(place))
     }
+
+    /// One scope for each element that this points to.
+    #[must_use]
+    pub fn each(&self, each: &Each) -> Vec<Self> {
+        let root = match each.root {
+            Root::Message => Some(self.message),
+            Root::Element => self.element,
+            Root::Fetched => self.fetched,
+        };
+        let found = root.map(|root| each.find(root)).unwrap_or_default();
+        found.into_iter().map(|element| Self { element: Some(element), ..*self }).collect()
+    }
 }
 
-/// A string, number or boolean as text. Numbers keep every digit that they came with.
+fn url_part(url: &Url, part: UrlPart) -> Option<String> {
+    match part {
+        UrlPart::Whole => Some(url.as_str().to_owned()),
+        UrlPart::Host => Some(match url.port() {
+            Some(port) => format!("{}:{port}", url.host_str()?),
+            None => url.host_str()?.to_owned(),
+        }),
+        UrlPart::Path => Some(match url.query() {
+            Some(query) => format!("{}?{query}", url.path()),
+            None => url.path().to_owned(),
+        }),
+    }
+}
+
+/// A string, number or boolean as text. Numbers keep every digit that they came with. An XML element with attributes is
+/// its text too.
 #[must_use]
 pub fn scalar(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(truth) => Some(truth.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => None,
+        Value::Object(element) => element.get("#text").and_then(Value::as_str).map(str::to_owned),
+        Value::Null | Value::Array(_) => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn a_star_stands_for_every_element() {
-        let value = json!({"charges": [{"captures": [{"id": 1}, {"id": 2}]}, {}, {"captures": [{"id": 3}]}]});
-        let each = Each::try_from("/charges/*/captures/*".to_owned()).unwrap();
-        let ids: Vec<_> = each.find(&value).into_iter().map(|found| found["id"].clone()).collect();
-        assert_eq!(ids, [json!(1), json!(2), json!(3)]);
-    }
 
     #[test]
     fn places_are_checked() {
-        for good in ["/a/0/b~1c", "./id", "header:Webhook-Id", "signed-at", "type", "body"] {
-            assert!(Place::try_from(good.to_owned()).is_ok(), "{good}");
+        let good = [
+            "/a/0/b~1c",
+            "./id",
+            "fetched:/a",
+            "header:Webhook-Id",
+            "text:a:b",
+            "text:\n",
+            "setting:webhook-id",
+            "url",
+            "url:host",
+            "url:path",
+            "signed-at",
+            "type",
+            "body",
+            "body-sha256",
+            "body-crc32",
+            "secret",
+            "given",
+            "signature",
+        ];
+        for good in good {
+            let place = Place::try_from(good.to_owned()).unwrap();
+            assert!(place.to_string().eq_ignore_ascii_case(good), "{good}");
         }
-        for bad in ["", "a/b", "/a~2", "header:", ".id"] {
+        for bad in ["", "a/b", "/a~2", "header:", "text:", "setting:", ".id", "fetched:a", "url:port"] {
             assert!(Place::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
@@ -239,5 +280,13 @@ mod tests {
         let value: Value = serde_json::from_str("[12.90, 20190321713212125000, 1e2]").unwrap();
         let texts: Vec<_> = value.as_array().unwrap().iter().filter_map(scalar).collect();
         assert_eq!(texts, ["12.90", "20190321713212125000", "1e+2"]);
+    }
+
+    #[test]
+    fn a_public_url_has_parts() {
+        let url = Url::parse("https://relay.example.com:8443/notifications/vipps?a=b").unwrap();
+        let parts = [UrlPart::Whole, UrlPart::Host, UrlPart::Path].map(|part| url_part(&url, part).unwrap());
+        let whole = "https://relay.example.com:8443/notifications/vipps?a=b";
+        assert_eq!(parts, [whole, "relay.example.com:8443", "/notifications/vipps?a=b"]);
     }
 }

@@ -1,6 +1,8 @@
 //! Reading amounts, currencies, instants, ids and words at the places that a profile names.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
 use super::place::{Place, Scope};
@@ -11,8 +13,14 @@ use crate::domain::text::shown;
 /// Reads one message's values; remembers nothing.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    /// Units and exponents.
+    /// Exponents.
     pub profile: &'a Profile,
+    /// The unit of amounts.
+    pub amounts: Amounts,
+    /// Digits after the decimal point, where the message says.
+    pub exponent: Option<u32>,
+    /// Whether the sign of amounts means nothing.
+    pub unsigned_amounts: bool,
     /// How instants are written.
     pub time_format: TimeFormat,
     /// Of the amounts.
@@ -30,10 +38,11 @@ impl Reader<'_> {
         let Some(text) = self.scope.first(places) else { return Ok(None) };
         let wrong = |reason: String| format!("amount at {}: {reason}", names(places));
         let number = parse_decimal(&text).map_err(wrong)?;
+        let number = if self.unsigned_amounts { number.abs() } else { number };
         let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
         let wrong = |reason: String| wrong(format!("{} {reason}", shown(&text)));
-        let digits = self.profile.exponent(currency);
-        let amount = match self.profile.amounts {
+        let digits = self.exponent.unwrap_or_else(|| self.profile.exponent(currency));
+        let amount = match self.amounts {
             Amounts::Major => without_noise(number, digits).map_err(wrong)?,
             Amounts::Minor => from_minor(number, digits).map_err(wrong)?,
         };
@@ -77,7 +86,9 @@ const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
     let instant: Option<Timestamp> = match format {
         TimeFormat::Unix => Timestamp::from_second(text.parse().ok()?).ok(),
+        TimeFormat::UnixMs => Timestamp::from_millisecond(text.parse().ok()?).ok(),
         TimeFormat::Rfc3339 => text.parse().ok(),
+        TimeFormat::Utc => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()),
     };
     instant.filter(|at| *at >= Timestamp::UNIX_EPOCH)
 }
@@ -90,6 +101,21 @@ pub fn currency(scope: &Scope<'_>, places: &[Place]) -> Result<Option<Currency>,
     scope
         .first(places)
         .map(|text| text.parse().map_err(|reason| format!("currency at {}: {reason}", names(places))))
+        .transpose()
+}
+
+/// The most digits after the decimal point that any currency has.
+const EXPONENT_MAX: u32 = 4;
+
+/// The digits after the decimal point that the first of these places says.
+///
+/// # Errors
+/// Text that is no small number.
+pub fn exponent(scope: &Scope<'_>, places: &[Place]) -> Result<Option<u32>, String> {
+    let wrong = |text: &str| format!("exponent at {}: {} is none", names(places), shown(text));
+    scope
+        .first(places)
+        .map(|text| text.parse().ok().filter(|digits| *digits <= EXPONENT_MAX).ok_or_else(|| wrong(&text)))
         .transpose()
 }
 

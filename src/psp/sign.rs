@@ -1,12 +1,15 @@
 //! Signing as a PSP would: for the demo, for `profile sign` and for tests. The inverse of [`super::verify`].
 
-use secrecy::SecretSlice;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::place::{Pointer, Scope};
-use super::profile::{Encoding, Form, Locator, Profile, Signature};
+use super::content::Format;
+use super::crypto::{self, Key};
+use super::place::{Configured, Place, Scope};
+use super::pointer::Pointer;
+use super::profile::{Form, Locator, Profile, Signature};
 use super::received::Received;
-use super::verify;
+use super::verify::{self, Means};
 
 /// A notification ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,51 +20,45 @@ pub struct Signed {
     pub body: Vec<u8>,
 }
 
-/// Signs a body by the named form of a profile (the first form, if none is named) at a time in unix seconds.
+/// Signs a body by the named form of a profile (the first form that is signed, if none is named) with the first of the
+/// secrets at a time in unix seconds.
 ///
 /// `id` stands in for headers that are signed but not made by the signature (`webhook-id`).
 ///
 /// # Errors
-/// There is no such form, or the body is not JSON where the signature stands inside it.
+/// There is no such form, nobody but the PSP can sign it, or the body cannot be read where the signature stands inside.
 pub fn sign(
     profile: &Profile,
     form: Option<&str>,
-    secret: &SecretSlice<u8>,
+    means: &Means<'_>,
     now_s: i64,
     id: &str,
     body: &[u8],
 ) -> Result<Signed, String> {
-    let form = profile
-        .forms
-        .iter()
-        .map(toml::Spanned::get_ref)
-        .find(|known| form.is_none_or(|name| known.name == name))
-        .ok_or("the profile has no such form of notification")?;
-    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("the form has no signature")?;
+    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    let form = match form {
+        Some(name) => forms.into_iter().find(|known| known.name == name),
+        None => forms.into_iter().find(|known| !known.signature.is_empty()),
+    };
+    let form = form.ok_or("the profile has no such form of notification")?;
+    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("nobody signs this form")?;
     match &signature.found.pointer {
-        Some(pointer) => sign_messages(form, signature, pointer, secret, body),
-        None => Ok(sign_headers(signature, secret, now_s, id, body)),
+        Some(pointer) => sign_messages(form, signature, pointer, means, body),
+        None => sign_headers(signature, means, now_s, id, body),
     }
 }
 
-fn sign_headers(signature: &Signature, secret: &SecretSlice<u8>, now_s: i64, id: &str, body: &[u8]) -> Signed {
+fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, body: &[u8]) -> Result<Signed, String> {
     let now_text = now_s.to_string();
     let extra = signature.signed.iter().filter_map(|place| match place {
-        super::place::Place::Header(name) => Some((name.clone(), id.to_owned())),
+        Place::Header(name) => Some((name.clone(), id.to_owned())),
         _ => None,
     });
     let mut headers: Vec<(String, String)> = extra.collect();
     let text = {
-        let at = jiff::Timestamp::UNIX_EPOCH;
-        let received = Received { headers: &headers, body, at };
-        let scope = Scope {
-            received: &received,
-            message: &Value::Null,
-            element: None,
-            signed_at: Some(&now_text),
-            event_type: "",
-        };
-        encoded(signature, secret, &scope)
+        let received = Received { headers: &headers, body, at: jiff::Timestamp::UNIX_EPOCH };
+        let scope = Scope { signed_at: Some(&now_text), ..Scope::new(&received, &Value::Null) };
+        encoded(signature, means, &scope)?
     };
     let mut parts = vec![(&signature.found, text)];
     parts.extend(signature.time.as_ref().map(|time| (&time.found, now_text)));
@@ -69,12 +66,12 @@ fn sign_headers(signature: &Signature, secret: &SecretSlice<u8>, now_s: i64, id:
     for (locator, text) in parts {
         add_part(&mut headers, locator, &text);
     }
-    Signed { headers, body: body.to_vec() }
+    Ok(Signed { headers, body: body.to_vec() })
 }
 
 fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) {
     let name = locator.header.clone().unwrap_or_default();
-    let part = format!("{}{text}", locator.prefix);
+    let part = part(locator, text);
     match headers.iter_mut().find(|(known, _)| *known == name) {
         Some((_, value)) => {
             value.push_str(locator.split.as_deref().unwrap_or(","));
@@ -84,54 +81,86 @@ fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) 
     }
 }
 
+/// One part of a value; what stands before a signature (the id of its key) is made up.
+fn part(locator: &Locator, text: &str) -> String {
+    let before = locator.after.as_ref().map(|after| format!("1{after}")).unwrap_or_default();
+    format!("{}{before}{text}", locator.prefix)
+}
+
 fn sign_messages(
     form: &Form,
     signature: &Signature,
     pointer: &Pointer,
-    secret: &SecretSlice<u8>,
+    means: &Means<'_>,
     body: &[u8],
 ) -> Result<Signed, String> {
-    let mut whole: Value = serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
+    let mut whole = form.content.outer(body)?;
     let messages = match &form.batch {
         Some(batch) => batch.find_mut(&mut whole),
         None => vec![&mut whole],
     };
     for message in messages {
         let received = Received { headers: &[], body, at: jiff::Timestamp::UNIX_EPOCH };
-        let scope = Scope { received: &received, message, element: None, signed_at: None, event_type: "" };
-        let text = encoded(signature, secret, &scope);
-        pointer.put(message, Value::String(text))?;
+        let text = encoded(signature, means, &Scope::new(&received, message))?;
+        pointer.put(message, Value::String(part(&signature.found, &text)))?;
     }
-    let body = serde_json::to_vec(&whole).map_err(|error| error.to_string())?;
+    let body = match form.content.format {
+        Format::Json => serde_json::to_vec(&whole).map_err(|error| error.to_string())?,
+        Format::Form => form.content.write_form(&whole),
+        Format::Xml => return Err("a signature inside XML cannot be put there".to_owned()),
+    };
     Ok(Signed { headers: Vec::new(), body })
 }
 
-fn encoded(signature: &Signature, secret: &SecretSlice<u8>, scope: &Scope<'_>) -> String {
-    use base64::Engine;
-    let mac = verify::mac(signature, secret, scope);
-    match signature.encoding {
-        Encoding::Hex => hex::encode(mac),
-        Encoding::Base64 => base64::engine::general_purpose::STANDARD.encode(mac),
-    }
+fn encoded(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Result<String, String> {
+    let configured = Configured { settings: means.settings, public_url: means.public_url };
+    let scope = Scope { configured, ..*scope };
+    let secret = means.secrets.first().ok_or("there is no secret to sign with")?;
+    let secret = crypto::key(signature, secret.expose_secret())?;
+    let key = Key::Secret(&secret);
+    crypto::signature(signature.algorithm, key, &verify::signed(signature, key, &scope))
+        .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
+        .ok_or_else(|| "nobody but the PSP can sign this".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use jiff::Timestamp;
+    use secrecy::SecretString;
+    use url::Url;
 
     use super::*;
     use crate::psp::catalogue::Catalogue;
 
     #[test]
     fn what_is_signed_verifies() {
-        let body = br#"{"type":"x","notificationItems":[{"NotificationRequestItem":{"pspReference":"a"}}]}"#;
+        let secret: SecretString = "5a5b5c5d5e5f5051".to_owned().into();
+        let url = Url::parse("https://relay.example.com/notifications/it").unwrap();
         for entry in Catalogue::built_in().unwrap().iter() {
-            let key = verify::key(&entry.profile, "5a5b5c5d5e5f5051").unwrap();
-            let signed = sign(&entry.profile, None, &key, 1_700_000_000, "msg_1", body).unwrap();
-            let at = Timestamp::from_second(1_700_000_100).unwrap();
-            let received = Received { headers: &signed.headers, body: &signed.body, at };
-            let verified = verify::verify(&entry.profile, &[key], None, received);
-            assert!(verified.is_ok(), "{}: {signed:?}", entry.profile.name);
+            let settings: BTreeMap<_, _> =
+                entry.profile.settings.keys().map(|name| (name.clone(), format!("its {name}"))).collect();
+            let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
+            for form in entry.profile.forms.iter().map(toml::Spanned::get_ref) {
+                let body: &[u8] = match form.content.format {
+                    Format::Json => br#"{"type":"x","notificationItems":[{"NotificationRequestItem":{"a":"b"}}]}"#,
+                    Format::Form => b"a=b&bt_payload=PGEvPg%3D%3D",
+                    Format::Xml => b"<a/>",
+                };
+                let signed = sign(&entry.profile, Some(&form.name), &means, 1_700_000_000, "msg_1", body);
+                let signed = match signed {
+                    Ok(signed) => signed,
+                    Err(reason) => {
+                        assert!(reason.contains("nobody"), "{}: {reason}", entry.profile.name);
+                        continue;
+                    }
+                };
+                let at = Timestamp::from_second(1_700_000_100).unwrap();
+                let received = Received { headers: &signed.headers, body: &signed.body, at };
+                let verified = verify::verify(&entry.profile, &means, received);
+                assert_eq!(verified.map(|v| v.form().name.clone()).as_deref(), Ok(form.name.as_str()), "{signed:?}");
+            }
         }
     }
 }

@@ -1,27 +1,60 @@
 //! Is this notification really the PSP's? Nothing else makes a [`Verified`].
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretSlice};
-use serde_json::Value;
-use sha2::Sha256;
+use std::collections::BTreeMap;
 
-use super::place::{Place, Scope, scalar};
-use super::profile::{Encoding, Form, KeyEncoding, Locator, Profile, Signature, SignedTime};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use serde_json::Value;
+use url::Url;
+
+use super::crypto::{self, Key, PublicKey};
+use super::place::{Configured, Place, Scope, scalar};
+use super::profile::{Algorithm, CertificateRule, Form, Locator, Profile, Signature, SignedTime};
 use super::received::Received;
 
-/// A notification that one of the source's secrets vouches for.
+/// What a source has to verify with.
+#[derive(Debug, Clone, Default)]
+pub struct Means<'a> {
+    /// Secrets; any of them may vouch.
+    pub secrets: Vec<&'a SecretString>,
+    /// The settings that the profile asks for, by name.
+    pub settings: Option<&'a BTreeMap<String, String>>,
+    /// The URL that the PSP posts to, as the PSP knows it.
+    pub public_url: Option<&'a Url>,
+    /// The key of the certificate that [`certificate_url`] leads to.
+    pub certificate: Option<&'a PublicKey>,
+    /// How far a signature's time may be off, in seconds, instead of the profile's.
+    pub tolerance_s: Option<u32>,
+}
+
+impl<'a> Means<'a> {
+    /// One secret and nothing else.
+    #[must_use]
+    pub fn secret(secret: &'a SecretString) -> Self {
+        Self { secrets: vec![secret], ..Self::default() }
+    }
+
+    const fn configured(&self) -> Configured<'a> {
+        Configured { settings: self.settings, public_url: self.public_url }
+    }
+}
+
+/// A notification that the PSP vouches for.
 #[derive(Debug)]
 pub struct Verified<'a> {
     received: Received<'a>,
     form: &'a Form,
     signed_at: Option<String>,
-    secret: usize,
+    secret: Option<usize>,
 }
 
 impl<'a> Verified<'a> {
+    /// A notification that was verified when it was taken, as it was stored then.
+    #[must_use]
+    pub const fn before(form: &'a Form, signed_at: Option<String>, received: Received<'a>) -> Self {
+        Self { received, form, signed_at, secret: None }
+    }
+
     /// The notification.
     #[must_use]
     pub const fn received(&self) -> &Received<'a> {
@@ -40,9 +73,9 @@ impl<'a> Verified<'a> {
         self.signed_at.as_deref()
     }
 
-    /// Which of the source's secrets vouched, from 0.
+    /// Which of the secrets vouched, from 0; none where it was a certificate.
     #[must_use]
-    pub const fn secret(&self) -> usize {
+    pub const fn secret(&self) -> Option<usize> {
         self.secret
     }
 }
@@ -62,27 +95,20 @@ pub enum Unverified {
     /// The source has no secret to verify with.
     #[error("the source has no secret")]
     NoSecret,
+    /// There is no certificate to verify with.
+    #[error("no certificate of the PSP's")]
+    NoCertificate,
 }
 
 /// Verifies a notification: the first form whose signature is right is the notification's form.
 ///
-/// `tolerance_s` replaces that of the profile. Comparison takes the same time wherever the first difference is.
-///
 /// # Errors
 /// The reason that came closest to being believed.
-pub fn verify<'a>(
-    profile: &'a Profile,
-    secrets: &[SecretSlice<u8>],
-    tolerance_s: Option<u32>,
-    received: Received<'a>,
-) -> Result<Verified<'a>, Unverified> {
-    if secrets.is_empty() {
-        return Err(Unverified::NoSecret);
-    }
+pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Result<Verified<'a>, Unverified> {
     let mut closest = Unverified::Missing;
     for form in profile.forms.iter().map(toml::Spanned::get_ref) {
         for signature in form.signature.iter().map(toml::Spanned::get_ref) {
-            match verify_as(form, signature, secrets, tolerance_s, received) {
+            match verify_as(form, signature, means, received) {
                 Ok(verified) => return Ok(verified),
                 Err(Unverified::Missing) => {}
                 Err(Unverified::Wrong) if closest == Unverified::Time => {}
@@ -96,66 +122,105 @@ pub fn verify<'a>(
 fn verify_as<'a>(
     form: &'a Form,
     signature: &'a Signature,
-    secrets: &[SecretSlice<u8>],
-    tolerance_s: Option<u32>,
+    means: &Means<'_>,
     received: Received<'a>,
 ) -> Result<Verified<'a>, Unverified> {
     let signed_at = match &signature.time {
         Some(time) => Some(signed_time(time, received).ok_or(Unverified::Missing)?),
         None => None,
     };
-    let messages = if signature.found.pointer.is_some() { parsed_messages(form, received)? } else { vec![Value::Null] };
+    let keys = keys(signature, means)?;
     let mut vouched = None;
-    for message in &messages {
-        let scope = Scope { received: &received, message, element: None, signed_at, event_type: "" };
-        let secret = matching_secret(signature, secrets, &scope)?;
-        vouched.get_or_insert(secret);
+    for message in &messages(form, signature, received)? {
+        let scope = Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
+        let key = matching(signature, &keys, &scope)?;
+        vouched.get_or_insert(key);
     }
     // A batch without a message has nothing that anybody vouched for.
     let secret = vouched.ok_or(Unverified::Missing)?;
     if let (Some(time), Some(text)) = (&signature.time, signed_at)
-        && !within(text, received.at, tolerance_s.unwrap_or(time.tolerance_s))
+        && !within(text, received.at, means.tolerance_s.unwrap_or(time.tolerance_s))
     {
         return Err(Unverified::Time);
     }
     Ok(Verified { received, form, signed_at: signed_at.map(str::to_owned), secret })
 }
 
-/// The messages of a body whose signature stands inside it: the one case in which bytes are parsed before they
-/// are verified, since the signed fields must be found.
-fn parsed_messages(form: &Form, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
-    let body: Value = serde_json::from_slice(received.body).map_err(|_| Unverified::Missing)?;
+/// What verifies, and its place among the secrets.
+enum AnyKey<'a> {
+    Secret(usize, SecretSlice<u8>),
+    Certificate(&'a PublicKey),
+}
+
+impl AnyKey<'_> {
+    const fn key(&self) -> Key<'_> {
+        match self {
+            Self::Secret(_, secret) => Key::Secret(secret),
+            Self::Certificate(key) => Key::Public(key),
+        }
+    }
+
+    const fn index(&self) -> Option<usize> {
+        match self {
+            Self::Secret(index, _) => Some(*index),
+            Self::Certificate(_) => None,
+        }
+    }
+}
+
+fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
+    if signature.algorithm == Algorithm::RsaSha256 {
+        return Ok(vec![AnyKey::Certificate(means.certificate.ok_or(Unverified::NoCertificate)?)]);
+    }
+    if means.secrets.is_empty() {
+        return Err(Unverified::NoSecret);
+    }
+    let decoded = means.secrets.iter().enumerate();
+    Ok(decoded
+        .filter_map(|(index, text)| {
+            crypto::key(signature, text.expose_secret()).ok().map(|key| AnyKey::Secret(index, key))
+        })
+        .collect())
+}
+
+/// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
+/// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
+fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
+    if signature.found.pointer.is_none() {
+        return Ok(vec![Value::Null]);
+    }
+    let body = form.content.outer(received.body).map_err(|_| Unverified::Missing)?;
     Ok(match &form.batch {
         Some(batch) => batch.find(&body).into_iter().cloned().collect(),
         None => vec![body],
     })
 }
 
-fn matching_secret(signature: &Signature, secrets: &[SecretSlice<u8>], scope: &Scope<'_>) -> Result<usize, Unverified> {
-    if signature.signed.iter().any(|place| matches!(place, Place::Header(_)) && scope.text(place).is_none()) {
+fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Result<Option<usize>, Unverified> {
+    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
+    if signature.signed.iter().filter(must_be_there).any(|place| scope.text(place).is_none()) {
         return Err(Unverified::Missing);
     }
-    let given: Vec<Vec<u8>> = located(&signature.found, scope)
-        .into_iter()
-        .filter_map(|text| decode(signature.encoding, text.trim()))
-        .collect();
+    let located = located(&signature.found, scope);
+    let given: Vec<Vec<u8>> =
+        located.iter().filter_map(|text| crypto::decode(signature.encoding, text.trim())).collect();
     if given.is_empty() {
-        let any = !located(&signature.found, scope).is_empty();
-        return Err(if any { Unverified::Wrong } else { Unverified::Missing });
+        return Err(if located.is_empty() { Unverified::Missing } else { Unverified::Wrong });
     }
-    secrets
-        .iter()
-        .position(|secret| {
-            let mac = signed_mac(signature, secret, scope);
-            given.iter().any(|given| mac.clone().verify_slice(given).is_ok())
+    keys.iter()
+        .find(|key| {
+            let signed = signed(signature, key.key(), scope);
+            given.iter().any(|given| crypto::is_right(signature.algorithm, key.key(), &signed, given))
         })
+        .map(AnyKey::index)
         .ok_or(Unverified::Wrong)
 }
 
 /// More signatures than this in one header are not looked at.
 const SIGNATURES_MAX: usize = 16;
 
-fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<String> {
+/// The signatures that stand there, as they are written.
+pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<String> {
     let value = match (&locator.header, &locator.pointer) {
         (Some(name), _) => scope.received.header(name).map(str::to_owned),
         (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar),
@@ -174,35 +239,28 @@ fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v s
         .enumerate()
         .filter(|(at, _)| locator.index.is_none_or(|index| index == *at))
         .filter_map(|(_, piece)| piece.trim().strip_prefix(locator.prefix.as_str()))
+        .filter_map(|piece| match &locator.after {
+            Some(after) => piece.rsplit_once(after.as_str()).map(|(_, rest)| rest),
+            None => Some(piece),
+        })
         .filter(|piece| !piece.is_empty())
         .take(SIGNATURES_MAX)
 }
 
-/// The signature's bytes, as whoever has the secret makes them.
-pub(super) fn mac(signature: &Signature, secret: &SecretSlice<u8>, scope: &Scope<'_>) -> Vec<u8> {
-    signed_mac(signature, secret, scope).finalize().into_bytes().to_vec()
-}
-
-fn signed_mac(signature: &Signature, secret: &SecretSlice<u8>, scope: &Scope<'_>) -> Hmac<Sha256> {
-    #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
-    let mut mac = Hmac::<Sha256>::new_from_slice(secret.expose_secret()).expect("any key length");
+/// The bytes that are signed.
+pub(super) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
     for (index, place) in signature.signed.iter().enumerate() {
         if index > 0 {
-            mac.update(signature.separator.as_bytes());
+            bytes.extend_from_slice(signature.separator.as_bytes());
         }
-        match place {
-            Place::Body => mac.update(scope.received.body),
-            other => mac.update(scope.text(other).unwrap_or_default().as_bytes()),
+        match (place, key) {
+            (Place::Body, _) => bytes.extend_from_slice(scope.received.body),
+            (Place::Secret, Key::Secret(secret)) => bytes.extend_from_slice(secret.expose_secret()),
+            (other, _) => bytes.extend_from_slice(scope.text(other).unwrap_or_default().as_bytes()),
         }
     }
-    mac
-}
-
-fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
-    match encoding {
-        Encoding::Hex => hex::decode(text).ok(),
-        Encoding::Base64 => STANDARD.decode(text).ok(),
-    }
+    bytes
 }
 
 /// The text of the signature's time: unix seconds in digits and nothing else.
@@ -216,24 +274,42 @@ fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }
 
-/// Turns a configured secret into a key, as the profile says. The profile's first signature decides; all
-/// signatures of a profile take the same secrets.
+/// Whether sources of this profile need secrets.
+#[must_use]
+pub fn needs_secrets(profile: &Profile) -> bool {
+    signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
+}
+
+/// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
 ///
 /// # Errors
 /// What the secret should look like. The secret itself is not in the message.
-pub fn key(profile: &Profile, secret: &str) -> Result<SecretSlice<u8>, String> {
-    let signature = profile.forms.iter().flat_map(|form| &form.get_ref().signature).next();
-    let Some(signature) = signature.map(toml::Spanned::get_ref) else {
-        return Err("the profile has no signature".to_owned());
-    };
-    let text = signature.key_prefix.as_deref().and_then(|prefix| secret.strip_prefix(prefix)).unwrap_or(secret);
-    let bytes = match signature.key {
-        KeyEncoding::Text => text.as_bytes().to_vec(),
-        KeyEncoding::Hex => hex::decode(text).map_err(|_| "must be hexadecimal".to_owned())?,
-        KeyEncoding::Base64 => STANDARD.decode(text).map_err(|_| "must be Base64".to_owned())?,
-    };
-    if bytes.is_empty() {
-        return Err("must not be empty".to_owned());
+pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
+    let mut reason = "the profile takes no secret".to_owned();
+    for signature in signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256) {
+        match crypto::key(signature, secret) {
+            Ok(_) => return Ok(()),
+            Err(wrong) => reason = wrong,
+        }
     }
-    Ok(bytes.into())
+    Err(reason)
+}
+
+/// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
+/// hosts that it names.
+#[must_use]
+pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
+    signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
+        let url = Url::parse(received.header(&rule.header)?).ok()?;
+        let pinned = url.scheme() == "https"
+            && url.port().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && rule.hosts.iter().any(|host| url.host_str() == Some(host));
+        pinned.then_some((url, rule))
+    })
+}
+
+fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }

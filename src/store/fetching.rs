@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Outcome, Owed, StoreError};
 use crate::domain::due::Moment;
-use crate::psp::normalise::{Call, Message};
+use crate::psp::normalise::Message;
 
 /// A notification that nobody vouches for. Only its pointers count, and each of them once: one notification is kept for each
 /// object, whoever points to it and how often.
@@ -17,8 +17,8 @@ pub struct Hinted {
     pub received_at: Moment,
     /// The form that it is read as.
     pub form: String,
-    /// The calls that fetch the objects, each with the id that its notification gets if it is the first.
-    pub calls: Vec<(Uuid, Call)>,
+    /// The calls that fetch the objects (path and query), each with the id that its notification gets if it is the first.
+    pub calls: Vec<(Uuid, String)>,
     /// How many objects of the source may wait of which nobody but strangers has spoken.
     pub most: u32,
 }

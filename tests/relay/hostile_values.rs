@@ -94,11 +94,12 @@ async fn digital_river_may_send_anything_anywhere() {
 #[tokio::test]
 async fn adyen_may_send_anything_that_it_can_sign() {
     let (_transform, relay) = start(Setup::silent()).await;
-    let secret = transform_relay::psp::verify::key(&adyen(), ADYEN_SECRET).unwrap();
+    let secret = ADYEN_SECRET.to_owned().into();
+    let means = transform_relay::psp::verify::Means::secret(&secret);
     let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
     for variant in variants(&fixture("adyen/chargeback-visa.json")) {
         let body = variant.to_string().into_bytes();
-        match transform_relay::psp::sign::sign(&adyen(), None, &secret, 0, "", &body) {
+        match transform_relay::psp::sign::sign(&adyen(), None, &means, 0, "", &body) {
             Ok(sealed) => signed.push(post(&relay, "adyen-main", sealed)),
             Err(_) => unsigned.push(post(&relay, "adyen-main", Signed { headers: Vec::new(), body })),
         }

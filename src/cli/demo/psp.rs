@@ -20,9 +20,12 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
 /// The relay's door for a PSP.
 pub(super) fn door(psp: &Psp) -> Source {
     Source {
+        fetch: None,
         name: psp.source.to_owned(),
         profile: Arc::clone(&psp.profile),
         secrets: vec![psp.secret.clone()],
+        settings: BTreeMap::new(),
+        public_url: None,
         basic: None,
         headers: BTreeMap::new(),
         tolerance_s: None,

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use jiff::Timestamp;
-use secrecy::SecretSlice;
+use secrecy::SecretString;
 
 use crate::psp::catalogue::Catalogue;
 use crate::psp::profile::Profile;
 use crate::psp::sign::{Signed, sign};
-use crate::psp::verify::key;
+use crate::psp::verify::Means;
 
 /// A PSP with its account's secret.
 #[derive(Debug, Clone)]
@@ -19,7 +19,7 @@ pub(in crate::cli) struct Psp {
     /// Its dialect.
     pub(in crate::cli) profile: Arc<Profile>,
     /// What it shares with the relay.
-    pub(in crate::cli) secret: SecretSlice<u8>,
+    pub(in crate::cli) secret: SecretString,
 }
 
 impl Psp {
@@ -27,17 +27,17 @@ impl Psp {
     pub(in crate::cli) fn new(source: &'static str, profile: &str, secret: &str) -> anyhow::Result<Self> {
         let catalogue = Catalogue::built_in()?;
         let profile = catalogue.get(profile).ok_or_else(|| anyhow!("no profile {profile}"))?.profile.clone();
-        let secret = key(&profile, secret).map_err(|reason| anyhow!(reason))?;
-        Ok(Self { source, profile, secret })
+        Ok(Self { source, profile, secret: secret.to_owned().into() })
     }
 
     /// The same PSP with another secret: somebody who pretends.
     pub(in crate::cli) fn stranger(&self) -> Self {
-        Self { secret: b"not the secret".to_vec().into(), ..self.clone() }
+        Self { secret: "6e6f742074686520736563726574".to_owned().into(), ..self.clone() }
     }
 
     /// Signs a body by the named form of the profile (the first one, if none is named) at this time.
     pub(in crate::cli) fn sign(&self, form: Option<&str>, body: &[u8], now: Timestamp) -> anyhow::Result<Signed> {
-        sign(&self.profile, form, &self.secret, now.as_second(), "msg_stand_in", body).map_err(|reason| anyhow!(reason))
+        let means = Means::secret(&self.secret);
+        sign(&self.profile, form, &means, now.as_second(), "msg_stand_in", body).map_err(|reason| anyhow!(reason))
     }
 }

@@ -1,6 +1,7 @@
 //! From text to options; every error is found, each with its key.
 
 mod credentials;
+mod fetch;
 mod server;
 mod sources;
 mod store;

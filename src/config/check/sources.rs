@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::ExposeSecret;
 
 use super::Checker;
 use crate::config::profiles;
@@ -66,28 +66,33 @@ impl Checker<'_> {
         let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
         let closed = self.take(&format!("{key}.disabled_answer"), answer);
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
-        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
-            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
-        }
         let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
             let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
             self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
             return None;
         };
-        let mut keys: Vec<SecretSlice<u8>> = Vec::new();
+        // Where a PSP signs nothing, there is nothing to verify.
+        let least = usize::from(entry.profile.forms.iter().all(|form| !form.get_ref().signature.is_empty()));
+        if !(least..=SECRETS_MAX).contains(&settings.secrets.len()) {
+            let reason = format!("{least} to {SECRETS_MAX} are needed to verify signatures");
+            self.wrong(&format!("{key}.secrets"), reason);
+        }
         for (index, secret) in secrets.iter().enumerate() {
-            match verify::key(&entry.profile, secret.expose_secret()) {
-                Ok(key) => keys.push(key),
-                Err(reason) => self.wrong(&format!("{key}.secrets[{index}]"), reason),
+            if let Err(reason) = verify::check_secret(&entry.profile, secret.expose_secret()) {
+                self.wrong(&format!("{key}.secrets[{index}]"), reason);
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
+        let fetch = self.fetch(&format!("{key}.fetch"), settings.fetch.as_ref(), &entry.profile, events.as_ref());
         Some(Source {
+            fetch,
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
             name: name.to_owned(),
             profile: entry.profile.clone(),
-            secrets: keys,
+            secrets,
+            settings: BTreeMap::new(),
+            public_url: None,
             basic,
             headers,
             tolerance_s,

@@ -1,35 +1,74 @@
-//! What can only be wrong with a profile as a whole.
+//! What can only be wrong with a profile as a whole, and with its signatures, calls and endpoint check.
 
 use std::collections::BTreeSet;
 
-use super::rule::{EventRule, Fixed};
-use super::{Form, Locator, Profile, Signature};
-use crate::domain::ids::Kind;
+use url::Url;
+
+use super::check_rule::check_rule;
+use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Piece, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::Place;
 
 /// Where (byte offset) and what.
-type Wrong = (Option<usize>, String);
+pub(super) type Wrong = (Option<usize>, String);
 
 pub(super) fn check(profile: &Profile) -> Result<(), Wrong> {
-    let named = !profile.name.is_empty()
-        && profile.name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    ensure(named, None, "name: lower case letters, digits and dashes")?;
+    ensure(is_name(&profile.name), None, "name: lower case letters, digits and dashes")?;
     ensure((200..300).contains(&profile.answer.status), None, "answer.status: must be 2xx")?;
+    ensure((400..500).contains(&profile.answer.unverified), None, "answer.unverified: must be 4xx")?;
     for (code, digits) in &profile.exponents {
         ensure(code.parse::<Currency>().is_ok(), None, &format!("exponents: {code:?} is no currency"))?;
         ensure(*digits <= 4, None, &format!("exponents.{code}: at most 4"))?;
     }
     ensure(!profile.forms.is_empty(), None, "[[notification]]: at least one")?;
-    profile.forms.iter().try_for_each(|form| check_form(form.get_ref(), form.span().start))
+    let mut names = BTreeSet::new();
+    for form in &profile.forms {
+        let at = Some(form.span().start);
+        ensure(names.insert(&form.get_ref().name), at, "name: another form has it")?;
+        check_form(form.get_ref(), form.span().start)?;
+    }
+    if let Some(challenge) = &profile.challenge {
+        check_challenge(challenge).map_err(|reason| (None, format!("challenge.{reason}")))?;
+    }
+    check_settings(profile)
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
+
+/// The settings that are named are those that are asked for.
+fn check_settings(profile: &Profile) -> Result<(), Wrong> {
+    let signatures = profile.forms.iter().flat_map(|form| &form.get_ref().signature);
+    let signed = signatures.flat_map(|signature| &signature.get_ref().signed);
+    let used: BTreeSet<&String> = signed
+        .chain(profile.challenge.iter().flat_map(|challenge| &challenge.answer))
+        .filter_map(|place| if let Place::Setting(name) = place { Some(name) } else { None })
+        .collect();
+    for name in &used {
+        ensure(profile.settings.contains_key(*name), None, &format!("setting:{name}: is not in [settings]"))?;
+    }
+    for name in profile.settings.keys() {
+        ensure(is_name(name), None, &format!("settings.{name}: lower case letters, digits and dashes"))?;
+        ensure(used.contains(name), None, &format!("settings.{name}: nothing uses it"))?;
+    }
+    Ok(())
 }
 
 fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
-    ensure(!form.signature.is_empty(), Some(at), "[[notification.signature]]: at least one")?;
     ensure(!form.event_type.is_empty(), Some(at), "type: at least one place")?;
+    if form.signature.is_empty() {
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch are needed";
+        ensure(form.pointer_only, Some(at), reason)?;
+    }
+    ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
     for signature in &form.signature {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
     }
+    if let Some(fetch) = &form.fetch {
+        check_fetch(fetch).map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
+    }
+    check_own_places(form).map_err(|reason| (Some(at), reason))?;
     let mut unconditional = BTreeSet::new();
     for rule in &form.rules {
         let at = Some(rule.span().start);
@@ -38,12 +77,42 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
         for event_type in rule.event_type.as_slice() {
             let reached = !unconditional.contains(event_type);
             ensure(reached, at, &format!("{event_type:?} never reaches this rule: an earlier one takes it always"))?;
-            if rule.when.is_empty() {
+            if rule.when.is_empty() && !rule.goes_on {
                 unconditional.insert(event_type.clone());
             }
         }
     }
     Ok(())
+}
+
+fn check_own_places(form: &Form) -> Result<(), String> {
+    let defaults = &form.defaults;
+    let lists = [
+        ("type", &form.event_type),
+        ("dedupe", &form.dedupe),
+        ("defaults.ids", &defaults.ids),
+        ("defaults.shared_ids", &defaults.shared_ids),
+        ("defaults.reference", &defaults.reference),
+        ("defaults.at", &defaults.at),
+        ("defaults.currency", &defaults.currency),
+    ];
+    lists
+        .into_iter()
+        .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
+        .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
+}
+
+/// Whether the rules of a form can read a place.
+pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
+    match place {
+        Place::Body | Place::Secret | Place::Given | Place::Signature | Place::Setting(_) | Place::Url(_) => {
+            Err(format!("{place} cannot be read by a rule"))
+        }
+        Place::Fetched(_) if form.fetch.is_none() => Err(format!("{place}: there is no fetch")),
+        Place::Fetched(_) | Place::Element(_) | Place::Text(_) | Place::Type => Ok(()),
+        _ if form.pointer_only => Err(format!("{place}: a pointer_only notification is not read; fetched:/… is")),
+        _ => Ok(()),
+    }
 }
 
 fn check_signature(signature: &Signature) -> Result<(), String> {
@@ -55,27 +124,56 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
         }
     }
     let in_message = signature.found.pointer.is_some();
-    let covers_body = signature.signed.contains(&Place::Body);
     for place in &signature.signed {
         match place {
             Place::Message(_) if !in_message => {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
             Place::SignedAt if signature.time.is_none() => return Err("signed: signed-at needs a time".to_owned()),
-            Place::Element(_) | Place::Type => return Err(format!("signed: {place} cannot be signed")),
+            Place::Element(_) | Place::Fetched(_) | Place::Type | Place::Given | Place::Signature => {
+                return Err(format!("signed: {place} cannot be signed"));
+            }
             _ => {}
         }
-    }
-    if signature.time.is_some() && !signature.signed.contains(&Place::SignedAt) {
-        return Err("time: a time that is not signed proves nothing; add signed-at to signed".to_owned());
-    }
-    if !in_message && !covers_body {
-        return Err("signed: must cover the body".to_owned());
     }
     if signature.signed.is_empty() {
         return Err("signed: at least one part".to_owned());
     }
+    check_algorithm(signature)?;
+    if signature.time.is_some() && !signature.signed.contains(&Place::SignedAt) {
+        return Err("time: a time that is not signed proves nothing; add signed-at to signed".to_owned());
+    }
+    let covers_body =
+        signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256 | Place::BodyCrc32));
+    if !in_message && !covers_body && signature.algorithm != Algorithm::Plain {
+        return Err("signed: must cover the body".to_owned());
+    }
     Ok(())
+}
+
+fn check_algorithm(signature: &Signature) -> Result<(), String> {
+    let with_secret = signature.signed.contains(&Place::Secret);
+    if signature.algorithm.signs_the_secret() != with_secret {
+        return Err(if with_secret {
+            "signed: the secret is the key; it is not signed".to_owned()
+        } else {
+            "signed: without the secret anybody can make this".to_owned()
+        });
+    }
+    if (signature.encoding == Encoding::Text) != (signature.algorithm == Algorithm::Plain) {
+        return Err("encoding: \"text\" goes with algorithm \"plain\", and only with it".to_owned());
+    }
+    match (&signature.certificate, signature.algorithm) {
+        (None, Algorithm::RsaSha256) => Err("certificate: rsa-sha256 needs one".to_owned()),
+        (Some(_), algorithm) if algorithm != Algorithm::RsaSha256 => {
+            Err("certificate: only rsa-sha256 takes one".to_owned())
+        }
+        (Some(rule), _) if rule.hosts.is_empty() => Err("certificate.hosts: at least one".to_owned()),
+        (Some(rule), _) if !rule.name_suffix.starts_with('.') => {
+            Err("certificate.name_suffix: starts with a dot".to_owned())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
@@ -85,72 +183,51 @@ fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
     if locator.index.is_some() && locator.split.is_none() {
         return Err(format!("{key}: index needs split"));
     }
-    if locator.split.as_ref().is_some_and(String::is_empty) {
-        return Err(format!("{key}: split cannot be empty"));
+    if [&locator.split, &locator.after].into_iter().flatten().any(String::is_empty) {
+        return Err(format!("{key}: split and after cannot be empty"));
     }
     Ok(())
 }
 
-fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
-    let kinds = rule.kind.as_slice();
-    let contains = |kind: Kind| kinds.contains(&kind);
-    if kinds.is_empty() || rule.event_type.as_slice().is_empty() {
-        return Err("type and kind: at least one of each".to_owned());
+fn check_fetch(fetch: &Fetch) -> Result<(), String> {
+    let base = Url::parse(&fetch.base).ok().filter(|url| url.scheme() == "https" && url.query().is_none());
+    if base.is_none() || fetch.base.ends_with('/') {
+        return Err("base: an https URL without a slash at its end".to_owned());
     }
-    let statuses: Vec<_> = match &rule.status {
-        Some(Fixed::Fixed(status)) => vec![*status],
-        Some(Fixed::Mapped(mapped)) => mapped.map.values().copied().collect(),
-        None => Vec::new(),
+    if fetch.calls.is_empty() {
+        return Err("call: at least one".to_owned());
+    }
+    let pieces = fetch.calls.iter().flat_map(|call| &call.path.0);
+    let places = pieces.filter_map(|piece| if let Piece::Place(place) = piece { Some(place) } else { None });
+    let conditions = fetch.calls.iter().flat_map(|call| call.when.keys());
+    for place in places.chain(conditions) {
+        if !matches!(place, Place::Message(_) | Place::Header(_)) {
+            return Err(format!("call: {place} is not known when it is made"));
+        }
+    }
+    Ok(())
+}
+
+/// The longest challenge that is answered.
+const CHALLENGE_MAX: usize = 256;
+
+fn check_challenge(challenge: &Challenge) -> Result<(), String> {
+    if challenge.header.is_some() == challenge.query.is_some() {
+        return Err("found: either header or query".to_owned());
+    }
+    let (least, greatest) = challenge.length;
+    if least == 0 || least > greatest || greatest > CHALLENGE_MAX {
+        return Err(format!("length: from 1 to {CHALLENGE_MAX}"));
+    }
+    let known = |place: &Place| {
+        matches!(place, Place::Text(_) | Place::Setting(_) | Place::Given)
+            || (*place == Place::Signature && challenge.sign.is_some())
     };
-    for (status, kind) in statuses.iter().flat_map(|status| kinds.iter().map(move |kind| (status, kind))) {
-        if !status.fits(*kind) {
-            return Err(format!("status: a {kind} is never {}", status.name()));
-        }
+    match challenge.answer.iter().find(|place| !known(place)) {
+        Some(unknown) => Err(format!("answer: {unknown} is not known")),
+        None if challenge.answer.is_empty() => Err("answer: at least one part".to_owned()),
+        None => Ok(()),
     }
-    let fields = [
-        ("authorized", rule.authorized.is_some(), Kind::Preauth),
-        ("expires_at", rule.expires_at.is_some(), Kind::Preauth),
-        ("refunded", rule.refunded.is_some(), Kind::Refund),
-        ("item", !rule.items.is_empty(), Kind::Payment),
-        ("chargeback", rule.chargeback.is_some(), Kind::Payment),
-    ];
-    for (field, said, kind) in fields {
-        if said && !contains(kind) {
-            return Err(format!("{field}: only a {kind} has it"));
-        }
-    }
-    check_says_something(form, rule, &statuses)
-}
-
-fn check_says_something(
-    form: &Form,
-    rule: &EventRule,
-    statuses: &[crate::domain::status::Status],
-) -> Result<(), String> {
-    let ids = [
-        rule.ids.as_ref().unwrap_or(&form.defaults.ids),
-        rule.shared_ids.as_ref().unwrap_or(&form.defaults.shared_ids),
-        rule.reference.as_ref().unwrap_or(&form.defaults.reference),
-    ];
-    if ids.iter().all(|places| places.is_empty()) {
-        return Err("ids: nothing leads from this event to a record".to_owned());
-    }
-    let facts = !statuses.is_empty()
-        || rule.authorized.is_some()
-        || rule.refunded.is_some()
-        || !rule.items.is_empty()
-        || rule.chargeback.is_some()
-        || !rule.bearer.is_empty();
-    if !facts {
-        return Err("the rule says nothing of its record; a type without a rule is ignored".to_owned());
-    }
-    if rule.items.iter().any(|item| item.booking.is_none()) && rule.status.is_none() {
-        return Err("item.booking: needed where the rule has no status".to_owned());
-    }
-    if rule.error.is_some() && !statuses.iter().any(|status| status.is_error() || status.name() == "Inactive") {
-        return Err("error: the rule never ends in an error".to_owned());
-    }
-    Ok(())
 }
 
 fn ensure(good: bool, at: Option<usize>, reason: &str) -> Result<(), Wrong> {

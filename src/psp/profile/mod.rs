@@ -3,7 +3,12 @@
 //! Reading is strict: an unknown key, a bad pointer, a state that a record cannot be in and a rule that can never
 //! be reached are errors that name the line.
 
+mod about;
+mod challenge;
 mod check;
+mod check_rule;
+mod fetch;
+mod maps;
 mod rule;
 mod signature;
 
@@ -12,13 +17,18 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use toml::Spanned;
 
+pub use about::About;
+pub use challenge::{Challenge, ChallengeSignature, Characters};
+pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Piece, Template};
 pub use rule::{
-    Amounts, BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, ItemRule, Mapped, OneOrMore, StatusFrom,
-    TimeFormat, When,
+    Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
+    Starts, StatusFrom, TimeFormat, When, Words,
 };
-pub use signature::{Algorithm, Encoding, KeyEncoding, Locator, Signature, SignedTime};
+pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, Locator, Signature, SignedTime};
 
-use super::place::{Each, Place};
+use super::content::Content;
+use super::place::Place;
+use super::pointer::Each;
 
 /// One PSP's dialect.
 #[derive(Debug, Clone, Deserialize)]
@@ -36,6 +46,17 @@ pub struct Profile {
     /// Where the PSP's minor units differ from ISO 4217: currency code to digits.
     #[serde(default)]
     pub exponents: BTreeMap<String, u32>,
+    /// Maps of words that several rules use, by name.
+    #[serde(default)]
+    pub maps: BTreeMap<String, BTreeMap<String, String>>,
+    /// The settings that a source of this profile needs beside its secrets, by name, and what each is.
+    #[serde(default)]
+    pub settings: BTreeMap<String, String>,
+    /// How the PSP checks the endpoint.
+    pub challenge: Option<Challenge>,
+    /// For the PSP's page.
+    #[serde(default)]
+    pub about: About,
     /// The forms of notification that the PSP sends, each with its own signatures and rules. A notification is
     /// read by the rules of the form that it verifies as, and by no others.
     #[serde(rename = "notification")]
@@ -50,11 +71,13 @@ pub struct Answer {
     pub status: u16,
     /// The body, as `text/plain`; without one the answer is a receipt in JSON.
     pub body: Option<String>,
+    /// The status for a notification that nobody vouches for: 401, where the PSP does not want another 4xx.
+    pub unverified: u16,
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { status: 200, body: None }
+        Self { status: 200, body: None, unverified: 401 }
     }
 }
 
@@ -64,8 +87,17 @@ impl Default for Answer {
 pub struct Form {
     /// What it is called in messages of `profile test`.
     pub name: String,
-    /// The ways it may be signed; any one is enough.
+    /// How it is written.
+    #[serde(default)]
+    pub content: Content,
+    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch.
+    #[serde(default)]
     pub signature: Vec<Spanned<Signature>>,
+    /// Whether it is no more than a pointer: only the calls of `fetch` read it, the rules read what was fetched.
+    #[serde(default)]
+    pub pointer_only: bool,
+    /// How its truth is fetched.
+    pub fetch: Option<Fetch>,
     /// Where the messages of a batch stand; without it the body is the one message.
     pub batch: Option<Each>,
     /// What makes the type of a message: the texts of these places, joined by a space.
@@ -98,6 +130,8 @@ pub struct Defaults {
     pub time_format: TimeFormat,
     /// See [`EventRule::currency`].
     pub currency: Vec<Place>,
+    /// The unit of amounts, where it is not the profile's.
+    pub amounts: Option<Amounts>,
 }
 
 impl Profile {
@@ -106,11 +140,13 @@ impl Profile {
     /// # Errors
     /// What is wrong and in which line.
     pub fn read(text: &str) -> Result<Self, ProfileError> {
-        let profile: Self = toml::from_str(text).map_err(|error| ProfileError {
+        let mut profile: Self = toml::from_str(text).map_err(|error| ProfileError {
             line: error.span().map(|span| line_of(text, span.start)),
             reason: error.message().to_owned(),
         })?;
-        check::check(&profile).map_err(|(at, reason)| ProfileError { line: at.map(|at| line_of(text, at)), reason })?;
+        let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| line_of(text, at)), reason };
+        maps::fill_in(&mut profile).map_err(wrong)?;
+        check::check(&profile).map_err(wrong)?;
         Ok(profile)
     }
 

@@ -7,7 +7,8 @@ use serde::Deserialize;
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
-use crate::psp::place::{Each, Place, Pointer};
+use crate::psp::place::Place;
+use crate::psp::pointer::Each;
 
 /// One or several, as TOML writers like it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -20,6 +21,10 @@ pub enum OneOrMore<T> {
 }
 
 impl<T> OneOrMore<T> {
+    const fn none() -> Self {
+        Self::More(Vec::new())
+    }
+
     /// As a list.
     pub fn as_slice(&self) -> &[T] {
         match self {
@@ -29,8 +34,49 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// Conditions: at each pointer stands one of the texts. The empty text stands for absent or null.
-pub type When = BTreeMap<Pointer, OneOrMore<String>>;
+/// Conditions, each on the text of a place. Those on the current element (`./`) choose elements, the others choose the
+/// rule.
+pub type When = BTreeMap<Place, Condition>;
+
+/// A condition on a text. The empty text stands for absent or null.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Condition {
+    /// `"a"` or `["a", "b"]`: it is one of these.
+    Is(OneOrMore<String>),
+    /// It is other than one of these.
+    Not(Not),
+    /// It starts with one of these.
+    Starts(Starts),
+}
+
+/// `{ not = "a" }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Not {
+    /// What it is not.
+    pub not: OneOrMore<String>,
+}
+
+/// `{ starts = "a" }`
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Starts {
+    /// What it starts with.
+    pub starts: OneOrMore<String>,
+}
+
+impl Condition {
+    /// Whether a text meets it.
+    #[must_use]
+    pub fn holds(&self, text: &str) -> bool {
+        match self {
+            Self::Is(texts) => texts.as_slice().iter().any(|known| known == text),
+            Self::Not(Not { not }) => !not.as_slice().iter().any(|known| known == text),
+            Self::Starts(Starts { starts }) => starts.as_slice().iter().any(|known| text.starts_with(known.as_str())),
+        }
+    }
+}
 
 /// Whether amounts are in minor or major units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -48,6 +94,10 @@ pub enum Amounts {
 pub enum TimeFormat {
     /// Seconds since 1970.
     Unix,
+    /// Milliseconds since 1970.
+    UnixMs,
+    /// `2021-01-01T01:00:00` without an offset, or a date, in UTC.
+    Utc,
     /// `2021-01-01T01:00:00+01:00`
     #[default]
     Rfc3339,
@@ -63,9 +113,19 @@ pub struct EventRule {
     /// Conditions, all to be met.
     #[serde(default)]
     pub when: When,
+    /// What it means, where that is not to be seen from the rule; for the PSP's page.
+    pub note: Option<String>,
+    /// The type is known, and concerns no record.
+    #[serde(default)]
+    pub ignore: bool,
+    /// Whether the rules that follow read the message too, as far as they fit.
+    #[serde(default, rename = "continue")]
+    pub goes_on: bool,
     /// The kind of record, or several, the likeliest first.
+    #[serde(default = "OneOrMore::none")]
     pub kind: OneOrMore<Kind>,
-    /// One event for each of these elements instead of one for the message; `./` points into the element.
+    /// One event for each of these elements instead of one for the message; `./` points into the element. None is a
+    /// mistake, unless conditions choose elements or the rules that follow read on.
     pub each: Option<Each>,
     /// The record's own PSP ids: every place that has a text.
     pub ids: Option<Vec<Place>>,
@@ -77,6 +137,12 @@ pub struct EventRule {
     pub at: Option<Vec<Place>>,
     /// The currency of the amounts.
     pub currency: Option<Vec<Place>>,
+    /// How many digits after the decimal point the minor units stand for, where the message says.
+    #[serde(default)]
+    pub exponent: Vec<Place>,
+    /// Whether the sign of amounts means nothing: money given back is written as a negative amount.
+    #[serde(default)]
+    pub unsigned_amounts: bool,
     /// The state that the record is in now.
     pub status: Option<StatusFrom>,
     /// Why, where the state is an error.
@@ -120,7 +186,37 @@ pub struct Mapped<T> {
     /// Where the PSP's word stands.
     pub from: Vec<Place>,
     /// The PSP's words and ours.
-    pub map: BTreeMap<String, T>,
+    pub map: Words<T>,
+}
+
+/// The PSP's words and ours.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Words<T> {
+    /// The words themselves.
+    Here(BTreeMap<String, T>),
+    /// The name of one of the profile's `[maps]`. Reading the profile puts its words in this place.
+    Named(String),
+}
+
+impl<T> Words<T> {
+    /// Our word for the PSP's.
+    #[must_use]
+    pub fn get(&self, word: &str) -> Option<&T> {
+        match self {
+            Self::Here(words) => words.get(word),
+            Self::Named(_) => None,
+        }
+    }
+
+    /// All pairs of words.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
+        let words = match self {
+            Self::Here(words) => Some(words),
+            Self::Named(_) => None,
+        };
+        words.into_iter().flatten()
+    }
 }
 
 /// A state of a record.
@@ -148,6 +244,9 @@ pub struct ErrorRule {
 pub struct ItemRule {
     /// One booking for each of these elements; `./` points into the element.
     pub each: Option<Each>,
+    /// Conditions, all to be met; those on `./` choose elements.
+    #[serde(default)]
+    pub when: When,
     /// The PSP's id of the booking: the first place that has a text.
     pub id: Vec<Place>,
     /// Its whole amount. May be missing where nothing is booked.

@@ -1,16 +1,18 @@
-//! How a PSP signs: one HMAC template with its parts.
+//! How a PSP signs: one template with its parts.
 
 use serde::Deserialize;
 
-use crate::psp::place::{Place, Pointer};
+use crate::psp::place::Place;
+use crate::psp::pointer::Pointer;
 
 /// One way a form of notification may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
-    /// The keyed hash.
+    /// What makes the signature from the signed parts.
     pub algorithm: Algorithm,
     /// How the secret's text becomes the key's bytes.
+    #[serde(default)]
     pub key: KeyEncoding,
     /// Dropped from the front of the secret before it is decoded, where it is there.
     pub key_prefix: Option<String>,
@@ -25,26 +27,53 @@ pub struct Signature {
     pub encoding: Encoding,
     /// The time that is signed with it, and how far it may be off.
     pub time: Option<SignedTime>,
+    /// Where the PSP's certificate is, and whose it must be.
+    pub certificate: Option<CertificateRule>,
 }
 
-/// Keyed hashes.
+/// What makes a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// HMAC with SHA-256.
     HmacSha256,
+    /// HMAC with SHA-1.
+    HmacSha1,
+    /// HMAC with SHA-512.
+    HmacSha512,
+    /// SHA-256 of the signed parts, of which the secret is one.
+    Sha256,
+    /// MD5 of the signed parts, of which the secret is one.
+    Md5,
+    /// The signed parts as they are: a shared secret that is sent along. It protects nothing of what it comes with.
+    Plain,
+    /// RSA PKCS #1 v1.5 with SHA-256, by the key of the PSP's certificate. It takes no secret.
+    RsaSha256,
+    /// Ed25519; the source's secret is the PSP's public key.
+    Ed25519,
+}
+
+impl Algorithm {
+    /// Whether the secret is one of the signed parts.
+    #[must_use]
+    pub const fn signs_the_secret(self) -> bool {
+        matches!(self, Self::Sha256 | Self::Md5 | Self::Plain)
+    }
 }
 
 /// How a secret's text becomes the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
     /// As it is.
+    #[default]
     Text,
     /// Hexadecimal.
     Hex,
     /// Base64.
     Base64,
+    /// The SHA-1 of the text.
+    Sha1,
 }
 
 /// How a signature is written.
@@ -55,6 +84,8 @@ pub enum Encoding {
     Hex,
     /// Base64.
     Base64,
+    /// As it is; for a secret that is sent along.
+    Text,
 }
 
 /// Where a signature or its time stands: a header or a place in the message, whole or a part of it.
@@ -70,6 +101,8 @@ pub struct Locator {
     /// Only parts with this prefix count, without it.
     #[serde(default)]
     pub prefix: String,
+    /// Of each part only what follows the last of these counts.
+    pub after: Option<String>,
     /// Only this part counts, from 0.
     pub index: Option<usize>,
 }
@@ -82,4 +115,16 @@ pub struct SignedTime {
     pub found: Locator,
     /// How far it may be from the relay's clock, in seconds, either way. A source may say otherwise.
     pub tolerance_s: u32,
+}
+
+/// The PSP's certificate: fetched, believed if a known authority vouches for it and the name is the PSP's, and kept.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateRule {
+    /// The header with its URL.
+    pub header: String,
+    /// The only hosts that it is fetched from, by https: anybody can name a URL with a certificate of their own.
+    pub hosts: Vec<String>,
+    /// The end of a DNS name that it must be made out to.
+    pub name_suffix: String,
 }

@@ -9,18 +9,18 @@ use crate::store::{Hinted, Outcome, Receipt};
 /// Takes a hint; none if too many objects of strangers wait already.
 pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<Receipt>> {
     let mut first = None;
-    for (id, call) in &hinted.calls {
+    for (id, path) in &hinted.calls {
         // What a record is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
-        let known = fetches::is_known(connection, &hinted.source, &call.path)?;
-        let asked = fetches::ask(connection, &hinted.source, &call.path, known, hinted.received_at.steady)?;
+        let known = fetches::is_known(connection, &hinted.source, path)?;
+        let asked = fetches::ask(connection, &hinted.source, path, known, hinted.received_at.steady)?;
         if asked.first && !known && fetches::strangers(connection, &hinted.source)? > hinted.most {
             return Ok(None);
         }
-        let kept = inbox::hint(connection, &hinted.source, &call.path)?;
+        let kept = inbox::hint(connection, &hinted.source, path)?;
         let id = match kept {
             Some(kept) => kept,
             None => {
-                inbox::insert_hint(connection, *id, hinted, &call.path)?;
+                inbox::insert_hint(connection, *id, hinted, path)?;
                 *id
             }
         };

@@ -51,8 +51,8 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
-        if let Meaning::Fetch(call) = &message.meaning {
-            let asked = fetches::ask(connection, &taken.source, &call.path, true, taken.received_at.steady)?;
+        if let Meaning::Fetch(path) = &message.meaning {
+            let asked = fetches::ask(connection, &taken.source, path, true, taken.received_at.steady)?;
             fetches::wait(connection, asked, id, index)?;
             fetches = true;
         }
@@ -96,8 +96,8 @@ fn judge(
                 through = through.max(became);
                 reasons.extend(why);
             }
-            Meaning::Fetch(call) => {
-                let asked = fetches::ask(connection, &taken.source, &call.path, true, taken.received_at.steady)?;
+            Meaning::Fetch(path) => {
+                let asked = fetches::ask(connection, &taken.source, path, true, taken.received_at.steady)?;
                 fetches::wait(connection, asked, id, index)?;
                 fetches = true;
             }

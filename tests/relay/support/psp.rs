@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use transform_relay::psp::catalogue::Catalogue;
 use transform_relay::psp::sign::{Signed, sign};
-use transform_relay::psp::verify;
+use transform_relay::psp::verify::Means;
 
 use super::setup;
 
@@ -42,7 +42,7 @@ pub(crate) fn seal_with(profile: &str, secret: &str, at: i64, body: &[u8]) -> Si
 pub(crate) fn seal_form(profile: &str, form: Option<&str>, secret: &str, at: i64, body: &[u8]) -> Signed {
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().unwrap());
     let profile = &CATALOGUE.get(profile).unwrap().profile;
-    sign(profile, form, &verify::key(profile, secret).unwrap(), at, "msg_1", body).unwrap()
+    sign(profile, form, &Means::secret(&secret.to_owned().into()), at, "msg_1", body).unwrap()
 }
 
 /// What source `media` demands beside the signature.

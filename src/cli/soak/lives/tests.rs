@@ -17,7 +17,7 @@ use crate::domain::record::Record;
 use crate::domain::registration::{Registration, register};
 use crate::psp::normalise::{Meaning, normalise};
 use crate::psp::received::Received;
-use crate::psp::verify::verify;
+use crate::psp::verify::{Means, verify};
 use crate::transform::fetch::{FailedAs, fetched};
 
 static PSPS: LazyLock<Vec<Psp>> = LazyLock::new(|| {
@@ -134,9 +134,8 @@ fn events(life: &Life) -> Vec<Event> {
     for one in &life.notifications {
         let signed = psp.sign(one.form, one.body.to_string().as_bytes(), now).unwrap();
         let received = Received { headers: &signed.headers, body: &signed.body, at: now };
-        let secrets = [psp.secret.clone()];
-        let verified = verify(&psp.profile, &secrets, None, received).expect("signed as the PSP signs");
-        for message in normalise(&psp.profile, &verified).messages {
+        let verified = verify(&psp.profile, &Means::secret(&psp.secret), received).expect("signed as the PSP signs");
+        for message in normalise(&psp.profile, &verified, false).messages {
             match (one.fate, message.meaning) {
                 (Fate::Reaches, Meaning::Events(events)) => all.extend(events),
                 (Fate::Parked, Meaning::Events(_))

@@ -1,0 +1,30 @@
+//! POST /dead-letters/notifications/{id}/replay: once what stood in the way is gone.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Doors;
+use super::problem::Problem;
+use super::records::authorize;
+use crate::ingest::ReplayError;
+
+pub(super) async fn dead_letter(
+    request: HttpRequest,
+    id: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    authorize(&request, &doors)?;
+    let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
+    let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
+    let receipt = doors.ingest.replay(id, doors.clock.now()).await.map_err(|error| match error {
+        ReplayError::Unknown => unknown(),
+        ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
+        ReplayError::Store(error) => error.into(),
+    })?;
+    Ok(HttpResponse::Ok().json(json!({
+        "notification": receipt.id.to_string(),
+        "outcome": receipt.outcome.name(),
+        "reason": receipt.reason,
+    })))
+}

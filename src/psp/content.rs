@@ -1,0 +1,217 @@
+//! From bytes to a value: JSON, a form, or XML, perhaps one inside the other.
+
+use std::borrow::Cow;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use encoding_rs::Encoding as Charset;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::place::scalar;
+use super::pointer::Pointer;
+use super::xml;
+
+/// How the body of a notification is written.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Content {
+    /// JSON, a form or XML.
+    pub format: Format,
+    /// The charset of a form or of XML without a declaration, by its name on the web; UTF-8 by default.
+    pub charset: Option<CharsetName>,
+    /// Media types that the PSP sends beside those of the format.
+    pub media_types: Vec<String>,
+    /// A field that holds what the rules read. Signatures read what is around it.
+    pub inner: Option<Inner>,
+}
+
+/// A field of the body that holds the message itself.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Inner {
+    /// The field.
+    pub pointer: Pointer,
+    /// How its bytes are written.
+    #[serde(default)]
+    pub encoding: InnerEncoding,
+    /// What they are.
+    pub format: Format,
+}
+
+/// How the bytes of an inner message are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum InnerEncoding {
+    /// As they are.
+    #[default]
+    Text,
+    /// In Base64; line breaks do not count.
+    Base64,
+}
+
+/// The ways to write a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// RFC 8259.
+    #[default]
+    Json,
+    /// `application/x-www-form-urlencoded`: an object of texts. A field that comes twice is a list, and so no text.
+    Form,
+    /// XML: see [`xml::read`].
+    Xml,
+}
+
+/// A charset that is known.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct CharsetName(&'static Charset);
+
+impl TryFrom<String> for CharsetName {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        Charset::for_label(name.as_bytes()).map(Self).ok_or_else(|| format!("{name:?} is no charset that is known"))
+    }
+}
+
+impl Content {
+    /// What signatures read: the body itself.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn outer(&self, body: &[u8]) -> Result<Value, String> {
+        read(self.format, self.charset, body).map_err(|reason| format!("the body is {reason}"))
+    }
+
+    /// What the rules read: the body, or the message inside it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn message(&self, body: &[u8]) -> Result<Value, String> {
+        let outer = self.outer(body)?;
+        let Some(inner) = &self.inner else { return Ok(outer) };
+        let text = inner.pointer.find(&outer).and_then(scalar);
+        let text = text.ok_or_else(|| format!("{}: missing", inner.pointer))?;
+        let bytes = match inner.encoding {
+            InnerEncoding::Text => text.into_bytes(),
+            InnerEncoding::Base64 => {
+                let dense: String = text.split_ascii_whitespace().collect();
+                STANDARD.decode(dense).map_err(|_| format!("{}: is not Base64", inner.pointer))?
+            }
+        };
+        read(inner.format, self.charset, &bytes).map_err(|reason| format!("{}: is {reason}", inner.pointer))
+    }
+
+    /// An object of texts as a form in its charset.
+    #[must_use]
+    pub fn write_form(&self, fields: &Value) -> Vec<u8> {
+        let charset = self.charset.map_or(encoding_rs::UTF_8, |charset| charset.0);
+        let encoded = |text: &str| percent_encode(&charset.encode(text).0, NON_ALPHANUMERIC).to_string();
+        let fields = fields.as_object().into_iter().flatten();
+        let pairs =
+            fields.map(|(name, value)| format!("{}={}", encoded(name), encoded(&scalar(value).unwrap_or_default())));
+        pairs.collect::<Vec<_>>().join("&").into_bytes()
+    }
+
+    /// Whether a request of this media type may carry it.
+    #[must_use]
+    pub fn takes(&self, media_type: &str) -> bool {
+        let own = match self.format {
+            Format::Json => {
+                media_type == "application/json"
+                    || (media_type.starts_with("application/") && media_type.ends_with("+json"))
+            }
+            Format::Form => media_type == "application/x-www-form-urlencoded",
+            Format::Xml => {
+                matches!(media_type, "application/xml" | "text/xml")
+                    || (media_type.starts_with("application/") && media_type.ends_with("+xml"))
+            }
+        };
+        own || self.media_types.iter().any(|known| known == media_type)
+    }
+}
+
+fn read(format: Format, charset: Option<CharsetName>, bytes: &[u8]) -> Result<Value, String> {
+    match format {
+        Format::Json => serde_json::from_slice(bytes).map_err(|error| format!("not JSON: {error}")),
+        Format::Form => Ok(form(charset, bytes)),
+        Format::Xml => {
+            let text = decoded(charset, bytes).ok_or("not text in its charset")?;
+            xml::read(&text).map_err(|reason| format!("not XML: {reason}"))
+        }
+    }
+}
+
+/// Any bytes are a form. What is no text in the charset has no value.
+fn form(charset: Option<CharsetName>, bytes: &[u8]) -> Value {
+    let mut fields = Map::new();
+    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let mut halves = pair.splitn(2, |byte| *byte == b'=');
+        let name = component(charset, halves.next().unwrap_or_default());
+        let value = component(charset, halves.next().unwrap_or_default());
+        let (Some(name), value) = (name, value.map_or(Value::Null, Value::String)) else { continue };
+        match fields.get_mut(&name) {
+            Some(Value::Array(list)) => list.push(value),
+            Some(first) => *first = Value::Array(vec![first.take(), value]),
+            None => drop(fields.insert(name, value)),
+        }
+    }
+    Value::Object(fields)
+}
+
+fn component(charset: Option<CharsetName>, bytes: &[u8]) -> Option<String> {
+    let spaced: Vec<u8> = bytes.iter().map(|byte| if *byte == b'+' { b' ' } else { *byte }).collect();
+    let bytes: Cow<'_, [u8]> = percent_decode(&spaced).into();
+    decoded(charset, &bytes)
+}
+
+fn decoded(charset: Option<CharsetName>, bytes: &[u8]) -> Option<String> {
+    let charset = charset.map_or(encoding_rs::UTF_8, |charset| charset.0);
+    let text = charset.decode_without_bom_handling_and_without_replacement(bytes)?;
+    Some(text.into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn content(toml: &str) -> Content {
+        toml::from_str(toml).unwrap()
+    }
+
+    #[test]
+    fn a_form_is_read_in_its_charset() {
+        let latin = content("format = \"form\"\ncharset = \"iso-8859-1\"");
+        let read = latin.message(b"name=M%FCller+%26+Co&key=a&key=b&empty=&flag").unwrap();
+        assert_eq!(read, json!({"name": "Müller & Co", "key": ["a", "b"], "empty": "", "flag": ""}));
+        let utf8 = content("format = \"form\"");
+        assert_eq!(utf8.message(b"name=M%FCller&id=1").unwrap(), json!({"name": null, "id": "1"}));
+        assert!(toml::from_str::<Content>("charset = \"klingon\"").is_err());
+    }
+
+    #[test]
+    fn a_message_may_be_inside_a_field() {
+        let braintree =
+            content("format = \"form\"\ninner = { pointer = \"/payload\", encoding = \"base64\", format = \"xml\" }");
+        let xml = STANDARD.encode("<a><b>1</b></a>").replace('+', "%2B");
+        let body = format!("payload={}%0A{}", &xml[..3], &xml[3..]);
+        assert_eq!(braintree.message(body.as_bytes()).unwrap(), json!({"a": {"b": "1"}}));
+        assert_eq!(braintree.message(b"other=1").unwrap_err(), "/payload: missing");
+        assert_eq!(braintree.message(b"payload=%25").unwrap_err(), "/payload: is not Base64");
+    }
+
+    #[test]
+    fn media_types_follow_the_format() {
+        let unzer = content("media_types = [\"text/plain\"]");
+        for (media_type, taken) in [("application/json", true), ("application/vnd.x+json", true), ("text/plain", true)]
+            .into_iter()
+            .chain([("text/html", false), ("application/x-www-form-urlencoded", false)])
+        {
+            assert_eq!(unzer.takes(media_type), taken, "{media_type}");
+        }
+    }
+}

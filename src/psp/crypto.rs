@@ -1,0 +1,113 @@
+//! Making and checking one signature. The primitives are libraries'; this is which one, with what.
+
+use aws_lc_rs::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use md5::Md5;
+use secrecy::{ExposeSecret, SecretSlice};
+use sha1::Sha1;
+use sha2::{Digest, Sha256, Sha512};
+use subtle::ConstantTimeEq;
+
+use super::profile::{Algorithm, Encoding, KeyEncoding, Signature};
+
+/// A public key as an X.509 certificate carries it (DER of a SubjectPublicKeyInfo).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey(pub Vec<u8>);
+
+/// What a signature is made or checked with.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Key<'a> {
+    /// The source's secret, decoded.
+    Secret(&'a SecretSlice<u8>),
+    /// The key of the PSP's certificate.
+    Public(&'a PublicKey),
+}
+
+/// The key that a secret's text stands for.
+///
+/// # Errors
+/// What the secret should look like. The secret itself is not in the message.
+pub(super) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>, String> {
+    let text = signature.key_prefix.as_deref().and_then(|prefix| secret.strip_prefix(prefix)).unwrap_or(secret);
+    let key = decoded_key(signature.key, text)?;
+    if signature.algorithm == Algorithm::Ed25519 && key.expose_secret().len() != ED25519_PUBLIC_KEY_LEN {
+        return Err(format!("must be a public key of {ED25519_PUBLIC_KEY_LEN} bytes"));
+    }
+    Ok(key)
+}
+
+/// The bytes that a key's text stands for.
+///
+/// # Errors
+/// What the text should look like. The text itself is not in the message.
+pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSlice<u8>, String> {
+    if text.is_empty() {
+        return Err("must not be empty".to_owned());
+    }
+    let bytes = match encoding {
+        KeyEncoding::Text => text.as_bytes().to_vec(),
+        KeyEncoding::Hex => hex::decode(text).map_err(|_| "must be hexadecimal".to_owned())?,
+        KeyEncoding::Base64 => STANDARD.decode(text).map_err(|_| "must be Base64".to_owned())?,
+        KeyEncoding::Sha1 => Sha1::digest(text).to_vec(),
+    };
+    Ok(bytes.into())
+}
+
+/// The signature of these bytes, as whoever has the secret makes it; none where a secret does not make signatures.
+pub(super) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Option<Vec<u8>> {
+    let Key::Secret(secret) = key else { return None };
+    let secret = secret.expose_secret();
+    match algorithm {
+        Algorithm::HmacSha256 => mac::<Hmac<Sha256>>(secret, signed),
+        Algorithm::HmacSha1 => mac::<Hmac<Sha1>>(secret, signed),
+        Algorithm::HmacSha512 => mac::<Hmac<Sha512>>(secret, signed),
+        Algorithm::Sha256 => Some(Sha256::digest(signed).to_vec()),
+        Algorithm::Md5 => Some(Md5::digest(signed).to_vec()),
+        Algorithm::Plain => Some(signed.to_vec()),
+        Algorithm::RsaSha256 | Algorithm::Ed25519 => None,
+    }
+}
+
+fn mac<M: Mac + KeyInit>(secret: &[u8], signed: &[u8]) -> Option<Vec<u8>> {
+    let mut mac = <M as KeyInit>::new_from_slice(secret).ok()?;
+    mac.update(signed);
+    Some(mac.finalize().into_bytes().to_vec())
+}
+
+/// Whether this signature of these bytes is right. It takes the same time wherever the first difference is.
+pub(super) fn is_right(algorithm: Algorithm, key: Key<'_>, signed: &[u8], given: &[u8]) -> bool {
+    match (algorithm, key) {
+        (Algorithm::RsaSha256, Key::Public(PublicKey(key))) => {
+            UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, key).verify(signed, given).is_ok()
+        }
+        (Algorithm::Ed25519, Key::Secret(key)) => {
+            UnparsedPublicKey::new(&ED25519, key.expose_secret()).verify(signed, given).is_ok()
+        }
+        (Algorithm::Plain, _) => {
+            // A shared secret may be of any length, and its length is nobody's business.
+            signature(algorithm, key, signed)
+                .is_some_and(|expected| Sha256::digest(expected).ct_eq(&Sha256::digest(given)).into())
+        }
+        _ => signature(algorithm, key, signed).is_some_and(|expected| expected.ct_eq(given).into()),
+    }
+}
+
+/// A signature's bytes from how it is written.
+pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Hex => hex::decode(text).ok(),
+        Encoding::Base64 => STANDARD.decode(text).ok(),
+        Encoding::Text => Some(text.as_bytes().to_vec()),
+    }
+}
+
+/// A signature as it is written; none if it is no text.
+pub(super) fn encode(encoding: Encoding, bytes: &[u8]) -> Option<String> {
+    match encoding {
+        Encoding::Hex => Some(hex::encode(bytes)),
+        Encoding::Base64 => Some(STANDARD.encode(bytes)),
+        Encoding::Text => String::from_utf8(bytes.to_vec()).ok(),
+    }
+}

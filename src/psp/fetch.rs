@@ -1,0 +1,98 @@
+//! Which call fetches the truth of a message.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::normalise::{Meaning, Message, event_type, holds, printable};
+use super::place::Scope;
+use super::profile::{Fetch, Form, Piece, Profile, Template};
+use super::received::Received;
+
+/// A notification that nobody vouches for, as the mere hint that there may be news: nothing of it is believed but where
+/// to look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hint {
+    /// The form that can be read so.
+    pub form: String,
+    /// The paths to fetch, below the base of the PSP's API.
+    pub calls: Vec<String>,
+}
+
+/// What a notification that cannot be verified hints at: the first form that may be a mere pointer and has something to
+/// fetch. `unsigned_only`: only those forms that nobody signs.
+#[must_use]
+pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> Option<Hint> {
+    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    forms.filter(|form| form.pointer_only && (form.signature.is_empty() || !unsigned_only)).find_map(|form| {
+        let fetch = form.fetch.as_ref()?;
+        let body = form.content.message(received.body).ok()?;
+        let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
+        let calls = found.into_iter().filter_map(|message| {
+            match self::message(form, fetch, &Scope::new(received, message)).meaning {
+                Meaning::Fetch(path) => Some(path),
+                _ => None,
+            }
+        });
+        let calls: Vec<String> = calls.collect();
+        (!calls.is_empty()).then(|| Hint { form: form.name.clone(), calls })
+    })
+}
+
+/// A message whose truth is fetched.
+pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Message {
+    let meaning = match fetch.calls.iter().find(|call| holds(&call.when, scope)) {
+        None => Meaning::Ignored,
+        Some(call) => path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch),
+    };
+    Message { event_type: printable(&event_type(form, scope)), meaning }
+}
+
+/// The longest text that goes into a path, in bytes: as long as the longest PSP id.
+const PIECE_MAX: usize = 255;
+
+/// All but the characters that RFC 3986 never reserves.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
+    let mut path = String::new();
+    for piece in &template.0 {
+        match piece {
+            Piece::Text(text) => path.push_str(text),
+            Piece::Place(place) => {
+                let text = scope.text(place).ok_or_else(|| format!("no text at {place} to fetch by"))?;
+                // Dots are steps up in a path, however they are written.
+                if text.len() > PIECE_MAX || text.bytes().all(|byte| byte == b'.') {
+                    return Err(format!("the text at {place} is nothing to fetch by"));
+                }
+                path.extend(utf8_percent_encode(&text, RESERVED));
+            }
+        }
+    }
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn called(template: &str, message: &serde_json::Value) -> Result<String, String> {
+        let received = Received { headers: &[], body: &[], at: jiff::Timestamp::UNIX_EPOCH };
+        path(&Template::try_from(template.to_owned()).unwrap(), &Scope::new(&received, message))
+    }
+
+    #[test]
+    fn a_path_stays_below_the_base() {
+        let template = "/v2/payments/{/id}?embed=refunds";
+        let good = |id: &str| called(template, &json!({"id": id})).unwrap();
+        assert_eq!(good("tr_5B8cwPMGnU6qLbRvo7qEZo"), "/v2/payments/tr_5B8cwPMGnU6qLbRvo7qEZo?embed=refunds");
+        assert_eq!(good("../../x?y#z"), "/v2/payments/..%2F..%2Fx%3Fy%23z?embed=refunds");
+        assert_eq!(good("@evil.example"), "/v2/payments/%40evil.example?embed=refunds");
+        for bad in [json!({"id": ".."}), json!({"id": "."}), json!({"id": ""}), json!({"id": ["a"]}), json!({})] {
+            assert!(called(template, &bad).is_err(), "{bad}");
+        }
+        assert!(called(template, &json!({"id": "x".repeat(256)})).is_err());
+        for bad in ["v2/x", "//evil.example/{/id}", "/v2/{/id", "/v2/{id}"] {
+            assert!(Template::try_from(bad.to_owned()).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! JSON Pointers: into a message, an element of a list, or a fetched answer.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A JSON Pointer (RFC 6901), checked. As a step, `-` is the last element of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Pointer(String);
+
+impl TryFrom<String> for Pointer {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let escapes_are_good =
+            text.match_indices('~').all(|(at, _)| matches!(text.as_bytes().get(at + 1), Some(b'0' | b'1')));
+        if text.starts_with('/') && escapes_are_good {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no JSON Pointer: it starts with / and writes ~ as ~0 and a / in a name as ~1"))
+        }
+    }
+}
+
+impl fmt::Display for Pointer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Pointer {
+    /// The value that it points to.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
+        if !self.0.contains("/-") {
+            return value.pointer(&self.0);
+        }
+        steps(&self.0).try_fold(value, |value, step| match (value, step.as_str()) {
+            (Value::Array(list), "-") => list.last(),
+            (Value::Array(list), index) => list.get(index.parse::<usize>().ok()?),
+            (other, name) => other.get(name),
+        })
+    }
+
+    /// Puts a value there, making the objects on the way.
+    ///
+    /// # Errors
+    /// Something on the way is no object.
+    pub fn put(&self, into: &mut Value, value: Value) -> Result<(), String> {
+        let mut at = into;
+        for step in steps(&self.0) {
+            let object = match at {
+                Value::Object(object) => object,
+                _ => return Err(format!("{}: something on the way is no object", self.0)),
+            };
+            at = object.entry(step).or_insert_with(|| Value::Object(serde_json::Map::new()));
+        }
+        *at = value;
+        Ok(())
+    }
+}
+
+/// What a pointer of [`Each`] starts at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// `/a`: the message.
+    Message,
+    /// `./a`: the current element.
+    Element,
+    /// `fetched:/a`: the fetched answer.
+    Fetched,
+}
+
+/// A JSON Pointer in which `*` stands for every element of a list. What is there but no list is its own only element:
+/// XML does not tell a list of one from one.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Each {
+    /// Where it starts.
+    pub root: Root,
+    steps: Vec<String>,
+}
+
+impl TryFrom<String> for Each {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let (root, pointer) = match (text.strip_prefix("fetched:"), text.strip_prefix('.')) {
+            (Some(pointer), _) => (Root::Fetched, pointer),
+            (None, Some(pointer)) => (Root::Element, pointer),
+            (None, None) => (Root::Message, text.as_str()),
+        };
+        Pointer::try_from(pointer.to_owned())?;
+        Ok(Self { root, steps: steps(pointer).collect() })
+    }
+}
+
+fn steps(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
+}
+
+impl Each {
+    /// All values that it points to; none where a step is missing.
+    #[must_use]
+    pub fn find<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
+        self.steps.iter().fold(vec![value], |found, step| {
+            found
+                .into_iter()
+                .flat_map(|value| match (value, step.as_str()) {
+                    (Value::Array(list), "*") => list.iter().collect::<Vec<_>>(),
+                    (Value::Array(list), index) => {
+                        index.parse().ok().and_then(|index: usize| list.get(index)).into_iter().collect()
+                    }
+                    (Value::Null, "*") => Vec::new(),
+                    (other, "*") => vec![other],
+                    (other, name) => other.get(name).into_iter().collect(),
+                })
+                .collect()
+        })
+    }
+
+    /// [`Self::find`], to change what is found.
+    pub fn find_mut<'v>(&self, value: &'v mut Value) -> Vec<&'v mut Value> {
+        self.steps.iter().fold(vec![value], |found, step| {
+            found
+                .into_iter()
+                .flat_map(|value| match (value, step.as_str()) {
+                    (Value::Array(list), "*") => list.iter_mut().collect::<Vec<_>>(),
+                    (Value::Array(list), index) => {
+                        index.parse().ok().and_then(|index: usize| list.get_mut(index)).into_iter().collect()
+                    }
+                    (Value::Null, "*") => Vec::new(),
+                    (other, "*") => vec![other],
+                    (other, name) => other.get_mut(name).into_iter().collect(),
+                })
+                .collect()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_star_stands_for_every_element() {
+        let value = json!({"charges": [{"captures": [{"id": 1}, {"id": 2}]}, {}, {"captures": [{"id": 3}]}]});
+        let each = Each::try_from("/charges/*/captures/*".to_owned()).unwrap();
+        let ids: Vec<_> = each.find(&value).into_iter().map(|found| found["id"].clone()).collect();
+        assert_eq!(ids, [json!(1), json!(2), json!(3)]);
+        let one = Each::try_from("/list/item/*".to_owned()).unwrap();
+        assert_eq!(one.find(&json!({"list": {"item": {"id": 1}}})).len(), 1, "one that is not written as a list");
+        assert!(one.find(&json!({"list": {"item": null}})).is_empty());
+    }
+
+    #[test]
+    fn a_dash_is_the_last_element() {
+        let value = json!({"operations": [{"id": 1}, {"id": 2}], "a-b": 3, "-": 4});
+        let find = |text: &str| Pointer::try_from(text.to_owned()).unwrap().find(&value).cloned();
+        assert_eq!(find("/operations/-/id"), Some(json!(2)));
+        assert_eq!(find("/operations/0/id"), Some(json!(1)));
+        assert_eq!((find("/a-b"), find("/-"), find("/a-b/-")), (Some(json!(3)), Some(json!(4)), None));
+    }
+}

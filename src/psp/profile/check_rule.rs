@@ -1,0 +1,143 @@
+//! What can only be wrong with a rule as a whole.
+
+use super::Form;
+use super::check::check_read;
+use super::rule::{ChargebackRule, EventRule, Fixed, ItemRule, Mapped};
+use crate::domain::ids::Kind;
+use crate::domain::status::Status;
+use crate::psp::place::Place;
+use crate::psp::pointer::{Each, Root};
+
+pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
+    if rule.event_type.as_slice().is_empty() {
+        return Err("type: at least one".to_owned());
+    }
+    for place in places(rule) {
+        check_read(form, place)?;
+    }
+    for each in rule.each.iter().chain(rule.items.iter().filter_map(|item| item.each.as_ref())) {
+        check_each(form, rule, each)?;
+    }
+    let statuses: Vec<_> = match &rule.status {
+        Some(Fixed::Fixed(status)) => vec![*status],
+        Some(Fixed::Mapped(mapped)) => mapped.map.iter().map(|(_, status)| *status).collect(),
+        None => Vec::new(),
+    };
+    if rule.ignore {
+        return check_ignored(rule);
+    }
+    check_kinds(rule, &statuses)?;
+    check_says_something(form, rule, &statuses)
+}
+
+fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
+    let kinds = rule.kind.as_slice();
+    if kinds.is_empty() {
+        return Err("kind: at least one".to_owned());
+    }
+    for (status, kind) in statuses.iter().flat_map(|status| kinds.iter().map(move |kind| (status, kind))) {
+        if !status.fits(*kind) {
+            return Err(format!("status: a {kind} is never {}", status.name()));
+        }
+    }
+    let fields = [
+        ("authorized", rule.authorized.is_some(), Kind::Preauth),
+        ("expires_at", rule.expires_at.is_some(), Kind::Preauth),
+        ("refunded", rule.refunded.is_some(), Kind::Refund),
+        ("item", !rule.items.is_empty(), Kind::Payment),
+        ("chargeback", rule.chargeback.is_some(), Kind::Payment),
+    ];
+    match fields.into_iter().find(|(_, said, kind)| *said && !kinds.contains(kind)) {
+        Some((field, _, kind)) => Err(format!("{field}: only a {kind} has it")),
+        None => Ok(()),
+    }
+}
+
+fn check_each(form: &Form, rule: &EventRule, each: &Each) -> Result<(), String> {
+    match each.root {
+        Root::Fetched if form.fetch.is_none() => Err("each: there is no fetch".to_owned()),
+        Root::Message if form.pointer_only => Err("each: a pointer_only notification is not read".to_owned()),
+        Root::Element if rule.each.as_ref().is_none_or(|own| own == each) => {
+            Err("each: ./ needs an element to start at".to_owned())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_ignored(rule: &EventRule) -> Result<(), String> {
+    let says_more = !rule.kind.as_slice().is_empty() || rule.goes_on || rule.each.is_some() || has_facts(rule);
+    if says_more { Err("ignore: what is ignored says nothing else".to_owned()) } else { Ok(()) }
+}
+
+fn has_facts(rule: &EventRule) -> bool {
+    rule.status.is_some()
+        || rule.authorized.is_some()
+        || rule.refunded.is_some()
+        || !rule.items.is_empty()
+        || rule.chargeback.is_some()
+        || !rule.bearer.is_empty()
+}
+
+fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
+    let ids = [
+        rule.ids.as_ref().unwrap_or(&form.defaults.ids),
+        rule.shared_ids.as_ref().unwrap_or(&form.defaults.shared_ids),
+        rule.reference.as_ref().unwrap_or(&form.defaults.reference),
+    ];
+    if ids.iter().all(|places| places.is_empty()) {
+        return Err("ids: nothing leads from this event to a record".to_owned());
+    }
+    if !has_facts(rule) || (rule.status.is_some() && statuses.is_empty()) {
+        return Err("the rule says nothing of its record; a type without a rule is ignored".to_owned());
+    }
+    if rule.items.iter().any(|item| item.booking.is_none()) && rule.status.is_none() {
+        return Err("item.booking: needed where the rule has no status".to_owned());
+    }
+    if rule.error.is_some() && !statuses.iter().any(|status| status.is_error() || status.name() == "Inactive") {
+        return Err("error: the rule never ends in an error".to_owned());
+    }
+    Ok(())
+}
+
+/// All places that a rule reads.
+fn places(rule: &EventRule) -> Vec<&Place> {
+    let mut all: Vec<&Place> = rule.when.keys().chain(&rule.exponent).collect();
+    let lists = [&rule.ids, &rule.shared_ids, &rule.reference, &rule.at, &rule.currency];
+    let amounts = [&rule.authorized, &rule.expires_at, &rule.refunded];
+    all.extend(lists.into_iter().chain(amounts).flatten().flatten());
+    all.extend(from(rule.status.as_ref()));
+    if let Some(error) = &rule.error {
+        all.extend(error.psp_code.iter().chain(&error.message));
+        all.extend(mapped(error.code.as_ref()));
+    }
+    rule.items.iter().for_each(|item| item_places(item, &mut all));
+    if let Some(chargeback) = &rule.chargeback {
+        chargeback_places(chargeback, &mut all);
+    }
+    all.extend(rule.bearer.values().flatten());
+    all
+}
+
+fn item_places<'a>(item: &'a ItemRule, all: &mut Vec<&'a Place>) {
+    all.extend(item.when.keys());
+    all.extend(item.id.iter().chain(&item.amount).chain(&item.at).chain(&item.description));
+    all.extend(from(item.booking.as_ref()));
+}
+
+fn chargeback_places<'a>(chargeback: &'a ChargebackRule, all: &mut Vec<&'a Place>) {
+    all.extend(chargeback.id.iter().chain(&chargeback.amount).chain(&chargeback.at).chain(&chargeback.fee));
+    all.extend(chargeback.fee_currency.iter().chain(&chargeback.psp_code).chain(&chargeback.psp_message));
+    all.extend(from(Some(&chargeback.booking)));
+    all.extend(mapped(chargeback.reason.as_ref()));
+}
+
+fn from<T>(value: Option<&Fixed<T>>) -> &[Place] {
+    match value {
+        Some(Fixed::Mapped(mapped)) => &mapped.from,
+        Some(Fixed::Fixed(_)) | None => &[],
+    }
+}
+
+fn mapped<T>(value: Option<&Mapped<T>>) -> &[Place] {
+    value.map_or(&[], |mapped| &mapped.from)
+}

@@ -1,0 +1,217 @@
+//! One rule on its way to events: what a message says in the domain's words.
+
+use jiff::Timestamp;
+use rust_decimal::Decimal;
+use sha2::{Digest, Sha256};
+
+use super::normalise::holds;
+use super::place::{Place, Scope};
+use super::profile::{
+    BookingFrom, ChargebackRule, Defaults, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Profile, StatusFrom,
+};
+use super::read::{self, Reader, id, ids, names, texts, words};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Why};
+use crate::domain::status::{PspError, Status};
+use crate::domain::text::shown;
+use crate::domain::view::utc_date;
+
+/// One rule on its way to events.
+pub(super) struct Translation<'a> {
+    pub(super) profile: &'a Profile,
+    pub(super) defaults: &'a Defaults,
+    pub(super) rule: &'a EventRule,
+    pub(super) key: &'a str,
+}
+
+impl Translation<'_> {
+    /// The events that the rule makes of a message: one, or one for each element.
+    pub(super) fn events(&self, scope: Scope<'_>) -> Result<Vec<Event>, String> {
+        let Some(each) = &self.rule.each else { return Ok(vec![self.event(scope)?]) };
+        let scopes = scope.each(each);
+        let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place, Place::Element(_)));
+        if scopes.is_empty() && !chooses {
+            return Err("the message lists nothing of what its type speaks of".to_owned());
+        }
+        let chosen = scopes.into_iter().filter(|scope| holds(&self.rule.when, scope));
+        chosen.map(|scope| self.event(scope)).collect()
+    }
+
+    fn event(&self, scope: Scope<'_>) -> Result<Event, String> {
+        let (rule, defaults) = (self.rule, self.defaults);
+        let currency = read::currency(&scope, rule.currency.as_ref().unwrap_or(&defaults.currency))?;
+        let reader = Reader {
+            profile: self.profile,
+            amounts: defaults.amounts.unwrap_or(self.profile.amounts),
+            exponent: read::exponent(&scope, &rule.exponent)?,
+            unsigned_amounts: rule.unsigned_amounts,
+            time_format: defaults.time_format,
+            currency,
+            scope,
+        };
+        let at = reader.instant(rule.at.as_ref().unwrap_or(&defaults.at))?.unwrap_or(scope.received.at);
+        let facts = self.facts(&reader, at)?;
+        let event = Event {
+            event_type: scope.event_type.to_owned(),
+            kinds: rule.kind.as_slice().to_vec(),
+            psp_ids: ids(&scope, rule.ids.as_ref().unwrap_or(&defaults.ids))?,
+            shared_ids: ids(&scope, rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids))?,
+            references: texts(&scope, rule.reference.as_ref().unwrap_or(&defaults.reference))
+                .into_iter()
+                .filter_map(|text| text.parse().ok())
+                .collect(),
+            at,
+            key: event_key(self.key, &facts),
+            late: rule.late,
+            gives_way: rule.gives_way,
+            currency,
+            facts,
+        };
+        if event.psp_ids.is_empty() && event.shared_ids.is_empty() && event.references.is_empty() {
+            return Err(format!("no id at {}", names(rule.ids.as_ref().unwrap_or(&defaults.ids))));
+        }
+        Ok(event)
+    }
+
+    fn facts(&self, reader: &Reader<'_>, at: Timestamp) -> Result<Facts, String> {
+        let rule = self.rule;
+        let status = rule.status.as_ref().map(|from| status(from, &reader.scope)).transpose()?;
+        let optional = |places: &Option<Vec<Place>>| {
+            places.as_ref().map(|places| reader.amount(places)).transpose().map(Option::flatten)
+        };
+        let mut items = Vec::new();
+        for item in &rule.items {
+            items.extend(booked_items(item, reader, status, at)?);
+        }
+        let bearer =
+            rule.bearer.iter().filter_map(|(name, places)| Some((name.clone(), words(&reader.scope, places)?)));
+        Ok(Facts {
+            status,
+            error: rule
+                .error
+                .as_ref()
+                .filter(|_| status.is_some_and(ends_badly))
+                .map(|from| error(from, &reader.scope)),
+            authorized: optional(&rule.authorized)?,
+            expires_at: rule.expires_at.as_ref().map(|places| reader.instant(places)).transpose()?.flatten(),
+            items,
+            chargebacks: rule
+                .chargeback
+                .as_ref()
+                .map(|from| chargeback(from, reader, at))
+                .transpose()?
+                .into_iter()
+                .collect(),
+            refunded: optional(&rule.refunded)?,
+            bearer: bearer.collect(),
+        })
+    }
+}
+
+/// The reason, where the message has the PSP's code for it.
+fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
+    let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
+    let psp_code = words(scope, &rule.psp_code);
+    (reason.is_some() || psp_code.is_some()).then(|| Why {
+        reason: reason.unwrap_or_default(),
+        psp_code,
+        psp_message: words(scope, &rule.psp_message),
+    })
+}
+
+/// A fee is a detail: one that cannot be told in the chargeback's currency does not make it a dead letter.
+fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, String> {
+    let own = read::currency(&reader.scope, &rule.fee_currency)?.or(reader.currency);
+    if own != reader.currency || reader.scope.first(&rule.fee).is_some_and(|text| text.starts_with('-')) {
+        return Ok(None);
+    }
+    reader.amount(&rule.fee)
+}
+
+/// The key with a trace of what is said: two messages of one key and different content are two events, and end in
+/// the same order everywhere.
+fn event_key(key: &str, facts: &Facts) -> String {
+    let said = serde_json::to_vec(facts).unwrap_or_default();
+    let mut trace = hex::encode(Sha256::digest(said));
+    trace.truncate(16);
+    format!("{key}#{trace}")
+}
+
+const fn ends_badly(status: Status) -> bool {
+    status.is_error() || matches!(status, Status::Inactive)
+}
+
+fn status(from: &StatusFrom, scope: &Scope<'_>) -> Result<Status, String> {
+    match from {
+        Fixed::Fixed(status) => Ok(*status),
+        Fixed::Mapped(mapped) => mapped_to(mapped, scope, "status"),
+    }
+}
+
+fn mapped_to<T: Copy>(mapped: &Mapped<T>, scope: &Scope<'_>, what: &str) -> Result<T, String> {
+    let text = scope.first(&mapped.from).unwrap_or_default();
+    let found = mapped.map.get(&text).copied();
+    found.ok_or_else(|| format!("{what} at {}: {} is not known", names(&mapped.from), shown(&text)))
+}
+
+fn error(from: &ErrorRule, scope: &Scope<'_>) -> PspError {
+    PspError {
+        code: from.code.as_ref().and_then(|code| code.map.get(&scope.first(&code.from)?).copied()),
+        psp_code: words(scope, &from.psp_code),
+        message: words(scope, &from.message),
+    }
+}
+
+fn booked_items(
+    rule: &ItemRule,
+    reader: &Reader<'_>,
+    status: Option<Status>,
+    at: Timestamp,
+) -> Result<Vec<Item>, String> {
+    let scopes = rule.each.as_ref().map_or_else(|| vec![reader.scope], |each| reader.scope.each(each));
+    let chosen = scopes.into_iter().filter(|scope| holds(&rule.when, scope));
+    chosen.map(|scope| item(rule, &Reader { scope, ..*reader }, status, at)).collect()
+}
+
+fn item(rule: &ItemRule, reader: &Reader<'_>, status: Option<Status>, at: Timestamp) -> Result<Item, String> {
+    let booking = match (&rule.booking, status) {
+        (Some(from), _) => booking(from, &reader.scope)?,
+        (None, Some(Status::Succeeded)) => Booking::Booked,
+        (None, Some(status)) if ends_badly(status) => Booking::Reversed,
+        (None, _) => Booking::Open,
+    };
+    Ok(Item {
+        id: id(&reader.scope, &rule.id)?.ok_or_else(|| format!("no id of a booking at {}", names(&rule.id)))?,
+        amount: amount_of(reader, &rule.amount, booking)?,
+        booking,
+        date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
+        description: words(&reader.scope, &rule.description),
+    })
+}
+
+fn amount_of(reader: &Reader<'_>, places: &[Place], booking: Booking) -> Result<Decimal, String> {
+    if booking == Booking::Booked {
+        reader.needed_amount(places)
+    } else {
+        Ok(reader.amount(places)?.unwrap_or_default())
+    }
+}
+
+fn booking(from: &BookingFrom, scope: &Scope<'_>) -> Result<Booking, String> {
+    match from {
+        Fixed::Fixed(booking) => Ok(*booking),
+        Fixed::Mapped(mapped) => mapped_to(mapped, scope, "state"),
+    }
+}
+
+fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Result<Chargeback, String> {
+    let scope = &reader.scope;
+    let booking = booking(&rule.booking, scope)?;
+    Ok(Chargeback {
+        id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
+        amount: amount_of(reader, &rule.amount, booking)?,
+        fee: fee(rule, reader)?,
+        booking,
+        date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
+        why: why(rule, scope),
+    })
+}
