@@ -8,7 +8,7 @@ use serde_json::json;
 use super::support::api::{Api, Told};
 use super::support::pointing::{SOURCE, has_paid, object, path, setup};
 use super::support::setup::{API_TOKEN, INTEGRATOR_TOKEN};
-use super::support::{Relay, Reply, Transform, payment, start, stripe};
+use super::support::{Relay, Reply, Setup, Transform, payment, start, stripe};
 
 /// A relay with a payment tr_1 that the API has as paid; `more` stands in the source's [fetch].
 async fn paid(api: &Api, more: &str) -> (Transform, Relay) {
@@ -155,18 +155,18 @@ async fn what_the_psp_does_not_know_for_long_it_does_not_have() {
 
 #[tokio::test]
 async fn a_dead_letter_that_needs_no_fetch_is_judged_by_what_is_known_now() {
-    let api = Api::start();
-    let (transform, relay) = start(setup(&api, "")).await;
-    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    let mut dollars = stripe::paid("pi_1", 1_700_000_000, 1000);
-    dollars["data"]["object"]["currency"] = "usd".into();
-    let answered = relay.notify("stripe-main", &dollars).await.expect(200);
-    assert_eq!(answered.json()["outcome"], "dead_letter");
+    let more = "[store.parked]\nper_source = 1\n".to_owned();
+    let (transform, relay) = start(Setup { more, ..Setup::default() }).await;
+    let paid = stripe::paid("pi_1", 1_700_000_000, 1000);
+    let answered = relay.notify("stripe-main", &paid).await.expect(200);
+    assert_eq!(relay.stripe(&stripe::paid("pi_2", 1_700_000_000, 1000)).await, "parked");
+    // It had to make room; nothing has changed since, and now it is the later one.
     let again = replay(&relay, &id(&answered)).await.expect(200).json();
-    assert_eq!(again["outcome"], "dead_letter");
-    assert!(again["reason"].as_str().unwrap().contains("USD"), "{again}");
-    relay.put("payment", "tx-1", &json!({"currency": "USD"})).await.expect(200);
-    assert_eq!(replay(&relay, &id(&answered)).await.expect(200).json()["outcome"], "applied");
+    assert_eq!(again["outcome"], "parked");
+    assert_eq!(relay.stripe(&stripe::paid("pi_3", 1_700_000_000, 1000)).await, "parked");
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let again = replay(&relay, &id(&answered)).await.expect(200).json();
+    assert_eq!(again, json!({"notification": id(&answered), "outcome": "applied", "reason": null}));
     transform.told("payment", "tx-1", 1).await;
     replay(&relay, &id(&answered)).await.problem(409);
     replay(&relay, "019ca9c4-5a41-7c02-8b7f-0a1b2c3d4e5f").await.problem(404);
