@@ -56,7 +56,10 @@ fn check_settings(profile: &Profile) -> Result<(), Wrong> {
 }
 
 fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
-    ensure(!form.event_type.is_empty(), Some(at), "type: at least one place")?;
+    let said = !form.event_type.is_empty() && form.event_type.iter().all(|part| !part.as_slice().is_empty());
+    ensure(said, Some(at), "type: at least one place")?;
+    let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
+    ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
     if form.signature.is_empty() {
         let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch are needed";
         ensure(form.pointer_only, Some(at), reason)?;
@@ -87,8 +90,9 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
 
 fn check_own_places(form: &Form) -> Result<(), String> {
     let defaults = &form.defaults;
+    let parts = form.event_type.iter().flat_map(|part| part.as_slice()).map(|place| ("type", place));
     let lists = [
-        ("type", &form.event_type),
+        ("object", &form.object),
         ("dedupe", &form.dedupe),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),
@@ -99,6 +103,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
     lists
         .into_iter()
         .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
+        .chain(parts)
         .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
 }
 

@@ -100,9 +100,14 @@ pub struct Form {
     pub fetch: Option<Fetch>,
     /// Where the messages of a batch stand; without it the body is the one message.
     pub batch: Option<Each>,
-    /// What makes the type of a message: the texts of these places, joined by a space.
+    /// What makes the type of a message: the texts of these places, joined by a space. Where there is a list in place
+    /// of a place, the first of the list that has a text.
     #[serde(rename = "type")]
-    pub event_type: Vec<Place>,
+    pub event_type: Vec<OneOrMore<Place>>,
+    /// Where the thing stands that a message is about: the first of these places that is there, else the message
+    /// itself. In a rule without `each`, `./` points into it.
+    #[serde(default)]
+    pub object: Vec<Place>,
     /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
