@@ -58,9 +58,12 @@ fn check_settings(profile: &Profile) -> Result<(), Wrong> {
 fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
     ensure(!form.event_type.is_empty(), Some(at), "type: at least one place")?;
     if form.signature.is_empty() {
-        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch are needed";
-        ensure(form.pointer_only, Some(at), reason)?;
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_door = \
+                      true are needed";
+        ensure(form.pointer_only || form.trusts_door, Some(at), reason)?;
     }
+    let needs_no_door = form.pointer_only || !form.signature.is_empty();
+    ensure(!(form.trusts_door && needs_no_door), Some(at), "trusts_door: only what nobody signs and nobody fetches")?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
     for signature in &form.signature {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
