@@ -92,6 +92,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
     let defaults = &form.defaults;
     let lists = [
         ("type", &form.event_type),
+        ("requires", &form.requires.keys().cloned().collect()),
         ("dedupe", &form.dedupe),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),

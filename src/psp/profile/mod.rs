@@ -105,6 +105,10 @@ pub struct Form {
     pub fetch: Option<Fetch>,
     /// Where the messages of a batch stand; without it the body is the one message.
     pub batch: Option<Each>,
+    /// What every message must say for the rules to hold, as the version of the PSP's API. One that says otherwise is
+    /// not understood: a dead letter.
+    #[serde(default)]
+    pub requires: When,
     /// What makes the type of a message: the texts of these places, joined by a space.
     #[serde(rename = "type")]
     pub event_type: Vec<Place>,
