@@ -13,6 +13,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
 /// A profile and the text that it was read from.
