@@ -49,7 +49,7 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
         assert!(!credentials.tokens.is_empty() && credentials.basic.is_some());
     }
     let profiles: BTreeSet<_> = config.sources.values().map(|source| source.profile.name.as_str()).collect();
-    assert_eq!(profiles, ["adyen", "digital-river", "frisbii-media", "stripe"].into());
+    assert_eq!(profiles, ["adyen", "digital-river", "frisbii-media", "frisbii-pay", "stripe"].into());
 
     let overrides: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   RELAY_")).collect();
     assert!(overrides.len() >= 4, "the example shows what the environment overrides");

@@ -211,7 +211,6 @@ async fn what_a_source_says_of_fetching_is_checked() {
         ("not_found_for = \"soon\"", "not_found_for"),
         ("give_up_after = -1", "give_up_after"),
         ("max_hints = 0", "max_hints"),
-        ("username = \"u\"\npassword = \"p\"", "username"),
         ("tokens = [\"t\"]", "tokens"),
     ];
     let folder = tempfile::tempdir().unwrap();

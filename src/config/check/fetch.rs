@@ -75,18 +75,18 @@ impl Checker<'_> {
         text.map_or(default, |text| u32::try_from(self.number(key, text, most)).unwrap_or(u32::MAX))
     }
 
-    /// What the profile's API asks for, and nothing else: what is configured in vain is a mistake.
+    /// What the profile's API asks for. What is configured beside that is not used.
     fn auth(&mut self, key: &str, settings: &FetchSettings, auth: FetchAuth) -> Option<Auth> {
         let basic = settings.username.is_some() || settings.password.is_some();
         if auth == FetchAuth::Basic {
             if settings.token.is_some() {
-                self.wrong(&format!("{key}.token"), "the PSP's API takes a username and a password");
+                self.warnings.push(format!("{key}.token: not used: the PSP's API takes a username and a password"));
             }
             let basic = BasicSettings { username: settings.username.clone(), password: settings.password.clone() };
             return self.basic(key, &basic).map(Auth::Basic);
         }
         if basic {
-            self.wrong(&format!("{key}.username"), "the PSP's API takes a token");
+            self.warnings.push(format!("{key}.username and password: not used: the PSP's API takes a token"));
         }
         let Some(token) = &settings.token else {
             self.wrong(&format!("{key}.token"), "is needed to fetch from the PSP's API, or mode = \"never\"");
