@@ -11,6 +11,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
 ];
