@@ -56,7 +56,7 @@ impl Source {
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: secrets.iter().map(|secret| &secret.value).collect(),
+            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
