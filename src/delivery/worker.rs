@@ -139,9 +139,10 @@ impl Worker {
         let options = self.options.get();
         let next = match webhook(&options, &key, &delivery) {
             Err(reason) => {
+                let now = self.clock.now();
                 let failure = Failure { reason, asked: None, down: false };
-                let settlement = settlement(&options.retry, &delivery, Err(failure), self.now(), None);
-                self.settle(&key, &delivery, self.clock.now(), settlement).await
+                let settlement = settlement(&options.retry, &delivery, Err(failure), now.steady, None);
+                self.settle(&delivery, attempt(&key, &delivery, now, now), settlement).await
             }
             Ok(webhook) => {
                 let host = host(&webhook.0);
@@ -170,8 +171,10 @@ impl Worker {
         let ended = judge(answered, self.clock.now().wall);
         tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
         let next_probe = self.tell_breaker(options, pass, &ended);
-        let settlement = settlement(&options.retry, delivery, ended, self.now(), next_probe);
-        self.settle(key, delivery, began, settlement).await
+        // The wait is counted from the same moment as the attempt's end.
+        let now = self.clock.now();
+        let settlement = settlement(&options.retry, delivery, ended, now.steady, next_probe);
+        self.settle(delivery, attempt(key, delivery, began, now), settlement).await
     }
 
     /// Says when the host is probed next, if its breaker is open.
@@ -196,15 +199,7 @@ impl Worker {
 
     /// Settles an attempt, as soon as the store can: telling again because the disk is full helps nobody. Only stopping
     /// ends the wait; the record stays owed then, and is told again after the next start.
-    async fn settle(
-        &self,
-        key: &RecordKey,
-        delivery: &Delivery,
-        began: Moment,
-        settlement: Settlement,
-    ) -> Option<Timestamp> {
-        let ended = self.clock.now();
-        let attempt = Attempt { key: key.clone(), version: delivery.version, began, ended };
+    async fn settle(&self, delivery: &Delivery, attempt: Attempt, settlement: Settlement) -> Option<Timestamp> {
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {
                 Ok(next) => {
@@ -212,7 +207,7 @@ impl Worker {
                     return next;
                 }
                 Err(error) => {
-                    let next = self.trouble(key, &error);
+                    let next = self.trouble(&attempt.key, &error);
                     tokio::select! {
                         () = self.stop.cancelled() => return Some(next),
                         () = tokio::time::sleep(TROUBLE_WAIT) => {}
@@ -249,6 +244,10 @@ fn webhook(options: &DeliveryOptions, key: &RecordKey, delivery: &Delivery) -> R
     let target = target.ok_or("neither the record nor transform.webhook_target says where to")?;
     let target = options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))?;
     Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
+}
+
+fn attempt(key: &RecordKey, delivery: &Delivery, began: Moment, ended: Moment) -> Attempt {
+    Attempt { key: key.clone(), version: delivery.version, began, ended }
 }
 
 fn settlement(

@@ -27,7 +27,7 @@ impl Checker<'_> {
         let own = settings.secrets.iter().enumerate();
         let mut secrets: Vec<_> = own.filter_map(|(index, one)| self.named(&key, index, one)).collect();
         if let Some(file) = file {
-            secrets.extend(self.from_file(source, file));
+            secrets.extend(self.of_file(source, file));
         }
         let mut names = BTreeSet::new();
         for (at, secret) in &secrets {
@@ -63,7 +63,7 @@ impl Checker<'_> {
         parsed.map_err(|reason| self.wrong(key, reason)).ok()
     }
 
-    fn from_file(&mut self, source: &str, file: &Path) -> Vec<(String, NamedSecret)> {
+    fn of_file(&mut self, source: &str, file: &Path) -> Vec<(String, NamedSecret)> {
         let key = format!("sources.{source}.secrets_file");
         if others_can_read(file) {
             self.warnings.push(format!("{key}: everybody on this machine can read {}", file.display()));
