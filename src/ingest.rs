@@ -61,6 +61,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
+            door: self.basic.is_some() || !self.headers.is_empty(),
         }
     }
 
