@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use secrecy::SecretString;
@@ -67,25 +67,5 @@ impl fmt::Display for Auth {
     }
 }
 
-/// All accounts, by source. They may be replaced while the relay runs: whoever fetches asks for them each time.
-#[derive(Debug, Default)]
-pub struct Accounts(RwLock<Arc<BTreeMap<String, Arc<Account>>>>);
-
-impl Accounts {
-    /// These accounts.
-    #[must_use]
-    pub fn new(accounts: BTreeMap<String, Arc<Account>>) -> Self {
-        Self(RwLock::new(Arc::new(accounts)))
-    }
-
-    /// As they are now.
-    #[must_use]
-    pub fn now(&self) -> Arc<BTreeMap<String, Arc<Account>>> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// From now on these. What is under way ends as it began.
-    pub fn replace(&self, accounts: BTreeMap<String, Arc<Account>>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(accounts);
-    }
-}
+/// All accounts, by source. A reload may put others in force: whoever fetches asks for them each time.
+pub type Accounts = BTreeMap<String, Arc<Account>>;

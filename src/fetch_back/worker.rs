@@ -15,6 +15,7 @@ use super::client::Client;
 use super::settling::{Ended, Fetching};
 use crate::clock::Clock;
 use crate::domain::due::later;
+use crate::live::Live;
 use crate::store::sqlite::Store;
 use crate::store::{Fetch, StoreError};
 
@@ -45,7 +46,7 @@ impl Bell {
 #[derive(Debug)]
 pub struct Worker {
     store: Arc<Store>,
-    accounts: Arc<Accounts>,
+    accounts: Arc<Live<Accounts>>,
     bell: Arc<Bell>,
     client: Client,
     clock: Clock,
@@ -87,7 +88,7 @@ impl Worker {
     /// The machine's TLS set-up cannot be used.
     pub fn new(
         store: Arc<Store>,
-        accounts: Arc<Accounts>,
+        accounts: Arc<Live<Accounts>>,
         bell: Arc<Bell>,
         clock: Clock,
         stop: CancellationToken,
@@ -102,7 +103,7 @@ impl Worker {
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<u32, StoreError> {
         let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
-        let accounts = self.accounts.now();
+        let accounts = self.accounts.get();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !accounts.contains_key(source)) {
             tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
         }
@@ -116,7 +117,7 @@ impl Worker {
             for source in self.bell.take() {
                 lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
             }
-            for (source, account) in self.accounts.now().iter() {
+            for (source, account) in self.accounts.get().iter() {
                 self.look(source, account, &mut lanes).await;
             }
             let wait = self.until_next(&lanes);

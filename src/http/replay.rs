@@ -5,8 +5,8 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::Doors;
+use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::records::authorize;
 use crate::ingest::ReplayError;
 
 pub(super) async fn dead_letter(
@@ -14,10 +14,11 @@ pub(super) async fn dead_letter(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
     let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
-    let receipt = doors.ingest.replay(id, doors.clock.now()).await.map_err(|error| match error {
+    let receipt = doors.ingest.replay(&in_force.sources, id, doors.clock.now()).await.map_err(|error| match error {
         ReplayError::Unknown => unknown(),
         ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
         ReplayError::Store(error) => error.into(),

@@ -1,12 +1,14 @@
 //! A dead letter is judged anew: by what it says to the profile as it is now, and by what is known now.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
-use super::{Ingest, Source, log};
+use super::{Ingest, Source, log, verified_by};
 use crate::domain::due::Moment;
 use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::psp::received::Received;
-use crate::psp::verify::{Verified, verify};
+use crate::psp::verify::Verified;
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
 /// Why nothing was judged anew.
@@ -31,13 +33,17 @@ impl Ingest {
     ///
     /// # Errors
     /// It is no dead letter, cannot be read any more, or the store cannot do it now. Nothing has changed.
-    pub async fn replay(&self, id: Uuid, now: Moment) -> Result<Receipt, ReplayError> {
+    pub async fn replay(
+        &self,
+        sources: &BTreeMap<String, Source>,
+        id: Uuid,
+        now: Moment,
+    ) -> Result<Receipt, ReplayError> {
         let kept = self.store.kept(id).await?.ok_or(ReplayError::Unknown)?;
         if kept.outcome != Outcome::DeadLetter {
             return Err(ReplayError::NoDeadLetter(kept.outcome));
         }
-        let source =
-            self.source(&kept.source).ok_or(ReplayError::Unreadable("its source is not configured any more"))?;
+        let source = sources.get(&kept.source).ok_or(ReplayError::Unreadable("its source is not configured any more"))?;
         let (form, signed_at, normalised) = if kept.hint { hint(source, &kept)? } else { verified(source, &kept)? };
         let taken = Taken {
             id,
@@ -68,7 +74,7 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
             let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
             Verified::before(form, kept.signed_at.clone(), received)
         }
-        None => verify(&source.profile, &source.means(), received).map_err(|_| {
+        None => verified_by(source, &source.secrets.iter().collect::<Vec<_>>(), received).map_err(|_| {
             ReplayError::Unreadable(
                 "an earlier version took it, and it does not verify any more; have the PSP send it again",
             )

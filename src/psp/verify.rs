@@ -377,7 +377,7 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
     })
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 

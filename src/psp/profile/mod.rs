@@ -19,7 +19,7 @@ use toml::Spanned;
 
 pub use about::About;
 pub use challenge::{Challenge, ChallengeSignature, Characters};
-pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Piece, Template};
+pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
