@@ -1,4 +1,4 @@
-//! POST /notifications/{source}: a PSP tells.
+//! /notifications/{source}: a PSP tells by POST, and may check the endpoint by GET.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -7,6 +7,7 @@ use serde_json::json;
 use super::problem::Problem;
 use super::{Doors, body};
 use crate::ingest::{Refused, Source};
+use crate::psp::challenge;
 use crate::psp::received::Received;
 use crate::store::Receipt;
 
@@ -19,12 +20,8 @@ pub(super) async fn take(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
-    if let Some(status) = source.closed {
-        tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
-        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
-    }
-    body::must_be_json(&request)?;
+    let source = open(&doors, &name)?;
+    body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
     let body = doors.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
@@ -37,6 +34,40 @@ pub(super) async fn take(
     Ok(answer(source, &receipt))
 }
 
+/// The source of that name, if it is enabled.
+fn open<'a>(doors: &'a Doors, name: &str) -> Result<&'a Source, Problem> {
+    let source = doors.ingest.source(name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
+    if let Some(status) = source.closed {
+        tracing::warn!(source = source.name, status, "refused: the source is not enabled");
+        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
+    }
+    Ok(source)
+}
+
+/// A PSP looks whether the endpoint is its account's.
+pub(super) async fn challenge(
+    request: HttpRequest,
+    name: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let source = open(&doors, &name)?;
+    let Some(challenge) = &source.profile.challenge else {
+        return Ok(super::method_not_allowed("POST"));
+    };
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let query = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+        pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    };
+    let means = source.means();
+    let answer = challenge::answer(challenge, means.configured(), means.secrets.first().copied(), header, query);
+    let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .body(answer))
+}
+
 /// Why a notification is not believed is for the operator, not for the sender.
 fn refusal(source: &Source, refused: Refused) -> Problem {
     match refused {
@@ -45,7 +76,14 @@ fn refusal(source: &Source, refused: Refused) -> Problem {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())
         }
-        Refused::Unverified(_) | Refused::Credentials(_) => {
+        Refused::Unverified(_) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            match source.profile.answer.unverified {
+                401 => Problem::unauthorized(),
+                wanted => Problem::new(wanted, "no or wrong signature"),
+            }
+        }
+        Refused::Credentials(_) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::unauthorized()
         }
