@@ -60,7 +60,7 @@ pub(super) async fn challenge(
         pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
     let means = source.means();
-    let answer = challenge::answer(challenge, means.configured(), means.secrets.first().copied(), header, query);
+    let answer = challenge::answer(challenge, means.configured(), means.secrets.first().map(|secret| secret.text), header, query);
     let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
