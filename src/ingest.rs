@@ -69,8 +69,17 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: self.basic.is_some() || !self.headers.is_empty(),
+            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
         }
+    }
+
+    /// The secret that takes the others' place, of those that hold at this time.
+    #[must_use]
+    pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
+        self.secrets
+            .iter()
+            .filter(|secret| secret.holds(at))
+            .reduce(|best, other| if best.is_older_than(other) { other } else { best })
     }
 
     /// Its name among the doors that tokens are issued for.
