@@ -43,7 +43,8 @@ impl Ingest {
         if kept.outcome != Outcome::DeadLetter {
             return Err(ReplayError::NoDeadLetter(kept.outcome));
         }
-        let source = sources.get(&kept.source).ok_or(ReplayError::Unreadable("its source is not configured any more"))?;
+        let source =
+            sources.get(&kept.source).ok_or(ReplayError::Unreadable("its source is not configured any more"))?;
         let (form, signed_at, normalised) = if kept.hint { hint(source, &kept)? } else { verified(source, &kept)? };
         let taken = Taken {
             id,
