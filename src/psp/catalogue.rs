@@ -12,8 +12,10 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("gocardless", include_str!("profiles/gocardless.toml")),
     ("mollie", include_str!("profiles/mollie.toml")),
+    ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
 /// A profile and the text that it was read from.

@@ -151,7 +151,10 @@ fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> 
     let key = dedupe_key(form, &scope, hash);
     let meaning = match event_type.len() {
         0 => Meaning::NotUnderstood(format!("no type at {}", type_names(form))),
-        1..=TYPE_MAX => meaning(profile, form, scope, &key),
+        1..=TYPE_MAX => match broken(&form.requires, &scope) {
+            Some(place) => Meaning::NotUnderstood(format!("{place}: not what the profile requires")),
+            None => meaning(profile, form, scope, &key),
+        },
         _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
     };
     (key, Message { event_type: printable(&event_type), meaning })
@@ -218,6 +221,13 @@ fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meani
         }
     }
     if events.is_empty() { Meaning::Ignored } else { Meaning::Events(events) }
+}
+
+/// The first place that does not say what it must.
+fn broken<'w>(requires: &'w When, scope: &Scope<'_>) -> Option<&'w Place> {
+    let mut places = requires.iter();
+    let broken = places.find(|(place, condition)| !condition.holds(&scope.text(place).unwrap_or_default()));
+    broken.map(|(place, _)| place)
 }
 
 /// Whether conditions are met. Those on an element count once there is one.

@@ -61,9 +61,12 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
     let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
     ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
     if form.signature.is_empty() {
-        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch are needed";
-        ensure(form.pointer_only, Some(at), reason)?;
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_door = \
+                      true are needed";
+        ensure(form.pointer_only || form.trusts_door, Some(at), reason)?;
     }
+    let needs_no_door = form.pointer_only || !form.signature.is_empty();
+    ensure(!(form.trusts_door && needs_no_door), Some(at), "trusts_door: only what nobody signs and nobody fetches")?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
     for signature in &form.signature {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
@@ -93,6 +96,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
     let parts = form.event_type.iter().flat_map(|part| part.as_slice()).map(|place| ("type", place));
     let lists = [
         ("object", &form.object),
+        ("requires", &form.requires.keys().cloned().collect()),
         ("dedupe", &form.dedupe),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),
@@ -122,6 +126,14 @@ pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
 
 fn check_signature(signature: &Signature) -> Result<(), String> {
     check_locator(&signature.found, "found")?;
+    if let Some(id) = &signature.key_id {
+        if id.header.is_some() == id.before {
+            return Err("key_id: either header or before".to_owned());
+        }
+        if id.before && signature.found.after.is_none() {
+            return Err("key_id.before: found.after says what it is before of".to_owned());
+        }
+    }
     if let Some(time) = &signature.time {
         check_locator(&time.found, "time.found")?;
         if time.found.pointer.is_some() {

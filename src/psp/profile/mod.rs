@@ -24,7 +24,7 @@ pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
 };
-pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, Locator, Signature, SignedTime};
+pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 
 use super::content::Content;
 use super::place::Place;
@@ -90,9 +90,14 @@ pub struct Form {
     /// How it is written.
     #[serde(default)]
     pub content: Content,
-    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch.
+    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
+    /// trusts the door.
     #[serde(default)]
     pub signature: Vec<Spanned<Signature>>,
+    /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
+    /// range, credentials or headers. A source without any of them does not take it.
+    #[serde(default)]
+    pub trusts_door: bool,
     /// Whether it is no more than a pointer: only the calls of `fetch` read it, the rules read what was fetched.
     #[serde(default)]
     pub pointer_only: bool,
@@ -100,6 +105,10 @@ pub struct Form {
     pub fetch: Option<Fetch>,
     /// Where the messages of a batch stand; without it the body is the one message.
     pub batch: Option<Each>,
+    /// What every message must say for the rules to hold, as the version of the PSP's API. One that says otherwise is
+    /// not understood: a dead letter.
+    #[serde(default)]
+    pub requires: When,
     /// What makes the type of a message: the texts of these places, joined by a space. Where there is a list in place
     /// of a place, the first of the list that has a text.
     #[serde(rename = "type")]
