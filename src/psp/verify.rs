@@ -52,7 +52,9 @@ impl<'a> Means<'a> {
         Self { secrets: vec![secret.into()], ..Self::default() }
     }
 
-    const fn configured(&self) -> Configured<'a> {
+    /// As much of it as a profile can name.
+    #[must_use]
+    pub const fn configured(&self) -> Configured<'a> {
         Configured { settings: self.settings, public_url: self.public_url }
     }
 }
@@ -347,6 +349,12 @@ pub fn needs_secrets(profile: &Profile) -> bool {
     signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
 }
 
+/// Whether sources of this profile need their public URL: the PSP signs it.
+#[must_use]
+pub fn needs_public_url(profile: &Profile) -> bool {
+    signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
+}
+
 /// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
 ///
 /// # Errors
@@ -377,7 +385,7 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
     })
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
