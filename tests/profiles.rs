@@ -2,7 +2,8 @@
 //!
 //! - `vectors/*.json`: signature vectors, each with its verdict;
 //! - `*.json`, `*.form`, `*.xml`: bodies as the PSP documents them, perhaps with headers in `<name>.headers`; what must
-//!   come out of each stands in `events/*.snap`;
+//!   come out of each stands in `events/*.snap`, and in `events/*.not-fetched.snap` if that differs where nothing is
+//!   fetched;
 //! - `fetched/*.json`: what is fetched for a notification; what must come out stands in `fetched/events/*.snap`.
 
 #![cfg(test)]
@@ -128,7 +129,13 @@ fn every_fixture_gives_its_events() {
         let profile = &catalogue.get(name).unwrap().profile;
         for file in bodies(name) {
             let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
-            settings(&folder(name)).bind(|| insta::assert_debug_snapshot!(stem, normalised(profile, &file)));
+            let [fetching, not_fetching] = [true, false].map(|fetching| normalised(profile, &file, fetching));
+            settings(&folder(name)).bind(|| {
+                insta::assert_debug_snapshot!(stem.as_str(), fetching);
+                if not_fetching != fetching {
+                    insta::assert_debug_snapshot!(format!("{stem}.not-fetched"), not_fetching);
+                }
+            });
         }
         let fetched = folder(name).join("fetched");
         for file in files(&fetched, &["json"]) {
@@ -148,7 +155,7 @@ fn settings(folder: &Path) -> insta::Settings {
 
 /// A fixture is signed as its PSP would, by the form that its rules need, and read. What only the PSP can sign, and what
 /// nobody signs, is read as it is.
-fn normalised(profile: &Profile, file: &Path) -> Normalised {
+fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let body = fs::read(file).unwrap();
     let own = headers(&file.with_extension("headers"));
     let secret: SecretString = "00112233445566778899aabbccddeeff".to_owned().into();
@@ -158,15 +165,15 @@ fn normalised(profile: &Profile, file: &Path) -> Normalised {
     let now = Timestamp::from_second(1_700_000_000).unwrap();
     let mut readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
+        form.content.message(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
-            form.content.message(&body).ok()?;
             let received = Received { headers: &own, body: &body, at: now };
-            return Some(normalise(profile, &Verified::before(form, None, received), true));
+            return Some(normalise(profile, &Verified::before(form, None, received), fetching));
         };
         let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
         let received = Received { headers: &headers, body: &signed.body, at: now };
         let verified = verify::verify(profile, &means, received).ok()?;
-        (verified.form().name == form.name).then(|| normalise(profile, &verified, true))
+        (verified.form().name == form.name).then(|| normalise(profile, &verified, fetching))
     });
     readings.next().unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
 }
@@ -210,7 +217,7 @@ fn every_mapped_type_has_a_fixture() {
     let catalogue = Catalogue::built_in().unwrap();
     for entry in catalogue.iter() {
         let profile = &entry.profile;
-        let messages = bodies(&profile.name).into_iter().flat_map(|file| normalised(profile, &file).messages);
+        let messages = bodies(&profile.name).into_iter().flat_map(|file| normalised(profile, &file, true).messages);
         let fetched = files(&folder(&profile.name).join("fetched"), &["json"]);
         let messages = messages.chain(fetched.iter().map(|file| read_fetched(profile, file)));
         let seen: Vec<String> = messages.map(|message| message.event_type).collect();

@@ -11,6 +11,8 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("gocardless", include_str!("profiles/gocardless.toml")),
+    ("mollie", include_str!("profiles/mollie.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
