@@ -103,6 +103,20 @@ async fn credentials_that_were_wrong_are_put_right_by_a_restart() {
 }
 
 #[tokio::test]
+async fn credentials_that_were_wrong_are_put_right_by_a_reload() {
+    let api = Api::start();
+    let right = format!("{API_TOKEN}-new");
+    api.demand(&format!("Bearer {right}"));
+    let (transform, mut relay) = paid(&api, "").await;
+    let answered = relay.point(SOURCE, "tr_1", 1).await.expect(200);
+    relay.program.logged(&["could not fetch", "HTTP 401"]).await;
+    relay.setup.more = relay.setup.more.replace(API_TOKEN, &right);
+    assert_eq!(relay.reload().await.code, Some(0));
+    transform.told("payment", "tx-1", 1).await;
+    relay.came_to(&answered, "applied").await;
+}
+
+#[tokio::test]
 async fn a_fetch_that_is_given_up_is_a_dead_letter_that_can_be_replayed() {
     let api = Api::start();
     api.script([Told::status(500), Told::status(500)]);
