@@ -8,6 +8,7 @@ use super::profile::{Profile, ProfileError};
 /// The built-in profiles' names and texts.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
+    ("braintree", include_str!("profiles/braintree.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
