@@ -13,6 +13,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("worldline", include_str!("profiles/worldline.toml")),
 ];
 
 /// A profile and the text that it was read from.
