@@ -14,6 +14,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("worldline", include_str!("profiles/worldline.toml")),
+    ("worldpay", include_str!("profiles/worldpay.toml")),
 ];
 
 /// A profile and the text that it was read from.
