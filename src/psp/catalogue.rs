@@ -15,6 +15,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("stripe", include_str!("profiles/stripe.toml")),
     ("worldline", include_str!("profiles/worldline.toml")),
     ("worldpay", include_str!("profiles/worldpay.toml")),
+    ("worldpay-wpg", include_str!("profiles/worldpay-wpg.toml")),
 ];
 
 /// A profile and the text that it was read from.
