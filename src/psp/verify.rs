@@ -282,12 +282,13 @@ pub(super) struct Found {
     pub(super) text: String,
 }
 
-/// The signatures that stand there.
+/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
+/// change.
 pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
-    let value = match (&locator.header, &locator.pointer) {
-        (Some(name), _) => scope.received.header(name).map(str::to_owned),
-        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar),
-        (None, None) => None,
+    let values: Vec<String> = match (&locator.header, &locator.pointer) {
+        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
+        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
+        (None, None) => Vec::new(),
     };
     let found = |piece: &str| match &locator.after {
         Some(after) => {
@@ -296,7 +297,7 @@ pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
         }
         None => Some(Found { before: None, text: piece.to_owned() }),
     };
-    value.map(|value| parts(locator, &value).filter_map(found).collect()).unwrap_or_default()
+    values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
 }
 
 fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
@@ -376,13 +377,14 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
     })
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::psp::sign::sign;
 
     const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
     const SIGNED: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"body\"]\n\
@@ -420,5 +422,20 @@ mod tests {
         assert!(form("trusts_door = true\n").is_ok());
         let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_door = true\n{RULES}{SIGNED}"));
         assert!(signed.unwrap_err().contains("only what nobody signs"));
+    }
+
+    #[test]
+    fn any_line_of_a_header_may_hold_the_signature() {
+        let profile = crate::psp::catalogue::Catalogue::built_in().unwrap();
+        let profile = &profile.get("stripe").unwrap().profile;
+        let (old, new): (SecretString, SecretString) = ("old".to_owned().into(), "new".to_owned().into());
+        let [mut headers, second] =
+            [&old, &new].map(|secret| sign(profile, None, &Means::secret(secret), 5, "", b"{}").unwrap().headers);
+        headers.extend(second);
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(5).unwrap() };
+        assert!(verify(profile, &Means::secret(&old), received).is_ok());
+        assert!(verify(profile, &Means::secret(&new), received).is_ok());
+        let other: SecretString = "other".to_owned().into();
+        assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
     }
 }

@@ -19,7 +19,7 @@ use toml::Spanned;
 
 pub use about::About;
 pub use challenge::{Challenge, ChallengeSignature, Characters};
-pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Piece, Template};
+pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
@@ -109,9 +109,14 @@ pub struct Form {
     /// not understood: a dead letter.
     #[serde(default)]
     pub requires: When,
-    /// What makes the type of a message: the texts of these places, joined by a space.
+    /// What makes the type of a message: the texts of these places, joined by a space. Where there is a list in place
+    /// of a place, the first of the list that has a text.
     #[serde(rename = "type")]
-    pub event_type: Vec<Place>,
+    pub event_type: Vec<OneOrMore<Place>>,
+    /// Where the thing stands that a message is about: the first of these places that is there, else the message
+    /// itself. In a rule without `each`, `./` points into it.
+    #[serde(default)]
+    pub object: Vec<Place>,
     /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
