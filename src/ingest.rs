@@ -61,7 +61,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: self.basic.is_some() || !self.headers.is_empty(),
+            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
         }
     }
 
