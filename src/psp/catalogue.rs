@@ -11,6 +11,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
+    ("klarna", include_str!("profiles/klarna.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("unzer", include_str!("profiles/unzer.toml")),
