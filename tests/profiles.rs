@@ -163,7 +163,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let url = Url::parse("https://relay.example.com/notifications/it").unwrap();
     let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut readings = profile.forms.iter().filter_map(|form| {
+    let readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
         form.content.message(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
@@ -175,7 +175,11 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
         let verified = verify::verify(profile, &means, received).ok()?;
         (verified.form().name == form.name).then(|| normalise(profile, &verified, fetching))
     });
-    readings.next().unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
+    // Where several forms are signed as a whole, the body's own is the one in which it has a type.
+    let readings: Vec<Normalised> = readings.collect();
+    let typed = readings.iter().position(|reading| reading.messages.iter().all(|message| !message.event_type.is_empty()));
+    let chosen = readings.into_iter().nth(typed.unwrap_or_default());
+    chosen.unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
 }
 
 fn headers(file: &Path) -> Vec<(String, String)> {

@@ -14,6 +14,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("gocardless", include_str!("profiles/gocardless.toml")),
     ("mollie", include_str!("profiles/mollie.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
+    ("klarna", include_str!("profiles/klarna.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
