@@ -8,6 +8,7 @@ use super::profile::{Profile, ProfileError};
 /// The built-in profiles' names and texts.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
+    ("braintree", include_str!("profiles/braintree.toml")),
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
@@ -18,6 +19,9 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("worldline", include_str!("profiles/worldline.toml")),
+    ("worldpay", include_str!("profiles/worldpay.toml")),
+    ("worldpay-wpg", include_str!("profiles/worldpay-wpg.toml")),
     ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
