@@ -14,6 +14,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
 ];
 
 /// A profile and the text that it was read from.
