@@ -12,6 +12,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
+    ("payone", include_str!("profiles/payone.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
