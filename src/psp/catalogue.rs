@@ -13,6 +13,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("payone", include_str!("profiles/payone.toml")),
+    ("quickpay", include_str!("profiles/quickpay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
