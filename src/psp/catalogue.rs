@@ -14,6 +14,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("payone", include_str!("profiles/payone.toml")),
     ("quickpay", include_str!("profiles/quickpay.toml")),
+    ("razorpay", include_str!("profiles/razorpay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
