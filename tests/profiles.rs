@@ -41,6 +41,9 @@ struct Vector {
     body: String,
     #[serde(default)]
     now_unix: i64,
+    /// Whether it came through a door of the source's.
+    #[serde(default)]
+    door: bool,
     /// `verified`, or why not.
     expect: String,
 }
@@ -78,6 +81,7 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
         tolerance_s: None,
+        door: vector.door,
     };
     verify::verify(profile, &means, received).map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
 }

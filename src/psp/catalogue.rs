@@ -11,6 +11,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("payone", include_str!("profiles/payone.toml")),
     ("quickpay", include_str!("profiles/quickpay.toml")),
@@ -18,6 +19,7 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
+    ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
 /// A profile and the text that it was read from.

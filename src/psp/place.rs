@@ -18,7 +18,7 @@ use super::received::Received;
 /// | written | means |
 /// |---|---|
 /// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
-/// | `./a/b` | the same, into the current element of the rule's or item's `each` |
+/// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
 /// | `fetched:/a/b` | the same, into the answer that was fetched |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
@@ -218,9 +218,7 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
-            Place::Message(pointer) => pointer.find(self.message).and_then(scalar),
-            Place::Element(pointer) => self.element.and_then(|element| pointer.find(element)).and_then(scalar),
-            Place::Fetched(pointer) => self.fetched.and_then(|fetched| pointer.find(fetched)).and_then(scalar),
+            Place::Message(_) | Place::Element(_) | Place::Fetched(_) => self.value(place).and_then(scalar),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
             Place::Text(words) => Some(words.clone()),
             Place::Joined(pieces) => pieces.iter().map(|piece| self.piece(piece)).collect(),
@@ -233,6 +231,17 @@ impl<'a> Scope<'a> {
             Place::Body | Place::Secret | Place::Given | Place::Signature => None,
         }
         .filter(|text| !text.is_empty())
+    }
+
+    /// What stands at a place in the message, the current element or what was fetched.
+    #[must_use]
+    pub fn value(&self, place: &Place) -> Option<&'a Value> {
+        match place {
+            Place::Message(pointer) => pointer.find(self.message),
+            Place::Element(pointer) => pointer.find(self.element?),
+            Place::Fetched(pointer) => pointer.find(self.fetched?),
+            _ => None,
+        }
     }
 
     fn piece(&self, piece: &Piece) -> Option<String> {

@@ -61,7 +61,7 @@ fn check_each(form: &Form, rule: &EventRule, each: &Each) -> Result<(), String> 
     match each.root {
         Root::Fetched if form.fetch.is_none() => Err("each: there is no fetch".to_owned()),
         Root::Message if form.pointer_only => Err("each: a pointer_only notification is not read".to_owned()),
-        Root::Element if rule.each.as_ref().is_none_or(|own| own == each) => {
+        Root::Element if form.object.is_empty() && rule.each.as_ref().is_none_or(|own| own == each) => {
             Err("each: ./ needs an element to start at".to_owned())
         }
         _ => Ok(()),

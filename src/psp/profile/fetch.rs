@@ -24,7 +24,8 @@ pub struct Fetch {
     pub headers: BTreeMap<String, String>,
     /// Which part of the answer `fetched:` points into; all of it by default.
     pub part: Option<Pointer>,
-    /// The calls; the first that fits a message is made. A message that none fits concerns no record.
+    /// The calls; the first that fits a message is made. A message that none fits is read as it is; of a `pointer_only`
+    /// form it concerns no record.
     #[serde(rename = "call")]
     pub calls: Vec<Call>,
 }
