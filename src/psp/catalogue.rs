@@ -17,11 +17,15 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("klarna", include_str!("profiles/klarna.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
+    ("payone", include_str!("profiles/payone.toml")),
+    ("quickpay", include_str!("profiles/quickpay.toml")),
+    ("razorpay", include_str!("profiles/razorpay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("worldline", include_str!("profiles/worldline.toml")),
     ("worldpay", include_str!("profiles/worldpay.toml")),
     ("worldpay-wpg", include_str!("profiles/worldpay-wpg.toml")),
+    ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
     ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
