@@ -217,7 +217,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
         let body = outer(form, file);
-        form.content.message(&body).ok()?;
+        form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
             let received = Received { headers: &own, body: &body, at: now };
             return Some(normalise(profile, &Verified::before(form, None, received), fetching));
@@ -229,7 +229,8 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     });
     // Where several forms are signed as a whole, the body's own is the one in which it has a type.
     let readings: Vec<Normalised> = readings.collect();
-    let typed = readings.iter().position(|reading| reading.messages.iter().all(|message| !message.event_type.is_empty()));
+    let typed =
+        readings.iter().position(|reading| reading.messages.iter().all(|message| !message.event_type.is_empty()));
     let chosen = readings.into_iter().nth(typed.unwrap_or_default());
     chosen.unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
 }
