@@ -78,7 +78,7 @@ impl Checker<'_> {
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
-        Some(Source {
+        let source = Source {
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
             name: name.to_owned(),
@@ -91,7 +91,9 @@ impl Checker<'_> {
             headers,
             ip_ranges,
             tolerance_s,
-        })
+        };
+        self.door_needed(&source);
+        Some(source)
     }
 }
 
