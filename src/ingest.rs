@@ -69,7 +69,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
+            door: self.has_door(),
         }
     }
 
@@ -80,6 +80,12 @@ impl Source {
             .iter()
             .filter(|secret| secret.holds(at))
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
+    }
+
+    /// Whether it asks for anything beside a signature.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
     /// Its name among the doors that tokens are issued for.

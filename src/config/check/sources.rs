@@ -81,7 +81,7 @@ impl Checker<'_> {
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
         let fetch = self.fetch(&format!("{key}.fetch"), settings.fetch.as_ref(), &entry.profile, events.as_ref());
-        Some(Source {
+        let source = Source {
             fetch,
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
@@ -95,7 +95,9 @@ impl Checker<'_> {
             headers,
             ip_ranges,
             tolerance_s,
-        })
+        };
+        self.door_needed(&source);
+        Some(source)
     }
 }
 
