@@ -11,13 +11,13 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use crate::credentials::{Credentials, Look, same};
+use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
 use crate::oauth::Issuer;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, Verified, verify};
+use crate::psp::verify::{Means, Secret, Unverified, Verified, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{Outcome, Receipt, StoreError, Taken};
@@ -56,12 +56,15 @@ impl Source {
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
+            secrets: secrets
+                .iter()
+                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
+                .collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: self.basic.is_some() || !self.headers.is_empty(),
+            door: self.has_door(),
         }
     }
 
@@ -77,11 +80,17 @@ impl Source {
         self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
+    /// Whether it demands anything beside a signature.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
+    }
+
     /// The kinds of proof that it asks for.
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
         let kinds = [
-            ("signature", !self.secrets.is_empty()),
+            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
             ("basic", self.authorization.basic.is_some()),
             ("bearer", !self.authorization.tokens.is_empty()),
             ("oauth", !self.authorization.clients.is_empty()),
@@ -151,13 +160,20 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one.
+    /// guessed one by one. Where there is no signature the door vouches, and is as wary of who was wrong too often as any
+    /// other.
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
-    pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
+    pub async fn take(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+    ) -> Result<Receipt, Refused> {
         let verified = self.verified(source, received)?;
-        self.check_credentials(source, received, now.steady)?;
+        self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
         let mut normalised = normalise(&source.profile, &verified, false);
         if let Some(events) = &source.events {
             normalised.keep_only(events);
@@ -213,14 +229,22 @@ impl Ingest {
     }
 
     /// What a source demands beside the signature; all of it must be there.
-    fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
-        // Whoever comes here can sign, and so does not guess.
-        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
+    fn check_credentials(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Timestamp,
+        wary: bool,
+    ) -> Result<(), Refused> {
+        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
         }
         let headers_match = source.headers.iter().all(|(name, expected)| {
-            received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
+            counts(expected, wary)
+                && received
+                    .header(name)
+                    .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
         });
         if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
     }

@@ -78,7 +78,7 @@ impl Checker<'_> {
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
-        Some(Source {
+        let source = Source {
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
             name: name.to_owned(),
@@ -91,7 +91,13 @@ impl Checker<'_> {
             headers,
             ip_ranges,
             tolerance_s,
-        })
+        };
+        if verify::needs_door(&source.profile) && !verify::needs_secrets(&source.profile) && !source.has_door() {
+            let reason =
+                "its profile has no signature: basic, tokens, oauth, headers or ip_ranges has to vouch instead";
+            self.wrong(&key, reason);
+        }
+        Some(source)
     }
 }
 
