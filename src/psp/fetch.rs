@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::normalise::{Meaning, Message, event_type, holds, printable};
-use super::place::Scope;
-use super::profile::{Fetch, Form, Piece, Profile, Template};
+use super::place::{Piece, Scope};
+use super::profile::{Fetch, Form, Profile, Template};
 use super::received::Received;
 
 /// A notification that nobody vouches for, as the mere hint that there may be news: nothing of it is believed but where

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::check_rule::check_rule;
-use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Piece, Profile, Signature};
+use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
-use crate::psp::place::Place;
+use crate::psp::place::{Piece, Place};
 
 /// Where (byte offset) and what.
 pub(super) type Wrong = (Option<usize>, String);
@@ -119,6 +119,10 @@ pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
         }
         Place::Fetched(_) if form.fetch.is_none() => Err(format!("{place}: there is no fetch")),
         Place::Fetched(_) | Place::Element(_) | Place::Text(_) | Place::Type => Ok(()),
+        Place::Joined(pieces) => pieces.iter().try_for_each(|piece| match piece {
+            Piece::Text(_) => Ok(()),
+            Piece::Place(place) => check_read(form, place),
+        }),
         _ if form.pointer_only => Err(format!("{place}: a pointer_only notification is not read; fetched:/… is")),
         _ => Ok(()),
     }
@@ -147,7 +151,12 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
             Place::SignedAt if signature.time.is_none() => return Err("signed: signed-at needs a time".to_owned()),
-            Place::Element(_) | Place::Fetched(_) | Place::Type | Place::Given | Place::Signature => {
+            Place::Element(_)
+            | Place::Fetched(_)
+            | Place::Type
+            | Place::Given
+            | Place::Signature
+            | Place::Joined(_) => {
                 return Err(format!("signed: {place} cannot be signed"));
             }
             _ => {}

@@ -15,6 +15,10 @@ pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     for place in places(rule) {
         check_read(form, place)?;
     }
+    let mut conditions = rule.when.keys().chain(rule.items.iter().flat_map(|item| item.when.keys()));
+    if let Some(place) = conditions.find(|place| matches!(place, Place::Joined(_))) {
+        return Err(format!("when: {place} is several places; name each of them"));
+    }
     for each in rule.each.iter().chain(rule.items.iter().filter_map(|item| item.each.as_ref())) {
         check_each(form, rule, each)?;
     }

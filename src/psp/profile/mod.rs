@@ -19,7 +19,7 @@ use toml::Spanned;
 
 pub use about::About;
 pub use challenge::{Challenge, ChallengeSignature, Characters};
-pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Piece, Template};
+pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
@@ -162,6 +162,12 @@ impl Profile {
         maps::fill_in(&mut profile).map_err(wrong)?;
         check::check(&profile).map_err(wrong)?;
         Ok(profile)
+    }
+
+    /// Whether a notification may come as this media type.
+    #[must_use]
+    pub fn takes(&self, media_type: &str) -> bool {
+        self.forms.iter().any(|form| form.get_ref().content.takes(media_type))
     }
 
     /// Digits after the decimal point of an amount in minor units.
