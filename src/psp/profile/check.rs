@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::check_rule::check_rule;
-use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Piece, Profile, Signature};
+use super::{Algorithm, CertificateRule, Challenge, Encoding, Fetch, Form, Locator, Piece, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::Place;
 
@@ -168,12 +168,27 @@ fn check_algorithm(signature: &Signature) -> Result<(), String> {
         (Some(_), algorithm) if algorithm != Algorithm::RsaSha256 => {
             Err("certificate: only rsa-sha256 takes one".to_owned())
         }
-        (Some(rule), _) if rule.hosts.is_empty() => Err("certificate.hosts: at least one".to_owned()),
-        (Some(rule), _) if !rule.name_suffix.starts_with('.') => {
-            Err("certificate.name_suffix: starts with a dot".to_owned())
-        }
-        _ => Ok(()),
+        (Some(rule), _) => check_certificate(rule),
+        (None, _) => Ok(()),
     }
+}
+
+fn check_certificate(rule: &CertificateRule) -> Result<(), String> {
+    if rule.hosts.is_empty() {
+        return Err("certificate.hosts: at least one".to_owned());
+    }
+    let is_host = |host: &&String| {
+        Url::parse(&format!("https://{host}/"))
+            .is_ok_and(|url| url.as_str() == format!("https://{host}/") && url.path() == "/" && !host.contains('@'))
+    };
+    if let Some(wrong) = rule.hosts.iter().find(|host| !is_host(host)) {
+        return Err(format!("certificate.hosts: {wrong:?} is no host, or host and port, in lower case"));
+    }
+    let suffix = &rule.name_suffix;
+    if !suffix.starts_with('.') || suffix.len() < 2 || *suffix != suffix.to_ascii_lowercase() {
+        return Err("certificate.name_suffix: starts with a dot, in lower case".to_owned());
+    }
+    Ok(())
 }
 
 fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
