@@ -10,6 +10,7 @@ use anyhow::{Context, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificates::{CertificateOptions, Certificates};
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
@@ -37,6 +38,8 @@ pub struct Options {
     pub failed_as: FailedAs,
     /// What the integrator presents.
     pub integrator: Credentials,
+    /// The PSPs' certificates.
+    pub certificates: CertificateOptions,
     /// The doors for PSPs.
     pub sources: Vec<Source>,
 }
@@ -66,7 +69,8 @@ impl App {
         let store = Arc::new(Store::open(options.store, Wake::new(move |owed| wake.owe(owed)))?);
         let sources = options.sources.into_iter().map(|source| (source.name.clone(), source)).collect();
         let delivery_ended = CancellationToken::new();
-        let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store)));
+        let certificates = Certificates::new(options.certificates, clock).map_err(|reason| anyhow!(reason))?;
+        let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store), Arc::new(certificates)));
         let doors = Doors {
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),

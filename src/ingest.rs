@@ -7,12 +7,14 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
+use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Basic, same};
 use crate::domain::due::Moment;
+use crate::psp::crypto::PublicKey;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, verify};
+use crate::psp::verify::{Means, Unverified, certificate_url, verify};
 use crate::store::sqlite::Store;
 use crate::store::{Outcome, Receipt, StoreError, Taken};
 
@@ -60,6 +62,7 @@ impl Source {
 pub struct Ingest {
     sources: BTreeMap<String, Source>,
     store: Arc<Store>,
+    certificates: Arc<Certificates>,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
 
@@ -69,6 +72,9 @@ pub enum Refused {
     /// Nobody vouches for it.
     #[error(transparent)]
     Unverified(#[from] Unverified),
+    /// There is no certificate to verify it with.
+    #[error(transparent)]
+    Certificate(#[from] NoKey),
     /// The signature may be right, but what the source demands beside it is not there.
     #[error("{0}")]
     Credentials(&'static str),
@@ -92,8 +98,8 @@ const IGNORED_TYPES_MAX: usize = 1024;
 impl Ingest {
     /// Doors for these sources.
     #[must_use]
-    pub fn new(sources: BTreeMap<String, Source>, store: Arc<Store>) -> Self {
-        Self { sources, store, ignored: Mutex::default() }
+    pub fn new(sources: BTreeMap<String, Source>, store: Arc<Store>, certificates: Arc<Certificates>) -> Self {
+        Self { sources, store, certificates, ignored: Mutex::default() }
     }
 
     /// The source of that name.
@@ -108,7 +114,9 @@ impl Ingest {
     /// It is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
         check_credentials(source, received)?;
-        let verified = verify(&source.profile, &source.means(), received)?;
+        let certificate = self.certificate(source, &received, now).await?;
+        let means = Means { certificate: certificate.as_ref(), ..source.means() };
+        let verified = verify(&source.profile, &means, received)?;
         tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
         let mut normalised = normalise(&source.profile, &verified, false);
         if let Some(events) = &source.events {
@@ -130,6 +138,19 @@ impl Ingest {
         let receipt = self.store.take(taken).await?;
         log(source, &receipt);
         Ok(receipt)
+    }
+
+    /// The key of the certificate that a notification names, where its profile asks for one.
+    async fn certificate(
+        &self,
+        source: &Source,
+        received: &Received<'_>,
+        now: Moment,
+    ) -> Result<Option<PublicKey>, NoKey> {
+        match certificate_url(&source.profile, received) {
+            Some((url, rule)) => self.certificates.key(&url, rule, now).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Every ignored type is logged once and counted.

@@ -277,7 +277,7 @@ const IMPURE: [&str; 24] = [
 const ONLY: [(&str, &[&str]); 7] = [
     ("rusqlite", &["store/", "cli/soak/"]),
     ("actix*", &["http/", "app.rs", "cli/demo/"]),
-    ("reqwest", &["delivery/client.rs", "cli/demo/", "cli/soak/"]),
+    ("reqwest", &["delivery/client.rs", "certificates/client.rs", "cli/demo/", "cli/soak/"]),
     ("dashmap", &["delivery/debounce.rs"]),
     ("crate::app", &["app.rs", "cli/"]),
     ("crate::config", &["config/", "cli/"]),

@@ -66,6 +66,7 @@ fn options(config: Config) -> Options {
         transform: config.transform,
         failed_as: config.failed_as,
         integrator: config.integrator,
+        certificates: config.certificates,
         sources: config.sources.into_values().collect(),
     }
 }

@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use crate::certificates::CertificateOptions;
 use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
 use crate::http::ServerOptions;
@@ -40,6 +41,8 @@ pub struct Config {
     pub failed_as: FailedAs,
     /// integrator.tokens and integrator.basic
     pub integrator: Credentials,
+    /// `[certificates]`
+    pub certificates: CertificateOptions,
     /// `[sources]`
     pub sources: BTreeMap<String, Source>,
     /// The built-in profiles and those of profiles.dir.

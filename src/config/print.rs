@@ -46,6 +46,9 @@ pub fn in_force(config: &Config) -> String {
         format!("transform.breaker.first        {}", span(delivery.breaker.first)),
         format!("transform.breaker.max          {}", span(delivery.breaker.max)),
         format!("integrator credentials         {}", config.integrator),
+        format!("certificates.roots             {} beside the machine's", config.certificates.roots.len()),
+        format!("certificates.timeout           {}", span(config.certificates.timeout)),
+        format!("certificates.failures_kept     {}", span(config.certificates.failures_kept)),
     ];
     for source in config.sources.values() {
         let basic = source.basic.as_ref().map(|basic| format!(", basic credentials of {:?}", basic.username));

@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) debounce: DebounceSettings,
     pub(super) transform: TransformSettings,
     pub(super) integrator: DoorSettings,
+    pub(super) certificates: CertificatesSettings,
     #[serde(default)]
     pub(super) profiles: ProfilesSettings,
     #[serde(default)]
@@ -101,6 +102,13 @@ pub(super) struct BasicSettings {
     pub(super) password: Option<SecretSetting>,
 }
 
+#[derive(Deserialize)]
+pub(super) struct CertificatesSettings {
+    pub(super) roots: Option<String>,
+    pub(super) timeout: String,
+    pub(super) failures_kept: String,
+}
+
 #[derive(Default, Deserialize)]
 pub(super) struct ProfilesSettings {
     pub(super) dir: Option<String>,
@@ -115,6 +123,9 @@ pub(super) struct SourceSettings {
     #[serde(default)]
     pub(super) headers: BTreeMap<String, SecretSetting>,
     pub(super) tolerance: Option<String>,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) public_url: Option<String>,
     pub(super) events: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
     pub(super) disabled_answer: Option<String>,

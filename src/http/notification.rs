@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::{Doors, body};
+use crate::certificates::NoKey;
 use crate::ingest::{Refused, Source};
 use crate::psp::received::Received;
 use crate::store::Receipt;
@@ -45,7 +46,11 @@ fn refusal(source: &Source, refused: Refused) -> Problem {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())
         }
-        Refused::Unverified(_) | Refused::Credentials(_) => {
+        Refused::Certificate(NoKey::Unavailable(_)) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::new(503, "this cannot be verified now")
+        }
+        Refused::Unverified(_) | Refused::Credentials(_) | Refused::Certificate(NoKey::Refused(_)) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::unauthorized()
         }

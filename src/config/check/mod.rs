@@ -1,10 +1,12 @@
 //! From text to options; every error is found, each with its key.
 
+mod certificates;
 mod credentials;
 mod server;
 mod sources;
 mod store;
 mod transform;
+mod verifying;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -38,6 +40,7 @@ pub(super) fn check(
     let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
     let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
+    let certificates = checker.certificates(&settings.certificates);
     let dir = settings.profiles.dir.as_ref();
     let folder = file.and_then(Path::parent);
     let profiles_dir = dir.map(|dir| folder.map_or_else(|| dir.into(), |folder| folder.join(dir)));
@@ -58,6 +61,7 @@ pub(super) fn check(
             transform,
             failed_as,
             integrator,
+            certificates,
             sources,
             profiles,
             profiles_dir,

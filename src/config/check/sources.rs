@@ -66,19 +66,21 @@ impl Checker<'_> {
         let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
         let closed = self.take(&format!("{key}.disabled_answer"), answer);
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
-        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
-            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
-        }
         let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
             let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
             self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
             return None;
         };
+        if verify::needs_secrets(&entry.profile) && !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
+            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+        }
         for (index, secret) in secrets.iter().enumerate() {
             if let Err(reason) = verify::check_secret(&entry.profile, secret.expose_secret()) {
                 self.wrong(&format!("{key}.secrets[{index}]"), reason);
             }
         }
+        self.profile_settings(&format!("{key}.settings"), &settings.settings, &entry.profile);
+        let public_url = self.public_url(&format!("{key}.public_url"), settings.public_url.as_deref(), &entry.profile);
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
         Some(Source {
             closed: (settings.enabled == Some(false)).then_some(closed),
@@ -86,8 +88,8 @@ impl Checker<'_> {
             name: name.to_owned(),
             profile: entry.profile.clone(),
             secrets,
-            settings: BTreeMap::new(),
-            public_url: None,
+            settings: settings.settings.clone(),
+            public_url,
             basic,
             headers,
             tolerance_s,
