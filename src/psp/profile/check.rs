@@ -104,7 +104,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
 
 /// Whether the rules of a form can read a place.
 pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
-    match place {
+    match place.root() {
         Place::Body | Place::Secret | Place::Given | Place::Signature | Place::Setting(_) | Place::Url(_) => {
             Err(format!("{place} cannot be read by a rule"))
         }
@@ -125,7 +125,7 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
     }
     let in_message = signature.found.pointer.is_some();
     for place in &signature.signed {
-        match place {
+        match place.root() {
             Place::Message(_) if !in_message => {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
@@ -216,7 +216,7 @@ fn check_fetch(fetch: &Fetch) -> Result<(), String> {
     let places = pieces.filter_map(|piece| if let Piece::Place(place) = piece { Some(place) } else { None });
     let conditions = fetch.calls.iter().flat_map(|call| call.when.keys());
     for place in places.chain(conditions) {
-        if !matches!(place, Place::Message(_) | Place::Header(_)) {
+        if !matches!(place.root(), Place::Message(_) | Place::Header(_)) {
             return Err(format!("call: {place} is not known when it is made"));
         }
     }
