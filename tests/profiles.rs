@@ -23,13 +23,15 @@ use transform_relay::psp::normalise::{Message, Normalised, normalise, normalise_
 use transform_relay::psp::profile::{Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, Means, Verified};
+use transform_relay::psp::verify::{self, Means, Secret, Verified};
 use url::Url;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
     secret: Option<String>,
+    /// The PSP's id of the secret.
+    key_id: Option<String>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
     public_url: Option<String>,
@@ -39,6 +41,9 @@ struct Vector {
     body: String,
     #[serde(default)]
     now_unix: i64,
+    /// Whether it came through a door of the source's.
+    #[serde(default)]
+    door: bool,
     /// `verified`, or why not.
     expect: String,
 }
@@ -71,11 +76,12 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
     let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
     let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
     let means = Means {
-        secrets: secret.iter().collect(),
+        secrets: secret.iter().map(|text| Secret { text, key_id: vector.key_id.as_deref() }).collect(),
         settings: Some(&vector.settings),
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
         tolerance_s: None,
+        door: vector.door,
     };
     verify::verify(profile, &means, received).map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
 }

@@ -45,6 +45,19 @@ impl Default for CertificateOptions {
     }
 }
 
+impl CertificateOptions {
+    /// The keys of the options that others have otherwise.
+    #[must_use]
+    pub fn changed(&self, others: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("certificates.roots", self.roots != others.roots),
+            ("certificates.timeout", self.timeout != others.timeout),
+            ("certificates.failures_kept", self.failures_kept != others.failures_kept),
+        ];
+        keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+    }
+}
+
 /// Why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoKey {

@@ -18,11 +18,12 @@ use super::received::Received;
 /// | written | means |
 /// |---|---|
 /// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
-/// | `./a/b` | the same, into the current element of the rule's or item's `each` |
+/// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
 /// | `fetched:/a/b` | the same, into the answer that was fetched |
 /// | `tail:/a/b` | what follows the last `/` of the text there: the id at the end of a link |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
+/// | `join:{/a}-{./b}` | the texts of the places in braces with the words around them; none unless each has one |
 /// | `setting:NAME` | a setting of the source that the profile asks for |
 /// | `url`, `url:host`, `url:path` | the source's public URL, its host (and port, if it has one), its path with the query |
 /// | `signed-at` | the timestamp of the signature, as text |
@@ -47,6 +48,8 @@ pub enum Place {
     Header(String),
     /// These words.
     Text(String),
+    /// Several texts as one.
+    Joined(Vec<Piece>),
     /// A setting of the source.
     Setting(String),
     /// A part of the source's public URL.
@@ -78,6 +81,32 @@ impl Place {
             _ => self,
         }
     }
+}
+
+/// A piece of a text that is put together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Piece {
+    /// As it is.
+    Text(String),
+    /// The text at a place.
+    Place(Place),
+}
+
+/// The pieces of `words{/a}words{/b}`: places stand in braces.
+///
+/// # Errors
+/// A brace that is not closed, or what is no place.
+pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (place, after) = after.split_once('}').ok_or_else(|| format!("{text:?}: a brace is not closed"))?;
+        pieces.push(Piece::Text(before.to_owned()));
+        pieces.push(Piece::Place(Place::try_from(place.to_owned())?));
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    Ok(pieces)
 }
 
 /// A part of a URL.
@@ -121,6 +150,10 @@ impl TryFrom<String> for Place {
                 place @ (Self::Message(_) | Self::Element(_) | Self::Fetched(_)) => Ok(Self::Tail(Box::new(place))),
                 other => Err(format!("tail:{other}: only what stands in a message or an answer has a tail")),
             },
+            Some(("join", template)) => match pieces(template)? {
+                pieces if pieces.iter().any(|piece| matches!(piece, Piece::Place(_))) => Ok(Self::Joined(pieces)),
+                _ => Err(format!("{text} needs a place in braces")),
+            },
             Some(("fetched", pointer)) => Pointer::try_from(pointer.to_owned()).map(Self::Fetched),
             _ => match text.strip_prefix('.') {
                 Some(pointer) => Pointer::try_from(pointer.to_owned()).map(Self::Element),
@@ -139,6 +172,13 @@ impl fmt::Display for Place {
             Self::Tail(place) => write!(f, "tail:{place}"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Text(words) => write!(f, "text:{words}"),
+            Self::Joined(pieces) => {
+                f.write_str("join:")?;
+                pieces.iter().try_for_each(|piece| match piece {
+                    Piece::Text(words) => f.write_str(words),
+                    Piece::Place(place) => write!(f, "{{{place}}}"),
+                })
+            }
             Self::Setting(name) => write!(f, "setting:{name}"),
             Self::Url(UrlPart::Whole) => f.write_str("url"),
             Self::Url(UrlPart::Host) => f.write_str("url:host"),
@@ -197,12 +237,11 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
-            Place::Message(pointer) => pointer.find(self.message).and_then(scalar),
-            Place::Element(pointer) => self.element.and_then(|element| pointer.find(element)).and_then(scalar),
-            Place::Fetched(pointer) => self.fetched.and_then(|fetched| pointer.find(fetched)).and_then(scalar),
+            Place::Message(_) | Place::Element(_) | Place::Fetched(_) => self.value(place).and_then(scalar),
             Place::Tail(place) => self.text(place).and_then(|text| Some(text.rsplit_once('/')?.1.to_owned())),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
             Place::Text(words) => Some(words.clone()),
+            Place::Joined(pieces) => pieces.iter().map(|piece| self.piece(piece)).collect(),
             Place::Setting(name) => self.configured.settings.and_then(|settings| settings.get(name)).cloned(),
             Place::Url(part) => self.configured.public_url.and_then(|url| url_part(url, *part)),
             Place::SignedAt => self.signed_at.map(str::to_owned),
@@ -212,6 +251,24 @@ impl<'a> Scope<'a> {
             Place::Body | Place::Secret | Place::Given | Place::Signature => None,
         }
         .filter(|text| !text.is_empty())
+    }
+
+    /// What stands at a place in the message, the current element or what was fetched.
+    #[must_use]
+    pub fn value(&self, place: &Place) -> Option<&'a Value> {
+        match place {
+            Place::Message(pointer) => pointer.find(self.message),
+            Place::Element(pointer) => pointer.find(self.element?),
+            Place::Fetched(pointer) => pointer.find(self.fetched?),
+            _ => None,
+        }
+    }
+
+    fn piece(&self, piece: &Piece) -> Option<String> {
+        match piece {
+            Piece::Text(words) => Some(words.clone()),
+            Piece::Place(place) => self.text(place),
+        }
     }
 
     /// The text at the first of the places that has one.
@@ -276,6 +333,7 @@ mod tests {
             "header:Webhook-Id",
             "text:a:b",
             "text:\n",
+            "join:{/a}-{./b}",
             "setting:webhook-id",
             "url",
             "url:host",
@@ -306,6 +364,9 @@ mod tests {
             "tail:",
             "tail:url",
             "tail:tail:/a",
+            "join:a",
+            "join:{/a",
+            "join:{a}",
         ] {
             assert!(Place::try_from(bad.to_owned()).is_err(), "{bad}");
         }
@@ -327,6 +388,17 @@ mod tests {
         let tail = |name: &str| scope.text(&Place::try_from(format!("tail:/{name}")).unwrap());
         assert_eq!(tail("up").as_deref(), Some("4L33"));
         assert_eq!([tail("dir"), tail("none"), tail("n"), tail("absent")], [None, None, None, None]);
+    }
+
+    #[test]
+    fn texts_are_joined_if_each_is_there() {
+        let received = Received { headers: &[], body: &[], at: jiff::Timestamp::UNIX_EPOCH };
+        let (message, element) = (serde_json::json!({"id": 7, "no": null}), serde_json::json!({"id": 2}));
+        let scope = Scope { element: Some(&element), ..Scope::new(&received, &message) };
+        let text = |place: &str| scope.text(&Place::try_from(place.to_owned()).unwrap());
+        assert_eq!(text("join:{/id}/{./id}").as_deref(), Some("7/2"));
+        assert_eq!(text("join:<{/id}>").as_deref(), Some("<7>"));
+        assert_eq!([text("join:{/id}-{/no}"), text("join:{/id}-{/nowhere}")], [None, None]);
     }
 
     #[test]

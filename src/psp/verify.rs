@@ -16,7 +16,7 @@ use super::received::Received;
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
     /// Secrets; any of them may vouch.
-    pub secrets: Vec<&'a SecretString>,
+    pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,
     /// The URL that the PSP posts to, as the PSP knows it.
@@ -25,16 +25,36 @@ pub struct Means<'a> {
     pub certificate: Option<&'a PublicKey>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,
+    /// Whether the notification has passed a door of the source's: what it demands beside a signature.
+    pub door: bool,
+}
+
+/// A secret of a source.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret<'a> {
+    /// As it is configured.
+    pub text: &'a SecretString,
+    /// The PSP's id of the key. A signature that names its key is checked by the secret of that id, and by those
+    /// without one.
+    pub key_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a SecretString> for Secret<'a> {
+    fn from(text: &'a SecretString) -> Self {
+        Self { text, key_id: None }
+    }
 }
 
 impl<'a> Means<'a> {
     /// One secret and nothing else.
     #[must_use]
     pub fn secret(secret: &'a SecretString) -> Self {
-        Self { secrets: vec![secret], ..Self::default() }
+        Self { secrets: vec![secret.into()], ..Self::default() }
     }
 
-    const fn configured(&self) -> Configured<'a> {
+    /// As much of it as a profile can name.
+    #[must_use]
+    pub const fn configured(&self) -> Configured<'a> {
         Configured { settings: self.settings, public_url: self.public_url }
     }
 }
@@ -73,7 +93,7 @@ impl<'a> Verified<'a> {
         self.signed_at.as_deref()
     }
 
-    /// Which of the secrets vouched, from 0; none where it was a certificate.
+    /// Which of the secrets vouched, from 0; none where it was a certificate or the door.
     #[must_use]
     pub const fn secret(&self) -> Option<usize> {
         self.secret
@@ -98,9 +118,13 @@ pub enum Unverified {
     /// There is no certificate to verify with.
     #[error("no certificate of the PSP's")]
     NoCertificate,
+    /// Only the source's door could vouch for it, and the source has none.
+    #[error("nothing vouches for it, and the source asks for no credentials, headers or addresses")]
+    NoDoor,
 }
 
-/// Verifies a notification: the first form whose signature is right is the notification's form.
+/// Verifies a notification: the first form whose signature is right is the notification's form. One that has no
+/// signature at all is of the form that trusts the door, if there is one and it came through a door.
 ///
 /// # Errors
 /// The reason that came closest to being believed.
@@ -116,7 +140,23 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
             }
         }
     }
-    Err(closest)
+    match forms_of_the_door(profile).next() {
+        Some(form) if closest == Unverified::Missing && means.door => {
+            Ok(Verified { received, form, signed_at: None, secret: None })
+        }
+        Some(_) if closest == Unverified::Missing => Err(Unverified::NoDoor),
+        _ => Err(closest),
+    }
+}
+
+fn forms_of_the_door(profile: &Profile) -> impl Iterator<Item = &Form> {
+    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_door)
+}
+
+/// Whether sources of this profile need a door: without one they do not take what nobody signs.
+#[must_use]
+pub fn needs_door(profile: &Profile) -> bool {
+    forms_of_the_door(profile).next().is_some()
 }
 
 fn verify_as<'a>(
@@ -148,22 +188,30 @@ fn verify_as<'a>(
 
 /// What verifies, and its place among the secrets.
 enum AnyKey<'a> {
-    Secret(usize, SecretSlice<u8>),
+    Secret { index: usize, key: SecretSlice<u8>, id: Option<&'a str> },
     Certificate(&'a PublicKey),
 }
 
 impl AnyKey<'_> {
     const fn key(&self) -> Key<'_> {
         match self {
-            Self::Secret(_, secret) => Key::Secret(secret),
+            Self::Secret { key, .. } => Key::Secret(key),
             Self::Certificate(key) => Key::Public(key),
         }
     }
 
     const fn index(&self) -> Option<usize> {
         match self {
-            Self::Secret(index, _) => Some(*index),
+            Self::Secret { index, .. } => Some(*index),
             Self::Certificate(_) => None,
+        }
+    }
+
+    /// Whether it may check a signature that names its key so. A key or a signature without an id may be any.
+    fn is_called(&self, given: Option<&str>) -> bool {
+        match self {
+            Self::Secret { id: Some(id), .. } => given.is_none_or(|given| given == *id),
+            Self::Secret { id: None, .. } | Self::Certificate(_) => true,
         }
     }
 }
@@ -177,8 +225,9 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
     }
     let decoded = means.secrets.iter().enumerate();
     Ok(decoded
-        .filter_map(|(index, text)| {
-            crypto::key(signature, text.expose_secret()).ok().map(|key| AnyKey::Secret(index, key))
+        .filter_map(|(index, secret)| {
+            let key = crypto::key(signature, secret.text.expose_secret()).ok()?;
+            Some(AnyKey::Secret { index, key, id: secret.key_id })
         })
         .collect())
 }
@@ -202,15 +251,22 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
         return Err(Unverified::Missing);
     }
     let located = located(&signature.found, scope);
-    let given: Vec<Vec<u8>> =
-        located.iter().filter_map(|text| crypto::decode(signature.encoding, text.trim())).collect();
+    let one_id = signature.key_id.as_ref().and_then(|id| scope.received.header(id.header.as_deref()?));
+    let given: Vec<(Option<&str>, Vec<u8>)> = located
+        .iter()
+        .filter_map(|found| {
+            let own_id = found.before.as_deref().filter(|_| signature.key_id.is_some());
+            Some((own_id.or(one_id), crypto::decode(signature.encoding, found.text.trim())?))
+        })
+        .collect();
     if given.is_empty() {
         return Err(if located.is_empty() { Unverified::Missing } else { Unverified::Wrong });
     }
     keys.iter()
         .find(|key| {
             let signed = signed(signature, key.key(), scope);
-            given.iter().any(|given| crypto::is_right(signature.algorithm, key.key(), &signed, given))
+            let is_right = |given: &[u8]| crypto::is_right(signature.algorithm, key.key(), &signed, given);
+            given.iter().any(|(id, given)| key.is_called(*id) && is_right(given))
         })
         .map(AnyKey::index)
         .ok_or(Unverified::Wrong)
@@ -219,14 +275,31 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
 /// More signatures than this in one header are not looked at.
 const SIGNATURES_MAX: usize = 16;
 
-/// The signatures that stand there, as they are written.
-pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<String> {
-    let value = match (&locator.header, &locator.pointer) {
-        (Some(name), _) => scope.received.header(name).map(str::to_owned),
-        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar),
-        (None, None) => None,
+/// A signature as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What stands before it and its separators.
+    pub(super) before: Option<String>,
+    /// The signature.
+    pub(super) text: String,
+}
+
+/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
+/// change.
+pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
+    let values: Vec<String> = match (&locator.header, &locator.pointer) {
+        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
+        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
+        (None, None) => Vec::new(),
     };
-    value.map(|value| parts(locator, &value).map(str::to_owned).collect()).unwrap_or_default()
+    let found = |piece: &str| match &locator.after {
+        Some(after) => {
+            let before = piece.split(after.as_str()).next().map(str::to_owned);
+            piece.rsplit_once(after.as_str()).map(|(_, text)| Found { before, text: text.to_owned() })
+        }
+        None => Some(Found { before: None, text: piece.to_owned() }),
+    };
+    values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
 }
 
 fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
@@ -239,10 +312,6 @@ fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v s
         .enumerate()
         .filter(|(at, _)| locator.index.is_none_or(|index| index == *at))
         .filter_map(|(_, piece)| piece.trim().strip_prefix(locator.prefix.as_str()))
-        .filter_map(|piece| match &locator.after {
-            Some(after) => piece.rsplit_once(after.as_str()).map(|(_, rest)| rest),
-            None => Some(piece),
-        })
         .filter(|piece| !piece.is_empty())
         .take(SIGNATURES_MAX)
 }
@@ -280,10 +349,10 @@ pub fn needs_secrets(profile: &Profile) -> bool {
     signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
 }
 
-/// Whether sources of this profile need to know the URL that the PSP posts to.
+/// Whether sources of this profile need their public URL: the PSP signs it.
 #[must_use]
 pub fn needs_public_url(profile: &Profile) -> bool {
-    signatures(profile).any(|signature| signature.signed.iter().any(|place| matches!(place, Place::Url(_))))
+    signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
 }
 
 /// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
@@ -316,6 +385,65 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
     })
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psp::sign::sign;
+
+    const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
+    const SIGNED: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"body\"]\n\
+                          encoding = \"hex\"\nfound = { header = \"sign\" }\n";
+
+    fn profile(forms: &str) -> Result<Profile, String> {
+        let head = "name = \"it\"\ntitle = \"It\"\namounts = \"minor\"\n";
+        Profile::read(&format!("{head}{forms}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_door_vouches_only_for_what_has_no_signature_at_all() {
+        let both = format!(
+            "[[notification]]\nname = \"signed\"\n{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\n\
+             trusts_door = true\n{RULES}"
+        );
+        let both = profile(&both).unwrap();
+        assert!(needs_door(&both) && needs_secrets(&both));
+        let secret: SecretString = "secret".to_owned().into();
+        let wrong = [("sign".to_owned(), "00".repeat(32))];
+        let taken = |headers: &[(String, String)], door: bool| {
+            let means = Means { door, ..Means::secret(&secret) };
+            let received = Received { headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
+            verify(&both, &means, received).map(|verified| verified.form().name.clone())
+        };
+        assert_eq!(taken(&[], true).as_deref(), Ok("bare"));
+        assert_eq!(taken(&[], false), Err(Unverified::NoDoor));
+        assert_eq!(taken(&wrong, true), Err(Unverified::Wrong));
+    }
+
+    #[test]
+    fn a_form_is_signed_or_fetched_or_trusts_the_door() {
+        let form = |more: &str| profile(&format!("[[notification]]\nname = \"it\"\n{more}{RULES}"));
+        assert!(form("").unwrap_err().contains("trusts_door = true"));
+        assert!(form("trusts_door = true\n").is_ok());
+        let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_door = true\n{RULES}{SIGNED}"));
+        assert!(signed.unwrap_err().contains("only what nobody signs"));
+    }
+
+    #[test]
+    fn any_line_of_a_header_may_hold_the_signature() {
+        let profile = crate::psp::catalogue::Catalogue::built_in().unwrap();
+        let profile = &profile.get("stripe").unwrap().profile;
+        let (old, new): (SecretString, SecretString) = ("old".to_owned().into(), "new".to_owned().into());
+        let [mut headers, second] =
+            [&old, &new].map(|secret| sign(profile, None, &Means::secret(secret), 5, "", b"{}").unwrap().headers);
+        headers.extend(second);
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(5).unwrap() };
+        assert!(verify(profile, &Means::secret(&old), received).is_ok());
+        assert!(verify(profile, &Means::secret(&new), received).is_ok());
+        let other: SecretString = "other".to_owned().into();
+        assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
+    }
 }
