@@ -1,6 +1,7 @@
 //! What stands around the relay.
 
 pub(crate) mod adyen;
+pub(crate) mod certificates;
 pub(crate) mod integrator;
 pub(crate) mod planted;
 pub(crate) mod program;
