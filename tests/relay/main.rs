@@ -28,6 +28,7 @@ mod money;
 mod notifications;
 mod oauth;
 mod parked;
+mod psps;
 mod registration;
 mod reload;
 mod restart;
