@@ -199,3 +199,48 @@ impl Drop for Landing {
         self.certificates.known().flights.remove(&self.url);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_certificate_that_is_kept_is_believed_while_it_is_valid() {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let root = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        let mut params = CertificateParams::new(["a.psp.example".to_owned()]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "psp");
+        params.not_before = rcgen::date_time_ymd(2026, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2027, 1, 1);
+        let pem = params.signed_by(&KeyPair::generate().unwrap(), &root).unwrap().pem();
+
+        let all = Arc::new(Certificates::new(CertificateOptions::default(), Clock::start()).unwrap());
+        assert!(all.authorities.set(Authorities::of([root.der()])).is_ok());
+        // Nobody answers there: what is asked for again is not to be had.
+        let url = Url::parse("https://127.0.0.1:1/certificate").unwrap();
+        let moment = |text: &str| {
+            let at: Timestamp = text.parse().unwrap();
+            Moment { wall: at, steady: at }
+        };
+        let (now, after) = (moment("2026-06-01T00:00:00Z"), moment("2027-01-02T00:00:00Z"));
+        let chain = Arc::new(Chain::of_pem(pem.as_bytes()).unwrap());
+        all.known().cache.good(url.clone(), chain, now.steady);
+        let rule = |suffix: &str| CertificateRule {
+            header: "x".to_owned(),
+            hosts: vec!["127.0.0.1:1".to_owned()],
+            name_suffix: suffix.to_owned(),
+        };
+        assert!(all.key(&url, &rule(".psp.example"), now).await.is_ok());
+        let other = all.key(&url, &rule(".other.example"), now).await;
+        assert!(matches!(other, Err(NoKey::Unavailable(_))), "another profile's rule is its own: {other:?}");
+        let chain = Arc::new(Chain::of_pem(pem.as_bytes()).unwrap());
+        all.known().cache.good(url.clone(), chain, now.steady);
+        let late = all.key(&url, &rule(".psp.example"), after).await;
+        assert!(matches!(late, Err(NoKey::Unavailable(_))), "it is fetched anew: {late:?}");
+        assert!(all.known().flights.is_empty());
+    }
+}

@@ -8,8 +8,9 @@ use serde_json::json;
 use transform_relay::psp::catalogue::Catalogue;
 
 use crate::support::certificates::{Authority, Host, Page, SigningKey};
+use crate::support::integrator::{amount, with};
 use crate::support::tls::Certificate;
-use crate::support::{Relay, Reply, Setup, payment, start};
+use crate::support::{Relay, Reply, Setup, payment, refund, start};
 
 const WEBHOOK: &str = "4JH86294D6297924G";
 const CERTIFICATE: &str = "/v1/notifications/certs/CERT-1";
@@ -260,4 +261,49 @@ async fn only_a_few_certificates_are_fetched_at_once() {
     answers.into_iter().for_each(|answer| drop(answer.expect(200)));
     world.certified(CERTIFICATE);
     world.notify("WH-one-too-many", &world.host.url(CERTIFICATE)).await.expect(200);
+}
+
+fn fixture(name: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/paypal");
+    std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
+}
+
+/// A reversal before the capture that it takes back, and disputes around it: the money is gone once, until the seller
+/// has it back. What is given back is a positive amount, however it is written.
+#[tokio::test]
+async fn the_story_of_a_reversal() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let url = world.host.url(CERTIFICATE);
+    let tell = async |name: &str| {
+        let body = fixture(name);
+        let reply = world.relay.post("paypal", &world.key.transmission(WEBHOOK, &url, &body), body).await;
+        reply.expect(200).json()["outcome"].as_str().unwrap().to_owned()
+    };
+    let id = "20260301-65e1a2b3c4d5e6f708192a3b";
+    let registered = json!({"requestedAmount": amount("49.9"), "currency": "EUR"});
+    world.relay.register("payment", id, &registered).await;
+    assert_eq!(tell("payment.capture.reversed-v2").await, "parked");
+    tell("customer.dispute.created").await;
+    tell("checkout.order.approved-capture").await;
+    tell("payment.capture.completed-v2").await;
+    tell("customer.dispute.resolved-for-the-buyer").await;
+    let payment = world.relay.fetched("Payment", id).await;
+    assert_eq!(payment["payments"][0]["amount"].to_string(), "49.9");
+    assert_eq!(payment["chargebacks"].as_array().unwrap().len(), 1, "{payment}");
+    assert_eq!(payment["chargebacks"][0]["amount"].to_string(), "49.9");
+    assert_eq!(payment["chargebacks"][0]["reason"], "UserInitiated");
+    assert_eq!(payment.get("refundableAmount"), None);
+    tell("customer.dispute.resolved-for-the-seller").await;
+    let payment = world.relay.fetched("Payment", id).await;
+    assert_eq!(payment["chargebacks"], json!([]));
+    assert_eq!(payment["refundableAmount"].to_string(), "49.9");
+
+    let refund = with(refund("4REF0000000000001", "tx-usd", "0.15"), "currency", "USD");
+    world.relay.register("payment", "tx-usd", &with(payment("6SALE000000000001", "20"), "currency", "USD")).await;
+    world.relay.register("refund", "tx-refund", &refund).await;
+    tell("payment.sale.completed-of-subscription").await;
+    tell("payment.capture.refunded-v1-negative").await;
+    assert_eq!(world.relay.fetched("Refund", "tx-refund").await["refundedAmount"].to_string(), "0.15");
+    assert_eq!(world.relay.fetched("Payment", "tx-usd").await["refundedAmount"].to_string(), "0.15");
 }
