@@ -13,15 +13,17 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
+use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
 use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
+use crate::psp::crypto::PublicKey;
 use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Secret, Unverified, Verified, verify};
+use crate::psp::verify::{Means, Secret, Unverified, Verified, certificate_url, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
@@ -103,12 +105,6 @@ impl Source {
         self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
-    /// Whether it demands anything beside a signature.
-    #[must_use]
-    pub fn has_door(&self) -> bool {
-        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
-    }
-
     /// The kinds of proof that it asks for.
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
@@ -147,6 +143,7 @@ impl Source {
 pub struct Ingest {
     store: Arc<Store>,
     issuer: Arc<Issuer>,
+    certificates: Arc<Certificates>,
     vouchers: Vouchers,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
@@ -157,6 +154,9 @@ pub enum Refused {
     /// Nobody vouches for it.
     #[error(transparent)]
     Unverified(#[from] Unverified),
+    /// There is no certificate to verify it with.
+    #[error(transparent)]
+    Certificate(#[from] NoKey),
     /// A secret vouches for it whose time it is not.
     #[error("{fate} secret vouched: {secret:?}")]
     OutOfTime {
@@ -191,8 +191,8 @@ const IGNORED_TYPES_MAX: usize = 1024;
 impl Ingest {
     /// Into this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
-    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>) -> Self {
-        Self { store, issuer, vouchers: Vouchers::default(), ignored: Mutex::default() }
+    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
+        Self { store, issuer, certificates, vouchers: Vouchers::default(), ignored: Mutex::default() }
     }
 
     /// What a secret of a source vouched for since the start.
@@ -216,7 +216,8 @@ impl Ingest {
         now: Moment,
         wary: bool,
     ) -> Result<Receipt, Refused> {
-        let verified = match self.verified(source, received) {
+        let certificate = self.certificate(source, &received, now).await?;
+        let verified = match self.verified(source, received, certificate.as_ref()) {
             Ok(verified) => verified,
             Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
         };
@@ -273,11 +274,29 @@ impl Ingest {
         Ok(receipt)
     }
 
+    /// The key of the certificate that a notification names, where its profile asks for one.
+    async fn certificate(
+        &self,
+        source: &Source,
+        received: &Received<'_>,
+        now: Moment,
+    ) -> Result<Option<PublicKey>, NoKey> {
+        match certificate_url(&source.profile, received) {
+            Some((url, rule)) => self.certificates.key(&url, rule, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Verifies with the secrets that hold; says if another one would have vouched.
-    fn verified<'a>(&self, source: &'a Source, received: Received<'a>) -> Result<Verified<'a>, Refused> {
+    fn verified<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        certificate: Option<&PublicKey>,
+    ) -> Result<Verified<'a>, Refused> {
         let at = received.at;
         let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
-        match verified_by(source, &held, received) {
+        match verified_by(source, &held, certificate, received) {
             Ok(verified) => {
                 if let Some(secret) = verified.secret().and_then(|index| held.get(index)) {
                     self.note(source, secret, &held, at);
@@ -285,7 +304,7 @@ impl Ingest {
                 Ok(verified)
             }
             Err(reason) => {
-                let vouched = others.into_iter().find(|one| verified_by(source, &[one], received).is_ok());
+                let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
                 Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
             }
         }
@@ -362,9 +381,10 @@ impl Refused {
 fn verified_by<'a>(
     source: &'a Source,
     secrets: &[&NamedSecret],
+    certificate: Option<&PublicKey>,
     received: Received<'a>,
 ) -> Result<Verified<'a>, Unverified> {
-    verify(&source.profile, &source.means(secrets), received)
+    verify(&source.profile, &Means { certificate, ..source.means(secrets) }, received)
 }
 
 /// The headers that are kept: all but those that are secrets.

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::{Doors, InForce, body, caller};
+use crate::certificates::NoKey;
 use crate::ingest::{Refused, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
@@ -91,7 +92,11 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())
         }
-        Refused::Unverified(_) | Refused::OutOfTime { .. } => {
+        Refused::Certificate(NoKey::Unavailable(_)) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::new(503, "this cannot be verified now")
+        }
+        Refused::Unverified(_) | Refused::OutOfTime { .. } | Refused::Certificate(NoKey::Refused(_)) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             match source.profile.answer.unverified {
                 401 => Problem::unauthorized(),

@@ -232,7 +232,7 @@ fn broken<'w>(requires: &'w When, scope: &Scope<'_>) -> Option<&'w Place> {
 
 /// Whether conditions are met. Those on an element count once there is one.
 pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
-    let counts = |place: &Place| scope.element.is_some() || !matches!(place, Place::Element(_));
+    let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
     when.iter()
         .filter(|(place, _)| counts(place))
         .all(|(place, condition)| condition.holds(&scope.text(place).unwrap_or_default()))

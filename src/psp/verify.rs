@@ -372,17 +372,17 @@ pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
     Err(reason)
 }
 
+/// The URL of a certificate comes from anybody, and is kept and logged.
+const CERTIFICATE_URL_MAX: usize = 512;
+
 /// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
-/// hosts that it names.
+/// hosts that it names, and no more than a path there.
 #[must_use]
 pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
     signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
-        let url = Url::parse(received.header(&rule.header)?).ok()?;
-        let pinned = url.scheme() == "https"
-            && url.port().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && rule.hosts.iter().any(|host| url.host_str() == Some(host));
+        let text = received.header(&rule.header).filter(|text| text.len() <= CERTIFICATE_URL_MAX)?;
+        let url = Url::parse(text).ok()?;
+        let pinned = rule.hosts.iter().any(|host| url.as_str() == format!("https://{host}{}", url.path()));
         pinned.then_some((url, rule))
     })
 }

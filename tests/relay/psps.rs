@@ -24,7 +24,7 @@ struct Psp {
     currency: &'static str,
 }
 
-const PSPS: [Psp; 6] = [
+const PSPS: [Psp; 7] = [
     Psp {
         profile: "checkout-com",
         authorized: &["payment_approved.json"],
@@ -71,6 +71,13 @@ const PSPS: [Psp; 6] = [
         captured: &["CAPTURED.json"],
         total: "350",
         currency: "NOK",
+    },
+    Psp {
+        profile: "square",
+        authorized: &["payment.created-approved.json"],
+        captured: &["payment.updated-completed.json", "payment.updated-completed-refunded-later.json"],
+        total: "49.9",
+        currency: "EUR",
     },
 ];
 
