@@ -1,5 +1,7 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -13,14 +15,18 @@ use uuid::Uuid;
 
 use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
+use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
+use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
-use crate::psp::profile::Profile;
+use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
 use crate::psp::verify::{Means, Secret, Unverified, Verified, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
-use crate::store::{Outcome, Receipt, StoreError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
+
+pub use replay::ReplayError;
 
 /// One configured door for one PSP account.
 #[derive(Debug, Clone)]
@@ -49,6 +55,8 @@ pub struct Source {
     pub events: Option<BTreeSet<String>>,
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
+    /// How truths are fetched; none if never.
+    pub fetch: Option<Arc<Account>>,
 }
 
 impl Source {
@@ -75,6 +83,12 @@ impl Source {
             .iter()
             .filter(|secret| secret.holds(at))
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
+    }
+
+    /// Whether it asks for anything beside a signature.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
     /// Its name among the doors that tokens are issued for.
@@ -110,6 +124,24 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What a verified notification says, as far as the source wants to hear it.
+    fn read(&self, verified: &Verified<'_>) -> Normalised {
+        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
+        let mut normalised = normalise(&self.profile, verified, always);
+        if let Some(events) = &self.events {
+            normalised.keep_only(events);
+        }
+        if self.fetch.is_none() {
+            let pointers =
+                normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
+            let reason = "its truth would have to be fetched, and this source fetches nothing";
+            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
+        }
+        normalised
+    }
+}
+
 /// Takes notifications in.
 #[derive(Debug)]
 pub struct Ingest {
@@ -142,6 +174,9 @@ pub enum Refused {
         /// How many it holds.
         size: usize,
     },
+    /// Nobody vouches for it, and too many such wait to be looked into.
+    #[error(transparent)]
+    Hint(#[from] HintError),
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -181,12 +216,12 @@ impl Ingest {
         now: Moment,
         wary: bool,
     ) -> Result<Receipt, Refused> {
-        let verified = self.verified(source, received)?;
+        let verified = match self.verified(source, received) {
+            Ok(verified) => verified,
+            Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
+        };
         self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
-        let mut normalised = normalise(&source.profile, &verified, false);
-        if let Some(events) = &source.events {
-            normalised.keep_only(events);
-        }
+        let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -198,10 +233,43 @@ impl Ingest {
             received_at: now,
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
+            form: verified.form().name.clone(),
+            signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
         let receipt = self.store.take(taken).await?;
         log(source, &receipt);
+        Ok(receipt)
+    }
+
+    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    async fn take_hint(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+        refused: Refused,
+    ) -> Result<Receipt, Refused> {
+        let hint = source.fetch.as_ref().and_then(|account| {
+            let hint = hint(&source.profile, &received, account.mode != FetchMode::Unverified)?;
+            Some((account, hint))
+        });
+        let Some((account, hint)) = hint else { return Err(refused) };
+        self.check_credentials(source, received, now.steady, wary)?;
+        let size = hint.calls.len();
+        if size > BATCH_MAX {
+            return Err(Refused::TooMany { size });
+        }
+        let hinted = Hinted {
+            source: source.name.clone(),
+            received_at: now,
+            form: hint.form,
+            calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
+            most: account.max_hints,
+        };
+        let receipt = self.store.take_hint(hinted).await?;
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         Ok(receipt)
     }
 

@@ -208,7 +208,11 @@ fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Resu
     let booking = booking(&rule.booking, scope)?;
     Ok(Chargeback {
         id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
-        amount: amount_of(reader, &rule.amount, booking)?,
+        amount: if rule.amount_elsewhere {
+            reader.amount(&rule.amount)?.unwrap_or_default()
+        } else {
+            amount_of(reader, &rule.amount, booking)?
+        },
         fee: fee(rule, reader)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),

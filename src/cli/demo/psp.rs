@@ -29,6 +29,7 @@ pub(super) fn door(psp: &Psp) -> Source {
         expires_at: None,
     };
     Source {
+        fetch: None,
         name: psp.source.to_owned(),
         profile: Arc::clone(&psp.profile),
         secrets: vec![secret],

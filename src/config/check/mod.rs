@@ -2,6 +2,7 @@
 
 mod asked;
 mod credentials;
+mod fetch;
 mod secrets;
 mod server;
 mod sources;

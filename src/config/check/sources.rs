@@ -78,7 +78,9 @@ impl Checker<'_> {
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
+        let fetch = self.fetch(&format!("{key}.fetch"), settings.fetch.as_ref(), &entry.profile, events.as_ref());
         let source = Source {
+            fetch,
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
             name: name.to_owned(),
@@ -92,11 +94,7 @@ impl Checker<'_> {
             ip_ranges,
             tolerance_s,
         };
-        if verify::needs_door(&source.profile) && !verify::needs_secrets(&source.profile) && !source.has_door() {
-            let reason =
-                "its profile has no signature: basic, tokens, oauth, headers or ip_ranges has to vouch instead";
-            self.wrong(&key, reason);
-        }
+        self.door_needed(&source);
         Some(source)
     }
 }
