@@ -103,12 +103,6 @@ impl Source {
         self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
-    /// Whether it demands anything beside a signature.
-    #[must_use]
-    pub fn has_door(&self) -> bool {
-        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
-    }
-
     /// The kinds of proof that it asks for.
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
