@@ -17,6 +17,8 @@ use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
+use crate::fetch_back;
+use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
 use crate::http::{self, Bodies, Doors, InForce, Proxies, ServerOptions, Throttle, ThrottlePolicy};
 use crate::ingest::{Ingest, Source};
@@ -71,12 +73,18 @@ impl Options {
     }
 }
 
+/// How the PSPs of all sources that fetch are asked.
+fn accounts(sources: &BTreeMap<String, Source>) -> Accounts {
+    sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
+}
+
 /// A relay, built and bound.
 pub struct App {
     server: Server,
     address: SocketAddr,
     ingest: Arc<Ingest>,
     worker: JoinHandle<()>,
+    fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
@@ -91,6 +99,7 @@ pub struct Reloader {
     certificates: CertificateOptions,
     store: Arc<Live<StoreOptions>>,
     delivery: Arc<Live<DeliveryOptions>>,
+    accounts: Arc<Live<Accounts>>,
     in_force: Arc<Live<InForce>>,
 }
 
@@ -108,6 +117,7 @@ impl Reloader {
         // What is fixed stays as it was, so that the next reload says so again.
         self.store.set(StoreOptions { path: before.path.clone(), max_waiting: before.max_waiting, ..store });
         self.delivery.set(delivery);
+        self.accounts.set(accounts(&in_force.sources));
         self.in_force.set(in_force);
         restart
     }
@@ -122,17 +132,21 @@ impl App {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
-        let wake = Arc::clone(&debouncer);
         let fetched = options.certificates.clone();
         let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
+        let bell = Arc::new(fetch_back::worker::Bell::default());
+        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
+        let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
         let (server, store, delivery, in_force) = options.split();
-        let store = Arc::new(Store::open(store, Wake::new(move |owed| wake.owe(owed)))?);
+        let store = Arc::new(Store::open(store, wake)?);
+        let accounts = Live::new(accounts(&in_force.sources));
         let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
         let reloader = Reloader {
             server,
             certificates: fetched,
             store: store.options(),
             delivery: Arc::clone(&delivery),
+            accounts: Arc::clone(&accounts),
             in_force: Arc::clone(&in_force),
         };
         let delivery_ended = CancellationToken::new();
@@ -156,6 +170,17 @@ impl App {
             http::bind(&server, doors).with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop_delivery = CancellationToken::new();
         let stop = stop_delivery.clone();
+        let fetcher = fetch_back::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
+        let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
+        let fetches = fetcher.recover().await?;
+        if fetches > 0 {
+            tracing::info!(fetches, "objects that are yet to be fetched from PSPs");
+        }
+        let fetching_ended = delivery_ended.clone();
+        let fetcher = tokio::spawn(async move {
+            let _ended = fetching_ended.drop_guard();
+            fetcher.run().await;
+        });
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
@@ -168,7 +193,7 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
-        Ok(Self { server, address, ingest, worker, housekeeping, stop_delivery, store, reloader, grace })
+        Ok(Self { server, address, ingest, worker, fetcher, housekeeping, stop_delivery, store, reloader, grace })
     }
 
     /// Where it listens.
@@ -198,9 +223,12 @@ impl App {
                 self.stop_delivery.cancel();
                 let served = tokio::time::timeout(self.grace, handle.stop(true));
                 let told = tokio::time::timeout(self.grace, self.worker);
+                let unfinished = self.fetcher.abort_handle();
+                let fetched = tokio::time::timeout(self.grace, self.fetcher);
                 let kept = tokio::time::timeout(self.grace, self.housekeeping);
-                let (served, told, _) = tokio::join!(served, told, kept);
-                if served.is_err() || told.is_err() {
+                let (served, told, fetched, _) = tokio::join!(served, told, fetched, kept);
+                unfinished.abort();
+                if served.is_err() || told.is_err() || fetched.is_err() {
                     tracing::warn!("the grace period is over; what was in flight is cut off");
                 }
             }

@@ -1,5 +1,7 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,15 +16,19 @@ use uuid::Uuid;
 use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Credentials, Look, same};
 use crate::domain::due::Moment;
+use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
+use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
-use crate::psp::profile::Profile;
+use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
 use crate::psp::verify::{Means, Unverified, Verified, certificate_url, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
-use crate::store::{Outcome, Receipt, StoreError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
+
+pub use replay::ReplayError;
 
 /// One configured door for one PSP account.
 #[derive(Debug, Clone)]
@@ -51,6 +57,8 @@ pub struct Source {
     pub events: Option<BTreeSet<String>>,
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
+    /// How truths are fetched; none if never.
+    pub fetch: Option<Arc<Account>>,
 }
 
 impl Source {
@@ -63,7 +71,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
+            door: self.has_door(),
         }
     }
 
@@ -74,6 +82,12 @@ impl Source {
             .iter()
             .filter(|secret| secret.holds(at))
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
+    }
+
+    /// Whether it asks for anything beside a signature.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
     /// Its name among the doors that tokens are issued for.
@@ -100,6 +114,24 @@ impl Source {
             ("ip_ranges", !self.ip_ranges.is_empty()),
         ];
         kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect()
+    }
+}
+
+impl Source {
+    /// What a verified notification says, as far as the source wants to hear it.
+    fn read(&self, verified: &Verified<'_>) -> Normalised {
+        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
+        let mut normalised = normalise(&self.profile, verified, always);
+        if let Some(events) = &self.events {
+            normalised.keep_only(events);
+        }
+        if self.fetch.is_none() {
+            let pointers =
+                normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
+            let reason = "its truth would have to be fetched, and this source fetches nothing";
+            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
+        }
+        normalised
     }
 }
 
@@ -139,6 +171,9 @@ pub enum Refused {
         /// How many it holds.
         size: usize,
     },
+    /// Nobody vouches for it, and too many such wait to be looked into.
+    #[error(transparent)]
+    Hint(#[from] HintError),
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -171,13 +206,12 @@ impl Ingest {
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
-        let certificate = self.certificate(source, &received, now).await?;
-        let verified = self.verified(source, received, certificate.as_ref())?;
+        let verified = match self.vouched_for(source, received, now).await {
+            Ok(verified) => verified,
+            Err(refused) => return self.take_hint(source, received, now, refused).await,
+        };
         self.check_credentials(source, received, now.steady)?;
-        let mut normalised = normalise(&source.profile, &verified, false);
-        if let Some(events) = &source.events {
-            normalised.keep_only(events);
-        }
+        let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -189,6 +223,8 @@ impl Ingest {
             received_at: now,
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
+            form: verified.form().name.clone(),
+            signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
         let receipt = self.store.take(taken).await?;
@@ -196,17 +232,48 @@ impl Ingest {
         Ok(receipt)
     }
 
-    /// The key of the certificate that a notification names, where its profile asks for one.
-    async fn certificate(
+    /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
+    async fn vouched_for<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        now: Moment,
+    ) -> Result<Verified<'a>, Refused> {
+        let certificate = match certificate_url(&source.profile, &received) {
+            Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
+            None => None,
+        };
+        self.verified(source, received, certificate.as_ref())
+    }
+
+    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    async fn take_hint(
         &self,
         source: &Source,
-        received: &Received<'_>,
+        received: Received<'_>,
         now: Moment,
-    ) -> Result<Option<PublicKey>, NoKey> {
-        match certificate_url(&source.profile, received) {
-            Some((url, rule)) => self.certificates.key(&url, rule, now).await.map(Some),
-            None => Ok(None),
+        refused: Refused,
+    ) -> Result<Receipt, Refused> {
+        let hint = source.fetch.as_ref().and_then(|account| {
+            let hint = hint(&source.profile, &received, account.mode != FetchMode::Unverified)?;
+            Some((account, hint))
+        });
+        let Some((account, hint)) = hint else { return Err(refused) };
+        self.check_credentials(source, received, now.steady)?;
+        let size = hint.calls.len();
+        if size > BATCH_MAX {
+            return Err(Refused::TooMany { size });
         }
+        let hinted = Hinted {
+            source: source.name.clone(),
+            received_at: now,
+            form: hint.form,
+            calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
+            most: account.max_hints,
+        };
+        let receipt = self.store.take_hint(hinted).await?;
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        Ok(receipt)
     }
 
     /// Verifies with the secrets that hold; says if another one would have vouched.
@@ -248,7 +315,7 @@ impl Ingest {
 
     /// What a source demands beside the signature; all of it must be there.
     fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
-        // Whoever comes here can sign, and so does not guess.
+        // Whoever comes here can sign, and so does not guess; or gains no more by guessing than to be looked up.
         let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));

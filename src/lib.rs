@@ -15,6 +15,7 @@ pub mod control;
 pub mod credentials;
 pub mod delivery;
 pub mod domain;
+pub mod fetch_back;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;

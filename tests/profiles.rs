@@ -217,7 +217,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
         let body = outer(form, file);
-        form.content.message(&body).ok()?;
+        form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
             let received = Received { headers: &own, body: &body, at: now };
             return Some(normalise(profile, &Verified::before(form, None, received), fetching));

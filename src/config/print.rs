@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::Config;
+use crate::fetch_back::account::Account;
 use crate::ingest::Source;
 
 /// The configuration in force, with secrets masked.
@@ -66,6 +67,22 @@ pub fn in_force(config: &Config) -> String {
     lines.join("\n")
 }
 
+/// How a source's PSP is asked.
+fn fetch(account: &Account) -> String {
+    let mode = format!("{:?}", account.mode).to_lowercase();
+    format!(
+        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}",
+        account.base,
+        account.auth,
+        account.limits.rate,
+        account.limits.concurrency,
+        span(account.timeout),
+        span(account.not_found_for),
+        span(account.give_up_after),
+        account.max_hints,
+    )
+}
+
 fn source(source: &Source) -> String {
     let mut parts = vec![format!("profile {}, {} secret(s) ***", source.profile.name, source.secrets.len())];
     let timed = source.secrets.iter().filter(|secret| secret.not_before.is_some() || secret.expires_at.is_some());
@@ -92,6 +109,7 @@ fn source(source: &Source) -> String {
     if let Some(types) = &source.events {
         parts.push(format!("events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
     }
+    parts.extend(source.fetch.as_deref().map(fetch));
     parts.extend(source.closed.map(|status| format!("NOT ENABLED ({status})")));
     format!("sources.{:<22} {}  →  POST /notifications/{}", source.name, parts.join(", "), source.name)
 }

@@ -10,7 +10,7 @@ use crate::certificates::NoKey;
 use crate::ingest::{Refused, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
-use crate::store::Receipt;
+use crate::store::{HintError, Receipt};
 
 /// Whether a source is not there or not enabled is nobody's business.
 const NO_SOURCE: &str = "there is no such source";
@@ -81,7 +81,11 @@ pub(super) async fn challenge(
 /// Why a notification is not believed is for the operator, not for the sender.
 fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     match refused {
-        Refused::Store(error) => error.into(),
+        Refused::Store(error) | Refused::Hint(HintError::Store(error)) => error.into(),
+        Refused::Hint(HintError::Crowded) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::new(503, refused.to_string())
+        }
         Refused::TooMany { .. } => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())

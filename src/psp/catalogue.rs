@@ -17,18 +17,20 @@ pub const BUILT_IN: &[(&str, &str)] = &[
     ("gocardless", include_str!("profiles/gocardless.toml")),
     ("mollie", include_str!("profiles/mollie.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
+    ("gocardless", include_str!("profiles/gocardless.toml")),
     ("klarna", include_str!("profiles/klarna.toml")),
+    ("mollie", include_str!("profiles/mollie.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("payone", include_str!("profiles/payone.toml")),
     ("quickpay", include_str!("profiles/quickpay.toml")),
     ("razorpay", include_str!("profiles/razorpay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("unzer", include_str!("profiles/unzer.toml")),
+    ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
     ("worldline", include_str!("profiles/worldline.toml")),
     ("worldpay", include_str!("profiles/worldpay.toml")),
     ("worldpay-wpg", include_str!("profiles/worldpay-wpg.toml")),
-    ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
-    ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
 /// A profile and the text that it was read from.

@@ -343,10 +343,12 @@ fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }
 
-/// Whether sources of this profile need secrets.
+/// Whether sources of this profile need secrets: there is no form that could do without.
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
-    signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
+    let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
+    let mut forms = profile.forms.iter().map(|form| &form.get_ref().signature);
+    forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
 }
 
 /// Whether sources of this profile need their public URL: the PSP signs it.
@@ -410,7 +412,7 @@ mod tests {
              trusts_door = true\n{RULES}"
         );
         let both = profile(&both).unwrap();
-        assert!(needs_door(&both) && needs_secrets(&both));
+        assert!(needs_door(&both) && !needs_secrets(&both));
         let secret: SecretString = "secret".to_owned().into();
         let wrong = [("sign".to_owned(), "00".repeat(32))];
         let taken = |headers: &[(String, String)], door: bool| {

@@ -23,6 +23,7 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
 pub(super) fn door(psp: &Psp) -> Source {
     let secret = NamedSecret { name: "demo".to_owned(), value: psp.secret.clone(), not_before: None, expires_at: None };
     Source {
+        fetch: None,
         name: psp.source.to_owned(),
         profile: Arc::clone(&psp.profile),
         secrets: vec![secret],

@@ -3,6 +3,7 @@
 mod asked;
 mod certificates;
 mod credentials;
+mod fetch;
 mod secrets;
 mod server;
 mod sources;
