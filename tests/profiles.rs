@@ -19,11 +19,12 @@ use serde::Deserialize;
 use serde_json::Value;
 use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::crypto::PublicKey;
-use transform_relay::psp::normalise::{Message, Normalised, normalise, normalise_fetched};
-use transform_relay::psp::profile::{Form, Profile};
+use transform_relay::psp::explain::{self, Expected, MessageSeen, Verdict, Verification};
+use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
+use transform_relay::psp::profile::{Algorithm, Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, Means, Verified};
+use transform_relay::psp::verify::{self, Means, Unverified, Verified};
 use url::Url;
 
 #[derive(Deserialize)]
@@ -77,7 +78,59 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
         certificate: certificate.as_ref(),
         tolerance_s: None,
     };
-    verify::verify(profile, &means, received).map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
+    let verified = verify::verify(profile, &means, received);
+    the_explanation_agrees(&explain::verification(profile, &means, received), &verified);
+    verified.map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
+}
+
+/// What `profile test` tells is what the relay does.
+fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verified<'_>, Unverified>) {
+    let said = |verdict: &Result<Verified<'_>, Unverified>| match verdict {
+        Ok(verified) => Ok((verified.form().name.clone(), verified.secret())),
+        Err(reason) => Err(*reason),
+    };
+    assert_eq!(said(&explained.verdict), said(verified));
+    let first = explained.signatures.iter().find_map(|seen| Some((seen.form.to_owned(), seen.verdict.ok()?)));
+    assert_eq!(first.as_ref(), said(verified).as_ref().ok(), "the first that is right is the one");
+    for seen in explained.signatures.iter().filter(|seen| seen.verdict.is_ok()) {
+        for signed in seen.signed.iter().filter(|_| !matches!(seen.algorithm, Algorithm::RsaSha256)) {
+            let Ok(Some(secret)) = seen.verdict else { panic!("a secret vouched: {seen:?}") };
+            assert!(signed.missing.is_empty(), "{signed:?}");
+            match &signed.expected[secret] {
+                Expected::Signature(expected) => {
+                    assert!(signed.given.iter().any(|given| given.eq_ignore_ascii_case(expected)), "{signed:?}")
+                }
+                Expected::Secret | Expected::PublicKey => {}
+                Expected::Unfit(reason) => panic!("{reason}"),
+            }
+        }
+    }
+}
+
+/// What `profile test` tells of the rules is what they do.
+fn the_reading_agrees(profile: &Profile, verified: &Verified<'_>, normalised: &Normalised) {
+    let reading = explain::reading(profile, verified, true);
+    assert_eq!(&reading.normalised, normalised);
+    if reading.messages.is_empty() {
+        assert!(matches!(normalised.messages[..], [Message { meaning: Meaning::NotUnderstood(_), .. }]));
+        return;
+    }
+    assert_eq!(reading.messages.len(), normalised.messages.len());
+    for (seen, message) in reading.messages.iter().zip(&normalised.messages) {
+        assert_eq!(&seen.message, message);
+        the_rules_agree(seen);
+    }
+}
+
+fn the_rules_agree(seen: &MessageSeen<'_>) {
+    let fits = seen.rules.iter().filter(|rule| rule.verdict == Verdict::Fits);
+    let reads = fits.filter(|rule| !rule.rule.ignore).count();
+    let made = seen.calls.iter().filter(|call| call.verdict == Verdict::Fits).count();
+    match &seen.message.meaning {
+        Meaning::Events(_) => assert!(reads > 0 && made == 0, "{seen:?}"),
+        Meaning::Fetch(_) => assert_eq!((reads, made), (0, 1), "{seen:?}"),
+        Meaning::Ignored | Meaning::NotUnderstood(_) => {}
+    }
 }
 
 #[test]
@@ -155,12 +208,17 @@ fn normalised(profile: &Profile, file: &Path) -> Normalised {
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
             form.content.message(&body).ok()?;
             let received = Received { headers: &own, body: &body, at: now };
-            return Some(normalise(profile, &Verified::before(form, None, received), true));
+            let verified = Verified::before(form, None, received);
+            let normalised = normalise(profile, &verified, true);
+            the_reading_agrees(profile, &verified, &normalised);
+            return Some(normalised);
         };
         let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
         let received = Received { headers: &headers, body: &signed.body, at: now };
         let verified = verify::verify(profile, &means, received).ok()?;
-        (verified.form().name == form.name).then(|| normalise(profile, &verified, true))
+        let normalised = normalise(profile, &verified, true);
+        the_reading_agrees(profile, &verified, &normalised);
+        (verified.form().name == form.name).then_some(normalised)
     });
     readings.next().unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
 }
@@ -195,7 +253,13 @@ fn read_fetched(profile: &Profile, file: &Path) -> Message {
     };
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let received = Received { headers: &[], body: body.as_bytes(), at };
-    normalise_fetched(profile, form, &received, None, fetched.message, fetched.answer.to_string().as_bytes())
+    let answer = fetched.answer.to_string();
+    let message = normalise_fetched(profile, form, &received, None, fetched.message, answer.as_bytes());
+    if let Ok(seen) = explain::fetched(profile, form, &received, None, fetched.message, answer.as_bytes()) {
+        assert_eq!(seen.message, message);
+        the_rules_agree(&seen);
+    }
+    message
 }
 
 /// A rule that no fixture reaches is a rule that nobody has seen work.

@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod challenge;
 pub mod content;
 pub mod crypto;
+pub mod explain;
 pub mod fetch;
 pub mod normalise;
 pub mod place;

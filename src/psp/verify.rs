@@ -34,7 +34,7 @@ impl<'a> Means<'a> {
         Self { secrets: vec![secret], ..Self::default() }
     }
 
-    const fn configured(&self) -> Configured<'a> {
+    pub(super) const fn configured(&self) -> Configured<'a> {
         Configured { settings: self.settings, public_url: self.public_url }
     }
 }
@@ -119,7 +119,7 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     Err(closest)
 }
 
-fn verify_as<'a>(
+pub(super) fn verify_as<'a>(
     form: &'a Form,
     signature: &'a Signature,
     means: &Means<'_>,
@@ -147,20 +147,20 @@ fn verify_as<'a>(
 }
 
 /// What verifies, and its place among the secrets.
-enum AnyKey<'a> {
+pub(super) enum AnyKey<'a> {
     Secret(usize, SecretSlice<u8>),
     Certificate(&'a PublicKey),
 }
 
 impl AnyKey<'_> {
-    const fn key(&self) -> Key<'_> {
+    pub(super) const fn key(&self) -> Key<'_> {
         match self {
             Self::Secret(_, secret) => Key::Secret(secret),
             Self::Certificate(key) => Key::Public(key),
         }
     }
 
-    const fn index(&self) -> Option<usize> {
+    pub(super) const fn index(&self) -> Option<usize> {
         match self {
             Self::Secret(index, _) => Some(*index),
             Self::Certificate(_) => None,
@@ -168,7 +168,7 @@ impl AnyKey<'_> {
     }
 }
 
-fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
+pub(super) fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
     if signature.algorithm == Algorithm::RsaSha256 {
         return Ok(vec![AnyKey::Certificate(means.certificate.ok_or(Unverified::NoCertificate)?)]);
     }
@@ -185,7 +185,7 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
 
 /// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
 /// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
-fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
+pub(super) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
     }
@@ -197,8 +197,7 @@ fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Resul
 }
 
 fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Result<Option<usize>, Unverified> {
-    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
-    if signature.signed.iter().filter(must_be_there).any(|place| scope.text(place).is_none()) {
+    if missing(signature, scope).next().is_some() {
         return Err(Unverified::Missing);
     }
     let located = located(&signature.found, scope);
@@ -214,6 +213,12 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
         })
         .map(AnyKey::index)
         .ok_or(Unverified::Wrong)
+}
+
+/// The signed parts that must be there, and are not.
+pub(super) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
+    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
+    signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
 }
 
 /// More signatures than this in one header are not looked at.
@@ -264,13 +269,13 @@ pub(super) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> 
 }
 
 /// The text of the signature's time: unix seconds in digits and nothing else.
-fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
+pub(super) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
     let value = received.header(time.found.header.as_deref()?)?;
     let text = parts(&time.found, value).next()?;
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
 }
 
-fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
+pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }
 

@@ -167,6 +167,8 @@ pub struct ProfileError {
     pub reason: String,
 }
 
-fn line_of(text: &str, byte: usize) -> usize {
+/// The line, counted from 1, in which a byte of a text stands.
+#[must_use]
+pub fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }

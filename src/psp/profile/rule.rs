@@ -1,6 +1,7 @@
 //! What one type of message means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::Deserialize;
 
@@ -75,6 +76,18 @@ impl Condition {
             Self::Not(Not { not }) => !not.as_slice().iter().any(|known| known == text),
             Self::Starts(Starts { starts }) => starts.as_slice().iter().any(|known| text.starts_with(known.as_str())),
         }
+    }
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, texts) = match self {
+            Self::Is(texts) => ("", texts),
+            Self::Not(Not { not }) => ("other than ", not),
+            Self::Starts(Starts { starts }) => ("what starts with ", starts),
+        };
+        let quoted: Vec<_> = texts.as_slice().iter().map(|text| format!("{text:?}")).collect();
+        write!(f, "{before}{}", quoted.join(" or "))
     }
 }
 
@@ -167,6 +180,14 @@ pub struct EventRule {
     /// The customer's payment data: name to place.
     #[serde(default)]
     pub bearer: BTreeMap<String, Vec<Place>>,
+}
+
+impl EventRule {
+    /// Whether it is about messages of this type.
+    #[must_use]
+    pub fn is_of(&self, event_type: &str) -> bool {
+        self.event_type.as_slice().iter().any(|known| known == event_type)
+    }
 }
 
 /// A value that is fixed, or read and looked up in a map.

@@ -54,6 +54,21 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Its name in a profile.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha1 => "hmac-sha1",
+            Self::HmacSha512 => "hmac-sha512",
+            Self::Sha256 => "sha256",
+            Self::Md5 => "md5",
+            Self::Plain => "plain",
+            Self::RsaSha256 => "rsa-sha256",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
     /// Whether the secret is one of the signed parts.
     #[must_use]
     pub const fn signs_the_secret(self) -> bool {
