@@ -27,7 +27,7 @@ use tempfile::TempDir;
 use tokio::time::Instant;
 use transform_relay::psp::catalogue::Catalogue;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify;
+use transform_relay::psp::verify::Means;
 
 /// Below this part of the healthy rate it fails.
 const RATIO_MIN: f64 = 0.8;
@@ -316,7 +316,8 @@ fn registration(n: usize) -> Vec<u8> {
 fn notifications(from: usize, many: usize) -> Vec<Vec<u8>> {
     let catalogue = Catalogue::built_in().unwrap();
     let profile = &catalogue.get("stripe").unwrap().profile;
-    let key = verify::key(profile, SECRET).unwrap();
+    let secret = SECRET.to_owned().into();
+    let means = Means::secret(&secret);
     let now = jiff::Timestamp::now().as_second();
     let one = |n: usize| {
         let (record, round) = (n % RECORDS, n / RECORDS + 1);
@@ -324,7 +325,7 @@ fn notifications(from: usize, many: usize) -> Vec<Vec<u8>> {
         let body = format!(
             r#"{{"id":"evt_{n}","type":"payment_intent.succeeded","created":{created},"data":{{"object":{{"object":"payment_intent","id":"pi_{record}","amount":100000000,"amount_received":{round},"currency":"eur"}}}}}}"#
         );
-        let signed = sign(profile, None, &key, now, "msg_1", body.as_bytes()).unwrap();
+        let signed = sign(profile, None, &means, now, "msg_1", body.as_bytes()).unwrap();
         request("POST /notifications/stripe", &signed.headers, &signed.body)
     };
     (from..from + many).map(one).collect()

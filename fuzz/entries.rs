@@ -3,15 +3,20 @@
 //!
 //! An input is a few bytes of choice, headers line by line, an empty line, and a body.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use jiff::Timestamp;
+use secrecy::SecretString;
+use toml::Spanned;
 use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::normalise::{Meaning, Normalised, normalise as normalised};
-use transform_relay::psp::profile::Profile;
+use transform_relay::psp::fetch::hint;
+use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise as normalised, normalise_fetched};
+use transform_relay::psp::profile::{Algorithm, Profile, Signature};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::{Signed, sign};
 use transform_relay::psp::verify::{self, Means, Unverified, Verified};
+use url::Url;
 
 /// Good for every profile: text, hex and Base64. No seed is signed with it.
 const SECRET: &str = "f00dbabe5eed1e55f00dbabe5eed1e55";
@@ -35,7 +40,8 @@ pub(crate) fn verify(data: &[u8]) {
             Err(reason) => panic!("{} does not believe what it signed: {reason}", profile.name),
         }
         assert!(verified(profile, OTHER_SECRET, &signed.headers, &signed.body).is_err(), "another secret is believed");
-        if !signed.headers.is_empty() {
+        let is_sent_along = |signature: &Spanned<Signature>| signature.get_ref().algorithm == Algorithm::Plain;
+        if !signed.headers.is_empty() && !form.get_ref().signature.iter().any(is_sent_along) {
             let longer = [&signed.body[..], b"\n"].concat();
             assert!(verified(profile, SECRET, &signed.headers, &longer).is_err(), "a longer body is believed");
             let longer = [b" ", &signed.body[..]].concat();
@@ -56,6 +62,15 @@ pub(crate) fn normalise(data: &[u8]) {
         assert!(!read.dedupe_key.is_empty() && !read.messages.is_empty());
         let (size, limit) = (size(&read), 64 * 1024 + 1000 * body.len());
         assert!(size <= limit, "{} bytes become {size}", body.len());
+    }
+    let received = Received { headers: &[], body, at: Timestamp::UNIX_EPOCH };
+    for form in profile.forms.iter().map(Spanned::get_ref).filter(|form| form.fetch.is_some()) {
+        let read = normalise_fetched(profile, form, &received, None, 0, body);
+        let (size, limit) = (message_size(&read), 64 * 1024 + 1000 * body.len());
+        assert!(size <= limit, "{} fetched bytes become {size}", body.len());
+    }
+    if let Some(hint) = hint(profile, &received, false) {
+        assert!(!hint.calls.is_empty() && hint.calls.iter().all(|call| call.starts_with('/')), "{hint:?}");
     }
 }
 
@@ -107,7 +122,8 @@ fn headers(data: &[u8]) -> (Vec<(String, String)>, &[u8]) {
 }
 
 fn signed(profile: &Profile, form: &str, body: &[u8]) -> Result<Signed, String> {
-    sign(profile, Some(form), &Means::secret(&SECRET.to_owned().into()), NOW, "msg_1", body)
+    let secret = SECRET.to_owned().into();
+    sign(profile, Some(form), &means(&secret), NOW, "msg_1", body)
 }
 
 fn verified<'a>(
@@ -117,14 +133,29 @@ fn verified<'a>(
     body: &'a [u8],
 ) -> Result<Verified<'a>, Unverified> {
     let at = Timestamp::from_second(NOW).expect("a time of our own");
-    verify::verify(profile, &Means::secret(&secret.to_owned().into()), Received { headers, body, at })
+    let secret = secret.to_owned().into();
+    verify::verify(profile, &means(&secret), Received { headers, body, at })
+}
+
+/// A source that has all that any profile asks for.
+fn means(secret: &SecretString) -> Means<'_> {
+    static SETTINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
+        let catalogue = Catalogue::built_in().expect("the built-in profiles are good");
+        let names = catalogue.iter().flat_map(|entry| entry.profile.settings.keys().cloned().collect::<Vec<_>>());
+        names.map(|name| (name, "set".to_owned())).collect()
+    });
+    static URL: LazyLock<Url> = LazyLock::new(|| "https://relay.example.com/n/it".parse().expect("a URL"));
+    Means { settings: Some(&SETTINGS), public_url: Some(&URL), ..Means::secret(secret) }
 }
 
 fn size(read: &Normalised) -> usize {
-    let messages = read.messages.iter().map(|message| match &message.meaning {
+    read.dedupe_key.len() + read.messages.iter().map(message_size).sum::<usize>()
+}
+
+fn message_size(message: &Message) -> usize {
+    match &message.meaning {
         Meaning::Events(events) => serde_json::to_vec(events).map_or(0, |json| json.len()),
         Meaning::NotUnderstood(text) | Meaning::Fetch(text) => text.len(),
         Meaning::Ignored => 0,
-    });
-    read.dedupe_key.len() + messages.sum::<usize>()
+    }
 }

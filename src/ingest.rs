@@ -46,7 +46,7 @@ impl Source {
     #[must_use]
     pub fn means(&self) -> Means<'_> {
         Means {
-            secrets: self.secrets.iter().collect(),
+            secrets: self.secrets.iter().map(Into::into).collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,

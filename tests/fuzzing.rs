@@ -21,12 +21,15 @@ struct Seed {
 
 static SEEDS: LazyLock<Vec<Seed>> = LazyLock::new(|| {
     let mut seeds = Vec::new();
-    for (place, (profile, _)) in (0..).zip(BUILT_IN) {
-        for folder in [profile.to_owned(), format!("{profile}/vectors")] {
+    // The catalogue is in the order of names.
+    let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
+    names.sort_unstable();
+    for (place, profile) in (0..).zip(names) {
+        for folder in [profile.to_owned(), format!("{profile}/vectors"), format!("{profile}/fetched")] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
-            for entry in folder.read_dir().unwrap() {
+            for entry in folder.read_dir().into_iter().flatten() {
                 let path = entry.unwrap().path();
-                if path.extension().is_some_and(|ending| ending == "json") {
+                if path.extension().is_some_and(|ending| ["json", "form", "xml"].iter().any(|known| ending == *known)) {
                     seeds.push(Seed { profile: place, body: std::fs::read(path).unwrap() });
                 }
             }
@@ -196,7 +199,7 @@ fn bodies() -> impl Strategy<Value = (u8, Vec<u8>)> {
 fn profile_texts() -> impl Strategy<Value = String> {
     let change = (0..4_u8, any::<Index>(), any::<Index>());
     (any::<Index>(), prop::collection::vec(change, 0..4)).prop_map(|(which, changes)| {
-        let mut lines: Vec<String> = which.get(&BUILT_IN).1.lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = which.get(BUILT_IN).1.lines().map(str::to_owned).collect();
         for (kind, at, other) in changes {
             let (at, other) = (at.index(lines.len()), other.index(lines.len()));
             match kind {

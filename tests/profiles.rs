@@ -24,13 +24,15 @@ use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, n
 use transform_relay::psp::profile::{Algorithm, Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, Means, Unverified, Verified};
+use transform_relay::psp::verify::{self, Means, Secret, Unverified, Verified};
 use url::Url;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
     secret: Option<String>,
+    /// The PSP's id of the secret.
+    key_id: Option<String>,
     #[serde(default)]
     settings: BTreeMap<String, String>,
     public_url: Option<String>,
@@ -72,7 +74,7 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
     let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
     let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
     let means = Means {
-        secrets: secret.iter().collect(),
+        secrets: secret.iter().map(|text| Secret { text, key_id: vector.key_id.as_deref() }).collect(),
         settings: Some(&vector.settings),
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
@@ -98,7 +100,13 @@ fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verifi
             assert!(signed.missing.is_empty(), "{signed:?}");
             match &signed.expected[secret] {
                 Expected::Signature(expected) => {
-                    assert!(signed.given.iter().any(|given| given.eq_ignore_ascii_case(expected)), "{signed:?}")
+                    assert!(
+                        signed
+                            .given
+                            .iter()
+                            .any(|given| given.to_ascii_lowercase().starts_with(&expected.to_ascii_lowercase())),
+                        "{signed:?}"
+                    )
                 }
                 Expected::Secret | Expected::PublicKey => {}
                 Expected::Unfit(reason) => panic!("{reason}"),

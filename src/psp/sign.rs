@@ -116,7 +116,7 @@ fn encoded(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Resul
     let configured = Configured { settings: means.settings, public_url: means.public_url };
     let scope = Scope { configured, ..*scope };
     let secret = means.secrets.first().ok_or("there is no secret to sign with")?;
-    let secret = crypto::key(signature, secret.expose_secret())?;
+    let secret = crypto::key(signature, secret.text.expose_secret())?;
     let key = Key::Secret(&secret);
     crypto::signature(signature.algorithm, key, &verify::signed(signature, key, &scope))
         .and_then(|bytes| crypto::encode(signature.encoding, &bytes))

@@ -16,7 +16,7 @@ use super::received::Received;
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
     /// Secrets; any of them may vouch.
-    pub secrets: Vec<&'a SecretString>,
+    pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,
     /// The URL that the PSP posts to, as the PSP knows it.
@@ -27,11 +27,27 @@ pub struct Means<'a> {
     pub tolerance_s: Option<u32>,
 }
 
+/// A secret of a source.
+#[derive(Debug, Clone, Copy)]
+pub struct Secret<'a> {
+    /// As it is configured.
+    pub text: &'a SecretString,
+    /// The PSP's id of the key. A signature that names its key is checked by the secret of that id, and by those
+    /// without one.
+    pub key_id: Option<&'a str>,
+}
+
+impl<'a> From<&'a SecretString> for Secret<'a> {
+    fn from(text: &'a SecretString) -> Self {
+        Self { text, key_id: None }
+    }
+}
+
 impl<'a> Means<'a> {
     /// One secret and nothing else.
     #[must_use]
     pub fn secret(secret: &'a SecretString) -> Self {
-        Self { secrets: vec![secret], ..Self::default() }
+        Self { secrets: vec![secret.into()], ..Self::default() }
     }
 
     pub(super) const fn configured(&self) -> Configured<'a> {
@@ -147,28 +163,36 @@ pub(super) fn verify_as<'a>(
 }
 
 /// What verifies, and its place among the secrets.
-pub(super) enum AnyKey<'a> {
-    Secret(usize, SecretSlice<u8>),
+enum AnyKey<'a> {
+    Secret { index: usize, key: SecretSlice<u8>, id: Option<&'a str> },
     Certificate(&'a PublicKey),
 }
 
 impl AnyKey<'_> {
-    pub(super) const fn key(&self) -> Key<'_> {
+    const fn key(&self) -> Key<'_> {
         match self {
-            Self::Secret(_, secret) => Key::Secret(secret),
+            Self::Secret { key, .. } => Key::Secret(key),
             Self::Certificate(key) => Key::Public(key),
         }
     }
 
-    pub(super) const fn index(&self) -> Option<usize> {
+    const fn index(&self) -> Option<usize> {
         match self {
-            Self::Secret(index, _) => Some(*index),
+            Self::Secret { index, .. } => Some(*index),
             Self::Certificate(_) => None,
+        }
+    }
+
+    /// Whether it may check a signature that names its key so. A key or a signature without an id may be any.
+    fn is_called(&self, given: Option<&str>) -> bool {
+        match self {
+            Self::Secret { id: Some(id), .. } => given.is_none_or(|given| given == *id),
+            Self::Secret { id: None, .. } | Self::Certificate(_) => true,
         }
     }
 }
 
-pub(super) fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
+fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
     if signature.algorithm == Algorithm::RsaSha256 {
         return Ok(vec![AnyKey::Certificate(means.certificate.ok_or(Unverified::NoCertificate)?)]);
     }
@@ -177,8 +201,9 @@ pub(super) fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<A
     }
     let decoded = means.secrets.iter().enumerate();
     Ok(decoded
-        .filter_map(|(index, text)| {
-            crypto::key(signature, text.expose_secret()).ok().map(|key| AnyKey::Secret(index, key))
+        .filter_map(|(index, secret)| {
+            let key = crypto::key(signature, secret.text.expose_secret()).ok()?;
+            Some(AnyKey::Secret { index, key, id: secret.key_id })
         })
         .collect())
 }
@@ -201,18 +226,29 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
         return Err(Unverified::Missing);
     }
     let located = located(&signature.found, scope);
-    let given: Vec<Vec<u8>> =
-        located.iter().filter_map(|text| crypto::decode(signature.encoding, text.trim())).collect();
+    let given: Vec<(Option<&str>, Vec<u8>)> = located
+        .iter()
+        .filter_map(|found| {
+            Some((key_id(signature, found, scope), crypto::decode(signature.encoding, found.text.trim())?))
+        })
+        .collect();
     if given.is_empty() {
         return Err(if located.is_empty() { Unverified::Missing } else { Unverified::Wrong });
     }
     keys.iter()
         .find(|key| {
             let signed = signed(signature, key.key(), scope);
-            given.iter().any(|given| crypto::is_right(signature.algorithm, key.key(), &signed, given))
+            let is_right = |given: &[u8]| crypto::is_right(signature.algorithm, key.key(), &signed, given);
+            given.iter().any(|(id, given)| key.is_called(*id) && is_right(given))
         })
         .map(AnyKey::index)
         .ok_or(Unverified::Wrong)
+}
+
+/// The id of the key that a signature names.
+pub(super) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
+    let id = signature.key_id.as_ref()?;
+    found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
 }
 
 /// The signed parts that must be there, and are not.
@@ -224,14 +260,30 @@ pub(super) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl I
 /// More signatures than this in one header are not looked at.
 const SIGNATURES_MAX: usize = 16;
 
-/// The signatures that stand there, as they are written.
-pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<String> {
+/// A signature as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What stands before it and its separators.
+    pub(super) before: Option<String>,
+    /// The signature.
+    pub(super) text: String,
+}
+
+/// The signatures that stand there.
+pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
     let value = match (&locator.header, &locator.pointer) {
         (Some(name), _) => scope.received.header(name).map(str::to_owned),
         (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar),
         (None, None) => None,
     };
-    value.map(|value| parts(locator, &value).map(str::to_owned).collect()).unwrap_or_default()
+    let found = |piece: &str| match &locator.after {
+        Some(after) => {
+            let before = piece.split(after.as_str()).next().map(str::to_owned);
+            piece.rsplit_once(after.as_str()).map(|(_, text)| Found { before, text: text.to_owned() })
+        }
+        None => Some(Found { before: None, text: piece.to_owned() }),
+    };
+    value.map(|value| parts(locator, &value).filter_map(found).collect()).unwrap_or_default()
 }
 
 fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
@@ -244,10 +296,6 @@ fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v s
         .enumerate()
         .filter(|(at, _)| locator.index.is_none_or(|index| index == *at))
         .filter_map(|(_, piece)| piece.trim().strip_prefix(locator.prefix.as_str()))
-        .filter_map(|piece| match &locator.after {
-            Some(after) => piece.rsplit_once(after.as_str()).map(|(_, rest)| rest),
-            None => Some(piece),
-        })
         .filter(|piece| !piece.is_empty())
         .take(SIGNATURES_MAX)
 }

@@ -2,7 +2,7 @@
 
 use secrecy::ExposeSecret;
 
-use crate::domain::text::masked;
+use crate::domain::text::{masked, shown};
 use crate::psp::crypto::{self, Key};
 use crate::psp::place::{Place, Scope};
 use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
@@ -164,7 +164,12 @@ fn signed(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Signed
         signed: readable(signature, scope),
         given: located
             .iter()
-            .map(|text| if is_secret { format!("({} characters)", text.chars().count()) } else { cut(text) })
+            .map(|found| {
+                let count = found.text.chars().count();
+                let text = if is_secret { format!("({count} characters)") } else { cut(&found.text) };
+                let id = verify::key_id(signature, found, scope);
+                text + &id.map(|id| format!(", by the key {}", shown(id))).unwrap_or_default()
+            })
             .collect(),
         expected: expected(signature, means, scope),
     }
@@ -184,7 +189,7 @@ fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<
     match signature.algorithm {
         Algorithm::RsaSha256 => means.certificate.iter().map(|_| Expected::PublicKey).collect(),
         Algorithm::Plain => means.secrets.iter().map(|_| Expected::Secret).collect(),
-        _ => means.secrets.iter().map(|secret| made(secret.expose_secret())).collect(),
+        _ => means.secrets.iter().map(|secret| made(secret.text.expose_secret())).collect(),
     }
 }
 
@@ -240,7 +245,7 @@ mod tests {
         let made = sign(stripe, None, &Means::secret(&secret), now, "msg", body.as_bytes()).unwrap();
         let at = Timestamp::from_second(now + 10).unwrap();
         let received = Received { headers: &made.headers, body: body.as_bytes(), at };
-        let means = Means { secrets: vec![&other, &secret], ..Means::default() };
+        let means = Means { secrets: vec![(&other).into(), (&secret).into()], ..Means::default() };
         let explained = verification(stripe, &means, received);
         let text = format!("{explained:?}");
         assert!(!text.contains("very_secret") && !text.contains("jo@example"), "{text}");

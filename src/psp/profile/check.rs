@@ -117,6 +117,14 @@ pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
 
 fn check_signature(signature: &Signature) -> Result<(), String> {
     check_locator(&signature.found, "found")?;
+    if let Some(id) = &signature.key_id {
+        if id.header.is_some() == id.before {
+            return Err("key_id: either header or before".to_owned());
+        }
+        if id.before && signature.found.after.is_none() {
+            return Err("key_id.before: found.after says what it is before of".to_owned());
+        }
+    }
     if let Some(time) = &signature.time {
         check_locator(&time.found, "time.found")?;
         if time.found.pointer.is_some() {

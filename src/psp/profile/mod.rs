@@ -24,7 +24,7 @@ pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
 };
-pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, Locator, Signature, SignedTime};
+pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 
 use super::content::Content;
 use super::place::Place;

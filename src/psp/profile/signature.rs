@@ -21,6 +21,8 @@ pub struct Signature {
     /// What stands between the signed parts.
     #[serde(default)]
     pub separator: String,
+    /// Where the id of the key stands that the PSP signed with.
+    pub key_id: Option<KeyId>,
     /// Where the signature stands. One in the body is looked for, and checked, in every message of a batch.
     pub found: Locator,
     /// How it is written.
@@ -116,10 +118,21 @@ pub struct Locator {
     /// Only parts with this prefix count, without it.
     #[serde(default)]
     pub prefix: String,
-    /// Of each part only what follows the last of these counts.
+    /// A separator inside each part: only what follows the last one is the signature.
     pub after: Option<String>,
     /// Only this part counts, from 0.
     pub index: Option<usize>,
+}
+
+/// Where the id of a key stands: in a header, or before each signature (see [`Locator::after`]).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyId {
+    /// The header with the id.
+    pub header: Option<String>,
+    /// Whether the id is what stands before the signature, up to the first separator.
+    #[serde(default)]
+    pub before: bool,
 }
 
 /// The time that is signed: unix seconds.

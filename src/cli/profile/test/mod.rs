@@ -62,7 +62,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     arguments.secrets.iter().try_for_each(|secret| check_secret(&entry.profile, secret))?;
     let secrets: Vec<SecretString> = arguments.secrets.iter().map(|secret| secret.clone().into()).collect();
     let means = Means {
-        secrets: secrets.iter().collect(),
+        secrets: secrets.iter().map(Into::into).collect(),
         settings: Some(&settings),
         public_url: arguments.url.as_ref(),
         ..Means::default()
