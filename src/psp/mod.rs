@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod explain;
 pub mod fetch;
 pub mod normalise;
+pub mod page;
 pub mod place;
 pub mod pointer;
 pub mod profile;

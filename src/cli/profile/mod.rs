@@ -11,6 +11,8 @@ use clap::Subcommand;
 
 use super::EXIT_USAGE;
 use crate::psp::catalogue::{Catalogue, Entry};
+use crate::psp::page::page;
+use crate::psp::profile::schema;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -37,6 +39,13 @@ pub(super) enum Command {
         #[arg(long)]
         secret: String,
     },
+    /// Print the page of a PSP, in Markdown: how to set it up, and what its events mean.
+    Page {
+        /// The profile.
+        name: String,
+    },
+    /// Print the JSON Schema of profiles, for editors.
+    Schema,
 }
 
 /// Exit code for an answer that is no: of `test` for a notification that does not verify or is not understood.
@@ -50,6 +59,8 @@ pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
         Command::List => Ok((list::list(&catalogue), true)),
         Command::Show { name } => Ok((entry(&catalogue, &name)?.text.clone(), true)),
         Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments),
+        Command::Page { name } => Ok((page(&entry(&catalogue, &name)?.profile), true)),
+        Command::Schema => Ok((format!("{:#}", schema()), true)),
         Command::Sign { name, body, secret } => sign::run(entry(&catalogue, &name)?, &read(&body)?, &secret),
     });
     match done {

@@ -1,7 +1,9 @@
 //! Where the truth of a notification is fetched that carries less than all of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rule::When;
@@ -9,7 +11,7 @@ use crate::psp::place::Place;
 use crate::psp::pointer::Pointer;
 
 /// How the truth is fetched.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fetch {
     /// Whether a source fetches where its configuration does not say.
@@ -30,7 +32,7 @@ pub struct Fetch {
 }
 
 /// When the truth is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FetchMode {
     /// For whatever is verified, and for what nobody signs.
@@ -43,7 +45,7 @@ pub enum FetchMode {
 }
 
 /// How the relay shows the PSP's API who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FetchAuth {
     /// `Authorization: Bearer` and the source's token.
@@ -57,7 +59,7 @@ pub enum FetchAuth {
 }
 
 /// One call. GET is all that reading needs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Conditions, all to be met.
@@ -79,6 +81,15 @@ pub enum Piece {
     Text(String),
     /// The text at a place.
     Place(Place),
+}
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|piece| match piece {
+            Piece::Text(text) => f.write_str(text),
+            Piece::Place(place) => write!(f, "{{{place}}}"),
+        })
+    }
 }
 
 impl TryFrom<String> for Template {

@@ -1,12 +1,13 @@
 //! How a PSP signs: one template with its parts.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::psp::place::Place;
 use crate::psp::pointer::Pointer;
 
 /// One way a form of notification may be signed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// What makes the signature from the signed parts.
@@ -34,7 +35,7 @@ pub struct Signature {
 }
 
 /// What makes a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -79,7 +80,7 @@ impl Algorithm {
 }
 
 /// How a secret's text becomes the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
     /// As it is.
@@ -94,7 +95,7 @@ pub enum KeyEncoding {
 }
 
 /// How a signature is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Hexadecimal.
@@ -106,7 +107,7 @@ pub enum Encoding {
 }
 
 /// Where a signature or its time stands: a header or a place in the message, whole or a part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Locator {
     /// The header's name.
@@ -124,8 +125,8 @@ pub struct Locator {
     pub index: Option<usize>,
 }
 
-/// Where the id of a key stands: in a header, or before each signature (see [`Locator::after`]).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Where the id of a key stands: in a header, or before each signature (see `after` of `found`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyId {
     /// The header with the id.
@@ -136,7 +137,7 @@ pub struct KeyId {
 }
 
 /// The time that is signed: unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedTime {
     /// Where it stands.
@@ -146,7 +147,7 @@ pub struct SignedTime {
 }
 
 /// The PSP's certificate: fetched, believed if a known authority vouches for it and the name is the PSP's, and kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRule {
     /// The header with its URL.
