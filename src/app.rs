@@ -1,5 +1,6 @@
 //! The composition root: build, bind, run; stop HTTP and delivery, then the store.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -16,8 +17,10 @@ use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::housekeeping;
-use crate::http::{self, Bodies, Doors, ServerOptions};
+use crate::http::{self, Bodies, Doors, InForce, Proxies, ServerOptions, Throttle, ThrottlePolicy};
 use crate::ingest::{Ingest, Source};
+use crate::live::Live;
+use crate::oauth::Issuer;
 use crate::store::sqlite::Store;
 use crate::store::{OpenError, StoreError, StoreOptions, Wake};
 use crate::transform::fetch::FailedAs;
@@ -37,8 +40,32 @@ pub struct Options {
     pub failed_as: FailedAs,
     /// What the integrator presents.
     pub integrator: Credentials,
-    /// The doors for PSPs.
-    pub sources: Vec<Source>,
+    /// Who may say for whom they call.
+    pub proxies: Proxies,
+    /// How often an address may show wrong credentials.
+    pub throttle: ThrottlePolicy,
+    /// How long a token of ours lasts.
+    pub token_lifetime: Duration,
+    /// The doors for PSPs, by name.
+    pub sources: BTreeMap<String, Source>,
+}
+
+impl Options {
+    /// What a reload replaces, by who goes by it.
+    fn split(self) -> (ServerOptions, StoreOptions, DeliveryOptions, InForce) {
+        let in_force = InForce {
+            sources: self.sources,
+            transform: self.transform,
+            integrator: self.integrator,
+            failed_as: self.failed_as,
+            allowed_hosts: self.delivery.allowed_hosts.clone(),
+            has_webhook_target: self.delivery.webhook_target.is_some(),
+            proxies: self.proxies,
+            throttle: self.throttle,
+            token_lifetime: self.token_lifetime,
+        };
+        (self.server, self.store, self.delivery, in_force)
+    }
 }
 
 /// A relay, built and bound.
@@ -50,7 +77,34 @@ pub struct App {
     housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
+    reloader: Reloader,
     grace: Duration,
+}
+
+/// Puts other options in force while the relay runs. What is under way goes by the old ones to its end.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    server: ServerOptions,
+    store: Arc<Live<StoreOptions>>,
+    delivery: Arc<Live<DeliveryOptions>>,
+    in_force: Arc<Live<InForce>>,
+}
+
+impl Reloader {
+    /// Puts all in force that can be. Says what cannot: the keys whose new values need a restart.
+    pub fn reload(&self, options: Options) -> Vec<&'static str> {
+        let (server, store, delivery, in_force) = options.split();
+        let before = self.store.get();
+        let mut restart = self.server.changed(&server);
+        let fixed =
+            [("store.path", before.path != store.path), ("store.max_waiting", before.max_waiting != store.max_waiting)];
+        restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
+        // What is fixed stays as it was, so that the next reload says so again.
+        self.store.set(StoreOptions { path: before.path.clone(), max_waiting: before.max_waiting, ..store });
+        self.delivery.set(delivery);
+        self.in_force.set(in_force);
+        restart
+    }
 }
 
 impl App {
@@ -61,32 +115,39 @@ impl App {
     pub async fn build(options: Options) -> anyhow::Result<Self> {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
-        let breakers = Breakers::new(options.delivery.breaker);
+        let breakers = Arc::new(Breakers::default());
         let wake = Arc::clone(&debouncer);
-        let store = Arc::new(Store::open(options.store, Wake::new(move |owed| wake.owe(owed)))?);
-        let sources = options.sources.into_iter().map(|source| (source.name.clone(), source)).collect();
+        let (server, store, delivery, in_force) = options.split();
+        let store = Arc::new(Store::open(store, Wake::new(move |owed| wake.owe(owed)))?);
+        let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
+        let reloader = Reloader {
+            server,
+            store: store.options(),
+            delivery: Arc::clone(&delivery),
+            in_force: Arc::clone(&in_force),
+        };
         let delivery_ended = CancellationToken::new();
-        let ingest = Arc::new(Ingest::new(sources, Arc::clone(&store)));
+        let issuer = Arc::new(Issuer::new(random_key()?));
+        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer)));
         let doors = Doors {
+            in_force,
             ingest: Arc::clone(&ingest),
             store: Arc::clone(&store),
             debouncer: Arc::clone(&debouncer),
-            transform: options.transform,
-            integrator: options.integrator,
-            failed_as: options.failed_as,
-            allowed_hosts: options.delivery.allowed_hosts.clone(),
-            has_webhook_target: options.delivery.webhook_target.is_some(),
+            issuer,
+            throttle: Throttle::default(),
             delivery_ended: delivery_ended.clone(),
-            bodies: Bodies::new(&options.server),
+            bodies: Bodies::new(&server),
             clock,
             breakers: Arc::clone(&breakers),
             probed: http::Probed::default(),
         };
-        let (server, address) = http::bind(&options.server, doors)
-            .with_context(|| format!("cannot listen on {}", options.server.listen))?;
+        let grace = server.shutdown_grace;
+        let (server, address) =
+            http::bind(&server, doors).with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop_delivery = CancellationToken::new();
         let stop = stop_delivery.clone();
-        let worker = Worker::new(Arc::clone(&store), debouncer, breakers, options.delivery, clock, stop);
+        let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
         if owed > 0 {
@@ -98,22 +159,19 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
-        Ok(Self {
-            server,
-            address,
-            ingest,
-            worker,
-            housekeeping,
-            stop_delivery,
-            store,
-            grace: options.server.shutdown_grace,
-        })
+        Ok(Self { server, address, ingest, worker, housekeeping, stop_delivery, store, reloader, grace })
     }
 
     /// Where it listens.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What puts other options in force.
+    #[must_use]
+    pub fn reloader(&self) -> Reloader {
+        self.reloader.clone()
     }
 
     /// Serves until `stop`; then takes no more, finishes what is in flight within the grace period, and closes the
@@ -144,6 +202,13 @@ impl App {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// 32 bytes that nobody can foresee.
+fn random_key() -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow!("the machine gives no random bytes: {error}"))?;
+    Ok(key)
 }
 
 /// Closes the store as soon as the server's threads have let go of it: they end a moment after the server says so.

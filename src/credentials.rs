@@ -1,12 +1,15 @@
-//! Who may come in: bearer tokens and basic credentials, compared in constant time.
+//! Who may come in: bearer tokens, those that we issue, and basic credentials; compared in constant time.
 
 use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+
+use crate::oauth::{Client, Issuer};
 
 /// A user name and its password.
 #[derive(Debug, Clone)]
@@ -22,36 +25,65 @@ impl Basic {
     #[must_use]
     pub fn allows(&self, authorization: &str) -> bool {
         let expected = format!("{}:{}", self.username, self.password.expose_secret());
-        scheme(authorization, "basic")
-            .and_then(|encoded| STANDARD.decode(encoded).ok())
-            .is_some_and(|given| same(&given, expected.as_bytes()))
+        decoded_basic(authorization).is_some_and(|given| same(&given, expected.as_bytes()))
     }
 }
 
-/// All that opens one of our doors: any of the tokens, or the basic credentials. Nothing configured lets nobody in.
+/// All that opens one of our doors by an Authorization header: any of the tokens, a token that we issued to one of the
+/// clients, or the basic credentials. Nothing configured lets nobody in.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
     /// Bearer tokens; several, so that they can be rotated.
     pub tokens: Vec<SecretString>,
     /// Basic credentials.
     pub basic: Option<Basic>,
+    /// Who may fetch short-lived tokens for this door.
+    pub clients: Vec<Client>,
+}
+
+/// How a door looks at what it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Look<'a> {
+    /// Which door it is: tokens are issued for one.
+    pub door: &'a str,
+    /// Who issues them.
+    pub issuer: &'a Issuer,
+    /// Now, on the steady clock.
+    pub now: Timestamp,
+    /// Whether whoever comes was wrong too often: then only secrets count that nobody guesses.
+    pub wary: bool,
+}
+
+/// As many characters as this nobody guesses, however often they may try.
+const GUESSABLE_BELOW: usize = 20;
+
+/// Whether a secret counts for somebody who was wrong too often, or was not.
+#[must_use]
+pub fn counts(secret: &SecretString, wary: bool) -> bool {
+    !wary || secret.expose_secret().len() >= GUESSABLE_BELOW
 }
 
 impl Credentials {
     /// Whether an Authorization header opens the door.
     #[must_use]
-    pub fn allows(&self, authorization: Option<&str>) -> bool {
+    pub fn allows(&self, authorization: Option<&str>, look: Look<'_>) -> bool {
         let Some(authorization) = authorization else { return false };
         let by_token = scheme(authorization, "bearer").is_some_and(|given| {
-            self.tokens.iter().any(|token| same(given.as_bytes(), token.expose_secret().as_bytes()))
+            let configured = |token: &SecretString| {
+                counts(token, look.wary) && same(given.as_bytes(), token.expose_secret().as_bytes())
+            };
+            let issued = |client: &Client| look.issuer.issued(given, look.door, client, look.now);
+            self.tokens.iter().any(configured) || self.clients.iter().any(issued)
         });
-        by_token || self.basic.as_ref().is_some_and(|basic| basic.allows(authorization))
+        let by_password =
+            self.basic.as_ref().is_some_and(|basic| counts(&basic.password, look.wary) && basic.allows(authorization));
+        by_token || by_password
     }
 
-    /// Whether the door is closed to everybody.
+    /// Whether there is nothing that could open it.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.tokens.is_empty() && self.basic.is_none()
+        self.tokens.is_empty() && self.basic.is_none() && self.clients.is_empty()
     }
 }
 
@@ -62,13 +94,23 @@ impl fmt::Display for Credentials {
         if let Some(basic) = &self.basic {
             write!(f, ", basic credentials of {:?}", basic.username)?;
         }
+        for client in &self.clients {
+            write!(f, ", OAuth client {:?}", client.id)?;
+        }
         Ok(())
     }
 }
 
+/// What follows the name of the scheme in an Authorization header, if it is that scheme.
 fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     let (scheme, rest) = authorization.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case(name).then_some(rest.trim())
+}
+
+/// The `name:password` of an Authorization header with basic credentials.
+#[must_use]
+pub fn decoded_basic(authorization: &str) -> Option<Vec<u8>> {
+    scheme(authorization, "basic").and_then(|encoded| STANDARD.decode(encoded).ok())
 }
 
 /// Compares in a time that depends on neither where the first difference is nor how long the secret is.
@@ -81,17 +123,35 @@ pub fn same(given: &[u8], expected: &[u8]) -> bool {
 mod tests {
     use super::*;
 
+    fn allows(credentials: &Credentials, authorization: Option<&str>, wary: bool) -> bool {
+        let issuer = Issuer::new([7; 32]);
+        credentials.allows(authorization, Look { door: "d", issuer: &issuer, now: Timestamp::UNIX_EPOCH, wary })
+    }
+
     #[test]
     fn tokens_and_basic_credentials_open_the_door() {
         let basic = Basic { username: "plenigo_test".into(), password: "123456789".to_owned().into() };
-        let both = Credentials { tokens: vec!["t1".to_owned().into(), "t2".to_owned().into()], basic: Some(basic) };
+        let tokens = vec!["t1".to_owned().into(), "t2".to_owned().into()];
+        let both = Credentials { tokens, basic: Some(basic), clients: Vec::new() };
         for good in ["Bearer t1", "bearer t2", "Basic cGxlbmlnb190ZXN0OjEyMzQ1Njc4OQ=="] {
-            assert!(both.allows(Some(good)), "{good}");
+            assert!(allows(&both, Some(good), false), "{good}");
         }
         for bad in ["Bearer t3", "Bearer", "Bearer ", "t1", "Basic t1", "Basic cGxlbmlnb190ZXN0Og==", ""] {
-            assert!(!both.allows(Some(bad)), "{bad}");
+            assert!(!allows(&both, Some(bad), false), "{bad}");
         }
-        assert!(!both.allows(None));
-        assert!(!Credentials::default().allows(Some("Bearer ")), "nothing configured lets nobody in");
+        assert!(!allows(&both, None, false));
+        assert!(!allows(&Credentials::default(), Some("Bearer "), false), "nothing configured lets nobody in");
+    }
+
+    #[test]
+    fn a_wary_door_opens_to_secrets_that_nobody_guesses_only() {
+        let long = "0123456789012345678x";
+        let tokens = vec!["short".to_owned().into(), long.to_owned().into()];
+        let basic = Basic { username: "plenigo_test".into(), password: "123456789".to_owned().into() };
+        let credentials = Credentials { tokens, basic: Some(basic), clients: Vec::new() };
+        assert!(allows(&credentials, Some(&format!("Bearer {long}")), true));
+        for short in ["Bearer short", "Basic cGxlbmlnb190ZXN0OjEyMzQ1Njc4OQ=="] {
+            assert!(allows(&credentials, Some(short), false) && !allows(&credentials, Some(short), true), "{short}");
+        }
     }
 }

@@ -1,18 +1,24 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use ipnet::IpNet;
+use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use crate::credentials::{Basic, same};
+use crate::credentials::{Credentials, Look, same};
 use crate::domain::due::Moment;
+use crate::oauth::Issuer;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::Profile;
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, verify};
+use crate::psp::verify::{Means, Unverified, Verified, verify};
+use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{Outcome, Receipt, StoreError, Taken};
 
@@ -23,16 +29,20 @@ pub struct Source {
     pub name: String,
     /// The PSP's dialect.
     pub profile: Arc<Profile>,
-    /// Any of them may vouch for a notification.
-    pub secrets: Vec<SecretString>,
+    /// Any of them that holds may vouch for a notification.
+    pub secrets: Vec<NamedSecret>,
+    /// The file beside the configuration that some of them stand in; the relay writes it when a secret is rotated.
+    pub secrets_file: Option<PathBuf>,
     /// The settings that the profile asks for, by name.
     pub settings: BTreeMap<String, String>,
     /// The URL that the PSP posts to, as the PSP knows it.
     pub public_url: Option<Url>,
-    /// Basic credentials that the PSP must present as well.
-    pub basic: Option<Basic>,
+    /// What the PSP must present in its Authorization header as well; nothing, if there is nothing in it.
+    pub authorization: Credentials,
     /// Headers that the PSP must send as well; names in lower case.
     pub headers: BTreeMap<String, SecretString>,
+    /// Where the PSP must post from as well; from anywhere, if there is nothing in it.
+    pub ip_ranges: Vec<IpNet>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,
     /// The only types of event that are taken in; all that the profile understands if none.
@@ -42,24 +52,52 @@ pub struct Source {
 }
 
 impl Source {
-    /// What it has to verify with.
+    /// What it has to verify with, if these are the secrets.
     #[must_use]
-    pub fn means(&self) -> Means<'_> {
+    pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: self.secrets.iter().map(Into::into).collect(),
+            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
+            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
         }
+    }
+
+    /// Its name among the doors that tokens are issued for.
+    #[must_use]
+    pub fn door(&self) -> String {
+        format!("sources/{}", self.name)
+    }
+
+    /// Whether it takes notifications from this address.
+    #[must_use]
+    pub fn admits(&self, address: IpAddr) -> bool {
+        self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
+    }
+
+    /// The kinds of proof that it asks for.
+    #[must_use]
+    pub fn doors(&self) -> Vec<&'static str> {
+        let kinds = [
+            ("signature", !self.secrets.is_empty()),
+            ("basic", self.authorization.basic.is_some()),
+            ("bearer", !self.authorization.tokens.is_empty()),
+            ("oauth", !self.authorization.clients.is_empty()),
+            ("headers", !self.headers.is_empty()),
+            ("ip_ranges", !self.ip_ranges.is_empty()),
+        ];
+        kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect()
     }
 }
 
 /// Takes notifications in.
 #[derive(Debug)]
 pub struct Ingest {
-    sources: BTreeMap<String, Source>,
     store: Arc<Store>,
+    issuer: Arc<Issuer>,
+    vouchers: Vouchers,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
 
@@ -69,6 +107,14 @@ pub enum Refused {
     /// Nobody vouches for it.
     #[error(transparent)]
     Unverified(#[from] Unverified),
+    /// A secret vouches for it whose time it is not.
+    #[error("{fate} secret vouched: {secret:?}")]
+    OutOfTime {
+        /// The secret's name.
+        secret: String,
+        /// Expired, or not valid yet.
+        fate: &'static str,
+    },
     /// The signature may be right, but what the source demands beside it is not there.
     #[error("{0}")]
     Credentials(&'static str),
@@ -90,26 +136,28 @@ const BATCH_MAX: usize = 10_000;
 const IGNORED_TYPES_MAX: usize = 1024;
 
 impl Ingest {
-    /// Doors for these sources.
+    /// Into this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
-    pub fn new(sources: BTreeMap<String, Source>, store: Arc<Store>) -> Self {
-        Self { sources, store, ignored: Mutex::default() }
+    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>) -> Self {
+        Self { store, issuer, vouchers: Vouchers::default(), ignored: Mutex::default() }
     }
 
-    /// The source of that name.
+    /// What a secret of a source vouched for since the start.
     #[must_use]
-    pub fn source(&self, name: &str) -> Option<&Source> {
-        self.sources.get(name)
+    pub fn vouched(&self, source: &Source, secret: &NamedSecret) -> Vouched {
+        self.vouchers.of(&source.name, secret)
     }
 
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
+    /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
+    /// guessed one by one.
+    ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
-        check_credentials(source, received)?;
-        let verified = verify(&source.profile, &source.means(), received)?;
-        tracing::debug!(source = source.name, secret = verified.secret(), "notification verified");
+        let verified = self.verified(source, received)?;
+        self.check_credentials(source, received, now.steady)?;
         let mut normalised = normalise(&source.profile, &verified, false);
         if let Some(events) = &source.events {
             normalised.keep_only(events);
@@ -130,6 +178,51 @@ impl Ingest {
         let receipt = self.store.take(taken).await?;
         log(source, &receipt);
         Ok(receipt)
+    }
+
+    /// Verifies with the secrets that hold; says if another one would have vouched.
+    fn verified<'a>(&self, source: &'a Source, received: Received<'a>) -> Result<Verified<'a>, Refused> {
+        let at = received.at;
+        let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
+        match verified_by(source, &held, received) {
+            Ok(verified) => {
+                if let Some(secret) = verified.secret().and_then(|index| held.get(index)) {
+                    self.note(source, secret, &held, at);
+                }
+                Ok(verified)
+            }
+            Err(reason) => {
+                let vouched = others.into_iter().find(|one| verified_by(source, &[one], received).is_ok());
+                Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
+            }
+        }
+    }
+
+    fn note(&self, source: &Source, secret: &NamedSecret, held: &[&NamedSecret], at: Timestamp) {
+        self.vouchers.note(&source.name, secret, at);
+        let (source, name) = (source.name.as_str(), secret.name.as_str());
+        if held.iter().any(|other| secret.is_older_than(other)) {
+            tracing::info!(
+                source,
+                secret = name,
+                "notification verified by an older secret: the PSP still signs with it"
+            );
+        } else {
+            tracing::debug!(source, secret = name, "notification verified");
+        }
+    }
+
+    /// What a source demands beside the signature; all of it must be there.
+    fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
+        // Whoever comes here can sign, and so does not guess.
+        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
+        if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
+            return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
+        }
+        let headers_match = source.headers.iter().all(|(name, expected)| {
+            received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
+        });
+        if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
     }
 
     /// Every ignored type is logged once and counted.
@@ -158,17 +251,19 @@ impl Ingest {
     }
 }
 
-/// What a source demands beside the signature; all of it must be there.
-fn check_credentials(source: &Source, received: Received<'_>) -> Result<(), Refused> {
-    if let Some(basic) = &source.basic
-        && !received.header("authorization").is_some_and(|given| basic.allows(given))
-    {
-        return Err(Refused::Credentials("no or wrong basic credentials"));
+impl Refused {
+    fn out_of_time(secret: &NamedSecret, at: Timestamp) -> Self {
+        let fate = if secret.has_expired(at) { "an expired" } else { "a not yet valid" };
+        Self::OutOfTime { secret: secret.name.clone(), fate }
     }
-    let headers_match = source.headers.iter().all(|(name, expected)| {
-        received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
-    });
-    if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
+}
+
+fn verified_by<'a>(
+    source: &'a Source,
+    secrets: &[&NamedSecret],
+    received: Received<'a>,
+) -> Result<Verified<'a>, Unverified> {
+    verify(&source.profile, &source.means(secrets), received)
 }
 
 /// The headers that are kept: all but those that are secrets.

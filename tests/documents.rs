@@ -39,6 +39,7 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
         fs::write(&path, "a0").unwrap();
         text = text.replace(&file, path.to_str().unwrap());
     }
+    fs::write(folder.path().join("stripe-main.secrets.toml"), "[[secret]]\nname = \"a\"\nvalue = \"b\"").unwrap();
     let path = folder.path().join("relay.toml");
     fs::write(&path, &text).unwrap();
     let mut environment: BTreeMap<_, _> =

@@ -4,6 +4,8 @@ mod backup;
 mod check;
 mod demo;
 mod profile;
+mod reload;
+mod secret;
 mod serve;
 mod soak;
 mod stand_in;
@@ -37,6 +39,17 @@ enum Command {
         /// The configuration file. Without one the embedded defaults are in force.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
+    },
+    /// Have the running relay take up its configuration anew; one with an error is refused whole.
+    Reload {
+        /// The configuration file of the relay. Without one the embedded defaults are in force.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
+    },
+    /// Change the secrets that sources share with their PSPs.
+    Secret {
+        #[command(subcommand)]
+        command: secret::Command,
     },
     /// Copy the store into a file, also while the relay runs.
     Backup {
@@ -90,6 +103,8 @@ pub fn run() -> ExitCode {
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { config } => check::run(config.as_deref()),
+        Command::Reload { config } => reload::run(config.as_deref()),
+        Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
         Command::Soak { minutes, seed, keep } => soak::run(minutes, seed, keep),

@@ -51,5 +51,7 @@ pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<(String, 
 
 /// Keys whose value is a list: in the environment its elements are separated by commas.
 fn is_list(key: &str) -> bool {
-    ["allowed_hosts", "tokens", "secrets", "events"].iter().any(|name| key.rsplit('.').next() == Some(name))
+    ["allowed_hosts", "tokens", "secrets", "events", "ip_ranges", "trusted_proxies"]
+        .iter()
+        .any(|name| key.rsplit('.').next() == Some(name))
 }

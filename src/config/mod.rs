@@ -7,16 +7,19 @@ mod check;
 mod environment;
 mod print;
 mod profiles;
+mod rotation;
 mod secret;
+mod secrets_file;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
-use crate::http::ServerOptions;
+use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
 use crate::store::StoreOptions;
@@ -24,6 +27,7 @@ use crate::transform::fetch::FailedAs;
 
 pub use print::{in_force, missing};
 pub use profiles::add_folder;
+pub use rotation::{Rotation, rotation, store_path};
 
 /// All that is in force, checked.
 #[derive(Debug, Clone)]
@@ -34,12 +38,18 @@ pub struct Config {
     pub store: StoreOptions,
     /// `[transform]`
     pub delivery: DeliveryOptions,
-    /// transform.tokens and transform.basic
+    /// Who comes in as Transform
     pub transform: Credentials,
     /// transform.failed_as
     pub failed_as: FailedAs,
-    /// integrator.tokens and integrator.basic
+    /// `[integrator]`
     pub integrator: Credentials,
+    /// server.trusted_proxies and server.forwarded_header
+    pub proxies: Proxies,
+    /// `[throttle]`
+    pub throttle: ThrottlePolicy,
+    /// oauth.token_lifetime, in whole seconds
+    pub token_lifetime: Duration,
     /// `[sources]`
     pub sources: BTreeMap<String, Source>,
     /// The built-in profiles and those of profiles.dir.

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::Config;
+use crate::ingest::Source;
 
 /// The configuration in force, with secrets masked.
 #[must_use]
@@ -20,6 +22,8 @@ pub fn in_force(config: &Config) -> String {
         format!("server.body_timeout            {}", span(config.server.body_timeout)),
         format!("server.keep_alive              {}", span(config.server.keep_alive)),
         format!("server.shutdown_grace          {}", span(config.server.shutdown_grace)),
+        format!("server.trusted_proxies         {}", listed(&config.proxies.trusted)),
+        format!("server.forwarded_header        {}", config.proxies.header.name()),
         format!("store.path                     {}", config.store.path.display()),
         format!("store.max_waiting              {}", config.store.max_waiting),
         format!("store.parked.per_source        {}", config.store.parked.per_source),
@@ -46,34 +50,54 @@ pub fn in_force(config: &Config) -> String {
         format!("transform.breaker.first        {}", span(delivery.breaker.first)),
         format!("transform.breaker.max          {}", span(delivery.breaker.max)),
         format!("integrator credentials         {}", config.integrator),
+        format!("oauth.token_lifetime           {}", span(config.token_lifetime)),
+        format!("throttle.failures              {}", config.throttle.failures),
+        format!("throttle.window                {}", span(config.throttle.window)),
     ];
-    for source in config.sources.values() {
-        let basic = source.basic.as_ref().map(|basic| format!(", basic credentials of {:?}", basic.username));
-        let headers: Vec<_> = source.headers.keys().map(String::as_str).collect();
-        let headers =
-            if headers.is_empty() { String::new() } else { format!(", headers {} = ***", headers.join(", ")) };
-        let tolerance = source.tolerance_s.map(|seconds| format!(", tolerance {seconds}s")).unwrap_or_default();
-        let events = source
-            .events
-            .as_ref()
-            .map(|types| format!(", events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
-        let events = events.unwrap_or_default();
-        let closed = source.closed.map(|status| format!(", NOT ENABLED ({status})")).unwrap_or_default();
-        lines.push(format!(
-            "sources.{:<22} profile {}, {} secret(s) ***{}{headers}{tolerance}{events}{closed}  →  POST /notifications/{}",
-            source.name,
-            source.profile.name,
-            source.secrets.len(),
-            basic.unwrap_or_default(),
-            source.name,
-        ));
-    }
+    lines.extend(config.sources.values().map(source));
     if let Some(dir) = &config.profiles_dir {
         lines.push(format!("profiles.dir                   {}", dir.display()));
     }
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));
     lines.join("\n")
+}
+
+fn source(source: &Source) -> String {
+    let mut parts = vec![format!("profile {}, {} secret(s) ***", source.profile.name, source.secrets.len())];
+    let timed = source.secrets.iter().filter(|secret| secret.not_before.is_some() || secret.expires_at.is_some());
+    parts.extend(timed.map(|secret| {
+        let from = secret.not_before.map(|at| format!(" from {at}")).unwrap_or_default();
+        let until = secret.expires_at.map(|at| format!(" until {at}")).unwrap_or_default();
+        format!("{:?}{from}{until}", secret.name)
+    }));
+    if let Some(basic) = &source.authorization.basic {
+        parts.push(format!("basic credentials of {:?}", basic.username));
+    }
+    if !source.authorization.tokens.is_empty() {
+        parts.push(format!("{} bearer token(s) ***", source.authorization.tokens.len()));
+    }
+    parts.extend(source.authorization.clients.iter().map(|client| format!("OAuth client {:?}", client.id)));
+    if !source.headers.is_empty() {
+        let names: Vec<_> = source.headers.keys().map(String::as_str).collect();
+        parts.push(format!("headers {} = ***", names.join(", ")));
+    }
+    if !source.ip_ranges.is_empty() {
+        parts.push(format!("from {}", listed(&source.ip_ranges)));
+    }
+    parts.extend(source.tolerance_s.map(|seconds| format!("tolerance {seconds}s")));
+    if let Some(types) = &source.events {
+        parts.push(format!("events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
+    }
+    parts.extend(source.closed.map(|status| format!("NOT ENABLED ({status})")));
+    format!("sources.{:<22} {}  →  POST /notifications/{}", source.name, parts.join(", "), source.name)
+}
+
+fn listed(networks: &[IpNet]) -> String {
+    if networks.is_empty() {
+        return "none".to_owned();
+    }
+    networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
 /// As the configuration writes it.

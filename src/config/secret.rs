@@ -51,6 +51,60 @@ impl SecretSetting {
     }
 }
 
+/// A secret that may have a name and a time: as any other, or a table with `value`, `env` or `file` and these.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub(super) enum NamedSetting {
+    Text(String),
+    Table(NamedTable),
+}
+
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NamedTable {
+    value: Option<String>,
+    env: Option<String>,
+    file: Option<String>,
+    pub(super) name: Option<String>,
+    pub(super) not_before: Option<String>,
+    pub(super) expires_at: Option<String>,
+}
+
+impl NamedSetting {
+    /// Where the secret stands.
+    pub(super) fn place(&self) -> Result<SecretSetting, String> {
+        let table = match self {
+            Self::Text(text) => return Ok(SecretSetting::Text(text.clone())),
+            Self::Table(table) => table,
+        };
+        match (&table.value, &table.env, &table.file) {
+            (Some(text), None, None) => Ok(SecretSetting::Text(text.clone())),
+            (None, Some(name), None) => Ok(SecretSetting::Elsewhere(Elsewhere::Env(name.clone()))),
+            (None, None, Some(path)) => Ok(SecretSetting::Elsewhere(Elsewhere::File(path.clone()))),
+            _ => Err("needs one of value, env and file".to_owned()),
+        }
+    }
+
+    /// The name that it has at this place of the list.
+    pub(super) fn name(&self, index: usize) -> String {
+        let name = self.table().and_then(|table| table.name.clone());
+        name.unwrap_or_else(|| format!("secret-{}", index.saturating_add(1)))
+    }
+
+    /// Its name, and whether it ends some time.
+    pub(super) fn known_as(&self, index: usize) -> (String, bool) {
+        (self.name(index), self.table().is_some_and(|table| table.expires_at.is_some()))
+    }
+
+    /// What else is said of it.
+    pub(super) const fn table(&self) -> Option<&NamedTable> {
+        match self {
+            Self::Text(_) => None,
+            Self::Table(table) => Some(table),
+        }
+    }
+}
+
 /// Whether everybody on this machine can read a file. The group may: that is how secrets are mounted.
 pub(super) fn others_can_read(path: &Path) -> bool {
     const OTHERS_READ: u32 = 0o004;

@@ -6,7 +6,7 @@ use std::path::Path;
 use config::{File, FileFormat};
 use serde::Deserialize;
 
-use super::secret::SecretSetting;
+use super::secret::{NamedSetting, SecretSetting};
 use super::{ConfigError, ConfigErrors, environment};
 
 #[derive(Deserialize)]
@@ -16,6 +16,8 @@ pub(super) struct Settings {
     pub(super) debounce: DebounceSettings,
     pub(super) transform: TransformSettings,
     pub(super) integrator: DoorSettings,
+    pub(super) oauth: OauthSettings,
+    pub(super) throttle: ThrottleSettings,
     #[serde(default)]
     pub(super) profiles: ProfilesSettings,
     #[serde(default)]
@@ -32,6 +34,8 @@ pub(super) struct ServerSettings {
     pub(super) body_timeout: String,
     pub(super) keep_alive: String,
     pub(super) shutdown_grace: String,
+    pub(super) trusted_proxies: Vec<String>,
+    pub(super) forwarded_header: String,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +72,8 @@ pub(super) struct TransformSettings {
     pub(super) webhook_target: Option<String>,
     pub(super) tokens: Vec<SecretSetting>,
     pub(super) basic: Option<BasicSettings>,
+    #[serde(default)]
+    pub(super) oauth: Vec<ClientSettings>,
     pub(super) timeout: String,
     pub(super) concurrency: String,
     pub(super) failed_as: String,
@@ -93,6 +99,27 @@ pub(super) struct RetrySettings {
 pub(super) struct DoorSettings {
     pub(super) tokens: Vec<SecretSetting>,
     pub(super) basic: Option<BasicSettings>,
+    #[serde(default)]
+    pub(super) oauth: Vec<ClientSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct OauthSettings {
+    pub(super) token_lifetime: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ThrottleSettings {
+    pub(super) failures: String,
+    pub(super) window: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ClientSettings {
+    pub(super) client_id: Option<String>,
+    pub(super) client_secret: Option<SecretSetting>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<SecretSetting>,
 }
 
 #[derive(Deserialize)]
@@ -110,10 +137,17 @@ pub(super) struct ProfilesSettings {
 pub(super) struct SourceSettings {
     pub(super) profile: Option<String>,
     #[serde(default)]
-    pub(super) secrets: Vec<SecretSetting>,
+    pub(super) secrets: Vec<NamedSetting>,
+    pub(super) secrets_file: Option<String>,
+    #[serde(default)]
+    pub(super) tokens: Vec<SecretSetting>,
     pub(super) basic: Option<BasicSettings>,
     #[serde(default)]
+    pub(super) oauth: Vec<ClientSettings>,
+    #[serde(default)]
     pub(super) headers: BTreeMap<String, SecretSetting>,
+    #[serde(default)]
+    pub(super) ip_ranges: Vec<String>,
     pub(super) tolerance: Option<String>,
     pub(super) events: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
@@ -176,5 +210,5 @@ fn without_value(key: &str, reason: &str) -> String {
 
 /// Whether a message about the value at this key could repeat a secret.
 fn may_hold_secret(key: &str) -> bool {
-    ["secrets", "tokens", "basic", "headers", "password"].iter().any(|name| key.contains(name))
+    ["secret", "tokens", "basic", "headers", "password", "oauth"].iter().any(|name| key.contains(name))
 }

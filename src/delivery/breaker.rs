@@ -27,9 +27,8 @@ pub struct BreakerPolicy {
 }
 
 /// All breakers, by host and port.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Breakers {
-    policy: BreakerPolicy,
     hosts: Mutex<HashMap<String, Breaker>>,
 }
 
@@ -98,12 +97,6 @@ pub struct Pass {
 }
 
 impl Breakers {
-    /// Closed breakers.
-    #[must_use]
-    pub fn new(policy: BreakerPolicy) -> Arc<Self> {
-        Arc::new(Self { policy, hosts: Mutex::default() })
-    }
-
     /// Asks for an attempt. Without a pass the record waits, until it is the next probe or the breaker closes.
     pub fn admit(self: &Arc<Self>, host: &str, record: Waiting, now: Timestamp) -> Option<Pass> {
         let mut hosts = self.hosts();
@@ -171,14 +164,14 @@ impl Pass {
     }
 
     /// Says what the attempt has found out. `random` in 0..1 spreads the probes.
-    pub fn settle(mut self, verdict: Verdict, now: Timestamp, random: f64) -> Consequence {
+    pub fn settle(mut self, verdict: Verdict, policy: &BreakerPolicy, now: Timestamp, random: f64) -> Consequence {
         let breakers = Arc::clone(&self.breakers);
         let mut hosts = breakers.hosts();
         let probe = std::mem::take(&mut self.probe);
         let Some(breaker) = hosts.get_mut(&self.host) else { return Consequence::default() };
         match verdict {
             Verdict::Up => breaker.close(),
-            Verdict::Down(asked) => breaker.fail(&breakers.policy, probe, asked, now, random),
+            Verdict::Down(asked) => breaker.fail(policy, probe, asked, now, random),
         }
     }
 }
@@ -255,12 +248,12 @@ mod tests {
     }
 
     fn down(pass: Pass, now: i64) -> Consequence {
-        pass.settle(Verdict::Down(None), at(now), 1.0)
+        pass.settle(Verdict::Down(None), &POLICY, at(now), 1.0)
     }
 
     /// A breaker that has opened at second 0 and probes at second 1.
     fn open() -> Arc<Breakers> {
-        let breakers = Breakers::new(POLICY);
+        let breakers = Arc::new(Breakers::default());
         for failure in 1..=3 {
             let consequence = down(admit(&breakers, 0, 0).unwrap(), 0);
             assert_eq!(consequence.opened, failure == 3);
@@ -270,11 +263,11 @@ mod tests {
 
     #[test]
     fn it_opens_after_failures_in_a_row_only() {
-        let breakers = Breakers::new(POLICY);
+        let breakers = Arc::new(Breakers::default());
         for _ in 0..5 {
             down(admit(&breakers, 0, 0).unwrap(), 0);
             down(admit(&breakers, 0, 0).unwrap(), 0);
-            admit(&breakers, 0, 0).unwrap().settle(Verdict::Up, at(0), 1.0);
+            admit(&breakers, 0, 0).unwrap().settle(Verdict::Up, &POLICY, at(0), 1.0);
         }
         assert!(breakers.open().is_empty());
         assert_eq!(open().open(), [HOST]);
@@ -295,7 +288,7 @@ mod tests {
         assert_eq!(down(pass, 1).next_probe, Some(at(3)), "the wait doubles");
         let (second, pass) = breakers.take_probes(at(3)).pop().unwrap();
         assert_eq!(second, key(2));
-        let released = pass.settle(Verdict::Up, at(3), 1.0).released;
+        let released = pass.settle(Verdict::Up, &POLICY, at(3), 1.0).released;
         assert_eq!(released.len(), 998);
         assert!(released.is_sorted_by_key(|waiting| waiting.since), "the oldest change first");
         assert!(admit(&breakers, 5, 3).is_some(), "closed");
@@ -323,7 +316,7 @@ mod tests {
         let breakers = open();
         let pass = admit(&breakers, 1, 1).unwrap();
         assert!(admit(&breakers, 2, 1).is_none());
-        pass.settle(Verdict::Up, at(1), 1.0);
+        pass.settle(Verdict::Up, &POLICY, at(1), 1.0);
         assert!(breakers.open().is_empty());
     }
 
@@ -331,7 +324,10 @@ mod tests {
     fn a_host_that_asks_to_be_left_alone_is_and_no_wait_exceeds_the_longest() {
         let breakers = open();
         let pass = admit(&breakers, 1, 1).unwrap();
-        assert_eq!(pass.settle(Verdict::Down(Some(Duration::from_secs(60))), at(1), 1.0).next_probe, Some(at(61)));
+        assert_eq!(
+            pass.settle(Verdict::Down(Some(Duration::from_secs(60))), &POLICY, at(1), 1.0).next_probe,
+            Some(at(61))
+        );
         let mut now = 61;
         for _ in 0..40 {
             let until = down(admit(&breakers, 1, now).unwrap(), now).next_probe.unwrap();
@@ -342,13 +338,13 @@ mod tests {
 
     #[test]
     fn an_answer_to_an_attempt_that_was_under_way_closes_it() {
-        let breakers = Breakers::new(POLICY);
+        let breakers = Arc::new(Breakers::default());
         let under_way = admit(&breakers, 9, 0).unwrap();
         for _ in 0..3 {
             down(admit(&breakers, 0, 0).unwrap(), 0);
         }
         assert!(admit(&breakers, 1, 0).is_none());
-        let consequence = under_way.settle(Verdict::Up, at(0), 1.0);
+        let consequence = under_way.settle(Verdict::Up, &POLICY, at(0), 1.0);
         assert_eq!((consequence.released, consequence.closed), (vec![waiting(0, 1)], true));
     }
 
@@ -360,7 +356,7 @@ mod tests {
         }
         let (probe, pass) = breakers.take_probes(at(1)).pop().unwrap();
         assert_eq!(probe, key(3), "not the old ones that fail again and again");
-        assert_eq!(pass.settle(Verdict::Up, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
+        assert_eq!(pass.settle(Verdict::Up, &POLICY, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
     }
 
     #[test]
@@ -374,14 +370,14 @@ mod tests {
     fn whoever_hears_that_the_host_wants_to_be_left_alone_says_so_for_all() {
         let asked = Verdict::Down(Some(Duration::from_secs(60)));
         let breakers = open();
-        let straggler = Breakers::new(POLICY);
+        let straggler = Arc::new(Breakers::default());
         let late = straggler.admit(HOST, waiting(0, 1), at(0)).unwrap();
         for _ in 0..3 {
             down(straggler.admit(HOST, waiting(0, 2), at(0)).unwrap(), 0);
         }
-        assert_eq!(late.settle(asked, at(0), 1.0).next_probe, Some(at(60)), "said after it had opened");
-        let early = Breakers::new(POLICY);
-        admit(&early, 1, 0).unwrap().settle(asked, at(0), 1.0);
+        assert_eq!(late.settle(asked, &POLICY, at(0), 1.0).next_probe, Some(at(60)), "said after it had opened");
+        let early = Arc::new(Breakers::default());
+        admit(&early, 1, 0).unwrap().settle(asked, &POLICY, at(0), 1.0);
         down(admit(&early, 1, 0).unwrap(), 0);
         assert_eq!(down(admit(&early, 1, 0).unwrap(), 0).next_probe, Some(at(60)), "said before");
         assert_eq!(breakers.next_probe(), None);

@@ -21,14 +21,13 @@ pub struct Answer {
 const ANSWER_MAX: usize = 64 * 1024;
 
 impl Client {
-    /// A client whose attempts take at most `timeout`, from connecting to the last byte.
+    /// A client.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
-    pub fn new(timeout: Duration) -> Result<Self, String> {
+    pub fn new() -> Result<Self, String> {
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
-            .timeout(timeout)
             .no_proxy()
             .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -36,12 +35,13 @@ impl Client {
             .map_err(|error| with_causes(&error))
     }
 
-    /// Posts one webhook.
+    /// Posts one webhook. That takes at most `timeout`, from connecting to the last byte of the answer.
     ///
     /// # Errors
     /// Why there was no answer.
-    pub async fn post(&self, target: Url, body: String) -> Result<Answer, String> {
-        let sent = self.0.post(target).header("Content-Type", "application/json").body(body).send().await;
+    pub async fn post(&self, target: Url, body: String, timeout: Duration) -> Result<Answer, String> {
+        let request = self.0.post(target).header("Content-Type", "application/json").timeout(timeout);
+        let sent = request.body(body).send().await;
         // The target may carry a token of Transform's in its path or query; it does not belong in a log.
         let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
         let retry_after =

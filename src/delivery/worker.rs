@@ -15,6 +15,7 @@ use super::retry::{Next, RetryPolicy, retry_after};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, later};
 use crate::domain::ids::RecordKey;
+use crate::live::Live;
 use crate::store::sqlite::Store;
 use crate::store::{Attempt, Delivery, Settlement, StoreError};
 use crate::transform::target::AllowedHosts;
@@ -44,7 +45,7 @@ pub struct Worker {
     debouncer: Arc<Debouncer>,
     breakers: Arc<Breakers>,
     client: Client,
-    options: DeliveryOptions,
+    options: Arc<Live<DeliveryOptions>>,
     clock: Clock,
     stop: CancellationToken,
 }
@@ -63,11 +64,11 @@ impl Worker {
         store: Arc<Store>,
         debouncer: Arc<Debouncer>,
         breakers: Arc<Breakers>,
-        options: DeliveryOptions,
+        options: Arc<Live<DeliveryOptions>>,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
-        let client = Client::new(options.timeout)?;
+        let client = Client::new()?;
         Ok(Arc::new(Self { store, debouncer, breakers, client, options, clock, stop }))
     }
 
@@ -76,7 +77,7 @@ impl Worker {
     /// # Errors
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let owed = self.store.resume(self.clock.now(), self.options.retry.max).await?;
+        let owed = self.store.resume(self.clock.now(), self.options.get().retry.max).await?;
         owed.iter().for_each(|one| self.debouncer.owe(one));
         Ok(owed.len())
     }
@@ -85,19 +86,20 @@ impl Worker {
     pub async fn run(self: Arc<Self>) {
         let mut attempts: JoinSet<()> = JoinSet::new();
         while !self.stop.is_cancelled() {
-            let free = self.options.concurrency.saturating_sub(attempts.len());
+            let concurrency = self.options.get().concurrency;
+            let free = concurrency.saturating_sub(attempts.len());
             if free > 0 {
                 for (key, pass) in self.breakers.take_probes(self.now()) {
                     let worker = Arc::clone(&self);
                     attempts.spawn(async move { worker.look_after(key, Some(pass)).await });
                 }
             }
-            let free = self.options.concurrency.saturating_sub(attempts.len());
+            let free = concurrency.saturating_sub(attempts.len());
             for key in self.debouncer.take_due(self.now(), free) {
                 let worker = Arc::clone(&self);
                 attempts.spawn(async move { worker.look_after(key, None).await });
             }
-            let full = attempts.len() >= self.options.concurrency;
+            let full = attempts.len() >= concurrency;
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some(ended) = attempts.join_next() => report(ended),
@@ -134,10 +136,13 @@ impl Worker {
             Ok(later) => return self.debouncer.settled(&key, later.map(|delivery| delivery.due)),
             Err(error) => return self.debouncer.settled(&key, Some(self.trouble(&key, &error))),
         };
-        let next = match self.webhook(&key, &delivery) {
+        let options = self.options.get();
+        let next = match webhook(&options, &key, &delivery) {
             Err(reason) => {
                 let now = self.clock.now();
-                self.settle(&key, &delivery, now, Err(Failure { reason, asked: None, down: false }), None).await
+                let failure = Failure { reason, asked: None, down: false };
+                let settlement = settlement(&options.retry, &delivery, Err(failure), now.steady, None);
+                self.settle(&delivery, attempt(&key, &delivery, now, now), settlement).await
             }
             Ok(webhook) => {
                 let host = host(&webhook.0);
@@ -146,7 +151,7 @@ impl Worker {
                 let pass = pass.or_else(|| self.breakers.admit(&host, waiting(), self.now()));
                 // Without a pass the breaker has the record now, and gives it back when the host answers.
                 let Some(pass) = pass else { return };
-                self.attempt(&key, &delivery, webhook, pass).await
+                self.attempt(&options, &key, &delivery, webhook, pass).await
             }
         };
         self.debouncer.settled(&key, next);
@@ -155,29 +160,31 @@ impl Worker {
     /// One attempt. Says when the record is to be looked at again.
     async fn attempt(
         &self,
+        options: &DeliveryOptions,
         key: &RecordKey,
         delivery: &Delivery,
         (target, body): (Url, String),
         pass: Pass,
     ) -> Option<Timestamp> {
         let began = self.clock.now();
-        let answered = self.client.post(target, body).await;
+        let answered = self.client.post(target, body, options.timeout).await;
         let ended = judge(answered, self.clock.now().wall);
         tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
-        let next_probe = self.tell_breaker(pass, &ended);
-        self.settle(key, delivery, began, ended, next_probe).await
+        let next_probe = self.tell_breaker(options, pass, &ended);
+        // The wait is counted from the same moment as the attempt's end.
+        let now = self.clock.now();
+        let settlement = settlement(&options.retry, delivery, ended, now.steady, next_probe);
+        self.settle(delivery, attempt(key, delivery, began, now), settlement).await
     }
 
     /// Says when the host is probed next, if its breaker is open.
-    fn tell_breaker(&self, pass: Pass, ended: &Result<(), Failure>) -> Option<Timestamp> {
+    fn tell_breaker(&self, options: &DeliveryOptions, pass: Pass, ended: &Result<(), Failure>) -> Option<Timestamp> {
         let host = pass.host().to_owned();
         let verdict = match ended {
-            Err(Failure { down: true, asked, .. }) => {
-                Verdict::Down(asked.map(|asked| asked.min(self.options.retry.max)))
-            }
+            Err(Failure { down: true, asked, .. }) => Verdict::Down(asked.map(|asked| asked.min(options.retry.max))),
             _ => Verdict::Up,
         };
-        let consequence = pass.settle(verdict, self.now(), fastrand::f64());
+        let consequence = pass.settle(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
             tracing::warn!(host, "does not answer: one record at a time asks for all that are owed");
         }
@@ -192,17 +199,7 @@ impl Worker {
 
     /// Settles an attempt, as soon as the store can: telling again because the disk is full helps nobody. Only stopping
     /// ends the wait; the record stays owed then, and is told again after the next start.
-    async fn settle(
-        &self,
-        key: &RecordKey,
-        delivery: &Delivery,
-        began: Moment,
-        answered: Result<(), Failure>,
-        next_probe: Option<Timestamp>,
-    ) -> Option<Timestamp> {
-        let ended = self.clock.now();
-        let settlement = self.settlement(delivery, answered, ended.steady, next_probe);
-        let attempt = Attempt { key: key.clone(), version: delivery.version, began, ended };
+    async fn settle(&self, delivery: &Delivery, attempt: Attempt, settlement: Settlement) -> Option<Timestamp> {
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {
                 Ok(next) => {
@@ -210,7 +207,7 @@ impl Worker {
                     return next;
                 }
                 Err(error) => {
-                    let next = self.trouble(key, &error);
+                    let next = self.trouble(&attempt.key, &error);
                     tokio::select! {
                         () = self.stop.cancelled() => return Some(next),
                         () = tokio::time::sleep(TROUBLE_WAIT) => {}
@@ -218,32 +215,6 @@ impl Worker {
                 }
             }
         }
-    }
-
-    fn settlement(
-        &self,
-        delivery: &Delivery,
-        answered: Result<(), Failure>,
-        now: Timestamp,
-        next_probe: Option<Timestamp>,
-    ) -> Settlement {
-        let Err(Failure { reason, asked, .. }) = answered else { return Settlement::Told };
-        match self.options.retry.next(delivery.attempts, delivery.failing_since, now, asked, fastrand::f64()) {
-            Next::At { at, not_before } => {
-                // Where the host does not answer anybody, its next probe decides: the record need not wait longer.
-                let at = next_probe.map_or(at, |probe| at.min(probe));
-                Settlement::Retry { at: not_before.map_or(at, |asked| at.max(asked)), not_before, reason }
-            }
-            Next::GiveUp => Settlement::GiveUp { reason },
-        }
-    }
-
-    /// Where to, and what. The operator may have narrowed what is allowed since the record was registered.
-    fn webhook(&self, key: &RecordKey, delivery: &Delivery) -> Result<(Url, String), String> {
-        let target = delivery.webhook_target.as_ref().or(self.options.webhook_target.as_ref());
-        let target = target.ok_or("neither the record nor transform.webhook_target says where to")?;
-        let target = self.options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))?;
-        Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
     }
 
     fn trouble(&self, key: &RecordKey, error: &StoreError) -> Timestamp {
@@ -264,6 +235,36 @@ impl Drop for Flight<'_> {
         if let Some(key) = self.key.take() {
             self.debouncer.settled(&key, Some(later(self.clock.now().steady, TROUBLE_WAIT)));
         }
+    }
+}
+
+/// Where to, and what. The operator may have narrowed what is allowed since the record was registered.
+fn webhook(options: &DeliveryOptions, key: &RecordKey, delivery: &Delivery) -> Result<(Url, String), String> {
+    let target = delivery.webhook_target.as_ref().or(options.webhook_target.as_ref());
+    let target = target.ok_or("neither the record nor transform.webhook_target says where to")?;
+    let target = options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))?;
+    Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
+}
+
+fn attempt(key: &RecordKey, delivery: &Delivery, began: Moment, ended: Moment) -> Attempt {
+    Attempt { key: key.clone(), version: delivery.version, began, ended }
+}
+
+fn settlement(
+    retry: &RetryPolicy,
+    delivery: &Delivery,
+    answered: Result<(), Failure>,
+    now: Timestamp,
+    next_probe: Option<Timestamp>,
+) -> Settlement {
+    let Err(Failure { reason, asked, .. }) = answered else { return Settlement::Told };
+    match retry.next(delivery.attempts, delivery.failing_since, now, asked, fastrand::f64()) {
+        Next::At { at, not_before } => {
+            // Where the host does not answer anybody, its next probe decides: the record need not wait longer.
+            let at = next_probe.map_or(at, |probe| at.min(probe));
+            Settlement::Retry { at: not_before.map_or(at, |asked| at.max(asked)), not_before, reason }
+        }
+        Next::GiveUp => Settlement::GiveUp { reason },
     }
 }
 

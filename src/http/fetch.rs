@@ -3,8 +3,9 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
+use super::caller::must_be_transform;
 use super::problem::Problem;
-use super::{Doors, authorization};
+use super::{Doors, InForce};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::fetch::fetched;
 
@@ -14,10 +15,11 @@ pub(super) async fn by_kind(
     path: web::Path<(String, String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    let in_force = doors.in_force.get();
+    must_be_transform(&request, &doors, &in_force)?;
     let (_, kind, id) = path.into_inner();
     let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
-    fetch(kind, id, &doors).await
+    fetch(kind, id, &doors, &in_force).await
 }
 
 pub(super) async fn by_type_code(
@@ -25,8 +27,9 @@ pub(super) async fn by_type_code(
     path: web::Path<(String, String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
-    fetch(type_code(&request)?, path.into_inner().2, &doors).await
+    let in_force = doors.in_force.get();
+    must_be_transform(&request, &doors, &in_force)?;
+    fetch(type_code(&request)?, path.into_inner().2, &doors, &in_force).await
 }
 
 /// The one `type` of the query.
@@ -40,16 +43,12 @@ fn type_code(request: &HttpRequest) -> Result<Kind, Problem> {
     .ok_or_else(|| Problem::new(400, "type: must be there once and be 1, 2, 3 or 4"))
 }
 
-fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {
-    if doors.transform.allows(authorization(request)) { Ok(()) } else { Err(Problem::unauthorized()) }
-}
-
-async fn fetch(kind: Kind, id: String, doors: &Doors) -> Result<HttpResponse, Problem> {
+async fn fetch(kind: Kind, id: String, doors: &Doors, in_force: &InForce) -> Result<HttpResponse, Problem> {
     let id = TransformId::try_from(id).map_err(|reason| Problem::new(400, reason))?;
     let key = RecordKey::new(kind, id);
     let record = doors.store.record(key.clone()).await?;
     let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
-    let fetched = fetched(&record, doors.failed_as);
+    let fetched = fetched(&record, in_force.failed_as);
     let status = StatusCode::from_u16(fetched.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Ok(HttpResponseBuilder::new(status).content_type("application/json").body(fetched.body.to_string()))
 }

@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Doors;
+use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::records::{authorize, key};
+use super::records::key;
 
 /// How many entries a page has, where the query does not say otherwise, and at most.
 const PAGE: u32 = 100;
@@ -45,7 +46,7 @@ impl Page {
 }
 
 pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    must_be_integrator(&request, &doors, &doors.in_force.get())?;
     let page = Page::of(&request)?;
     let parked = doors.store.parked(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
     let entries: Vec<Value> = parked
@@ -102,7 +103,7 @@ pub(super) async fn given_up(request: HttpRequest, doors: web::Data<Doors>) -> R
 }
 
 fn page_of_all_sources(request: &HttpRequest, doors: &Doors) -> Result<Page, Problem> {
-    authorize(request, doors)?;
+    must_be_integrator(request, doors, &doors.in_force.get())?;
     let page = Page::of(request)?;
     if page.source.is_some() {
         return Err(Problem::new(400, "source: this list is of all sources"));
@@ -115,7 +116,7 @@ pub(super) async fn history(
     path: web::Path<(String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    must_be_integrator(&request, &doors, &doors.in_force.get())?;
     let key = key(path.into_inner())?;
     let history = doors.store.history(key.clone(), PAGE).await?;
     let history = history.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;

@@ -1,6 +1,7 @@
 //! The doors: all of actix is here and in `app`.
 
 mod body;
+mod caller;
 mod fetch;
 mod health;
 mod lists;
@@ -8,9 +9,14 @@ mod notification;
 mod problem;
 mod records;
 mod server;
+mod sources;
+mod throttle;
+mod token;
 mod unread;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
@@ -20,26 +26,26 @@ use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
-use crate::ingest::Ingest;
+use crate::ingest::{Ingest, Source};
+use crate::live::Live;
+use crate::oauth::Issuer;
 use crate::store::sqlite::Store;
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
 
 pub use body::Bodies;
+pub use caller::{ForwardedBy, Proxies};
 pub use health::Probed;
 pub use server::{ServerOptions, bind};
+pub use throttle::{Throttle, ThrottlePolicy};
 
 use problem::Problem;
 
-/// What stands behind the doors.
+/// What the doors go by and a reload replaces. A request goes by one of these from its start to its end.
 #[derive(Debug)]
-pub struct Doors {
-    /// Takes notifications.
-    pub ingest: Arc<Ingest>,
-    /// Reads and registers records.
-    pub store: Arc<Store>,
-    /// Knows how many records are owed a webhook.
-    pub debouncer: Arc<Debouncer>,
+pub struct InForce {
+    /// The doors for PSPs, by name.
+    pub sources: BTreeMap<String, Source>,
     /// What Transform presents.
     pub transform: Credentials,
     /// What the integrator presents.
@@ -50,6 +56,29 @@ pub struct Doors {
     pub allowed_hosts: AllowedHosts,
     /// Whether records without a target of their own can be told.
     pub has_webhook_target: bool,
+    /// Who may say for whom they call.
+    pub proxies: Proxies,
+    /// How often an address may show wrong credentials.
+    pub throttle: ThrottlePolicy,
+    /// How long a token of ours lasts.
+    pub token_lifetime: Duration,
+}
+
+/// What stands behind the doors.
+#[derive(Debug)]
+pub struct Doors {
+    /// What they go by now.
+    pub in_force: Arc<Live<InForce>>,
+    /// Takes notifications.
+    pub ingest: Arc<Ingest>,
+    /// Reads and registers records.
+    pub store: Arc<Store>,
+    /// Knows how many records are owed a webhook.
+    pub debouncer: Arc<Debouncer>,
+    /// Issues tokens and knows them again.
+    pub issuer: Arc<Issuer>,
+    /// Knows who was wrong too often.
+    pub throttle: Throttle,
     /// Cancelled when delivery has ended.
     pub delivery_ended: CancellationToken,
     /// What bodies may cost.
@@ -85,6 +114,8 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
             door("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
                 .route(web::get().to(lists::history)),
         )
+        .service(door("/oauth/token", Method::POST).route(web::post().to(token::issue)))
+        .service(door("/sources", Method::GET).route(web::get().to(sources::list)))
         .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
         .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(door("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
@@ -122,9 +153,4 @@ fn method_not_allowed(allow: &'static str) -> HttpResponse {
 
 async fn not_found(_request: HttpRequest) -> impl Responder {
     Problem::new(404, "there is no such door").response()
-}
-
-/// The Authorization header as text.
-fn authorization(request: &HttpRequest) -> Option<&str> {
-    request.headers().get("authorization")?.to_str().ok()
 }

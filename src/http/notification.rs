@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Doors, body};
+use super::{Doors, InForce, body, caller};
 use crate::ingest::{Refused, Source};
 use crate::psp::received::Received;
 use crate::store::Receipt;
@@ -19,10 +19,16 @@ pub(super) async fn take(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let source = doors.ingest.source(&name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
+    let in_force = doors.in_force.get();
+    let source = in_force.sources.get(name.as_str()).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
     if let Some(status) = source.closed {
         tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
         return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
+    }
+    let address = caller::address(&request, &in_force);
+    if !source.admits(address) {
+        tracing::warn!(source = source.name, %address, "notification refused: the address is not in ip_ranges");
+        return Err(Problem::new(403, "this source takes nothing from this address"));
     }
     body::must_be_json(&request)?;
     let body = doors.bodies.read(&request, payload).await?;
@@ -33,21 +39,27 @@ pub(super) async fn take(
         .collect();
     let now = doors.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
-    let receipt = doors.ingest.take(source, received, now).await.map_err(|refused| refusal(source, refused))?;
-    Ok(answer(source, &receipt))
+    match doors.ingest.take(source, received, now).await {
+        Ok(receipt) => Ok(answer(source, &receipt)),
+        Err(refused) => Err(refusal(&request, &doors, &in_force, source, refused)),
+    }
 }
 
 /// Why a notification is not believed is for the operator, not for the sender.
-fn refusal(source: &Source, refused: Refused) -> Problem {
+fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     match refused {
         Refused::Store(error) => error.into(),
         Refused::TooMany { .. } => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())
         }
-        Refused::Unverified(_) | Refused::Credentials(_) => {
+        Refused::Unverified(_) | Refused::OutOfTime { .. } => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::unauthorized()
+        }
+        Refused::Credentials(_) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            caller::wrong(request, doors, in_force, &source.door())
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The one map from errors to answers: RFC 9457 problem details.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
@@ -14,6 +16,8 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     field: Option<String>,
+    /// When to come again, in seconds.
+    retry_after: Option<u64>,
 }
 
 /// When a client is asked to come again, in seconds.
@@ -21,16 +25,22 @@ const RETRY_AFTER_S: &str = "1";
 
 impl Problem {
     pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None }
+        Self { status, detail: detail.into(), field: None, retry_after: None }
     }
 
     /// A field of the body that is wrong by itself.
     pub(crate) fn field(field: &str, reason: &str) -> Self {
-        Self { status: 422, detail: format!("{field}: {reason}"), field: Some(field.to_owned()) }
+        Self { field: Some(field.to_owned()), ..Self::new(422, format!("{field}: {reason}")) }
     }
 
     pub(crate) fn unauthorized() -> Self {
         Self::new(401, "no or wrong credentials")
+    }
+
+    /// Wrong credentials, once more after too many.
+    pub(crate) fn too_often(wait: Duration) -> Self {
+        let seconds = wait.as_secs().saturating_add(1);
+        Self { retry_after: Some(seconds), ..Self::new(429, "wrong credentials too often") }
     }
 
     pub(crate) fn response(&self) -> HttpResponse {
@@ -38,6 +48,9 @@ impl Problem {
         let mut response = HttpResponseBuilder::new(status);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.insert_header(("Retry-After", RETRY_AFTER_S));
+        }
+        if let Some(seconds) = self.retry_after {
+            response.insert_header(("Retry-After", seconds.to_string()));
         }
         if status == StatusCode::UNAUTHORIZED {
             response.insert_header(("WWW-Authenticate", "Bearer, Basic realm=\"transform-relay\""));
@@ -66,7 +79,7 @@ impl From<StoreError> for Problem {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let status = if refusal.conflict { 409 } else { 422 };
-        Self { status, detail: refusal.to_string(), field: Some(refusal.field.to_owned()) }
+        Self { field: Some(refusal.field.to_owned()), ..Self::new(status, refusal.to_string()) }
     }
 }
 

@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::Value;
 
+use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::{Doors, authorization, body};
+use super::{Doors, InForce, body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::registration::{Refusal, Registration};
@@ -17,7 +18,8 @@ pub(super) async fn read(
     path: web::Path<(String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
     let key = key(path.into_inner())?;
     let record = doors.store.record(key.clone()).await?;
     let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
@@ -30,14 +32,16 @@ pub(super) async fn register(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    authorize(&request, &doors)?;
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;
     let body = doors.bodies.read(&request, payload).await?;
     let said = parse(&body.bytes)?;
-    check_source(&said, &doors)?;
-    check_target(&said, &doors)?;
-    if !doors.has_webhook_target && said.webhook_target.is_none() && doors.store.record(key.clone()).await?.is_none() {
+    check_source(&said, &in_force)?;
+    check_target(&said, &in_force)?;
+    if !in_force.has_webhook_target && said.webhook_target.is_none() && doors.store.record(key.clone()).await?.is_none()
+    {
         let reason = "is needed: no transform.webhook_target is configured";
         return Err(Refusal::invalid("webhookTarget", reason).into());
     }
@@ -51,10 +55,6 @@ pub(super) async fn register(
     tracing::info!(record = %key, created = receipt.created, released, "record registered");
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &receipt.record))
-}
-
-pub(super) fn authorize(request: &HttpRequest, doors: &Doors) -> Result<(), Problem> {
-    if doors.integrator.allows(authorization(request)) { Ok(()) } else { Err(Problem::unauthorized()) }
 }
 
 pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
@@ -76,18 +76,18 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
     })
 }
 
-fn check_source(said: &Registration, doors: &Doors) -> Result<(), Problem> {
+fn check_source(said: &Registration, in_force: &InForce) -> Result<(), Problem> {
     match &said.source {
-        Some(name) if doors.ingest.source(name).is_none() => {
+        Some(name) if !in_force.sources.contains_key(name) => {
             Err(Refusal::invalid("source", format!("{} is not configured", shown(name))).into())
         }
         _ => Ok(()),
     }
 }
 
-fn check_target(said: &Registration, doors: &Doors) -> Result<(), Problem> {
+fn check_target(said: &Registration, in_force: &InForce) -> Result<(), Problem> {
     let Some(target) = &said.webhook_target else { return Ok(()) };
-    doors.allowed_hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;
+    in_force.allowed_hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;
     Ok(())
 }
 

@@ -31,6 +31,24 @@ pub struct ServerOptions {
     pub shutdown_grace: Duration,
 }
 
+impl ServerOptions {
+    /// The keys of those that are others here.
+    #[must_use]
+    pub fn changed(&self, others: &Self) -> Vec<&'static str> {
+        let keys = [
+            ("server.listen", self.listen != others.listen),
+            ("server.max_body", self.max_body != others.max_body),
+            ("server.max_buffered", self.max_buffered != others.max_buffered),
+            ("server.max_connections", self.max_connections != others.max_connections),
+            ("server.header_timeout", self.header_timeout != others.header_timeout),
+            ("server.body_timeout", self.body_timeout != others.body_timeout),
+            ("server.keep_alive", self.keep_alive != others.keep_alive),
+            ("server.shutdown_grace", self.shutdown_grace != others.shutdown_grace),
+        ];
+        keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
+    }
+}
+
 /// Binds the socket and serves the doors on it, once the server is awaited.
 ///
 /// # Errors

@@ -8,10 +8,14 @@ use super::profile::{Profile, ProfileError};
 /// The built-in profiles' names and texts.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
+    ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
+    ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
+    ("unzer", include_str!("profiles/unzer.toml")),
 ];
 
 /// A profile and the text that it was read from.

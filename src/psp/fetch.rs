@@ -3,8 +3,8 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::normalise::{Meaning, Message, event_type, holds, printable};
-use super::place::Scope;
-use super::profile::{Fetch, Form, Piece, Profile, Template};
+use super::place::{Piece, Scope};
+use super::profile::{Fetch, Form, Profile, Template};
 use super::received::Received;
 
 /// A notification that nobody vouches for, as the mere hint that there may be news: nothing of it is believed but where
@@ -27,7 +27,7 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
         let body = form.content.message(received.body).ok()?;
         let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
         let calls = found.into_iter().filter_map(|message| {
-            match self::message(form, fetch, &Scope::new(received, message)).meaning {
+            match self::message(form, fetch, &Scope::new(received, message))?.meaning {
                 Meaning::Fetch(path) => Some(path),
                 _ => None,
             }
@@ -37,13 +37,11 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
     })
 }
 
-/// A message whose truth is fetched.
-pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Message {
-    let meaning = match fetch.calls.iter().find(|call| holds(&call.when, scope)) {
-        None => Meaning::Ignored,
-        Some(call) => path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch),
-    };
-    Message { event_type: printable(&event_type(form, scope)), meaning }
+/// A message whose truth is fetched; none if no call fits it.
+pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Option<Message> {
+    let call = fetch.calls.iter().find(|call| holds(&call.when, scope))?;
+    let meaning = path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch);
+    Some(Message { event_type: printable(&event_type(form, scope)), meaning })
 }
 
 /// The longest text that goes into a path, in bytes: as long as the longest PSP id.

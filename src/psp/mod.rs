@@ -16,6 +16,7 @@ pub mod pointer;
 pub mod profile;
 pub mod read;
 pub mod received;
+pub mod secret;
 pub mod sign;
 mod translate;
 pub mod verify;

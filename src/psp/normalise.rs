@@ -101,8 +101,10 @@ pub(super) fn read_first(
     body_hash: &str,
     fetching: bool,
 ) -> (String, Message) {
-    match form.fetch.as_ref().filter(|_| fetching || form.pointer_only) {
-        Some(fetch) => (dedupe_key(form, &scope, body_hash), fetch::message(form, fetch, &scope)),
+    let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
+    match call.and_then(|call| fetch::message(form, call, &scope)) {
+        Some(message) => (dedupe_key(form, &scope, body_hash), message),
+        None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
         None => read_message(profile, form, scope, body_hash),
     }
 }
@@ -153,6 +155,10 @@ pub(super) fn with_fetched<T>(
     Ok(read(scope, &hash(fetched.to_string().as_bytes())))
 }
 
+fn concerns_no_record(form: &Form, scope: &Scope<'_>) -> Message {
+    Message { event_type: printable(&event_type(form, scope)), meaning: Meaning::Ignored }
+}
+
 fn not_understood(reason: String) -> Message {
     Message { event_type: String::new(), meaning: Meaning::NotUnderstood(reason) }
 }
@@ -163,12 +169,16 @@ pub(super) fn hash(bytes: &[u8]) -> String {
 
 /// A message's dedupe key, and what it says. `hash` is the key of what has no other.
 pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
+    let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
     let key = dedupe_key(form, &scope, hash);
     let meaning = match event_type.len() {
-        0 => Meaning::NotUnderstood(format!("no type at {}", names(&form.event_type))),
-        1..=TYPE_MAX => meaning(profile, form, scope, &key),
+        0 => Meaning::NotUnderstood(format!("no type at {}", type_names(form))),
+        1..=TYPE_MAX => match broken(&form.requires, &scope) {
+            Some(place) => Meaning::NotUnderstood(format!("{place}: not what the profile requires")),
+            None => meaning(profile, form, scope, &key),
+        },
         _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
     };
     (key, Message { event_type: printable(&event_type), meaning })
@@ -176,7 +186,20 @@ pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
 
 /// The type of a message, as far as it is known yet.
 pub(super) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
-    joined(scope, &form.event_type, " ").trim().to_owned()
+    let parts = form.event_type.iter().map(|part| scope.first(part.as_slice()).unwrap_or_default());
+    parts.collect::<Vec<_>>().join(" ").trim().to_owned()
+}
+
+fn type_names(form: &Form) -> String {
+    let places: Vec<Place> = form.event_type.iter().flat_map(|part| part.as_slice()).cloned().collect();
+    names(&places)
+}
+
+/// A message with the thing that it is about, if its form says where that stands.
+pub(super) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
+    let there = |place: &Place| scope.value(place).filter(|value| value.is_object());
+    let object = (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message));
+    Scope { element: object, ..scope }
 }
 
 /// A type is logged; what is none may be anything.
@@ -216,7 +239,7 @@ pub(super) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Sp
     let mut readers = Vec::new();
     for rule in &form.rules {
         let own = rule.get_ref();
-        if own.is_of(scope.event_type) && holds(&own.when, scope) {
+        if own.is_of(scope.event_type) && holds(&own.when, &around(own, scope)) {
             readers.push(rule);
             if own.ignore || !own.goes_on {
                 break;
@@ -224,6 +247,18 @@ pub(super) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Sp
         }
     }
     readers
+}
+
+/// Where the conditions of a rule look: `./` in those of one with `each` is one of its elements.
+pub(super) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
+    Scope { element: scope.element.filter(|_| rule.each.is_none()), ..*scope }
+}
+
+/// The first place that does not say what it must.
+fn broken<'w>(requires: &'w When, scope: &Scope<'_>) -> Option<&'w Place> {
+    let mut places = requires.iter();
+    let broken = places.find(|(place, condition)| !condition.holds(&scope.text(place).unwrap_or_default()));
+    broken.map(|(place, _)| place)
 }
 
 /// Whether conditions are met.
@@ -238,4 +273,71 @@ pub(super) fn unmet<'w>(when: &'w When, scope: &Scope<'_>) -> impl Iterator<Item
         .filter(move |(place, _)| counts(place))
         .map(|(place, condition)| (place, condition, scope.text(place).unwrap_or_default()))
         .filter(|(_, condition, text)| !condition.holds(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIGNED: &str = r#"
+name = "it"
+title = "It"
+amounts = "major"
+[[notification]]
+name = "event"
+type = [["/type", "/resource"], "./status"]
+object = ["/_embedded/entity", "fetched:/entity"]
+[[notification.signature]]
+algorithm = "hmac-sha256"
+signed = ["body"]
+encoding = "hex"
+found = { header = "signature" }
+[notification.fetch]
+base = "https://api.example.com"
+auth = "bearer"
+[[notification.fetch.call]]
+when = { "/type" = { not = "" }, "/_embedded/entity/id" = "" }
+path = "/events/{/id}"
+[[notification.event]]
+type = ["made paid", "payment paid"]
+when = { "./mode" = "live" }
+kind = "payment"
+ids = ["./id"]
+status = "Succeeded"
+"#;
+
+    fn read(body: &str, answer: Option<&str>) -> Message {
+        let profile = Profile::read(SIGNED).unwrap();
+        let form = profile.forms[0].get_ref();
+        let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
+        match answer {
+            Some(answer) => normalise_fetched(&profile, form, &received, None, 0, answer.as_bytes()),
+            None => normalise(&profile, &Verified::before(form, None, received), true).messages.remove(0),
+        }
+    }
+
+    fn ids(message: &Message) -> Vec<String> {
+        let Meaning::Events(events) = &message.meaning else { panic!("{message:?}") };
+        events.iter().flat_map(|event| event.psp_ids.clone()).collect()
+    }
+
+    #[test]
+    fn the_thing_may_stand_in_the_message_or_in_what_was_fetched_or_be_the_message() {
+        let thing = r#"{"id": "tr_1", "resource": "payment", "status": "paid", "mode": "live"}"#;
+        let inside = read(&format!(r#"{{"id": "e_1", "type": "made", "_embedded": {{"entity": {thing}}}}}"#), None);
+        assert_eq!((inside.event_type.as_str(), ids(&inside)), ("made paid", vec!["tr_1".to_owned()]));
+        let bare = read(thing, None);
+        assert_eq!((bare.event_type.as_str(), ids(&bare)), ("payment paid", vec!["tr_1".to_owned()]));
+        let simple = r#"{"id": "e_1", "type": "made"}"#;
+        let fetched = read(simple, Some(&format!(r#"{{"entity": {thing}}}"#)));
+        assert_eq!((fetched.event_type.as_str(), ids(&fetched)), ("made paid", vec!["tr_1".to_owned()]));
+    }
+
+    #[test]
+    fn what_no_call_fits_is_read_as_it_is() {
+        assert_eq!(read(r#"{"id": "e_1", "type": "made"}"#, None).meaning, Meaning::Fetch("/events/e_1".to_owned()));
+        assert_eq!(read(r#"{"resource": "payment", "status": "open"}"#, None).meaning, Meaning::Ignored);
+        let nameless = read(r#"{"id": "tr_1"}"#, None).meaning;
+        assert_eq!(nameless, Meaning::NotUnderstood("no type at /type or /resource or ./status".to_owned()));
+    }
 }

@@ -18,10 +18,11 @@ use super::received::Received;
 /// | written | means |
 /// |---|---|
 /// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
-/// | `./a/b` | the same, into the current element of the rule's or item's `each` |
+/// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
 /// | `fetched:/a/b` | the same, into the answer that was fetched |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
+/// | `join:{/a}-{./b}` | the texts of the places in braces with the words around them; none unless each has one |
 /// | `setting:NAME` | a setting of the source that the profile asks for |
 /// | `url`, `url:host`, `url:path` | the source's public URL, its host (and port, if it has one), its path with the query |
 /// | `signed-at` | the timestamp of the signature, as text |
@@ -44,6 +45,8 @@ pub enum Place {
     Header(String),
     /// These words.
     Text(String),
+    /// Several texts as one.
+    Joined(Vec<Piece>),
     /// A setting of the source.
     Setting(String),
     /// A part of the source's public URL.
@@ -64,6 +67,40 @@ pub enum Place {
     Given,
     /// The signature of what an endpoint check sent.
     Signature,
+}
+
+/// A piece of a text that is put together.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Piece {
+    /// As it is.
+    Text(String),
+    /// The text at a place.
+    Place(Place),
+}
+
+/// Writes what [`pieces`] reads.
+pub(super) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
+    pieces.iter().try_for_each(|piece| match piece {
+        Piece::Text(words) => f.write_str(words),
+        Piece::Place(place) => write!(f, "{{{place}}}"),
+    })
+}
+
+/// The pieces of `words{/a}words{/b}`: places stand in braces.
+///
+/// # Errors
+/// A brace that is not closed, or what is no place.
+pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (place, after) = after.split_once('}').ok_or_else(|| format!("{text:?}: a brace is not closed"))?;
+        pieces.push(Piece::Text(before.to_owned()));
+        pieces.push(Piece::Place(Place::try_from(place.to_owned())?));
+        rest = after;
+    }
+    pieces.push(Piece::Text(rest.to_owned()));
+    Ok(pieces)
 }
 
 /// A part of a URL.
@@ -103,6 +140,10 @@ impl TryFrom<String> for Place {
             Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
             Some(("text", words)) => Ok(Self::Text(words.to_owned())),
             Some(("setting", name)) => Ok(Self::Setting(name.to_owned())),
+            Some(("join", template)) => match pieces(template)? {
+                pieces if pieces.iter().any(|piece| matches!(piece, Piece::Place(_))) => Ok(Self::Joined(pieces)),
+                _ => Err(format!("{text} needs a place in braces")),
+            },
             Some(("fetched", pointer)) => Pointer::try_from(pointer.to_owned()).map(Self::Fetched),
             _ => match text.strip_prefix('.') {
                 Some(pointer) => Pointer::try_from(pointer.to_owned()).map(Self::Element),
@@ -120,6 +161,10 @@ impl fmt::Display for Place {
             Self::Fetched(pointer) => write!(f, "fetched:{pointer}"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Text(words) => write!(f, "text:{words}"),
+            Self::Joined(pieces) => {
+                f.write_str("join:")?;
+                write_pieces(f, pieces)
+            }
             Self::Setting(name) => write!(f, "setting:{name}"),
             Self::Url(UrlPart::Whole) => f.write_str("url"),
             Self::Url(UrlPart::Host) => f.write_str("url:host"),
@@ -178,11 +223,10 @@ impl<'a> Scope<'a> {
     #[must_use]
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
-            Place::Message(pointer) => pointer.find(self.message).and_then(scalar),
-            Place::Element(pointer) => self.element.and_then(|element| pointer.find(element)).and_then(scalar),
-            Place::Fetched(pointer) => self.fetched.and_then(|fetched| pointer.find(fetched)).and_then(scalar),
+            Place::Message(_) | Place::Element(_) | Place::Fetched(_) => self.value(place).and_then(scalar),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
             Place::Text(words) => Some(words.clone()),
+            Place::Joined(pieces) => pieces.iter().map(|piece| self.piece(piece)).collect(),
             Place::Setting(name) => self.configured.settings.and_then(|settings| settings.get(name)).cloned(),
             Place::Url(part) => self.configured.public_url.and_then(|url| url_part(url, *part)),
             Place::SignedAt => self.signed_at.map(str::to_owned),
@@ -192,6 +236,24 @@ impl<'a> Scope<'a> {
             Place::Body | Place::Secret | Place::Given | Place::Signature => None,
         }
         .filter(|text| !text.is_empty())
+    }
+
+    /// What stands at a place in the message, the current element or what was fetched.
+    #[must_use]
+    pub fn value(&self, place: &Place) -> Option<&'a Value> {
+        match place {
+            Place::Message(pointer) => pointer.find(self.message),
+            Place::Element(pointer) => pointer.find(self.element?),
+            Place::Fetched(pointer) => pointer.find(self.fetched?),
+            _ => None,
+        }
+    }
+
+    fn piece(&self, piece: &Piece) -> Option<String> {
+        match piece {
+            Piece::Text(words) => Some(words.clone()),
+            Piece::Place(place) => self.text(place),
+        }
     }
 
     /// The text at the first of the places that has one.
@@ -253,6 +315,7 @@ mod tests {
             "header:Webhook-Id",
             "text:a:b",
             "text:\n",
+            "join:{/a}-{./b}",
             "setting:webhook-id",
             "url",
             "url:host",
@@ -270,7 +333,20 @@ mod tests {
             let place = Place::try_from(good.to_owned()).unwrap();
             assert!(place.to_string().eq_ignore_ascii_case(good), "{good}");
         }
-        for bad in ["", "a/b", "/a~2", "header:", "text:", "setting:", ".id", "fetched:a", "url:port"] {
+        for bad in [
+            "",
+            "a/b",
+            "/a~2",
+            "header:",
+            "text:",
+            "setting:",
+            ".id",
+            "fetched:a",
+            "url:port",
+            "join:a",
+            "join:{/a",
+            "join:{a}",
+        ] {
             assert!(Place::try_from(bad.to_owned()).is_err(), "{bad}");
         }
     }
@@ -280,6 +356,17 @@ mod tests {
         let value: Value = serde_json::from_str("[12.90, 20190321713212125000, 1e2]").unwrap();
         let texts: Vec<_> = value.as_array().unwrap().iter().filter_map(scalar).collect();
         assert_eq!(texts, ["12.90", "20190321713212125000", "1e+2"]);
+    }
+
+    #[test]
+    fn texts_are_joined_if_each_is_there() {
+        let received = Received { headers: &[], body: &[], at: jiff::Timestamp::UNIX_EPOCH };
+        let (message, element) = (serde_json::json!({"id": 7, "no": null}), serde_json::json!({"id": 2}));
+        let scope = Scope { element: Some(&element), ..Scope::new(&received, &message) };
+        let text = |place: &str| scope.text(&Place::try_from(place.to_owned()).unwrap());
+        assert_eq!(text("join:{/id}/{./id}").as_deref(), Some("7/2"));
+        assert_eq!(text("join:<{/id}>").as_deref(), Some("<7>"));
+        assert_eq!([text("join:{/id}-{/no}"), text("join:{/id}-{/nowhere}")], [None, None]);
     }
 
     #[test]

@@ -14,6 +14,11 @@ pub struct Received<'a> {
 }
 
 impl<'a> Received<'a> {
+    /// All values of a header, line by line. The name's case does not matter.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &'a str> {
+        self.headers.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
     /// The first value of a header. The name's case does not matter.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&'a str> {

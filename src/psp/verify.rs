@@ -25,6 +25,8 @@ pub struct Means<'a> {
     pub certificate: Option<&'a PublicKey>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,
+    /// Whether the notification has passed a door of the source's: what it demands beside a signature.
+    pub door: bool,
 }
 
 /// A secret of a source.
@@ -89,7 +91,7 @@ impl<'a> Verified<'a> {
         self.signed_at.as_deref()
     }
 
-    /// Which of the secrets vouched, from 0; none where it was a certificate.
+    /// Which of the secrets vouched, from 0; none where it was a certificate or the door.
     #[must_use]
     pub const fn secret(&self) -> Option<usize> {
         self.secret
@@ -114,9 +116,13 @@ pub enum Unverified {
     /// There is no certificate to verify with.
     #[error("no certificate of the PSP's")]
     NoCertificate,
+    /// Only the source's door could vouch for it, and the source has none.
+    #[error("nothing vouches for it, and the source asks for no credentials, headers or addresses")]
+    NoDoor,
 }
 
-/// Verifies a notification: the first form whose signature is right is the notification's form.
+/// Verifies a notification: the first form whose signature is right is the notification's form. One that has no
+/// signature at all is of the form that trusts the door, if there is one and it came through a door.
 ///
 /// # Errors
 /// The reason that came closest to being believed.
@@ -132,7 +138,23 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
             }
         }
     }
-    Err(closest)
+    match forms_of_the_door(profile).next() {
+        Some(form) if closest == Unverified::Missing && means.door => {
+            Ok(Verified { received, form, signed_at: None, secret: None })
+        }
+        Some(_) if closest == Unverified::Missing => Err(Unverified::NoDoor),
+        _ => Err(closest),
+    }
+}
+
+fn forms_of_the_door(profile: &Profile) -> impl Iterator<Item = &Form> {
+    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_door)
+}
+
+/// Whether sources of this profile need a door: without one they do not take what nobody signs.
+#[must_use]
+pub fn needs_door(profile: &Profile) -> bool {
+    forms_of_the_door(profile).next().is_some()
 }
 
 pub(super) fn verify_as<'a>(
@@ -269,12 +291,13 @@ pub(super) struct Found {
     pub(super) text: String,
 }
 
-/// The signatures that stand there.
+/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
+/// change.
 pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
-    let value = match (&locator.header, &locator.pointer) {
-        (Some(name), _) => scope.received.header(name).map(str::to_owned),
-        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar),
-        (None, None) => None,
+    let values: Vec<String> = match (&locator.header, &locator.pointer) {
+        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
+        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
+        (None, None) => Vec::new(),
     };
     let found = |piece: &str| match &locator.after {
         Some(after) => {
@@ -283,7 +306,7 @@ pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
         }
         None => Some(Found { before: None, text: piece.to_owned() }),
     };
-    value.map(|value| parts(locator, &value).filter_map(found).collect()).unwrap_or_default()
+    values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
 }
 
 fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
@@ -363,6 +386,65 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
     })
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psp::sign::sign;
+
+    const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
+    const SIGNED: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"body\"]\n\
+                          encoding = \"hex\"\nfound = { header = \"sign\" }\n";
+
+    fn profile(forms: &str) -> Result<Profile, String> {
+        let head = "name = \"it\"\ntitle = \"It\"\namounts = \"minor\"\n";
+        Profile::read(&format!("{head}{forms}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_door_vouches_only_for_what_has_no_signature_at_all() {
+        let both = format!(
+            "[[notification]]\nname = \"signed\"\n{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\n\
+             trusts_door = true\n{RULES}"
+        );
+        let both = profile(&both).unwrap();
+        assert!(needs_door(&both) && needs_secrets(&both));
+        let secret: SecretString = "secret".to_owned().into();
+        let wrong = [("sign".to_owned(), "00".repeat(32))];
+        let taken = |headers: &[(String, String)], door: bool| {
+            let means = Means { door, ..Means::secret(&secret) };
+            let received = Received { headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
+            verify(&both, &means, received).map(|verified| verified.form().name.clone())
+        };
+        assert_eq!(taken(&[], true).as_deref(), Ok("bare"));
+        assert_eq!(taken(&[], false), Err(Unverified::NoDoor));
+        assert_eq!(taken(&wrong, true), Err(Unverified::Wrong));
+    }
+
+    #[test]
+    fn a_form_is_signed_or_fetched_or_trusts_the_door() {
+        let form = |more: &str| profile(&format!("[[notification]]\nname = \"it\"\n{more}{RULES}"));
+        assert!(form("").unwrap_err().contains("trusts_door = true"));
+        assert!(form("trusts_door = true\n").is_ok());
+        let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_door = true\n{RULES}{SIGNED}"));
+        assert!(signed.unwrap_err().contains("only what nobody signs"));
+    }
+
+    #[test]
+    fn any_line_of_a_header_may_hold_the_signature() {
+        let profile = crate::psp::catalogue::Catalogue::built_in().unwrap();
+        let profile = &profile.get("stripe").unwrap().profile;
+        let (old, new): (SecretString, SecretString) = ("old".to_owned().into(), "new".to_owned().into());
+        let [mut headers, second] =
+            [&old, &new].map(|secret| sign(profile, None, &Means::secret(secret), 5, "", b"{}").unwrap().headers);
+        headers.extend(second);
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(5).unwrap() };
+        assert!(verify(profile, &Means::secret(&old), received).is_ok());
+        assert!(verify(profile, &Means::secret(&new), received).is_ok());
+        let other: SecretString = "other".to_owned().into();
+        assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
+    }
 }

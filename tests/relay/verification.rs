@@ -157,7 +157,7 @@ async fn all_that_a_source_demands_must_be_there() {
     forged.headers.extend(psp::media_extras());
     refused(&relay, "media", forged, "wrong signature").await;
     let bare = psp::seal_with("frisbii-media", MEDIA_SECRET, now, &body);
-    refused(&relay, "media", bare, "no or wrong basic credentials").await;
+    refused(&relay, "media", bare, "no or wrong credentials in the Authorization header").await;
     nothing_was_stored(&relay, &before).await;
 
     assert_eq!(relay.post("media", &sealed.headers, body).await.expect(200).json()["outcome"], "applied");

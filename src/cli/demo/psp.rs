@@ -7,7 +7,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::stand_in::Psp;
+use crate::credentials::Credentials;
 use crate::ingest::Source;
+use crate::secrets::NamedSecret;
 
 /// Stripe and Adyen; the secrets are made up for the demo.
 pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
@@ -19,14 +21,17 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
 
 /// The relay's door for a PSP.
 pub(super) fn door(psp: &Psp) -> Source {
+    let secret = NamedSecret { name: "demo".to_owned(), value: psp.secret.clone(), not_before: None, expires_at: None };
     Source {
         name: psp.source.to_owned(),
         profile: Arc::clone(&psp.profile),
-        secrets: vec![psp.secret.clone()],
+        secrets: vec![secret],
+        secrets_file: None,
         settings: BTreeMap::new(),
         public_url: None,
-        basic: None,
+        authorization: Credentials::default(),
         headers: BTreeMap::new(),
+        ip_ranges: Vec::new(),
         tolerance_s: None,
         events: None,
         closed: None,

@@ -19,7 +19,7 @@ use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
 use crate::domain::due::Debounce;
-use crate::http::ServerOptions;
+use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
 use crate::store::{Keep, ParkedLimits, StoreOptions};
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
@@ -148,7 +148,7 @@ impl Relay {
 }
 
 fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
-    let token = |text: &str| Credentials { tokens: vec![text.to_owned().into()], basic: None };
+    let token = |text: &str| Credentials { tokens: vec![text.to_owned().into()], ..Credentials::default() };
     let allowed_hosts = AllowedHosts::parse(&[transform.to_string()]).map_err(|wrong| anyhow!("{wrong:?}"))?;
     Ok(Options {
         server: ServerOptions {
@@ -179,6 +179,9 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         transform: token(TRANSFORM_TOKEN),
         failed_as: FailedAs::Error,
         integrator: token(STACK_TOKEN),
-        sources: both()?.iter().map(door).collect(),
+        proxies: Proxies::default(),
+        throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },
+        token_lifetime: Duration::from_secs(900),
+        sources: both()?.iter().map(door).map(|source| (source.name.clone(), source)).collect(),
     })
 }

@@ -1,11 +1,12 @@
-//! Secrets, wherever they stand, and who presents them
+//! Secrets, wherever they stand, and who presents them.
 
 use secrecy::SecretString;
 
 use super::Checker;
 use crate::config::secret::SecretSetting;
-use crate::config::settings::BasicSettings;
+use crate::config::settings::{BasicSettings, ClientSettings};
 use crate::credentials::{Basic, Credentials};
+use crate::oauth::Client;
 
 impl Checker<'_> {
     pub(super) fn credentials(
@@ -13,10 +14,13 @@ impl Checker<'_> {
         section: &str,
         tokens: &[SecretSetting],
         basic: Option<&BasicSettings>,
+        clients: &[ClientSettings],
     ) -> Credentials {
         let tokens = self.secrets(&format!("{section}.tokens"), tokens);
         let basic = basic.and_then(|basic| self.basic(&format!("{section}.basic"), basic));
-        Credentials { tokens, basic }
+        let clients = clients.iter().enumerate();
+        let clients = clients.filter_map(|(index, client)| self.client(&format!("{section}.oauth[{index}]"), client));
+        Credentials { tokens, basic, clients: clients.collect() }
     }
 
     pub(super) fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {
@@ -32,15 +36,45 @@ impl Checker<'_> {
         setting.resolve(self.environment).map_err(|reason| self.wrong(key, reason)).ok()
     }
 
-    pub(super) fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
-        let username = settings.username.clone().filter(|name| !name.is_empty() && !name.contains(':'));
+    fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
+        self.user(key, settings.username.as_deref(), settings.password.as_ref())
+    }
+
+    fn user(&mut self, key: &str, username: Option<&str>, password: Option<&SecretSetting>) -> Option<Basic> {
+        let username = username.filter(|name| !name.is_empty() && !name.contains(':'));
         if username.is_none() {
             self.wrong(&format!("{key}.username"), "is needed, without a colon");
         }
-        let Some(password) = &settings.password else {
+        let Some(password) = password else {
             self.wrong(&format!("{key}.password"), "is needed");
             return None;
         };
-        Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username? })
+        Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username?.to_owned() })
+    }
+
+    /// A client is known by its id at all doors, since there is one door that issues the tokens.
+    fn client(&mut self, key: &str, settings: &ClientSettings) -> Option<Client> {
+        let visible = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
+        let id = settings.client_id.as_deref().filter(visible);
+        match id {
+            None => self.wrong(&format!("{key}.client_id"), "is needed, in visible ASCII without a colon"),
+            Some(id) if !self.client_ids.insert(id.to_owned()) => {
+                self.wrong(&format!("{key}.client_id"), "is that of another client: a client has one door");
+            }
+            Some(_) => {}
+        }
+        let user = settings.username.is_some() || settings.password.is_some();
+        let user = user.then(|| self.user(key, settings.username.as_deref(), settings.password.as_ref()));
+        let Some(secret) = &settings.client_secret else {
+            self.wrong(&format!("{key}.client_secret"), "is needed");
+            return None;
+        };
+        let secret = self.secret(&format!("{key}.client_secret"), secret)?;
+        // A user that is wrong must not become none.
+        let user = match user {
+            Some(user) => Some(user?),
+            None => None,
+        };
+        Some(Client { id: id?.to_owned(), secret, user })
     }
 }

@@ -1,19 +1,20 @@
 //! From text to options; every error is found, each with its key.
 
 mod credentials;
+mod secrets;
 mod server;
 mod sources;
 mod store;
 mod transform;
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
 use super::secret::others_can_read;
-use super::settings::Settings;
+use super::settings::{DoorSettings, Settings, TransformSettings};
 use super::{Config, ConfigError, ConfigErrors};
 use crate::transform::fetch::FailedAs;
 
@@ -31,16 +32,26 @@ pub(super) fn check(
     environment: &BTreeMap<String, String>,
     file: Option<&Path>,
 ) -> Result<Config, ConfigErrors> {
-    let mut checker = Checker { environment, errors, warnings: Vec::new(), text_secrets: false };
+    let mut checker = Checker {
+        environment,
+        errors,
+        folder: file.and_then(Path::parent),
+        warnings: Vec::new(),
+        text_secrets: false,
+        client_ids: BTreeSet::new(),
+    };
     let server = checker.server(&settings.server);
     let store = checker.store(&settings.store, &settings.debounce);
     let delivery = checker.delivery(&settings.transform);
-    let transform = checker.credentials("transform", &settings.transform.tokens, settings.transform.basic.as_ref());
+    let proxies = checker.proxies(&settings.server);
+    let throttle = checker.throttle(&settings.throttle);
+    let token_lifetime = checker.whole_seconds("oauth.token_lifetime", &settings.oauth.token_lifetime);
+    let DoorSettings { tokens, basic, oauth } = &settings.integrator;
+    let integrator = checker.credentials("integrator", tokens, basic.as_ref(), oauth);
+    let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
+    let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
-    let integrator = checker.credentials("integrator", &settings.integrator.tokens, settings.integrator.basic.as_ref());
-    let dir = settings.profiles.dir.as_ref();
-    let folder = file.and_then(Path::parent);
-    let profiles_dir = dir.map(|dir| folder.map_or_else(|| dir.into(), |folder| folder.join(dir)));
+    let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&settings.sources, &profiles);
     if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
@@ -58,6 +69,9 @@ pub(super) fn check(
             transform,
             failed_as,
             integrator,
+            proxies,
+            throttle,
+            token_lifetime: Duration::from_secs(token_lifetime.into()),
             sources,
             profiles,
             profiles_dir,
@@ -68,12 +82,21 @@ pub(super) fn check(
     }
 }
 
+/// A path that starts at the configuration file, if it does not start at the root.
+pub(super) fn beside(folder: Option<&Path>, path: &str) -> PathBuf {
+    folder.map_or_else(|| path.into(), |folder| folder.join(path))
+}
+
 struct Checker<'a> {
     environment: &'a BTreeMap<String, String>,
     errors: Vec<ConfigError>,
+    /// The folder of the configuration file.
+    folder: Option<&'a Path>,
     warnings: Vec<String>,
     /// Whether there is a secret in the configuration itself.
     text_secrets: bool,
+    /// The OAuth clients so far.
+    client_ids: BTreeSet<String>,
 }
 
 impl Checker<'_> {
@@ -92,6 +115,10 @@ impl Checker<'_> {
             self.wrong(key, reason);
             T::fallback()
         })
+    }
+
+    fn beside_config(&self, path: Option<&str>) -> Option<PathBuf> {
+        path.map(|path| beside(self.folder, path))
     }
 
     fn span(&mut self, key: &str, text: &str) -> Duration {
@@ -114,8 +141,8 @@ impl Checker<'_> {
         self.take(key, parsed.ok_or_else(|| "is no size such as \"1MiB\", 1 GiB at most".to_owned()))
     }
 
-    /// Signatures' times are whole seconds.
-    fn tolerance(&mut self, key: &str, text: &str) -> u32 {
+    /// The times of signatures and tokens are whole seconds.
+    fn whole_seconds(&mut self, key: &str, text: &str) -> u32 {
         let span = self.span(key, text);
         if span.as_secs() == 0 || span.subsec_nanos() > 0 {
             self.wrong(key, "must be whole seconds, at least 1");

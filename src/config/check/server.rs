@@ -1,8 +1,12 @@
-//! `[server]`
+//! `[server]`, `[oauth]` and `[throttle]`
 
-use super::{COUNT_MAX, Checker};
-use crate::config::settings::ServerSettings;
-use crate::http::ServerOptions;
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+
+use super::{COUNT_MAX, Checker, Fallback};
+use crate::config::settings::{ServerSettings, ThrottleSettings};
+use crate::http::{ForwardedBy, Proxies, ServerOptions, ThrottlePolicy};
 
 impl Checker<'_> {
     pub(super) fn server(&mut self, settings: &ServerSettings) -> ServerOptions {
@@ -24,5 +28,45 @@ impl Checker<'_> {
             self.wrong("server.max_buffered", "must not be below server.max_body");
         }
         server
+    }
+
+    pub(super) fn proxies(&mut self, settings: &ServerSettings) -> Proxies {
+        let header = match settings.forwarded_header.to_ascii_lowercase().as_str() {
+            "x-forwarded-for" => Ok(ForwardedBy::XForwardedFor),
+            "forwarded" => Ok(ForwardedBy::Forwarded),
+            _ => Err("must be \"x-forwarded-for\" or \"forwarded\"".to_owned()),
+        };
+        Proxies {
+            trusted: self.networks("server.trusted_proxies", &settings.trusted_proxies),
+            header: self.take("server.forwarded_header", header),
+        }
+    }
+
+    /// Networks, or single addresses.
+    pub(super) fn networks(&mut self, key: &str, settings: &[String]) -> Vec<IpNet> {
+        let mut networks = Vec::new();
+        for (index, text) in settings.iter().enumerate() {
+            match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
+                Ok(network) => networks.push(network),
+                Err(_) => {
+                    self.wrong(&format!("{key}[{index}]"), "must be such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1")
+                }
+            }
+        }
+        networks
+    }
+
+    pub(super) fn throttle(&mut self, settings: &ThrottleSettings) -> ThrottlePolicy {
+        let failures = self.number("throttle.failures", &settings.failures, COUNT_MAX);
+        ThrottlePolicy {
+            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            window: self.positive_span("throttle.window", &settings.window),
+        }
+    }
+}
+
+impl Fallback for ForwardedBy {
+    fn fallback() -> Self {
+        Self::default()
     }
 }

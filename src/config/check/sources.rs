@@ -14,9 +14,6 @@ use crate::psp::catalogue::Catalogue;
 use crate::psp::profile::Profile;
 use crate::psp::verify;
 
-/// Up to five secrets: as many as Digital River keeps for one webhook.
-const SECRETS_MAX: usize = 5;
-
 impl Checker<'_> {
     /// The built-in profiles and those of a folder.
     pub(super) fn profiles(&mut self, dir: Option<&Path>) -> Catalogue {
@@ -57,26 +54,27 @@ impl Checker<'_> {
         {
             self.wrong(&key, "a source's name has lower case letters, digits, - and _");
         }
-        let secrets = self.secrets(&format!("{key}.secrets"), &settings.secrets);
-        let basic = settings.basic.as_ref().and_then(|basic| self.basic(&format!("{key}.basic"), basic));
+        let file = self.beside_config(settings.secrets_file.as_deref());
+        let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
+        let needed = entry.is_none_or(|entry| verify::needs_secrets(&entry.profile));
+        let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
+        let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
+        let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);
         let headers = settings.headers.iter().filter_map(|(header, value)| {
             Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
         let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
         let closed = self.take(&format!("{key}.disabled_answer"), answer);
-        let tolerance_s = settings.tolerance.as_ref().map(|text| self.tolerance(&format!("{key}.tolerance"), text));
-        if !(1..=SECRETS_MAX).contains(&settings.secrets.len()) {
-            self.wrong(&format!("{key}.secrets"), format!("1 to {SECRETS_MAX} are needed to verify signatures"));
-        }
-        let Some(entry) = settings.profile.as_deref().and_then(|profile| profiles.get(profile)) else {
+        let tolerance_s = settings.tolerance.as_ref().map(|text| self.whole_seconds(&format!("{key}.tolerance"), text));
+        let Some(entry) = entry else {
             let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
             self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
             return None;
         };
-        for (index, secret) in secrets.iter().enumerate() {
-            if let Err(reason) = verify::check_secret(&entry.profile, secret.expose_secret()) {
-                self.wrong(&format!("{key}.secrets[{index}]"), reason);
+        for (at, secret) in &secrets {
+            if let Err(reason) = verify::check_secret(&entry.profile, secret.value.expose_secret()) {
+                self.wrong(at, reason);
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
@@ -85,11 +83,13 @@ impl Checker<'_> {
             events,
             name: name.to_owned(),
             profile: entry.profile.clone(),
-            secrets,
+            secrets: secrets.into_iter().map(|(_, secret)| secret).collect(),
+            secrets_file: file,
             settings: BTreeMap::new(),
             public_url: None,
-            basic,
+            authorization,
             headers,
+            ip_ranges,
             tolerance_s,
         })
     }

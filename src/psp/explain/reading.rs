@@ -2,8 +2,8 @@
 
 use crate::domain::text::shown;
 use crate::psp::normalise::{
-    Message, Normalised, each_message, event_type, hash, normalise, read_first, read_message, readers, unmet,
-    with_fetched,
+    Message, Normalised, about, around, each_message, event_type, hash, normalise, read_first, read_message, readers,
+    unmet, with_fetched,
 };
 use crate::psp::place::{Place, Scope};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
@@ -82,7 +82,8 @@ pub fn reading<'a>(profile: &Profile, verified: &Verified<'a>, fetching: bool) -
     let messages = each_message(verified, |scope| {
         let (key, message) = read_first(profile, form, scope, &body_hash, fetching);
         let calls = if fetching || form.pointer_only { calls(form, &scope) } else { Vec::new() };
-        let rules = if calls.is_empty() && !form.pointer_only { rules(form, scope) } else { Vec::new() };
+        let is_called = calls.iter().any(|call| call.verdict == Verdict::Fits);
+        let rules = if is_called || form.pointer_only { Vec::new() } else { rules(form, scope) };
         MessageSeen { key, message, calls, rules }
     });
     Reading { normalised: normalise(profile, verified, fetching), messages: messages.unwrap_or_default() }
@@ -107,6 +108,7 @@ pub fn fetched<'a>(
 }
 
 fn rules<'a>(form: &'a Form, bare: Scope<'_>) -> Vec<RuleSeen<'a>> {
+    let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
     let readers: Vec<usize> = readers(form, &scope).into_iter().map(|rule| rule.span().start).collect();
@@ -116,7 +118,7 @@ fn rules<'a>(form: &'a Form, bare: Scope<'_>) -> Vec<RuleSeen<'a>> {
         RuleSeen {
             rule,
             at,
-            verdict: verdict(&rule.when, &scope, readers.contains(&at)),
+            verdict: verdict(&rule.when, &around(rule, &scope), readers.contains(&at)),
             elements: elements(rule, &scope),
         }
     });

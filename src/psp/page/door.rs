@@ -60,6 +60,9 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     for form in forms {
         let which = if forms.len() > 1 { format!("Form {}: ", code(&form.name)) } else { String::new() };
         parts.push(match form.signature.as_slice() {
+            [] if form.trusts_door => format!(
+                "{which}nothing in it vouches for it: the source must have a door of its own, and takes nothing without."
+            ),
             [] => format!(
                 "{which}nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched."
             ),
@@ -70,15 +73,15 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
             }
         });
     }
-    if signatures(profile).all(protects_content) {
-        parts.push("No other door is needed; `basic` and `headers` may be demanded on top.".to_owned());
+    let trusting = forms.iter().any(|form| form.trusts_door);
+    parts.push(if !trusting && signatures(profile).all(protects_content) {
+        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
+            .to_owned()
     } else {
-        parts.push(
-            "Whoever can read along can change what is not protected: demand what the PSP can present on top (`basic`, \
-             `headers`), let in its addresses only, and have it post to an address that nobody can guess."
-                .to_owned(),
-        );
-    }
+        "Whoever can read along, or guess the address, can tell what is not protected. Demand what the PSP can present \
+         beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
+            .to_owned()
+    });
     parts.join("\n\n")
 }
 

@@ -18,7 +18,14 @@ struct Tables(Vec<BTreeMap<String, Vec<String>>>);
 /// The rules of a form as a table, in their order, and what it ignores.
 pub(super) fn events(form: &Form) -> String {
     let rules: Vec<&EventRule> = form.rules.iter().map(toml::Spanned::get_ref).collect();
-    let mut text = format!("The type is {}. ", places(&form.event_type, " and "));
+    let mut text = format!("The type is {}. ", types(form));
+    if !form.requires.is_empty() {
+        let requires = conditions(&form.requires);
+        text.push_str(&format!("A message in which it does not hold that {requires} is a dead letter. "));
+    }
+    if !form.object.is_empty() {
+        text.push_str(&format!("`./` points into {}, or else the message. ", places(&form.object, " or ")));
+    }
     let mut tables = Tables::default();
     if rules.iter().all(|rule| rule.ignore) {
         text.push_str("No type is mapped: what the messages mean is yours to say, in a copy of the profile.\n");
@@ -36,6 +43,12 @@ pub(super) fn events(form: &Form) -> String {
         table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", codes(theirs))));
     }
     text
+}
+
+/// Where the type stands, part by part.
+fn types(form: &Form) -> String {
+    let parts = form.event_type.iter().map(|part| places(part.as_slice(), " or "));
+    parts.collect::<Vec<_>>().join(", then ")
 }
 
 fn ignored(rule: &EventRule) -> String {

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::check_rule::check_rule;
-use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Piece, Profile, Signature};
+use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
-use crate::psp::place::Place;
+use crate::psp::place::{Piece, Place};
 
 /// Where (byte offset) and what.
 pub(super) type Wrong = (Option<usize>, String);
@@ -56,11 +56,17 @@ fn check_settings(profile: &Profile) -> Result<(), Wrong> {
 }
 
 fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
-    ensure(!form.event_type.is_empty(), Some(at), "type: at least one place")?;
+    let said = !form.event_type.is_empty() && form.event_type.iter().all(|part| !part.as_slice().is_empty());
+    ensure(said, Some(at), "type: at least one place")?;
+    let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
+    ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
     if form.signature.is_empty() {
-        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch are needed";
-        ensure(form.pointer_only, Some(at), reason)?;
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_door = \
+                      true are needed";
+        ensure(form.pointer_only || form.trusts_door, Some(at), reason)?;
     }
+    let needs_no_door = form.pointer_only || !form.signature.is_empty();
+    ensure(!(form.trusts_door && needs_no_door), Some(at), "trusts_door: only what nobody signs and nobody fetches")?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
     for signature in &form.signature {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
@@ -87,8 +93,10 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
 
 fn check_own_places(form: &Form) -> Result<(), String> {
     let defaults = &form.defaults;
+    let parts = form.event_type.iter().flat_map(|part| part.as_slice()).map(|place| ("type", place));
     let lists = [
-        ("type", &form.event_type),
+        ("object", &form.object),
+        ("requires", &form.requires.keys().cloned().collect()),
         ("dedupe", &form.dedupe),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),
@@ -99,6 +107,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
     lists
         .into_iter()
         .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
+        .chain(parts)
         .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
 }
 
@@ -110,6 +119,10 @@ pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
         }
         Place::Fetched(_) if form.fetch.is_none() => Err(format!("{place}: there is no fetch")),
         Place::Fetched(_) | Place::Element(_) | Place::Text(_) | Place::Type => Ok(()),
+        Place::Joined(pieces) => pieces.iter().try_for_each(|piece| match piece {
+            Piece::Text(_) => Ok(()),
+            Piece::Place(place) => check_read(form, place),
+        }),
         _ if form.pointer_only => Err(format!("{place}: a pointer_only notification is not read; fetched:/… is")),
         _ => Ok(()),
     }
@@ -138,7 +151,12 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
             Place::SignedAt if signature.time.is_none() => return Err("signed: signed-at needs a time".to_owned()),
-            Place::Element(_) | Place::Fetched(_) | Place::Type | Place::Given | Place::Signature => {
+            Place::Element(_)
+            | Place::Fetched(_)
+            | Place::Type
+            | Place::Given
+            | Place::Signature
+            | Place::Joined(_) => {
                 return Err(format!("signed: {place} cannot be signed"));
             }
             _ => {}

@@ -15,6 +15,10 @@ pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     for place in places(rule) {
         check_read(form, place)?;
     }
+    let mut conditions = rule.when.keys().chain(rule.items.iter().flat_map(|item| item.when.keys()));
+    if let Some(place) = conditions.find(|place| matches!(place, Place::Joined(_))) {
+        return Err(format!("when: {place} is several places; name each of them"));
+    }
     for each in rule.each.iter().chain(rule.items.iter().filter_map(|item| item.each.as_ref())) {
         check_each(form, rule, each)?;
     }
@@ -57,7 +61,7 @@ fn check_each(form: &Form, rule: &EventRule, each: &Each) -> Result<(), String> 
     match each.root {
         Root::Fetched if form.fetch.is_none() => Err("each: there is no fetch".to_owned()),
         Root::Message if form.pointer_only => Err("each: a pointer_only notification is not read".to_owned()),
-        Root::Element if rule.each.as_ref().is_none_or(|own| own == each) => {
+        Root::Element if form.object.is_empty() && rule.each.as_ref().is_none_or(|own| own == each) => {
             Err("each: ./ needs an element to start at".to_owned())
         }
         _ => Ok(()),

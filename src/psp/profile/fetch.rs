@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rule::When;
-use crate::psp::place::Place;
+use crate::psp::place::{Piece, pieces, write_pieces};
 use crate::psp::pointer::Pointer;
 
 /// How the truth is fetched.
@@ -26,7 +26,8 @@ pub struct Fetch {
     pub headers: BTreeMap<String, String>,
     /// Which part of the answer `fetched:` points into; all of it by default.
     pub part: Option<Pointer>,
-    /// The calls; the first that fits a message is made. A message that none fits concerns no record.
+    /// The calls; the first that fits a message is made. A message that none fits is read as it is; of a `pointer_only`
+    /// form it concerns no record.
     #[serde(rename = "call")]
     pub calls: Vec<Call>,
 }
@@ -74,21 +75,9 @@ pub struct Call {
 #[serde(try_from = "String")]
 pub struct Template(pub Vec<Piece>);
 
-/// A piece of a [`Template`].
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
-    /// As it is.
-    Text(String),
-    /// The text at a place.
-    Place(Place),
-}
-
 impl fmt::Display for Template {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|piece| match piece {
-            Piece::Text(text) => f.write_str(text),
-            Piece::Place(place) => write!(f, "{{{place}}}"),
-        })
+        write_pieces(f, &self.0)
     }
 }
 
@@ -99,15 +88,6 @@ impl TryFrom<String> for Template {
         if !text.starts_with('/') || text.starts_with("//") {
             return Err(format!("{text:?}: a path starts with one /"));
         }
-        let mut pieces = Vec::new();
-        let mut rest = text.as_str();
-        while let Some((before, after)) = rest.split_once('{') {
-            let (place, after) = after.split_once('}').ok_or_else(|| format!("{text:?}: a brace is not closed"))?;
-            pieces.push(Piece::Text(before.to_owned()));
-            pieces.push(Piece::Place(Place::try_from(place.to_owned())?));
-            rest = after;
-        }
-        pieces.push(Piece::Text(rest.to_owned()));
-        Ok(Self(pieces))
+        pieces(&text).map(Self)
     }
 }

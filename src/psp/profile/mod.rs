@@ -21,7 +21,7 @@ use toml::Spanned;
 
 pub use about::About;
 pub use challenge::{Challenge, ChallengeSignature, Characters};
-pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Piece, Template};
+pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
@@ -94,10 +94,15 @@ pub struct Form {
     /// How it is written.
     #[serde(default)]
     pub content: Content,
-    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch.
+    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
+    /// trusts the door.
     #[serde(default)]
     #[schemars(with = "Vec<Signature>")]
     pub signature: Vec<Spanned<Signature>>,
+    /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
+    /// range, credentials or headers. A source without any of them does not take it.
+    #[serde(default)]
+    pub trusts_door: bool,
     /// Whether it is no more than a pointer: only the calls of `fetch` read it, the rules read what was fetched.
     #[serde(default)]
     pub pointer_only: bool,
@@ -105,9 +110,18 @@ pub struct Form {
     pub fetch: Option<Fetch>,
     /// Where the messages of a batch stand; without it the body is the one message.
     pub batch: Option<Each>,
-    /// What makes the type of a message: the texts of these places, joined by a space.
+    /// What every message must say for the rules to hold, as the version of the PSP's API. One that says otherwise is
+    /// not understood: a dead letter.
+    #[serde(default)]
+    pub requires: When,
+    /// What makes the type of a message: the texts of these places, joined by a space. Where there is a list in place
+    /// of a place, the first of the list that has a text.
     #[serde(rename = "type")]
-    pub event_type: Vec<Place>,
+    pub event_type: Vec<OneOrMore<Place>>,
+    /// Where the thing stands that a message is about: the first of these places that is there, else the message
+    /// itself. In a rule without `each`, `./` points into it.
+    #[serde(default)]
+    pub object: Vec<Place>,
     /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,

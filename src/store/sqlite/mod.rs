@@ -35,6 +35,7 @@ use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
+use crate::live::Live;
 
 pub use backup::{BackupError, backup};
 
@@ -44,7 +45,7 @@ pub struct Store {
     writer: Writer,
     thread: JoinHandle<()>,
     readers: Readers,
-    options: Arc<StoreOptions>,
+    options: Arc<Live<StoreOptions>>,
     wake: Wake,
     /// Damage that was met, and when.
     damage: Mutex<Option<(Instant, String)>>,
@@ -67,8 +68,13 @@ impl Store {
             |error: std::io::Error| OpenError::Failed { path: options.path.clone(), reason: error.to_string() };
         let (writer, thread) = Writer::start(opened.connection, opened.place, options.max_waiting).map_err(failed)?;
         let readers = Readers::new(options.path.clone());
-        let (options, damage) = (Arc::new(options), Mutex::default());
+        let (options, damage) = (Live::new(options), Mutex::default());
         Ok(Self { writer, thread, readers, options, wake, damage, _lock: opened.lock })
+    }
+
+    /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
+    pub fn options(&self) -> Arc<Live<StoreOptions>> {
+        Arc::clone(&self.options)
     }
 
     /// Takes a verified notification: it and all that it changes are on disk when this returns.
@@ -76,7 +82,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
-        let (options, wake) = (Arc::clone(&self.options), self.wake.clone());
+        let (options, wake) = (self.options.get(), self.wake.clone());
         let work = move |connection: &Connection| commit::take(connection, &options, &taken).map_err(unavailable);
         let done = self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await;
         done.inspect_err(|error| self.met(error))
@@ -92,7 +98,7 @@ impl Store {
         said: Registration,
         now: Moment,
     ) -> Result<RegistrationReceipt, RegisterError> {
-        let (options, wake) = (Arc::clone(&self.options), self.wake.clone());
+        let (options, wake) = (self.options.get(), self.wake.clone());
         let work = move |connection: &Connection| {
             commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
         };
@@ -150,7 +156,7 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
-        let longest_debounce = self.options.debounce.max_wait;
+        let longest_debounce = self.options.get().debounce.max_wait;
         let work = move |connection: &Connection| {
             outbox::clamp(connection, now.steady, longest_debounce, longest_retry).map_err(unavailable)
         };
@@ -177,7 +183,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; the record stays owed as it was.
     pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
-        let options = Arc::clone(&self.options);
+        let options = self.options.get();
         let work = move |connection: &Connection| {
             outbox::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
         };
@@ -189,7 +195,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn prune(&self, now: Moment) -> Result<Pruned, StoreError> {
-        let options = Arc::clone(&self.options);
+        let options = self.options.get();
         let work = move |connection: &Connection| prune::step(connection, &options, now).map_err(unavailable);
         self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error))
     }

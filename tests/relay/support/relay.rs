@@ -10,7 +10,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::program::{Ended, Program};
+use super::program::{Ended, Program, run};
 use super::setup::{INTEGRATOR_TOKEN, Setup, TRANSFORM_TOKEN};
 use super::{PATIENCE, Reply, Transform, payment, psp, stripe};
 
@@ -54,6 +54,30 @@ impl Relay {
     pub(crate) async fn restart(&mut self) {
         assert!(!self.program.runs(), "it still runs");
         (self.program, self.url) = begin(&self.setup, &self.folder, &self.transform).await;
+    }
+
+    /// Writes the set-up as it is now, and has the relay take it up: without the relay's own environment.
+    pub(crate) async fn reload(&self) -> Ended {
+        self.setup.write(self.folder.path(), &self.transform);
+        run(&["reload", "--config", self.file("relay.toml").to_str().unwrap()], &[]).await
+    }
+
+    /// `secret rotate` with these arguments, without the relay's own environment.
+    pub(crate) async fn rotate(&self, arguments: &[&str]) -> Ended {
+        let file = self.file("relay.toml");
+        let arguments = [&["secret", "rotate", "--config", file.to_str().unwrap()], arguments].concat();
+        run(&arguments, &[]).await
+    }
+
+    /// From now on the configuration names another Transform.
+    pub(crate) fn names(&mut self, transform: &Transform) {
+        self.transform = transform.address.to_string();
+    }
+
+    /// As the integrator: the sources.
+    pub(crate) async fn sources(&self) -> Value {
+        let request = self.request(Method::GET, "/sources").bearer_auth(INTEGRATOR_TOKEN);
+        self.send(request).await.expect(200).json()["sources"].take()
     }
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {

@@ -40,6 +40,9 @@ pub(in crate::cli) struct Arguments {
     /// The URL that the PSP posts to, as the PSP knows it; for PSPs that sign it.
     #[arg(long, value_name = "PUBLIC_URL")]
     url: Option<Url>,
+    /// It came through a door of the source: an address range, credentials or headers. For what nobody signs.
+    #[arg(long)]
+    door: bool,
     /// When it is received, in unix seconds; now, if absent. For old notifications with a signed time.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
@@ -55,7 +58,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let answers = arguments.fetched.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     let at = arguments.at.map_or_else(|| Ok(Timestamp::now()), Timestamp::from_second);
     let received = Received { headers: &headers, body: &body, at: at.map_err(|error| format!("--at: {error}"))? };
-    if arguments.secrets.is_empty() && asks_for_secrets(&entry.profile) {
+    if arguments.secrets.is_empty() && !arguments.door && asks_for_secrets(&entry.profile) {
         return read_unverified(entry, received, &answers);
     }
     let settings = settings(&entry.profile, &arguments.settings)?;
@@ -65,6 +68,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
         secrets: secrets.iter().map(Into::into).collect(),
         settings: Some(&settings),
         public_url: arguments.url.as_ref(),
+        door: arguments.door,
         ..Means::default()
     };
     let explained = explain::verification(&entry.profile, &means, received);

@@ -171,7 +171,7 @@ impl Rig {
             writer,
             thread,
             readers: Readers::new(path.clone()),
-            options: Arc::new(options(path.clone())),
+            options: crate::live::Live::new(options(path.clone())),
             damage: Mutex::default(),
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
             _lock: opened.lock,

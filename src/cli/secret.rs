@@ -1,0 +1,174 @@
+//! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{Subcommand, ValueEnum};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+
+use super::EXIT_USAGE;
+use super::reload::{EXIT_UNAVAILABLE, print_errors};
+use crate::clock::Clock;
+use crate::config::{self, Rotation};
+use crate::control::{self, Unanswered};
+use crate::domain::due::later;
+use crate::psp::profile::Profile;
+use crate::psp::secret::{RANDOM_BYTES, made_of};
+use crate::psp::verify::check_secret;
+use crate::secrets::{NamedSecret, rotated};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Give a source a new secret: printed once on stdout, written into its secrets_file, taken up by the running relay.
+    Rotate {
+        /// The source.
+        source: String,
+        /// How long the old secrets go on verifying.
+        #[arg(long)]
+        overlap: Overlap,
+        /// The new secret's name, for logs; today's date, if absent.
+        #[arg(long)]
+        name: Option<String>,
+        /// Take the new secret from stdin: some PSPs make it themselves.
+        #[arg(long)]
+        from_stdin: bool,
+        /// The configuration file of the relay.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+}
+
+/// The choices of Digital River's service.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Overlap {
+    /// They end at once.
+    #[value(name = "0")]
+    AtOnce,
+    #[value(name = "1h")]
+    H1,
+    #[value(name = "3h")]
+    H3,
+    #[value(name = "6h")]
+    H6,
+    #[value(name = "12h")]
+    H12,
+    #[value(name = "24h")]
+    H24,
+}
+
+impl Overlap {
+    const fn span(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::AtOnce => 0,
+            Self::H1 => 3600,
+            Self::H3 => 3 * 3600,
+            Self::H6 => 6 * 3600,
+            Self::H12 => 12 * 3600,
+            Self::H24 => 24 * 3600,
+        })
+    }
+}
+
+/// The secrets cannot be written (EX_IOERR).
+const EXIT_IO: u8 = 74;
+
+pub(super) fn run(command: Command) -> ExitCode {
+    let Command::Rotate { source, overlap, name, from_stdin, config } = command;
+    let rotated = rotate(&source, overlap.span(), name, from_stdin, &config);
+    rotated.map_or_else(
+        |(code, reason)| {
+            anstream::eprintln!("{reason}");
+            ExitCode::from(code)
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+type Failure = (u8, String);
+
+fn rotate(
+    source: &str,
+    overlap: Duration,
+    name: Option<String>,
+    from_stdin: bool,
+    config: &Path,
+) -> Result<(), Failure> {
+    let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
+    let rotation = config::rotation(Some(config), std::env::vars_os(), source)
+        .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
+    let value = if from_stdin { given(&rotation.profile) } else { made(&rotation.profile) }.map_err(usage)?;
+    let now = Clock::start().now().wall;
+    let until = later(now, overlap);
+    let new =
+        NamedSecret { name: name.unwrap_or_else(|| dated(&rotation, now)), value, not_before: None, expires_at: None };
+    let all = rotated(rotation.secrets.clone(), new.clone(), now, until, rotation.elsewhere.len()).map_err(usage)?;
+    rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
+    let taken_up = take_up(&rotation)?;
+    if !from_stdin {
+        anstream::println!("{}", new.value.expose_secret());
+    }
+    anstream::eprintln!("{:?} is a secret of {source} now; {taken_up}", new.name);
+    say_what_of_the_old_ones(&all, &new.name, &rotation);
+    Ok(())
+}
+
+/// Has the relay take it up. If it refuses, everything is as it was.
+fn take_up(rotation: &Rotation) -> Result<&'static str, Failure> {
+    match control::ask(&rotation.store) {
+        Ok(outcome) if outcome.errors.is_empty() => Ok("the relay has taken it up"),
+        Ok(outcome) => {
+            print_errors(&outcome);
+            let undone = rotation.undo().map_or_else(
+                |error| format!("{} could not be put back: {error}", rotation.file.display()),
+                |()| "nothing was changed".to_owned(),
+            );
+            Err((EXIT_USAGE, undone))
+        }
+        Err(Unanswered::NotRunning(_)) => Ok("no relay runs now, the next one takes it up"),
+        Err(reason @ Unanswered::Failed { .. }) => {
+            let file = rotation.file.display();
+            Err((
+                EXIT_UNAVAILABLE,
+                format!("{reason}\nthe new secret is in {file}; whether it is in force is not known"),
+            ))
+        }
+    }
+}
+
+fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str, rotation: &Rotation) {
+    for old in all.iter().filter(|one| one.name != new) {
+        if let Some(end) = old.expires_at {
+            anstream::eprintln!("{:?} verifies until {end}", old.name);
+        }
+    }
+    for (name, _) in rotation.elsewhere.iter().filter(|(_, ends)| !ends) {
+        anstream::eprintln!("{name:?} stands in the configuration without expires_at: it verifies until you remove it");
+    }
+}
+
+fn given(profile: &Profile) -> Result<SecretString, String> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
+    let text = text.trim_end_matches(['\n', '\r']);
+    check_secret(profile, text).map_err(|reason| format!("the secret on stdin {reason}"))?;
+    Ok(text.to_owned().into())
+}
+
+fn made(profile: &Profile) -> Result<SecretString, String> {
+    let mut random = [0; RANDOM_BYTES];
+    getrandom::fill(&mut random).map_err(|error| format!("the machine gives no random bytes: {error}"))?;
+    made_of(&random, profile).map(Into::into)
+}
+
+/// Today's date, with a number where that is taken.
+fn dated(rotation: &Rotation, now: Timestamp) -> String {
+    let today = now.strftime("%Y-%m-%d").to_string();
+    let taken = |name: &String| {
+        rotation.secrets.iter().any(|one| one.name == *name) || rotation.elsewhere.iter().any(|(one, _)| one == name)
+    };
+    let numbered = (2..).map(|number: u32| format!("{today}-{number}"));
+    std::iter::once(today.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(today)
+}

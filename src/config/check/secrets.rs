@@ -1,0 +1,82 @@
+//! The secrets that a source shares with its PSP, with their names and times.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::Checker;
+use crate::config::secret::{NamedSetting, others_can_read};
+use crate::config::secrets_file;
+use crate::config::settings::SourceSettings;
+use crate::secrets::{NamedSecret, SECRETS_MAX};
+
+/// Names stand in logs.
+const NAME_MAX: usize = 64;
+
+impl Checker<'_> {
+    /// All secrets of a source (some are `needed`), each with the key that it stands at.
+    pub(super) fn source_secrets(
+        &mut self,
+        source: &str,
+        settings: &SourceSettings,
+        file: Option<&Path>,
+        needed: bool,
+    ) -> Vec<(String, NamedSecret)> {
+        let key = format!("sources.{source}.secrets");
+        let own = settings.secrets.iter().enumerate();
+        let mut secrets: Vec<_> = own.filter_map(|(index, one)| self.named(&key, index, one)).collect();
+        if let Some(file) = file {
+            secrets.extend(self.of_file(source, file));
+        }
+        let mut names = BTreeSet::new();
+        for (at, secret) in &secrets {
+            if secret.name.is_empty() || secret.name.len() > NAME_MAX || secret.name.chars().any(char::is_control) {
+                self.wrong(&format!("{at}.name"), format!("must have 1 to {NAME_MAX} characters"));
+            } else if !names.insert(secret.name.clone()) {
+                self.wrong(&format!("{at}.name"), format!("{:?} is the name of another secret", secret.name));
+            }
+            if secret.not_before.is_some_and(|from| secret.expires_at.is_some_and(|end| end <= from)) {
+                self.wrong(&format!("{at}.expires_at"), "must be after not_before");
+            }
+        }
+        let count = settings.secrets.len().max(secrets.len());
+        if count > SECRETS_MAX || (count == 0 && needed) {
+            self.wrong(&key, format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+        }
+        secrets
+    }
+
+    fn named(&mut self, key: &str, index: usize, setting: &NamedSetting) -> Option<(String, NamedSecret)> {
+        let key = format!("{key}[{index}]");
+        let table = setting.table();
+        let name = setting.name(index);
+        let not_before = table.and_then(|table| self.time(&format!("{key}.not_before"), table.not_before.as_deref()));
+        let expires_at = table.and_then(|table| self.time(&format!("{key}.expires_at"), table.expires_at.as_deref()));
+        let place = setting.place().map_err(|reason| self.wrong(&key, reason)).ok()?;
+        let value = self.secret(&key, &place)?;
+        Some((key, NamedSecret { name, value, not_before, expires_at }))
+    }
+
+    fn time(&mut self, key: &str, text: Option<&str>) -> Option<Timestamp> {
+        let parsed = secrets_file::time(text?);
+        parsed.map_err(|reason| self.wrong(key, reason)).ok()
+    }
+
+    fn of_file(&mut self, source: &str, file: &Path) -> Vec<(String, NamedSecret)> {
+        let key = format!("sources.{source}.secrets_file");
+        if others_can_read(file) {
+            self.warnings.push(format!("{key}: everybody on this machine can read {}", file.display()));
+        }
+        match secrets_file::read(file) {
+            Ok(secrets) => {
+                let at = |index: usize| format!("{key}: secret[{index}]");
+                secrets.into_iter().enumerate().map(|(index, secret)| (at(index), secret)).collect()
+            }
+            Err(reason) => {
+                self.wrong(&key, reason);
+                Vec::new()
+            }
+        }
+    }
+}

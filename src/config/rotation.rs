@@ -1,0 +1,118 @@
+//! What the commands beside a running relay need of its configuration. The environment of whoever types them may lack
+//! the relay's secrets, so nothing is resolved here; the relay itself judges the whole when it reloads.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::check::beside;
+use super::settings::{self, Settings};
+use super::{ConfigError, ConfigErrors, add_folder, environment, secrets_file};
+use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::Profile;
+use crate::secrets::NamedSecret;
+
+/// A source whose secret is about to be rotated. While this is held, no other rotation has it.
+#[derive(Debug)]
+pub struct Rotation {
+    /// The PSP's dialect.
+    pub profile: Arc<Profile>,
+    /// The relay's store.
+    pub store: PathBuf,
+    /// The file that the relay's own secrets stand in.
+    pub file: PathBuf,
+    /// The secrets in it.
+    pub secrets: Vec<NamedSecret>,
+    /// The names of those that stand in the configuration itself, and whether they have an end there.
+    pub elsewhere: Vec<(String, bool)>,
+    /// Whether there is a file yet.
+    exists: bool,
+    _lock: File,
+}
+
+/// The store's path.
+///
+/// # Errors
+/// The configuration cannot be read.
+pub fn store_path(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<PathBuf, ConfigErrors> {
+    read(file, environment).map(|settings| settings.store.path.into())
+}
+
+/// All that rotating a secret of this source needs.
+///
+/// # Errors
+/// Why it has none that can be rotated; nothing was changed.
+pub fn rotation(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+    source: &str,
+) -> Result<Rotation, ConfigErrors> {
+    let settings = read(file, environment)?;
+    let folder = file.and_then(Path::parent);
+    let key = |name: &str| format!("sources.{source}{name}");
+    let Some(found) = settings.sources.get(source) else {
+        let names: Vec<_> = settings.sources.keys().map(String::as_str).collect();
+        return Err(one(key(""), format!("there is no such source; there are: {}", names.join(", "))));
+    };
+    let catalogue = profiles(&settings, folder)?;
+    let profile = found.profile.as_deref().and_then(|name| catalogue.get(name));
+    let profile = profile.ok_or_else(|| one(key(".profile"), "there is no such profile".to_owned()))?;
+    let Some(path) = &found.secrets_file else {
+        let example = format!("secrets_file = \"{source}.secrets.toml\"");
+        let reason = format!("is needed: add {example} to [sources.{source}]; new secrets are written there");
+        return Err(one(key(".secrets_file"), reason));
+    };
+    let path = beside(folder, path);
+    let wrong = |reason: String| one(key(".secrets_file"), reason);
+    let lock = secrets_file::lock(&path).map_err(|error| wrong(format!("cannot lock its folder: {error}")))?;
+    let exists = path.exists();
+    let secrets = if exists { secrets_file::read(&path).map_err(wrong)? } else { Vec::new() };
+    let elsewhere = found.secrets.iter().enumerate().map(|(index, secret)| secret.known_as(index)).collect();
+    let (store, profile) = (settings.store.path.into(), Arc::clone(&profile.profile));
+    Ok(Rotation { profile, store, file: path, secrets, elsewhere, exists, _lock: lock })
+}
+
+impl Rotation {
+    /// Puts these secrets into the file.
+    ///
+    /// # Errors
+    /// They cannot be written; the file is as it was.
+    pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<()> {
+        secrets_file::write(&self.file, secrets)
+    }
+
+    /// Puts back what was there before.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn undo(&self) -> std::io::Result<()> {
+        if self.exists { self.write(&self.secrets) } else { std::fs::remove_file(&self.file) }
+    }
+}
+
+fn read(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (OsString, OsString)>,
+) -> Result<Settings, ConfigErrors> {
+    let environment: BTreeMap<String, String> = environment::text(environment)?;
+    // Unknown keys are for the relay to refuse.
+    settings::read(file, &environment).map(|(settings, _)| settings)
+}
+
+fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, ConfigErrors> {
+    let mut catalogue = Catalogue::built_in().map_err(|error| one("profiles".to_owned(), error.to_string()))?;
+    if let Some(dir) = &settings.profiles.dir {
+        let added = add_folder(&mut catalogue, &beside(folder, dir));
+        added.map_err(|reasons| one("profiles.dir".to_owned(), reasons.join("; ")))?;
+    }
+    Ok(catalogue)
+}
+
+fn one(key: String, reason: String) -> ConfigErrors {
+    ConfigErrors(vec![ConfigError { key, reason }])
+}

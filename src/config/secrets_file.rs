@@ -1,0 +1,167 @@
+//! The file of a source's secrets that the relay writes itself: `[[secret]]` tables with name, value and times.
+
+use std::fs::{File, Permissions};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+use serde::Deserialize;
+
+use crate::secrets::NamedSecret;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Secrets {
+    #[serde(default)]
+    secret: Vec<Entry>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: String,
+    value: String,
+    not_before: Option<toml::Value>,
+    expires_at: Option<toml::Value>,
+}
+
+/// Reads it.
+pub(super) fn read(path: &Path) -> Result<Vec<NamedSecret>, String> {
+    let name = path.display();
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+    let table: toml::Table = toml::from_str(&text).map_err(|_| format!("{name} is not TOML"))?;
+    // What serde says about the shape could repeat a secret.
+    let shape = || format!("{name}: must be [[secret]] tables with name, value, not_before and expires_at");
+    let secrets: Secrets = table.try_into().map_err(|_| shape())?;
+    secrets.secret.into_iter().map(|entry| secret(entry).map_err(|reason| format!("{name}: {reason}"))).collect()
+}
+
+fn secret(entry: Entry) -> Result<NamedSecret, String> {
+    let Entry { name, value, not_before, expires_at } = entry;
+    let at = |field: &str, value: Option<toml::Value>| {
+        let text = value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
+        text.map(|text| time(&text).map_err(|reason| format!("{field} of {name:?} {reason}"))).transpose()
+    };
+    let (not_before, expires_at) = (at("not_before", not_before)?, at("expires_at", expires_at)?);
+    if value.is_empty() {
+        return Err(format!("value of {name:?} is empty"));
+    }
+    Ok(NamedSecret { name, value: value.into(), not_before, expires_at })
+}
+
+/// An instant in RFC 3339.
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
+}
+
+/// Writes it: whole or not at all, for its owner's eyes only. Who had the old one has the new one.
+pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()> {
+    // A link stays one.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folder = folder(&path);
+    let new = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().display()));
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+    let written = (|| {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        if let Ok(old) = std::fs::metadata(&path) {
+            let own = file.metadata()?;
+            if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
+                fchown(&file, Some(old.uid()), Some(old.gid()))?;
+            }
+        }
+        file.write_all(text(secrets).as_bytes())?;
+        file.sync_all()?;
+        std::fs::rename(&new, &path)
+    })();
+    if written.is_err() {
+        drop(std::fs::remove_file(&new));
+    }
+    written?;
+    File::open(folder)?.sync_all()
+}
+
+/// Keeps other rotations out until it is dropped: the lock is on the folder, since the file is replaced.
+pub(super) fn lock(path: &Path) -> std::io::Result<File> {
+    let folder = File::open(folder(path))?;
+    folder.lock()?;
+    Ok(folder)
+}
+
+/// The folder of a file.
+fn folder(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+fn text(secrets: &[NamedSecret]) -> String {
+    let mut text = "# Written by transform-relay: `transform-relay secret rotate`.\n".to_owned();
+    let quoted = |value: &str| toml::Value::String(value.to_owned()).to_string();
+    for secret in secrets {
+        text.push_str("\n[[secret]]\n");
+        text.push_str(&format!("name = {}\n", quoted(&secret.name)));
+        text.push_str(&format!("value = {}\n", quoted(secret.value.expose_secret())));
+        for (key, at) in [("not_before", secret.not_before), ("expires_at", secret.expires_at)] {
+            if let Some(at) = at {
+                text.push_str(&format!("{key} = \"{at}\"\n"));
+            }
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        let at = |text: &str| Some(text.parse().unwrap());
+        let secrets = [
+            NamedSecret { name: "a".into(), value: "x\"y\\z\n".to_owned().into(), not_before: None, expires_at: None },
+            NamedSecret {
+                name: "b \u{1F511}".into(),
+                value: "whsec_AA==".to_owned().into(),
+                not_before: at("2026-01-02T03:04:05Z"),
+                expires_at: at("2027-01-02T03:04:05.678901Z"),
+            },
+        ];
+        for _ in 0..2 {
+            write(&path, &secrets).unwrap();
+            let read = read(&path).unwrap();
+            assert_eq!(format!("{read:?}"), format!("{secrets:?}"));
+            let values =
+                |all: &[NamedSecret]| all.iter().map(|one| one.value.expose_secret().to_owned()).collect::<Vec<_>>();
+            assert_eq!(values(&read), values(&secrets));
+            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_without_the_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        for (text, reason) in [
+            ("hidden", "is not TOML"),
+            ("secret = \"hidden\"", "must be [[secret]]"),
+            ("[[secret]]\nname = \"a\"\nhidden = 1", "must be [[secret]]"),
+            ("[[secret]]\nname = \"a\"\nvalue = \"\"", "value of \"a\" is empty"),
+            ("[[secret]]\nname = \"a\"\nvalue = \"hidden\"\nexpires_at = \"soon\"", "expires_at of \"a\" is no time"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let error = read(&path).unwrap_err();
+            assert!(error.contains(reason) && !error.contains("hidden"), "{error}");
+        }
+        let unquoted = "[[secret]]\nname = \"a\"\nvalue = \"v\"\nexpires_at = 2027-01-02T03:04:05Z";
+        std::fs::write(&path, unquoted).unwrap();
+        assert!(read(&path).unwrap()[0].expires_at.is_some());
+    }
+}

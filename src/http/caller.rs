@@ -1,0 +1,190 @@
+//! Who calls: the address, also from behind proxies, and whether the credentials are right.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use actix_web::HttpRequest;
+use ipnet::IpNet;
+
+use super::problem::Problem;
+use super::{Doors, InForce};
+use crate::credentials::{Credentials, Look};
+
+/// The door that Transform's credentials open, as tokens name it.
+pub(super) const TRANSFORM: &str = "transform";
+/// The door that the integrator's credentials open.
+pub(super) const INTEGRATOR: &str = "integrator";
+
+/// Proxies that may say for whom they call.
+#[derive(Debug, Clone, Default)]
+pub struct Proxies {
+    /// Where they call from.
+    pub trusted: Vec<IpNet>,
+    /// In which header they say it. Only one is read: a proxy that sets the one passes a forged other on.
+    pub header: ForwardedBy,
+}
+
+/// The header in which a proxy says for whom it calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ForwardedBy {
+    /// `X-Forwarded-For: client, proxy`
+    #[default]
+    XForwardedFor,
+    /// `Forwarded: for=client, for=proxy` (RFC 7239)
+    Forwarded,
+}
+
+impl ForwardedBy {
+    /// The header's name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::XForwardedFor => "x-forwarded-for",
+            Self::Forwarded => "forwarded",
+        }
+    }
+}
+
+impl Proxies {
+    /// Whether an address is that of a trusted proxy.
+    fn trust(&self, address: IpAddr) -> bool {
+        self.trusted.iter().any(|network| network.contains(&address))
+    }
+
+    /// The address of the client: from the peer on backwards, the first that is no trusted proxy. Where a proxy names
+    /// somebody without an address, nobody before it can be known, and it counts for the proxy itself.
+    fn client(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
+        let mut client = peer.to_canonical();
+        for hop in hops.iter().rev().flat_map(|line| line.rsplit(',')) {
+            if !self.trust(client) {
+                break;
+            }
+            let Some(before) = self.address(hop) else { break };
+            client = before;
+        }
+        client
+    }
+
+    fn address(&self, hop: &str) -> Option<IpAddr> {
+        let node = match self.header {
+            ForwardedBy::XForwardedFor => hop.trim(),
+            ForwardedBy::Forwarded => hop.split(';').find_map(|pair| {
+                let (name, value) = pair.split_once('=')?;
+                name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
+            })?,
+        };
+        let bare = || node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(node).parse();
+        let with_port = || node.parse::<SocketAddr>().map(|address| address.ip());
+        bare().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
+    }
+}
+
+/// The address that a request comes from.
+pub(super) fn address(request: &HttpRequest, in_force: &InForce) -> IpAddr {
+    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let headers = request.headers().get_all(in_force.proxies.header.name());
+    // A line that is no text names nobody.
+    let hops: Vec<_> = headers.map(|line| line.to_str().unwrap_or("?")).collect();
+    in_force.proxies.client(peer, &hops)
+}
+
+/// Lets Transform in, or nobody.
+pub(super) fn must_be_transform(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, doors, in_force, TRANSFORM, &in_force.transform)
+}
+
+/// Lets the integrator in, or nobody.
+pub(super) fn must_be_integrator(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, doors, in_force, INTEGRATOR, &in_force.integrator)
+}
+
+fn authorize(
+    request: &HttpRequest,
+    doors: &Doors,
+    in_force: &InForce,
+    door: &str,
+    credentials: &Credentials,
+) -> Result<(), Problem> {
+    let now = doors.clock.now().steady;
+    let (address, policy) = (address(request, in_force), &in_force.throttle);
+    let wary = doors.throttle.wary(address, policy, now);
+    let given = authorization(request);
+    let look = Look { door, issuer: &doors.issuer, now, wary: wary.is_some() };
+    if credentials.allows(given, look) {
+        return Ok(());
+    }
+    // Who shows nothing does not guess.
+    if given.is_none() {
+        return Err(Problem::unauthorized());
+    }
+    Err(wrong(request, doors, in_force, door))
+}
+
+/// Counts wrong credentials against whoever showed them; the answer.
+pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce, door: &str) -> Problem {
+    let now = doors.clock.now().steady;
+    let (address, policy) = (address(request, in_force), &in_force.throttle);
+    let wary = doors.throttle.wary(address, policy, now);
+    if doors.throttle.failed(address, policy, now) {
+        tracing::warn!(%address, door, failures = policy.failures, "wrong credentials too often; slowed down");
+        if in_force.proxies.trusted.is_empty() && request.headers().contains_key(in_force.proxies.header.name()) {
+            tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
+        }
+    } else {
+        tracing::info!(%address, door, "wrong credentials");
+    }
+    wary.map_or_else(Problem::unauthorized, Problem::too_often)
+}
+
+/// The Authorization header as text.
+pub(super) fn authorization(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("authorization")?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(trusted: &[&str], header: ForwardedBy, peer: &str, hops: &[&str]) -> String {
+        let trusted = trusted.iter().map(|network| network.parse().unwrap()).collect();
+        Proxies { trusted, header }.client(peer.parse().unwrap(), hops).to_string()
+    }
+
+    #[test]
+    fn a_trusted_proxy_says_for_whom_it_calls_and_nobody_else_does() {
+        let by = ForwardedBy::XForwardedFor;
+        let trusted = ["10.0.0.0/8", "fd00::/8"];
+        for (peer, hops, expected) in [
+            ("192.0.2.1", vec!["203.0.113.7"], "192.0.2.1"),
+            ("10.0.0.1", vec![], "10.0.0.1"),
+            ("10.0.0.1", vec!["203.0.113.7"], "203.0.113.7"),
+            ("::ffff:10.0.0.1", vec!["203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", vec!["1.1.1.1, 203.0.113.7"], "203.0.113.7"),
+            ("10.0.0.1", vec!["1.1.1.1", "203.0.113.7, 10.9.9.9"], "203.0.113.7"),
+            ("10.0.0.1", vec!["203.0.113.7:4711"], "203.0.113.7"),
+            ("fd00::1", vec!["[2001:db8::1]:4711"], "2001:db8::1"),
+            ("fd00::1", vec!["2001:db8::1"], "2001:db8::1"),
+            ("10.0.0.1", vec!["10.0.0.3, 10.0.0.2"], "10.0.0.3"),
+            ("10.0.0.1", vec!["203.0.113.7, unknown"], "10.0.0.1"),
+            ("10.0.0.1", vec!["203.0.113.7,"], "10.0.0.1"),
+        ] {
+            assert_eq!(client(&trusted, by, peer, &hops), expected, "{peer} {hops:?}");
+        }
+        assert_eq!(client(&[], by, "10.0.0.1", &["203.0.113.7"]), "10.0.0.1", "nobody is trusted by default");
+    }
+
+    #[test]
+    fn the_header_of_rfc_7239_is_read_where_it_is_configured() {
+        let by = ForwardedBy::Forwarded;
+        for (hops, expected) in [
+            (vec!["for=203.0.113.7"], "203.0.113.7"),
+            (vec!["for=1.1.1.1, For=\"203.0.113.7:80\";proto=https;by=10.0.0.1"], "203.0.113.7"),
+            (vec!["proto=https; for=\"[2001:db8::1]\""], "2001:db8::1"),
+            (vec!["for=\"[2001:db8::1]:4711\""], "2001:db8::1"),
+            (vec!["for=203.0.113.7, for=_hidden"], "10.0.0.1"),
+            (vec!["proto=https"], "10.0.0.1"),
+            (vec!["203.0.113.7"], "10.0.0.1"),
+        ] {
+            assert_eq!(client(&["10.0.0.0/8"], by, "10.0.0.1", &hops), expected, "{hops:?}");
+        }
+    }
+}

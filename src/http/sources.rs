@@ -1,0 +1,39 @@
+//! GET /sources: the doors for PSPs, and which of their secrets still vouch for what comes in.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::Doors;
+use super::caller::must_be_integrator;
+use super::problem::Problem;
+use crate::ingest::{Ingest, Source};
+use crate::secrets::NamedSecret;
+
+pub(super) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
+    let sources: Vec<Value> = in_force.sources.values().map(|source| described(source, &doors.ingest)).collect();
+    Ok(HttpResponse::Ok().json(json!({"sources": sources})))
+}
+
+fn described(source: &Source, ingest: &Ingest) -> Value {
+    let secrets: Vec<Value> = source.secrets.iter().map(|secret| vouched(source, secret, ingest)).collect();
+    json!({
+        "name": source.name,
+        "profile": source.profile.name,
+        "enabled": source.closed.is_none(),
+        "doors": source.doors(),
+        "secrets": secrets,
+    })
+}
+
+fn vouched(source: &Source, secret: &NamedSecret, ingest: &Ingest) -> Value {
+    let vouched = ingest.vouched(source, secret);
+    json!({
+        "name": secret.name,
+        "notBefore": secret.not_before.map(|at| at.to_string()),
+        "expiresAt": secret.expires_at.map(|at| at.to_string()),
+        "verified": vouched.times,
+        "lastVerifiedAt": vouched.last.map(|at| at.to_string()),
+    })
+}

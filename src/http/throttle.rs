@@ -1,0 +1,146 @@
+//! Who was wrong too often: failed credentials, counted by the caller's address.
+//!
+//! Never by user name, so that nobody can lock somebody else out by it. An address that was wrong too often is not shut
+//! out either: its secrets that nobody guesses still count (see [`counts`](crate::credentials::counts)), so that a proxy
+//! that was not configured as one does not lose everybody their door.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::domain::due::later;
+
+/// How often an address may be wrong.
+#[derive(Debug, Clone, Copy)]
+pub struct ThrottlePolicy {
+    /// So often.
+    pub failures: u32,
+    /// Within this, from the first failure on.
+    pub window: Duration,
+}
+
+/// Failures by address.
+#[derive(Debug, Default)]
+pub struct Throttle(Mutex<Table>);
+
+#[derive(Debug, Default)]
+struct Table {
+    failures: HashMap<IpAddr, Failures>,
+    /// The addresses in the order in which their windows began.
+    order: VecDeque<(Timestamp, IpAddr)>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Failures {
+    count: u32,
+    until: Timestamp,
+}
+
+/// So many addresses are remembered, some hundred kilobytes; past that those whose windows began first give way.
+const ADDRESSES_MAX: usize = 10_000;
+
+impl Throttle {
+    /// How long it is wary of an address; none if it is not.
+    pub(super) fn wary(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
+        let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = table.failures.get(&network(address))?;
+        (known.until > now && known.count >= policy.failures)
+            .then(|| Duration::try_from(known.until.duration_since(now)).unwrap_or_default())
+    }
+
+    /// Counts a failure. Says whether it was the one too many.
+    pub(super) fn failed(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> bool {
+        let address = network(address);
+        let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        table.forget_ended(now);
+        if let Some(known) = table.failures.get_mut(&address) {
+            known.count = known.count.saturating_add(1);
+            return known.count == policy.failures;
+        }
+        while table.failures.len() >= ADDRESSES_MAX && table.forget_first() {}
+        let until = later(now, policy.window);
+        table.failures.insert(address, Failures { count: 1, until });
+        table.order.push_back((until, address));
+        policy.failures == 1
+    }
+}
+
+impl Table {
+    fn forget_ended(&mut self, now: Timestamp) {
+        while self.order.front().is_some_and(|(until, _)| *until <= now) && self.forget_first() {}
+    }
+
+    fn forget_first(&mut self) -> bool {
+        let Some((_, address)) = self.order.pop_front() else { return false };
+        self.failures.remove(&address);
+        true
+    }
+}
+
+/// Who has one address of IPv6 has at least the 2^64 of its network.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLICY: ThrottlePolicy = ThrottlePolicy { failures: 3, window: Duration::from_secs(60) };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn too_many_failures_of_an_address_count_against_it_until_its_window_ends() {
+        let (throttle, one) = (Throttle::default(), address("192.0.2.1"));
+        let failed: Vec<_> = [0, 10, 20, 30].map(|second| throttle.failed(one, &POLICY, at(second))).into();
+        assert_eq!(failed, [false, false, true, false]);
+        assert_eq!(throttle.wary(one, &POLICY, at(30)), Some(Duration::from_secs(30)));
+        assert_eq!(throttle.wary(one, &POLICY, at(60)), None);
+        assert_eq!(throttle.wary(address("192.0.2.2"), &POLICY, at(30)), None, "another address");
+        assert!(!throttle.failed(one, &POLICY, at(60)), "a new window");
+        assert_eq!(throttle.wary(one, &POLICY, at(61)), None);
+    }
+
+    #[test]
+    fn a_network_of_ipv6_is_one_address() {
+        let throttle = Throttle::default();
+        for host in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:1"] {
+            throttle.failed(address(host), &POLICY, at(0));
+        }
+        assert!(throttle.wary(address("2001:db8::77"), &POLICY, at(0)).is_some());
+        assert!(throttle.wary(address("2001:db8:0:1::77"), &POLICY, at(0)).is_none());
+    }
+
+    #[test]
+    fn the_table_does_not_grow_and_the_oldest_give_way() {
+        let throttle = Throttle::default();
+        let nth = |n: u32| IpAddr::from(n.to_be_bytes());
+        let many = u32::try_from(ADDRESSES_MAX).unwrap() + 10;
+        for n in 0..many {
+            for _ in 0..3 {
+                throttle.failed(nth(n), &POLICY, at(0));
+            }
+        }
+        {
+            let table = throttle.0.lock().unwrap();
+            assert_eq!((table.failures.len(), table.order.len()), (ADDRESSES_MAX, ADDRESSES_MAX));
+        }
+        assert!(throttle.wary(nth(0), &POLICY, at(1)).is_none());
+        assert!(throttle.wary(nth(many - 1), &POLICY, at(1)).is_some());
+        throttle.failed(nth(0), &POLICY, at(60));
+        assert_eq!(throttle.0.lock().unwrap().failures.len(), 1, "what has ended is forgotten");
+    }
+}

@@ -1,0 +1,79 @@
+//! POST /oauth/token: a client fetches a token for its door (RFC 6749).
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use serde_json::json;
+
+use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
+use super::problem::Problem;
+use super::{Doors, InForce};
+use crate::domain::due::later;
+use crate::oauth::{Client, Refused, decide};
+
+/// No grant that we know needs more.
+const FORM_MAX: usize = 16 * 1024;
+
+pub(super) async fn issue(
+    request: HttpRequest,
+    payload: web::Payload,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    if !is_form(&request) {
+        let description = "Content-Type: must be application/x-www-form-urlencoded";
+        return Ok(refusal(&Refused { error: "invalid_request", description }));
+    }
+    let body = doors.bodies.read(&request, payload).await?;
+    if body.bytes.len() > FORM_MAX {
+        return Err(Problem::new(413, format!("the form is larger than {FORM_MAX} bytes")));
+    }
+    let now = doors.clock.now().steady;
+    let wary = doors.throttle.wary(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
+    match decide(&body.bytes, authorization(&request), &clients(&in_force), wary) {
+        Ok((door, client)) => {
+            tracing::info!(client = client.id, door, "token issued");
+            let token = doors.issuer.issue(&door, client, later(now, in_force.token_lifetime));
+            let lifetime = in_force.token_lifetime.as_secs();
+            Ok(answer(200).json(json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})))
+        }
+        Err(refused) => {
+            tracing::info!(error = refused.error, reason = refused.description, "no token");
+            if refused.was_a_guess() {
+                let problem = caller::wrong(&request, &doors, &in_force, "oauth/token");
+                if wary {
+                    return Err(problem);
+                }
+            }
+            Ok(refusal(&refused))
+        }
+    }
+}
+
+/// All clients with the doors that they fetch tokens for.
+fn clients(in_force: &InForce) -> Vec<(String, &Client)> {
+    let of_sources = in_force.sources.values().map(|source| (source.door(), &source.authorization));
+    let doors = [(TRANSFORM.to_owned(), &in_force.transform), (INTEGRATOR.to_owned(), &in_force.integrator)];
+    let doors = doors.into_iter().chain(of_sources);
+    doors.flat_map(|(door, credentials)| credentials.clients.iter().map(move |client| (door.clone(), client))).collect()
+}
+
+fn is_form(request: &HttpRequest) -> bool {
+    let value = request.headers().get("content-type").and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// Answers of this door are kept by nobody.
+fn answer(status: u16) -> HttpResponseBuilder {
+    let mut response = HttpResponseBuilder::new(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
+    response.insert_header(("Cache-Control", "no-store")).insert_header(("Pragma", "no-cache"));
+    response
+}
+
+fn refusal(refused: &Refused) -> HttpResponse {
+    let mut response = answer(refused.status());
+    if refused.status() == 401 {
+        response.insert_header(("WWW-Authenticate", "Basic realm=\"transform-relay\""));
+    }
+    response.json(json!({"error": refused.error, "error_description": refused.description}))
+}

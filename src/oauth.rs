@@ -1,0 +1,278 @@
+//! Short-lived tokens by OAuth 2.0 (RFC 6749): the grants `client_credentials` and `password`.
+//!
+//! A token is not kept anywhere: it says when it ends and has a MAC over that, its door and all that is configured of
+//! its client, under a key that the process makes for itself. So there is no limit to set, a reload keeps tokens, the
+//! tokens of a client that is removed or gets another secret stop at once, and a restart ends them all.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use crate::credentials::{Basic, counts, decoded_basic, same};
+
+/// Who may fetch tokens for a door.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its name; unique over all doors.
+    pub id: String,
+    /// Its own secret.
+    pub secret: SecretString,
+    /// The resource owner's credentials: with them the grant is `password`, without them `client_credentials`.
+    pub user: Option<Basic>,
+}
+
+/// Issues tokens and knows them again.
+pub struct Issuer([u8; 32]);
+
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Issuer")
+    }
+}
+
+impl Issuer {
+    /// An issuer with this key, from a source of chance that nobody can foresee.
+    #[must_use]
+    pub const fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// A token that opens a door to a client until then (on the steady clock).
+    #[must_use]
+    pub fn issue(&self, door: &str, client: &Client, until: Timestamp) -> String {
+        let until = until.as_microsecond().to_be_bytes();
+        let mac = self.mac(door, client, until).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([until.as_slice(), mac.as_slice()].concat())
+    }
+
+    /// Whether it issued this token for this door to this client, and it has not ended.
+    #[must_use]
+    pub fn issued(&self, token: &str, door: &str, client: &Client, now: Timestamp) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        let Some((until, mac)) = bytes.split_first_chunk::<8>() else { return false };
+        self.mac(door, client, *until).verify_slice(mac).is_ok() && now.as_microsecond() < i64::from_be_bytes(*until)
+    }
+
+    fn mac(&self, door: &str, client: &Client, until: [u8; 8]) -> Hmac<Sha256> {
+        let user = client.user.as_ref();
+        let parts = [
+            door,
+            &client.id,
+            client.secret.expose_secret(),
+            user.map_or("", |user| &user.username),
+            user.map_or("", |user| user.password.expose_secret()),
+        ];
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any key length");
+        // Each part as its hash: no part can end where another begins.
+        parts.iter().for_each(|part| mac.update(&Sha256::digest(part)));
+        mac.update(&until);
+        mac
+    }
+}
+
+/// Why there is no token (RFC 6749, section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused {
+    /// The error's code.
+    pub error: &'static str,
+    /// For people.
+    pub description: &'static str,
+}
+
+impl Refused {
+    const fn new(error: &'static str, description: &'static str) -> Self {
+        Self { error, description }
+    }
+
+    /// The error's status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        if self.error == "invalid_client" { 401 } else { 400 }
+    }
+
+    /// Whether credentials were wrong, and not only the request.
+    #[must_use]
+    pub fn was_a_guess(&self) -> bool {
+        matches!(self.error, "invalid_client" | "invalid_grant")
+    }
+}
+
+/// A form's parameters, each there once and not empty (RFC 6749, section 3.2: an empty one counts as left out).
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn parse(body: &[u8]) -> Result<Self, Refused> {
+        let pairs = url::form_urlencoded::parse(body).into_owned();
+        let pairs: Vec<(String, String)> = pairs.filter(|(_, value)| !value.is_empty()).collect();
+        let repeated =
+            pairs.iter().enumerate().any(|(at, (name, _))| pairs.iter().take(at).any(|(earlier, _)| earlier == name));
+        if repeated { Err(Refused::new("invalid_request", "a parameter is repeated")) } else { Ok(Self(pairs)) }
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Decides about a request for a token: to which client of which door it goes. `wary` as in
+/// [`Look`](crate::credentials::Look).
+///
+/// # Errors
+/// Why there is none.
+pub fn decide<'a>(
+    body: &[u8],
+    authorization: Option<&str>,
+    clients: &[(String, &'a Client)],
+    wary: bool,
+) -> Result<(String, &'a Client), Refused> {
+    let form = Form::parse(body)?;
+    let grant = form.get("grant_type").ok_or(Refused::new("invalid_request", "grant_type is missing"))?;
+    let known = |(id, secret): &(String, String)| {
+        // All clients are compared, so that the time does not tell which exist.
+        let mut matching = clients.iter().filter(|(_, client)| {
+            let right = same(id.as_bytes(), client.id.as_bytes())
+                & same(secret.as_bytes(), client.secret.expose_secret().as_bytes());
+            right && counts(&client.secret, wary)
+        });
+        matching.next_back()
+    };
+    let (door, client) = presented(&form, authorization)?
+        .iter()
+        .find_map(known)
+        .ok_or(Refused::new("invalid_client", "no such client, or its secret is wrong"))?;
+    match (grant, &client.user) {
+        ("client_credentials", None) => {}
+        ("password", Some(user)) => owner(&form, user, wary)?,
+        ("client_credentials" | "password", _) => {
+            return Err(Refused::new("unauthorized_client", "this client is configured for the other grant"));
+        }
+        _ => return Err(Refused::new("unsupported_grant_type", "the grants are client_credentials and password")),
+    }
+    Ok((door.clone(), *client))
+}
+
+/// The client's credentials: by an Authorization header or in the form, not both. In the header RFC 6749 wants them
+/// form-encoded (section 2.3.1), and many clients do not do it: either is looked at.
+fn presented(form: &Form, authorization: Option<&str>) -> Result<Vec<(String, String)>, Refused> {
+    let in_form = form.get("client_secret").is_some();
+    let Some(authorization) = authorization else {
+        let id = form.get("client_id").ok_or(Refused::new("invalid_client", "no client credentials"))?;
+        let secret = form.get("client_secret").ok_or(Refused::new("invalid_client", "no client credentials"))?;
+        return Ok(vec![(id.to_owned(), secret.to_owned())]);
+    };
+    if in_form {
+        return Err(Refused::new("invalid_request", "client credentials stand in the header and in the form"));
+    }
+    let decoded = decoded_basic(authorization).and_then(|bytes| String::from_utf8(bytes).ok());
+    let pair = decoded.as_ref().and_then(|text| text.split_once(':'));
+    let (id, secret) = pair.ok_or(Refused::new("invalid_client", "Authorization: must be basic credentials"))?;
+    if form.get("client_id").is_some_and(|named| named != id && named != form_decoded(id)) {
+        return Err(Refused::new("invalid_request", "client_id is not that of the header"));
+    }
+    Ok(vec![(id.to_owned(), secret.to_owned()), (form_decoded(id), form_decoded(secret))])
+}
+
+/// One value, decoded: `=` in it is none of a form's.
+fn form_decoded(text: &str) -> String {
+    let one = text.replace('=', "%3D").replace('&', "%26");
+    url::form_urlencoded::parse(one.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
+}
+
+fn owner(form: &Form, user: &Basic, wary: bool) -> Result<(), Refused> {
+    let (Some(name), Some(password)) = (form.get("username"), form.get("password")) else {
+        return Err(Refused::new("invalid_request", "username or password is missing"));
+    };
+    let right = same(name.as_bytes(), user.username.as_bytes())
+        & same(password.as_bytes(), user.password.expose_secret().as_bytes());
+    if right && counts(&user.password, wary) {
+        Ok(())
+    } else {
+        Err(Refused::new("invalid_grant", "username or password is wrong"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(id: &str, secret: &str, user: Option<(&str, &str)>) -> Client {
+        let user = user.map(|(name, password)| Basic { username: name.into(), password: password.to_owned().into() });
+        Client { id: id.into(), secret: secret.to_owned().into(), user }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_token_opens_its_door_to_its_client_until_it_ends() {
+        let (issuer, one) = (Issuer::new([1; 32]), client("one", "s", None));
+        let token = issuer.issue("transform", &one, at(60));
+        assert!(issuer.issued(&token, "transform", &one, at(59)));
+        assert!(!issuer.issued(&token, "transform", &one, at(60)), "it ends");
+        assert!(!issuer.issued(&token, "integrator", &one, at(0)), "another door");
+        for other in [client("two", "s", None), client("one", "t", None), client("one", "s", Some(("u", "p")))] {
+            assert!(!issuer.issued(&token, "transform", &other, at(0)), "{other:?}");
+        }
+        assert!(!Issuer::new([2; 32]).issued(&token, "transform", &one, at(0)), "another process");
+        let mut longer = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        longer[0] ^= 1;
+        for forged in [String::new(), "x".into(), URL_SAFE_NO_PAD.encode(longer), token[..token.len() - 1].into()] {
+            assert!(!issuer.issued(&forged, "transform", &one, at(0)), "{forged}");
+        }
+    }
+
+    fn decided(body: &str, authorization: Option<&str>) -> Result<(String, String), &'static str> {
+        let (plain, user) = (client("plain", "p&= w%", None), client("user", "own", Some(("u", "pw"))));
+        let clients = [("transform".to_owned(), &plain), ("sources/x".to_owned(), &user)];
+        let decided = decide(body.as_bytes(), authorization, &clients, false);
+        decided.map(|(door, client)| (door, client.id.clone())).map_err(|refused| refused.error)
+    }
+
+    fn basic(text: &str) -> String {
+        format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(text))
+    }
+
+    #[test]
+    fn each_client_has_its_grant() {
+        let transform = Ok(("transform".to_owned(), "plain".to_owned()));
+        let source = Ok(("sources/x".to_owned(), "user".to_owned()));
+        let plain = "grant_type=client_credentials&client_id=plain&client_secret=p%26%3D+w%25";
+        assert_eq!(decided(plain, None), transform);
+        for header in ["plain:p&= w%", "plain:p%26%3D+w%25"] {
+            assert_eq!(decided("grant_type=client_credentials&scope=all", Some(&basic(header))), transform, "{header}");
+        }
+        let user = "grant_type=password&username=u&password=pw";
+        assert_eq!(decided(user, Some(&basic("user:own"))), source);
+        assert_eq!(decided(&format!("{user}&client_id=user&client_secret=own"), None), source);
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_code() {
+        let own = basic("user:own");
+        for (body, authorization, error) in [
+            ("", None, "invalid_request"),
+            ("grant_type=", Some(&own), "invalid_request"),
+            ("grant_type=password", None, "invalid_client"),
+            ("grant_type=password&client_id=user", None, "invalid_client"),
+            ("grant_type=password&client_id=user&client_secret=other", None, "invalid_client"),
+            ("grant_type=password&client_id=plain&client_secret=own", None, "invalid_client"),
+            ("grant_type=password", Some(&basic("user:other")), "invalid_client"),
+            ("grant_type=password", Some(&"Bearer own".to_owned()), "invalid_client"),
+            ("grant_type=password&client_id=user&client_secret=own", Some(&own), "invalid_request"),
+            ("grant_type=password&client_id=plain&username=u&password=pw", Some(&own), "invalid_request"),
+            ("grant_type=password&username=u&username=u&password=pw", Some(&own), "invalid_request"),
+            ("grant_type=password&username=u", Some(&own), "invalid_request"),
+            ("grant_type=password&username=u&password=other", Some(&own), "invalid_grant"),
+            ("grant_type=password&username=v&password=pw", Some(&own), "invalid_grant"),
+            ("grant_type=client_credentials", Some(&own), "unauthorized_client"),
+            ("grant_type=authorization_code&code=1", Some(&own), "unsupported_grant_type"),
+        ] {
+            assert_eq!(decided(body, authorization.map(String::as_str)), Err(error), "{body}");
+        }
+    }
+}

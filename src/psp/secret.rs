@@ -1,0 +1,48 @@
+//! A new secret in the form that a profile's signatures take.
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+use super::profile::{Algorithm, KeyEncoding, Profile};
+use super::verify::signatures;
+
+/// How many random bytes a secret is made of: as many as the hashes have that sign with it.
+pub const RANDOM_BYTES: usize = 32;
+
+/// Writes random bytes as a secret of the profile's first signature that takes one.
+///
+/// # Errors
+/// Nobody but the PSP can make the profile's secrets.
+pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String, String> {
+    let takes_one = |algorithm| !matches!(algorithm, Algorithm::RsaSha256 | Algorithm::Ed25519);
+    let signature = signatures(profile).find(|signature| takes_one(signature.algorithm));
+    let signature = signature.ok_or("its keys are the PSP's own; give them with --from-stdin")?;
+    let text = match signature.key {
+        // Letters, digits, - and _: any form takes that.
+        KeyEncoding::Text | KeyEncoding::Sha1 => URL_SAFE_NO_PAD.encode(random),
+        KeyEncoding::Hex => hex::encode(random),
+        KeyEncoding::Base64 => STANDARD.encode(random),
+    };
+    Ok(format!("{}{text}", signature.key_prefix.as_deref().unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psp::catalogue::Catalogue;
+    use crate::psp::verify::{check_secret, needs_secrets};
+
+    #[test]
+    fn a_new_secret_is_one_that_its_profile_takes() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let made = |name: &str| made_of(&[0xA7; RANDOM_BYTES], &catalogue.get(name).unwrap().profile).unwrap();
+        for entry in catalogue.iter().filter(|entry| needs_secrets(&entry.profile)) {
+            if let Ok(secret) = made_of(&[0xA7; RANDOM_BYTES], &entry.profile) {
+                assert_eq!(check_secret(&entry.profile, &secret), Ok(()), "{}", entry.profile.name);
+            }
+        }
+        assert_eq!(made("adyen"), "a7".repeat(32));
+        assert_eq!(made("standard-webhooks"), format!("whsec_{}", STANDARD.encode([0xA7; 32])));
+        assert_eq!(made("digital-river").len(), 43);
+    }
+}

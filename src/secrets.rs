@@ -1,0 +1,199 @@
+//! Secrets that rotate: which of a source's holds when, and which one still vouches for what comes in.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+/// Up to five secrets: as many as Digital River keeps for one webhook.
+pub const SECRETS_MAX: usize = 5;
+
+/// One of the secrets that a source shares with its PSP.
+#[derive(Debug, Clone)]
+pub struct NamedSecret {
+    /// What people call it: it may stand in logs and answers.
+    pub name: String,
+    /// The secret, as the PSP shows it.
+    pub value: SecretString,
+    /// It vouches for nothing that comes before this.
+    pub not_before: Option<Timestamp>,
+    /// It vouches for nothing that comes at this time or later.
+    pub expires_at: Option<Timestamp>,
+}
+
+impl NamedSecret {
+    /// Whether it holds at this time.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
+        self.not_before.is_none_or(|from| from <= at) && !self.has_expired(at)
+    }
+
+    /// Whether its time is over.
+    #[must_use]
+    pub fn has_expired(&self, at: Timestamp) -> bool {
+        self.expires_at.is_some_and(|end| end <= at)
+    }
+
+    /// Whether another one is to take its place: one that holds longer, or as long and began later.
+    #[must_use]
+    pub fn is_older_than(&self, other: &Self) -> bool {
+        let age = |secret: &Self| (secret.expires_at.unwrap_or(Timestamp::MAX), secret.not_before);
+        age(self) < age(other)
+    }
+}
+
+/// Adds a new secret to those that were known (`others` stand elsewhere): from `until` on, only the new one of them
+/// holds. What has expired by now goes, and so does what would never hold.
+///
+/// # Errors
+/// Why it cannot be added.
+pub fn rotated(
+    known: Vec<NamedSecret>,
+    new: NamedSecret,
+    now: Timestamp,
+    until: Timestamp,
+    others: usize,
+) -> Result<Vec<NamedSecret>, String> {
+    if known.iter().any(|old| old.value.expose_secret() == new.value.expose_secret()) {
+        return Err("it is one of its secrets already".to_owned());
+    }
+    let mut all: Vec<_> = known.into_iter().filter(|old| !old.has_expired(now)).collect();
+    for old in &mut all {
+        old.expires_at = Some(old.expires_at.map_or(until, |end| end.min(until)));
+    }
+    all.retain(|old| old.not_before.is_none_or(|from| from < until));
+    let room = SECRETS_MAX.saturating_sub(others).saturating_sub(1);
+    // What expires at once stays if there is room, so that the log can tell who still signs with it.
+    while all.len() > room {
+        let over = all.iter().position(|old| old.has_expired(now));
+        let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already, and more a source cannot have"))?;
+        all.remove(over);
+    }
+    if others >= SECRETS_MAX {
+        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already, and more a source cannot have"));
+    }
+    all.push(new);
+    Ok(all)
+}
+
+/// How often a secret vouched since the start, and when it did last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Vouched {
+    /// How often.
+    pub times: u64,
+    /// When last.
+    pub last: Option<Timestamp>,
+}
+
+/// What each secret vouched for since the start, by source and value: another secret of the same name starts anew.
+#[derive(Debug, Default)]
+pub struct Vouchers(Mutex<HashMap<(String, [u8; 32]), Vouched>>);
+
+/// So many are remembered; past that the one that has not vouched for longest gives way.
+const REMEMBERED_MAX: usize = 10_000;
+
+impl Vouchers {
+    /// Notes that a secret of a source vouched.
+    pub fn note(&self, source: &str, secret: &NamedSecret, at: Timestamp) {
+        let key = key(source, secret);
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED_MAX && !known.contains_key(&key) {
+            let oldest = known.iter().min_by_key(|(_, vouched)| vouched.last).map(|(key, _)| key.clone());
+            oldest.and_then(|key| known.remove(&key));
+        }
+        let vouched = known.entry(key).or_default();
+        vouched.times = vouched.times.saturating_add(1);
+        vouched.last = vouched.last.max(Some(at));
+    }
+
+    /// What a secret of a source vouched for.
+    #[must_use]
+    pub fn of(&self, source: &str, secret: &NamedSecret) -> Vouched {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&key(source, secret)).copied().unwrap_or_default()
+    }
+}
+
+fn key(source: &str, secret: &NamedSecret) -> (String, [u8; 32]) {
+    (source.to_owned(), Sha256::digest(secret.value.expose_secret()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn secret(value: &str, not_before: Option<i64>, expires_at: Option<i64>) -> NamedSecret {
+        let value = value.to_owned().into();
+        NamedSecret { name: "n".into(), value, not_before: not_before.map(at), expires_at: expires_at.map(at) }
+    }
+
+    #[test]
+    fn a_secret_holds_from_its_first_moment_to_before_its_last() {
+        let bounded = secret("s", Some(10), Some(20));
+        let holds: Vec<_> = [9, 10, 19, 20].map(|second| bounded.holds(at(second))).into();
+        assert_eq!(holds, [false, true, true, false]);
+        assert!(!bounded.has_expired(at(9)) && bounded.has_expired(at(20)));
+        assert!(secret("s", None, None).holds(Timestamp::MIN) && secret("s", None, None).holds(Timestamp::MAX));
+    }
+
+    fn names(all: &[NamedSecret]) -> Vec<(&str, Option<i64>)> {
+        let end = |one: &NamedSecret| one.expires_at.map(Timestamp::as_second);
+        all.iter().map(|one| (one.value.expose_secret(), end(one))).collect()
+    }
+
+    #[test]
+    fn a_rotation_ends_the_old_ones_and_forgets_the_dead() {
+        let known = vec![
+            secret("dead", None, Some(99)),
+            secret("stays", None, None),
+            secret("ends sooner", None, Some(105)),
+            secret("ends later", Some(50), Some(999)),
+            secret("never", Some(500), None),
+        ];
+        let after = rotated(known, secret("new", None, None), at(100), at(110), 1).unwrap();
+        let expected = [("stays", Some(110)), ("ends sooner", Some(105)), ("ends later", Some(110)), ("new", None)];
+        assert_eq!(names(&after), expected);
+        let again = secret("stays", None, None);
+        assert!(rotated(after, again, at(101), at(110), 0).is_err(), "known already");
+    }
+
+    #[test]
+    fn no_rotation_leaves_more_than_five() {
+        let four = || ["a", "b", "c", "d"].map(|value| secret(value, None, None)).to_vec();
+        assert_eq!(rotated(four(), secret("new", None, None), at(100), at(110), 0).unwrap().len(), 5);
+        assert!(rotated(four(), secret("new", None, None), at(100), at(110), 1).is_err());
+        let at_once = rotated(four(), secret("new", None, None), at(100), at(100), 1).unwrap();
+        let expected = [("b", Some(100)), ("c", Some(100)), ("d", Some(100)), ("new", None)];
+        assert_eq!(names(&at_once), expected, "what has expired need not stay");
+        assert!(rotated(Vec::new(), secret("new", None, None), at(100), at(110), 5).is_err());
+    }
+
+    #[test]
+    fn the_one_that_is_to_stay_is_the_newer_one() {
+        let (leaves, stays) = (secret("a", Some(5), Some(20)), secret("b", None, None));
+        assert!(leaves.is_older_than(&stays) && !stays.is_older_than(&leaves));
+        assert!(stays.is_older_than(&secret("c", Some(1), None)));
+        assert!(!stays.is_older_than(&stays));
+    }
+
+    #[test]
+    fn what_vouched_is_counted_by_its_value() {
+        let (vouchers, one, two) = (Vouchers::default(), secret("1", None, None), secret("2", None, None));
+        vouchers.note("x", &one, at(7));
+        vouchers.note("x", &one, at(6));
+        assert_eq!(vouchers.of("x", &one), Vouched { times: 2, last: Some(at(7)) });
+        assert_eq!(vouchers.of("x", &two), Vouched::default(), "of the same name");
+        assert_eq!(vouchers.of("y", &one), Vouched::default(), "at another source");
+        for n in 0..REMEMBERED_MAX + 5 {
+            vouchers.note("x", &secret(&format!("s{n}"), None, None), at(100));
+        }
+        assert_eq!(vouchers.0.lock().unwrap().len(), REMEMBERED_MAX);
+        assert_eq!(vouchers.of("x", &one), Vouched::default(), "the oldest gives way");
+    }
+}

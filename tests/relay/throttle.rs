@@ -1,0 +1,124 @@
+//! Who shows wrong credentials too often is slowed down, and nobody else is.
+
+use reqwest::{Method, RequestBuilder};
+
+use crate::support::psp::seal_with;
+use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
+use crate::support::{Relay, Setup, payment, planted, psp, start, stripe};
+
+const SHORT: &str = "short-token";
+const CLIENT: &str = "[[integrator.oauth]]\nclient_id = \"c\"\nclient_secret = \"client-secret\"\n";
+
+/// Three failures are too many; this machine is a proxy that says for whom it calls.
+async fn strict() -> (crate::support::Transform, Relay) {
+    let environment = [
+        ("RELAY_SERVER__TRUSTED_PROXIES", "127.0.0.1".to_owned()),
+        ("RELAY_TRANSFORM__TOKENS", format!("{SHORT},{TRANSFORM_TOKEN}")),
+        ("RELAY_THROTTLE__WINDOW", "1h".to_owned()),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value)).into();
+    let (transform, relay) =
+        start(Setup { environment, throttle_failures: 3, more: CLIENT.to_owned(), ..Setup::silent() }).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    (transform, relay)
+}
+
+fn fetch(relay: &Relay, address: &str) -> RequestBuilder {
+    relay.request(Method::GET, "/api/Payment/tx-1").header("x-forwarded-for", address)
+}
+
+async fn guess(relay: &Relay, address: &str, times: usize) {
+    for n in 0..times {
+        relay.send(fetch(relay, address).bearer_auth(format!("guess-{n}"))).await.problem(401);
+    }
+}
+
+#[tokio::test]
+async fn too_many_wrong_credentials_are_answered_429_and_a_right_guess_is_not_told() {
+    let (_transform, relay) = strict().await;
+    guess(&relay, "192.0.2.1", 3).await;
+    relay
+        .program
+        .logged(&["wrong credentials too often; slowed down", "address=192.0.2.1", "door=\"transform\""])
+        .await;
+    for guessed in ["guess", SHORT] {
+        let reply = relay.send(fetch(&relay, "192.0.2.1").bearer_auth(guessed)).await;
+        assert_eq!(reply.problem(429), "wrong credentials too often", "{guessed}");
+        let wait: u64 = reply.header("retry-after").parse().unwrap();
+        assert!((1..=3601).contains(&wait), "{wait}");
+    }
+    let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some("wrong"));
+    relay.send(password).await.problem(429);
+    // What nobody guesses still counts: neither Transform nor a proxy that was not configured loses its door.
+    relay.send(fetch(&relay, "192.0.2.1").bearer_auth(TRANSFORM_TOKEN)).await.expect(200);
+    let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some(TRANSFORM_PASSWORD));
+    relay.send(password).await.expect(200);
+    // Who shows nothing does not guess.
+    relay.send(fetch(&relay, "192.0.2.1")).await.problem(401);
+}
+
+#[tokio::test]
+async fn one_address_does_not_lock_out_another() {
+    let (_transform, relay) = strict().await;
+    guess(&relay, "192.0.2.1", 3).await;
+    relay.send(fetch(&relay, "192.0.2.2").bearer_auth(SHORT)).await.expect(200);
+    // The address is the nearest one that no trusted proxy has: what the guesser puts before it counts for nothing.
+    let disguised = fetch(&relay, "203.0.113.9, 192.0.2.1").bearer_auth(SHORT);
+    relay.send(disguised).await.problem(429);
+    // Of IPv6 the network counts.
+    guess(&relay, "2001:db8::1", 2).await;
+    guess(&relay, "2001:db8::2", 1).await;
+    relay.send(fetch(&relay, "2001:db8::3").bearer_auth(SHORT)).await.problem(429);
+}
+
+#[tokio::test]
+async fn every_door_that_takes_credentials_counts() {
+    let (_transform, relay) = strict().await;
+    let address = ("x-forwarded-for", "192.0.2.1");
+    let records = || relay.request(Method::GET, "/records/payment/tx-1").header(address.0, address.1);
+    relay.send(records().bearer_auth("guess")).await.problem(401);
+    let ask = |secret: &str| {
+        let request = relay.request(Method::POST, "/oauth/token").header(address.0, address.1);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        request.basic_auth("c", Some(secret)).body("grant_type=client_credentials")
+    };
+    assert_eq!(relay.send(ask("guess")).await.expect(401).json()["error"], "invalid_client");
+    relay.send(fetch(&relay, address.1).bearer_auth("guess")).await.problem(401);
+    for secret in ["guess", "client-secret"] {
+        relay.send(ask(secret)).await.problem(429);
+    }
+    relay.send(records().bearer_auth(INTEGRATOR_TOKEN)).await.expect(200);
+}
+
+/// Whoever has no secret may forge as often as they like: that says nothing about the PSP, which may share an address
+/// with them, and right notifications are taken in any case.
+#[tokio::test]
+async fn a_right_notification_is_taken_whatever_came_from_its_address() {
+    let (_transform, relay) = strict().await;
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    let now = jiff::Timestamp::now().as_second();
+    for _ in 0..5 {
+        let forged = seal_with("stripe", "whsec_forged", now, body.as_bytes());
+        relay.post("stripe-main", &forged.headers, forged.body).await.problem(401);
+    }
+    let from_here = || relay.request(Method::GET, "/api/Payment/tx-1").bearer_auth(SHORT);
+    relay.send(from_here()).await.expect(200);
+
+    // A right signature with wrong credentials is a mistake of the PSP's settings: it counts.
+    let sealed = psp::seal("media", fixture().as_bytes());
+    let bare: Vec<_> = sealed.headers.iter().filter(|(name, _)| name != "Authorization").cloned().collect();
+    for _ in 0..3 {
+        relay.post("media", &bare, sealed.body.clone()).await.problem(401);
+    }
+    relay.post("media", &bare, sealed.body.clone()).await.problem(429);
+    relay.send(from_here()).await.problem(429);
+    relay.post("media", &sealed.headers, sealed.body.clone()).await.expect(200);
+    assert_eq!(relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await, "applied");
+    assert_eq!(planted::found_in(&relay.program.log()), [""; 0]);
+}
+
+/// A notification of Frisbii Media's.
+fn fixture() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frisbii-media/failed-payment.json");
+    std::fs::read_to_string(path).unwrap()
+}
