@@ -65,6 +65,15 @@ impl Source {
         }
     }
 
+    /// The secret that takes the others' place, of those that hold at this time.
+    #[must_use]
+    pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
+        self.secrets
+            .iter()
+            .filter(|secret| secret.holds(at))
+            .reduce(|best, other| if best.is_older_than(other) { other } else { best })
+    }
+
     /// Its name among the doors that tokens are issued for.
     #[must_use]
     pub fn door(&self) -> String {

@@ -149,6 +149,9 @@ pub(super) struct SourceSettings {
     #[serde(default)]
     pub(super) ip_ranges: Vec<String>,
     pub(super) tolerance: Option<String>,
+    #[serde(default)]
+    pub(super) settings: BTreeMap<String, String>,
+    pub(super) public_url: Option<String>,
     pub(super) events: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
     pub(super) disabled_answer: Option<String>,

@@ -81,14 +81,18 @@ impl Bodies {
     }
 }
 
-/// Refuses a content type that is not JSON. A request without one is let through: some PSPs send none.
+/// Refuses a content type that is not JSON. A request without one is let through: some clients send none.
 pub(super) fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
+    let is_json = |essence: &str| {
+        essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
+    };
+    must_be(request, is_json, "must be application/json")
+}
+
+/// Refuses a content type that is not taken. A request without one is let through: some PSPs send none.
+pub(super) fn must_be(request: &HttpRequest, takes: impl Fn(&str) -> bool, wanted: &str) -> Result<(), Problem> {
     let Some(value) = request.headers().get("content-type") else { return Ok(()) };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json")) {
-        Ok(())
-    } else {
-        Err(Problem::new(415, "Content-Type: must be application/json"))
-    }
+    if takes(&essence) { Ok(()) } else { Err(Problem::new(415, format!("Content-Type: {wanted}"))) }
 }

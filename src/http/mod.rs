@@ -95,7 +95,11 @@ pub struct Doors {
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
-        .service(door("/notifications/{source}", Method::POST).route(web::post().to(notification::take)))
+        .service(
+            door("/notifications/{source}", Method::POST)
+                .route(web::post().to(notification::take))
+                .route(web::get().to(notification::challenge)),
+        )
         .service(
             door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
                 .route(web::get().to(fetch::by_kind)),

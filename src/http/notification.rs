@@ -1,4 +1,4 @@
-//! POST /notifications/{source}: a PSP tells.
+//! /notifications/{source}: a PSP tells by POST, and may check the endpoint by GET.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -7,6 +7,7 @@ use serde_json::json;
 use super::problem::Problem;
 use super::{Doors, InForce, body, caller};
 use crate::ingest::{Refused, Source};
+use crate::psp::challenge;
 use crate::psp::received::Received;
 use crate::store::Receipt;
 
@@ -20,17 +21,8 @@ pub(super) async fn take(
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = doors.in_force.get();
-    let source = in_force.sources.get(name.as_str()).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
-    if let Some(status) = source.closed {
-        tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
-        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
-    }
-    let address = caller::address(&request, &in_force);
-    if !source.admits(address) {
-        tracing::warn!(source = source.name, %address, "notification refused: the address is not in ip_ranges");
-        return Err(Problem::new(403, "this source takes nothing from this address"));
-    }
-    body::must_be_json(&request)?;
+    let source = open(&request, &in_force, &name)?;
+    body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
     let body = doors.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
@@ -45,6 +37,46 @@ pub(super) async fn take(
     }
 }
 
+/// The source of that name, if it is enabled and takes anything from this address.
+fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<&'a Source, Problem> {
+    let source = in_force.sources.get(name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
+    if let Some(status) = source.closed {
+        tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
+        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
+    }
+    let address = caller::address(request, in_force);
+    if !source.admits(address) {
+        tracing::warn!(source = source.name, %address, "notification refused: the address is not in ip_ranges");
+        return Err(Problem::new(403, "this source takes nothing from this address"));
+    }
+    Ok(source)
+}
+
+/// A PSP looks whether the endpoint is its account's.
+pub(super) async fn challenge(
+    request: HttpRequest,
+    name: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    let source = open(&request, &in_force, &name)?;
+    let Some(challenge) = &source.profile.challenge else {
+        return Ok(super::method_not_allowed("POST"));
+    };
+    let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
+    let query = |name: &str| {
+        let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+        pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    };
+    let secret = source.newest_secret(doors.clock.now().wall).map(|secret| &secret.value);
+    let answer = challenge::answer(challenge, source.means(&[]).configured(), secret, header, query);
+    let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
+    Ok(HttpResponse::Ok()
+        .content_type("text/plain; charset=utf-8")
+        .insert_header(("X-Content-Type-Options", "nosniff"))
+        .body(answer))
+}
+
 /// Why a notification is not believed is for the operator, not for the sender.
 fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     match refused {
@@ -55,7 +87,10 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
         }
         Refused::Unverified(_) | Refused::OutOfTime { .. } => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
-            Problem::unauthorized()
+            match source.profile.answer.unverified {
+                401 => Problem::unauthorized(),
+                wanted => Problem::new(wanted, "no or wrong signature"),
+            }
         }
         Refused::Credentials(_) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");

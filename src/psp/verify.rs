@@ -52,7 +52,9 @@ impl<'a> Means<'a> {
         Self { secrets: vec![secret.into()], ..Self::default() }
     }
 
-    pub(super) const fn configured(&self) -> Configured<'a> {
+    /// As much of it as a profile can name.
+    #[must_use]
+    pub const fn configured(&self) -> Configured<'a> {
         Configured { settings: self.settings, public_url: self.public_url }
     }
 }
@@ -354,6 +356,12 @@ pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
     signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
+}
+
+/// Whether sources of this profile need their public URL: the PSP signs it.
+#[must_use]
+pub fn needs_public_url(profile: &Profile) -> bool {
+    signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
 }
 
 /// Checks that a configured secret is one that the profile can use: it fits one of its signatures.

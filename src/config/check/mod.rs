@@ -1,5 +1,6 @@
 //! From text to options; every error is found, each with its key.
 
+mod asked;
 mod credentials;
 mod secrets;
 mod server;

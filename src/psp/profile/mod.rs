@@ -170,6 +170,12 @@ impl Profile {
         Ok(profile)
     }
 
+    /// Whether a notification may come as this media type.
+    #[must_use]
+    pub fn takes(&self, media_type: &str) -> bool {
+        self.forms.iter().any(|form| form.get_ref().content.takes(media_type))
+    }
+
     /// Digits after the decimal point of an amount in minor units.
     #[must_use]
     pub fn exponent(&self, currency: crate::domain::money::Currency) -> u32 {

@@ -1,0 +1,48 @@
+//! What a profile asks a source for beside its secrets.
+
+use std::collections::BTreeMap;
+
+use url::Url;
+
+use super::Checker;
+use crate::config::settings::SourceSettings;
+use crate::psp::profile::Profile;
+use crate::psp::verify;
+
+impl Checker<'_> {
+    /// The settings that the profile asks for: all of them, and no others.
+    pub(super) fn asked(
+        &mut self,
+        key: &str,
+        settings: &SourceSettings,
+        profile: &Profile,
+    ) -> BTreeMap<String, String> {
+        for (name, what) in &profile.settings {
+            if settings.settings.get(name).is_none_or(String::is_empty) {
+                self.wrong(&format!("{key}.settings.{name}"), format!("is needed: {what}"));
+            }
+        }
+        for unknown in settings.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
+            self.wrong(&format!("{key}.settings.{unknown}"), "is none that the profile asks for");
+        }
+        settings.settings.clone()
+    }
+
+    /// The URL that the PSP posts to, where it signs it.
+    pub(super) fn public_url(&mut self, key: &str, settings: &SourceSettings, profile: &Profile) -> Option<Url> {
+        let key = format!("{key}.public_url");
+        let Some(text) = &settings.public_url else {
+            if verify::needs_public_url(profile) {
+                self.wrong(&key, "is needed: the PSP signs the URL that it posts to, as it is configured there");
+            }
+            return None;
+        };
+        let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        // What is signed is what the PSP was given, to the character.
+        let url = url.filter(|url| url.as_str() == text);
+        if url.is_none() {
+            self.wrong(&key, "must be the absolute URL that the PSP posts to, written as it posts to it");
+        }
+        url
+    }
+}
