@@ -61,7 +61,8 @@ pub enum Format {
     Json,
     /// `application/x-www-form-urlencoded`: an object of texts. A field that comes twice is a list, and so no text.
     Form,
-    /// XML: see [`xml::read`].
+    /// XML: an element is its text, or an object of its children by name and its attributes as `@name`; children of one
+    /// name are a list.
     Xml,
 }
 

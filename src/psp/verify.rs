@@ -348,6 +348,13 @@ pub(super) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> O
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
 }
 
+/// The time that was signed with a notification of this form, as its headers have it.
+#[must_use]
+pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
+    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
+    times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
+}
+
 pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }

@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod example;
 mod schema;
 mod vocabulary;
 

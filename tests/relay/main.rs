@@ -27,6 +27,7 @@ mod money;
 mod notifications;
 mod oauth;
 mod parked;
+mod profile_tools;
 mod registration;
 mod reload;
 mod restart;

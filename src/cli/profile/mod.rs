@@ -1,6 +1,8 @@
 //! `profile`: see, write and try the PSP profiles. One file per command.
 
 mod list;
+mod new;
+mod replay;
 mod sign;
 mod test;
 
@@ -39,6 +41,12 @@ pub(super) enum Command {
         #[arg(long)]
         secret: String,
     },
+    /// Write a commented skeleton of a profile from a notification that the PSP sent.
+    New(new::Arguments),
+    /// Read stored notifications again by a changed profile, and say which records would differ. Nothing is changed.
+    ///
+    /// Exit code 0 if none would, 1 if some would.
+    Replay(replay::Arguments),
     /// Print the page of a PSP, in Markdown: how to set it up, and what its events mean.
     Page {
         /// The profile.
@@ -59,6 +67,8 @@ pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
         Command::List => Ok((list::list(&catalogue), true)),
         Command::Show { name } => Ok((entry(&catalogue, &name)?.text.clone(), true)),
         Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments),
         Command::Page { name } => Ok((page(&entry(&catalogue, &name)?.profile), true)),
         Command::Schema => Ok((format!("{:#}", schema()), true)),
         Command::Sign { name, body, secret } => sign::run(entry(&catalogue, &name)?, &read(&body)?, &secret),
