@@ -92,17 +92,17 @@ fn instant(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let hours = |unit: i64| -> Option<Timestamp> {
+    let before = |unit_s: i64| -> Option<Timestamp> {
         let number: i64 = text.get(..text.len().checked_sub(1)?)?.parse().ok().filter(|number| *number >= 0)?;
-        now.checked_sub(SignedDuration::from_mins(number.checked_mul(unit)?)).ok()
+        now.checked_sub(SignedDuration::from_secs(number.checked_mul(unit_s)?)).ok()
     };
-    let minutes = match text.as_bytes().last() {
-        Some(b'd') => 24 * 60,
-        Some(b'h') => 60,
-        Some(b'm') => 1,
+    let unit_s = match text.as_bytes().last() {
+        Some(b'd') => 24 * 60 * 60,
+        Some(b'h') => 60 * 60,
+        Some(b'm') => 60,
         _ => return Err(wrong()),
     };
-    hours(minutes).ok_or_else(wrong)
+    before(unit_s).ok_or_else(wrong)
 }
 
 fn told(wanted: &Wanted, rehearsal: &Rehearsal, counts: &Counts) -> Told {
