@@ -11,11 +11,14 @@ use anyhow::{Context, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificates::{CertificateOptions, Certificates};
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
+use crate::fetch_back;
+use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
 use crate::http::{self, Bodies, Doors, InForce, Proxies, ServerOptions, Throttle, ThrottlePolicy};
 use crate::ingest::{Ingest, Source};
@@ -46,6 +49,8 @@ pub struct Options {
     pub throttle: ThrottlePolicy,
     /// How long a token of ours lasts.
     pub token_lifetime: Duration,
+    /// The PSPs' certificates.
+    pub certificates: CertificateOptions,
     /// The doors for PSPs, by name.
     pub sources: BTreeMap<String, Source>,
 }
@@ -68,12 +73,18 @@ impl Options {
     }
 }
 
+/// How the PSPs of all sources that fetch are asked.
+fn accounts(sources: &BTreeMap<String, Source>) -> Accounts {
+    sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
+}
+
 /// A relay, built and bound.
 pub struct App {
     server: Server,
     address: SocketAddr,
     ingest: Arc<Ingest>,
     worker: JoinHandle<()>,
+    fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
@@ -85,23 +96,28 @@ pub struct App {
 #[derive(Debug, Clone)]
 pub struct Reloader {
     server: ServerOptions,
+    certificates: CertificateOptions,
     store: Arc<Live<StoreOptions>>,
     delivery: Arc<Live<DeliveryOptions>>,
+    accounts: Arc<Live<Accounts>>,
     in_force: Arc<Live<InForce>>,
 }
 
 impl Reloader {
     /// Puts all in force that can be. Says what cannot: the keys whose new values need a restart.
     pub fn reload(&self, options: Options) -> Vec<&'static str> {
+        let certificates = self.certificates.changed(&options.certificates);
         let (server, store, delivery, in_force) = options.split();
         let before = self.store.get();
         let mut restart = self.server.changed(&server);
         let fixed =
             [("store.path", before.path != store.path), ("store.max_waiting", before.max_waiting != store.max_waiting)];
+        restart.extend(certificates);
         restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
         // What is fixed stays as it was, so that the next reload says so again.
         self.store.set(StoreOptions { path: before.path.clone(), max_waiting: before.max_waiting, ..store });
         self.delivery.set(delivery);
+        self.accounts.set(accounts(&in_force.sources));
         self.in_force.set(in_force);
         restart
     }
@@ -116,19 +132,26 @@ impl App {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
-        let wake = Arc::clone(&debouncer);
+        let bell = Arc::new(fetch_back::worker::Bell::default());
+        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
+        let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
+        let fetched = options.certificates.clone();
+        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let (server, store, delivery, in_force) = options.split();
-        let store = Arc::new(Store::open(store, Wake::new(move |owed| wake.owe(owed)))?);
+        let store = Arc::new(Store::open(store, wake)?);
+        let accounts = Live::new(accounts(&in_force.sources));
         let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
         let reloader = Reloader {
             server,
+            certificates: fetched,
             store: store.options(),
             delivery: Arc::clone(&delivery),
+            accounts: Arc::clone(&accounts),
             in_force: Arc::clone(&in_force),
         };
         let delivery_ended = CancellationToken::new();
         let issuer = Arc::new(Issuer::new(random_key()?));
-        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer)));
+        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
         let doors = Doors {
             in_force,
             ingest: Arc::clone(&ingest),
@@ -147,6 +170,17 @@ impl App {
             http::bind(&server, doors).with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop_delivery = CancellationToken::new();
         let stop = stop_delivery.clone();
+        let fetcher = fetch_back::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
+        let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
+        let fetches = fetcher.recover().await?;
+        if fetches > 0 {
+            tracing::info!(fetches, "objects that are yet to be fetched from PSPs");
+        }
+        let fetching_ended = delivery_ended.clone();
+        let fetcher = tokio::spawn(async move {
+            let _ended = fetching_ended.drop_guard();
+            fetcher.run().await;
+        });
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
@@ -159,7 +193,7 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
-        Ok(Self { server, address, ingest, worker, housekeeping, stop_delivery, store, reloader, grace })
+        Ok(Self { server, address, ingest, worker, fetcher, housekeeping, stop_delivery, store, reloader, grace })
     }
 
     /// Where it listens.
@@ -189,9 +223,12 @@ impl App {
                 self.stop_delivery.cancel();
                 let served = tokio::time::timeout(self.grace, handle.stop(true));
                 let told = tokio::time::timeout(self.grace, self.worker);
+                let unfinished = self.fetcher.abort_handle();
+                let fetched = tokio::time::timeout(self.grace, self.fetcher);
                 let kept = tokio::time::timeout(self.grace, self.housekeeping);
-                let (served, told, _) = tokio::join!(served, told, kept);
-                if served.is_err() || told.is_err() {
+                let (served, told, fetched, _) = tokio::join!(served, told, fetched, kept);
+                unfinished.abort();
+                if served.is_err() || told.is_err() || fetched.is_err() {
                     tracing::warn!("the grace period is over; what was in flight is cut off");
                 }
             }

@@ -1,5 +1,7 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod replay;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -11,16 +13,22 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use crate::credentials::{Credentials, Look, same};
+use crate::certificates::{Certificates, NoKey};
+use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
+use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
+use crate::psp::crypto::PublicKey;
+use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
-use crate::psp::profile::Profile;
+use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, Verified, verify};
+use crate::psp::verify::{Means, Secret, Unverified, Verified, certificate_url, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
-use crate::store::{Outcome, Receipt, StoreError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
+
+pub use replay::ReplayError;
 
 /// One configured door for one PSP account.
 #[derive(Debug, Clone)]
@@ -49,6 +57,8 @@ pub struct Source {
     pub events: Option<BTreeSet<String>>,
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
+    /// How truths are fetched; none if never.
+    pub fetch: Option<Arc<Account>>,
 }
 
 impl Source {
@@ -56,12 +66,15 @@ impl Source {
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
+            secrets: secrets
+                .iter()
+                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
+                .collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty(),
+            door: self.has_door(),
         }
     }
 
@@ -72,6 +85,12 @@ impl Source {
             .iter()
             .filter(|secret| secret.holds(at))
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
+    }
+
+    /// Whether it asks for anything beside a signature.
+    #[must_use]
+    pub fn has_door(&self) -> bool {
+        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
     /// Its name among the doors that tokens are issued for.
@@ -90,7 +109,7 @@ impl Source {
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
         let kinds = [
-            ("signature", !self.secrets.is_empty()),
+            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
             ("basic", self.authorization.basic.is_some()),
             ("bearer", !self.authorization.tokens.is_empty()),
             ("oauth", !self.authorization.clients.is_empty()),
@@ -101,11 +120,30 @@ impl Source {
     }
 }
 
+impl Source {
+    /// What a verified notification says, as far as the source wants to hear it.
+    fn read(&self, verified: &Verified<'_>) -> Normalised {
+        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
+        let mut normalised = normalise(&self.profile, verified, always);
+        if let Some(events) = &self.events {
+            normalised.keep_only(events);
+        }
+        if self.fetch.is_none() {
+            let pointers =
+                normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
+            let reason = "its truth would have to be fetched, and this source fetches nothing";
+            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
+        }
+        normalised
+    }
+}
+
 /// Takes notifications in.
 #[derive(Debug)]
 pub struct Ingest {
     store: Arc<Store>,
     issuer: Arc<Issuer>,
+    certificates: Arc<Certificates>,
     vouchers: Vouchers,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
@@ -116,6 +154,9 @@ pub enum Refused {
     /// Nobody vouches for it.
     #[error(transparent)]
     Unverified(#[from] Unverified),
+    /// There is no certificate to verify it with.
+    #[error(transparent)]
+    Certificate(#[from] NoKey),
     /// A secret vouches for it whose time it is not.
     #[error("{fate} secret vouched: {secret:?}")]
     OutOfTime {
@@ -133,6 +174,9 @@ pub enum Refused {
         /// How many it holds.
         size: usize,
     },
+    /// Nobody vouches for it, and too many such wait to be looked into.
+    #[error(transparent)]
+    Hint(#[from] HintError),
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -147,8 +191,8 @@ const IGNORED_TYPES_MAX: usize = 1024;
 impl Ingest {
     /// Into this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
-    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>) -> Self {
-        Self { store, issuer, vouchers: Vouchers::default(), ignored: Mutex::default() }
+    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
+        Self { store, issuer, certificates, vouchers: Vouchers::default(), ignored: Mutex::default() }
     }
 
     /// What a secret of a source vouched for since the start.
@@ -160,17 +204,25 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one.
+    /// guessed one by one. Where there is no signature the door vouches, and is as wary of who was wrong too often as any
+    /// other.
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
-    pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
-        let verified = self.verified(source, received)?;
-        self.check_credentials(source, received, now.steady)?;
-        let mut normalised = normalise(&source.profile, &verified, false);
-        if let Some(events) = &source.events {
-            normalised.keep_only(events);
-        }
+    pub async fn take(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+    ) -> Result<Receipt, Refused> {
+        let certificate = self.certificate(source, &received, now).await?;
+        let verified = match self.verified(source, received, certificate.as_ref()) {
+            Ok(verified) => verified,
+            Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
+        };
+        self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
+        let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -182,6 +234,8 @@ impl Ingest {
             received_at: now,
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
+            form: verified.form().name.clone(),
+            signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
         let receipt = self.store.take(taken).await?;
@@ -189,11 +243,60 @@ impl Ingest {
         Ok(receipt)
     }
 
+    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    async fn take_hint(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+        refused: Refused,
+    ) -> Result<Receipt, Refused> {
+        let hint = source.fetch.as_ref().and_then(|account| {
+            let hint = hint(&source.profile, &received, account.mode != FetchMode::Unverified)?;
+            Some((account, hint))
+        });
+        let Some((account, hint)) = hint else { return Err(refused) };
+        self.check_credentials(source, received, now.steady, wary)?;
+        let size = hint.calls.len();
+        if size > BATCH_MAX {
+            return Err(Refused::TooMany { size });
+        }
+        let hinted = Hinted {
+            source: source.name.clone(),
+            received_at: now,
+            form: hint.form,
+            calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
+            most: account.max_hints,
+        };
+        let receipt = self.store.take_hint(hinted).await?;
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        Ok(receipt)
+    }
+
+    /// The key of the certificate that a notification names, where its profile asks for one.
+    async fn certificate(
+        &self,
+        source: &Source,
+        received: &Received<'_>,
+        now: Moment,
+    ) -> Result<Option<PublicKey>, NoKey> {
+        match certificate_url(&source.profile, received) {
+            Some((url, rule)) => self.certificates.key(&url, rule, now).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// Verifies with the secrets that hold; says if another one would have vouched.
-    fn verified<'a>(&self, source: &'a Source, received: Received<'a>) -> Result<Verified<'a>, Refused> {
+    fn verified<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        certificate: Option<&PublicKey>,
+    ) -> Result<Verified<'a>, Refused> {
         let at = received.at;
         let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
-        match verified_by(source, &held, received) {
+        match verified_by(source, &held, certificate, received) {
             Ok(verified) => {
                 if let Some(secret) = verified.secret().and_then(|index| held.get(index)) {
                     self.note(source, secret, &held, at);
@@ -201,7 +304,7 @@ impl Ingest {
                 Ok(verified)
             }
             Err(reason) => {
-                let vouched = others.into_iter().find(|one| verified_by(source, &[one], received).is_ok());
+                let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
                 Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
             }
         }
@@ -222,14 +325,22 @@ impl Ingest {
     }
 
     /// What a source demands beside the signature; all of it must be there.
-    fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
-        // Whoever comes here can sign, and so does not guess.
-        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
+    fn check_credentials(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Timestamp,
+        wary: bool,
+    ) -> Result<(), Refused> {
+        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
         }
         let headers_match = source.headers.iter().all(|(name, expected)| {
-            received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
+            counts(expected, wary)
+                && received
+                    .header(name)
+                    .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
         });
         if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
     }
@@ -270,9 +381,10 @@ impl Refused {
 fn verified_by<'a>(
     source: &'a Source,
     secrets: &[&NamedSecret],
+    certificate: Option<&PublicKey>,
     received: Received<'a>,
 ) -> Result<Verified<'a>, Unverified> {
-    verify(&source.profile, &source.means(secrets), received)
+    verify(&source.profile, &Means { certificate, ..source.means(secrets) }, received)
 }
 
 /// The headers that are kept: all but those that are secrets.

@@ -7,6 +7,7 @@
 //! parts together, [`config`] fills in their options, [`cli`] is what people type.
 
 pub mod app;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod control;
 pub mod credentials;
 pub mod delivery;
 pub mod domain;
+pub mod fetch_back;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;

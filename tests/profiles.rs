@@ -1,8 +1,10 @@
 //! The built-in profiles on the project's own fixtures, `fixtures/<profile>/`:
 //!
 //! - `vectors/*.json`: signature vectors, each with its verdict;
+//! - `challenges/*.json`: what the PSP asks the endpoint, and the answer;
 //! - `*.json`, `*.form`, `*.xml`: bodies as the PSP documents them, perhaps with headers in `<name>.headers`; what must
-//!   come out of each stands in `events/*.snap`;
+//!   come out of each stands in `events/*.snap`, and in `events/*.not-fetched.snap` if that differs where nothing is
+//!   fetched;
 //! - `fetched/*.json`: what is fetched for a notification; what must come out stands in `fetched/events/*.snap`.
 
 #![cfg(test)]
@@ -18,9 +20,11 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
+use transform_relay::psp::challenge;
 use transform_relay::psp::crypto::PublicKey;
 use transform_relay::psp::explain::{self, Expected, MessageSeen, Verdict, Verification};
 use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
+use transform_relay::psp::place::Configured;
 use transform_relay::psp::profile::{Algorithm, Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
@@ -124,8 +128,8 @@ fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verifi
 }
 
 /// What `profile test` tells of the rules is what they do.
-fn the_reading_agrees(profile: &Profile, verified: &Verified<'_>, normalised: &Normalised) {
-    let reading = explain::reading(profile, verified, true);
+fn the_reading_agrees(profile: &Profile, verified: &Verified<'_>, normalised: &Normalised, fetching: bool) {
+    let reading = explain::reading(profile, verified, fetching);
     assert_eq!(&reading.normalised, normalised);
     if reading.messages.is_empty() {
         assert!(matches!(normalised.messages[..], [Message { meaning: Meaning::NotUnderstood(_), .. }]));
@@ -164,6 +168,43 @@ fn every_vector_gives_its_verdict() {
     }
 }
 
+/// A PSP's check of the endpoint.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    secret: Option<String>,
+    #[serde(default)]
+    settings: BTreeMap<String, String>,
+    #[serde(default)]
+    headers: BTreeMap<String, String>,
+    #[serde(default)]
+    query: BTreeMap<String, String>,
+    /// None where this is no check.
+    answer: Option<String>,
+}
+
+#[test]
+fn every_challenge_gives_its_answer() {
+    let catalogue = Catalogue::built_in().unwrap();
+    for (name, _) in BUILT_IN {
+        let checks = files(&folder(name).join("challenges"), &["json"]);
+        let Some(challenge) = &catalogue.get(name).unwrap().profile.challenge else {
+            assert!(checks.is_empty(), "{name} has no challenge");
+            continue;
+        };
+        assert!(!checks.is_empty(), "{name}: no fixture of its challenge");
+        for file in checks {
+            let check: Check = parsed(&file);
+            let secret: Option<SecretString> = check.secret.map(Into::into);
+            let configured = Configured { settings: Some(&check.settings), public_url: None };
+            let header = |name: &str| check.headers.get(name).cloned();
+            let query = |name: &str| check.query.get(name).cloned();
+            let answer = challenge::answer(challenge, configured, secret.as_ref(), header, query);
+            assert_eq!(answer, check.answer, "{}", file.display());
+        }
+    }
+}
+
 /// What a signature covers cannot be changed by as much as a newline.
 #[test]
 fn a_body_that_is_signed_cannot_be_changed() {
@@ -191,7 +232,13 @@ fn every_fixture_gives_its_events() {
         let profile = &catalogue.get(name).unwrap().profile;
         for file in bodies(name) {
             let stem = file.file_stem().unwrap().to_str().unwrap().to_owned();
-            settings(&folder(name)).bind(|| insta::assert_debug_snapshot!(stem, normalised(profile, &file)));
+            let [fetching, not_fetching] = [true, false].map(|fetching| normalised(profile, &file, fetching));
+            settings(&folder(name)).bind(|| {
+                insta::assert_debug_snapshot!(stem.as_str(), fetching);
+                if not_fetching != fetching {
+                    insta::assert_debug_snapshot!(format!("{stem}.not-fetched"), not_fetching);
+                }
+            });
         }
         let fetched = folder(name).join("fetched");
         for file in files(&fetched, &["json"]) {
@@ -209,34 +256,51 @@ fn settings(folder: &Path) -> insta::Settings {
     settings
 }
 
+/// A message that the PSP puts inside a field is kept as it is.
+fn outer(form: &Form, file: &Path) -> Vec<u8> {
+    let body = fs::read(file).unwrap();
+    let Some(inner) = form.content.inner.as_ref().filter(|_| file.extension().is_some_and(|ending| ending != "form"))
+    else {
+        return body;
+    };
+    let mut fields = Value::Object(serde_json::Map::new());
+    inner.pointer.put(&mut fields, STANDARD.encode(body).into()).unwrap();
+    form.content.write_form(&fields)
+}
+
 /// A fixture is signed as its PSP would, by the form that its rules need, and read. What only the PSP can sign, and what
 /// nobody signs, is read as it is.
-fn normalised(profile: &Profile, file: &Path) -> Normalised {
-    let body = fs::read(file).unwrap();
+fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let own = headers(&file.with_extension("headers"));
     let secret: SecretString = "00112233445566778899aabbccddeeff".to_owned().into();
     let settings: BTreeMap<_, _> = profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
     let url = Url::parse("https://relay.example.com/notifications/it").unwrap();
     let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
     let now = Timestamp::from_second(1_700_000_000).unwrap();
-    let mut readings = profile.forms.iter().filter_map(|form| {
+    let readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
+        let body = outer(form, file);
+        form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
-            form.content.message(&body).ok()?;
             let received = Received { headers: &own, body: &body, at: now };
             let verified = Verified::before(form, None, received);
-            let normalised = normalise(profile, &verified, true);
-            the_reading_agrees(profile, &verified, &normalised);
+            let normalised = normalise(profile, &verified, fetching);
+            the_reading_agrees(profile, &verified, &normalised, fetching);
             return Some(normalised);
         };
         let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
         let received = Received { headers: &headers, body: &signed.body, at: now };
         let verified = verify::verify(profile, &means, received).ok()?;
-        let normalised = normalise(profile, &verified, true);
-        the_reading_agrees(profile, &verified, &normalised);
+        let normalised = normalise(profile, &verified, fetching);
+        the_reading_agrees(profile, &verified, &normalised, fetching);
         (verified.form().name == form.name).then_some(normalised)
     });
-    readings.next().unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
+    // Where several forms are signed as a whole, the body's own is the one in which it has a type.
+    let readings: Vec<Normalised> = readings.collect();
+    let typed =
+        readings.iter().position(|reading| reading.messages.iter().all(|message| !message.event_type.is_empty()));
+    let chosen = readings.into_iter().nth(typed.unwrap_or_default());
+    chosen.unwrap_or_else(|| panic!("{} is of no form of its profile", file.display()))
 }
 
 fn headers(file: &Path) -> Vec<(String, String)> {
@@ -284,7 +348,7 @@ fn every_mapped_type_has_a_fixture() {
     let catalogue = Catalogue::built_in().unwrap();
     for entry in catalogue.iter() {
         let profile = &entry.profile;
-        let messages = bodies(&profile.name).into_iter().flat_map(|file| normalised(profile, &file).messages);
+        let messages = bodies(&profile.name).into_iter().flat_map(|file| normalised(profile, &file, true).messages);
         let fetched = files(&folder(&profile.name).join("fetched"), &["json"]);
         let messages = messages.chain(fetched.iter().map(|file| read_fetched(profile, file)));
         let seen: Vec<String> = messages.map(|message| message.event_type).collect();

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::Config;
+use crate::fetch_back::account::Account;
 use crate::ingest::Source;
 
 /// The configuration in force, with secrets masked.
@@ -53,6 +54,9 @@ pub fn in_force(config: &Config) -> String {
         format!("oauth.token_lifetime           {}", span(config.token_lifetime)),
         format!("throttle.failures              {}", config.throttle.failures),
         format!("throttle.window                {}", span(config.throttle.window)),
+        format!("certificates.roots             {} beside the machine's", config.certificates.roots.len()),
+        format!("certificates.timeout           {}", span(config.certificates.timeout)),
+        format!("certificates.failures_kept     {}", span(config.certificates.failures_kept)),
     ];
     lines.extend(config.sources.values().map(source));
     if let Some(dir) = &config.profiles_dir {
@@ -61,6 +65,22 @@ pub fn in_force(config: &Config) -> String {
     let profiles: Vec<_> = config.profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
     lines.push(format!("profiles                       {}", profiles.join(", ")));
     lines.join("\n")
+}
+
+/// How a source's PSP is asked.
+fn fetch(account: &Account) -> String {
+    let mode = format!("{:?}", account.mode).to_lowercase();
+    format!(
+        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}",
+        account.base,
+        account.auth,
+        account.limits.rate,
+        account.limits.concurrency,
+        span(account.timeout),
+        span(account.not_found_for),
+        span(account.give_up_after),
+        account.max_hints,
+    )
 }
 
 fn source(source: &Source) -> String {
@@ -89,6 +109,7 @@ fn source(source: &Source) -> String {
     if let Some(types) = &source.events {
         parts.push(format!("events {}", types.iter().map(String::as_str).collect::<Vec<_>>().join(" ")));
     }
+    parts.extend(source.fetch.as_deref().map(fetch));
     parts.extend(source.closed.map(|status| format!("NOT ENABLED ({status})")));
     format!("sources.{:<22} {}  →  POST /notifications/{}", source.name, parts.join(", "), source.name)
 }

@@ -18,6 +18,7 @@ pub(super) struct Settings {
     pub(super) integrator: DoorSettings,
     pub(super) oauth: OauthSettings,
     pub(super) throttle: ThrottleSettings,
+    pub(super) certificates: CertificatesSettings,
     #[serde(default)]
     pub(super) profiles: ProfilesSettings,
     #[serde(default)]
@@ -128,6 +129,13 @@ pub(super) struct BasicSettings {
     pub(super) password: Option<SecretSetting>,
 }
 
+#[derive(Deserialize)]
+pub(super) struct CertificatesSettings {
+    pub(super) roots: Option<String>,
+    pub(super) timeout: String,
+    pub(super) failures_kept: String,
+}
+
 #[derive(Default, Deserialize)]
 pub(super) struct ProfilesSettings {
     pub(super) dir: Option<String>,
@@ -155,6 +163,22 @@ pub(super) struct SourceSettings {
     pub(super) events: Option<Vec<String>>,
     pub(super) enabled: Option<bool>,
     pub(super) disabled_answer: Option<String>,
+    pub(super) fetch: Option<FetchSettings>,
+}
+
+#[derive(Default, Deserialize)]
+pub(super) struct FetchSettings {
+    pub(super) mode: Option<String>,
+    pub(super) base_url: Option<String>,
+    pub(super) token: Option<SecretSetting>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<SecretSetting>,
+    pub(super) rate: Option<String>,
+    pub(super) concurrency: Option<String>,
+    pub(super) timeout: Option<String>,
+    pub(super) not_found_for: Option<String>,
+    pub(super) give_up_after: Option<String>,
+    pub(super) max_hints: Option<String>,
 }
 
 const DEFAULTS: &str = include_str!("defaults.toml");
@@ -213,5 +237,5 @@ fn without_value(key: &str, reason: &str) -> String {
 
 /// Whether a message about the value at this key could repeat a secret.
 fn may_hold_secret(key: &str) -> bool {
-    ["secret", "tokens", "basic", "headers", "password", "oauth"].iter().any(|name| key.contains(name))
+    ["secret", "token", "basic", "headers", "password", "oauth"].iter().any(|name| key.contains(name))
 }

@@ -97,7 +97,7 @@ pub struct Item {
 pub struct Chargeback {
     /// The PSP's id of the dispute.
     pub id: String,
-    /// Major units.
+    /// Major units. Zero where the event names none.
     pub amount: Decimal,
     /// What the PSP charges for it, major units.
     pub fee: Option<Decimal>,

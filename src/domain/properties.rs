@@ -259,3 +259,29 @@ fn another_currency_is_contradictory() {
     let contradiction = apply(&start, &named(Status::Succeeded, 0), Timestamp::UNIX_EPOCH).unwrap_err();
     assert_eq!(contradiction.to_string(), "the event is in EUR, the record in USD");
 }
+
+#[test]
+fn a_chargeback_takes_what_another_event_of_its_dispute_names_else_all_that_was_paid() {
+    let disputed = |booking, amount: u32, second| {
+        let at = Timestamp::from_second(second).unwrap();
+        let (id, amount) = ("dispute".to_owned(), Decimal::from(amount));
+        let chargeback = Chargeback { id, amount, fee: None, booking, date: utc_date(at), why: None };
+        let facts = Facts { chargebacks: vec![chargeback], ..Facts::default() };
+        Event { key: format!("dispute{second}"), facts, ..named(Status::Pending, second) }
+    };
+    let (paid, opened) = (named(Status::Succeeded, 1), disputed(Booking::Open, 30, 2));
+    let (lost, won) = (disputed(Booking::Booked, 0, 3), disputed(Booking::Reversed, 0, 4));
+    let gone = |events: &[&Event]| {
+        let events: Vec<Event> = events.iter().map(|event| (*event).clone()).collect();
+        let Detail::Payment(detail) = View::of(&told(&record(Kind::Payment, "tx", 100), &events)).detail else {
+            panic!("a payment")
+        };
+        (detail.chargebacks.iter().map(|chargeback| chargeback.amount).sum::<Decimal>(), detail.refundable)
+    };
+    let amounts = |gone: u32, refundable: u32| (Decimal::from(gone), Decimal::from(refundable));
+    assert_eq!(gone(&[&paid, &opened]), amounts(0, 100));
+    assert_eq!(gone(&[&paid, &opened, &lost]), amounts(30, 70));
+    assert_eq!(gone(&[&lost, &opened, &paid]), amounts(30, 70));
+    assert_eq!(gone(&[&paid, &lost]), amounts(100, 0), "nobody said how much");
+    assert_eq!(gone(&[&paid, &opened, &lost, &won]), amounts(0, 100));
+}

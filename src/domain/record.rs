@@ -91,6 +91,8 @@ pub struct Seen {
     pub chargebacks: BTreeMap<String, Stamped<Chargeback>>,
     /// Payment: why, by the PSP's id of the dispute. Later events of a dispute need not repeat it.
     pub chargeback_reasons: BTreeMap<String, Stamped<Why>>,
+    /// Payment: how much, by the PSP's id of the dispute. Later events of a dispute need not repeat it either.
+    pub chargeback_amounts: BTreeMap<String, Stamped<Decimal>>,
 }
 
 impl Record {

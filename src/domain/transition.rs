@@ -100,6 +100,9 @@ fn write_bookings(seen: &mut Seen, facts: &Facts, event: &Event, kind: Kind, wri
     for chargeback in &facts.chargebacks {
         let stamp = event_stamp(event, booking_rank(chargeback.booking));
         written.push(write_in(&mut seen.chargebacks, &chargeback.id, &stamp, chargeback));
+        if !chargeback.amount.is_zero() {
+            written.push(write_in(&mut seen.chargeback_amounts, &chargeback.id, &stamp, &chargeback.amount));
+        }
         if let Some(why) = &chargeback.why {
             written.push(write_in(&mut seen.chargeback_reasons, &chargeback.id, &stamp, why));
         }

@@ -174,17 +174,8 @@ fn payment_status(record: &Record, detail: &PaymentDetail, named: Status) -> Sta
 
 fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
     let payments = booked_items(record, named);
-    let chargebacks: Vec<_> = record
-        .seen
-        .chargebacks
-        .values()
-        .filter(|chargeback| chargeback.value.booking == Booking::Booked)
-        .map(|chargeback| {
-            let why = record.seen.chargeback_reasons.get(&chargeback.value.id).map(|why| why.value.clone());
-            Chargeback { why, ..chargeback.value.clone() }
-        })
-        .collect();
     let paid: Decimal = payments.iter().map(|item| item.amount).sum();
+    let chargebacks = booked_chargebacks(record, paid);
     let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();
     let refunded = record.refunds.values().copied().sum::<Decimal>().min(paid);
     PaymentDetail {
@@ -194,6 +185,20 @@ fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
         refundable: (paid - refunded - charged_back).max(Decimal::ZERO),
         due_date: record.registered.due_date,
     }
+}
+
+/// The chargebacks that stand. One of which no event names the amount took all that was paid: that may be too much,
+/// never too little.
+fn booked_chargebacks(record: &Record, paid: Decimal) -> Vec<Chargeback> {
+    let seen = &record.seen;
+    let chargebacks = seen.chargebacks.values().map(|chargeback| &chargeback.value);
+    let complete = |chargeback: &Chargeback| {
+        let why = seen.chargeback_reasons.get(&chargeback.id).map(|why| why.value.clone());
+        let named = seen.chargeback_amounts.get(&chargeback.id).map(|amount| amount.value);
+        let amount = if chargeback.amount.is_zero() { named.unwrap_or(paid) } else { chargeback.amount };
+        Chargeback { amount, why, ..chargeback.clone() }
+    };
+    chargebacks.filter(|chargeback| chargeback.booking == Booking::Booked).map(complete).collect()
 }
 
 /// The bookings that stand. A payment that is said to have succeeded, of which no booking is known, was paid in

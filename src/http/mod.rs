@@ -8,6 +8,7 @@ mod lists;
 mod notification;
 mod problem;
 mod records;
+mod replay;
 mod server;
 mod sources;
 mod throttle;
@@ -79,7 +80,7 @@ pub struct Doors {
     pub issuer: Arc<Issuer>,
     /// Knows who was wrong too often.
     pub throttle: Throttle,
-    /// Cancelled when delivery has ended.
+    /// Cancelled when delivery or fetching has ended.
     pub delivery_ended: CancellationToken,
     /// What bodies may cost.
     pub bodies: Bodies,
@@ -122,6 +123,9 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         .service(door("/sources", Method::GET).route(web::get().to(sources::list)))
         .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
         .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
+        .service(
+            door("/dead-letters/notifications/{id}/replay", Method::POST).route(web::post().to(replay::dead_letter)),
+        )
         .service(door("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
         .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
         .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))

@@ -8,14 +8,29 @@ use super::profile::{Profile, ProfileError};
 /// The built-in profiles' names and texts.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
+    ("braintree", include_str!("profiles/braintree.toml")),
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
+    ("paypal", include_str!("profiles/paypal.toml")),
+    ("square", include_str!("profiles/square.toml")),
+    ("gocardless", include_str!("profiles/gocardless.toml")),
+    ("mollie", include_str!("profiles/mollie.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
+    ("gocardless", include_str!("profiles/gocardless.toml")),
+    ("klarna", include_str!("profiles/klarna.toml")),
+    ("mollie", include_str!("profiles/mollie.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
+    ("payone", include_str!("profiles/payone.toml")),
+    ("quickpay", include_str!("profiles/quickpay.toml")),
+    ("razorpay", include_str!("profiles/razorpay.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("unzer", include_str!("profiles/unzer.toml")),
+    ("vipps-mobilepay", include_str!("profiles/vipps-mobilepay.toml")),
+    ("worldline", include_str!("profiles/worldline.toml")),
+    ("worldpay", include_str!("profiles/worldpay.toml")),
+    ("worldpay-wpg", include_str!("profiles/worldpay-wpg.toml")),
 ];
 
 /// A profile and the text that it was read from.

@@ -268,7 +268,7 @@ pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
 
 /// The conditions that are not met, each with the text that stands there. Those on an element count once there is one.
 pub(super) fn unmet<'w>(when: &'w When, scope: &Scope<'_>) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
-    let counts = |place: &Place| scope.element.is_some() || !matches!(place, Place::Element(_));
+    let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
     when.iter()
         .filter(move |(place, _)| counts(place))
         .map(|(place, condition)| (place, condition, scope.text(place).unwrap_or_default()))

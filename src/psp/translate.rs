@@ -28,7 +28,7 @@ impl Translation<'_> {
     pub(super) fn events(&self, scope: Scope<'_>) -> Result<Vec<Event>, String> {
         let Some(each) = &self.rule.each else { return Ok(vec![self.event(scope)?]) };
         let scopes = scope.each(each);
-        let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place, Place::Element(_)));
+        let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place.root(), Place::Element(_)));
         if scopes.is_empty() && !chooses {
             return Err("the message lists nothing of what its type speaks of".to_owned());
         }
@@ -208,7 +208,11 @@ fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Resu
     let booking = booking(&rule.booking, scope)?;
     Ok(Chargeback {
         id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
-        amount: amount_of(reader, &rule.amount, booking)?,
+        amount: if rule.amount_elsewhere {
+            reader.amount(&rule.amount)?.unwrap_or_default()
+        } else {
+            amount_of(reader, &rule.amount, booking)?
+        },
         fee: fee(rule, reader)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),

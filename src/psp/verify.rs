@@ -359,10 +359,12 @@ pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }
 
-/// Whether sources of this profile need secrets.
+/// Whether sources of this profile need secrets: there is no form that could do without.
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
-    signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
+    let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
+    let mut forms = profile.forms.iter().map(|form| &form.get_ref().signature);
+    forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
 }
 
 /// Whether sources of this profile need their public URL: the PSP signs it.
@@ -386,17 +388,17 @@ pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
     Err(reason)
 }
 
+/// The URL of a certificate comes from anybody, and is kept and logged.
+const CERTIFICATE_URL_MAX: usize = 512;
+
 /// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
-/// hosts that it names.
+/// hosts that it names, and no more than a path there.
 #[must_use]
 pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
     signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
-        let url = Url::parse(received.header(&rule.header)?).ok()?;
-        let pinned = url.scheme() == "https"
-            && url.port().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-            && rule.hosts.iter().any(|host| url.host_str() == Some(host));
+        let text = received.header(&rule.header).filter(|text| text.len() <= CERTIFICATE_URL_MAX)?;
+        let url = Url::parse(text).ok()?;
+        let pinned = rule.hosts.iter().any(|host| url.as_str() == format!("https://{host}{}", url.path()));
         pinned.then_some((url, rule))
     })
 }
@@ -426,7 +428,7 @@ mod tests {
              trusts_door = true\n{RULES}"
         );
         let both = profile(&both).unwrap();
-        assert!(needs_door(&both) && needs_secrets(&both));
+        assert!(needs_door(&both) && !needs_secrets(&both));
         let secret: SecretString = "secret".to_owned().into();
         let wrong = [("sign".to_owned(), "00".repeat(32))];
         let taken = |headers: &[(String, String)], door: bool| {

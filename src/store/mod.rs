@@ -2,6 +2,7 @@
 //!
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
+mod fetching;
 pub mod rehearsal;
 pub mod sqlite;
 
@@ -17,6 +18,8 @@ use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 use crate::psp::normalise::Normalised;
+
+pub use fetching::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, HintError, Hinted, Kept, Through};
 
 /// How the store works.
 #[derive(Debug, Clone)]
@@ -55,20 +58,42 @@ pub struct Keep {
     pub history: Duration,
 }
 
-/// Who is told of records that Transform is owed a webhook for, once that is on disk. It carries no news of its own: what
-/// is owed is in the store.
+/// Who is told of records that Transform is owed a webhook for and of sources that have something to be fetched, once that
+/// is on disk. It carries no news of its own: what is owed is in the store.
 #[derive(Clone)]
-pub struct Wake(Arc<dyn Fn(&Owed) + Send + Sync>);
+pub struct Wake {
+    owed: Arc<dyn Fn(&Owed) + Send + Sync>,
+    fetches: Arc<dyn Fn(&str) + Send + Sync>,
+}
 
 impl Wake {
-    /// Tells this listener.
-    pub fn new(listener: impl Fn(&Owed) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(listener))
+    /// Tells this listener of records, and nobody of fetches.
+    pub fn new(owed: impl Fn(&Owed) + Send + Sync + 'static) -> Self {
+        Self { owed: Arc::new(owed), fetches: Arc::new(|_| ()) }
     }
 
-    /// Tells of each.
+    /// Tells this listener of fetches: the source's name.
+    #[must_use]
+    pub fn and_fetches(self, fetches: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self { fetches: Arc::new(fetches), ..self }
+    }
+
+    /// Tells of each record.
     pub fn each(&self, owed: &[Owed]) {
-        owed.iter().for_each(|one| (self.0)(one));
+        owed.iter().for_each(|one| (self.owed)(one));
+    }
+
+    /// Tells of all that a notification of this source brought.
+    pub fn taken(&self, source: &str, receipt: &Receipt) {
+        self.each(&receipt.owed);
+        if receipt.fetches {
+            self.fetch(source);
+        }
+    }
+
+    /// Tells of a source that has something to be fetched.
+    pub fn fetch(&self, source: &str) {
+        (self.fetches)(source);
     }
 }
 
@@ -139,6 +164,10 @@ pub struct Taken {
     pub headers: Vec<(String, String)>,
     /// Its bytes as received.
     pub body: Vec<u8>,
+    /// The form that it is read as.
+    pub form: String,
+    /// The time that was signed with it, as text.
+    pub signed_at: Option<String>,
     /// What it says.
     pub normalised: Normalised,
 }
@@ -156,14 +185,16 @@ pub enum Outcome {
     Parked,
     /// A record changed.
     Applied,
+    /// What it points to is being fetched.
+    Fetching,
     /// It could not be understood or contradicts what is known; it is kept with the reason.
     DeadLetter,
 }
 
 impl Outcome {
     /// All of them.
-    pub const ALL: [Self; 6] =
-        [Self::Ignored, Self::Repeated, Self::Stale, Self::Parked, Self::Applied, Self::DeadLetter];
+    pub const ALL: [Self; 7] =
+        [Self::Ignored, Self::Repeated, Self::Stale, Self::Parked, Self::Applied, Self::Fetching, Self::DeadLetter];
 
     /// The word for it in answers, logs and the store.
     #[must_use]
@@ -174,6 +205,7 @@ impl Outcome {
             Self::Stale => "stale",
             Self::Parked => "parked",
             Self::Applied => "applied",
+            Self::Fetching => "fetching",
             Self::DeadLetter => "dead_letter",
         }
     }
@@ -196,6 +228,8 @@ pub struct Receipt {
     pub crowded_out: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
+    /// Whether something is to be fetched for it.
+    pub fetches: bool,
 }
 
 /// A record that Transform is owed a webhook for.

@@ -7,12 +7,17 @@
 #![cfg(test)]
 
 mod breaker;
+mod certificates;
 mod clock;
 mod commands;
 mod debounce;
 mod delivery;
 mod doors;
 mod failing;
+mod fetch_back;
+mod fetch_back_failing;
+mod fetch_back_hints;
+mod fetch_back_psps;
 mod fetching;
 mod fixtures;
 mod giving_up;
@@ -28,6 +33,7 @@ mod notifications;
 mod oauth;
 mod parked;
 mod profile_tools;
+mod psps;
 mod registration;
 mod reload;
 mod restart;

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::Checker;
 use crate::config::settings::SourceSettings;
+use crate::ingest::Source;
 use crate::psp::profile::Profile;
 use crate::psp::verify;
 
@@ -44,5 +45,13 @@ impl Checker<'_> {
             self.wrong(&key, "must be the absolute URL that the PSP posts to, written as it posts to it");
         }
         url
+    }
+
+    /// A door of the source's own, where nothing in a notification vouches for it.
+    pub(super) fn door_needed(&mut self, source: &Source) {
+        if verify::needs_door(&source.profile) && !source.has_door() {
+            let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";
+            self.wrong(&format!("sources.{}", source.name), reason);
+        }
     }
 }

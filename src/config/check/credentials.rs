@@ -36,7 +36,7 @@ impl Checker<'_> {
         setting.resolve(self.environment).map_err(|reason| self.wrong(key, reason)).ok()
     }
 
-    fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
+    pub(super) fn basic(&mut self, key: &str, settings: &BasicSettings) -> Option<Basic> {
         self.user(key, settings.username.as_deref(), settings.password.as_ref())
     }
 

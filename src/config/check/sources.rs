@@ -78,7 +78,9 @@ impl Checker<'_> {
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
-        Some(Source {
+        let fetch = self.fetch(&format!("{key}.fetch"), settings.fetch.as_ref(), &entry.profile, events.as_ref());
+        let source = Source {
+            fetch,
             closed: (settings.enabled == Some(false)).then_some(closed),
             events,
             name: name.to_owned(),
@@ -91,7 +93,9 @@ impl Checker<'_> {
             headers,
             ip_ranges,
             tolerance_s,
-        })
+        };
+        self.door_needed(&source);
+        Some(source)
     }
 }
 

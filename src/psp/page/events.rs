@@ -172,9 +172,10 @@ fn booked(item: &ItemRule, rule: &EventRule, tables: &mut Tables) -> String {
 fn chargeback(rule: &ChargebackRule, tables: &mut Tables) -> String {
     let amount = if rule.amount.is_empty() { String::new() } else { format!(" of {}", places(&rule.amount, " or ")) };
     let booked = fixed(&rule.booking, tables, |one| booking(one).to_owned());
+    let elsewhere = if rule.amount_elsewhere { " (or as another event of the dispute names it)" } else { "" };
     let reason = rule.reason.as_ref().map(|mapped| {
         let named = |reason: ChargebackReason| format!("{reason:?}");
         format!(", reason {}", mapping(mapped, tables, named))
     });
-    format!("chargeback{amount}: {booked}, as {}{}", places(&rule.id, " or "), reason.unwrap_or_default())
+    format!("chargeback{amount}{elsewhere}: {booked}, as {}{}", places(&rule.id, " or "), reason.unwrap_or_default())
 }

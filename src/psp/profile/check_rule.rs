@@ -145,3 +145,46 @@ fn from<T>(value: Option<&Fixed<T>>) -> &[Place] {
 fn mapped<T>(value: Option<&Mapped<T>>) -> &[Place] {
     value.map_or(&[], |mapped| &mapped.from)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::psp::profile::Profile;
+
+    fn read(rule: &str) -> Result<Profile, String> {
+        let form = r#"
+            name = "x"
+            title = "X"
+            amounts = "minor"
+            [[notification]]
+            name = "event"
+            type = ["/type"]
+            [[notification.signature]]
+            algorithm = "hmac-sha256"
+            signed = ["body"]
+            encoding = "hex"
+            found = { header = "Signature" }
+            [[notification.event]]
+            type = "t"
+            kind = "payment"
+            status = "Pending"
+        "#;
+        Profile::read(&format!("{form}{rule}")).map_err(|error| error.reason)
+    }
+
+    #[test]
+    fn joined_places_are_checked_one_by_one() {
+        assert!(read(r#"ids = ["join:{/a}-{/b}"]"#).is_ok());
+        for (rule, reason) in [
+            (r#"ids = ["join:{/a}-{secret}"]"#, "secret cannot be read by a rule"),
+            (r#"ids = ["join:{/a}-{fetched:/b}"]"#, "fetched:/b: there is no fetch"),
+            (
+                r#"ids = ["/a"]
+                when = { "join:{/a}-{/b}" = "1-2" }"#,
+                "when: join:{/a}-{/b} is several places",
+            ),
+        ] {
+            let found = read(rule).unwrap_err();
+            assert!(found.starts_with(reason), "{rule}: {found}");
+        }
+    }
+}

@@ -294,6 +294,10 @@ pub struct ChargebackRule {
     /// Its amount. May be missing where nothing is booked.
     #[serde(default)]
     pub amount: Vec<Place>,
+    /// Whether it may be missing of a booked one, too: then it is what another event of the dispute names, or all that
+    /// was paid.
+    #[serde(default)]
+    pub amount_elsewhere: bool,
     /// When the money went, where that is not the event's time.
     #[serde(default)]
     pub at: Vec<Place>,

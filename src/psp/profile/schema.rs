@@ -48,12 +48,12 @@ texts! {
         { "pattern": "^/($|[^/])" };
     CharsetName, "Charset", "A charset by its name on the web.", {};
     Place, "Place", "Where a value stands: /a/b in the message, ./a in the current element of `each`, fetched:/a in what \
-        was fetched, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
+        was fetched, tail: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
         { "anyOf": [
             { "enum": [
                 "type", "signed-at", "body", "body-sha256", "body-crc32", "secret", "url", "url:host", "url:path", "given",
                 "signature",
             ] },
-            { "pattern": "^(\\./|/|fetched:/|header:.|text:|setting:.|join:.*\\{.+\\})" },
+            { "pattern": "^(\\./|/|fetched:/|tail:.|header:.|text:|setting:.|join:.*\\{.+\\})" },
         ] };
 }

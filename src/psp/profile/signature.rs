@@ -152,7 +152,8 @@ pub struct SignedTime {
 pub struct CertificateRule {
     /// The header with its URL.
     pub header: String,
-    /// The only hosts that it is fetched from, by https: anybody can name a URL with a certificate of their own.
+    /// The only hosts that it is fetched from, by https, each with its port where that is not 443: anybody can name a URL
+    /// with a certificate of their own.
     pub hosts: Vec<String>,
     /// The end of a DNS name that it must be made out to.
     pub name_suffix: String,

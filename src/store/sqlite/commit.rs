@@ -1,5 +1,5 @@
-//! The two ways in which records come to change, each as one piece of work: a notification is taken, a record is
-//! registered. What they release from the parked events is applied with them.
+//! How records come to change: events are brought to them, whoever has them (`taking`, `fetched`), and they are registered.
+//! What that releases from the parked events is applied with it.
 
 use std::collections::VecDeque;
 
@@ -10,6 +10,7 @@ use super::parked::{self, Placed, ReleaseKey};
 use super::records::{self, Stored};
 use super::{history, inbox, outbox};
 use crate::domain::due::Moment;
+use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
@@ -17,76 +18,7 @@ use crate::domain::registration::{self, Refusal, Registration};
 use crate::domain::text::shown;
 use crate::domain::transition::{Contradiction, Transition};
 use crate::domain::view::View;
-use crate::psp::normalise::Meaning;
-use crate::store::{Outcome, Owed, Receipt, RegistrationReceipt, StoreOptions, Taken};
-
-/// Takes a notification: inbox row, records, outbox.
-pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Receipt> {
-    let seen = inbox::seen(connection, taken)?;
-    if let inbox::Seen::Same(id, outcome) = seen {
-        inbox::count_repeat(connection, id)?;
-        return Ok(repetition(id, outcome));
-    }
-    // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
-    let id = match seen {
-        inbox::Seen::DeadLetter(id) => id,
-        _ => taken.id,
-    };
-    if id != taken.id {
-        inbox::count_repeat(connection, id)?;
-        parked::forget(connection, id.into_bytes())?;
-    }
-    let mut work = Work::new(connection, options, taken.received_at);
-    let mut outcome = Outcome::Ignored;
-    let mut reasons = Vec::new();
-    for message in &taken.normalised.messages {
-        match &message.meaning {
-            Meaning::Ignored => {}
-            Meaning::NotUnderstood(reason) => {
-                outcome = Outcome::DeadLetter;
-                reasons.push(format!("{}: {reason}", message.event_type));
-            }
-            Meaning::Fetch(path) => {
-                outcome = Outcome::DeadLetter;
-                reasons.push(format!("{}: to be fetched from {path}", message.event_type));
-            }
-            Meaning::Events(events) => {
-                for event in events {
-                    let source = taken.source.clone();
-                    let placed = Placed { notification: id, source, event: event.clone(), reason: None };
-                    let (became, reason) = work.place(placed)?;
-                    outcome = outcome.max(became);
-                    reasons.extend(reason);
-                }
-            }
-        }
-    }
-    let reason = joined(&reasons);
-    if id == taken.id {
-        inbox::insert(connection, taken, outcome, reason.as_deref())?;
-    } else {
-        inbox::judged(connection, id, outcome, reason.as_deref())?;
-    }
-    let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    work.apply_released()?;
-    let key_reused = matches!(seen, inbox::Seen::KeyOnly);
-    Ok(Receipt { id, outcome, replayed: false, reason, key_reused, crowded_out, owed: work.owed })
-}
-
-/// The first reasons and how many more there are: a batch may have thousands.
-fn joined(reasons: &[String]) -> Option<String> {
-    const SHOWN: usize = 10;
-    let first = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
-    match reasons.len() {
-        0 => None,
-        1..=SHOWN => Some(first),
-        count => Some(format!("{first}; and {} more", count - SHOWN)),
-    }
-}
-
-fn repetition(id: Uuid, outcome: Outcome) -> Receipt {
-    Receipt { id, outcome, replayed: true, reason: None, key_reused: false, crowded_out: 0, owed: Vec::new() }
-}
+use crate::store::{Outcome, Owed, RegistrationReceipt, StoreOptions};
 
 /// Registers or amends a record, and applies the events that waited for it.
 pub(super) fn register(
@@ -171,8 +103,19 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
     }))
 }
 
+/// The first reasons and how many more there are: a batch may have thousands.
+pub(super) fn joined(reasons: &[String]) -> Option<String> {
+    const SHOWN: usize = 10;
+    let first = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
+    match reasons.len() {
+        0 => None,
+        1..=SHOWN => Some(first),
+        count => Some(format!("{first}; and {} more", count - SHOWN)),
+    }
+}
+
 /// One piece of work under way.
-struct Work<'a> {
+pub(super) struct Work<'a> {
     connection: &'a Connection,
     options: &'a StoreOptions,
     now: Moment,
@@ -181,8 +124,30 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
+    pub(super) fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
         Self { connection, options, now, released: VecDeque::new(), owed: Vec::new() }
+    }
+
+    /// The records that Transform is owed a webhook for by now.
+    pub(super) fn into_owed(self) -> Vec<Owed> {
+        self.owed
+    }
+
+    /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
+    pub(super) fn place_all(
+        &mut self,
+        notification: Uuid,
+        source: &str,
+        events: &[Event],
+    ) -> rusqlite::Result<(Outcome, Vec<String>)> {
+        let (mut outcome, mut reasons) = (Outcome::Ignored, Vec::new());
+        for event in events {
+            let placed = Placed { notification, source: source.to_owned(), event: event.clone(), reason: None };
+            let (became, reason) = self.place(placed)?;
+            outcome = outcome.max(became);
+            reasons.extend(reason);
+        }
+        Ok((outcome, reasons))
     }
 
     /// Brings an event to its record, or parks it.
@@ -269,7 +234,7 @@ impl<'a> Work<'a> {
     }
 
     /// Applies what was released, and what that releases.
-    fn apply_released(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn apply_released(&mut self) -> rusqlite::Result<()> {
         while let Some(placed) = self.released.pop_front() {
             let (notification, waited_as) = (placed.notification, placed.reason.clone());
             let (outcome, reason) = self.place(placed)?;

@@ -5,8 +5,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp, unreadable};
+use super::fetches;
 use crate::domain::text::shown;
-use crate::store::{DeadLetter, Outcome, Taken};
+use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken, Through};
 
 /// What is known of a notification's dedupe key.
 pub(super) enum Seen {
@@ -25,7 +26,7 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     let same = connection
         .prepare_cached(
             "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
-             WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3",
+             WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0",
         )?
         .query_row(params![taken.source, key, digest(&taken.body)], |row| {
             let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
@@ -36,7 +37,7 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
         return Ok(same);
     }
     let used = connection
-        .prepare_cached("SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 LIMIT 1")?
+        .prepare_cached("SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND hint = 0 LIMIT 1")?
         .exists(params![taken.source, key])?;
     Ok(if used { Seen::KeyOnly } else { Seen::New })
 }
@@ -51,17 +52,24 @@ pub(super) fn count_repeat(connection: &Connection, id: Uuid) -> rusqlite::Resul
     count.execute([id.into_bytes()]).map(drop)
 }
 
-pub(super) fn insert(
-    connection: &Connection,
-    taken: &Taken,
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> rusqlite::Result<()> {
+/// What became of a notification so far.
+#[derive(Debug, Clone)]
+pub(super) struct Became {
+    /// All in all.
+    pub(super) outcome: Outcome,
+    /// Those of its messages that are through, while others wait for fetches.
+    pub(super) through: Option<Outcome>,
+    /// Why it is a dead letter.
+    pub(super) reason: Option<String>,
+}
+
+pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) -> rusqlite::Result<()> {
     let headers = serde_json::to_string(&taken.headers).unwrap_or_default();
     connection
         .prepare_cached(
-            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
+                 form, signed_at, became)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         )?
         .execute(params![
             taken.id.into_bytes(),
@@ -69,11 +77,149 @@ pub(super) fn insert(
             micros(taken.received_at.wall),
             digest(taken.normalised.dedupe_key.as_bytes()),
             digest(&taken.body),
-            outcome.name(),
-            reason,
+            became.outcome.name(),
+            became.reason,
             headers,
             taken.body,
+            taken.form,
+            taken.signed_at,
+            became.through.map(Outcome::name),
         ])
+        .map(drop)
+}
+
+/// The notification that is kept for the hints at an object.
+pub(super) fn hint(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<Option<Uuid>> {
+    connection
+        .prepare_cached("SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND hint = 1")?
+        .query_row(params![source, digest(path.as_bytes())], |row| row.get(0).map(Uuid::from_bytes))
+        .optional()
+}
+
+/// Of a hint only the call is kept, in the place of the body.
+pub(super) fn insert_hint(connection: &Connection, id: Uuid, hinted: &Hinted, path: &str) -> rusqlite::Result<()> {
+    let hash = digest(path.as_bytes());
+    connection
+        .prepare_cached(
+            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body, form, hint)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, '[]', ?6, ?7, 1)",
+        )?
+        .execute(params![
+            id.into_bytes(),
+            hinted.source,
+            micros(hinted.received_at.wall),
+            hash,
+            Outcome::Fetching.name(),
+            path.as_bytes(),
+            hinted.form,
+        ])
+        .map(drop)
+}
+
+/// A notification as it is kept.
+pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option<Kept>> {
+    connection
+        .prepare_cached(
+            "SELECT source, received_at, headers, body, form, signed_at, hint, outcome FROM notifications WHERE id = ?1",
+        )?
+        .query_row([id.into_bytes()], |row| {
+            let headers: String = row.get(2)?;
+            Ok(Kept {
+                id,
+                source: row.get(0)?,
+                received_at: timestamp(1, row.get(1)?)?,
+                headers: serde_json::from_str(&headers).map_err(|error| unreadable(2, Type::Text, error))?,
+                body: row.get(3)?,
+                form: row.get(4)?,
+                signed_at: row.get(5)?,
+                hint: row.get(6)?,
+                outcome: outcome(7, &row.get::<_, String>(7)?)?,
+            })
+        })
+        .optional()
+}
+
+/// A message of this notification was fetched, with this outcome. The notification's own follows: the greatest of its
+/// messages, once none of them waits any more. A hint that came to nothing new is deleted.
+pub(super) fn through(
+    connection: &Connection,
+    kept: &Kept,
+    fetched: Outcome,
+    reason: Option<String>,
+) -> rusqlite::Result<Through> {
+    let waits = fetches::awaits(connection, kept.id)?;
+    if kept.hint {
+        return hint_through(connection, kept, waits, fetched, reason);
+    }
+    let (before, known): (Option<String>, Option<String>) = connection
+        .prepare_cached("SELECT became, reason FROM notifications WHERE id = ?1")?
+        .query_row([kept.id.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let before = before.map(|name| outcome(0, &name)).transpose()?;
+    let settled = Some(kept.outcome).filter(|outcome| *outcome != Outcome::Fetching);
+    let mut through = [before, settled].into_iter().flatten().fold(fetched, Outcome::max);
+    let parked =
+        connection.prepare_cached("SELECT 1 FROM parked WHERE notification = ?1")?.exists([kept.id.into_bytes()])?;
+    if through == Outcome::Parked && !parked {
+        through = Outcome::Applied; // what was parked of it was released meanwhile
+    }
+    let outcome = match (waits, settled) {
+        (true, None) => through.max(Outcome::Fetching),
+        _ => through,
+    };
+    let became = Became { outcome, through: waits.then_some(through), reason: both(known, reason.clone()) };
+    set(connection, kept.id, &became)?;
+    Ok(Through { notification: kept.id, outcome: Some(outcome), reason })
+}
+
+fn hint_through(
+    connection: &Connection,
+    kept: &Kept,
+    waits: bool,
+    fetched: Outcome,
+    reason: Option<String>,
+) -> rusqlite::Result<Through> {
+    let notification = kept.id;
+    match fetched {
+        Outcome::Parked | Outcome::Applied | Outcome::DeadLetter => {
+            let became = Became { outcome: fetched, through: None, reason: reason.clone() };
+            set(connection, notification, &became)?;
+            Ok(Through { notification, outcome: Some(fetched), reason })
+        }
+        _ if waits => Ok(Through { notification, outcome: Some(Outcome::Fetching), reason }),
+        _ if kept.outcome == Outcome::Applied => Ok(Through { notification, outcome: Some(fetched), reason }),
+        _ => drop_hint(connection, kept),
+    }
+}
+
+/// A hint came to nothing. If it had come to something before, that stays.
+pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Result<Through> {
+    let nothing = Through { notification: kept.id, outcome: None, reason: None };
+    if kept.outcome == Outcome::Applied || fetches::awaits(connection, kept.id)? {
+        return Ok(nothing);
+    }
+    super::parked::forget(connection, kept.id.into_bytes())?;
+    connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([kept.id.into_bytes()])?;
+    Ok(nothing)
+}
+
+/// Reasons add up, but not for ever.
+fn both(known: Option<String>, new: Option<String>) -> Option<String> {
+    const LENGTH_MAX: usize = 2_000;
+    match (known, new) {
+        (Some(known), Some(new)) if known != new && known.len() < LENGTH_MAX => Some(format!("{known}; {new}")),
+        (Some(known), _) => Some(known),
+        (None, new) => new,
+    }
+}
+
+/// The PSP was answered what was the outcome first.
+fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE notifications SET outcome = ?2, became = ?3, reason = ?4, answered = ifnull(answered, outcome)
+             WHERE id = ?1",
+        )?
+        .execute(params![id.into_bytes(), became.outcome.name(), became.through.map(Outcome::name), became.reason,])
         .map(drop)
 }
 
@@ -107,16 +253,21 @@ pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) ->
         .map(drop)
 }
 
-/// A dead letter was sent again and judged anew.
-pub(super) fn judged(
-    connection: &Connection,
-    id: Uuid,
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> rusqlite::Result<()> {
+/// A dead letter was sent again, or replayed, and judged anew.
+pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &Became) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE notifications SET outcome = ?2, reason = ?3, answered = ?2 WHERE id = ?1")?
-        .execute(params![id.into_bytes(), outcome.name(), reason])
+        .prepare_cached(
+            "UPDATE notifications SET outcome = ?2, reason = ?3, answered = ?2, became = ?4, form = ?5, signed_at = ?6
+             WHERE id = ?1",
+        )?
+        .execute(params![
+            id.into_bytes(),
+            became.outcome.name(),
+            became.reason,
+            became.through.map(Outcome::name),
+            taken.form,
+            taken.signed_at,
+        ])
         .map(drop)
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 2] = [FIRST, SECOND];
+const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -131,8 +131,65 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_by_record ON attempts (record);
 ";
 
+const THIRD: &str = r"
+-- form: the form of notification that it was read as; none for what earlier versions took. signed_at: the time that was
+-- signed with it, as text. hint: nobody vouches for it, and nothing is kept of it but its call, in the place of the body.
+-- became: what became of those of its messages that are through while others are fetched, or fetched again.
+ALTER TABLE notifications ADD COLUMN form TEXT;
+ALTER TABLE notifications ADD COLUMN signed_at TEXT;
+ALTER TABLE notifications ADD COLUMN hint INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notifications ADD COLUMN became TEXT;
+
+-- What is fetched from the PSPs: one row for each object, by the call that fetches it. `asked` counts who asked; a fetch
+-- serves those that had asked when it began. A row without due_at waits for nobody; it remembers when the object was fetched
+-- last (began_at on the clock that only runs, fetched_at as events are dated). trusted: not only strangers ask for it.
+CREATE TABLE fetches (
+    id            INTEGER PRIMARY KEY,
+    source        TEXT NOT NULL,
+    path          TEXT NOT NULL,
+    trusted       INTEGER NOT NULL,
+    asked         INTEGER NOT NULL DEFAULT 0,
+    due_at        INTEGER,
+    attempts      INTEGER NOT NULL DEFAULT 0,
+    failing_since INTEGER,
+    missing_since INTEGER,
+    reason        TEXT,
+    began_at      INTEGER,
+    fetched_at    INTEGER,
+    UNIQUE (source, path)
+) STRICT;
+CREATE INDEX fetches_due ON fetches (source, trusted, due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX fetches_idle ON fetches (began_at) WHERE due_at IS NULL;
+
+-- Who waits for a fetch: a message of a notification, and what `asked` was when it asked.
+CREATE TABLE fetch_waiting (
+    fetch        INTEGER NOT NULL REFERENCES fetches (id),
+    notification BLOB NOT NULL,
+    message      INTEGER NOT NULL,
+    asked        INTEGER NOT NULL,
+    PRIMARY KEY (fetch, notification, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fetch_waiting_by_notification ON fetch_waiting (notification, message);
+
+-- What was fetched, and the messages that were read with it. An answer goes with the last of them.
+CREATE TABLE answers (id INTEGER PRIMARY KEY, fetched_at INTEGER NOT NULL, body BLOB NOT NULL) STRICT;
+CREATE TABLE answered (
+    notification BLOB NOT NULL,
+    message      INTEGER NOT NULL,
+    answer       INTEGER NOT NULL REFERENCES answers (id),
+    PRIMARY KEY (notification, message)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX answered_by_answer ON answered (answer);
+CREATE TRIGGER answered_with AFTER DELETE ON notifications BEGIN
+    DELETE FROM answered WHERE notification = old.id;
+END;
+CREATE TRIGGER answer_out AFTER DELETE ON answered BEGIN
+    DELETE FROM answers WHERE id = old.answer AND NOT EXISTS (SELECT 1 FROM answered WHERE answer = old.answer);
+END;
+";
+
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 2;
+pub(super) const VERSION: i64 = 3;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -6,6 +6,10 @@ mod commit;
 mod connection;
 #[cfg(test)]
 mod faults;
+mod fetched;
+mod fetches;
+mod fetching;
+mod hints;
 mod history;
 mod inbox;
 mod migrations;
@@ -15,6 +19,7 @@ mod prune;
 mod readers;
 mod records;
 mod rehearse;
+mod taking;
 mod writer;
 
 use std::fs::File;
@@ -85,8 +90,9 @@ impl Store {
     /// The store cannot take it now; nothing was written.
     pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
         let (options, wake) = (self.options.get(), self.wake.clone());
-        let work = move |connection: &Connection| commit::take(connection, &options, &taken).map_err(unavailable);
-        let done = self.writer.write(work, move |receipt: &Receipt| wake.each(&receipt.owed)).await;
+        let source = taken.source.clone();
+        let work = move |connection: &Connection| taking::take(connection, &options, &taken).map_err(unavailable);
+        let done = self.writer.write(work, move |receipt: &Receipt| wake.taken(&source, receipt)).await;
         done.inspect_err(|error| self.met(error))
     }
 

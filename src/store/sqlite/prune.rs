@@ -8,13 +8,15 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::{key, micros};
-use super::parked;
+use super::{fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{Pruned, StoreOptions};
 
 /// How many rows of a kind one step looks at.
 const STEP_ROWS: u32 = 500;
+/// How long it is remembered when an object was fetched last.
+const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many pages one step gives back.
 const STEP_PAGES: u32 = 256;
 /// So many free pages stay for what comes next.
@@ -30,7 +32,8 @@ pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment)
     let given_up = given_up(connection, before(now, keep.dead_letters))?;
     let rows = notifications(connection, before(now, keep.notifications))?
         + of_settled(connection, "attempts", before(now, keep.attempts))?
-        + of_settled(connection, "transitions", before(now, keep.history))?;
+        + of_settled(connection, "transitions", before(now, keep.history))?
+        + fetches::prune(connection, before(now, FETCHES_KEPT), STEP_ROWS)?;
     Ok(Pruned { waited_in_vain, dead_letters, given_up, rows, shrunk: shrink(connection)? })
 }
 
@@ -45,6 +48,7 @@ fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<
         .prepare_cached(
             "SELECT id FROM notifications WHERE outcome = 'dead_letter' AND received_at < ?1
                  AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
+                 AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
              ORDER BY received_at LIMIT ?2",
         )?
         .query_map(params![micros(cutoff), STEP_ROWS], |row| row.get(0))?
@@ -70,7 +74,7 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
     Ok(old.into_iter().map(|(_, key)| key).collect())
 }
 
-/// Notifications that are over: no event of theirs waits any more.
+/// Notifications that are over: no event of theirs waits any more, and nothing is fetched for them.
 fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
     connection
         .prepare_cached(
@@ -78,6 +82,7 @@ fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result
                  SELECT rowid FROM notifications
                  WHERE outcome NOT IN ('parked', 'dead_letter') AND received_at < ?1
                      AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+                     AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
                  ORDER BY received_at LIMIT ?2)",
         )?
         .execute(params![micros(cutoff), STEP_ROWS])

@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp, unreadable};
 use super::records::{self, Stored};
-use super::{commit, connection, migrations};
+use super::{connection, migrations, taking};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::ids::TransformId;
 use crate::domain::record::{Record, Seen};
@@ -160,9 +160,11 @@ impl Stage {
                 headers: Vec::new(),
                 // All that matters of it here is whether it is the same.
                 body: digest(&one.body).to_vec(),
+                form: one.form.clone().unwrap_or_default(),
+                signed_at: None,
                 normalised: reread.normalised,
             };
-            let receipt = commit::take(&self.connection, &self.options, &taken)?;
+            let receipt = taking::take(&self.connection, &self.options, &taken)?;
             let now = (receipt.outcome, receipt.reason);
             notifications.push(Rehearsed { id: one.id, was: (one.outcome, one.reason), now });
             Ok(())
@@ -223,8 +225,18 @@ fn bare(record: &Record) -> Record {
 
 /// The keys of the messages whose facts stand: an event's key begins with its message's.
 fn keys(seen: &Seen) -> impl Iterator<Item = &str> {
-    let Seen { status, psp_id, authorized, expires_at, refunded, bearer, items, chargebacks, chargeback_reasons } =
-        seen;
+    let Seen {
+        status,
+        psp_id,
+        authorized,
+        expires_at,
+        refunded,
+        bearer,
+        items,
+        chargebacks,
+        chargeback_amounts,
+        chargeback_reasons,
+    } = seen;
     let single = [
         status.as_ref().map(|fact| &fact.stamp),
         psp_id.as_ref().map(|fact| &fact.stamp),
@@ -237,6 +249,7 @@ fn keys(seen: &Seen) -> impl Iterator<Item = &str> {
         .values()
         .map(|fact| &fact.stamp)
         .chain(chargebacks.values().map(|fact| &fact.stamp))
+        .chain(chargeback_amounts.values().map(|fact| &fact.stamp))
         .chain(chargeback_reasons.values().map(|fact| &fact.stamp));
     let keys = single.into_iter().flatten().chain(booked).map(|stamp| stamp.tie.as_str());
     keys.map(|key| key.rsplit_once('#').map_or(key, |(message, _)| message))

@@ -1,8 +1,11 @@
 //! What stands around the relay.
 
 pub(crate) mod adyen;
+pub(crate) mod api;
+pub(crate) mod certificates;
 pub(crate) mod integrator;
 pub(crate) mod planted;
+pub(crate) mod pointing;
 pub(crate) mod program;
 pub(crate) mod psp;
 pub(crate) mod relay;

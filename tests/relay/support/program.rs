@@ -90,6 +90,15 @@ impl Program {
         }
     }
 
+    /// Waits until so many lines of its log contain all of these.
+    pub(crate) async fn logged_times(&self, parts: &[&str], times: usize) {
+        let mut log = self.log.clone();
+        let has = |line: &&String| parts.iter().all(|part| line.contains(part));
+        let enough = log.wait_for(|lines| lines.iter().filter(has).count() >= times);
+        let found = within(&format!("{parts:?} in the log, {times} times"), enough).await.is_ok();
+        assert!(found, "the relay ended without {parts:?} in its log {times} times:\n{}", self.log());
+    }
+
     /// Waits until it has ended.
     pub(crate) async fn ended(&self) -> Ended {
         let mut ended = self.ended.clone();

@@ -18,9 +18,11 @@ pub(crate) const MEDIA_SECRET: &str = "media-hmac-key-93e1";
 pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2";
 pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] = [("Test", "test-header-value-a1"), ("X-Tenant", "tenant-value-b2")];
 pub(crate) const DIGITAL_RIVER_SECRET: &str = "digital-river-secret-2e2e";
+pub(crate) const POINTING_SECRET: &str = "pointing-secret-7c7c";
+pub(crate) const API_TOKEN: &str = "api-token-19d3";
 
 /// All of the above, by name: none of it may ever be printed, and every process of the suite is searched for it.
-pub(crate) const SECRETS: [(&str, &str); 13] = [
+pub(crate) const SECRETS: [(&str, &str); 15] = [
     ("TRANSFORM_TOKEN", TRANSFORM_TOKEN),
     ("TRANSFORM_PASSWORD", TRANSFORM_PASSWORD),
     ("INTEGRATOR_TOKEN", INTEGRATOR_TOKEN),
@@ -34,6 +36,8 @@ pub(crate) const SECRETS: [(&str, &str); 13] = [
     ("MEDIA_HEADERS, the first", MEDIA_HEADERS[0].1),
     ("MEDIA_HEADERS, the second", MEDIA_HEADERS[1].1),
     ("DIGITAL_RIVER_SECRET", DIGITAL_RIVER_SECRET),
+    ("POINTING_SECRET", POINTING_SECRET),
+    ("API_TOKEN", API_TOKEN),
 ];
 
 /// Options of a relay; the default is quick and fit for most tests.

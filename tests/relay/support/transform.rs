@@ -54,6 +54,10 @@ impl Answer {
 pub(crate) struct Gate(mpsc::Sender<()>);
 
 impl Gate {
+    pub(crate) fn new(open: mpsc::Sender<()>) -> Self {
+        Self(open)
+    }
+
     pub(crate) fn open(self) {
         self.0.send(()).unwrap();
     }

@@ -116,7 +116,7 @@ fn told(wanted: &Wanted, rehearsal: &Rehearsal, counts: &Counts) -> Told {
             lines.iter().for_each(|line| text.push_str(&format!("  {line}\n")));
         }
     }
-    let changed = reread::changed(rehearsal);
+    let changed = reread::changed(rehearsal, counts);
     for line in &changed {
         text.push_str(&format!("{line}\n"));
     }

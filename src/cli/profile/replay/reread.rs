@@ -1,12 +1,14 @@
 //! Stored notifications, read by another profile.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+
+use uuid::Uuid;
 
 use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::explain;
 use crate::psp::normalise::{Meaning, Message, Normalised, normalise};
-use crate::psp::profile::{Form, Profile};
+use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::received::Received;
 use crate::psp::verify::{Verified, signed_at};
 use crate::store::Outcome;
@@ -26,8 +28,8 @@ pub(super) struct Counts {
     guessed: usize,
     /// Notifications whose form the profile does not have.
     formless: usize,
-    /// Messages whose truth was not fetched, or not kept.
-    unfetched: usize,
+    /// Notifications of which a message points to what was not fetched, or is not kept.
+    unfetched: HashSet<Uuid>,
 }
 
 impl Counts {
@@ -35,7 +37,7 @@ impl Counts {
         let lines = [
             (self.guessed, "were taken before their form was stored; it was told from the body"),
             (self.formless, "are of a form that the profile does not have, and were left out"),
-            (self.unfetched, "point to what was not fetched or is not kept, and were left out"),
+            (self.unfetched.len(), "point to what was not fetched or is not kept, and were left out"),
         ];
         let lines = lines.iter().filter(|(count, _)| *count > 0);
         lines.map(|(count, what)| format!("{count} of them {what}\n")).collect()
@@ -61,7 +63,7 @@ impl<'a> Reader<'a> {
         let unfetched = reread.normalised.messages.iter_mut().filter(|one| matches!(one.meaning, Meaning::Fetch(_)));
         for message in unfetched {
             message.meaning = Meaning::Ignored;
-            self.counts.unfetched += 1;
+            self.counts.unfetched.insert(past.id);
         }
         if let Some(types) = self.configured.get(&past.source).and_then(|source| source.events.as_ref()) {
             reread.normalised.keep_only(types);
@@ -73,7 +75,11 @@ impl<'a> Reader<'a> {
     fn own(&self, past: &Past, form: &Form, signed_at: Option<String>) -> Reread {
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
         let verified = Verified::before(form, signed_at, received);
-        let fetching = !past.answers.is_empty();
+        // Without the configuration, that something was fetched tells that it was to be.
+        let configured = self.configured.get(&past.source);
+        let always =
+            configured.and_then(|source| source.fetch.as_ref()).map(|account| account.mode == FetchMode::Always);
+        let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
         let normalised = normalise(self.profile, &verified, fetching);
         let keys = explain::reading(self.profile, &verified, fetching).messages.into_iter().map(|seen| seen.key);
         Reread { normalised, keys: keys.collect() }
@@ -118,9 +124,9 @@ fn nothing(past: &Past) -> Reread {
 }
 
 /// The notifications that mean something else than they did, each on a line.
-pub(super) fn changed(rehearsal: &Rehearsal) -> Vec<String> {
+pub(super) fn changed(rehearsal: &Rehearsal, counts: &Counts) -> Vec<String> {
     let other = rehearsal.notifications.iter().filter(|one| means(one.was.0.as_str()) != means(one.now.0.name()));
-    let other = other.filter(|one| !waited_in_vain(one));
+    let other = other.filter(|one| !waited_in_vain(one) && !counts.unfetched.contains(&one.id));
     other
         .map(|one| {
             let reason = one.now.1.as_ref().or(one.was.1.as_ref());

@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::rig::KEPT_S;
-use super::work::{Work, at, bearer, moment, notified, paid, payment, refund, refunded, register, settled, taken};
+use super::work::{
+    Work, at, bearer, fetch_failed, fetched, hinted, moment, notified, paid, payment, pointing, refund, refunded,
+    register, replayed, settled, taken,
+};
 use crate::domain::ids::Kind;
 use crate::psp::normalise::Meaning;
 use crate::store::Settlement;
@@ -23,7 +26,7 @@ fn scenario(name: &'static str, history: Vec<Work>, work: Work, says: &'static s
 
 pub(super) fn all() -> Vec<Scenario> {
     let done = notifications().into_iter().chain(releases()).chain(registrations()).chain(settlements());
-    done.chain(housekeeping()).collect()
+    done.chain(housekeeping()).chain(fetches()).collect()
 }
 
 fn p1() -> Work {
@@ -153,4 +156,50 @@ fn housekeeping() -> Vec<Scenario> {
         scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [0"),
         scenario("what is parked waits in vain", parked, now, "waited_in_vain: [0"),
     ]
+}
+
+/// What is fetched: asked for, answered, failed.
+fn fetches() -> Vec<Scenario> {
+    let news = || Meaning::Events(vec![paid(10, &["pi_1", "ch_1"], 40)]);
+    let asked = || pointing(2, "/payments/pi_1");
+    let hint = || hinted(2, "/payments/pi_1");
+    let dead = vec![p1(), asked(), fetch_failed(1, None)];
+    let parked = || vec![hint(), fetched(1, 2, news())];
+    let wait = Some(at(2_010));
+    let now = Work::Prune(moment(10_000 + i64::try_from(KEPT_S).unwrap_or_default()));
+    vec![
+        scenario("a pointer", vec![p1()], asked(), "Fetching"),
+        scenario("a second pointer to the same", vec![p1(), asked()], pointing(3, "/payments/pi_1"), "Fetching"),
+        scenario("a pointer that is repeated", vec![p1(), asked()], asked(), "replayed: true"),
+        scenario("a hint", vec![], hint(), "Fetching"),
+        scenario("a second hint at the same", vec![hint()], hinted(3, "/payments/pi_1"), "Fetching"),
+        scenario("a pointer is fetched", vec![p1(), asked()], fetched(1, 2, news()), "owed: [Owed"),
+        scenario("a pointer to what is not understood", vec![asked()], fetched(1, 2, no()), "DeadLetter"),
+        scenario("a hint is fetched", vec![p1(), hint()], fetched(1, 2, news()), "owed: [Owed"),
+        scenario("a hint at what is not registered", vec![hint()], fetched(1, 2, news()), "Parked"),
+        scenario(
+            "another hint at what is not registered",
+            [parked(), vec![hint()]].concat(),
+            fetched(2, 2, news()),
+            "Parked",
+        ),
+        scenario("a hint at what concerns no record", vec![hint()], fetched(1, 2, Meaning::Ignored), "outcome: None"),
+        scenario(
+            "a hint while another is fetched",
+            vec![p1(), hint(), hinted(3, "/payments/pi_1")],
+            fetched(1, 2, news()),
+            "Applied",
+        ),
+        scenario("a fetch fails", vec![p1(), asked()], fetch_failed(1, wait), "through: []"),
+        scenario("a fetch is given up", vec![p1(), asked()], fetch_failed(1, None), "DeadLetter"),
+        scenario("a hint at nothing", vec![hint()], fetch_failed(1, None), "outcome: None"),
+        scenario("a hint at what is registered", vec![p1(), hint()], fetch_failed(1, None), "DeadLetter"),
+        scenario("a dead letter is judged anew", dead.clone(), replayed(2, news()), "Applied"),
+        scenario("a dead letter is fetched anew", dead, replayed(2, Meaning::Fetch("/p/pi_1".into())), "Fetching"),
+        scenario("what was fetched is pruned", vec![asked(), fetched(1, 2, Meaning::Ignored)], now, "rows: 2"),
+    ]
+}
+
+fn no() -> Meaning {
+    Meaning::NotUnderstood("?".into())
 }

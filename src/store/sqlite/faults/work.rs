@@ -1,6 +1,7 @@
 //! Pieces of work as they come in, with ids and times that are the same every time.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -15,7 +16,7 @@ use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::utc_date;
 use crate::psp::normalise::{Meaning, Message, Normalised};
-use crate::store::{Attempt, Settlement, Taken};
+use crate::store::{Answered, Attempt, FetchFailed, Hinted, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";
 
@@ -26,6 +27,10 @@ pub(super) enum Work {
     Register(RecordKey, Box<Registration>, Moment),
     Settle(Attempt, Settlement),
     Prune(Moment),
+    Hint(Hinted),
+    Fetched(Arc<Answered>),
+    FetchFailed(FetchFailed),
+    Replay(Box<Taken>),
 }
 
 impl Work {
@@ -40,6 +45,15 @@ impl Work {
             Self::Settle(attempt, settlement) => {
                 store.settle(attempt, settlement).await.map(|next| format!("{next:?}"))
             }
+            Self::Hint(hinted) => {
+                let receipt = store.take_hint(hinted).await;
+                return receipt.map(|receipt| format!("{receipt:?}")).map_err(|error| error.to_string());
+            }
+            Self::Fetched(answered) => {
+                store.fetched(answered, moment(3_000)).await.map(|settled| format!("{settled:?}"))
+            }
+            Self::FetchFailed(failed) => store.fetch_failed(failed).await.map(|settled| format!("{settled:?}")),
+            Self::Replay(taken) => store.replay(*taken).await.map(|receipt| format!("{receipt:?}")),
             Self::Prune(now) => store.prune(now).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
@@ -125,15 +139,67 @@ pub(super) fn notified(n: u128, events: Vec<Event>) -> Work {
 
 /// A notification that means this.
 pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
+    Work::Take(Box::new(meant(n, meaning)))
+}
+
+/// The n-th notification judged anew: it means this now.
+pub(super) fn replayed(n: u128, meaning: Meaning) -> Work {
+    Work::Replay(Box::new(meant(n, meaning)))
+}
+
+fn meant(n: u128, meaning: Meaning) -> Taken {
     let message = Message { event_type: "test".into(), meaning };
-    Work::Take(Box::new(Taken {
+    Taken {
         id: Uuid::from_u128(n),
         source: SOURCE.into(),
         received_at: moment(1_000 + i64::try_from(n).unwrap()),
         headers: vec![("x-test".into(), n.to_string())],
         body: format!("body {n}").into_bytes(),
+        form: "form".into(),
+        signed_at: None,
         normalised: Normalised { dedupe_key: format!("key {n}"), messages: vec![message] },
+    }
+}
+
+/// A notification whose object, at this path, has to be fetched.
+pub(super) fn pointing(n: u128, path: &str) -> Work {
+    taken(n, Meaning::Fetch(path.to_owned()))
+}
+
+/// A hint at this path; its notification gets this id if it is the first.
+pub(super) fn hinted(n: u128, path: &str) -> Work {
+    Work::Hint(Hinted {
+        source: SOURCE.into(),
+        received_at: moment(1_000 + i64::try_from(n).unwrap()),
+        form: "form".into(),
+        calls: vec![(Uuid::from_u128(n), path.to_owned())],
+        most: 2,
+    })
+}
+
+/// The first fetch, asked for so often when it began, is answered; the n-th notification says this then.
+pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
+    let message = Message { event_type: "test".into(), meaning };
+    Work::Fetched(Arc::new(Answered {
+        fetch: 1,
+        asked,
+        began: at(2_000),
+        fetched_at: at(2_000),
+        body: b"{}".to_vec(),
+        read: vec![(Uuid::from_u128(n), 0, message)],
     }))
+}
+
+/// The first fetch, asked for so often when it began, has failed.
+pub(super) fn fetch_failed(asked: i64, again: Option<Timestamp>) -> Work {
+    Work::FetchFailed(FetchFailed {
+        fetch: 1,
+        asked,
+        began: at(2_000),
+        reason: "HTTP 404".into(),
+        missing: true,
+        again,
+    })
 }
 
 /// An attempt for payment p1 that told this version has ended.

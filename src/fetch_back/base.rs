@@ -1,0 +1,109 @@
+//! Where a PSP's API is. Nothing that a notification says can lead anywhere else.
+
+use std::fmt;
+
+use url::{Host, Url};
+
+/// The configured URL that every call is below.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Base(String);
+
+impl Base {
+    /// Reads a URL: https, or plain http to this machine; without credentials, query or fragment.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
+        let Some(host) = url.host() else { return Err("names no host".to_owned()) };
+        match url.scheme() {
+            "https" => {}
+            "http" if is_loopback(&host) => {}
+            "http" => return Err("must be https; plain http goes to this machine only".to_owned()),
+            other => return Err(format!("must be https, not {other}")),
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("must not carry credentials".to_owned());
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err("must have neither query nor fragment".to_owned());
+        }
+        Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
+    }
+
+    /// The URL of a call below it.
+    ///
+    /// # Errors
+    /// The call leads elsewhere. A path that a URL cannot have as it is written (`..`, say) does.
+    pub fn url(&self, path: &str) -> Result<Url, String> {
+        let text = format!("{}{path}", self.0);
+        let url = Url::parse(&text).map_err(|error| format!("its call is no URL: {error}"))?;
+        let below = path.starts_with('/') && url.as_str() == text && url.fragment().is_none();
+        if below { Ok(url) } else { Err("its call leads elsewhere than below the base".to_owned()) }
+    }
+}
+
+impl fmt::Display for Base {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == "localhost",
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_base_is_https_or_on_this_machine() {
+        for good in ["https://api.mollie.com", "https://a.example/b/", "http://127.0.0.1:80", "http://localhost:1/x"] {
+            assert!(Base::parse(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://api.mollie.com",
+            "ftp://localhost/",
+            "https://u:p@a.example",
+            "https://a.example?x=1",
+            "https://a.example#x",
+            "/v2",
+            "",
+        ] {
+            assert!(Base::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_call_is_below_its_base() {
+        let base = Base::parse("https://a.example/api/").unwrap();
+        let url = base.url("/v2/payments/tr_1?embed=refunds,chargebacks").unwrap();
+        assert_eq!(url.as_str(), "https://a.example/api/v2/payments/tr_1?embed=refunds,chargebacks");
+        assert!(base.url("/v1/invoice/a%2Fb%20c").is_ok());
+        for bad in [
+            ".evil.example/",
+            "@evil.example/",
+            ":81/",
+            "/../x",
+            "/v2/payments/..",
+            "/v2/payments/%2e%2e",
+            "/v2/payments/.",
+            "/a\\b",
+            "/a b",
+            "/a\nb",
+            "/a#b",
+            "",
+        ] {
+            assert!(base.url(bad).is_err(), "{bad:?}");
+        }
+        let root = Base::parse("https://a.example").unwrap();
+        for bad in [".evil.example/", "@evil.example/", ":81/"] {
+            assert!(root.url(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The one call: all of reqwest is here.
+
+use std::time::Duration;
+
+use reqwest::RequestBuilder;
+use reqwest::header::HeaderValue;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::account::{Account, Auth};
+
+/// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded answers.
+#[derive(Debug, Clone)]
+pub(super) struct Client(reqwest::Client);
+
+/// How a PSP answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Answer {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The Retry-After header.
+    pub(super) retry_after: Option<String>,
+    /// The body, whole.
+    pub(super) body: Vec<u8>,
+}
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum NoAnswer {
+    /// Nobody is there, or does not come to an end.
+    Unreachable(String),
+    /// It is larger than what is taken.
+    TooLarge,
+}
+
+/// The largest answer that is taken: an object is some kilobytes.
+pub(super) const ANSWER_MAX: usize = 1024 * 1024;
+/// How long connecting may take at most.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+impl Client {
+    /// A client.
+    ///
+    /// # Errors
+    /// The machine's TLS set-up cannot be used.
+    pub(super) fn new() -> Result<Self, String> {
+        reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(CONNECT_TIMEOUT)
+            .no_proxy()
+            .referer(false)
+            .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+            .map_err(|error| with_causes(&error))
+    }
+
+    /// Gets a URL with an account's credentials, within the account's time-out.
+    ///
+    /// # Errors
+    /// Why there was no answer.
+    pub(super) async fn get(&self, account: &Account, url: Url) -> Result<Answer, NoAnswer> {
+        let mut request = self.0.get(url).timeout(account.timeout).header("Accept", "application/json");
+        for (name, value) in &account.headers {
+            request = request.header(name, value);
+        }
+        let unreachable = |error: reqwest::Error| NoAnswer::Unreachable(with_causes(&error.without_url()));
+        let mut response = authorized(request, &account.auth).send().await.map_err(unreachable)?;
+        let retry_after =
+            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut answer = Answer { status: response.status().as_u16(), retry_after, body: Vec::new() };
+        while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
+            if answer.body.len() + chunk.len() > ANSWER_MAX {
+                return Err(NoAnswer::TooLarge);
+            }
+            answer.body.extend_from_slice(&chunk);
+        }
+        Ok(answer)
+    }
+}
+
+fn authorized(request: RequestBuilder, auth: &Auth) -> RequestBuilder {
+    match auth {
+        Auth::None => request,
+        Auth::Bearer(token) => request.bearer_auth(token.expose_secret()),
+        Auth::Basic(basic) => request.basic_auth(&basic.username, Some(basic.password.expose_secret())),
+        Auth::BasicUser(token) => request.basic_auth(token.expose_secret(), Some("")),
+        Auth::Plain(token) => request.header("Authorization", sensitive(token)),
+    }
+}
+
+/// A header that no log of ours or of the libraries' shows. What cannot stand in a header is sent as none.
+fn sensitive(secret: &SecretString) -> HeaderValue {
+    let mut value = HeaderValue::from_str(secret.expose_secret()).unwrap_or_else(|_| HeaderValue::from_static(""));
+    value.set_sensitive(true);
+    value
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

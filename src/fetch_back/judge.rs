@@ -1,0 +1,88 @@
+//! What an answer is worth.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::de::IgnoredAny;
+
+use super::account::Account;
+use super::budget::ASKED_MAX;
+use super::client::{ANSWER_MAX, Answer, NoAnswer};
+use crate::delivery::retry::{Next, RetryPolicy, retry_after};
+use crate::domain::due::later;
+use crate::store::Fetch;
+
+/// What came of a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// The object as it is.
+    Truth(Vec<u8>),
+    /// Nothing, and it would be the same next time: that lies in the object.
+    Never(String),
+    /// Nothing yet. Time may help, or the operator.
+    Again(Failure),
+}
+
+/// Why a fetch failed this time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) reason: String,
+    /// How long the PSP asks to be left alone.
+    pub(super) asked: Option<Duration>,
+    /// Whether it would be the same for every object: nobody is there, or nobody lets us in.
+    pub(super) down: bool,
+    /// Whether the PSP knows nothing of the object.
+    pub(super) missing: bool,
+}
+
+/// Judges an answer. A redirect is not followed and an answer that is no JSON is not the PSP's own: both are as if somebody
+/// stood in between who may go away again, and are tried again.
+pub(super) fn judge(answered: Result<Answer, NoAnswer>, now: Timestamp) -> Verdict {
+    let answer = match answered {
+        Ok(answer) => answer,
+        Err(NoAnswer::TooLarge) => return Verdict::Never(format!("the answer is larger than {ANSWER_MAX} bytes")),
+        Err(NoAnswer::Unreachable(reason)) => return again(reason, None, true),
+    };
+    let asked = answer.retry_after.as_deref().and_then(|value| retry_after(value, now));
+    let reason = format!("HTTP {}", answer.status);
+    match answer.status {
+        200..=299 => match serde_json::from_slice::<IgnoredAny>(&answer.body) {
+            Ok(_) => Verdict::Truth(answer.body),
+            Err(error) => again(format!("the answer is no JSON: {error}"), asked, false),
+        },
+        404 => Verdict::Again(Failure { reason, asked, down: false, missing: true }),
+        401 | 408 | 425 | 429 | 500.. => again(reason, asked, true),
+        300..=399 | 403 => again(reason, asked, false),
+        _ => Verdict::Never(reason),
+    }
+}
+
+const fn again(reason: String, asked: Option<Duration>, down: bool) -> Verdict {
+    Verdict::Again(Failure { reason, asked, down, missing: false })
+}
+
+/// The wait after the first failure and the longest: the budget sees to it that a PSP is not asked too often, and what it
+/// knows by now should not stay unknown here for long.
+const RETRY_FIRST: Duration = Duration::from_secs(1);
+pub(super) const RETRY_MAX: Duration = Duration::from_secs(300);
+
+/// When a fetch that failed is tried again; none if it is given up.
+pub(super) fn next(
+    failure: &Failure,
+    fetch: &Fetch,
+    account: &Account,
+    now: Timestamp,
+    random: f64,
+) -> Option<Timestamp> {
+    let policy = RetryPolicy { first: RETRY_FIRST, max: RETRY_MAX, give_up_after: account.give_up_after };
+    if failure.missing {
+        let since = now.duration_since(fetch.missing_since.unwrap_or(now));
+        if Duration::try_from(since).unwrap_or_default() >= account.not_found_for {
+            return None;
+        }
+    }
+    match policy.next(fetch.attempts, fetch.failing_since, now, None, random) {
+        Next::At { at, .. } => Some(failure.asked.map_or(at, |asked| at.max(later(now, asked.min(ASKED_MAX))))),
+        Next::GiveUp => None,
+    }
+}

@@ -1,0 +1,178 @@
+//! One fetch, from the call to what it changes on disk.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::account::Account;
+use super::client::Client;
+use super::judge::{Failure, Verdict, judge, next};
+use crate::clock::Clock;
+use crate::domain::due::Moment;
+use crate::domain::text::shown;
+use crate::psp::normalise::{Meaning, Message, normalise_fetched};
+use crate::psp::received::Received;
+use crate::store::sqlite::Store;
+use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, StoreError, Through};
+
+/// A fetch under way.
+pub(super) struct Fetching {
+    pub(super) store: Arc<Store>,
+    pub(super) client: Client,
+    pub(super) clock: Clock,
+    pub(super) stop: CancellationToken,
+    pub(super) source: String,
+    pub(super) account: Arc<Account>,
+    pub(super) fetch: Fetch,
+}
+
+/// What the budget has to know of a fetch that has ended.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// The PSP does not answer anybody, and maybe for how long it asks to be left alone.
+    pub(super) down: Option<Option<Duration>>,
+    /// Hints that came to nothing.
+    pub(super) dropped: u64,
+}
+
+/// How many of those who wait are read with an answer at once.
+const PAGE: usize = 50;
+/// When the store is in trouble it is asked again after this.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+
+impl Fetching {
+    /// Calls, and settles.
+    pub(super) async fn run(self) -> Ended {
+        let began = self.clock.now();
+        let verdict = match self.account.base.url(&self.fetch.path) {
+            Ok(url) => judge(self.client.get(&self.account, url).await, self.clock.now().wall),
+            Err(reason) => Verdict::Never(reason),
+        };
+        match verdict {
+            Verdict::Truth(body) => self.answered(began, body).await,
+            Verdict::Never(reason) => self.failed(began, reason, false, None).await,
+            Verdict::Again(failure) => {
+                let Failure { asked, down, .. } = failure;
+                let now = self.clock.now().steady;
+                let again = next(&failure, &self.fetch, &self.account, now, fastrand::f64());
+                let ended = self.failed(began, failure.reason, failure.missing, again).await;
+                // Whoever asks for quiet is left alone, whatever the reason.
+                Ended { down: (down || asked.is_some()).then_some(asked), ..ended }
+            }
+        }
+    }
+
+    /// Those who wait are read with the answer.
+    async fn answered(&self, began: Moment, body: Vec<u8>) -> Ended {
+        // Truths of one object are in the order in which they were fetched, whatever the clock does.
+        let after = |last: Timestamp| last.saturating_add(SignedDuration::from_micros(1)).unwrap_or(last);
+        let fetched_at = self.fetch.fetched_at.map_or(began.wall, |last| began.wall.max(after(last)));
+        let mut ended = Ended::default();
+        let mut more = true;
+        while more {
+            let (fetch, asked) = (self.fetch.id, self.fetch.asked);
+            let Some(awaiting) = self.insist(|| self.store.awaiting(fetch, asked, PAGE)).await else { break };
+            let read = awaiting.iter().map(|one| self.read(one, &body, fetched_at)).collect();
+            let body = body.clone();
+            let answered = Arc::new(Answered { fetch, asked, began: began.steady, fetched_at, body, read });
+            let settle = || self.store.fetched(Arc::clone(&answered), self.clock.now());
+            let Some(settled) = self.insist(settle).await else { break };
+            more = settled.more;
+            ended.dropped = ended.dropped.saturating_add(self.log(&settled));
+        }
+        ended
+    }
+
+    /// What a message says with the answer. What has no time of its own was so when the call began.
+    fn read(&self, awaiting: &Awaiting, answer: &[u8], fetched_at: Timestamp) -> (Uuid, usize, Message) {
+        let kept = &awaiting.notification;
+        let received = Received { headers: &kept.headers, body: &kept.body, at: fetched_at };
+        let profile = &self.account.profile;
+        let name = kept.form.as_deref().unwrap_or_default();
+        let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == name);
+        let signed_at = kept.signed_at.as_deref();
+        let mut message = match form {
+            Some(form) => normalise_fetched(profile, form, &received, signed_at, awaiting.message, answer),
+            None => Message {
+                event_type: String::new(),
+                meaning: Meaning::NotUnderstood(format!("the profile has no form {} any more", shown(name))),
+            },
+        };
+        let others = |types: &BTreeSet<String>| !message.event_type.is_empty() && !types.contains(&message.event_type);
+        if self.account.events.as_ref().is_some_and(others) {
+            message.meaning = Meaning::Ignored;
+        }
+        (kept.id, awaiting.message, message)
+    }
+
+    /// It is tried again, or never.
+    async fn failed(&self, began: Moment, reason: String, missing: bool, again: Option<Timestamp>) -> Ended {
+        let (source, attempt) = (self.source.as_str(), self.fetch.attempts.saturating_add(1));
+        let millis = self.clock.now().steady.duration_since(began.steady).as_millis();
+        let call = shown(&self.fetch.path);
+        match again {
+            // A stranger may have made the object up: that is no reason to worry anybody.
+            Some(at) if missing => {
+                tracing::debug!(source, attempt, millis, reason, retry_at = %at, "nothing there yet")
+            }
+            Some(at) => tracing::warn!(source, call, attempt, millis, reason, retry_at = %at, "could not fetch"),
+            None => tracing::debug!(source, attempt, millis, reason, "gave up fetching"),
+        }
+        let reason = format!("{call}: {reason}");
+        let (fetch, asked) = (self.fetch.id, self.fetch.asked);
+        let failed = FetchFailed { fetch, asked, began: began.steady, reason, missing, again };
+        let mut ended = Ended::default();
+        while let Some(settled) = self.insist(|| self.store.fetch_failed(failed.clone())).await {
+            ended.dropped = ended.dropped.saturating_add(self.log(&settled));
+            if !settled.more {
+                break;
+            }
+        }
+        ended
+    }
+
+    /// Does it as soon as the store can: fetching again because the disk is full helps nobody. Only stopping ends the wait;
+    /// all wait as before then, and are fetched for after the next start.
+    async fn insist<T, F: Future<Output = Result<T, StoreError>>>(&self, mut does: impl FnMut() -> F) -> Option<T> {
+        loop {
+            match does().await {
+                Ok(done) => return Some(done),
+                Err(error) => {
+                    tracing::error!(source = self.source, %error, "the store is in trouble; fetching waits");
+                    tokio::select! {
+                        () = self.stop.cancelled() => return None,
+                        () = tokio::time::sleep(TROUBLE_WAIT) => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Says how many hints came to nothing.
+    fn log(&self, settled: &FetchSettled) -> u64 {
+        let source = self.source.as_str();
+        if settled.crowded_out > 0 {
+            let events = settled.crowded_out;
+            tracing::warn!(source, events, "too many are parked; the oldest are dead letters now");
+        }
+        let mut dropped = 0;
+        for Through { notification, outcome, reason } in &settled.through {
+            let Some(outcome) = outcome else {
+                dropped += 1;
+                continue;
+            };
+            let name = outcome.name();
+            match reason {
+                Some(reason) if *outcome == Outcome::DeadLetter => {
+                    tracing::warn!(source, %notification, outcome = name, reason, "notification kept as a dead letter");
+                }
+                _ => tracing::info!(source, %notification, outcome = name, "what a notification points to was fetched"),
+            }
+        }
+        dropped
+    }
+}

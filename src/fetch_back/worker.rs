@@ -1,0 +1,224 @@
+//! Who fetches: looks at what is due, asks within each source's budget, settles.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::Notify;
+use tokio::task::{Id, JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+
+use super::account::{Account, Accounts};
+use super::budget::{ASKED_MAX, Budget};
+use super::client::Client;
+use super::settling::{Ended, Fetching};
+use crate::clock::Clock;
+use crate::domain::due::later;
+use crate::live::Live;
+use crate::store::sqlite::Store;
+use crate::store::{Fetch, StoreError};
+
+/// Rings when a source has something to be fetched. It carries no news of its own.
+#[derive(Debug, Default)]
+pub struct Bell {
+    rung_for: Mutex<BTreeSet<String>>,
+    rung: Notify,
+}
+
+impl Bell {
+    /// Rings for this source.
+    pub fn ring(&self, source: &str) {
+        let mut rung_for = self.rung_for.lock().unwrap_or_else(PoisonError::into_inner);
+        if !rung_for.contains(source) {
+            rung_for.insert(source.to_owned());
+        }
+        drop(rung_for);
+        self.rung.notify_one();
+    }
+
+    fn take(&self) -> BTreeSet<String> {
+        std::mem::take(&mut self.rung_for.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// The worker. It takes no input: what is to be fetched is in the store.
+#[derive(Debug)]
+pub struct Worker {
+    store: Arc<Store>,
+    accounts: Arc<Live<Accounts>>,
+    bell: Arc<Bell>,
+    client: Client,
+    clock: Clock,
+    stop: CancellationToken,
+}
+
+/// What a source has under way. None waits for another.
+#[derive(Debug)]
+struct Lane {
+    budget: Budget,
+    under_way: BTreeSet<i64>,
+    look_at: Timestamp,
+    dropped: u64,
+}
+
+impl Default for Lane {
+    fn default() -> Self {
+        Self { budget: Budget::default(), under_way: BTreeSet::new(), look_at: Timestamp::MIN, dropped: 0 }
+    }
+}
+
+/// All that is under way.
+#[derive(Debug, Default)]
+struct Lanes {
+    lanes: BTreeMap<String, Lane>,
+    fetches: JoinSet<Ended>,
+    of: HashMap<Id, (String, i64)>,
+}
+
+/// A source is looked at at least so often.
+const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
+/// When the store is in trouble or a fetch panicked, it is looked at again after this.
+const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+
+impl Worker {
+    /// A worker on this store, until `stop`.
+    ///
+    /// # Errors
+    /// The machine's TLS set-up cannot be used.
+    pub fn new(
+        store: Arc<Store>,
+        accounts: Arc<Live<Accounts>>,
+        bell: Arc<Bell>,
+        clock: Clock,
+        stop: CancellationToken,
+    ) -> Result<Arc<Self>, String> {
+        let client = Client::new()?;
+        Ok(Arc::new(Self { store, accounts, bell, client, clock, stop }))
+    }
+
+    /// Looks at what was not fetched before a restart. Says how much that is.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn recover(&self) -> Result<u32, StoreError> {
+        let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
+        let accounts = self.accounts.get();
+        for (source, waiting) in backlog.iter().filter(|(source, _)| !accounts.contains_key(source)) {
+            tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
+        }
+        Ok(backlog.iter().map(|(_, waiting)| waiting).sum())
+    }
+
+    /// Fetches what is due until it is stopped; then finishes what is under way.
+    pub async fn run(self: Arc<Self>) {
+        let mut lanes = Lanes::default();
+        while !self.stop.is_cancelled() {
+            for source in self.bell.take() {
+                lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
+            }
+            for (source, account) in self.accounts.get().iter() {
+                self.look(source, account, &mut lanes).await;
+            }
+            let wait = self.until_next(&lanes);
+            tokio::select! {
+                () = self.stop.cancelled() => {}
+                Some(ended) = lanes.fetches.join_next_with_id() => self.ended(ended, &mut lanes),
+                () = self.bell.rung.notified() => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        while let Some(ended) = lanes.fetches.join_next_with_id().await {
+            self.ended(ended, &mut lanes);
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now().steady
+    }
+
+    fn until_next(&self, lanes: &Lanes) -> Duration {
+        let next = lanes.lanes.values().map(|lane| lane.look_at).min();
+        let wait = next.map(|at| Duration::try_from(at.duration_since(self.now())).unwrap_or_default());
+        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+    }
+
+    /// Begins what is due for a source, as far as its budget goes.
+    async fn look(self: &Arc<Self>, source: &str, account: &Arc<Account>, lanes: &mut Lanes) {
+        let now = self.now();
+        if !lanes.lanes.contains_key(source) {
+            lanes.lanes.insert(source.to_owned(), Lane::default());
+        }
+        let Lanes { lanes, fetches, of } = lanes;
+        let Some(lane) = lanes.get_mut(source).filter(|lane| lane.look_at <= now) else { return };
+        let free = lane.budget.free(account.limits, now);
+        let soon = later(now, LOOK_AT_LEAST_EVERY);
+        if free == 0 {
+            // One that ends is looked after by itself.
+            lane.look_at = lane.budget.next(account.limits, now).unwrap_or(soon).min(soon);
+            return;
+        }
+        let most = free.saturating_add(lane.under_way.len());
+        let (due, next) = match self.store.due_fetches(source.to_owned(), now, most).await {
+            Ok(found) => found,
+            Err(error) => {
+                tracing::error!(source, %error, "the store is in trouble; fetching waits");
+                lane.look_at = later(now, TROUBLE_WAIT);
+                return;
+            }
+        };
+        let due: Vec<Fetch> = due.into_iter().filter(|fetch| !lane.under_way.contains(&fetch.id)).take(free).collect();
+        lane.look_at = if due.len() == free { now } else { next.unwrap_or(soon).min(soon) };
+        for fetch in due {
+            lane.budget.begin(account.limits, now);
+            lane.under_way.insert(fetch.id);
+            let id = fetch.id;
+            let fetching = self.fetching(source, account, fetch);
+            let task = fetches.spawn(async move { fetching.run().await });
+            of.insert(task.id(), (source.to_owned(), id));
+        }
+    }
+
+    fn fetching(&self, source: &str, account: &Arc<Account>, fetch: Fetch) -> Fetching {
+        Fetching {
+            store: Arc::clone(&self.store),
+            client: self.client.clone(),
+            clock: self.clock,
+            stop: self.stop.clone(),
+            source: source.to_owned(),
+            account: Arc::clone(account),
+            fetch,
+        }
+    }
+
+    /// A fetch has ended: there is room for another one.
+    fn ended(&self, ended: Result<(Id, Ended), JoinError>, lanes: &mut Lanes) {
+        let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
+        let Some((source, fetch)) = lanes.of.remove(&task) else { return };
+        let Some(lane) = lanes.lanes.get_mut(&source) else { return };
+        lane.budget.end();
+        lane.under_way.remove(&fetch);
+        lane.look_at = Timestamp::MIN;
+        let now = self.now();
+        match ended {
+            Ok((_, Ended { down: None, dropped })) => {
+                lane.dropped = lane.dropped.saturating_add(dropped);
+                if dropped > 0 {
+                    tracing::debug!(source, dropped = lane.dropped, "hints came to nothing, since the start");
+                }
+                if lane.budget.up() {
+                    tracing::info!(source, "the PSP's API answers again");
+                }
+            }
+            Ok((_, Ended { down: Some(asked), .. })) => {
+                if lane.budget.down(now, asked, fastrand::f64()) {
+                    tracing::warn!(source, "the PSP's API does not answer: one fetch at a time asks for all");
+                }
+            }
+            Err(error) => {
+                tracing::error!(source, %error, "a fetch panicked; its object is looked at again");
+                lane.look_at = later(now, TROUBLE_WAIT);
+            }
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! POST /dead-letters/notifications/{id}/replay: once what stood in the way is gone.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::Doors;
+use super::caller::must_be_integrator;
+use super::problem::Problem;
+use crate::ingest::ReplayError;
+
+pub(super) async fn dead_letter(
+    request: HttpRequest,
+    id: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
+    let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
+    let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
+    let receipt = doors.ingest.replay(&in_force.sources, id, doors.clock.now()).await.map_err(|error| match error {
+        ReplayError::Unknown => unknown(),
+        ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
+        ReplayError::Store(error) => error.into(),
+    })?;
+    Ok(HttpResponse::Ok().json(json!({
+        "notification": receipt.id.to_string(),
+        "outcome": receipt.outcome.name(),
+        "reason": receipt.reason,
+    })))
+}

@@ -1,0 +1,97 @@
+//! A dead letter is judged anew: by what it says to the profile as it is now, and by what is known now.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::{Ingest, Source, log, verified_by};
+use crate::domain::due::Moment;
+use crate::psp::normalise::{Meaning, Message, Normalised};
+use crate::psp::received::Received;
+use crate::psp::verify::Verified;
+use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
+
+/// Why nothing was judged anew.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReplayError {
+    /// There is no such notification.
+    #[error("there is no such notification")]
+    Unknown,
+    /// It is none of those that came to nothing.
+    #[error("it is no dead letter: {}", .0.name())]
+    NoDeadLetter(Outcome),
+    /// Nobody can read it any more.
+    #[error("{0}")]
+    Unreadable(&'static str),
+    /// The store cannot do it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Ingest {
+    /// Judges a dead letter anew. What has to be fetched for it is fetched again.
+    ///
+    /// # Errors
+    /// It is no dead letter, cannot be read any more, or the store cannot do it now. Nothing has changed.
+    pub async fn replay(
+        &self,
+        sources: &BTreeMap<String, Source>,
+        id: Uuid,
+        now: Moment,
+    ) -> Result<Receipt, ReplayError> {
+        let kept = self.store.kept(id).await?.ok_or(ReplayError::Unknown)?;
+        if kept.outcome != Outcome::DeadLetter {
+            return Err(ReplayError::NoDeadLetter(kept.outcome));
+        }
+        let source =
+            sources.get(&kept.source).ok_or(ReplayError::Unreadable("its source is not configured any more"))?;
+        let (form, signed_at, normalised) = if kept.hint { hint(source, &kept)? } else { verified(source, &kept)? };
+        let taken = Taken {
+            id,
+            source: kept.source,
+            received_at: now,
+            headers: kept.headers,
+            body: kept.body,
+            form,
+            signed_at,
+            normalised,
+        };
+        let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
+        log(source, &receipt);
+        Ok(receipt)
+    }
+}
+
+/// Its form, the time that was signed with it, and what it says.
+type Again = (String, Option<String>, Normalised);
+
+/// What was verified when it was taken needs no secret now: that may have been replaced since.
+fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
+    let received = Received { headers: &kept.headers, body: &kept.body, at: kept.received_at };
+    let verified = match &kept.form {
+        Some(name) => {
+            let forms = source.profile.forms.iter().map(toml::Spanned::get_ref);
+            let form = forms.into_iter().find(|form| form.name == *name);
+            let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
+            Verified::before(form, kept.signed_at.clone(), received)
+        }
+        // Earlier versions knew no certificates.
+        None => verified_by(source, &source.secrets.iter().collect::<Vec<_>>(), None, received).map_err(|_| {
+            ReplayError::Unreadable(
+                "an earlier version took it, and it does not verify any more; have the PSP send it again",
+            )
+        })?,
+    };
+    let signed_at = verified.signed_at().map(str::to_owned);
+    Ok((verified.form().name.clone(), signed_at, source.read(&verified)))
+}
+
+/// Of a hint its call is kept.
+fn hint(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
+    if source.fetch.is_none() {
+        return Err(ReplayError::Unreadable("it would have to be fetched, and its source fetches nothing any more"));
+    }
+    let path = String::from_utf8_lossy(&kept.body).into_owned();
+    let messages = vec![Message { event_type: String::new(), meaning: Meaning::Fetch(path) }];
+    Ok((kept.form.clone().unwrap_or_default(), None, Normalised { dedupe_key: String::new(), messages }))
+}

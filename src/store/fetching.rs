@@ -1,0 +1,144 @@
+//! What is fetched from the PSPs, in the words of the store's face.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Outcome, Owed, StoreError};
+use crate::domain::due::Moment;
+use crate::psp::normalise::Message;
+
+/// A notification that nobody vouches for. Only its pointers count, and each of them once: one notification is kept for each
+/// object, whoever points to it and how often.
+#[derive(Debug, Clone)]
+pub struct Hinted {
+    /// The source that it came by.
+    pub source: String,
+    /// When.
+    pub received_at: Moment,
+    /// The form that it is read as.
+    pub form: String,
+    /// The calls that fetch the objects (path and query), each with the id that its notification gets if it is the first.
+    pub calls: Vec<(Uuid, String)>,
+    /// How many objects of the source may wait of which nobody but strangers has spoken.
+    pub most: u32,
+}
+
+/// A hint was not taken. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum HintError {
+    /// Too many objects wait of which nobody but strangers has spoken.
+    #[error("too many hints of this source wait to be looked into")]
+    Crowded,
+    /// The store cannot take it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A notification as it is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its id.
+    pub id: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Its headers, credentials left out.
+    pub headers: Vec<(String, String)>,
+    /// Its bytes; of a hint its call.
+    pub body: Vec<u8>,
+    /// The form that it was read as; none if an earlier version took it.
+    pub form: Option<String>,
+    /// The time that was signed with it.
+    pub signed_at: Option<String>,
+    /// Whether nobody vouches for it.
+    pub hint: bool,
+    /// What has become of it.
+    pub outcome: Outcome,
+}
+
+/// A fetch that is due.
+#[derive(Debug, Clone)]
+pub struct Fetch {
+    /// Its row.
+    pub id: i64,
+    /// Path and query of the call.
+    pub path: String,
+    /// How often it was asked for so far: those who asked by now are served.
+    pub asked: i64,
+    /// How often it failed in a row.
+    pub attempts: u32,
+    /// When the first of these failures was.
+    pub failing_since: Option<Timestamp>,
+    /// Since when the PSP knows nothing of the object.
+    pub missing_since: Option<Timestamp>,
+    /// The time that the object's last answer stands for.
+    pub fetched_at: Option<Timestamp>,
+}
+
+/// A message whose truth is fetched.
+#[derive(Debug, Clone)]
+pub struct Awaiting {
+    /// The notification that holds it.
+    pub notification: Kept,
+    /// Which of its messages, from 0.
+    pub message: usize,
+}
+
+/// An answer, and how it reads for those who waited for it.
+#[derive(Debug, Clone)]
+pub struct Answered {
+    /// The fetch.
+    pub fetch: i64,
+    /// Who had asked by then is served.
+    pub asked: i64,
+    /// When the call began, on the clock that only runs.
+    pub began: Timestamp,
+    /// The time that the answer stands for.
+    pub fetched_at: Timestamp,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// How it reads: notification, message in it, and what that says now.
+    pub read: Vec<(Uuid, usize, Message)>,
+}
+
+/// How a fetch failed.
+#[derive(Debug, Clone)]
+pub struct FetchFailed {
+    /// The fetch.
+    pub fetch: i64,
+    /// Who had asked by then learns of it.
+    pub asked: i64,
+    /// When the call began, on the clock that only runs.
+    pub began: Timestamp,
+    /// Why.
+    pub reason: String,
+    /// Whether the PSP knows nothing of the object.
+    pub missing: bool,
+    /// When it is tried again; never if none.
+    pub again: Option<Timestamp>,
+}
+
+/// What came of a fetch.
+#[derive(Debug, Clone, Default)]
+pub struct FetchSettled {
+    /// What became of the notifications that waited for it.
+    pub through: Vec<Through>,
+    /// How many events of the source became dead letters because too many are parked.
+    pub crowded_out: u32,
+    /// The records that Transform is now owed a webhook for.
+    pub owed: Vec<Owed>,
+    /// Whether others are still to be served by the same answer.
+    pub more: bool,
+}
+
+/// What a fetch made of a notification.
+#[derive(Debug, Clone)]
+pub struct Through {
+    /// Its id.
+    pub notification: Uuid,
+    /// What became of it: `Fetching` while others of its messages wait. None: a hint that came to nothing is deleted.
+    pub outcome: Option<Outcome>,
+    /// Why it is a dead letter.
+    pub reason: Option<String>,
+}

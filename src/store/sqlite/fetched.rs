@@ -1,0 +1,106 @@
+//! A fetch has come to its end: those who waited for it are read with its answer, or are dead letters, or may wait on.
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use super::columns::micros;
+use super::commit::{Work, joined};
+use super::{fetches, inbox, parked};
+use crate::domain::due::Moment;
+use crate::psp::normalise::Meaning;
+use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
+
+/// How many of those who wait are let go at once when a fetch is given up.
+const STEP_ROWS: usize = 500;
+
+/// The answer, and what it changes: one piece of work.
+pub(super) fn answered(
+    connection: &Connection,
+    options: &StoreOptions,
+    answered: &Answered,
+    now: Moment,
+) -> rusqlite::Result<FetchSettled> {
+    let mut settled = FetchSettled::default();
+    let Some((source, _)) = fetches::asked_for(connection, answered.fetch)? else { return Ok(settled) };
+    let mut work = Work::new(connection, options, now);
+    let mut answer = None;
+    for (notification, message, says) in &answered.read {
+        let Some(kept) = inbox::kept(connection, *notification)? else { continue };
+        let waiter = (*notification, *message);
+        // It may have been judged anew meanwhile, and wait for another fetch or for none.
+        if !fetches::serve(connection, answered.fetch, answered.asked, waiter, kept.hint)? {
+            continue;
+        }
+        let answer = match answer {
+            Some(answer) => answer,
+            None => *answer.insert(insert(connection, answered)?),
+        };
+        link(connection, waiter, answer)?;
+        if kept.hint {
+            // This truth of the object comprises the ones before it, which may still wait for their records.
+            parked::forget(connection, notification.into_bytes())?;
+        }
+        let (outcome, reasons) = match &says.meaning {
+            Meaning::Ignored => (Outcome::Ignored, Vec::new()),
+            Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![format!("{}: {reason}", says.event_type)]),
+            Meaning::Fetch(_) => {
+                (Outcome::DeadLetter, vec!["what was fetched only points to something else".to_owned()])
+            }
+            Meaning::Events(events) => work.place_all(*notification, &source, events)?,
+        };
+        settled.through.push(inbox::through(connection, &kept, outcome, joined(&reasons))?);
+    }
+    settled.crowded_out = parked::crowd_out(connection, &source, options.parked.per_source)?;
+    work.apply_released()?;
+    settled.owed = work.into_owed();
+    settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
+    if !settled.more {
+        fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at))?;
+    }
+    Ok(settled)
+}
+
+/// The fetch failed: once more later, or for good.
+pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite::Result<FetchSettled> {
+    let mut settled = FetchSettled::default();
+    if let Some(again) = failed.again {
+        fetches::retry(connection, failed, again)?;
+        return Ok(settled);
+    }
+    let Some((_, trusted)) = fetches::asked_for(connection, failed.fetch)? else { return Ok(settled) };
+    for waiting in fetches::awaiting(connection, failed.fetch, failed.asked, STEP_ROWS)? {
+        let kept = waiting.notification;
+        let waiter = (kept.id, waiting.message);
+        fetches::serve(connection, failed.fetch, failed.asked, waiter, kept.hint)?;
+        // A stranger may have made the object up. Of one that a record is registered for, news would be lost.
+        settled.through.push(if kept.hint && !trusted {
+            inbox::drop_hint(connection, &kept)?
+        } else {
+            inbox::through(connection, &kept, Outcome::DeadLetter, Some(failed.reason.clone()))?
+        });
+    }
+    settled.more = fetches::waits(connection, failed.fetch, failed.asked)?;
+    if !settled.more {
+        fetches::rest(connection, failed.fetch, failed.began, None)?;
+        fetches::forget_stranger(connection, failed.fetch)?;
+    }
+    Ok(settled)
+}
+
+fn insert(connection: &Connection, answered: &Answered) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("INSERT INTO answers (fetched_at, body) VALUES (?1, ?2)")?
+        .insert(params![micros(answered.fetched_at), answered.body])
+}
+
+/// The message was read with this answer; an earlier one goes.
+fn link(connection: &Connection, (notification, message): (Uuid, usize), answer: i64) -> rusqlite::Result<()> {
+    let message = i64::try_from(message).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("DELETE FROM answered WHERE notification = ?1 AND message = ?2")?
+        .execute(params![notification.into_bytes(), message])?;
+    connection
+        .prepare_cached("INSERT INTO answered (notification, message, answer) VALUES (?1, ?2, ?3)")?
+        .execute(params![notification.into_bytes(), message, answer])
+        .map(drop)
+}

@@ -1,0 +1,297 @@
+//! The queue of what is fetched from the PSPs: one row for each object, and who waits for it.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use url::form_urlencoded;
+use uuid::Uuid;
+
+use super::columns::{micros, timestamp};
+use super::inbox;
+use crate::domain::due::later;
+use crate::store::{Awaiting, Fetch, FetchFailed};
+
+/// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it, or somebody who
+/// points to it again and again, costs two fetches.
+const SPACING: Duration = Duration::from_secs(1);
+
+/// An object that is asked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) fetch: i64,
+    /// How often it was asked for by now.
+    pub(super) asked: i64,
+    /// Whether it was not asked for before.
+    pub(super) first: bool,
+}
+
+/// Asks for an object: who asks while it is being fetched has it fetched once more. News that can be trusted begins its
+/// patience anew; a stranger's does not.
+pub(super) fn ask(
+    connection: &Connection,
+    source: &str,
+    path: &str,
+    trusted: bool,
+    now: Timestamp,
+) -> rusqlite::Result<Asked> {
+    let waits = connection
+        .prepare_cached("SELECT 1 FROM fetches WHERE source = ?1 AND path = ?2 AND due_at IS NOT NULL")?
+        .exists(params![source, path])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO fetches (source, path, trusted, asked, due_at) VALUES (?1, ?2, ?3, 1, ?4)
+             ON CONFLICT (source, path) DO UPDATE SET
+                 asked = asked + 1,
+                 trusted = iif(due_at IS NULL, excluded.trusted, max(trusted, excluded.trusted)),
+                 failing_since = iif(excluded.trusted, NULL, failing_since),
+                 missing_since = iif(excluded.trusted, NULL, missing_since),
+                 due_at = ifnull(due_at, min(max(?4, ifnull(began_at, 0) + ?5), ?4 + ?5))
+             RETURNING id, asked",
+        )?
+        .query_row(params![source, path, trusted, micros(now), spacing()], |row| {
+            Ok(Asked { fetch: row.get(0)?, asked: row.get(1)?, first: !waits })
+        })
+}
+
+fn spacing() -> i64 {
+    i64::try_from(SPACING.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A message waits for an object that it asked for.
+pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, message: usize) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "INSERT INTO fetch_waiting (fetch, notification, message, asked) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (fetch, notification, message) DO UPDATE SET asked = excluded.asked",
+        )?
+        .execute(params![asked.fetch, notification.into_bytes(), place(message), asked.asked])
+        .map(drop)
+}
+
+fn place(message: usize) -> i64 {
+    i64::try_from(message).unwrap_or(i64::MAX)
+}
+
+/// Whether a record was registered with, or has learned, an id that stands in the call.
+pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
+    let mut find =
+        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
+    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
+        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
+            if find.exists(params![id, source])? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// How many objects of a source wait of which nobody but strangers has spoken.
+pub(super) fn strangers(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
+    connection
+        .prepare_cached("SELECT count(*) FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL")?
+        .query_row([source], |row| row.get(0))
+}
+
+/// Whether a hint waits for this object already.
+pub(super) fn hint_waits(connection: &Connection, fetch: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM fetch_waiting w JOIN notifications n ON n.id = w.notification
+             WHERE w.fetch = ?1 AND n.hint = 1",
+        )?
+        .exists([fetch])
+}
+
+/// Whether the notification waits for any fetch.
+pub(super) fn awaits(connection: &Connection, notification: Uuid) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM fetch_waiting WHERE notification = ?1")?
+        .exists([notification.into_bytes()])
+}
+
+/// The notification waits no more: it is judged anew. What nobody waits for is fetched in vain, once.
+pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM fetch_waiting WHERE notification = ?1")?
+        .execute([notification.into_bytes()])
+        .map(drop)
+}
+
+const COLUMNS: &str = "id, path, asked, attempts, failing_since, missing_since, fetched_at";
+
+fn fetch(row: &Row<'_>) -> rusqlite::Result<Fetch> {
+    let at = |column: usize| row.get::<_, Option<i64>>(column)?.map(|at| timestamp(column, at)).transpose();
+    Ok(Fetch {
+        id: row.get(0)?,
+        path: row.get(1)?,
+        asked: row.get(2)?,
+        attempts: row.get(3)?,
+        failing_since: at(4)?,
+        missing_since: at(5)?,
+        fetched_at: at(6)?,
+    })
+}
+
+/// Up to `most` fetches of a source that are due: those that can be trusted first, then by their due times.
+pub(super) fn due(connection: &Connection, source: &str, now: Timestamp, most: usize) -> rusqlite::Result<Vec<Fetch>> {
+    let mut query = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4"
+    ))?;
+    let mut found = Vec::new();
+    for trusted in [true, false] {
+        let rows =
+            query.query_map(params![source, trusted, micros(now), place(most - found.len().min(most))], fetch)?;
+        found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(found)
+}
+
+/// When the next fetch of a source is due that is not due yet.
+pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
+    let mut query = connection
+        .prepare_cached("SELECT min(due_at) FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3")?;
+    let mut next = None;
+    for trusted in [true, false] {
+        let due: Option<i64> = query.query_row(params![source, trusted, micros(now)], |row| row.get(0))?;
+        let due = due.map(|at| timestamp(0, at)).transpose()?;
+        next = next.into_iter().chain(due).min();
+    }
+    Ok(next)
+}
+
+/// How much waits, by source.
+pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<(String, u32)>> {
+    let mut query =
+        connection.prepare("SELECT source, count(*) FROM fetches WHERE due_at IS NOT NULL GROUP BY source")?;
+    query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+}
+
+/// Up to `most` messages that had asked by then.
+pub(super) fn awaiting(
+    connection: &Connection,
+    fetch: i64,
+    asked: i64,
+    most: usize,
+) -> rusqlite::Result<Vec<Awaiting>> {
+    let waiting: Vec<([u8; 16], i64)> = connection
+        .prepare_cached("SELECT notification, message FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2 LIMIT ?3")?
+        .query_map(params![fetch, asked, place(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut awaiting = Vec::new();
+    for (id, message) in waiting {
+        let notification = inbox::kept(connection, Uuid::from_bytes(id))?;
+        let message = usize::try_from(message).unwrap_or_default();
+        awaiting.extend(notification.map(|notification| Awaiting { notification, message }));
+    }
+    Ok(awaiting)
+}
+
+/// Who had asked by then waits no more. A hint goes on waiting if the object was asked for since: that may have been
+/// strangers' news, of which nothing else is kept. Says whether it had waited.
+pub(super) fn serve(
+    connection: &Connection,
+    fetch: i64,
+    asked: i64,
+    (notification, message): (Uuid, usize),
+    hint: bool,
+) -> rusqlite::Result<bool> {
+    let key = params![fetch, notification.into_bytes(), place(message), asked];
+    let since: i64 = connection
+        .prepare_cached("SELECT asked FROM fetches WHERE id = ?1")?
+        .query_row([fetch], |row| row.get(0))
+        .optional()?
+        .unwrap_or(asked);
+    let served = if hint && since > asked {
+        connection
+            .prepare_cached(
+                "UPDATE fetch_waiting SET asked = (SELECT asked FROM fetches WHERE id = ?1)
+                 WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
+            )?
+            .execute(key)?
+    } else {
+        connection
+            .prepare_cached(
+                "DELETE FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
+            )?
+            .execute(key)?
+    };
+    Ok(served > 0)
+}
+
+/// Whether anybody who had asked by then still waits.
+pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2")?
+        .exists(params![fetch, asked])
+}
+
+/// The object was fetched, and all who had asked by then are served: whoever asked since has it fetched once more.
+pub(super) fn rest(
+    connection: &Connection,
+    fetch: i64,
+    began: Timestamp,
+    fetched_at: Option<Timestamp>,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE fetches SET attempts = 0, failing_since = NULL, missing_since = NULL, reason = NULL,
+                 began_at = ?2, fetched_at = ifnull(?3, fetched_at),
+                 due_at = iif(EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = ?1), ?2 + ?4, NULL)
+             WHERE id = ?1",
+        )?
+        .execute(params![fetch, micros(began), fetched_at.map(micros), spacing()])
+        .map(drop)
+}
+
+/// Nothing is remembered of what a stranger may have made up.
+pub(super) fn forget_stranger(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
+    let mut delete =
+        connection.prepare_cached("DELETE FROM fetches WHERE id = ?1 AND trusted = 0 AND due_at IS NULL")?;
+    delete.execute([fetch]).map(drop)
+}
+
+/// A fetch failed, and is tried again.
+pub(super) fn retry(connection: &Connection, failed: &FetchFailed, again: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE fetches SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2),
+                 missing_since = iif(?3, ifnull(missing_since, ?2), NULL), reason = ?4, due_at = ?5, began_at = ?2
+             WHERE id = ?1",
+        )?
+        .execute(params![failed.fetch, micros(failed.began), failed.missing, failed.reason, micros(again)])
+        .map(drop)
+}
+
+/// The source and the call of a fetch, and whether others than strangers have spoken of its object.
+pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, bool)>> {
+    let found: Option<(String, String, bool)> = connection
+        .prepare_cached("SELECT source, path, trusted FROM fetches WHERE id = ?1")?
+        .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let Some((source, path, trusted)) = found else { return Ok(None) };
+    let trusted = trusted || is_known(connection, &source, &path)?;
+    Ok(Some((source, trusted)))
+}
+
+/// Brings back times that lie further ahead than any wait is long, and failures of times to come: the machine's clock went
+/// back while the relay was down.
+pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) -> rusqlite::Result<usize> {
+    connection.execute(
+        "UPDATE fetches SET due_at = min(due_at, ?2), failing_since = min(failing_since, ?1),
+             missing_since = min(missing_since, ?1), began_at = min(began_at, ?1)
+         WHERE due_at > ?2 OR failing_since > ?1 OR missing_since > ?1 OR began_at > ?1",
+        [micros(now), micros(later(now, longest))],
+    )
+}
+
+/// Forgets when objects were fetched that nobody has asked for since.
+pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
+    connection
+        .prepare_cached(
+            "DELETE FROM fetches WHERE id IN (
+                 SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)",
+        )?
+        .execute(params![micros(cutoff), most])
+}

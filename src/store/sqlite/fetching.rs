@@ -1,0 +1,112 @@
+//! The store's face for what is fetched from the PSPs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::writer::unavailable;
+use super::{Store, fetched, fetches, hints, inbox, taking};
+use crate::domain::due::Moment;
+use crate::store::{
+    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, HintError, Hinted, Kept, Receipt, StoreError, Taken,
+};
+
+impl Store {
+    /// Takes a hint: what it points to is fetched.
+    ///
+    /// # Errors
+    /// Too many objects of strangers wait, or the store cannot take it now; nothing was written.
+    pub async fn take_hint(&self, hinted: Hinted) -> Result<Receipt, HintError> {
+        let (wake, source) = (self.wake.clone(), hinted.source.clone());
+        let work = move |connection: &Connection| {
+            hints::take(connection, &hinted).map_err(unavailable)?.ok_or(HintError::Crowded)
+        };
+        let done = self.writer.write(work, move |_: &Receipt| wake.fetch(&source)).await;
+        done.inspect_err(|error| {
+            if let HintError::Store(error) = error {
+                self.met(error);
+            }
+        })
+    }
+
+    /// Judges a dead letter anew, by what it says now; none if there is no such dead letter.
+    ///
+    /// # Errors
+    /// The store cannot take it now; nothing was written.
+    pub async fn replay(&self, taken: Taken) -> Result<Option<Receipt>, StoreError> {
+        let (options, wake) = (self.options.get(), self.wake.clone());
+        let source = taken.source.clone();
+        let work = move |connection: &Connection| taking::replay(connection, &options, &taken).map_err(unavailable);
+        let done = self.writer.write(work, move |receipt: &Option<Receipt>| {
+            receipt.iter().for_each(|receipt| wake.taken(&source, receipt));
+        });
+        done.await.inspect_err(|error| self.met(error))
+    }
+
+    /// A notification as it is kept.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn kept(&self, id: Uuid) -> Result<Option<Kept>, StoreError> {
+        self.read(move |connection| inbox::kept(connection, id)).await
+    }
+
+    /// Up to `most` fetches of a source that are due, the most urgent first; and when the next one is.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn due_fetches(
+        &self,
+        source: String,
+        now: Timestamp,
+        most: usize,
+    ) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
+        self.read(move |connection| {
+            Ok((fetches::due(connection, &source, now, most)?, fetches::next_due(connection, &source, now)?))
+        })
+        .await
+    }
+
+    /// Up to `most` messages that wait for a fetch and had asked by then.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn awaiting(&self, fetch: i64, asked: i64, most: usize) -> Result<Vec<Awaiting>, StoreError> {
+        self.read(move |connection| fetches::awaiting(connection, fetch, asked, most)).await
+    }
+
+    /// Settles a fetch that was answered, for those who are read with the answer.
+    ///
+    /// # Errors
+    /// The store cannot take it now; nothing was written, and all wait as before.
+    pub async fn fetched(&self, answered: Arc<Answered>, now: Moment) -> Result<FetchSettled, StoreError> {
+        let (options, wake) = (self.options.get(), self.wake.clone());
+        let work =
+            move |connection: &Connection| fetched::answered(connection, &options, &answered, now).map_err(unavailable);
+        let done = self.writer.write(work, move |settled: &FetchSettled| wake.each(&settled.owed)).await;
+        done.inspect_err(|error| self.met(error))
+    }
+
+    /// Settles a fetch that failed.
+    ///
+    /// # Errors
+    /// The store cannot take it now; nothing was written, and all wait as before.
+    pub async fn fetch_failed(&self, failed: FetchFailed) -> Result<FetchSettled, StoreError> {
+        let work = move |connection: &Connection| fetched::failed(connection, &failed).map_err(unavailable);
+        self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
+    }
+
+    /// How much is to be fetched, by source: what a restart begins with. Times that lie further ahead than any wait is
+    /// long are brought back first.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn resume_fetches(&self, now: Moment, longest: Duration) -> Result<Vec<(String, u32)>, StoreError> {
+        let work = move |connection: &Connection| fetches::clamp(connection, now.steady, longest).map_err(unavailable);
+        self.writer.write(work, |_: &usize| ()).await?;
+        self.read(fetches::backlog).await
+    }
+}

@@ -1,0 +1,163 @@
+//! The PSPs whose notifications only point, with stand-ins for their APIs that answer as the fixtures say.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::support::api::{Api, Told};
+use super::support::psp::seal_with;
+use super::support::setup::{API_TOKEN, POINTING_SECRET};
+use super::support::{Relay, Reply, Setup, Transform, payment, refund, start};
+
+/// A fixture's notification and the answer that the PSP's API gives.
+fn fixture(psp: &str, name: &str) -> (Value, Value) {
+    let file = format!("{}/fixtures/{psp}/fetched/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let mut fixture: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    (fixture["notification"].take(), fixture["answer"].take())
+}
+
+/// A relay with one source of this PSP, which fetches from this API.
+async fn relay(psp: &str, api: &Api, secrets: &str) -> (Transform, Relay) {
+    let (url, more) = (api.url(), format!("token = \"{API_TOKEN}\""));
+    let more =
+        format!("[sources.psp]\nprofile = \"{psp}\"\n{secrets}\n[sources.psp.fetch]\nbase_url = \"{url}\"\n{more}\n");
+    start(Setup { more, ..Setup::default() }).await
+}
+
+async fn signed(relay: &Relay, psp: &str, notification: &Value) -> Reply {
+    let body = notification.to_string();
+    let sealed = seal_with(psp, POINTING_SECRET, Timestamp::now().as_second(), body.as_bytes());
+    relay.post("psp", &sealed.headers, sealed.body).await
+}
+
+fn secrets() -> String {
+    format!("secrets = [\"{POINTING_SECRET}\"]")
+}
+
+const TR: &str = "tr_Vw4kQ2nXzL9sTb";
+const TR_PATH: &str = "/v2/payments/tr_Vw4kQ2nXzL9sTb?embed=captures,refunds,chargebacks";
+
+async fn mollie_calls(relay: &Relay, id: &str) -> Reply {
+    let form = [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    relay.post("psp", &form, format!("id={id}")).await
+}
+
+#[tokio::test]
+async fn mollie_signs_nothing_and_is_asked() {
+    let api = Api::start();
+    let (transform, relay) = relay("mollie", &api, "").await;
+    relay.register("payment", "tx-1", &payment(TR, "49.90")).await;
+    api.put(TR_PATH, &fixture("mollie", "paid").1);
+    let answered = mollie_calls(&relay, TR).await.expect(200);
+    transform.told("payment", "tx-1", 1).await;
+    relay.came_to(&answered, "applied").await;
+    let record = relay.fetched("payment", "tx-1").await;
+    assert_eq!(
+        (record["status"].as_str(), record["payments"][0]["amount"].to_string()),
+        (Some("Succeeded"), "49.9".into())
+    );
+    let calls = api.calls();
+    assert_eq!((calls.len(), calls[0].header("authorization")), (1, format!("Bearer {API_TOKEN}").as_str()));
+    // Refunds and chargebacks are told by the same id.
+    relay.register("refund", "tx-2", &refund("re_7nQw5tKz2X", "tx-1", "5.95")).await;
+    api.put(TR_PATH, &fixture("mollie", "refunded-and-charged-back").1);
+    mollie_calls(&relay, TR).await.expect(200);
+    transform.told("refund", "tx-2", 1).await;
+    transform.told("payment", "tx-1", 2).await;
+    assert_eq!(relay.fetched("refund", "tx-2").await["status"], "Succeeded");
+}
+
+#[tokio::test]
+async fn a_storm_of_calls_from_mollie_costs_two_fetches() {
+    let api = Api::start();
+    let (transform, relay) = relay("mollie", &api, "").await;
+    relay.register("payment", "tx-1", &payment(TR, "49.90")).await;
+    api.put(TR_PATH, &fixture("mollie", "open").1);
+    let (held, gate) = Told::held();
+    api.script([held, Told::body(fixture("mollie", "paid").1.to_string())]);
+    mollie_calls(&relay, TR).await.expect(200);
+    api.nth(1).await;
+    for _ in 0..10 {
+        mollie_calls(&relay, TR).await.expect(200);
+    }
+    gate.open();
+    transform.told("payment", "tx-1", 1).await;
+    relay.caught_up(&transform).await;
+    assert_eq!(api.calls().len(), 2);
+}
+
+#[tokio::test]
+async fn mollie_may_call_before_its_api_knows() {
+    let api = Api::start();
+    let (transform, relay) = relay("mollie", &api, "").await;
+    relay.register("payment", "tx-1", &payment(TR, "49.90")).await;
+    api.script([Told::status(404), Told::status(500), Told::header(429, "retry-after", "1"), Told::status(401)]);
+    api.put(TR_PATH, &fixture("mollie", "paid").1);
+    mollie_calls(&relay, TR).await.expect(200);
+    transform.told("payment", "tx-1", 1).await;
+    assert_eq!(api.calls().len(), 5);
+}
+
+#[tokio::test]
+async fn what_somebody_makes_up_at_mollies_door_is_nothing() {
+    let api = Api::start();
+    let (transform, relay) = relay("mollie", &api, "").await;
+    for made_up in ["ord_1", "../../v2/balances", ""] {
+        mollie_calls(&relay, made_up).await.problem(401);
+    }
+    mollie_calls(&relay, "tr_x%2F..%2F..%2Fbalances%3Fa").await.expect(200);
+    let path = api.nth(1).await.remove(0).path;
+    assert_eq!(path, "/v2/payments/tr_x%2F..%2F..%2Fbalances%3Fa?embed=captures,refunds,chargebacks");
+    relay.caught_up(&transform).await;
+}
+
+#[tokio::test]
+async fn frisbii_pay_signs_two_fields_and_the_invoice_tells() {
+    let api = Api::start();
+    let (transform, relay) = relay("frisbii-pay", &api, &secrets()).await;
+    let id = "20260302-65e2f1a0b3c4d5e6f7081920";
+    let invoice = json!({"requestedAmount": 125.5, "currency": "DKK"});
+    relay.register("payment", id, &invoice).await;
+    api.put(&format!("/v1/invoice/{id}"), &fixture("frisbii-pay", "settled-after-a-failed-attempt").1);
+    let event = json!({
+        "id": "00000000000000000000000000000002", "event_id": "e0000000000000000000000000000002",
+        "event_type": "invoice_failed", "timestamp": "2026-03-02T09:15:00.64Z", "invoice": id,
+    });
+    let answered = signed(&relay, "frisbii-pay", &event).await.expect(200);
+    transform.told("payment", id, 1).await;
+    relay.came_to(&answered, "applied").await;
+    let record = relay.fetched("payment", id).await;
+    assert_eq!(record["status"], "Succeeded", "the type of the event is not signed, and not believed");
+    assert_eq!(record["payments"][0]["amount"].to_string(), "125.5");
+    let key = STANDARD.encode(format!("{API_TOKEN}:"));
+    assert_eq!(api.calls()[0].header("authorization"), format!("Basic {key}"));
+    let mut forged = event.clone();
+    forged["signature"] = "00".repeat(32).into();
+    relay.post("psp", &[], forged.to_string()).await.problem(401);
+}
+
+#[tokio::test]
+async fn gocardless_tells_in_batches_and_each_object_is_fetched_once() {
+    let api = Api::start();
+    let (transform, relay) = relay("gocardless", &api, &secrets()).await;
+    let (notification, answer) = fixture("gocardless", "payments-confirmed");
+    let mut events = notification["events"].as_array().unwrap().clone();
+    let mut earlier = events[0].clone();
+    (earlier["id"], earlier["action"]) = ("EV00EARLIER".into(), "submitted".into());
+    earlier["created_at"] = "2026-03-10T09:15:26.004Z".into();
+    events.push(earlier);
+    let id = answer["payments"]["id"].as_str().unwrap();
+    let amount = answer["payments"]["amount"].as_i64().unwrap();
+    let mut registered = payment(id, &format!("{}.{:02}", amount / 100, amount % 100));
+    registered["currency"] = answer["payments"]["currency"].clone();
+    let reference = answer["payments"]["metadata"]["transactionId"].as_str().unwrap_or("tx-1").to_owned();
+    relay.register("payment", &reference, &registered).await;
+    api.put(&format!("/payments/{id}"), &answer);
+    let answered = signed(&relay, "gocardless", &json!({"events": events})).await;
+    assert!((200..300).contains(&answered.status), "{answered:?}");
+    transform.told("payment", &reference, 1).await;
+    assert_eq!(relay.fetched("payment", &reference).await["status"], "Succeeded");
+    let calls = api.calls();
+    assert_eq!((calls.len(), calls[0].header("gocardless-version")), (1, "2015-07-06"));
+}

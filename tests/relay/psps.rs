@@ -1,0 +1,216 @@
+//! What becomes of records when PSPs tell their stories: the fixtures of their profiles through the running relay.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use transform_relay::domain::ids::TransformId;
+use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::sign::{Signed, sign};
+use transform_relay::psp::verify::Means;
+use url::Url;
+
+use crate::support::integrator::amount;
+use crate::support::{Relay, Reply, Setup, start};
+
+const SECRET: &str = "psps-secret-4c1d";
+
+/// A PSP that authorizes first and captures then: fixtures of both, and what they amount to.
+struct Psp {
+    profile: &'static str,
+    authorized: &'static [&'static str],
+    captured: &'static [&'static str],
+    total: &'static str,
+    currency: &'static str,
+}
+
+const PSPS: [Psp; 7] = [
+    Psp {
+        profile: "checkout-com",
+        authorized: &["payment_approved.json"],
+        captured: &["payment_capture_pending.json", "payment_captured.json"],
+        total: "89.25",
+        currency: "EUR",
+    },
+    Psp {
+        profile: "nets-easy",
+        authorized: &[
+            "payment.created.json",
+            "payment.reservation.created.json",
+            "payment.reservation.created.v2-with-the-same-id.json",
+            "payment.checkout.completed.json",
+        ],
+        captured: &["payment.charge.created.json", "payment.charge.created.v2.json"],
+        total: "89.25",
+        currency: "DKK",
+    },
+    Psp {
+        profile: "payone",
+        authorized: &["appointed-pending.form", "appointed-completed.form"],
+        captured: &["capture.form", "paid.form"],
+        total: "89.25",
+        currency: "EUR",
+    },
+    Psp {
+        profile: "quickpay",
+        authorized: &["authorize-pending.json", "authorize-approved.json", "authorize-rejected-after-approved.json"],
+        captured: &["capture-approved.json", "capture-rejected-after-approved.json"],
+        total: "89.25",
+        currency: "DKK",
+    },
+    Psp {
+        profile: "razorpay",
+        authorized: &["payment.authorized-captured-since.json", "payment.failed-insufficient-funds.json"],
+        captured: &["payment.captured.json"],
+        total: "8925",
+        currency: "INR",
+    },
+    Psp {
+        profile: "vipps-mobilepay",
+        authorized: &["CREATED.json", "AUTHORIZED.json"],
+        captured: &["CAPTURED.json"],
+        total: "350",
+        currency: "NOK",
+    },
+    Psp {
+        profile: "square",
+        authorized: &["payment.created-approved.json"],
+        captured: &["payment.updated-completed.json", "payment.updated-completed-refunded-later.json"],
+        total: "49.9",
+        currency: "EUR",
+    },
+];
+
+/// A source for each of them, by the profile's name.
+fn setup() -> Setup {
+    let sources = PSPS.map(|psp| {
+        let name = psp.profile;
+        let url = public_url(name);
+        format!("[sources.{name}]\nprofile = \"{name}\"\nsecrets = [\"{SECRET}\"]\npublic_url = \"{url}\"\n")
+    });
+    Setup { more: sources.join("\n"), ..Setup::silent() }
+}
+
+fn public_url(source: &str) -> Url {
+    Url::parse(&format!("https://relay.example.com/notifications/{source}")).unwrap()
+}
+
+/// A fixture as its PSP would send it, about one record: whatever Transform id is in it is `tx-1`.
+fn sealed(profile: &str, fixture: &str) -> Signed {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(profile).join(fixture);
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let of_an_id = |c: char| c.is_ascii_hexdigit() || c == '-';
+    let words = text
+        .split(|c| !of_an_id(c))
+        .filter(|word| word.parse::<TransformId>().is_ok_and(|id| id.has_transforms_form()));
+    let body = words.fold(text.clone(), |body, id| body.replace(id, "tx-1"));
+    seal(profile, &file.with_extension("headers"), &body)
+}
+
+fn seal(profile: &str, headers: &Path, body: &str) -> Signed {
+    let entry = Catalogue::built_in().unwrap().get(profile).unwrap().clone();
+    let (secret, url) = (SECRET.to_owned().into(), public_url(profile));
+    let means = Means { public_url: Some(&url), ..Means::secret(&secret) };
+    let now = jiff::Timestamp::now().as_second();
+    let mut signed = sign(&entry.profile, None, &means, now, "Mon, 02 Mar 2026 09:20:47 GMT", body.as_bytes()).unwrap();
+    let headers = fs::read_to_string(headers).unwrap_or_default();
+    let more = headers.lines().filter_map(|line| line.split_once(": "));
+    signed.headers.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    if profile == "payone" {
+        signed.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
+    }
+    signed
+}
+
+async fn post(relay: &Relay, profile: &str, fixture: &str) -> Reply {
+    let sealed = sealed(profile, fixture);
+    relay.post(profile, &sealed.headers, sealed.body).await.expect(200)
+}
+
+async fn tell(relay: &Relay, psp: &Psp, fixtures: &[&str]) {
+    for fixture in fixtures {
+        post(relay, psp.profile, fixture).await;
+    }
+}
+
+fn registration(psp: &Psp) -> Value {
+    json!({"requestedAmount": amount(psp.total), "currency": psp.currency})
+}
+
+fn paid(record: &Value) -> Vec<String> {
+    record["payments"].as_array().into_iter().flatten().map(|item| item["amount"].to_string()).collect()
+}
+
+/// A payment that is only authorized has received nothing, whatever the PSP calls it; captured, it has, once.
+#[tokio::test]
+async fn an_authorization_is_no_money() {
+    for psp in &PSPS {
+        let (_transform, relay) = start(setup()).await;
+        relay.register("payment", "tx-1", &registration(psp)).await;
+        tell(&relay, psp, psp.authorized).await;
+        let authorized = relay.fetched("Payment", "tx-1").await;
+        assert_eq!((&authorized["status"], paid(&authorized)), (&json!("Pending"), vec![]), "{}", psp.profile);
+        tell(&relay, psp, psp.captured).await;
+        let captured = relay.fetched("Payment", "tx-1").await;
+        let all = vec![psp.total.to_owned()];
+        assert_eq!((&captured["status"], paid(&captured)), (&json!("Succeeded"), all), "{}", psp.profile);
+    }
+}
+
+/// The same backwards. What has no reference to the merchant waits until the payment is known by its id.
+#[tokio::test]
+async fn money_that_is_told_before_its_authorization_stands() {
+    for psp in PSPS.iter().filter(|psp| psp.profile != "payone") {
+        let (_transform, relay) = start(setup()).await;
+        relay.register("payment", "tx-1", &registration(psp)).await;
+        let mut backwards = [psp.authorized, psp.captured].concat();
+        backwards.reverse();
+        tell(&relay, psp, &backwards).await;
+        let record = relay.fetched("Payment", "tx-1").await;
+        let all = vec![psp.total.to_owned()];
+        assert_eq!((&record["status"], paid(&record)), (&json!("Succeeded"), all), "{}", psp.profile);
+        assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0, "{}", psp.profile);
+    }
+}
+
+/// A preauthorization stands once it is authorized, and an attempt that fails beside it takes nothing back.
+#[tokio::test]
+async fn an_authorization_stands() {
+    for psp in &PSPS {
+        let (_transform, relay) = start(setup()).await;
+        relay.register("preauth", "tx-1", &registration(psp)).await;
+        tell(&relay, psp, psp.authorized).await;
+        let record = relay.fetched("Preauth", "tx-1").await;
+        let found = (&record["status"], record["authorizedAmount"].to_string());
+        assert_eq!(found, (&json!("Succeeded"), psp.total.to_owned()), "{}", psp.profile);
+    }
+}
+
+/// PAYONE waits for these four characters and nothing else, also where nobody knows the transaction.
+#[tokio::test]
+async fn payone_hears_tsok() {
+    let (_transform, relay) = start(setup()).await;
+    for fixture in ["paid.form", "paid.form", "failed-later-step-dead-letter.form", "ignored-unknown-type.form"] {
+        assert_eq!(post(&relay, "payone", fixture).await.text, "TSOK", "{fixture}");
+    }
+    let stranger = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payone/paid.form")).unwrap();
+    let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    relay.post("payone", &form, stranger).await.expect(401);
+}
+
+/// PAYONE states the account: a bank takes the money back, and the customer pays again.
+#[tokio::test]
+async fn payone_money_goes_back_and_comes_again() {
+    let (_transform, relay) = start(setup()).await;
+    relay.register("payment", "tx-1", &registration(&PSPS[2])).await;
+    post(&relay, "payone", "paid.form").await;
+    post(&relay, "payone", "cancelation.form").await;
+    let record = relay.fetched("Payment", "tx-1").await;
+    assert_eq!(record["chargebacks"][0]["amount"].to_string(), "89.25");
+    let again = sealed("payone", "paid.form");
+    let again = String::from_utf8(again.body).unwrap().replace("sequencenumber=1", "sequencenumber=3");
+    let again = seal("payone", Path::new(""), &again);
+    relay.post("payone", &again.headers, again.body).await.expect(200);
+    let record = relay.fetched("Payment", "tx-1").await;
+    assert_eq!((&record["chargebacks"], paid(&record)), (&json!([]), vec!["89.25".to_owned()]));
+}
