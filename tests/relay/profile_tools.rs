@@ -6,9 +6,10 @@ use std::path::Path;
 
 use serde_json::json;
 
+use crate::support::api::Api;
 use crate::support::program::{Ended, run};
 use crate::support::setup::STRIPE_SECRET;
-use crate::support::{Setup, psp, start};
+use crate::support::{Setup, payment, pointing, psp, start};
 
 /// A file of the project's own fixtures.
 fn fixture(path: &str) -> String {
@@ -215,6 +216,30 @@ async fn what_a_rule_no_longer_understands_is_told() {
     let configured = run(&arguments, &relay.setup.environment()).await;
     assert_eq!(configured.code, Some(0), "{configured:?}");
     says(&configured, &["2 notifications of stripe-main, stripe-two"]);
+}
+
+/// What was fetched is kept with the notification, and read again with it.
+#[tokio::test]
+async fn what_was_fetched_is_read_again_too() {
+    let api = Api::start();
+    let (transform, relay) = start(pointing::setup(&api, "")).await;
+    relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
+    pointing::has_paid(&api, "tr_1", "10.00");
+    let answered = relay.point(pointing::SOURCE, "tr_1", 1).await.expect(200);
+    relay.came_to(&answered, "applied").await;
+    transform.told("payment", "tx-1", 1).await;
+    let store = relay.file("relay.db");
+    let built_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/relay/profiles");
+    let replay = ["replay", "pointing", "--store", store.to_str().unwrap(), "--dir"];
+    let equal = profile(&[&replay[..], &[built_in.to_str().unwrap()]].concat()).await;
+    assert_eq!(equal.code, Some(0), "{equal:?}");
+    says(&equal, &["1 notifications of pointing", "1 records compared: 0 would differ; 0 only partly"]);
+    let folder = tempfile::tempdir().unwrap();
+    let text = fs::read_to_string(built_in.join("pointing.toml")).unwrap();
+    fs::write(folder.path().join("pointing.toml"), text.replace("paid = \"Succeeded\"", "paid = \"Pending\"")).unwrap();
+    let differs = profile(&[&replay[..], &[folder.path().to_str().unwrap()]].concat()).await;
+    assert_eq!(differs.code, Some(1), "{differs:?}");
+    says(&differs, &["payment tx-1", "status: Succeeded -> Pending", "-> nothing"]);
 }
 
 #[tokio::test]

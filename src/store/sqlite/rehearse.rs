@@ -198,7 +198,7 @@ impl Stage {
     fn partly(&self) -> HashSet<TransformId> {
         let is_partly = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
-            self.others.contains(&record.key.id) || keys(&record.seen).any(unknown)
+            self.others.contains(&record.key.id) || keys(record).any(unknown)
         };
         let mut partly: HashSet<TransformId> =
             self.stand.iter().filter(is_partly).map(|record| record.key.id.clone()).collect();
@@ -223,8 +223,9 @@ fn bare(record: &Record) -> Record {
     Record { seen: Seen::default(), refunds: BTreeMap::new(), version: 1, ..record.clone() }
 }
 
-/// The keys of the messages whose facts stand: an event's key begins with its message's.
-fn keys(seen: &Seen) -> impl Iterator<Item = &str> {
+/// The keys of the messages whose facts stand: an event's key begins with its message's. The PSP's id as the first event
+/// named it stands for nothing where one was registered.
+fn keys(record: &Record) -> impl Iterator<Item = &str> {
     let Seen {
         status,
         psp_id,
@@ -236,10 +237,10 @@ fn keys(seen: &Seen) -> impl Iterator<Item = &str> {
         chargebacks,
         chargeback_amounts,
         chargeback_reasons,
-    } = seen;
+    } = &record.seen;
     let single = [
         status.as_ref().map(|fact| &fact.stamp),
-        psp_id.as_ref().map(|fact| &fact.stamp),
+        psp_id.as_ref().filter(|_| record.registered.psp_id.is_none()).map(|fact| &fact.stamp),
         authorized.as_ref().map(|fact| &fact.stamp),
         expires_at.as_ref().map(|fact| &fact.stamp),
         refunded.as_ref().map(|fact| &fact.stamp),
