@@ -132,11 +132,11 @@ impl App {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
+        let fetched = options.certificates.clone();
+        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let bell = Arc::new(fetch_back::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
-        let fetched = options.certificates.clone();
-        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let (server, store, delivery, in_force) = options.split();
         let store = Arc::new(Store::open(store, wake)?);
         let accounts = Live::new(accounts(&in_force.sources));

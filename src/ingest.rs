@@ -216,8 +216,7 @@ impl Ingest {
         now: Moment,
         wary: bool,
     ) -> Result<Receipt, Refused> {
-        let certificate = self.certificate(source, &received, now).await?;
-        let verified = match self.verified(source, received, certificate.as_ref()) {
+        let verified = match self.vouched_for(source, received, now).await {
             Ok(verified) => verified,
             Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
         };
@@ -241,6 +240,20 @@ impl Ingest {
         let receipt = self.store.take(taken).await?;
         log(source, &receipt);
         Ok(receipt)
+    }
+
+    /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
+    async fn vouched_for<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        now: Moment,
+    ) -> Result<Verified<'a>, Refused> {
+        let certificate = match certificate_url(&source.profile, &received) {
+            Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
+            None => None,
+        };
+        self.verified(source, received, certificate.as_ref())
     }
 
     /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
@@ -272,19 +285,6 @@ impl Ingest {
         let receipt = self.store.take_hint(hinted).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         Ok(receipt)
-    }
-
-    /// The key of the certificate that a notification names, where its profile asks for one.
-    async fn certificate(
-        &self,
-        source: &Source,
-        received: &Received<'_>,
-        now: Moment,
-    ) -> Result<Option<PublicKey>, NoKey> {
-        match certificate_url(&source.profile, received) {
-            Some((url, rule)) => self.certificates.key(&url, rule, now).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Verifies with the secrets that hold; says if another one would have vouched.

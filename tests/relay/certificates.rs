@@ -269,7 +269,7 @@ fn fixture(name: &str) -> String {
 }
 
 /// A reversal before the capture that it takes back, and disputes around it: the money is gone once, until the seller
-/// has it back. What is given back is a positive amount, however it is written.
+/// has it back.
 #[tokio::test]
 async fn the_story_of_a_reversal() {
     let world = World::new("0s").await;
@@ -298,12 +298,22 @@ async fn the_story_of_a_reversal() {
     let payment = world.relay.fetched("Payment", id).await;
     assert_eq!(payment["chargebacks"], json!([]));
     assert_eq!(payment["refundableAmount"].to_string(), "49.9");
+}
 
+/// Money that goes back is a positive amount, however it is written.
+#[tokio::test]
+async fn a_negative_amount_is_a_refund() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let url = world.host.url(CERTIFICATE);
     let refund = with(refund("4REF0000000000001", "tx-usd", "0.15"), "currency", "USD");
     world.relay.register("payment", "tx-usd", &with(payment("6SALE000000000001", "20"), "currency", "USD")).await;
     world.relay.register("refund", "tx-refund", &refund).await;
-    tell("payment.sale.completed-of-subscription").await;
-    tell("payment.capture.refunded-v1-negative").await;
+    for name in ["payment.sale.completed-of-subscription", "payment.capture.refunded-v1-negative"] {
+        let body = fixture(name).replace("20260301-65e1a2b3c4d5e6f708192a3b", "tx-usd");
+        let headers = world.key.transmission(WEBHOOK, &url, &body);
+        assert_eq!(world.relay.post("paypal", &headers, body).await.expect(200).json()["outcome"], "applied");
+    }
     assert_eq!(world.relay.fetched("Refund", "tx-refund").await["refundedAmount"].to_string(), "0.15");
     assert_eq!(world.relay.fetched("Payment", "tx-usd").await["refundedAmount"].to_string(), "0.15");
 }
