@@ -11,6 +11,7 @@ use anyhow::{Context, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::certificates::{CertificateOptions, Certificates};
 use crate::clock::Clock;
 use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
@@ -48,6 +49,8 @@ pub struct Options {
     pub throttle: ThrottlePolicy,
     /// How long a token of ours lasts.
     pub token_lifetime: Duration,
+    /// The PSPs' certificates.
+    pub certificates: CertificateOptions,
     /// The doors for PSPs, by name.
     pub sources: BTreeMap<String, Source>,
 }
@@ -93,6 +96,7 @@ pub struct App {
 #[derive(Debug, Clone)]
 pub struct Reloader {
     server: ServerOptions,
+    certificates: CertificateOptions,
     store: Arc<Live<StoreOptions>>,
     delivery: Arc<Live<DeliveryOptions>>,
     accounts: Arc<Live<Accounts>>,
@@ -102,11 +106,13 @@ pub struct Reloader {
 impl Reloader {
     /// Puts all in force that can be. Says what cannot: the keys whose new values need a restart.
     pub fn reload(&self, options: Options) -> Vec<&'static str> {
+        let certificates = self.certificates.changed(&options.certificates);
         let (server, store, delivery, in_force) = options.split();
         let before = self.store.get();
         let mut restart = self.server.changed(&server);
         let fixed =
             [("store.path", before.path != store.path), ("store.max_waiting", before.max_waiting != store.max_waiting)];
+        restart.extend(certificates);
         restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
         // What is fixed stays as it was, so that the next reload says so again.
         self.store.set(StoreOptions { path: before.path.clone(), max_waiting: before.max_waiting, ..store });
@@ -126,6 +132,8 @@ impl App {
         let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
+        let fetched = options.certificates.clone();
+        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let bell = Arc::new(fetch_back::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
@@ -135,6 +143,7 @@ impl App {
         let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
         let reloader = Reloader {
             server,
+            certificates: fetched,
             store: store.options(),
             delivery: Arc::clone(&delivery),
             accounts: Arc::clone(&accounts),
@@ -142,7 +151,7 @@ impl App {
         };
         let delivery_ended = CancellationToken::new();
         let issuer = Arc::new(Issuer::new(random_key()?));
-        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer)));
+        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
         let doors = Doors {
             in_force,
             ingest: Arc::clone(&ingest),

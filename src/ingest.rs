@@ -13,15 +13,17 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 use uuid::Uuid;
 
-use crate::credentials::{Credentials, Look, same};
+use crate::certificates::{Certificates, NoKey};
+use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
 use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
+use crate::psp::crypto::PublicKey;
 use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, Verified, verify};
+use crate::psp::verify::{Means, Secret, Unverified, Verified, certificate_url, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
@@ -64,7 +66,10 @@ impl Source {
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
+            secrets: secrets
+                .iter()
+                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
+                .collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
@@ -104,7 +109,7 @@ impl Source {
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
         let kinds = [
-            ("signature", !self.secrets.is_empty()),
+            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
             ("basic", self.authorization.basic.is_some()),
             ("bearer", !self.authorization.tokens.is_empty()),
             ("oauth", !self.authorization.clients.is_empty()),
@@ -138,6 +143,7 @@ impl Source {
 pub struct Ingest {
     store: Arc<Store>,
     issuer: Arc<Issuer>,
+    certificates: Arc<Certificates>,
     vouchers: Vouchers,
     ignored: Mutex<HashMap<(String, String), u64>>,
 }
@@ -148,6 +154,9 @@ pub enum Refused {
     /// Nobody vouches for it.
     #[error(transparent)]
     Unverified(#[from] Unverified),
+    /// There is no certificate to verify it with.
+    #[error(transparent)]
+    Certificate(#[from] NoKey),
     /// A secret vouches for it whose time it is not.
     #[error("{fate} secret vouched: {secret:?}")]
     OutOfTime {
@@ -182,8 +191,8 @@ const IGNORED_TYPES_MAX: usize = 1024;
 impl Ingest {
     /// Into this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
-    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>) -> Self {
-        Self { store, issuer, vouchers: Vouchers::default(), ignored: Mutex::default() }
+    pub fn new(store: Arc<Store>, issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
+        Self { store, issuer, certificates, vouchers: Vouchers::default(), ignored: Mutex::default() }
     }
 
     /// What a secret of a source vouched for since the start.
@@ -195,16 +204,23 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one.
+    /// guessed one by one. Where there is no signature the door vouches, and is as wary of who was wrong too often as any
+    /// other.
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
-    pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
-        let verified = match self.verified(source, received) {
+    pub async fn take(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+    ) -> Result<Receipt, Refused> {
+        let verified = match self.vouched_for(source, received, now).await {
             Ok(verified) => verified,
-            Err(refused) => return self.take_hint(source, received, now, refused).await,
+            Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
         };
-        self.check_credentials(source, received, now.steady)?;
+        self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
         let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
@@ -226,12 +242,27 @@ impl Ingest {
         Ok(receipt)
     }
 
+    /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
+    async fn vouched_for<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        now: Moment,
+    ) -> Result<Verified<'a>, Refused> {
+        let certificate = match certificate_url(&source.profile, &received) {
+            Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
+            None => None,
+        };
+        self.verified(source, received, certificate.as_ref())
+    }
+
     /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
     async fn take_hint(
         &self,
         source: &Source,
         received: Received<'_>,
         now: Moment,
+        wary: bool,
         refused: Refused,
     ) -> Result<Receipt, Refused> {
         let hint = source.fetch.as_ref().and_then(|account| {
@@ -239,7 +270,7 @@ impl Ingest {
             Some((account, hint))
         });
         let Some((account, hint)) = hint else { return Err(refused) };
-        self.check_credentials(source, received, now.steady)?;
+        self.check_credentials(source, received, now.steady, wary)?;
         let size = hint.calls.len();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -257,10 +288,15 @@ impl Ingest {
     }
 
     /// Verifies with the secrets that hold; says if another one would have vouched.
-    fn verified<'a>(&self, source: &'a Source, received: Received<'a>) -> Result<Verified<'a>, Refused> {
+    fn verified<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        certificate: Option<&PublicKey>,
+    ) -> Result<Verified<'a>, Refused> {
         let at = received.at;
         let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
-        match verified_by(source, &held, received) {
+        match verified_by(source, &held, certificate, received) {
             Ok(verified) => {
                 if let Some(secret) = verified.secret().and_then(|index| held.get(index)) {
                     self.note(source, secret, &held, at);
@@ -268,7 +304,7 @@ impl Ingest {
                 Ok(verified)
             }
             Err(reason) => {
-                let vouched = others.into_iter().find(|one| verified_by(source, &[one], received).is_ok());
+                let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
                 Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
             }
         }
@@ -289,14 +325,22 @@ impl Ingest {
     }
 
     /// What a source demands beside the signature; all of it must be there.
-    fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
-        // Whoever comes here can sign, and so does not guess; or gains no more by guessing than to be looked up.
-        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
+    fn check_credentials(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Timestamp,
+        wary: bool,
+    ) -> Result<(), Refused> {
+        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
         }
         let headers_match = source.headers.iter().all(|(name, expected)| {
-            received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
+            counts(expected, wary)
+                && received
+                    .header(name)
+                    .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
         });
         if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
     }
@@ -337,9 +381,10 @@ impl Refused {
 fn verified_by<'a>(
     source: &'a Source,
     secrets: &[&NamedSecret],
+    certificate: Option<&PublicKey>,
     received: Received<'a>,
 ) -> Result<Verified<'a>, Unverified> {
-    verify(&source.profile, &source.means(secrets), received)
+    verify(&source.profile, &Means { certificate, ..source.means(secrets) }, received)
 }
 
 /// The headers that are kept: all but those that are secrets.

@@ -7,6 +7,7 @@
 //! parts together, [`config`] fills in their options, [`cli`] is what people type.
 
 pub mod app;
+pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;

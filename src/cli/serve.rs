@@ -133,6 +133,7 @@ fn options(config: Config) -> Options {
         transform: config.transform,
         failed_as: config.failed_as,
         integrator: config.integrator,
+        certificates: config.certificates,
         proxies: config.proxies,
         throttle: config.throttle,
         token_lifetime: config.token_lifetime,

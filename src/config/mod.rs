@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::certificates::CertificateOptions;
 use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
 use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
@@ -50,6 +51,8 @@ pub struct Config {
     pub throttle: ThrottlePolicy,
     /// oauth.token_lifetime, in whole seconds
     pub token_lifetime: Duration,
+    /// `[certificates]`
+    pub certificates: CertificateOptions,
     /// `[sources]`
     pub sources: BTreeMap<String, Source>,
     /// The built-in profiles and those of profiles.dir.

@@ -54,6 +54,9 @@ pub fn in_force(config: &Config) -> String {
         format!("oauth.token_lifetime           {}", span(config.token_lifetime)),
         format!("throttle.failures              {}", config.throttle.failures),
         format!("throttle.window                {}", span(config.throttle.window)),
+        format!("certificates.roots             {} beside the machine's", config.certificates.roots.len()),
+        format!("certificates.timeout           {}", span(config.certificates.timeout)),
+        format!("certificates.failures_kept     {}", span(config.certificates.failures_kept)),
     ];
     lines.extend(config.sources.values().map(source));
     if let Some(dir) = &config.profiles_dir {

@@ -18,6 +18,7 @@ pub(super) struct Settings {
     pub(super) integrator: DoorSettings,
     pub(super) oauth: OauthSettings,
     pub(super) throttle: ThrottleSettings,
+    pub(super) certificates: CertificatesSettings,
     #[serde(default)]
     pub(super) profiles: ProfilesSettings,
     #[serde(default)]
@@ -126,6 +127,13 @@ pub(super) struct ClientSettings {
 pub(super) struct BasicSettings {
     pub(super) username: Option<String>,
     pub(super) password: Option<SecretSetting>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct CertificatesSettings {
+    pub(super) roots: Option<String>,
+    pub(super) timeout: String,
+    pub(super) failures_kept: String,
 }
 
 #[derive(Default, Deserialize)]

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::{Doors, InForce, body, caller};
+use crate::certificates::NoKey;
 use crate::ingest::{Refused, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
@@ -31,7 +32,9 @@ pub(super) async fn take(
         .collect();
     let now = doors.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
-    match doors.ingest.take(source, received, now).await {
+    let address = caller::address(&request, &in_force);
+    let wary = doors.throttle.wary(address, &in_force.throttle, now.steady).is_some();
+    match doors.ingest.take(source, received, now, wary).await {
         Ok(receipt) => Ok(answer(source, &receipt)),
         Err(refused) => Err(refusal(&request, &doors, &in_force, source, refused)),
     }
@@ -89,7 +92,11 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             Problem::new(413, refused.to_string())
         }
-        Refused::Unverified(_) | Refused::OutOfTime { .. } => {
+        Refused::Certificate(NoKey::Unavailable(_)) => {
+            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+            Problem::new(503, "this cannot be verified now")
+        }
+        Refused::Unverified(_) | Refused::OutOfTime { .. } | Refused::Certificate(NoKey::Refused(_)) => {
             tracing::warn!(source = source.name, reason = %refused, "notification refused");
             match source.profile.answer.unverified {
                 401 => Problem::unauthorized(),

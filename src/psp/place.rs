@@ -20,6 +20,7 @@ use super::received::Received;
 /// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
 /// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
 /// | `fetched:/a/b` | the same, into the answer that was fetched |
+/// | `tail:/a/b` | what follows the last `/` of the text there: the id at the end of a link |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
 /// | `join:{/a}-{./b}` | the texts of the places in braces with the words around them; none unless each has one |
@@ -41,6 +42,8 @@ pub enum Place {
     Element(Pointer),
     /// Into the fetched answer.
     Fetched(Pointer),
+    /// What follows the last slash of the text at a place.
+    Tail(Box<Self>),
     /// A request header.
     Header(String),
     /// These words.
@@ -69,6 +72,17 @@ pub enum Place {
     Signature,
 }
 
+impl Place {
+    /// Where its text is looked up: itself, or the place whose tail it is.
+    #[must_use]
+    pub const fn root(&self) -> &Self {
+        match self {
+            Self::Tail(place) => place,
+            _ => self,
+        }
+    }
+}
+
 /// A piece of a text that is put together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Piece {
@@ -76,6 +90,14 @@ pub enum Piece {
     Text(String),
     /// The text at a place.
     Place(Place),
+}
+
+/// Writes what [`pieces`] reads.
+pub(super) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
+    pieces.iter().try_for_each(|piece| match piece {
+        Piece::Text(words) => f.write_str(words),
+        Piece::Place(place) => write!(f, "{{{place}}}"),
+    })
 }
 
 /// The pieces of `words{/a}words{/b}`: places stand in braces.
@@ -128,10 +150,14 @@ impl TryFrom<String> for Place {
             return Ok(word);
         }
         match text.split_once(':') {
-            Some(("header" | "text" | "setting", "")) => Err(format!("{text} needs a name or words")),
+            Some(("header" | "text" | "setting" | "tail", "")) => Err(format!("{text} needs a name or words")),
             Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
             Some(("text", words)) => Ok(Self::Text(words.to_owned())),
             Some(("setting", name)) => Ok(Self::Setting(name.to_owned())),
+            Some(("tail", rest)) => match Self::try_from(rest.to_owned())? {
+                place @ (Self::Message(_) | Self::Element(_) | Self::Fetched(_)) => Ok(Self::Tail(Box::new(place))),
+                other => Err(format!("tail:{other}: only what stands in a message or an answer has a tail")),
+            },
             Some(("join", template)) => match pieces(template)? {
                 pieces if pieces.iter().any(|piece| matches!(piece, Piece::Place(_))) => Ok(Self::Joined(pieces)),
                 _ => Err(format!("{text} needs a place in braces")),
@@ -151,14 +177,12 @@ impl fmt::Display for Place {
             Self::Message(pointer) => write!(f, "{pointer}"),
             Self::Element(pointer) => write!(f, ".{pointer}"),
             Self::Fetched(pointer) => write!(f, "fetched:{pointer}"),
+            Self::Tail(place) => write!(f, "tail:{place}"),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Text(words) => write!(f, "text:{words}"),
             Self::Joined(pieces) => {
                 f.write_str("join:")?;
-                pieces.iter().try_for_each(|piece| match piece {
-                    Piece::Text(words) => f.write_str(words),
-                    Piece::Place(place) => write!(f, "{{{place}}}"),
-                })
+                write_pieces(f, pieces)
             }
             Self::Setting(name) => write!(f, "setting:{name}"),
             Self::Url(UrlPart::Whole) => f.write_str("url"),
@@ -219,6 +243,7 @@ impl<'a> Scope<'a> {
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
             Place::Message(_) | Place::Element(_) | Place::Fetched(_) => self.value(place).and_then(scalar),
+            Place::Tail(place) => self.text(place).and_then(|text| Some(text.rsplit_once('/')?.1.to_owned())),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
             Place::Text(words) => Some(words.clone()),
             Place::Joined(pieces) => pieces.iter().map(|piece| self.piece(piece)).collect(),
@@ -307,6 +332,9 @@ mod tests {
             "/a/0/b~1c",
             "./id",
             "fetched:/a",
+            "tail:/links/-/href",
+            "tail:./href",
+            "tail:fetched:/self",
             "header:Webhook-Id",
             "text:a:b",
             "text:\n",
@@ -338,6 +366,9 @@ mod tests {
             ".id",
             "fetched:a",
             "url:port",
+            "tail:",
+            "tail:url",
+            "tail:tail:/a",
             "join:a",
             "join:{/a",
             "join:{a}",
@@ -351,6 +382,17 @@ mod tests {
         let value: Value = serde_json::from_str("[12.90, 20190321713212125000, 1e2]").unwrap();
         let texts: Vec<_> = value.as_array().unwrap().iter().filter_map(scalar).collect();
         assert_eq!(texts, ["12.90", "20190321713212125000", "1e+2"]);
+    }
+
+    #[test]
+    fn the_tail_of_a_link_is_an_id() {
+        let message =
+            serde_json::json!({"up": "https://api.psp.example/v2/captures/4L33", "dir": "a/", "none": "a", "n": 1});
+        let received = Received { headers: &[], body: b"", at: jiff::Timestamp::UNIX_EPOCH };
+        let scope = Scope::new(&received, &message);
+        let tail = |name: &str| scope.text(&Place::try_from(format!("tail:/{name}")).unwrap());
+        assert_eq!(tail("up").as_deref(), Some("4L33"));
+        assert_eq!([tail("dir"), tail("none"), tail("n"), tail("absent")], [None, None, None, None]);
     }
 
     #[test]

@@ -28,7 +28,7 @@ impl Translation<'_> {
     pub(super) fn events(&self, scope: Scope<'_>) -> Result<Vec<Event>, String> {
         let Some(each) = &self.rule.each else { return Ok(vec![self.event(scope)?]) };
         let scopes = scope.each(each);
-        let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place, Place::Element(_)));
+        let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place.root(), Place::Element(_)));
         if scopes.is_empty() && !chooses {
             return Err("the message lists nothing of what its type speaks of".to_owned());
         }

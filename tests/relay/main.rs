@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod breaker;
+mod certificates;
 mod clock;
 mod commands;
 mod debounce;
@@ -31,6 +32,7 @@ mod money;
 mod notifications;
 mod oauth;
 mod parked;
+mod profile_tools;
 mod psps;
 mod registration;
 mod reload;

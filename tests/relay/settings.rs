@@ -40,6 +40,9 @@ async fn every_mistake_is_found_by_its_key() {
         .await;
     refused("[transform]\nconcurrency = 0\n", &[("transform.concurrency", "1 to 1024")]).await;
     refused("[transform]\nfailed_as = \"joke\"\n", &[("transform.failed_as", "record")]).await;
+    refused("[certificates]\ntimeout = \"0s\"\n", &[("certificates.timeout", "more than 0")]).await;
+    refused("[certificates]\nroots = \"/nowhere/roots.pem\"\n", &[("certificates.roots", "/nowhere/roots.pem")]).await;
+    refused("[certificates]\nroots = \"Cargo.toml\"\n", &[("certificates.roots", "no certificate")]).await;
     refused("[transform.retry]\nfirst = \"0s\"\n", &[("transform.retry.first", "more than 0")]).await;
     refused("[transform.breaker]\nmax = \"1ms\"\n", &[("transform.breaker.max", "transform.breaker.first")]).await;
     refused("[transform.breaker]\nfailures = 0\n", &[("transform.breaker.failures", "from 1")]).await;

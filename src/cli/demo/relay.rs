@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::psp::{both, door};
 use crate::app::{App, Options};
+use crate::certificates::CertificateOptions;
 use crate::cli::stand_in::{Psp, STACK_TOKEN, TRANSFORM_TOKEN};
 use crate::credentials::Credentials;
 use crate::delivery::breaker::BreakerPolicy;
@@ -179,6 +180,7 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         transform: token(TRANSFORM_TOKEN),
         failed_as: FailedAs::Error,
         integrator: token(STACK_TOKEN),
+        certificates: CertificateOptions::default(),
         proxies: Proxies::default(),
         throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },
         token_lifetime: Duration::from_secs(900),

@@ -1,6 +1,7 @@
 //! From text to options; every error is found, each with its key.
 
 mod asked;
+mod certificates;
 mod credentials;
 mod fetch;
 mod secrets;
@@ -53,6 +54,7 @@ pub(super) fn check(
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
+    let certificates = checker.certificates(&settings.certificates);
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&settings.sources, &profiles);
@@ -74,6 +76,7 @@ pub(super) fn check(
             proxies,
             throttle,
             token_lifetime: Duration::from_secs(token_lifetime.into()),
+            certificates,
             sources,
             profiles,
             profiles_dir,

@@ -56,9 +56,7 @@ impl Checker<'_> {
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
-        // Whoever takes only what a PSP does not sign has none.
-        let unsigned = |profile: &Profile| profile.forms.iter().any(|form| form.get_ref().signature.is_empty());
-        let needed = entry.is_none_or(|entry| verify::needs_secrets(&entry.profile) && !unsigned(&entry.profile));
+        let needed = entry.is_none_or(|entry| verify::needs_secrets(&entry.profile));
         let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
         let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use url::Url;
 
 use super::check_rule::check_rule;
-use super::{Algorithm, Challenge, Encoding, Fetch, Form, Locator, Profile, Signature};
+use super::{Algorithm, CertificateRule, Challenge, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::{Piece, Place};
 
@@ -113,7 +113,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
 
 /// Whether the rules of a form can read a place.
 pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
-    match place {
+    match place.root() {
         Place::Body | Place::Secret | Place::Given | Place::Signature | Place::Setting(_) | Place::Url(_) => {
             Err(format!("{place} cannot be read by a rule"))
         }
@@ -146,7 +146,7 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
     }
     let in_message = signature.found.pointer.is_some();
     for place in &signature.signed {
-        match place {
+        match place.root() {
             Place::Message(_) if !in_message => {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
@@ -194,12 +194,27 @@ fn check_algorithm(signature: &Signature) -> Result<(), String> {
         (Some(_), algorithm) if algorithm != Algorithm::RsaSha256 => {
             Err("certificate: only rsa-sha256 takes one".to_owned())
         }
-        (Some(rule), _) if rule.hosts.is_empty() => Err("certificate.hosts: at least one".to_owned()),
-        (Some(rule), _) if !rule.name_suffix.starts_with('.') => {
-            Err("certificate.name_suffix: starts with a dot".to_owned())
-        }
-        _ => Ok(()),
+        (Some(rule), _) => check_certificate(rule),
+        (None, _) => Ok(()),
     }
+}
+
+fn check_certificate(rule: &CertificateRule) -> Result<(), String> {
+    if rule.hosts.is_empty() {
+        return Err("certificate.hosts: at least one".to_owned());
+    }
+    let is_host = |host: &&String| {
+        Url::parse(&format!("https://{host}/"))
+            .is_ok_and(|url| url.as_str() == format!("https://{host}/") && url.path() == "/" && !host.contains('@'))
+    };
+    if let Some(wrong) = rule.hosts.iter().find(|host| !is_host(host)) {
+        return Err(format!("certificate.hosts: {wrong:?} is no host, or host and port, in lower case"));
+    }
+    let suffix = &rule.name_suffix;
+    if !suffix.starts_with('.') || suffix.len() < 2 || *suffix != suffix.to_ascii_lowercase() {
+        return Err("certificate.name_suffix: starts with a dot, in lower case".to_owned());
+    }
+    Ok(())
 }
 
 fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
@@ -227,7 +242,7 @@ fn check_fetch(fetch: &Fetch) -> Result<(), String> {
     let places = pieces.filter_map(|piece| if let Piece::Place(place) = piece { Some(place) } else { None });
     let conditions = fetch.calls.iter().flat_map(|call| call.when.keys());
     for place in places.chain(conditions) {
-        if !matches!(place, Place::Message(_) | Place::Header(_)) {
+        if !matches!(place.root(), Place::Message(_) | Place::Header(_)) {
             return Err(format!("call: {place} is not known when it is made"));
         }
     }

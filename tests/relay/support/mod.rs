@@ -2,6 +2,7 @@
 
 pub(crate) mod adyen;
 pub(crate) mod api;
+pub(crate) mod certificates;
 pub(crate) mod integrator;
 pub(crate) mod planted;
 pub(crate) mod pointing;

@@ -1,0 +1,168 @@
+//! A PSP that signs with a certificate, and its host that hands the certificate out.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
+use tokio::sync::watch;
+
+use super::tls::Certificate;
+use super::within;
+
+/// An authority that vouches for certificates.
+pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
+
+impl Authority {
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "an authority");
+        Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
+    }
+
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// A certificate for a key, made out to a name, that ends with a year.
+    pub(crate) fn issue(&self, name: &str, key: &SigningKey, until: i32) -> String {
+        key.params(name, until).signed_by(&key.0, &self.0).unwrap().pem()
+    }
+}
+
+/// The key that a PSP signs notifications with.
+pub(crate) struct SigningKey(KeyPair);
+
+impl SigningKey {
+    pub(crate) fn new() -> Self {
+        Self(KeyPair::generate_rsa_for(&PKCS_RSA_SHA256, RsaKeySize::_2048).unwrap())
+    }
+
+    fn params(&self, name: &str, until: i32) -> CertificateParams {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
+        params.distinguished_name.push(DnType::CommonName, name);
+        params
+    }
+
+    /// A certificate that nobody but the key itself vouches for.
+    pub(crate) fn vouches_for_itself(&self, name: &str) -> String {
+        self.params(name, 2100).self_signed(&self.0).unwrap().pem()
+    }
+
+    /// The headers of a transmission as PayPal sends it.
+    pub(crate) fn transmission(&self, webhook: &str, certificate_url: &str, body: &str) -> Vec<(String, String)> {
+        let (id, time) = ("8f6c0a70-0000-11f0-8000-000000000001", "2026-03-01T10:00:00Z");
+        let signed = format!("{id}|{time}|{webhook}|{}", crc32fast::hash(body.as_bytes()));
+        let key = RsaKeyPair::from_pkcs8(&self.0.serialize_der()).unwrap();
+        let mut signature = vec![0; key.public_modulus_len()];
+        key.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), signed.as_bytes(), &mut signature).unwrap();
+        let headers = [
+            ("Paypal-Transmission-Id", id),
+            ("Paypal-Transmission-Time", time),
+            ("Paypal-Transmission-Sig", &STANDARD.encode(signature)),
+            ("Paypal-Cert-Url", certificate_url),
+            ("Paypal-Auth-Algo", "SHA256withRSA"),
+        ];
+        headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
+    }
+}
+
+/// What stands at a path.
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    pub(crate) headers: String,
+    pub(crate) body: String,
+    /// Answered once this is dropped or something is sent.
+    pub(crate) gate: Option<mpsc::Receiver<()>>,
+}
+
+impl Page {
+    pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: String::new(), body: body.into(), gate: None }
+    }
+}
+
+/// A host at `https://localhost:PORT`. What stands nowhere is 404.
+pub(crate) struct Host {
+    pub(crate) port: u16,
+    pages: Arc<Mutex<BTreeMap<String, Page>>>,
+    asked: watch::Receiver<Vec<String>>,
+}
+
+impl Host {
+    pub(crate) fn start(certificate: &Certificate) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let pages = Arc::new(Mutex::new(BTreeMap::new()));
+        let (asks, asked) = watch::channel(Vec::new());
+        let (tls, served) = (Arc::clone(&certificate.server), Arc::clone(&pages));
+        std::thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let (tls, served, asks) = (Arc::clone(&tls), Arc::clone(&served), asks.clone());
+                std::thread::spawn(move || answer(stream, tls, &served, &asks));
+            }
+        });
+        Self { port, pages, asked }
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.port)
+    }
+
+    pub(crate) fn put(&self, path: &str, page: Page) {
+        self.pages.lock().unwrap().insert(path.to_owned(), page);
+    }
+
+    /// The paths that were asked for, in their order.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
+    }
+
+    /// Waits until it was asked so often.
+    pub(crate) async fn asked_times(&self, times: usize) {
+        let mut asked = self.asked.clone();
+        within("the host to be asked", asked.wait_for(|paths| paths.len() >= times)).await.unwrap();
+    }
+}
+
+/// One request, one answer. Who breaks off is not missed.
+fn answer(
+    mut stream: TcpStream,
+    tls: Arc<rustls::ServerConfig>,
+    pages: &Mutex<BTreeMap<String, Page>>,
+    asks: &watch::Sender<Vec<String>>,
+) -> Option<()> {
+    let mut connection = rustls::ServerConnection::new(tls).ok()?;
+    let mut stream = rustls::Stream::new(&mut connection, &mut stream);
+    let mut path = None;
+    for line in BufReader::new(&mut stream).lines() {
+        let line = line.ok()?;
+        if line.is_empty() {
+            break;
+        }
+        path.get_or_insert(line.split(' ').nth(1)?.to_owned());
+    }
+    let path = path?;
+    let lock = || pages.lock().unwrap_or_else(PoisonError::into_inner);
+    let gate = lock().get_mut(&path).and_then(|page| page.gate.take());
+    asks.send_modify(|paths| paths.push(path.clone()));
+    gate.map(|gate| gate.recv());
+    let text = match lock().get(&path) {
+        Some(Page { status, headers, body, .. }) => {
+            let length = body.len();
+            format!("HTTP/1.1 {status} A\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+        }
+        None => "HTTP/1.1 404 A\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
+    };
+    stream.write_all(text.as_bytes()).ok()?;
+    stream.conn.send_close_notify();
+    stream.flush().ok()
+}
