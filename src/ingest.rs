@@ -14,7 +14,7 @@ use url::Url;
 use uuid::Uuid;
 
 use crate::certificates::{Certificates, NoKey};
-use crate::credentials::{Credentials, Look, same};
+use crate::credentials::{Credentials, Look, counts, same};
 use crate::domain::due::Moment;
 use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
@@ -23,7 +23,7 @@ use crate::psp::fetch::hint;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Unverified, Verified, certificate_url, verify};
+use crate::psp::verify::{Means, Secret, Unverified, Verified, certificate_url, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
@@ -66,7 +66,10 @@ impl Source {
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
-            secrets: secrets.iter().map(|secret| (&secret.value).into()).collect(),
+            secrets: secrets
+                .iter()
+                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
+                .collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
             certificate: None,
@@ -106,7 +109,7 @@ impl Source {
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
         let kinds = [
-            ("signature", !self.secrets.is_empty()),
+            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
             ("basic", self.authorization.basic.is_some()),
             ("bearer", !self.authorization.tokens.is_empty()),
             ("oauth", !self.authorization.clients.is_empty()),
@@ -201,16 +204,23 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one.
+    /// guessed one by one. Where there is no signature the door vouches, and is as wary of who was wrong too often as any
+    /// other.
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
-    pub async fn take(&self, source: &Source, received: Received<'_>, now: Moment) -> Result<Receipt, Refused> {
+    pub async fn take(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        wary: bool,
+    ) -> Result<Receipt, Refused> {
         let verified = match self.vouched_for(source, received, now).await {
             Ok(verified) => verified,
-            Err(refused) => return self.take_hint(source, received, now, refused).await,
+            Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
         };
-        self.check_credentials(source, received, now.steady)?;
+        self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
         let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {
@@ -252,6 +262,7 @@ impl Ingest {
         source: &Source,
         received: Received<'_>,
         now: Moment,
+        wary: bool,
         refused: Refused,
     ) -> Result<Receipt, Refused> {
         let hint = source.fetch.as_ref().and_then(|account| {
@@ -259,7 +270,7 @@ impl Ingest {
             Some((account, hint))
         });
         let Some((account, hint)) = hint else { return Err(refused) };
-        self.check_credentials(source, received, now.steady)?;
+        self.check_credentials(source, received, now.steady, wary)?;
         let size = hint.calls.len();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -314,14 +325,22 @@ impl Ingest {
     }
 
     /// What a source demands beside the signature; all of it must be there.
-    fn check_credentials(&self, source: &Source, received: Received<'_>, now: Timestamp) -> Result<(), Refused> {
-        // Whoever comes here can sign, and so does not guess; or gains no more by guessing than to be looked up.
-        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary: false };
+    fn check_credentials(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Timestamp,
+        wary: bool,
+    ) -> Result<(), Refused> {
+        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
         }
         let headers_match = source.headers.iter().all(|(name, expected)| {
-            received.header(name).is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
+            counts(expected, wary)
+                && received
+                    .header(name)
+                    .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
         });
         if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
     }

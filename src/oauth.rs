@@ -133,12 +133,12 @@ pub fn decide<'a>(
     let grant = form.get("grant_type").ok_or(Refused::new("invalid_request", "grant_type is missing"))?;
     let known = |(id, secret): &(String, String)| {
         // All clients are compared, so that the time does not tell which exist.
-        let mut matching = clients.iter().filter(|(_, client)| {
+        let matching = clients.iter().filter(|(_, client)| {
             let right = same(id.as_bytes(), client.id.as_bytes())
                 & same(secret.as_bytes(), client.secret.expose_secret().as_bytes());
             right && counts(&client.secret, wary)
         });
-        matching.next_back()
+        matching.fold(None, |_, one| Some(one))
     };
     let (door, client) = presented(&form, authorization)?
         .iter()

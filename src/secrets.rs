@@ -17,6 +17,8 @@ pub struct NamedSecret {
     pub name: String,
     /// The secret, as the PSP shows it.
     pub value: SecretString,
+    /// The PSP's id of the key, where its signatures name one.
+    pub key_id: Option<String>,
     /// It vouches for nothing that comes before this.
     pub not_before: Option<Timestamp>,
     /// It vouches for nothing that comes at this time or later.
@@ -130,7 +132,13 @@ mod tests {
 
     fn secret(value: &str, not_before: Option<i64>, expires_at: Option<i64>) -> NamedSecret {
         let value = value.to_owned().into();
-        NamedSecret { name: "n".into(), value, not_before: not_before.map(at), expires_at: expires_at.map(at) }
+        NamedSecret {
+            name: "n".into(),
+            value,
+            key_id: None,
+            not_before: not_before.map(at),
+            expires_at: expires_at.map(at),
+        }
     }
 
     #[test]

@@ -22,12 +22,13 @@ use serde_json::Value;
 use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::challenge;
 use transform_relay::psp::crypto::PublicKey;
-use transform_relay::psp::normalise::{Message, Normalised, normalise, normalise_fetched};
+use transform_relay::psp::explain::{self, Expected, MessageSeen, Verdict, Verification};
+use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
 use transform_relay::psp::place::Configured;
-use transform_relay::psp::profile::{Form, Profile};
+use transform_relay::psp::profile::{Algorithm, Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, Means, Secret, Verified};
+use transform_relay::psp::verify::{self, Means, Secret, Unverified, Verified};
 use url::Url;
 
 #[derive(Deserialize)]
@@ -87,7 +88,69 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
         tolerance_s: None,
         door: vector.door,
     };
-    verify::verify(profile, &means, received).map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
+    let verified = verify::verify(profile, &means, received);
+    the_explanation_agrees(&explain::verification(profile, &means, received), &verified);
+    verified.map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
+}
+
+/// What `profile test` tells is what the relay does.
+fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verified<'_>, Unverified>) {
+    let said = |verdict: &Result<Verified<'_>, Unverified>| match verdict {
+        Ok(verified) => Ok((verified.form().name.clone(), verified.secret())),
+        Err(reason) => Err(*reason),
+    };
+    assert_eq!(said(&explained.verdict), said(verified));
+    if matches!(verified, Ok(verified) if verified.form().trusts_door) {
+        assert!(explained.signatures.iter().all(|seen| seen.verdict == Err(Unverified::Missing)));
+        return;
+    }
+    let first = explained.signatures.iter().find_map(|seen| Some((seen.form.to_owned(), seen.verdict.ok()?)));
+    assert_eq!(first.as_ref(), said(verified).as_ref().ok(), "the first that is right is the one");
+    for seen in explained.signatures.iter().filter(|seen| seen.verdict.is_ok()) {
+        for signed in seen.signed.iter().filter(|_| !matches!(seen.algorithm, Algorithm::RsaSha256)) {
+            let Ok(Some(secret)) = seen.verdict else { panic!("a secret vouched: {seen:?}") };
+            assert!(signed.missing.is_empty(), "{signed:?}");
+            match &signed.expected[secret] {
+                Expected::Signature(expected) => {
+                    assert!(
+                        signed
+                            .given
+                            .iter()
+                            .any(|given| given.to_ascii_lowercase().starts_with(&expected.to_ascii_lowercase())),
+                        "{signed:?}"
+                    )
+                }
+                Expected::Secret | Expected::PublicKey => {}
+                Expected::Unfit(reason) => panic!("{reason}"),
+            }
+        }
+    }
+}
+
+/// What `profile test` tells of the rules is what they do.
+fn the_reading_agrees(profile: &Profile, verified: &Verified<'_>, normalised: &Normalised, fetching: bool) {
+    let reading = explain::reading(profile, verified, fetching);
+    assert_eq!(&reading.normalised, normalised);
+    if reading.messages.is_empty() {
+        assert!(matches!(normalised.messages[..], [Message { meaning: Meaning::NotUnderstood(_), .. }]));
+        return;
+    }
+    assert_eq!(reading.messages.len(), normalised.messages.len());
+    for (seen, message) in reading.messages.iter().zip(&normalised.messages) {
+        assert_eq!(&seen.message, message);
+        the_rules_agree(seen);
+    }
+}
+
+fn the_rules_agree(seen: &MessageSeen<'_>) {
+    let fits = seen.rules.iter().filter(|rule| rule.verdict == Verdict::Fits);
+    let reads = fits.filter(|rule| !rule.rule.ignore).count();
+    let made = seen.calls.iter().filter(|call| call.verdict == Verdict::Fits).count();
+    match &seen.message.meaning {
+        Meaning::Events(_) => assert!(reads > 0 && made == 0, "{seen:?}"),
+        Meaning::Fetch(_) => assert_eq!((reads, made), (0, 1), "{seen:?}"),
+        Meaning::Ignored | Meaning::NotUnderstood(_) => {}
+    }
 }
 
 #[test]
@@ -220,12 +283,17 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
         form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
             let received = Received { headers: &own, body: &body, at: now };
-            return Some(normalise(profile, &Verified::before(form, None, received), fetching));
+            let verified = Verified::before(form, None, received);
+            let normalised = normalise(profile, &verified, fetching);
+            the_reading_agrees(profile, &verified, &normalised, fetching);
+            return Some(normalised);
         };
         let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
         let received = Received { headers: &headers, body: &signed.body, at: now };
         let verified = verify::verify(profile, &means, received).ok()?;
-        (verified.form().name == form.name).then(|| normalise(profile, &verified, fetching))
+        let normalised = normalise(profile, &verified, fetching);
+        the_reading_agrees(profile, &verified, &normalised, fetching);
+        (verified.form().name == form.name).then_some(normalised)
     });
     // Where several forms are signed as a whole, the body's own is the one in which it has a type.
     let readings: Vec<Normalised> = readings.collect();
@@ -265,7 +333,13 @@ fn read_fetched(profile: &Profile, file: &Path) -> Message {
     };
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let received = Received { headers: &[], body: body.as_bytes(), at };
-    normalise_fetched(profile, form, &received, None, fetched.message, fetched.answer.to_string().as_bytes())
+    let answer = fetched.answer.to_string();
+    let message = normalise_fetched(profile, form, &received, None, fetched.message, answer.as_bytes());
+    if let Ok(seen) = explain::fetched(profile, form, &received, None, fetched.message, answer.as_bytes()) {
+        assert_eq!(seen.message, message);
+        the_rules_agree(&seen);
+    }
+    message
 }
 
 /// A rule that no fixture reaches is a rule that nobody has seen work.

@@ -1,11 +1,11 @@
 //! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -23,22 +23,28 @@ use crate::secrets::{NamedSecret, rotated};
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Give a source a new secret: printed once on stdout, written into its secrets_file, taken up by the running relay.
-    Rotate {
-        /// The source.
-        source: String,
-        /// How long the old secrets go on verifying.
-        #[arg(long)]
-        overlap: Overlap,
-        /// The new secret's name, for logs; today's date, if absent.
-        #[arg(long)]
-        name: Option<String>,
-        /// Take the new secret from stdin: some PSPs make it themselves.
-        #[arg(long)]
-        from_stdin: bool,
-        /// The configuration file of the relay.
-        #[arg(long, value_name = "FILE")]
-        config: PathBuf,
-    },
+    Rotate(Rotate),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Rotate {
+    /// The source.
+    source: String,
+    /// How long the old secrets go on verifying.
+    #[arg(long)]
+    overlap: Overlap,
+    /// The new secret's name, for logs; today's date, if absent.
+    #[arg(long)]
+    name: Option<String>,
+    /// The PSP's id of the new key, where its signatures name the key.
+    #[arg(long)]
+    key_id: Option<String>,
+    /// Take the new secret from stdin: some PSPs make it themselves.
+    #[arg(long)]
+    from_stdin: bool,
+    /// The configuration file of the relay.
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
 }
 
 /// The choices of Digital River's service.
@@ -76,9 +82,8 @@ impl Overlap {
 const EXIT_IO: u8 = 74;
 
 pub(super) fn run(command: Command) -> ExitCode {
-    let Command::Rotate { source, overlap, name, from_stdin, config } = command;
-    let rotated = rotate(&source, overlap.span(), name, from_stdin, &config);
-    rotated.map_or_else(
+    let Command::Rotate(rotation) = command;
+    rotate(rotation).map_or_else(
         |(code, reason)| {
             anstream::eprintln!("{reason}");
             ExitCode::from(code)
@@ -89,21 +94,21 @@ pub(super) fn run(command: Command) -> ExitCode {
 
 type Failure = (u8, String);
 
-fn rotate(
-    source: &str,
-    overlap: Duration,
-    name: Option<String>,
-    from_stdin: bool,
-    config: &Path,
-) -> Result<(), Failure> {
+fn rotate(asked: Rotate) -> Result<(), Failure> {
+    let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
-    let rotation = config::rotation(Some(config), std::env::vars_os(), source)
+    let rotation = config::rotation(Some(&config), std::env::vars_os(), &source)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
     let value = if from_stdin { given(&rotation.profile) } else { made(&rotation.profile) }.map_err(usage)?;
     let now = Clock::start().now().wall;
-    let until = later(now, overlap);
-    let new =
-        NamedSecret { name: name.unwrap_or_else(|| dated(&rotation, now)), value, not_before: None, expires_at: None };
+    let until = later(now, overlap.span());
+    let new = NamedSecret {
+        name: name.unwrap_or_else(|| dated(&rotation, now)),
+        value,
+        key_id,
+        not_before: None,
+        expires_at: None,
+    };
     let all = rotated(rotation.secrets.clone(), new.clone(), now, until, rotation.elsewhere.len()).map_err(usage)?;
     rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
     let taken_up = take_up(&rotation)?;

@@ -66,6 +66,7 @@ pub(super) struct NamedTable {
     env: Option<String>,
     file: Option<String>,
     pub(super) name: Option<String>,
+    pub(super) key_id: Option<String>,
     pub(super) not_before: Option<String>,
     pub(super) expires_at: Option<String>,
 }

@@ -23,6 +23,7 @@ struct Secrets {
 struct Entry {
     name: String,
     value: String,
+    key_id: Option<String>,
     not_before: Option<toml::Value>,
     expires_at: Option<toml::Value>,
 }
@@ -33,13 +34,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<NamedSecret>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
     let table: toml::Table = toml::from_str(&text).map_err(|_| format!("{name} is not TOML"))?;
     // What serde says about the shape could repeat a secret.
-    let shape = || format!("{name}: must be [[secret]] tables with name, value, not_before and expires_at");
+    let shape = || format!("{name}: must be [[secret]] tables with name, value, key_id, not_before and expires_at");
     let secrets: Secrets = table.try_into().map_err(|_| shape())?;
     secrets.secret.into_iter().map(|entry| secret(entry).map_err(|reason| format!("{name}: {reason}"))).collect()
 }
 
 fn secret(entry: Entry) -> Result<NamedSecret, String> {
-    let Entry { name, value, not_before, expires_at } = entry;
+    let Entry { name, value, key_id, not_before, expires_at } = entry;
     let at = |field: &str, value: Option<toml::Value>| {
         let text = value.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
         text.map(|text| time(&text).map_err(|reason| format!("{field} of {name:?} {reason}"))).transpose()
@@ -48,7 +49,7 @@ fn secret(entry: Entry) -> Result<NamedSecret, String> {
     if value.is_empty() {
         return Err(format!("value of {name:?} is empty"));
     }
-    Ok(NamedSecret { name, value: value.into(), not_before, expires_at })
+    Ok(NamedSecret { name, value: value.into(), key_id, not_before, expires_at })
 }
 
 /// An instant in RFC 3339.
@@ -106,6 +107,9 @@ fn text(secrets: &[NamedSecret]) -> String {
         text.push_str("\n[[secret]]\n");
         text.push_str(&format!("name = {}\n", quoted(&secret.name)));
         text.push_str(&format!("value = {}\n", quoted(secret.value.expose_secret())));
+        if let Some(id) = &secret.key_id {
+            text.push_str(&format!("key_id = {}\n", quoted(id)));
+        }
         for (key, at) in [("not_before", secret.not_before), ("expires_at", secret.expires_at)] {
             if let Some(at) = at {
                 text.push_str(&format!("{key} = \"{at}\"\n"));
@@ -125,10 +129,17 @@ mod tests {
         let path = folder.path().join("secrets.toml");
         let at = |text: &str| Some(text.parse().unwrap());
         let secrets = [
-            NamedSecret { name: "a".into(), value: "x\"y\\z\n".to_owned().into(), not_before: None, expires_at: None },
+            NamedSecret {
+                name: "a".into(),
+                value: "x\"y\\z\n".to_owned().into(),
+                key_id: None,
+                not_before: None,
+                expires_at: None,
+            },
             NamedSecret {
                 name: "b \u{1F511}".into(),
                 value: "whsec_AA==".to_owned().into(),
+                key_id: Some("WEBHOOK-1".into()),
                 not_before: at("2026-01-02T03:04:05Z"),
                 expires_at: at("2027-01-02T03:04:05.678901Z"),
             },

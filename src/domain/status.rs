@@ -1,12 +1,13 @@
 //! The states of a record and why one failed, in the contract's words (contract, section 3, Enums).
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ids::Kind;
 
 /// TransactionStatus and AgreementStatus of the contract in one list; [`Status::fits`] says which belongs where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Status {
     /// Created, not yet with the PSP.
     Initiated,
@@ -87,7 +88,7 @@ impl Status {
 /// LoginError and PermissionDenied are missing on purpose: they mean the merchant's account at the PSP, and
 /// Transform disables the PSP when it reads them. The relay has no reason of its own to raise them, and no
 /// profile can.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
 pub enum ErrorCode {
     UnmappedError,
@@ -137,7 +138,7 @@ pub struct StatusFact {
 }
 
 /// ChargebackReason of the contract.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
 pub enum ChargebackReason {
     #[default]

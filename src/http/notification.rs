@@ -32,7 +32,9 @@ pub(super) async fn take(
         .collect();
     let now = doors.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
-    match doors.ingest.take(source, received, now).await {
+    let address = caller::address(&request, &in_force);
+    let wary = doors.throttle.wary(address, &in_force.throttle, now.steady).is_some();
+    match doors.ingest.take(source, received, now, wary).await {
         Ok(receipt) => Ok(answer(source, &receipt)),
         Err(refused) => Err(refusal(&request, &doors, &in_force, source, refused)),
     }

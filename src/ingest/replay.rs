@@ -75,6 +75,7 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
             let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
             Verified::before(form, kept.signed_at.clone(), received)
         }
+        // Earlier versions knew no certificates.
         None => verified_by(source, &source.secrets.iter().collect::<Vec<_>>(), None, received).map_err(|_| {
             ReplayError::Unreadable(
                 "an earlier version took it, and it does not verify any more; have the PSP send it again",

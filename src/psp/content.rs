@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding as Charset;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode, percent_encode};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -14,7 +15,7 @@ use super::pointer::Pointer;
 use super::xml;
 
 /// How the body of a notification is written.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Content {
     /// JSON, a form or XML.
@@ -28,7 +29,7 @@ pub struct Content {
 }
 
 /// A field of the body that holds the message itself.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Inner {
     /// The field.
@@ -41,7 +42,7 @@ pub struct Inner {
 }
 
 /// How the bytes of an inner message are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InnerEncoding {
     /// As they are.
@@ -52,7 +53,7 @@ pub enum InnerEncoding {
 }
 
 /// The ways to write a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// RFC 8259.
@@ -60,7 +61,8 @@ pub enum Format {
     Json,
     /// `application/x-www-form-urlencoded`: an object of texts. A field that comes twice is a list, and so no text.
     Form,
-    /// XML: see [`xml::read`].
+    /// XML: an element is its text, or an object of its children by name and its attributes as `@name`; children of one
+    /// name are a list.
     Xml,
 }
 

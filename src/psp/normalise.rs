@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::fetch;
 use super::place::{Place, Scope};
-use super::profile::{Form, Profile, When};
+use super::profile::{Condition, EventRule, Form, Profile, When};
 use super::read::names;
 use super::received::Received;
 use super::translate::Translation;
@@ -69,34 +69,44 @@ pub enum Meaning {
 /// is to be fetched; otherwise a message is read as it is.
 #[must_use]
 pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> Normalised {
-    let received = verified.received();
+    let body_hash = hash(verified.received().body);
     let form = verified.form();
-    let body_hash = hash(received.body);
-    let body = match form.content.message(received.body) {
-        Ok(body) => body,
-        Err(reason) => {
-            return Normalised { dedupe_key: body_hash, messages: vec![not_understood(reason)] };
-        }
+    let read = each_message(verified, |scope| read_first(profile, form, scope, &body_hash, fetching));
+    let (keys, messages): (Vec<String>, Vec<Message>) = match read {
+        Ok(read) if read.is_empty() => (vec![body_hash], vec![not_understood("the batch holds no message".to_owned())]),
+        Ok(read) => read.into_iter().unzip(),
+        Err(reason) => (vec![body_hash], vec![not_understood(reason)]),
     };
+    Normalised { dedupe_key: keys.join("\n"), messages }
+}
+
+/// What this makes of each message of a notification.
+///
+/// # Errors
+/// The body cannot be read.
+pub(super) fn each_message<T>(verified: &Verified<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
+    let (received, form) = (verified.received(), verified.form());
+    let body = form.content.message(received.body)?;
     let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
-    let mut keys = Vec::new();
-    let mut messages = Vec::new();
-    for message in found {
-        let scope = Scope { signed_at: verified.signed_at(), ..Scope::new(received, message) };
-        let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
-        let (key, message) = match call.and_then(|call| fetch::message(form, call, &scope)) {
-            Some(message) => (dedupe_key(form, &scope, &body_hash), message),
-            None if form.pointer_only => (dedupe_key(form, &scope, &body_hash), concerns_no_record(form, &scope)),
-            None => read_message(profile, form, scope, &body_hash),
-        };
-        messages.push(message);
-        keys.push(key);
+    let scopes =
+        found.into_iter().map(|message| Scope { signed_at: verified.signed_at(), ..Scope::new(received, message) });
+    Ok(scopes.map(read).collect())
+}
+
+/// A message's dedupe key, and what it says before anything is fetched for it.
+pub(super) fn read_first(
+    profile: &Profile,
+    form: &Form,
+    scope: Scope<'_>,
+    body_hash: &str,
+    fetching: bool,
+) -> (String, Message) {
+    let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
+    match call.and_then(|call| fetch::message(form, call, &scope)) {
+        Some(message) => (dedupe_key(form, &scope, body_hash), message),
+        None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
+        None => read_message(profile, form, scope, body_hash),
     }
-    if messages.is_empty() {
-        messages.push(not_understood("the batch holds no message".to_owned()));
-    }
-    let dedupe_key = if keys.is_empty() { body_hash } else { keys.join("\n") };
-    Normalised { dedupe_key, messages }
 }
 
 /// Reads one message of a notification together with what was fetched for it: the answer's body.
@@ -112,23 +122,37 @@ pub fn normalise_fetched(
     index: usize,
     answer: &[u8],
 ) -> Message {
-    let read = || -> Result<Message, String> {
-        let answer: Value =
-            serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
-        let part = form.fetch.as_ref().and_then(|fetch| fetch.part.as_ref());
-        let fetched = match part {
-            Some(part) => part.find(&answer).ok_or_else(|| format!("the answer has no {part}"))?,
-            None => &answer,
-        };
-        let body = if form.pointer_only { Value::Null } else { form.content.message(received.body)? };
-        let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
-        let message = if form.pointer_only { Some(&&Value::Null) } else { found.get(index) };
-        let message = message.ok_or("the notification has no such message")?;
-        let scope = Scope { fetched: Some(fetched), signed_at, ..Scope::new(received, message) };
-        // What was fetched makes the key: the same state fetched twice says the same.
-        Ok(read_message(profile, form, scope, &hash(fetched.to_string().as_bytes())).1)
+    let said = with_fetched(form, received, signed_at, index, answer, |scope, hash| {
+        read_message(profile, form, scope, hash).1
+    });
+    said.unwrap_or_else(not_understood)
+}
+
+/// What this makes of a message together with what was fetched for it, and with the hash of that.
+///
+/// # Errors
+/// The answer or the notification cannot be read.
+pub(super) fn with_fetched<T>(
+    form: &Form,
+    received: &Received<'_>,
+    signed_at: Option<&str>,
+    index: usize,
+    answer: &[u8],
+    read: impl FnOnce(Scope<'_>, &str) -> T,
+) -> Result<T, String> {
+    let answer: Value = serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let part = form.fetch.as_ref().and_then(|fetch| fetch.part.as_ref());
+    let fetched = match part {
+        Some(part) => part.find(&answer).ok_or_else(|| format!("the answer has no {part}"))?,
+        None => &answer,
     };
-    read().unwrap_or_else(not_understood)
+    let body = if form.pointer_only { Value::Null } else { form.content.message(received.body)? };
+    let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
+    let message = if form.pointer_only { Some(&&Value::Null) } else { found.get(index) };
+    let message = message.ok_or("the notification has no such message")?;
+    let scope = Scope { fetched: Some(fetched), signed_at, ..Scope::new(received, message) };
+    // What was fetched makes the key: the same state fetched twice says the same.
+    Ok(read(scope, &hash(fetched.to_string().as_bytes())))
 }
 
 fn concerns_no_record(form: &Form, scope: &Scope<'_>) -> Message {
@@ -139,13 +163,13 @@ fn not_understood(reason: String) -> Message {
     Message { event_type: String::new(), meaning: Meaning::NotUnderstood(reason) }
 }
 
-fn hash(bytes: &[u8]) -> String {
+pub(super) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
 /// A message's dedupe key, and what it says. `hash` is the key of what has no other.
-fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
-    let bare = Scope { element: object(form, &bare), ..bare };
+pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
+    let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
     let key = dedupe_key(form, &scope, hash);
@@ -171,10 +195,11 @@ fn type_names(form: &Form) -> String {
     names(&places)
 }
 
-/// The thing that a message is about, if its form says where that stands.
-fn object<'a>(form: &Form, scope: &Scope<'a>) -> Option<&'a Value> {
+/// A message with the thing that it is about, if its form says where that stands.
+pub(super) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
     let there = |place: &Place| scope.value(place).filter(|value| value.is_object());
-    (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message))
+    let object = (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message));
+    Scope { element: object, ..scope }
 }
 
 /// A type is logged; what is none may be anything.
@@ -198,29 +223,35 @@ fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
     places.iter().map(|place| scope.text(place).unwrap_or_default()).collect::<Vec<_>>().join(with)
 }
 
-/// The first rule that fits, and those after it as long as each lets the next one read on.
 fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meaning {
     let mut events = Vec::new();
-    for rule in form.rules.iter().map(toml::Spanned::get_ref) {
-        // `./` in the conditions of a rule with `each` is one of its elements.
-        let around = Scope { element: scope.element.filter(|_| rule.each.is_none()), ..scope };
-        let fits =
-            rule.event_type.as_slice().iter().any(|known| known == scope.event_type) && holds(&rule.when, &around);
-        if !fits {
-            continue;
-        }
-        if rule.ignore {
-            break;
-        }
+    for rule in readers(form, &scope).into_iter().map(toml::Spanned::get_ref).filter(|rule| !rule.ignore) {
         match (Translation { profile, defaults: &form.defaults, rule, key }).events(scope) {
             Ok(more) => events.extend(more),
             Err(reason) => return Meaning::NotUnderstood(reason),
         }
-        if !rule.goes_on {
-            break;
-        }
     }
     if events.is_empty() { Meaning::Ignored } else { Meaning::Events(events) }
+}
+
+/// The rules that read a message: the first that fits, and those after it as long as each lets the next one read on.
+pub(super) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
+    let mut readers = Vec::new();
+    for rule in &form.rules {
+        let own = rule.get_ref();
+        if own.is_of(scope.event_type) && holds(&own.when, &around(own, scope)) {
+            readers.push(rule);
+            if own.ignore || !own.goes_on {
+                break;
+            }
+        }
+    }
+    readers
+}
+
+/// Where the conditions of a rule look: `./` in those of one with `each` is one of its elements.
+pub(super) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
+    Scope { element: scope.element.filter(|_| rule.each.is_none()), ..*scope }
 }
 
 /// The first place that does not say what it must.
@@ -230,12 +261,18 @@ fn broken<'w>(requires: &'w When, scope: &Scope<'_>) -> Option<&'w Place> {
     broken.map(|(place, _)| place)
 }
 
-/// Whether conditions are met. Those on an element count once there is one.
+/// Whether conditions are met.
 pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
+    unmet(when, scope).next().is_none()
+}
+
+/// The conditions that are not met, each with the text that stands there. Those on an element count once there is one.
+pub(super) fn unmet<'w>(when: &'w When, scope: &Scope<'_>) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
     let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
     when.iter()
-        .filter(|(place, _)| counts(place))
-        .all(|(place, condition)| condition.holds(&scope.text(place).unwrap_or_default()))
+        .filter(move |(place, _)| counts(place))
+        .map(|(place, condition)| (place, condition, scope.text(place).unwrap_or_default()))
+        .filter(|(_, condition, text)| !condition.holds(text))
 }
 
 #[cfg(test)]

@@ -92,6 +92,14 @@ pub enum Piece {
     Place(Place),
 }
 
+/// Writes what [`pieces`] reads.
+pub(super) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
+    pieces.iter().try_for_each(|piece| match piece {
+        Piece::Text(words) => f.write_str(words),
+        Piece::Place(place) => write!(f, "{{{place}}}"),
+    })
+}
+
 /// The pieces of `words{/a}words{/b}`: places stand in braces.
 ///
 /// # Errors
@@ -174,10 +182,7 @@ impl fmt::Display for Place {
             Self::Text(words) => write!(f, "text:{words}"),
             Self::Joined(pieces) => {
                 f.write_str("join:")?;
-                pieces.iter().try_for_each(|piece| match piece {
-                    Piece::Text(words) => f.write_str(words),
-                    Piece::Place(place) => write!(f, "{{{place}}}"),
-                })
+                write_pieces(f, pieces)
             }
             Self::Setting(name) => write!(f, "setting:{name}"),
             Self::Url(UrlPart::Whole) => f.write_str("url"),

@@ -97,6 +97,17 @@ impl TryFrom<String> for Each {
     }
 }
 
+impl fmt::Display for Each {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.root {
+            Root::Message => "",
+            Root::Element => ".",
+            Root::Fetched => "fetched:",
+        })?;
+        self.steps.iter().try_for_each(|step| write!(f, "/{}", step.replace('~', "~0").replace('/', "~1")))
+    }
+}
+
 fn steps(pointer: &str) -> impl Iterator<Item = String> {
     pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~"))
 }
@@ -151,6 +162,9 @@ mod tests {
         let each = Each::try_from("/charges/*/captures/*".to_owned()).unwrap();
         let ids: Vec<_> = each.find(&value).into_iter().map(|found| found["id"].clone()).collect();
         assert_eq!(ids, [json!(1), json!(2), json!(3)]);
+        for text in ["/charges/*/captures/*", "./a~1b/*", "fetched:/a~0b"] {
+            assert_eq!(Each::try_from(text.to_owned()).unwrap().to_string(), text);
+        }
         let one = Each::try_from("/list/item/*".to_owned()).unwrap();
         assert_eq!(one.find(&json!({"list": {"item": {"id": 1}}})).len(), 1, "one that is not written as a list");
         assert!(one.find(&json!({"list": {"item": null}})).is_empty());

@@ -159,7 +159,7 @@ pub fn needs_door(profile: &Profile) -> bool {
     forms_of_the_door(profile).next().is_some()
 }
 
-fn verify_as<'a>(
+pub(super) fn verify_as<'a>(
     form: &'a Form,
     signature: &'a Signature,
     means: &Means<'_>,
@@ -234,7 +234,7 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
 
 /// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
 /// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
-fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
+pub(super) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
     }
@@ -246,17 +246,14 @@ fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Resul
 }
 
 fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Result<Option<usize>, Unverified> {
-    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
-    if signature.signed.iter().filter(must_be_there).any(|place| scope.text(place).is_none()) {
+    if missing(signature, scope).next().is_some() {
         return Err(Unverified::Missing);
     }
     let located = located(&signature.found, scope);
-    let one_id = signature.key_id.as_ref().and_then(|id| scope.received.header(id.header.as_deref()?));
     let given: Vec<(Option<&str>, Vec<u8>)> = located
         .iter()
         .filter_map(|found| {
-            let own_id = found.before.as_deref().filter(|_| signature.key_id.is_some());
-            Some((own_id.or(one_id), crypto::decode(signature.encoding, found.text.trim())?))
+            Some((key_id(signature, found, scope), crypto::decode(signature.encoding, found.text.trim())?))
         })
         .collect();
     if given.is_empty() {
@@ -270,6 +267,18 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
         })
         .map(AnyKey::index)
         .ok_or(Unverified::Wrong)
+}
+
+/// The id of the key that a signature names.
+pub(super) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
+    let id = signature.key_id.as_ref()?;
+    found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
+}
+
+/// The signed parts that must be there, and are not.
+pub(super) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
+    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
+    signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
 }
 
 /// More signatures than this in one header are not looked at.
@@ -333,13 +342,20 @@ pub(super) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> 
 }
 
 /// The text of the signature's time: unix seconds in digits and nothing else.
-fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
+pub(super) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
     let value = received.header(time.found.header.as_deref()?)?;
     let text = parts(&time.found, value).next()?;
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
 }
 
-fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
+/// The time that was signed with a notification of this form, as its headers have it.
+#[must_use]
+pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
+    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
+    times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
+}
+
+pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }
 

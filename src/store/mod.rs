@@ -3,6 +3,7 @@
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
 mod fetching;
+pub mod rehearsal;
 pub mod sqlite;
 
 use std::path::PathBuf;

@@ -50,6 +50,10 @@ async fn the_profiles_are_listed_and_shown() {
     assert!(unknown.stderr.contains("nobody"), "{unknown:?}");
 }
 
+fn first_line(ended: &Ended) -> &str {
+    ended.stdout.lines().next().unwrap_or_default()
+}
+
 async fn tested(arguments: &[&str]) -> Ended {
     run(&[&["profile", "test"], arguments].concat(), &[]).await
 }
@@ -73,18 +77,18 @@ async fn a_notification_is_tested_against_a_profile() {
 
     let other = good.map(|argument| if argument == STRIPE_SECRET { "whsec_other" } else { argument });
     let wrong = tested(&other).await;
-    assert_eq!((wrong.code, wrong.stdout.trim()), (Some(1), "refused: wrong signature"));
+    assert_eq!((wrong.code, first_line(&wrong)), (Some(1), "refused: wrong signature"));
     let late = tested(&["stripe", "--body", &body, "--header", &header, "--secret", STRIPE_SECRET]).await;
-    assert_eq!((late.code, late.stdout.trim()), (Some(1), "refused: timestamp outside the tolerance"));
+    assert_eq!((late.code, first_line(&late)), (Some(1), "refused: timestamp outside the tolerance"));
     let bare = tested(&["stripe", "--body", &body, "--secret", STRIPE_SECRET]).await;
-    assert_eq!((bare.code, bare.stdout.trim()), (Some(1), "refused: no signature"));
+    assert_eq!((bare.code, first_line(&bare)), (Some(1), "refused: no signature"));
 
     let odd = tested(&["stripe", "--body", &fixture("stripe/refund-unknown-status.json")]).await;
     assert_eq!(odd.code, Some(1), "{odd:?}");
     assert!(odd.stdout.contains("not understood"), "{}", odd.stdout);
     let ignored = tested(&["stripe", "--body", &fixture("stripe/ignored-customer-created.json")]).await;
     assert_eq!(ignored.code, Some(0));
-    assert!(ignored.stdout.contains("customer.created: ignored"), "{}", ignored.stdout);
+    assert!(ignored.stdout.contains("ignored    nothing in it concerns a record"), "{}", ignored.stdout);
     let missing = tested(&["stripe", "--body", "/nowhere.json"]).await;
     assert_eq!(missing.code, Some(64));
     assert!(missing.stderr.contains("/nowhere.json"), "{missing:?}");

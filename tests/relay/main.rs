@@ -32,6 +32,7 @@ mod money;
 mod notifications;
 mod oauth;
 mod parked;
+mod profile_tools;
 mod psps;
 mod registration;
 mod reload;

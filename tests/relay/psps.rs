@@ -214,3 +214,24 @@ async fn payone_money_goes_back_and_comes_again() {
     let record = relay.fetched("Payment", "tx-1").await;
     assert_eq!((&record["chargebacks"], paid(&record)), (&json!([]), vec!["89.25".to_owned()]));
 }
+
+/// Klarna names the amount when a dispute is opened, and only the outcome when it is closed; in any order.
+#[tokio::test]
+async fn klarna_names_what_is_disputed_once() {
+    for fixtures in [["dispute-initiated.json", "dispute-lost.json"], ["dispute-lost.json", "dispute-initiated.json"]] {
+        let more = format!("[sources.klarna]\nprofile = \"klarna\"\nsecrets = [\"{SECRET}\"]\n");
+        let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
+        let known = json!({"requestedAmount": amount("200"), "currency": "EUR", "status": "Succeeded"});
+        relay.register("payment", "tx-1", &known).await;
+        for fixture in fixtures {
+            post(&relay, "klarna", fixture).await;
+        }
+        let record = relay.fetched("Payment", "tx-1").await;
+        let chargeback = &record["chargebacks"][0];
+        assert_eq!(
+            (chargeback["amount"].to_string(), &chargeback["reason"]),
+            ("125.5".to_owned(), &json!("UserInitiated"))
+        );
+        assert_eq!(record["refundableAmount"].to_string(), "74.5");
+    }
+}

@@ -122,3 +122,33 @@ fn fixture() -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frisbii-media/failed-payment.json");
     std::fs::read_to_string(path).unwrap()
 }
+
+/// A profile whose notifications nobody signs: the password is all there is, so it is guarded as at any other door.
+#[tokio::test]
+async fn where_the_door_alone_vouches_it_is_wary_too() {
+    let profiles = tempfile::tempdir().unwrap();
+    let profile = "name = \"unsigned\"\ntitle = \"Unsigned\"\namounts = \"minor\"\n[[notification]]\nname = \"it\"\n\
+                   trusts_door = true\ntype = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
+    std::fs::write(profiles.path().join("unsigned.toml"), profile).unwrap();
+    let more = |settings: &str| {
+        let folder = profiles.path().display();
+        format!("[profiles]\ndir = \"{folder}\"\n[sources.bare]\nprofile = \"unsigned\"\n{settings}\n")
+    };
+    let basic = "basic = { username = \"u\", password = \"short\" }";
+    let setup = Setup { throttle_failures: 2, more: more(basic), ..Setup::silent() };
+    let (_transform, mut relay) = start(setup).await;
+    let notify = async |relay: &Relay, password: &str| {
+        let request = relay.request(Method::POST, "/notifications/bare").basic_auth("u", Some(password));
+        relay.send(request.body("{\"type\":\"x\"}")).await
+    };
+    notify(&relay, "short").await.expect(200);
+    for guess in ["a", "b"] {
+        notify(&relay, guess).await.problem(401);
+    }
+    for guess in ["c", "short"] {
+        notify(&relay, guess).await.problem(429);
+    }
+    relay.setup.more = more("");
+    let refused = relay.reload().await;
+    assert!(refused.stderr.contains("sources.bare: its profile has no signature"), "{refused:?}");
+}

@@ -21,7 +21,13 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
 
 /// The relay's door for a PSP.
 pub(super) fn door(psp: &Psp) -> Source {
-    let secret = NamedSecret { name: "demo".to_owned(), value: psp.secret.clone(), not_before: None, expires_at: None };
+    let secret = NamedSecret {
+        name: "demo".to_owned(),
+        value: psp.secret.clone(),
+        key_id: None,
+        not_before: None,
+        expires_at: None,
+    };
     Source {
         fetch: None,
         name: psp.source.to_owned(),

@@ -55,7 +55,8 @@ impl Checker<'_> {
         let expires_at = table.and_then(|table| self.time(&format!("{key}.expires_at"), table.expires_at.as_deref()));
         let place = setting.place().map_err(|reason| self.wrong(&key, reason)).ok()?;
         let value = self.secret(&key, &place)?;
-        Some((key, NamedSecret { name, value, not_before, expires_at }))
+        let key_id = table.and_then(|table| table.key_id.clone());
+        Some((key, NamedSecret { name, value, key_id, not_before, expires_at }))
     }
 
     fn time(&mut self, key: &str, text: Option<&str>) -> Option<Timestamp> {

@@ -1,9 +1,10 @@
 //! What people have to know about a PSP, for its page in docs/psp.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// What a profile cannot say by its rules.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct About {
     /// What to set up at the PSP, and what of it goes into the configuration: one step each.

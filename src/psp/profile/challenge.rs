@@ -1,12 +1,13 @@
 //! What a PSP's check of the endpoint is answered.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::signature::{Algorithm, Encoding, KeyEncoding};
 use crate::psp::place::Place;
 
 /// A GET by which a PSP looks whether the endpoint is its account's.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Challenge {
     /// The header with the challenge.
@@ -24,7 +25,7 @@ pub struct Challenge {
 }
 
 /// How a challenge is signed.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeSignature {
     /// What makes the signature.
@@ -37,7 +38,7 @@ pub struct ChallengeSignature {
 }
 
 /// Of which characters a challenge is made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Characters {
     /// 0 to 9 and a to f.

@@ -1,15 +1,17 @@
 //! Where the truth of a notification is fetched that carries less than all of it.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rule::When;
-use crate::psp::place::{Piece, pieces};
+use crate::psp::place::{Piece, pieces, write_pieces};
 use crate::psp::pointer::Pointer;
 
 /// How the truth is fetched.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fetch {
     /// Whether a source fetches where its configuration does not say.
@@ -31,7 +33,7 @@ pub struct Fetch {
 }
 
 /// When the truth is fetched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FetchMode {
     /// For whatever is verified, and for what nobody signs.
@@ -44,7 +46,7 @@ pub enum FetchMode {
 }
 
 /// How the relay shows the PSP's API who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FetchAuth {
     /// `Authorization: Bearer` and the source's token.
@@ -58,7 +60,7 @@ pub enum FetchAuth {
 }
 
 /// One call. GET is all that reading needs.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
     /// Conditions, all to be met.
@@ -72,6 +74,12 @@ pub struct Call {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Template(pub Vec<Piece>);
+
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_pieces(f, &self.0)
+    }
+}
 
 impl TryFrom<String> for Template {
     type Error = String;

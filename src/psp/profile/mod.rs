@@ -10,10 +10,12 @@ mod check_rule;
 mod fetch;
 mod maps;
 mod rule;
+mod schema;
 mod signature;
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -24,6 +26,7 @@ pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
     Starts, StatusFrom, TimeFormat, When, Words,
 };
+pub use schema::schema;
 pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 
 use super::content::Content;
@@ -31,7 +34,7 @@ use super::place::Place;
 use super::pointer::Each;
 
 /// One PSP's dialect.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
     /// How a source names it: lower case, digits and dashes.
@@ -60,11 +63,12 @@ pub struct Profile {
     /// The forms of notification that the PSP sends, each with its own signatures and rules. A notification is
     /// read by the rules of the form that it verifies as, and by no others.
     #[serde(rename = "notification")]
+    #[schemars(with = "Vec<Form>")]
     pub forms: Vec<Spanned<Form>>,
 }
 
 /// What the PSP is answered.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Answer {
     /// A 2xx status.
@@ -82,7 +86,7 @@ impl Default for Answer {
 }
 
 /// One form of notification.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
     /// What it is called in messages of `profile test`.
@@ -93,6 +97,7 @@ pub struct Form {
     /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
     /// trusts the door.
     #[serde(default)]
+    #[schemars(with = "Vec<Signature>")]
     pub signature: Vec<Spanned<Signature>>,
     /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
     /// range, credentials or headers. A source without any of them does not take it.
@@ -125,24 +130,25 @@ pub struct Form {
     pub defaults: Defaults,
     /// What the types mean; the first rule that fits a message is the one. A type without a rule is ignored.
     #[serde(rename = "event", default)]
+    #[schemars(with = "Vec<EventRule>")]
     pub rules: Vec<Spanned<EventRule>>,
 }
 
 /// What all rules of a form share.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
-    /// See [`EventRule::ids`].
+    /// The record's own PSP ids: every place that has a text.
     pub ids: Vec<Place>,
-    /// See [`EventRule::shared_ids`].
+    /// PSP ids that the record has in common with others: every place that has a text.
     pub shared_ids: Vec<Place>,
-    /// See [`EventRule::reference`].
+    /// Where the Transform id may stand: every place that has a text.
     pub reference: Vec<Place>,
     /// When it happened: the first place that has a text.
     pub at: Vec<Place>,
     /// How instants are written.
     pub time_format: TimeFormat,
-    /// See [`EventRule::currency`].
+    /// The currency of the amounts: the first place that has a text.
     pub currency: Vec<Place>,
     /// The unit of amounts, where it is not the profile's.
     pub amounts: Option<Amounts>,
@@ -187,6 +193,8 @@ pub struct ProfileError {
     pub reason: String,
 }
 
-fn line_of(text: &str, byte: usize) -> usize {
+/// The line, counted from 1, in which a byte of a text stands.
+#[must_use]
+pub fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }

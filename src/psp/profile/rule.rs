@@ -1,7 +1,9 @@
 //! What one type of message means.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::domain::event::Booking;
@@ -11,7 +13,7 @@ use crate::psp::place::Place;
 use crate::psp::pointer::Each;
 
 /// One or several, as TOML writers like it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum OneOrMore<T> {
     /// `x = "a"`
@@ -39,7 +41,7 @@ impl<T> OneOrMore<T> {
 pub type When = BTreeMap<Place, Condition>;
 
 /// A condition on a text. The empty text stands for absent or null.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Condition {
     /// `"a"` or `["a", "b"]`: it is one of these.
@@ -51,7 +53,7 @@ pub enum Condition {
 }
 
 /// `{ not = "a" }`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Not {
     /// What it is not.
@@ -59,7 +61,7 @@ pub struct Not {
 }
 
 /// `{ starts = "a" }`
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Starts {
     /// What it starts with.
@@ -78,8 +80,20 @@ impl Condition {
     }
 }
 
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, texts) = match self {
+            Self::Is(texts) => ("", texts),
+            Self::Not(Not { not }) => ("other than ", not),
+            Self::Starts(Starts { starts }) => ("what starts with ", starts),
+        };
+        let quoted: Vec<_> = texts.as_slice().iter().map(|text| format!("{text:?}")).collect();
+        write!(f, "{before}{}", quoted.join(" or "))
+    }
+}
+
 /// Whether amounts are in minor or major units.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Amounts {
     /// Whole cents.
@@ -89,7 +103,7 @@ pub enum Amounts {
 }
 
 /// How instants are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeFormat {
     /// Seconds since 1970.
@@ -104,7 +118,7 @@ pub enum TimeFormat {
 }
 
 /// What a message of one type, under conditions, means: an event.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
     /// The type or types.
@@ -122,7 +136,7 @@ pub struct EventRule {
     #[serde(default, rename = "continue")]
     pub goes_on: bool,
     /// The kind of record, or several, the likeliest first.
-    #[serde(default = "OneOrMore::none")]
+    #[serde(default = "OneOrMore::<Kind>::none")]
     pub kind: OneOrMore<Kind>,
     /// One event for each of these elements instead of one for the message; `./` points into the element. None is a
     /// mistake, unless conditions choose elements or the rules that follow read on.
@@ -169,8 +183,16 @@ pub struct EventRule {
     pub bearer: BTreeMap<String, Vec<Place>>,
 }
 
+impl EventRule {
+    /// Whether it is about messages of this type.
+    #[must_use]
+    pub fn is_of(&self, event_type: &str) -> bool {
+        self.event_type.as_slice().iter().any(|known| known == event_type)
+    }
+}
+
 /// A value that is fixed, or read and looked up in a map.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Fixed<T> {
     /// `status = "Pending"`
@@ -180,7 +202,7 @@ pub enum Fixed<T> {
 }
 
 /// A value that is read and looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapped<T> {
     /// Where the PSP's word stands.
@@ -190,7 +212,7 @@ pub struct Mapped<T> {
 }
 
 /// The PSP's words and ours.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Words<T> {
     /// The words themselves.
@@ -225,7 +247,7 @@ pub type StatusFrom = Fixed<Status>;
 pub type BookingFrom = Fixed<Booking>;
 
 /// Why a record is in error.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
     /// The contract's code; a PSP's word that is not in the map is unmapped, which is no mistake.
@@ -239,7 +261,7 @@ pub struct ErrorRule {
 }
 
 /// A booking of a payment.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemRule {
     /// One booking for each of these elements; `./` points into the element.
@@ -264,7 +286,7 @@ pub struct ItemRule {
 }
 
 /// A chargeback of a payment.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChargebackRule {
     /// The PSP's id of the dispute: the first place that has a text.

@@ -1,12 +1,13 @@
 //! How a PSP signs: one template with its parts.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::psp::place::Place;
 use crate::psp::pointer::Pointer;
 
 /// One way a form of notification may be signed.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
     /// What makes the signature from the signed parts.
@@ -34,7 +35,7 @@ pub struct Signature {
 }
 
 /// What makes a signature.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
     /// HMAC with SHA-256.
@@ -56,6 +57,21 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
+    /// Its name in a profile.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HmacSha256 => "hmac-sha256",
+            Self::HmacSha1 => "hmac-sha1",
+            Self::HmacSha512 => "hmac-sha512",
+            Self::Sha256 => "sha256",
+            Self::Md5 => "md5",
+            Self::Plain => "plain",
+            Self::RsaSha256 => "rsa-sha256",
+            Self::Ed25519 => "ed25519",
+        }
+    }
+
     /// Whether the secret is one of the signed parts.
     #[must_use]
     pub const fn signs_the_secret(self) -> bool {
@@ -64,7 +80,7 @@ impl Algorithm {
 }
 
 /// How a secret's text becomes the key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
     /// As it is.
@@ -79,7 +95,7 @@ pub enum KeyEncoding {
 }
 
 /// How a signature is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Encoding {
     /// Hexadecimal.
@@ -91,7 +107,7 @@ pub enum Encoding {
 }
 
 /// Where a signature or its time stands: a header or a place in the message, whole or a part of it.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Locator {
     /// The header's name.
@@ -109,8 +125,8 @@ pub struct Locator {
     pub index: Option<usize>,
 }
 
-/// Where the id of a key stands: in a header, or before each signature (see [`Locator::after`]).
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+/// Where the id of a key stands: in a header, or before each signature (see `after` of `found`).
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyId {
     /// The header with the id.
@@ -121,7 +137,7 @@ pub struct KeyId {
 }
 
 /// The time that is signed: unix seconds.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedTime {
     /// Where it stands.
@@ -131,7 +147,7 @@ pub struct SignedTime {
 }
 
 /// The PSP's certificate: fetched, believed if a known authority vouches for it and the name is the PSP's, and kept.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRule {
     /// The header with its URL.

@@ -18,6 +18,7 @@ mod parked;
 mod prune;
 mod readers;
 mod records;
+mod rehearse;
 mod taking;
 mod writer;
 
@@ -43,6 +44,7 @@ use crate::domain::registration::Registration;
 use crate::live::Live;
 
 pub use backup::{BackupError, backup};
+pub use rehearse::{rehearse, sources};
 
 /// The store. All that it answers is on disk.
 #[derive(Debug)]

@@ -1,0 +1,111 @@
+//! `profile`: see, write and try the PSP profiles. One file per command.
+
+mod list;
+mod new;
+mod replay;
+mod sign;
+mod test;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::EXIT_USAGE;
+use crate::psp::catalogue::{Catalogue, Entry};
+use crate::psp::page::page;
+use crate::psp::profile::schema;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// List the profiles.
+    List,
+    /// Print a profile's TOML.
+    Show {
+        /// The profile.
+        name: String,
+    },
+    /// Explain a notification: what was signed and which signature that gives, which rule reads each message and why the
+    /// others do not, and which events come out.
+    ///
+    /// Exit code 0 if it verifies and is understood, 1 if not.
+    Test(test::Arguments),
+    /// Sign a body as the PSP would, and print the headers to send with it.
+    Sign {
+        /// The profile.
+        name: String,
+        /// The notification's body. Where the signature stands inside it, the signed body goes to stdout.
+        #[arg(long, value_name = "FILE")]
+        body: PathBuf,
+        /// The source's secret.
+        #[arg(long)]
+        secret: String,
+    },
+    /// Write a commented skeleton of a profile from a notification that the PSP sent.
+    New(new::Arguments),
+    /// Read stored notifications again by a changed profile, and say which records would differ. Nothing is changed.
+    ///
+    /// Exit code 0 if none would, 1 if some would.
+    Replay(replay::Arguments),
+    /// Print the page of a PSP, in Markdown: how to set it up, and what its events mean.
+    Page {
+        /// The profile.
+        name: String,
+    },
+    /// Print the JSON Schema of profiles, for editors.
+    Schema,
+}
+
+/// Exit code for an answer that is no: of `test` for a notification that does not verify or is not understood.
+const EXIT_NO: u8 = 1;
+
+/// What a command prints, and whether its answer is yes.
+type Told = (String, bool);
+
+pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
+    let done = catalogue(dir).and_then(|catalogue| match command {
+        Command::List => Ok((list::list(&catalogue), true)),
+        Command::Show { name } => Ok((entry(&catalogue, &name)?.text.clone(), true)),
+        Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments),
+        Command::New(arguments) => new::run(&arguments),
+        Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments),
+        Command::Page { name } => Ok((page(&entry(&catalogue, &name)?.profile), true)),
+        Command::Schema => Ok((format!("{:#}", schema()), true)),
+        Command::Sign { name, body, secret } => sign::run(entry(&catalogue, &name)?, &read(&body)?, &secret),
+    });
+    match done {
+        Ok((text, good)) => {
+            anstream::println!("{}", text.trim_end());
+            if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NO) }
+        }
+        Err(reason) => {
+            anstream::eprintln!("{reason}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn catalogue(dir: Option<&Path>) -> Result<Catalogue, String> {
+    let mut catalogue = Catalogue::built_in().map_err(|error| error.to_string())?;
+    if let Some(dir) = dir {
+        crate::config::add_folder(&mut catalogue, dir).map_err(|errors| errors.join("\n"))?;
+    }
+    Ok(catalogue)
+}
+
+fn read(file: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(file).map_err(|error| format!("cannot read {}: {error}", file.display()))
+}
+
+fn entry<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Entry, String> {
+    catalogue.get(name).ok_or_else(|| format!("there is no profile {name:?}; `profile list` shows them"))
+}
+
+/// The headers of a notification from the command line; names in lower case.
+fn split_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
+    let split = |header: &String| {
+        let (name, value) = header.split_once(':').ok_or("a --header is not 'Name: value'")?;
+        Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+    };
+    headers.iter().map(split).collect()
+}

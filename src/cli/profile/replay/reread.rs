@@ -1,0 +1,151 @@
+//! Stored notifications, read by another profile.
+
+use std::collections::{BTreeMap, HashSet};
+
+use uuid::Uuid;
+
+use crate::domain::text::shown;
+use crate::ingest::Source;
+use crate::psp::explain;
+use crate::psp::normalise::{Meaning, Message, Normalised, normalise};
+use crate::psp::profile::{FetchMode, Form, Profile};
+use crate::psp::received::Received;
+use crate::psp::verify::{Verified, signed_at};
+use crate::store::Outcome;
+use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
+
+/// Reads stored notifications, as their sources would.
+pub(super) struct Reader<'a> {
+    profile: &'a Profile,
+    configured: &'a BTreeMap<String, Source>,
+    pub(super) counts: Counts,
+}
+
+/// What could not be read as it was.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    /// Notifications whose form was not stored, so that it was told from their body.
+    guessed: usize,
+    /// Notifications whose form the profile does not have.
+    formless: usize,
+    /// Notifications of which a message points to what was not fetched, or is not kept.
+    unfetched: HashSet<Uuid>,
+}
+
+impl Counts {
+    pub(super) fn told(&self) -> String {
+        let lines = [
+            (self.guessed, "were taken before their form was stored; it was told from the body"),
+            (self.formless, "are of a form that the profile does not have, and were left out"),
+            (self.unfetched.len(), "point to what was not fetched or is not kept, and were left out"),
+        ];
+        let lines = lines.iter().filter(|(count, _)| *count > 0);
+        lines.map(|(count, what)| format!("{count} of them {what}\n")).collect()
+    }
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(profile: &'a Profile, configured: &'a BTreeMap<String, Source>) -> Self {
+        Self { profile, configured, counts: Counts::default() }
+    }
+
+    pub(super) fn read(&mut self, past: &Past) -> Reread {
+        let Some(form) = self.form(past) else {
+            self.counts.formless += 1;
+            return nothing(past);
+        };
+        let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
+        let signed_at = past.signed_at.clone().or_else(|| signed_at(form, received));
+        let mut reread = if past.hint { nothing(past) } else { self.own(past, form, signed_at.clone()) };
+        for answer in &past.answers {
+            self.fetched(past, form, signed_at.as_deref(), answer, &mut reread);
+        }
+        let unfetched = reread.normalised.messages.iter_mut().filter(|one| matches!(one.meaning, Meaning::Fetch(_)));
+        for message in unfetched {
+            message.meaning = Meaning::Ignored;
+            self.counts.unfetched.insert(past.id);
+        }
+        if let Some(types) = self.configured.get(&past.source).and_then(|source| source.events.as_ref()) {
+            reread.normalised.keep_only(types);
+        }
+        reread
+    }
+
+    /// What the notification says itself.
+    fn own(&self, past: &Past, form: &Form, signed_at: Option<String>) -> Reread {
+        let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
+        let verified = Verified::before(form, signed_at, received);
+        // Without the configuration, that something was fetched tells that it was to be.
+        let configured = self.configured.get(&past.source);
+        let always =
+            configured.and_then(|source| source.fetch.as_ref()).map(|account| account.mode == FetchMode::Always);
+        let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
+        let normalised = normalise(self.profile, &verified, fetching);
+        let keys = explain::reading(self.profile, &verified, fetching).messages.into_iter().map(|seen| seen.key);
+        Reread { normalised, keys: keys.collect() }
+    }
+
+    /// What was fetched for a message takes the message's place.
+    fn fetched(&self, past: &Past, form: &Form, signed_at: Option<&str>, answer: &PastAnswer, reread: &mut Reread) {
+        let received = Received { headers: &past.headers, body: &past.body, at: answer.fetched_at };
+        let index = if past.hint { 0 } else { answer.message };
+        let said = match explain::fetched(self.profile, form, &received, signed_at, index, &answer.body) {
+            Ok(seen) => {
+                reread.keys.push(seen.key);
+                seen.message
+            }
+            Err(reason) => Message { event_type: String::new(), meaning: Meaning::NotUnderstood(reason) },
+        };
+        match reread.normalised.messages.get_mut(index).filter(|_| !past.hint) {
+            Some(message) => *message = said,
+            None => reread.normalised.messages.push(said),
+        }
+    }
+
+    /// The form that it was read as; or that it can be read as, by its types.
+    fn form(&mut self, past: &Past) -> Option<&'a Form> {
+        let mut forms = self.profile.forms.iter().map(toml::Spanned::get_ref);
+        if let Some(name) = &past.form {
+            return forms.find(|form| form.name == *name);
+        }
+        self.counts.guessed += 1;
+        let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
+        let is_understood = |form: &&Form| {
+            let said = normalise(self.profile, &Verified::before(form, None, received), false);
+            !said.messages.iter().all(|message| matches!(message.meaning, Meaning::NotUnderstood(_)))
+        };
+        forms.clone().find(is_understood).or_else(|| forms.find(|form| form.content.message(&past.body).is_ok()))
+    }
+}
+
+/// A notification that says nothing itself.
+fn nothing(past: &Past) -> Reread {
+    Reread { normalised: Normalised { dedupe_key: past.id.to_string(), messages: Vec::new() }, keys: Vec::new() }
+}
+
+/// The notifications that mean something else than they did, each on a line.
+pub(super) fn changed(rehearsal: &Rehearsal, counts: &Counts) -> Vec<String> {
+    let other = rehearsal.notifications.iter().filter(|one| means(one.was.0.as_str()) != means(one.now.0.name()));
+    let other = other.filter(|one| !waited_in_vain(one) && !counts.unfetched.contains(&one.id));
+    other
+        .map(|one| {
+            let reason = one.now.1.as_ref().or(one.was.1.as_ref());
+            let reason = reason.map(|reason| format!(": {}", shown(reason))).unwrap_or_default();
+            format!("notification {}: {} -> {}{reason}", one.id, one.was.0, one.now.0.name())
+        })
+        .collect()
+}
+
+/// What came of an event depends on what came before; that it is one does not.
+fn means(outcome: &str) -> &'static str {
+    match outcome {
+        "ignored" => "nothing",
+        "dead_letter" => "not understood",
+        _ => "events",
+    }
+}
+
+/// In the store its record was not registered in time; on the stage nothing is too late.
+fn waited_in_vain(one: &Rehearsed) -> bool {
+    one.was.0 == Outcome::DeadLetter.name() && one.now.0 == Outcome::Parked
+}

@@ -1,0 +1,74 @@
+//! The signatures of a notification, in words.
+
+use crate::psp::catalogue::Entry;
+use crate::psp::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
+use crate::psp::profile::line_of;
+
+/// Each signature of the profile: where it was looked for, what was signed, what was expected and given.
+pub(super) fn tell(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
+    let mut text = String::new();
+    for seen in signatures {
+        let line = line_of(&entry.text, seen.at);
+        line_up(&mut text, 0, "signature", &format!("line {line} of form {:?}, {}", seen.form, seen.algorithm.name()));
+        line_up(&mut text, 2, "looked at", &seen.looked);
+        if let Some(time) = &seen.time {
+            line_up(&mut text, 2, "time", &tell_time(time));
+        }
+        for (index, signed) in seen.signed.iter().enumerate() {
+            if seen.signed.len() > 1 {
+                line_up(&mut text, 2, "message", &(index + 1).to_string());
+            }
+            tell_signed(&mut text, signed);
+        }
+        let verdict = match &seen.verdict {
+            Ok(Some(secret)) => format!("right, by secret {}", secret + 1),
+            Ok(None) => "right, by the certificate".to_owned(),
+            Err(reason) => reason.to_string(),
+        };
+        line_up(&mut text, 2, "verdict", &verdict);
+    }
+    text
+}
+
+fn tell_time(time: &TimeSeen) -> String {
+    let Some(found) = &time.found else { return format!("no unix seconds at {}", time.looked) };
+    let off = match time.off_s {
+        None => "is no time".to_owned(),
+        Some(0) => "at receipt".to_owned(),
+        Some(off) if off < 0 => format!("{} s before receipt", off.unsigned_abs()),
+        Some(off) => format!("{off} s after receipt"),
+    };
+    let verdict = if time.near { "near enough" } else { "too far" };
+    format!("{found} at {}: {off}, {verdict} ({} s are allowed)", time.looked, time.tolerance_s)
+}
+
+fn tell_signed(text: &mut String, signed: &SignedSeen) {
+    if !signed.missing.is_empty() {
+        line_up(text, 2, "missing", &format!("{}: must be there to be signed", signed.missing.join(", ")));
+    }
+    if !signed.empty.is_empty() {
+        line_up(text, 2, "empty", &signed.empty.join(", "));
+    }
+    line_up(text, 2, "signed", &signed.signed);
+    if signed.given.is_empty() {
+        line_up(text, 2, "given", "nothing stands there");
+    }
+    signed.given.iter().for_each(|given| line_up(text, 2, "given", given));
+    for (index, expected) in signed.expected.iter().enumerate() {
+        let said = match expected {
+            Expected::Signature(signature) => signature.clone(),
+            Expected::Secret => "the secret itself".to_owned(),
+            Expected::Unfit(reason) => format!("no such key: {reason}"),
+            Expected::PublicKey => "only the PSP can make it; it is checked with the public key".to_owned(),
+        };
+        line_up(text, 2, "expected", &format!("{said}, by secret {}", index + 1));
+    }
+}
+
+/// How wide the words at the beginning of a line are.
+const WIDTH: usize = 10;
+
+/// One line: a word, and what there is to say.
+pub(super) fn line_up(text: &mut String, indent: usize, word: &str, said: &str) {
+    text.push_str(&format!("{:indent$}{word:<WIDTH$} {said}\n", ""));
+}

@@ -1,0 +1,10 @@
+//! Why a notification is believed or not, and what each rule makes of it: for people who write profiles.
+//!
+//! What is asked here are the very functions of [`super::verify`] and [`super::normalise`]: an explanation that has a mind
+//! of its own would explain something else.
+
+mod reading;
+mod verification;
+
+pub use reading::{CallSeen, MessageSeen, Reading, RuleSeen, Stood, Verdict, fetched, reading};
+pub use verification::{Expected, SignatureSeen, SignedSeen, TimeSeen, Verification, verification};

@@ -1,0 +1,215 @@
+//! What each rule makes of a message.
+
+use crate::domain::text::shown;
+use crate::psp::normalise::{
+    Message, Normalised, about, around, each_message, event_type, hash, normalise, read_first, read_message, readers,
+    unmet, with_fetched,
+};
+use crate::psp::place::{Place, Scope};
+use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
+use crate::psp::received::Received;
+use crate::psp::verify::Verified;
+
+/// What a verified notification says, and why.
+#[derive(Debug)]
+pub struct Reading<'a> {
+    /// What [`normalise`] says.
+    pub normalised: Normalised,
+    /// Its messages; none where the body cannot be read.
+    pub messages: Vec<MessageSeen<'a>>,
+}
+
+/// What was made of one message.
+#[derive(Debug)]
+pub struct MessageSeen<'a> {
+    /// Its dedupe key.
+    pub key: String,
+    /// What it says.
+    pub message: Message,
+    /// The calls that could fetch its truth, in the order of the profile; none where nothing is fetched.
+    pub calls: Vec<CallSeen>,
+    /// The rules of its type, in the order of the profile; none where its truth is to be fetched first.
+    pub rules: Vec<RuleSeen<'a>>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub struct CallSeen {
+    /// Whether it is the one that is made, and why not.
+    pub verdict: Verdict,
+}
+
+/// What came of a rule.
+#[derive(Debug)]
+pub struct RuleSeen<'a> {
+    /// The rule.
+    pub rule: &'a EventRule,
+    /// Where it stands in the profile, in bytes.
+    pub at: usize,
+    /// Whether it reads the message, and why not.
+    pub verdict: Verdict,
+    /// How many elements it chose, and of how many, where it makes an event of each.
+    pub elements: Option<(usize, usize)>,
+}
+
+/// Whether a rule reads a message, or a call is made for it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It does.
+    Fits,
+    /// These conditions are not met.
+    Unmet(Vec<Stood>),
+    /// All its conditions are met, but an earlier one has taken the message.
+    TooLate,
+}
+
+/// A condition that is not met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// Where it looks.
+    pub place: Place,
+    /// What should stand there.
+    pub condition: Condition,
+    /// What stands there, as it may be shown.
+    pub text: String,
+}
+
+/// Explains what [`normalise`] decides.
+#[must_use]
+pub fn reading<'a>(profile: &Profile, verified: &Verified<'a>, fetching: bool) -> Reading<'a> {
+    let form = verified.form();
+    let body_hash = hash(verified.received().body);
+    let messages = each_message(verified, |scope| {
+        let (key, message) = read_first(profile, form, scope, &body_hash, fetching);
+        let calls = if fetching || form.pointer_only { calls(form, &scope) } else { Vec::new() };
+        let is_called = calls.iter().any(|call| call.verdict == Verdict::Fits);
+        let rules = if is_called || form.pointer_only { Vec::new() } else { rules(form, scope) };
+        MessageSeen { key, message, calls, rules }
+    });
+    Reading { normalised: normalise(profile, verified, fetching), messages: messages.unwrap_or_default() }
+}
+
+/// Explains what [`crate::psp::normalise::normalise_fetched`] decides.
+///
+/// # Errors
+/// The answer or the notification cannot be read.
+pub fn fetched<'a>(
+    profile: &Profile,
+    form: &'a Form,
+    received: &Received<'_>,
+    signed_at: Option<&str>,
+    index: usize,
+    answer: &[u8],
+) -> Result<MessageSeen<'a>, String> {
+    with_fetched(form, received, signed_at, index, answer, |scope, hash| {
+        let (key, message) = read_message(profile, form, scope, hash);
+        MessageSeen { key, message, calls: Vec::new(), rules: rules(form, scope) }
+    })
+}
+
+fn rules<'a>(form: &'a Form, bare: Scope<'_>) -> Vec<RuleSeen<'a>> {
+    let bare = about(form, bare);
+    let event_type = event_type(form, &bare);
+    let scope = Scope { event_type: &event_type, ..bare };
+    let readers: Vec<usize> = readers(form, &scope).into_iter().map(|rule| rule.span().start).collect();
+    let of_its_type = form.rules.iter().filter(|rule| rule.get_ref().is_of(&event_type));
+    let seen = of_its_type.map(|spanned| {
+        let (rule, at) = (spanned.get_ref(), spanned.span().start);
+        RuleSeen {
+            rule,
+            at,
+            verdict: verdict(&rule.when, &around(rule, &scope), readers.contains(&at)),
+            elements: elements(rule, &scope),
+        }
+    });
+    seen.collect()
+}
+
+fn verdict(when: &When, scope: &Scope<'_>, fits: bool) -> Verdict {
+    if fits {
+        return Verdict::Fits;
+    }
+    let stood: Vec<Stood> = unmet(when, scope)
+        .map(|(place, condition, text)| Stood {
+            place: place.clone(),
+            condition: condition.clone(),
+            text: shown(&text),
+        })
+        .collect();
+    if stood.is_empty() { Verdict::TooLate } else { Verdict::Unmet(stood) }
+}
+
+fn elements(rule: &EventRule, scope: &Scope<'_>) -> Option<(usize, usize)> {
+    let all = scope.each(rule.each.as_ref()?);
+    let chosen = all.iter().filter(|element| unmet(&rule.when, element).next().is_none());
+    Some((chosen.count(), all.len()))
+}
+
+fn calls(form: &Form, scope: &Scope<'_>) -> Vec<CallSeen> {
+    let mut made = false;
+    let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls);
+    let seen = calls.map(|call| {
+        let fits = !made && unmet(&call.when, scope).next().is_none();
+        made |= fits;
+        CallSeen { verdict: verdict(&call.when, scope, fits) }
+    });
+    seen.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psp::normalise::Meaning;
+    use jiff::Timestamp;
+
+    const PROFILE: &str = r#"
+name = "p"
+title = "P"
+amounts = "minor"
+[[notification]]
+name = "n"
+type = ["/type"]
+signature = [{ algorithm = "hmac-sha256", signed = ["body"], encoding = "hex", found = { header = "s" } }]
+defaults = { ids = ["/id"] }
+[[notification.event]]
+type = "paid"
+kind = "payment"
+when = { "/state" = "open", "/who" = { not = "" } }
+status = "Pending"
+[[notification.event]]
+type = "paid"
+kind = "payment"
+status = "Succeeded"
+when = { "/state" = ["done", "late"] }
+[[notification.event]]
+type = "paid"
+kind = "payment"
+status = "Failed"
+"#;
+
+    fn read(body: &str) -> String {
+        let profile = Profile::read(PROFILE).unwrap();
+        let form = profile.forms[0].get_ref();
+        let received = Received { headers: &[], body: body.as_bytes(), at: Timestamp::UNIX_EPOCH };
+        let reading = reading(&profile, &Verified::before(form, None, received), false);
+        let message = &reading.messages[0];
+        assert_eq!(message.message, reading.normalised.messages[0]);
+        assert!(matches!(message.message.meaning, Meaning::Events(_)));
+        let verdicts = message.rules.iter().map(|rule| match &rule.verdict {
+            Verdict::Unmet(stood) => stood.iter().map(|one| format!("{}={}", one.place, one.text)).collect(),
+            other => vec![format!("{other:?}")],
+        });
+        verdicts.map(|verdict| verdict.join("&")).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn each_rule_of_the_type_says_why() {
+        assert_eq!(read(r#"{"type":"paid","id":"1","state":"open","who":"x"}"#), r#"Fits /state="open" TooLate"#);
+        assert_eq!(read(r#"{"type":"paid","id":"1","state":"open"}"#), r#"/who="" /state="open" Fits"#);
+        assert_eq!(
+            read(r#"{"type":"paid","id":"1","state":"done","who":"DE89370400440532013000"}"#),
+            r#"/state="done" Fits TooLate"#
+        );
+        assert!(read(r#"{"type":"paid","id":"1","state":"jo@example.org"}"#).contains("[e-mail]"));
+    }
+}

@@ -1,0 +1,287 @@
+//! What was signed, what was expected and what was given.
+
+use secrecy::ExposeSecret;
+
+use crate::domain::text::{masked, shown};
+use crate::psp::crypto::{self, Key};
+use crate::psp::place::{Place, Scope};
+use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
+use crate::psp::received::Received;
+use crate::psp::verify::{self, Means, Unverified, Verified};
+
+/// Why a notification is believed or not.
+#[derive(Debug)]
+pub struct Verification<'a> {
+    /// What [`verify::verify`] says.
+    pub verdict: Result<Verified<'a>, Unverified>,
+    /// Every signature that the profile knows, in its order.
+    pub signatures: Vec<SignatureSeen<'a>>,
+}
+
+/// What came of one signature.
+#[derive(Debug)]
+pub struct SignatureSeen<'a> {
+    /// The form of notification that it would vouch for.
+    pub form: &'a str,
+    /// Where it stands in the profile, in bytes.
+    pub at: usize,
+    /// What makes it.
+    pub algorithm: Algorithm,
+    /// Where it was looked for.
+    pub looked: String,
+    /// Which of the secrets vouched, from 0, none where it was a certificate; or why it was not believed.
+    pub verdict: Result<Option<usize>, Unverified>,
+    /// The time that is signed with it.
+    pub time: Option<TimeSeen>,
+    /// What was signed: the body, or each message of it where the signature stands inside.
+    pub signed: Vec<SignedSeen>,
+}
+
+/// The time that is signed.
+#[derive(Debug)]
+pub struct TimeSeen {
+    /// Where it was looked for.
+    pub looked: String,
+    /// Its text, if it is one.
+    pub found: Option<String>,
+    /// How far it is from the time of receipt, in seconds; negative if it lies before it.
+    pub off_s: Option<i64>,
+    /// How far it may be.
+    pub tolerance_s: u32,
+    /// Whether it is near enough.
+    pub near: bool,
+}
+
+/// One thing that is signed.
+#[derive(Debug)]
+pub struct SignedSeen {
+    /// The parts that must be there, and are not.
+    pub missing: Vec<String>,
+    /// The parts that are empty, and signed as such.
+    pub empty: Vec<String>,
+    /// What is signed, with escapes; a body is cut in the middle, and the secret is not shown.
+    pub signed: String,
+    /// The signatures that were found, masked.
+    pub given: Vec<String>,
+    /// What each secret makes of it.
+    pub expected: Vec<Expected>,
+}
+
+/// What a secret makes of what is signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// This signature, masked.
+    Signature(String),
+    /// The secret itself, which is not shown.
+    Secret,
+    /// The secret cannot be one: what it should look like.
+    Unfit(String),
+    /// Only who has the private key can say; the public key was asked instead.
+    PublicKey,
+}
+
+/// Explains what [`verify::verify`] decides.
+#[must_use]
+pub fn verification<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Verification<'a> {
+    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    let signatures = forms.flat_map(|form| form.signature.iter().map(move |signature| (form, signature)));
+    let seen = signatures.map(|(form, spanned)| {
+        let at = spanned.span().start;
+        seen(form, spanned.get_ref(), at, means, received)
+    });
+    Verification { signatures: seen.collect(), verdict: verify::verify(profile, means, received) }
+}
+
+fn seen<'a>(
+    form: &'a Form,
+    signature: &'a Signature,
+    at: usize,
+    means: &Means<'_>,
+    received: Received<'a>,
+) -> SignatureSeen<'a> {
+    let verdict = verify::verify_as(form, signature, means, received).map(|verified| verified.secret());
+    let signed_at = signature.time.as_ref().and_then(|time| verify::signed_time(time, received));
+    let messages = verify::messages(form, signature, received).unwrap_or_default();
+    let signed = messages.iter().map(|message| {
+        let scope = Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
+        signed(signature, means, &scope)
+    });
+    SignatureSeen {
+        form: &form.name,
+        at,
+        algorithm: signature.algorithm,
+        looked: looked(&signature.found),
+        verdict,
+        time: signature.time.as_ref().map(|time| time_seen(time, signed_at, means, received)),
+        signed: signed.collect(),
+    }
+}
+
+fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received: Received<'_>) -> TimeSeen {
+    let tolerance_s = means.tolerance_s.unwrap_or(time.tolerance_s);
+    let seconds = found.and_then(|text| text.parse::<i64>().ok());
+    TimeSeen {
+        looked: looked(&time.found),
+        found: found.map(str::to_owned),
+        off_s: seconds.map(|at| at.saturating_sub(received.at.as_second())),
+        tolerance_s,
+        near: found.is_some_and(|text| verify::within(text, received.at, tolerance_s)),
+    }
+}
+
+/// Where a signature or its time is looked for, in words.
+fn looked(locator: &Locator) -> String {
+    let mut text = match (&locator.header, &locator.pointer) {
+        (Some(header), _) => format!("header {header}"),
+        (None, Some(pointer)) => pointer.to_string(),
+        (None, None) => String::new(),
+    };
+    if let Some(split) = &locator.split {
+        text.push_str(&format!(", split at {split:?}"));
+    }
+    if let Some(index) = locator.index {
+        text.push_str(&format!(", part {index}"));
+    }
+    if !locator.prefix.is_empty() {
+        text.push_str(&format!(", what follows {:?}", locator.prefix));
+    }
+    if let Some(after) = &locator.after {
+        text.push_str(&format!(", what follows the last {after:?}"));
+    }
+    text
+}
+
+fn signed(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> SignedSeen {
+    let missing: Vec<String> = verify::missing(signature, scope).map(ToString::to_string).collect();
+    let is_text = |place: &&Place| !matches!(place, Place::Body | Place::Secret);
+    let empty = signature.signed.iter().filter(is_text).filter(|place| scope.text(place).is_none());
+    let empty = empty.map(ToString::to_string).filter(|place| !missing.contains(place)).collect();
+    let located = verify::located(&signature.found, scope);
+    let is_secret = signature.algorithm == Algorithm::Plain;
+    SignedSeen {
+        missing,
+        empty,
+        signed: readable(signature, scope),
+        given: located
+            .iter()
+            .map(|found| {
+                let count = found.text.chars().count();
+                let text = if is_secret { format!("({count} characters)") } else { cut(&found.text) };
+                let id = verify::key_id(signature, found, scope);
+                text + &id.map(|id| format!(", by the key {}", shown(id))).unwrap_or_default()
+            })
+            .collect(),
+        expected: expected(signature, means, scope),
+    }
+}
+
+fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<Expected> {
+    let made = |text: &str| {
+        let key = match crypto::key(signature, text) {
+            Ok(key) => key,
+            Err(reason) => return Expected::Unfit(reason),
+        };
+        let key = Key::Secret(&key);
+        crypto::signature(signature.algorithm, key, &verify::signed(signature, key, scope))
+            .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
+            .map_or(Expected::PublicKey, |text| Expected::Signature(cut(&text)))
+    };
+    match signature.algorithm {
+        Algorithm::RsaSha256 => means.certificate.iter().map(|_| Expected::PublicKey).collect(),
+        Algorithm::Plain => means.secrets.iter().map(|_| Expected::Secret).collect(),
+        _ => means.secrets.iter().map(|secret| made(secret.text.expose_secret())).collect(),
+    }
+}
+
+/// What is signed, as people can read it: the same parts in the same order as [`verify::signed`] joins.
+fn readable(signature: &Signature, scope: &Scope<'_>) -> String {
+    let parts = signature.signed.iter().map(|place| match place {
+        Place::Body => body(scope.received.body),
+        Place::Secret => "‹the secret›".to_owned(),
+        other => masked(&scope.text(other).unwrap_or_default()).escape_debug().to_string(),
+    });
+    parts.collect::<Vec<_>>().join(&signature.separator.escape_debug().to_string())
+}
+
+/// How much of a body is shown at its beginning and at its end, in characters.
+const BODY_HEAD: usize = 80;
+const BODY_TAIL: usize = 40;
+
+fn body(bytes: &[u8]) -> String {
+    let text = masked(&String::from_utf8_lossy(bytes));
+    let count = text.chars().count();
+    if count <= BODY_HEAD + BODY_TAIL {
+        return text.escape_debug().to_string();
+    }
+    let head: String = text.chars().take(BODY_HEAD).collect();
+    let tail: String = text.chars().skip(count - BODY_TAIL).collect();
+    format!("{}‹… {} bytes in all …›{}", head.escape_debug(), bytes.len(), tail.escape_debug())
+}
+
+/// How much of a signature is shown, in characters: enough to compare, too little to send.
+const SIGNATURE_HEAD: usize = 6;
+
+fn cut(signature: &str) -> String {
+    let head: String = signature.chars().take(SIGNATURE_HEAD).collect();
+    format!("{}… ({} characters)", head.escape_debug(), signature.chars().count())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::psp::catalogue::Catalogue;
+    use crate::psp::sign::sign;
+    use jiff::Timestamp;
+    use secrecy::SecretString;
+
+    #[test]
+    fn what_is_signed_is_shown_and_the_secret_is_not() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let stripe = &catalogue.get("stripe").unwrap().profile;
+        let secret: SecretString = "whsec_very_secret".to_owned().into();
+        let other: SecretString = "whsec_other_secret".to_owned().into();
+        let body = format!("{{\"type\":\"x\",\"who\":\"jo@example.org\",\"filler\":\"{}\"}}\n", "y".repeat(200));
+        let now = 1_700_000_000;
+        let made = sign(stripe, None, &Means::secret(&secret), now, "msg", body.as_bytes()).unwrap();
+        let at = Timestamp::from_second(now + 10).unwrap();
+        let received = Received { headers: &made.headers, body: body.as_bytes(), at };
+        let means = Means { secrets: vec![(&other).into(), (&secret).into()], ..Means::default() };
+        let explained = verification(stripe, &means, received);
+        let text = format!("{explained:?}");
+        assert!(!text.contains("very_secret") && !text.contains("jo@example"), "{text}");
+        let seen = &explained.signatures[0];
+        assert_eq!(seen.verdict, Ok(Some(1)));
+        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", what follows \"v1=\"");
+        let signed = &seen.signed[0];
+        assert!(signed.signed.starts_with("1700000000.{\\\"type\\\":\\\"x\\\",\\\"who\\\":\\\"[e-mail]"), "{signed:?}");
+        assert!(signed.signed.contains(&format!("{} bytes in all", body.len())), "{signed:?}");
+        assert!(signed.signed.ends_with("yyy\\\"}\\n"), "{signed:?}");
+        assert_eq!(signed.given.len(), 1);
+        assert_eq!(signed.expected[1], Expected::Signature(signed.given[0].clone()));
+        assert_ne!(signed.expected[0], signed.expected[1]);
+        assert!(signed.given[0].ends_with("… (64 characters)"), "{signed:?}");
+        let time = seen.time.as_ref().unwrap();
+        assert_eq!((time.off_s, time.near), (Some(-10), true));
+    }
+
+    #[test]
+    fn a_secret_that_is_sent_along_is_not_shown() {
+        let text = r#"
+            name = "p"
+            title = "P"
+            amounts = "minor"
+            [[notification]]
+            name = "n"
+            type = ["/type"]
+            signature = [{ algorithm = "plain", signed = ["secret"], encoding = "text", found = { header = "x-key" } }]
+        "#;
+        let profile = Profile::read(text).unwrap();
+        let secret: SecretString = "sent-along".to_owned().into();
+        let headers = [("x-key".to_owned(), "sent-along".to_owned())];
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
+        let explained = verification(&profile, &Means::secret(&secret), received);
+        assert_eq!(explained.signatures[0].verdict, Ok(Some(0)));
+        assert_eq!(explained.signatures[0].signed[0].expected, [Expected::Secret]);
+        assert!(!format!("{:?}", explained.signatures).contains("sent-al"), "{explained:?}");
+    }
+}

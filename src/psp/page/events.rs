@@ -1,0 +1,181 @@
+//! The table of events: what each type means for a record.
+
+use std::collections::BTreeMap;
+
+use super::words::{code, codes, conditions, places};
+use crate::domain::event::Booking;
+use crate::domain::status::{ChargebackReason, ErrorCode, Status};
+use crate::psp::place::Place;
+use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped};
+
+/// More words than this are a table of their own.
+const WORDS_MAX: usize = 8;
+
+/// The maps of words that are too long for a row: each of our words with the PSP's words for it.
+#[derive(Default)]
+struct Tables(Vec<BTreeMap<String, Vec<String>>>);
+
+/// The rules of a form as a table, in their order, and what it ignores.
+pub(super) fn events(form: &Form) -> String {
+    let rules: Vec<&EventRule> = form.rules.iter().map(toml::Spanned::get_ref).collect();
+    let mut text = format!("The type is {}. ", types(form));
+    if !form.requires.is_empty() {
+        let requires = conditions(&form.requires);
+        text.push_str(&format!("A message in which it does not hold that {requires} is a dead letter. "));
+    }
+    if !form.object.is_empty() {
+        text.push_str(&format!("`./` points into {}, or else the message. ", places(&form.object, " or ")));
+    }
+    let mut tables = Tables::default();
+    if rules.iter().all(|rule| rule.ignore) {
+        text.push_str("No type is mapped: what the messages mean is yours to say, in a copy of the profile.\n");
+    } else {
+        text.push_str("The first row that fits is the one. A type that is not here is ignored.\n\n");
+        text.push_str("| Type | Where | Record | Means |\n|---|---|---|---|\n");
+        rules.iter().filter(|rule| !rule.ignore).for_each(|rule| text.push_str(&row(form, rule, &mut tables)));
+    }
+    let ignored: Vec<String> = rules.iter().filter(|rule| rule.ignore).map(|rule| ignored(rule)).collect();
+    if !ignored.is_empty() {
+        text.push_str(&format!("\nKnown, and without effect: {}.\n", ignored.join("; ")));
+    }
+    for (index, table) in tables.0.iter().enumerate() {
+        text.push_str(&format!("\nTable {}:\n\n| | The PSP's words |\n|---|---|\n", index + 1));
+        table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", codes(theirs))));
+    }
+    text
+}
+
+/// Where the type stands, part by part.
+fn types(form: &Form) -> String {
+    let parts = form.event_type.iter().map(|part| places(part.as_slice(), " or "));
+    parts.collect::<Vec<_>>().join(", then ")
+}
+
+fn ignored(rule: &EventRule) -> String {
+    let mut text = codes(rule.event_type.as_slice());
+    if !rule.when.is_empty() {
+        text.push_str(&format!(" where {}", conditions(&rule.when)));
+    }
+    if let Some(note) = &rule.note {
+        text.push_str(&format!(" ({note})"));
+    }
+    text
+}
+
+fn row(form: &Form, rule: &EventRule, tables: &mut Tables) -> String {
+    let types: Vec<_> = rule.event_type.as_slice().iter().map(|event_type| code(event_type)).collect();
+    let kinds: Vec<_> = rule.kind.as_slice().iter().map(|kind| kind.name()).collect();
+    let means = means(form, rule, tables).join("; ");
+    format!("| {} | {} | {} | {means} |\n", types.join("<br>"), conditions(&rule.when), kinds.join(" or "))
+}
+
+fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
+    let mut said = Vec::new();
+    if let Some(each) = &rule.each {
+        said.push(format!("for each of {}", code(&each.to_string())));
+    }
+    said.extend(
+        rule.status
+            .as_ref()
+            .map(|status| format!("status {}", fixed(status, tables, |status| status.name().to_owned()))),
+    );
+    said.extend(rule.error.as_ref().and_then(|rule| error(rule, tables)));
+    let money = [("reserves", &rule.authorized), ("reserved until", &rule.expires_at), ("gives back", &rule.refunded)];
+    said.extend(
+        money.into_iter().filter_map(|(word, found)| Some(format!("{word} {}", places(found.as_ref()?, " or ")))),
+    );
+    said.extend(rule.items.iter().map(|item| booked(item, rule, tables)));
+    said.extend(rule.chargeback.as_ref().map(|rule| chargeback(rule, tables)));
+    if !rule.bearer.is_empty() {
+        said.push(format!("bearer data {}", codes(&rule.bearer.keys().collect::<Vec<_>>())));
+    }
+    let order = [
+        (rule.late, "outranks every other state of the same second"),
+        (rule.gives_way, "gives way to any other state, even an older one"),
+        (rule.goes_on, "the rows below read the message too"),
+        (rule.unsigned_amounts, "the sign of amounts does not count"),
+    ];
+    said.extend(order.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words.to_owned()));
+    if rule.reference.as_ref().is_some_and(|own| *own != form.defaults.reference) {
+        let reference = rule.reference.as_deref().unwrap_or_default();
+        if !reference.is_empty() {
+            said.push(format!("the Transform id may stand at {}", places(reference, " or ")));
+        }
+    }
+    said.extend(rule.note.as_ref().map(|note| note.trim().to_owned()));
+    said
+}
+
+/// A fixed word of ours, or the PSP's words for each of ours.
+fn fixed<T: Copy>(value: &Fixed<T>, tables: &mut Tables, name: impl Fn(T) -> String) -> String {
+    match value {
+        Fixed::Fixed(value) => name(*value),
+        Fixed::Mapped(mapped) => mapping(mapped, tables, name),
+    }
+}
+
+/// A map, turned round: each word of ours with the PSP's words for it; or where that stands.
+fn mapping<T: Copy>(mapped: &Mapped<T>, tables: &mut Tables, name: impl Fn(T) -> String) -> String {
+    let mut turned: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (theirs, ours) in mapped.map.iter() {
+        turned.entry(name(*ours)).or_default().push(theirs.clone());
+    }
+    let from = places(&mapped.from, " or ");
+    if mapped.map.iter().count() <= WORDS_MAX {
+        let words = turned.iter().map(|(ours, theirs)| format!("{ours} ({})", codes(theirs)));
+        return format!("by {from}: {}", words.collect::<Vec<_>>().join(", "));
+    }
+    let known = tables.0.iter().position(|table| *table == turned).unwrap_or(tables.0.len());
+    if known == tables.0.len() {
+        tables.0.push(turned);
+    }
+    format!("by {from} as in table {}", known + 1)
+}
+
+fn error(rule: &ErrorRule, tables: &mut Tables) -> Option<String> {
+    let code = rule.code.as_ref().map(|mapped| mapping(mapped, tables, |code: ErrorCode| format!("{code:?}")));
+    let code = code.map(|code| format!("error {code}"));
+    let mut own: Vec<Place> = Vec::new();
+    for place in rule.psp_code.iter().chain(&rule.message) {
+        if !own.contains(place) {
+            own.push(place.clone());
+        }
+    }
+    let own = (!own.is_empty()).then(|| format!("the PSP's reason at {}", places(&own, ", ")));
+    let both: Vec<String> = code.into_iter().chain(own).collect();
+    (!both.is_empty()).then(|| both.join(", "))
+}
+
+const fn booking(booking: Booking) -> &'static str {
+    match booking {
+        Booking::Open => "announced",
+        Booking::Booked => "booked",
+        Booking::Reversed => "taken back",
+    }
+}
+
+fn booked(item: &ItemRule, rule: &EventRule, tables: &mut Tables) -> String {
+    let how = match (&item.booking, &rule.status) {
+        (Some(from), _) => fixed(from, tables, |one| booking(one).to_owned()),
+        (None, Some(Fixed::Fixed(Status::Succeeded))) => booking(Booking::Booked).to_owned(),
+        (None, Some(Fixed::Fixed(status))) if status.is_error() => booking(Booking::Reversed).to_owned(),
+        (None, Some(Fixed::Fixed(_))) => booking(Booking::Open).to_owned(),
+        (None, _) => "booked when Succeeded, taken back when Failed, Cancelled or Expired".to_owned(),
+    };
+    let amount = if item.amount.is_empty() { "money".to_owned() } else { places(&item.amount, " or ") };
+    let each = item.each.as_ref().map(|each| format!(" for each of {}", code(&each.to_string()))).unwrap_or_default();
+    let when = conditions(&item.when);
+    let when = if when.is_empty() { when } else { format!(" where {when}") };
+    format!("{amount}{each}{when}: {how}, as item {}", places(&item.id, " or "))
+}
+
+fn chargeback(rule: &ChargebackRule, tables: &mut Tables) -> String {
+    let amount = if rule.amount.is_empty() { String::new() } else { format!(" of {}", places(&rule.amount, " or ")) };
+    let booked = fixed(&rule.booking, tables, |one| booking(one).to_owned());
+    let elsewhere = if rule.amount_elsewhere { " (or as another event of the dispute names it)" } else { "" };
+    let reason = rule.reason.as_ref().map(|mapped| {
+        let named = |reason: ChargebackReason| format!("{reason:?}");
+        format!(", reason {}", mapping(mapped, tables, named))
+    });
+    format!("chargeback{amount}{elsewhere}: {booked}, as {}{}", places(&rule.id, " or "), reason.unwrap_or_default())
+}

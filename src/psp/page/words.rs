@@ -1,0 +1,68 @@
+//! Markdown, and what pages say in the same words everywhere.
+
+use std::fmt::Display;
+
+use crate::psp::place::Place;
+use crate::psp::profile::{Condition, Not, Starts, When};
+
+/// A section, unless there is nothing to say.
+pub(super) fn section(text: &mut String, heading: &str, said: &str) {
+    if !said.trim().is_empty() {
+        text.push_str(&format!("\n## {heading}\n\n{}\n", said.trim()));
+    }
+}
+
+/// Steps.
+pub(super) fn numbered(steps: &[String]) -> String {
+    let lines = steps.iter().enumerate().map(|(index, step)| format!("{}. {}", index + 1, step.trim()));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// A list.
+pub(super) fn bulleted(points: &[String]) -> String {
+    points.iter().map(|point| format!("- {}", point.trim())).collect::<Vec<_>>().join("\n")
+}
+
+/// Text as it is written, also inside a table.
+pub(super) fn code(text: &str) -> String {
+    let mut written = String::new();
+    for c in text.chars() {
+        match c {
+            '|' => written.push_str("\\|"),
+            c if c.is_control() => written.extend(c.escape_default()),
+            c => written.push(c),
+        }
+    }
+    format!("`{written}`")
+}
+
+/// Texts as they are written.
+pub(super) fn codes(texts: &[impl Display]) -> String {
+    texts.iter().map(|text| code(&text.to_string())).collect::<Vec<_>>().join(", ")
+}
+
+/// Places, as a profile names them.
+pub(super) fn places(places: &[Place], with: &str) -> String {
+    places.iter().map(|place| code(&place.to_string())).collect::<Vec<_>>().join(with)
+}
+
+/// Conditions, all to be met.
+pub(super) fn conditions(when: &When) -> String {
+    when.iter().map(|(place, condition)| conditioned(place, condition)).collect::<Vec<_>>().join(" and ")
+}
+
+fn conditioned(place: &Place, condition: &Condition) -> String {
+    let place = code(&place.to_string());
+    let nothing = |texts: &[String]| texts.len() == 1 && texts.first().is_some_and(String::is_empty);
+    let any = |texts: &[String]| {
+        let quoted = texts.iter().map(|text| if text.is_empty() { "nothing".to_owned() } else { code(text) });
+        quoted.collect::<Vec<_>>().join(" or ")
+    };
+    match condition {
+        Condition::Is(texts) if nothing(texts.as_slice()) => format!("{place} is absent"),
+        Condition::Is(texts) => format!("{place} is {}", any(texts.as_slice())),
+        Condition::Not(Not { not }) if nothing(not.as_slice()) => format!("{place} is there"),
+        Condition::Not(Not { not }) => format!("{place} is not {}", any(not.as_slice())),
+        Condition::Starts(Starts { starts }) => format!("{place} starts with {}", any(starts.as_slice())),
+    }
+}

@@ -1,0 +1,59 @@
+//! The vocabulary as a JSON Schema, so that editors complete it. It is made from the structs that read profiles, and so
+//! has the same keys; what only looking at a whole profile can tell, reading it tells.
+
+use std::borrow::Cow;
+
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
+
+use super::{Profile, Template};
+use crate::psp::content::CharsetName;
+use crate::psp::place::Place;
+use crate::psp::pointer::{Each, Pointer};
+
+/// The JSON Schema of a profile.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = SchemaSettings::draft07().into_generator().into_root_schema_for::<Profile>();
+    schema.insert("title".to_owned(), "A profile of transform-relay".into());
+    schema.to_value()
+}
+
+/// Texts that have a form of their own: the name of the type, what it is, and its form.
+macro_rules! texts {
+    ($($type:ty, $name:literal, $description:literal, $schema:tt;)*) => {$(
+        impl JsonSchema for $type {
+            fn schema_name() -> Cow<'static, str> {
+                $name.into()
+            }
+
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                let mut schema = json_schema!($schema);
+                schema.insert("type".to_owned(), "string".into());
+                schema.insert("description".to_owned(), $description.into());
+                schema
+            }
+        }
+    )*};
+}
+
+texts! {
+    Pointer, "Pointer", "A JSON Pointer (RFC 6901); `-` is the last element of a list.",
+        { "pattern": "^/" };
+    Each, "Each", "A JSON Pointer in which `*` stands for every element of a list: into the message, from ./ on into the \
+        current element, from fetched:/ on into what was fetched.",
+        { "pattern": "^(\\./|/|fetched:/)" };
+    Template, "Template", "Path and query of a call; places in braces stand for their texts.",
+        { "pattern": "^/($|[^/])" };
+    CharsetName, "Charset", "A charset by its name on the web.", {};
+    Place, "Place", "Where a value stands: /a/b in the message, ./a in the current element of `each`, fetched:/a in what \
+        was fetched, tail: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
+        { "anyOf": [
+            { "enum": [
+                "type", "signed-at", "body", "body-sha256", "body-crc32", "secret", "url", "url:host", "url:path", "given",
+                "signature",
+            ] },
+            { "pattern": "^(\\./|/|fetched:/|tail:.|header:.|text:|setting:.|join:.*\\{.+\\})" },
+        ] };
+}

@@ -1,0 +1,61 @@
+//! What is generated from the profiles and from their vocabulary is up to date: docs/psp, docs/profile.schema.json and
+//! the reference in docs/PROFILES.md. `UPDATE_DOCS=1 cargo test --test pages` writes them anew.
+
+#![cfg(test)]
+
+mod example;
+mod schema;
+mod vocabulary;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
+use transform_relay::psp::page::page;
+
+fn docs(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
+}
+
+/// A file is as it must be, or is made so where that is asked for.
+#[track_caller]
+fn must_be(file: &Path, text: &str) {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(file, text).unwrap();
+    }
+    let stands = fs::read_to_string(file).unwrap_or_default();
+    let first = stands.lines().zip(text.lines()).find(|(is, must)| is != must);
+    let hint = "is out of date; UPDATE_DOCS=1 cargo test --test pages";
+    assert!(stands == text, "{} {hint}; the first difference: {first:?}", file.display());
+}
+
+#[test]
+fn every_psp_has_its_page() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut index = "# The PSPs\n\n<!-- Made by `UPDATE_DOCS=1 cargo test --test pages`. -->\n\n\
+                     | PSP | Profile |\n|---|---|\n"
+        .to_owned();
+    let mut pages = BTreeSet::from(["README.md".to_owned()]);
+    for entry in catalogue.iter() {
+        let (name, title) = (&entry.profile.name, &entry.profile.title);
+        must_be(&docs("psp").join(format!("{name}.md")), &page(&entry.profile));
+        index.push_str(&format!("| [{title}]({name}.md) | `{name}` |\n"));
+        pages.insert(format!("{name}.md"));
+    }
+    must_be(&docs("psp").join("README.md"), &index);
+    let found: BTreeSet<_> =
+        fs::read_dir(docs("psp")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    assert_eq!(found, pages, "a page without a profile");
+}
+
+/// Nobody can set a PSP up without these.
+#[test]
+fn every_profile_says_how_it_is_set_up() {
+    let catalogue = Catalogue::built_in().unwrap();
+    for (name, _) in BUILT_IN {
+        let about = &catalogue.get(name).unwrap().profile.about;
+        assert!(!about.setup.is_empty(), "{name}: [about] setup");
+        assert!(!about.reference.is_empty(), "{name}: [about] reference");
+    }
+}
