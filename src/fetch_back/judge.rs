@@ -86,3 +86,36 @@ pub(super) fn next(
         Next::GiveUp => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(status: u16, body: &str) -> Verdict {
+        let retry_after = Some("7".to_owned());
+        judge(Ok(Answer { status, retry_after, body: body.into() }), Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn what_passes_and_what_does_not() {
+        assert_eq!(verdict(200, "{}"), Verdict::Truth(b"{}".to_vec()));
+        for status in [400, 402, 405, 409, 410, 422, 451] {
+            assert_eq!(verdict(status, "{}"), Verdict::Never(format!("HTTP {status}")), "{status}");
+        }
+        let failure = |verdict| match verdict {
+            Verdict::Again(failure) => failure,
+            other => panic!("{other:?}"),
+        };
+        for (status, down) in [(302, false), (401, true), (403, false), (404, false), (408, true), (425, true)] {
+            let failure = failure(verdict(status, "{}"));
+            assert_eq!((failure.down, failure.missing), (down, status == 404), "{status}");
+            assert_eq!(failure.asked, Some(Duration::from_secs(7)), "{status}");
+        }
+        for status in [429, 500, 503, 599] {
+            assert!(failure(verdict(status, "{}")).down, "{status}");
+        }
+        assert!(!failure(verdict(200, "<html>")).down);
+        assert!(failure(judge(Err(NoAnswer::Unreachable("?".into())), Timestamp::UNIX_EPOCH)).down);
+        assert!(matches!(judge(Err(NoAnswer::TooLarge), Timestamp::UNIX_EPOCH), Verdict::Never(_)));
+    }
+}

@@ -28,7 +28,7 @@ pub(super) fn answered(
         let Some(kept) = inbox::kept(connection, *notification)? else { continue };
         let waiter = (*notification, *message);
         // It may have been judged anew meanwhile, and wait for another fetch or for none.
-        if !fetches::serve(connection, answered.fetch, answered.asked, waiter, kept.hint)? {
+        if !fetches::serve(connection, answered.fetch, answered.asked, waiter)? {
             continue;
         }
         let answer = match answer {
@@ -71,7 +71,7 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
     for waiting in fetches::awaiting(connection, failed.fetch, failed.asked, STEP_ROWS)? {
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
-        fetches::serve(connection, failed.fetch, failed.asked, waiter, kept.hint)?;
+        fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
         // A stranger may have made the object up. Of one that a record is registered for, news would be lost.
         settled.through.push(if kept.hint && !trusted {
             inbox::drop_hint(connection, &kept)?

@@ -58,12 +58,13 @@ fn spacing() -> i64 {
     i64::try_from(SPACING.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// A message waits for an object that it asked for.
+/// A message waits for an object that it asked for. One that waits already is served by the next answer, and waits on for
+/// another: who asks again and again does not wait for ever.
 pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, message: usize) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO fetch_waiting (fetch, notification, message, asked) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (fetch, notification, message) DO UPDATE SET asked = excluded.asked",
+             ON CONFLICT (fetch, notification, message) DO UPDATE SET again = excluded.asked",
         )?
         .execute(params![asked.fetch, notification.into_bytes(), place(message), asked.asked])
         .map(drop)
@@ -92,16 +93,6 @@ pub(super) fn strangers(connection: &Connection, source: &str) -> rusqlite::Resu
     connection
         .prepare_cached("SELECT count(*) FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL")?
         .query_row([source], |row| row.get(0))
-}
-
-/// Whether a hint waits for this object already.
-pub(super) fn hint_waits(connection: &Connection, fetch: i64) -> rusqlite::Result<bool> {
-    connection
-        .prepare_cached(
-            "SELECT 1 FROM fetch_waiting w JOIN notifications n ON n.id = w.notification
-             WHERE w.fetch = ?1 AND n.hint = 1",
-        )?
-        .exists([fetch])
 }
 
 /// Whether the notification waits for any fetch.
@@ -188,36 +179,26 @@ pub(super) fn awaiting(
     Ok(awaiting)
 }
 
-/// Who had asked by then waits no more. A hint goes on waiting if the object was asked for since: that may have been
-/// strangers' news, of which nothing else is kept. Says whether it had waited.
+/// Who had asked by then waits no more; but who has asked once more since waits on. Says whether it had waited.
 pub(super) fn serve(
     connection: &Connection,
     fetch: i64,
     asked: i64,
     (notification, message): (Uuid, usize),
-    hint: bool,
 ) -> rusqlite::Result<bool> {
     let key = params![fetch, notification.into_bytes(), place(message), asked];
-    let since: i64 = connection
-        .prepare_cached("SELECT asked FROM fetches WHERE id = ?1")?
-        .query_row([fetch], |row| row.get(0))
-        .optional()?
-        .unwrap_or(asked);
-    let served = if hint && since > asked {
-        connection
-            .prepare_cached(
-                "UPDATE fetch_waiting SET asked = (SELECT asked FROM fetches WHERE id = ?1)
-                 WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
-            )?
-            .execute(key)?
-    } else {
-        connection
-            .prepare_cached(
-                "DELETE FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
-            )?
-            .execute(key)?
-    };
-    Ok(served > 0)
+    let waits_on = connection
+        .prepare_cached(
+            "UPDATE fetch_waiting SET asked = again, again = NULL
+             WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4 AND again > ?4",
+        )?
+        .execute(key)?;
+    let done = connection
+        .prepare_cached(
+            "DELETE FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
+        )?
+        .execute(params![fetch, notification.into_bytes(), place(message), asked])?;
+    Ok(waits_on + done > 0)
 }
 
 /// Whether anybody who had asked by then still waits.

@@ -24,9 +24,7 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
                 *id
             }
         };
-        if !fetches::hint_waits(connection, asked.fetch)? {
-            fetches::wait(connection, asked, id, 0)?;
-        }
+        fetches::wait(connection, asked, id, 0)?;
         first.get_or_insert(id);
     }
     Ok(first.map(|id| Receipt {

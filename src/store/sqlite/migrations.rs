@@ -161,12 +161,13 @@ CREATE TABLE fetches (
 CREATE INDEX fetches_due ON fetches (source, trusted, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX fetches_idle ON fetches (began_at) WHERE due_at IS NULL;
 
--- Who waits for a fetch: a message of a notification, and what `asked` was when it asked.
+-- Who waits for a fetch: a message of a notification, and what `asked` was when it asked; and when it asked once more.
 CREATE TABLE fetch_waiting (
     fetch        INTEGER NOT NULL REFERENCES fetches (id),
     notification BLOB NOT NULL,
     message      INTEGER NOT NULL,
     asked        INTEGER NOT NULL,
+    again        INTEGER,
     PRIMARY KEY (fetch, notification, message)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX fetch_waiting_by_notification ON fetch_waiting (notification, message);
