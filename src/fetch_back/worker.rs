@@ -76,6 +76,13 @@ struct Lanes {
     of: HashMap<Id, (String, i64)>,
 }
 
+impl Lanes {
+    /// When the first of these sources is looked at: nobody looks at one that a reload took away.
+    fn next_look<'a>(&self, sources: impl Iterator<Item = &'a String>) -> Option<Timestamp> {
+        sources.map(|source| self.lanes.get(source).map_or(Timestamp::MIN, |lane| lane.look_at)).min()
+    }
+}
+
 /// A source is looked at at least so often.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble or a fetch panicked, it is looked at again after this.
@@ -138,7 +145,7 @@ impl Worker {
     }
 
     fn until_next(&self, lanes: &Lanes) -> Duration {
-        let next = lanes.lanes.values().map(|lane| lane.look_at).min();
+        let next = lanes.next_look(self.accounts.get().keys());
         let wait = next.map(|at| Duration::try_from(at.duration_since(self.now())).unwrap_or_default());
         wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
@@ -220,5 +227,24 @@ impl Worker {
                 lane.look_at = later(now, TROUBLE_WAIT);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A source that is not configured any more is looked at by nobody: its time must not come again and again.
+    #[test]
+    fn only_sources_that_fetch_are_waited_for() {
+        let (mut lanes, later) = (Lanes::default(), Timestamp::from_second(1_700_000_000).unwrap());
+        lanes.lanes.insert("gone".into(), Lane::default());
+        lanes.lanes.insert("stays".into(), Lane { look_at: later, ..Lane::default() });
+        let next = |sources: &[&str]| {
+            lanes.next_look(sources.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().iter())
+        };
+        assert_eq!(next(&["stays"]), Some(later));
+        assert_eq!(next(&[]), None);
+        assert_eq!(next(&["came", "stays"]), Some(Timestamp::MIN), "a new one is looked at at once");
     }
 }
