@@ -76,17 +76,20 @@ struct Lanes {
     of: HashMap<Id, (String, i64)>,
 }
 
-impl Lanes {
-    /// When the first of these sources is looked at: nobody looks at one that a reload took away.
-    fn next_look<'a>(&self, sources: impl Iterator<Item = &'a String>) -> Option<Timestamp> {
-        sources.map(|source| self.lanes.get(source).map_or(Timestamp::MIN, |lane| lane.look_at)).min()
-    }
-}
-
 /// A source is looked at at least so often.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble or a fetch panicked, it is looked at again after this.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
+
+impl Lanes {
+    /// How long nobody has to be looked at. A source that a reload took away, or that fetches no more, is not: its time would
+    /// be over for ever.
+    fn until_next(&self, accounts: &Accounts, now: Timestamp) -> Duration {
+        let next = accounts.keys().filter_map(|source| Some(self.lanes.get(source)?.look_at)).min();
+        let wait = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+    }
+}
 
 impl Worker {
     /// A worker on this store, until `stop`.
@@ -124,10 +127,11 @@ impl Worker {
             for source in self.bell.take() {
                 lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
             }
-            for (source, account) in self.accounts.get().iter() {
+            let accounts = self.accounts.get();
+            for (source, account) in accounts.iter() {
                 self.look(source, account, &mut lanes).await;
             }
-            let wait = self.until_next(&lanes);
+            let wait = lanes.until_next(&accounts, self.now());
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some(ended) = lanes.fetches.join_next_with_id() => self.ended(ended, &mut lanes),
@@ -142,12 +146,6 @@ impl Worker {
 
     fn now(&self) -> Timestamp {
         self.clock.now().steady
-    }
-
-    fn until_next(&self, lanes: &Lanes) -> Duration {
-        let next = lanes.next_look(self.accounts.get().keys());
-        let wait = next.map(|at| Duration::try_from(at.duration_since(self.now())).unwrap_or_default());
-        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
 
     /// Begins what is due for a source, as far as its budget goes.
@@ -234,17 +232,11 @@ impl Worker {
 mod tests {
     use super::*;
 
-    /// A source that is not configured any more is looked at by nobody: its time must not come again and again.
+    /// A wait of nothing, for ever, is a processor that does nothing else.
     #[test]
-    fn only_sources_that_fetch_are_waited_for() {
-        let (mut lanes, later) = (Lanes::default(), Timestamp::from_second(1_700_000_000).unwrap());
-        lanes.lanes.insert("gone".into(), Lane::default());
-        lanes.lanes.insert("stays".into(), Lane { look_at: later, ..Lane::default() });
-        let next = |sources: &[&str]| {
-            lanes.next_look(sources.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().iter())
-        };
-        assert_eq!(next(&["stays"]), Some(later));
-        assert_eq!(next(&[]), None);
-        assert_eq!(next(&["came", "stays"]), Some(Timestamp::MIN), "a new one is looked at at once");
+    fn a_source_that_fetches_no_more_is_not_waited_for() {
+        let mut lanes = Lanes::default();
+        lanes.lanes.insert("gone".to_owned(), Lane::default());
+        assert_eq!(lanes.until_next(&Accounts::new(), Timestamp::UNIX_EPOCH), LOOK_AT_LEAST_EVERY);
     }
 }
