@@ -332,3 +332,45 @@ fn gocardless_a_chargeback_takes_the_money_and_may_give_it_back() {
     assert_eq!(refundable(view(&payment, &life[..2])), (Status::Succeeded, 1, Decimal::ZERO));
     assert_eq!(refundable(view(&payment, &life)), (Status::Succeeded, 0, dec("49.90")));
 }
+
+/// The first event of each of these types among a profile's fixtures that may concern a record of that kind.
+fn of_types(profile: &str, kind: Kind, types: &[&str]) -> Vec<Event> {
+    let catalogue = Catalogue::built_in().unwrap();
+    let events = all_events(&catalogue.get(profile).unwrap().profile);
+    let first = |wanted: &&str| {
+        let fits = |event: &&Event| event.event_type == **wanted && event.kinds.contains(&kind);
+        events.iter().find(fits).unwrap_or_else(|| panic!("{profile}: no {wanted}")).clone()
+    };
+    types.iter().map(first).collect()
+}
+
+/// Of one day: nothing tells which came first.
+#[test]
+fn worldpay_wpg_an_order_that_is_authorised_was_not_refused() {
+    let mut payment = record(Kind::Payment, "89.25");
+    // The fixtures are in several currencies.
+    payment.registered.currency = None;
+    let told = |types: &[&str]| paid(&view(&payment, &of_types("worldpay-wpg", Kind::Payment, types)));
+    let nothing = Decimal::ZERO;
+    assert_eq!(told(&["SENT_FOR_AUTHORISATION", "REFUSED"]), (Status::Failed, nothing));
+    assert_eq!(told(&["SENT_FOR_AUTHORISATION", "REFUSED", "AUTHORISED"]), (Status::Pending, nothing));
+    assert_eq!(told(&["REFUSED", "AUTHORISED", "CANCELLED"]), (Status::Cancelled, nothing));
+    assert_eq!(told(&["REFUSED", "AUTHORISED", "SETTLED"]), (Status::Succeeded, dec("89.25")));
+}
+
+#[test]
+fn a_customer_who_is_done_takes_no_authorization_back() {
+    let types = ["authorized", "completed"].map(|state| format!("payment.request.state-change.{state}"));
+    let told = of_types("klarna", Kind::Preauth, &types.each_ref().map(String::as_str));
+    assert_eq!(view(&record(Kind::Preauth, "49.90"), &told).status, Status::Succeeded);
+}
+
+#[test]
+fn digital_river_a_dispute_that_is_told_again_hides_no_chargeback() {
+    let mut told = of_types("digital-river", Kind::Payment, &["order.complete", "order.chargeback", "order.dispute"]);
+    told[2].at = told[1].at + jiff::SignedDuration::from_hours(1);
+    let mut payment = record(Kind::Payment, "37.81");
+    payment.registered.currency = told[0].currency;
+    let Detail::Payment(detail) = view(&payment, &told).detail else { panic!() };
+    assert_eq!((detail.chargebacks.len(), detail.refundable), (1, Decimal::ZERO));
+}
