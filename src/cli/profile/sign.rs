@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use super::Told;
 use crate::psp::catalogue::Entry;
+use crate::psp::needs::check_secret;
 use crate::psp::sign::sign;
-use crate::psp::verify::{Means, check_secret};
+use crate::psp::verify::Means;
 
 pub(super) fn run(entry: &Entry, body: &[u8], secret: &str) -> Result<Told, String> {
     check_secret(&entry.profile, secret)?;

@@ -1,15 +1,22 @@
 //! What a source of the profile is configured with, and what vouches for its notifications.
 
-use super::words::{bulleted, code, places};
+use super::words::{bulleted, code, places, sentence};
+use crate::psp::needs::{needs_door, needs_secrets};
 use crate::psp::place::Place;
-use crate::psp::profile::{Algorithm, Encoding, Form, KeyEncoding, Locator, Profile, Signature};
-use crate::psp::verify::needs_secrets;
+use crate::psp::profile::{Algorithm, Encoding, FetchAuth, Form, KeyEncoding, Locator, Profile, Signature};
 
 /// The source in the configuration.
 pub(super) fn source(profile: &Profile) -> String {
     let mut lines = vec!["```toml".to_owned(), "[sources.NAME]".to_owned(), format!("profile = \"{}\"", profile.name)];
-    if needs_secrets(profile) {
-        lines.push(format!("secrets = [{{ env = \"{}_SECRET\" }}]", profile.name.to_uppercase().replace('-', "_")));
+    let variable = profile.name.to_uppercase().replace('-', "_");
+    let secret = format!("secrets = [{{ env = \"{variable}_SECRET\" }}]");
+    match (needs_secrets(profile), secrets(profile).is_empty()) {
+        (true, _) => lines.push(secret),
+        (false, false) => lines.push(format!("{secret} # where notifications are signed")),
+        (false, true) => {}
+    }
+    if needs_door(profile) {
+        lines.push("ip_ranges = [\"…\"] # or another door: basic, tokens, headers".to_owned());
     }
     if reads_url(profile) {
         lines.push("public_url = \"https://relay.example.com/notifications/NAME\" # as the PSP knows it".to_owned());
@@ -18,12 +25,26 @@ pub(super) fn source(profile: &Profile) -> String {
         lines.push("\n[sources.NAME.settings]".to_owned());
         lines.extend(profile.settings.iter().map(|(name, what)| format!("{name} = \"…\" # {what}")));
     }
+    lines.extend(fetching(profile, &variable));
     lines.push("```".to_owned());
     let forms: Vec<String> = secrets(profile);
     if !forms.is_empty() {
         lines.push(format!("\nThe secret is {}.", forms.join(", or ")));
     }
     lines.join("\n")
+}
+
+/// What the source shows the PSP's API.
+fn fetching(profile: &Profile, variable: &str) -> Vec<String> {
+    let Some(fetch) = profile.forms.iter().find_map(|form| form.get_ref().fetch.as_ref()) else { return Vec::new() };
+    let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
+    if fetch.auth == FetchAuth::Basic {
+        lines.push("username = \"…\"".to_owned());
+        lines.push(format!("password = {{ env = \"{variable}_PASSWORD\" }}"));
+    } else {
+        lines.push(format!("token = {{ env = \"{variable}_TOKEN\" }}"));
+    }
+    lines
 }
 
 fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
@@ -68,7 +89,7 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
             ),
             [one] => format!("{which}{}", signature(one.get_ref())),
             several => {
-                let ways: Vec<_> = several.iter().map(|one| signature(one.get_ref())).collect();
+                let ways: Vec<_> = several.iter().map(|one| sentence(&signature(one.get_ref()))).collect();
                 format!("{which}any one of these:\n\n{}", bulleted(&ways))
             }
         });
@@ -82,7 +103,7 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
          beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
             .to_owned()
     });
-    parts.join("\n\n")
+    parts.iter().map(|part| sentence(part)).collect::<Vec<_>>().join("\n\n")
 }
 
 fn protects_content(signature: &Signature) -> bool {
