@@ -135,7 +135,8 @@ pub struct EventRule {
     /// Whether the rules that follow read the message too, as far as they fit.
     #[serde(default, rename = "continue")]
     pub goes_on: bool,
-    /// The kind of record, or several, the likeliest first.
+    /// The kind of record, or several, the likeliest first. `["preauth", "payment"]` is an authorization: where only a
+    /// payment is registered it is that payment's, which is Pending, not Succeeded, by a rule that books nothing.
     #[serde(default = "OneOrMore::<Kind>::none")]
     pub kind: OneOrMore<Kind>,
     /// One event for each of these elements instead of one for the message; `./` points into the element. None is a
