@@ -23,12 +23,11 @@ pub(super) fn bulleted(points: &[String]) -> String {
     points.iter().map(|point| format!("- {}", point.trim())).collect::<Vec<_>>().join("\n")
 }
 
-/// Text as it is written, also inside a table.
+/// Text as it is written.
 pub(super) fn code(text: &str) -> String {
     let mut written = String::new();
     for c in text.chars() {
         match c {
-            '|' => written.push_str("\\|"),
             c if c.is_control() => written.extend(c.escape_default()),
             c => written.push(c),
         }
@@ -36,9 +35,15 @@ pub(super) fn code(text: &str) -> String {
     format!("`{written}`")
 }
 
-/// Texts as they are written.
+/// Text inside a table, where a `|` would end the cell.
+pub(super) fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}
+
+/// Texts as they are written; a word that is empty is said to be absent.
 pub(super) fn codes(texts: &[impl Display]) -> String {
-    texts.iter().map(|text| code(&text.to_string())).collect::<Vec<_>>().join(", ")
+    let said = |text: String| if text.is_empty() { "nothing".to_owned() } else { code(&text) };
+    texts.iter().map(|text| said(text.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 /// Places, as a profile names them.
