@@ -145,7 +145,7 @@ pub(super) fn time_format(text: &str) -> Option<&'static str> {
 fn signature(headers: &[(String, String)]) -> Option<(String, String)> {
     let named = |name: &str| {
         let name = letters(name);
-        ["signature", "hmac", "checksum", "digest", "sha256"].iter().any(|word| name.contains(word))
+        ["sign", "hmac", "checksum", "digest", "sha256"].iter().any(|word| name.contains(word))
     };
     headers.iter().find(|(name, _)| named(name)).cloned()
 }
