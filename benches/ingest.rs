@@ -2,7 +2,8 @@
 //!
 //! Three relays, one for each, take the same notifications in turns; the two that are not in turn are stopped. What
 //! counts is the ratio of neighbouring windows: it fails if the taking of notifications is slowed down by a Transform
-//! that is dead or hangs. The rest is printed for whoever wants to know.
+//! that is dead or hangs, or if one is refused while a secret is rotated and the configuration reloaded again and again.
+//! The rest is printed for whoever wants to know.
 //!
 //! `cargo bench --bench ingest` takes a minute and a half, with the machine to itself.
 
@@ -19,7 +20,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -70,6 +71,13 @@ fn main() -> ExitCode {
     let (rates, latencies) = (beyond.rate() / at.rate(), beyond.worst.as_secs_f64() / at.worst.as_secs_f64());
     println!("{CONNECTIONS} connections: {at}; {CONNECTIONS_BEYOND}: {beyond}");
     println!("beyond capacity / at capacity: rate {rates:.2}, worst latency of what was taken {latencies:.2}");
+    let (calm, (rotating, rotations)) = (healthy.load(CONNECTIONS, WINDOW), healthy.load_while_rotating());
+    println!("calm: {calm}; while a secret was rotated {rotations} times: {rotating}");
+    println!("rotating / calm: {:.2}", rotating.rate() / calm.rate());
+    if rotations == 0 || rotating.refused > 0 {
+        eprintln!("rotating a secret and reloading made the relay refuse notifications");
+        return ExitCode::FAILURE;
+    }
     if dead_ratio < RATIO_MIN || hanging_ratio < RATIO_MIN {
         eprintln!("a Transform that is dead or hangs slows down the taking of notifications: below {RATIO_MIN}");
         return ExitCode::FAILURE;
@@ -176,7 +184,7 @@ struct Relay {
     made: AtomicUsize,
     /// How many may fit into a window.
     enough: AtomicUsize,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Relay {
@@ -199,7 +207,7 @@ impl Relay {
         };
         std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
         let (made, enough) = (AtomicUsize::new(0), AtomicUsize::new(20_000));
-        let relay = Self { process, address, webhooks, made, enough, _folder: folder };
+        let relay = Self { process, address, webhooks, made, enough, folder };
         let registrations: Vec<_> = (0..RECORDS).map(registration).collect();
         let registered = relay.send(registrations, CONNECTIONS, Duration::from_secs(60));
         assert_eq!(registered.taken, RECORDS, "not all records were registered");
@@ -234,6 +242,28 @@ impl Relay {
         let per_window = window.rate() * WINDOW.as_secs_f64();
         self.enough.store((per_window * 1.5) as usize + 1000, Ordering::Relaxed);
         window
+    }
+
+    /// A window in which the source's secret is rotated, and the configuration reloaded, without a pause.
+    fn load_while_rotating(&self) -> (Window, usize) {
+        let over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let rotations = scope.spawn(|| {
+                let mut rotations = 0;
+                while !over.load(Ordering::Relaxed) {
+                    let config = self.folder.path().join("relay.toml");
+                    let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+                    command.args(["secret", "rotate", "stripe", "--overlap", "0", "--config"]).arg(config);
+                    let done = command.stdout(Stdio::null()).stderr(Stdio::inherit()).status().unwrap();
+                    assert!(done.success(), "the secret could not be rotated");
+                    rotations += 1;
+                }
+                rotations
+            });
+            let window = self.load(CONNECTIONS, WINDOW);
+            over.store(true, Ordering::Relaxed);
+            (window, rotations.join().expect("the rotations"))
+        })
     }
 
     /// Sends requests until they or the time are over.
@@ -298,6 +328,7 @@ webhook_target = "http://{transform}/"
 tokens = ["{TOKEN}"]
 [sources.stripe]
 profile = "stripe"
+secrets_file = "secrets.toml"
 secrets = ["{SECRET}"]
 "#,
         store.display()

@@ -13,15 +13,16 @@ seeds=target/fuzz-seeds
 rm -rf "$seeds"
 mkdir -p "$seeds"/{verify,normalise,profile} fuzz/corpus/{verify,normalise,profile}
 number=0
-for profile in adyen digital-river frisbii-media standard-webhooks stripe; do
+for text in src/psp/profiles/*.toml; do
+    profile="$(basename "$text" .toml)"
     printf -v choice '\\x%02x' "$number"
-    for fixture in fixtures/"$profile"/*.json fixtures/"$profile"/vectors/*.json; do
+    for fixture in fixtures/"$profile"/{,vectors/,fetched/}*.{json,form,xml}; do
         [[ -f "$fixture" ]] || continue
-        name="$profile-$(basename "$fixture" .json)"
+        name="$profile-$(basename "$fixture")"
         { printf '%b' "$choice"; cat "$fixture"; } >"$seeds/normalise/$name"
         { printf '%b' "$choice"; printf 'stripe-signature: t=1700000000,v1=00\n\n'; cat "$fixture"; } >"$seeds/verify/$name"
     done
-    cp "src/psp/profiles/$profile.toml" "$seeds/profile/$profile"
+    cp "$text" "$seeds/profile/$profile"
     number=$((number + 1))
 done
 

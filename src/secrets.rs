@@ -25,6 +25,15 @@ pub struct NamedSecret {
     pub expires_at: Option<Timestamp>,
 }
 
+/// Names stand in logs.
+pub const NAME_MAX: usize = 64;
+
+/// Whether a secret may be called so.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
+}
+
 impl NamedSecret {
     /// Whether it holds at this time.
     #[must_use]
@@ -46,7 +55,7 @@ impl NamedSecret {
     }
 }
 
-/// Adds a new secret to those that were known (`others` stand elsewhere): from `until` on, only the new one of them
+/// Adds a new secret to those that were known (`others` stand elsewhere, by name): from `until` on, only the new one of them
 /// holds. What has expired by now goes, and so does what would never hold.
 ///
 /// # Errors
@@ -56,25 +65,31 @@ pub fn rotated(
     new: NamedSecret,
     now: Timestamp,
     until: Timestamp,
-    others: usize,
+    others: &[&str],
 ) -> Result<Vec<NamedSecret>, String> {
     if known.iter().any(|old| old.value.expose_secret() == new.value.expose_secret()) {
         return Err("it is one of its secrets already".to_owned());
+    }
+    if !is_name(&new.name) {
+        return Err(format!("a secret's name must have 1 to {NAME_MAX} characters"));
     }
     let mut all: Vec<_> = known.into_iter().filter(|old| !old.has_expired(now)).collect();
     for old in &mut all {
         old.expires_at = Some(old.expires_at.map_or(until, |end| end.min(until)));
     }
     all.retain(|old| old.not_before.is_none_or(|from| from < until));
-    let room = SECRETS_MAX.saturating_sub(others).saturating_sub(1);
+    let room = SECRETS_MAX.saturating_sub(others.len()).saturating_sub(1);
     // What expires at once stays if there is room, so that the log can tell who still signs with it.
     while all.len() > room {
         let over = all.iter().position(|old| old.has_expired(now));
         let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already, and more a source cannot have"))?;
         all.remove(over);
     }
-    if others >= SECRETS_MAX {
+    if others.len() >= SECRETS_MAX {
         return Err(format!("{SECRETS_MAX} secrets stand elsewhere already, and more a source cannot have"));
+    }
+    if all.iter().map(|old| old.name.as_str()).chain(others.iter().copied()).any(|name| name == new.name) {
+        return Err(format!("{:?} is the name of another secret", new.name));
     }
     all.push(new);
     Ok(all)
@@ -131,9 +146,9 @@ mod tests {
     }
 
     fn secret(value: &str, not_before: Option<i64>, expires_at: Option<i64>) -> NamedSecret {
-        let value = value.to_owned().into();
+        let value: SecretString = value.to_owned().into();
         NamedSecret {
-            name: "n".into(),
+            name: format!("n-{}", value.expose_secret()),
             value,
             key_id: None,
             not_before: not_before.map(at),
@@ -164,22 +179,35 @@ mod tests {
             secret("ends later", Some(50), Some(999)),
             secret("never", Some(500), None),
         ];
-        let after = rotated(known, secret("new", None, None), at(100), at(110), 1).unwrap();
+        let after = rotated(known, secret("new", None, None), at(100), at(110), &["x"]).unwrap();
         let expected = [("stays", Some(110)), ("ends sooner", Some(105)), ("ends later", Some(110)), ("new", None)];
         assert_eq!(names(&after), expected);
         let again = secret("stays", None, None);
-        assert!(rotated(after, again, at(101), at(110), 0).is_err(), "known already");
+        assert!(rotated(after, again, at(101), at(110), &[]).is_err(), "known already");
     }
 
     #[test]
     fn no_rotation_leaves_more_than_five() {
         let four = || ["a", "b", "c", "d"].map(|value| secret(value, None, None)).to_vec();
-        assert_eq!(rotated(four(), secret("new", None, None), at(100), at(110), 0).unwrap().len(), 5);
-        assert!(rotated(four(), secret("new", None, None), at(100), at(110), 1).is_err());
-        let at_once = rotated(four(), secret("new", None, None), at(100), at(100), 1).unwrap();
+        assert_eq!(rotated(four(), secret("new", None, None), at(100), at(110), &[]).unwrap().len(), 5);
+        assert!(rotated(four(), secret("new", None, None), at(100), at(110), &["x"]).is_err());
+        let at_once = rotated(four(), secret("new", None, None), at(100), at(100), &["x"]).unwrap();
         let expected = [("b", Some(100)), ("c", Some(100)), ("d", Some(100)), ("new", None)];
         assert_eq!(names(&at_once), expected, "what has expired need not stay");
-        assert!(rotated(Vec::new(), secret("new", None, None), at(100), at(110), 5).is_err());
+        assert!(rotated(Vec::new(), secret("new", None, None), at(100), at(110), &["v", "w", "x", "y", "z"]).is_err());
+    }
+
+    #[test]
+    fn a_name_that_the_relay_would_refuse_is_refused_before_it_is_written() {
+        let named = |name: &str, value: &str| NamedSecret { name: name.into(), ..secret(value, None, None) };
+        let known = || vec![named("a", "1"), NamedSecret { expires_at: Some(at(99)), ..named("dead", "2") }];
+        let with = |name: &str| rotated(known(), named(name, "new"), at(100), at(110), &["elsewhere"]);
+        for taken in ["a", "elsewhere", "", "a\nb", &"x".repeat(65)] {
+            assert!(with(taken).is_err(), "{taken:?}");
+        }
+        for free in ["b", "dead", &"x".repeat(64)] {
+            assert!(with(free).is_ok(), "{free:?}");
+        }
     }
 
     #[test]

@@ -109,7 +109,8 @@ fn rotate(asked: Rotate) -> Result<(), Failure> {
         not_before: None,
         expires_at: None,
     };
-    let all = rotated(rotation.secrets.clone(), new.clone(), now, until, rotation.elsewhere.len()).map_err(usage)?;
+    let others: Vec<_> = rotation.elsewhere.iter().map(|(name, _)| name.as_str()).collect();
+    let all = rotated(rotation.secrets.clone(), new.clone(), now, until, &others).map_err(usage)?;
     rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
     let taken_up = take_up(&rotation)?;
     if !from_stdin {
@@ -121,9 +122,9 @@ fn rotate(asked: Rotate) -> Result<(), Failure> {
 }
 
 /// Has the relay take it up. If it refuses, everything is as it was.
-fn take_up(rotation: &Rotation) -> Result<&'static str, Failure> {
+fn take_up(rotation: &Rotation) -> Result<String, Failure> {
     match control::ask(&rotation.store) {
-        Ok(outcome) if outcome.errors.is_empty() => Ok("the relay has taken it up"),
+        Ok(outcome) if outcome.errors.is_empty() => Ok("the relay has taken it up".to_owned()),
         Ok(outcome) => {
             print_errors(&outcome);
             let undone = rotation.undo().map_or_else(
@@ -132,7 +133,8 @@ fn take_up(rotation: &Rotation) -> Result<&'static str, Failure> {
             );
             Err((EXIT_USAGE, undone))
         }
-        Err(Unanswered::NotRunning(_)) => Ok("no relay runs now, the next one takes it up"),
+        // The path may be relative, and the relay's own another one.
+        Err(reason @ Unanswered::NotRunning(_)) => Ok(format!("{reason} now, the next one takes it up")),
         Err(reason @ Unanswered::Failed { .. }) => {
             let file = rotation.file.display();
             Err((

@@ -57,7 +57,8 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
 }
 
-/// Writes it: whole or not at all, for its owner's eyes only. Who had the old one has the new one.
+/// Writes it: whole or not at all. A new one is for its owner's eyes only; of one that was there, owner and permissions
+/// stay, since the relay may be one of its group, and could not read it any more.
 pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()> {
     // A link stays one.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
@@ -75,6 +76,7 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()>
             if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
                 fchown(&file, Some(old.uid()), Some(old.gid()))?;
             }
+            file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
         }
         file.write_all(text(secrets).as_bytes())?;
         file.sync_all()?;
@@ -153,6 +155,20 @@ mod tests {
             assert_eq!(values(&read), values(&secrets));
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
             assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left behind");
+        }
+    }
+
+    /// A relay that reads its secrets as one of the file's group still can after the file was replaced.
+    #[test]
+    fn who_could_read_the_old_file_can_read_the_new_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secrets.toml");
+        for mode in [0o640, 0o600, 0o644, 0o440] {
+            std::fs::write(&path, "").unwrap();
+            std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+            write(&path, &[]).unwrap();
+            assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode, "{mode:o}");
+            std::fs::remove_file(&path).unwrap();
         }
     }
 

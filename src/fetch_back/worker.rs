@@ -81,6 +81,16 @@ const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// When the store is in trouble or a fetch panicked, it is looked at again after this.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
+impl Lanes {
+    /// How long nobody has to be looked at. A source that a reload took away, or that fetches no more, is not: its time would
+    /// be over for ever.
+    fn until_next(&self, accounts: &Accounts, now: Timestamp) -> Duration {
+        let next = accounts.keys().filter_map(|source| Some(self.lanes.get(source)?.look_at)).min();
+        let wait = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
+        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
+    }
+}
+
 impl Worker {
     /// A worker on this store, until `stop`.
     ///
@@ -117,10 +127,11 @@ impl Worker {
             for source in self.bell.take() {
                 lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
             }
-            for (source, account) in self.accounts.get().iter() {
+            let accounts = self.accounts.get();
+            for (source, account) in accounts.iter() {
                 self.look(source, account, &mut lanes).await;
             }
-            let wait = self.until_next(&lanes);
+            let wait = lanes.until_next(&accounts, self.now());
             tokio::select! {
                 () = self.stop.cancelled() => {}
                 Some(ended) = lanes.fetches.join_next_with_id() => self.ended(ended, &mut lanes),
@@ -135,12 +146,6 @@ impl Worker {
 
     fn now(&self) -> Timestamp {
         self.clock.now().steady
-    }
-
-    fn until_next(&self, lanes: &Lanes) -> Duration {
-        let next = lanes.lanes.values().map(|lane| lane.look_at).min();
-        let wait = next.map(|at| Duration::try_from(at.duration_since(self.now())).unwrap_or_default());
-        wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
 
     /// Begins what is due for a source, as far as its budget goes.
@@ -220,5 +225,18 @@ impl Worker {
                 lane.look_at = later(now, TROUBLE_WAIT);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A wait of nothing, for ever, is a processor that does nothing else.
+    #[test]
+    fn a_source_that_fetches_no_more_is_not_waited_for() {
+        let mut lanes = Lanes::default();
+        lanes.lanes.insert("gone".to_owned(), Lane::default());
+        assert_eq!(lanes.until_next(&Accounts::new(), Timestamp::UNIX_EPOCH), LOOK_AT_LEAST_EVERY);
     }
 }

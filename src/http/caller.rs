@@ -42,6 +42,34 @@ impl ForwardedBy {
             Self::Forwarded => "forwarded",
         }
     }
+
+    /// The elements of one line, from the right.
+    fn elements(self, line: &str) -> Vec<&str> {
+        match self {
+            Self::XForwardedFor => line.rsplit(',').collect(),
+            Self::Forwarded => unquoted_rsplit(line, ','),
+        }
+    }
+}
+
+/// Splits where the separator stands outside of quotes. A proxy may quote the host that the client asked for, which may
+/// be anything. Quotes are paired from the right, too: what a trusted proxy added is whole, while the client, who wrote
+/// what is left of it, may have opened one and not closed it.
+fn unquoted_rsplit(text: &str, separator: char) -> Vec<&str> {
+    let escaped = |before: &str| before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+    let (mut parts, mut rest, mut quoted) = (Vec::new(), text, false);
+    for (at, found) in text.char_indices().rev() {
+        let (before, from) = text.split_at(at);
+        if found == '"' && !escaped(before) {
+            quoted = !quoted;
+        } else if found == separator && !quoted {
+            let part = rest.get(at..).unwrap_or(from);
+            parts.push(part.strip_prefix(separator).unwrap_or(part));
+            rest = before;
+        }
+    }
+    parts.push(rest);
+    parts
 }
 
 impl Proxies {
@@ -54,7 +82,7 @@ impl Proxies {
     /// somebody without an address, nobody before it can be known, and it counts for the proxy itself.
     fn client(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
         let mut client = peer.to_canonical();
-        for hop in hops.iter().rev().flat_map(|line| line.rsplit(',')) {
+        for hop in hops.iter().rev().flat_map(|line| self.header.elements(line)) {
             if !self.trust(client) {
                 break;
             }
@@ -67,10 +95,12 @@ impl Proxies {
     fn address(&self, hop: &str) -> Option<IpAddr> {
         let node = match self.header {
             ForwardedBy::XForwardedFor => hop.trim(),
-            ForwardedBy::Forwarded => hop.split(';').find_map(|pair| {
-                let (name, value) = pair.split_once('=')?;
-                name.trim().eq_ignore_ascii_case("for").then(|| value.trim().trim_matches('"'))
-            })?,
+            ForwardedBy::Forwarded => {
+                let pairs = unquoted_rsplit(hop, ';').into_iter().filter_map(|pair| pair.split_once('='));
+                let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
+                let (Some((_, node)), None) = (named.next(), named.next()) else { return None };
+                node.trim().trim_matches('"')
+            }
         };
         let bare = || node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(node).parse();
         let with_port = || node.parse::<SocketAddr>().map(|address| address.ip());
@@ -183,6 +213,15 @@ mod tests {
             (vec!["for=203.0.113.7, for=_hidden"], "10.0.0.1"),
             (vec!["proto=https"], "10.0.0.1"),
             (vec!["203.0.113.7"], "10.0.0.1"),
+            // A proxy that says which host was asked for says what the client wrote.
+            (vec![r#"for=203.0.113.7;host="a,for=1.1.1.1""#], "203.0.113.7"),
+            (vec![r#"host="a;for=1.1.1.1";for=203.0.113.7"#], "203.0.113.7"),
+            (vec![r#"host="a\",for=1.1.1.1;x=\"";for=203.0.113.7"#], "203.0.113.7"),
+            (vec![r#"for=203.0.113.7;host="a\\""#], "203.0.113.7"),
+            // What the client left open does not reach into what the proxy adds.
+            (vec![r#"for=1.1.1.1;x=", for=203.0.113.7;host="h""#], "203.0.113.7"),
+            (vec![r#"for=1.1.1.1;x=""#, "for=203.0.113.7"], "203.0.113.7"),
+            (vec!["for=1.1.1.1;for=203.0.113.7"], "10.0.0.1"),
         ] {
             assert_eq!(client(&["10.0.0.0/8"], by, "10.0.0.1", &hops), expected, "{hops:?}");
         }

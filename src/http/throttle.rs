@@ -4,7 +4,7 @@
 //! out either: its secrets that nobody guesses still count (see [`counts`](crate::credentials::counts)), so that a proxy
 //! that was not configured as one does not lose everybody their door.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -29,8 +29,8 @@ pub struct Throttle(Mutex<Table>);
 #[derive(Debug, Default)]
 struct Table {
     failures: HashMap<IpAddr, Failures>,
-    /// The addresses in the order in which their windows began.
-    order: VecDeque<(Timestamp, IpAddr)>,
+    /// The addresses in the order in which their windows end: a reload may change how long they are.
+    order: BTreeSet<(Timestamp, IpAddr)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ struct Failures {
     until: Timestamp,
 }
 
-/// So many addresses are remembered, some hundred kilobytes; past that those whose windows began first give way.
+/// So many addresses are remembered, some hundred kilobytes; past that those whose windows end first give way.
 const ADDRESSES_MAX: usize = 10_000;
 
 impl Throttle {
@@ -63,18 +63,18 @@ impl Throttle {
         while table.failures.len() >= ADDRESSES_MAX && table.forget_first() {}
         let until = later(now, policy.window);
         table.failures.insert(address, Failures { count: 1, until });
-        table.order.push_back((until, address));
+        table.order.insert((until, address));
         policy.failures == 1
     }
 }
 
 impl Table {
     fn forget_ended(&mut self, now: Timestamp) {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) && self.forget_first() {}
+        while self.order.first().is_some_and(|(until, _)| *until <= now) && self.forget_first() {}
     }
 
     fn forget_first(&mut self) -> bool {
-        let Some((_, address)) = self.order.pop_front() else { return false };
+        let Some((_, address)) = self.order.pop_first() else { return false };
         self.failures.remove(&address);
         true
     }
@@ -112,6 +112,20 @@ mod tests {
         assert_eq!(throttle.wary(address("192.0.2.2"), &POLICY, at(30)), None, "another address");
         assert!(!throttle.failed(one, &POLICY, at(60)), "a new window");
         assert_eq!(throttle.wary(one, &POLICY, at(61)), None);
+    }
+
+    /// A reload may shorten the window: who was counted by the long one must not go uncounted until that would have ended.
+    #[test]
+    fn a_shorter_window_counts_although_a_longer_one_has_not_ended() {
+        let (throttle, long, one) = (Throttle::default(), address("192.0.2.9"), address("192.0.2.1"));
+        throttle.failed(long, &ThrottlePolicy { window: Duration::from_secs(3600), ..POLICY }, at(0));
+        throttle.failed(one, &POLICY, at(0));
+        for second in 100..103 {
+            throttle.failed(one, &POLICY, at(second));
+        }
+        assert!(throttle.wary(one, &POLICY, at(103)).is_some(), "its second window");
+        let table = throttle.0.lock().unwrap();
+        assert_eq!((table.failures.len(), table.order.len()), (2, 2));
     }
 
     #[test]

@@ -147,7 +147,7 @@ async fn the_source_of_every_page_is_a_good_configuration() {
         // Hexadecimal and Base64.
         let value = "5a5b5c5d5e5f5051".to_owned();
         let upper = name.to_uppercase().replace('-', "_");
-        let environment = ["SECRET", "API_TOKEN"].map(|what| (format!("{upper}_{what}"), value.clone()));
+        let environment = ["SECRET", "TOKEN"].map(|what| (format!("{upper}_{what}"), value.clone()));
         let checked = run(&["check", "--config", file.to_str().unwrap()], &environment).await;
         assert_eq!(checked.code, Some(0), "{source}{checked:?}");
         assert!(!checked.stderr.contains("not used"), "{checked:?}");

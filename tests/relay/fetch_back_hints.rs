@@ -156,3 +156,25 @@ async fn hints_are_looked_up_after_a_restart_too() {
     relay.restart().await;
     transform.told("payment", "tx-1", 1).await;
 }
+
+/// What the PSP has told of an object was not made up by a stranger: it stays, and so does that there was more to learn.
+#[tokio::test]
+async fn what_is_parked_of_a_hint_outlives_a_later_fetch_that_fails() {
+    let api = Api::start();
+    let (transform, relay) = start(setup(&api, "")).await;
+    has_paid(&api, "tr_1", "10.00");
+    let answered = relay.hint("tr_1").await.expect(200);
+    relay.came_to(&answered, "parked").await;
+    api.script([Told::status(410)]);
+    relay.hint("tr_1").await.expect(200);
+    assert!(relay.died(&answered).await.contains("HTTP 410"));
+    assert_eq!(relay.stored::<u32>("SELECT count(*) FROM parked"), 1);
+    // Nor does it take a dead letter away that another one fails.
+    api.script([Told::status(410)]);
+    relay.hint("tr_1").await.expect(200);
+    relay.program.logged_times(&["notification kept as a dead letter", &id(&answered)], 2).await;
+    relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
+    transform.told("payment", "tx-1", 1).await;
+    assert_eq!(relay.fetched("payment", "tx-1").await["status"], "Succeeded");
+    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter", "it can be replayed");
+}

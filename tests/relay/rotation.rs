@@ -140,6 +140,7 @@ async fn what_is_wrong_with_a_secret_is_named() {
 #[tokio::test]
 async fn a_rotation_is_printed_once_written_and_taken_up_and_the_old_secret_holds_for_the_overlap() {
     let (relay, _transform) = with_file().await;
+    std::fs::set_permissions(relay.file("turning.toml"), std::fs::Permissions::from_mode(0o640)).unwrap();
     notify(&relay, FIRST, "pi_1").await.expect(200);
     let ended = relay.rotate(&["turning", "--overlap", "6h", "--name", "second"]).await;
     let second = printed(&ended);
@@ -147,7 +148,7 @@ async fn a_rotation_is_printed_once_written_and_taken_up_and_the_old_secret_hold
     notify(&relay, FIRST, "pi_2").await.expect(200);
     notify(&relay, &second, "pi_3").await.expect(200);
     let mode = std::fs::metadata(relay.file("turning.toml")).unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o600);
+    assert_eq!(mode & 0o777, 0o640, "as it was");
     let seen = turning(&relay).await;
     let [first, newest] = seen["secrets"].as_array().unwrap().as_slice() else { panic!("{seen}") };
     assert_eq!((&first["name"], &first["verified"]), (&json!("first"), &json!(2)), "counts outlive a reload");
@@ -181,8 +182,19 @@ async fn a_rotation_without_a_relay_is_for_the_next_one() {
     relay.restart().await;
     notify(&relay, &printed(&ended), "pi_1").await.expect(200);
     relay.kill().await;
-    let killed = relay.rotate(&["turning", "--overlap", "1h"]).await;
+    let killed = relay.rotate(&["turning", "--overlap", "1h", "--name", "mine"]).await;
     assert!(killed.stderr.contains("no relay runs"), "a dead relay's socket is nobody: {killed:?}");
+    let store = relay.file("relay.db");
+    assert!(killed.stderr.contains(store.to_str().unwrap()), "and says on which store: {killed:?}");
+    // Nobody is there who could refuse it, and the next relay would not start.
+    let before = std::fs::read(relay.file("turning.toml")).unwrap();
+    for name in ["mine", "", "two\nlines"] {
+        let refused = relay.rotate(&["turning", "--overlap", "1h", "--name", name]).await;
+        assert!(refused.code == Some(64) && refused.stderr.contains("nothing was changed"), "{name:?}: {refused:?}");
+        assert_eq!(std::fs::read(relay.file("turning.toml")).unwrap(), before, "{name:?}");
+    }
+    relay.restart().await;
+    notify(&relay, &printed(&killed), "pi_2").await.expect(200);
 }
 
 #[tokio::test]

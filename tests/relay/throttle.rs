@@ -150,5 +150,5 @@ async fn where_the_door_alone_vouches_it_is_wary_too() {
     }
     relay.setup.more = more("");
     let refused = relay.reload().await;
-    assert!(refused.stderr.contains("sources.bare: its profile has no signature"), "{refused:?}");
+    assert!(refused.stderr.contains("sources.bare: nobody signs what this PSP sends"), "{refused:?}");
 }

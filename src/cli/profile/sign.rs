@@ -10,7 +10,8 @@ use super::{Told, read};
 use crate::psp::catalogue::Entry;
 use crate::psp::profile::Profile;
 use crate::psp::sign::sign;
-use crate::psp::verify::{Means, check_secret, needs_public_url};
+use crate::psp::verify::Means;
+use crate::psp::verify::{check_secret, needs_public_url};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {

@@ -9,10 +9,7 @@ use super::Checker;
 use crate::config::secret::{NamedSetting, others_can_read};
 use crate::config::secrets_file;
 use crate::config::settings::SourceSettings;
-use crate::secrets::{NamedSecret, SECRETS_MAX};
-
-/// Names stand in logs.
-const NAME_MAX: usize = 64;
+use crate::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
 
 impl Checker<'_> {
     /// All secrets of a source (some are `needed`), each with the key that it stands at.
@@ -31,7 +28,7 @@ impl Checker<'_> {
         }
         let mut names = BTreeSet::new();
         for (at, secret) in &secrets {
-            if secret.name.is_empty() || secret.name.len() > NAME_MAX || secret.name.chars().any(char::is_control) {
+            if !is_name(&secret.name) {
                 self.wrong(&format!("{at}.name"), format!("must have 1 to {NAME_MAX} characters"));
             } else if !names.insert(secret.name.clone()) {
                 self.wrong(&format!("{at}.name"), format!("{:?} is the name of another secret", secret.name));

@@ -44,9 +44,9 @@ fn fetch(profile: &Profile, env: &str) -> Vec<String> {
     let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
     if fetch.auth == FetchAuth::Basic {
         lines.push("username = \"…\"".to_owned());
-        lines.push(format!("password = {{ env = \"{env}_API_PASSWORD\" }}"));
+        lines.push(format!("password = {{ env = \"{env}_PASSWORD\" }}"));
     } else {
-        lines.push(format!("token = {{ env = \"{env}_API_TOKEN\" }}"));
+        lines.push(format!("token = {{ env = \"{env}_TOKEN\" }}"));
     }
     lines
 }

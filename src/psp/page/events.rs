@@ -57,7 +57,7 @@ fn ignored(rule: &EventRule) -> String {
         text.push_str(&format!(" where {}", conditions(&rule.when)));
     }
     if let Some(note) = &rule.note {
-        text.push_str(&format!(" ({note})"));
+        text.push_str(&format!(" ({})", note.trim().trim_end_matches('.')));
     }
     text
 }

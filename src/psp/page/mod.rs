@@ -176,7 +176,7 @@ mod tests {
             assert!(page.contains(part), "{part} in {page}");
         }
         for (name, part) in [
-            ("mollie", "[sources.NAME.fetch]\ntoken = { env = \"MOLLIE_API_TOKEN\" }\n"),
+            ("mollie", "[sources.NAME.fetch]\ntoken = { env = \"MOLLIE_TOKEN\" }\n"),
             ("mollie", "A repetition of form `classic` is one more hint"),
             ("unzer", "401 if it points to nothing that can be fetched"),
             ("frisbii-pay", "A repetition is known by what it says, byte for byte."),

@@ -23,6 +23,11 @@ pub(super) fn bulleted(points: &[String]) -> String {
     points.iter().map(|point| format!("- {}", point.trim())).collect::<Vec<_>>().join("\n")
 }
 
+/// A word of the PSP's. The empty one is that of what is absent.
+fn word(text: &str) -> String {
+    if text.is_empty() { "nothing".to_owned() } else { code(text) }
+}
+
 /// Text as it is written.
 pub(super) fn code(text: &str) -> String {
     let mut written = String::new();
@@ -40,10 +45,9 @@ pub(super) fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Texts as they are written; a word that is empty is said to be absent.
+/// Texts as they are written.
 pub(super) fn codes(texts: &[impl Display]) -> String {
-    let said = |text: String| if text.is_empty() { "nothing".to_owned() } else { code(&text) };
-    texts.iter().map(|text| said(text.to_string())).collect::<Vec<_>>().join(", ")
+    texts.iter().map(|text| word(&text.to_string())).collect::<Vec<_>>().join(", ")
 }
 
 /// Places, as a profile names them.
@@ -59,10 +63,7 @@ pub(super) fn conditions(when: &When) -> String {
 fn conditioned(place: &Place, condition: &Condition) -> String {
     let place = code(&place.to_string());
     let nothing = |texts: &[String]| texts.len() == 1 && texts.first().is_some_and(String::is_empty);
-    let any = |texts: &[String]| {
-        let quoted = texts.iter().map(|text| if text.is_empty() { "nothing".to_owned() } else { code(text) });
-        quoted.collect::<Vec<_>>().join(" or ")
-    };
+    let any = |texts: &[String]| texts.iter().map(|text| word(text)).collect::<Vec<_>>().join(" or ");
     match condition {
         Condition::Is(texts) if nothing(texts.as_slice()) => format!("{place} is absent"),
         Condition::Is(texts) => format!("{place} is {}", any(texts.as_slice())),

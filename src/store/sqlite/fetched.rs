@@ -72,8 +72,9 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
         fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
-        // A stranger may have made the object up. Of one that a record is registered for, news would be lost.
-        settled.through.push(if kept.hint && !trusted {
+        // A stranger may have made the object up. Of one that a record is registered for, or that the PSP has told of
+        // before, news would be lost.
+        settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {
             inbox::drop_hint(connection, &kept)?
         } else {
             inbox::through(connection, &kept, Outcome::DeadLetter, Some(failed.reason.clone()))?

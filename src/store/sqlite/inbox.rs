@@ -191,10 +191,10 @@ fn hint_through(
     }
 }
 
-/// A hint came to nothing. If it had come to something before, that stays.
+/// A hint came to nothing.
 pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Result<Through> {
     let nothing = Through { notification: kept.id, outcome: None, reason: None };
-    if kept.outcome == Outcome::Applied || fetches::awaits(connection, kept.id)? {
+    if fetches::awaits(connection, kept.id)? {
         return Ok(nothing);
     }
     super::parked::forget(connection, kept.id.into_bytes())?;

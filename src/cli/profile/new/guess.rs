@@ -145,7 +145,8 @@ pub(super) fn time_format(text: &str) -> Option<&'static str> {
 fn signature(headers: &[(String, String)]) -> Option<(String, String)> {
     let named = |name: &str| {
         let name = letters(name);
-        ["sign", "hmac", "checksum", "digest", "sha256"].iter().any(|word| name.contains(word))
+        let words = ["signature", "hmac", "checksum", "digest", "sha256"];
+        words.iter().any(|word| name.contains(word)) || name.ends_with("sig") || name.ends_with("sign")
     };
     headers.iter().find(|(name, _)| named(name)).cloned()
 }
