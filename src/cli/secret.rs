@@ -15,9 +15,9 @@ use crate::clock::Clock;
 use crate::config::{self, Rotation};
 use crate::control::{self, Unanswered};
 use crate::domain::due::later;
+use crate::psp::needs::check_secret;
 use crate::psp::profile::Profile;
 use crate::psp::secret::{RANDOM_BYTES, made_of};
-use crate::psp::verify::check_secret;
 use crate::secrets::{NamedSecret, rotated};
 
 #[derive(Debug, Subcommand)]

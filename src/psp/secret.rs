@@ -3,8 +3,8 @@
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use super::needs::signatures;
 use super::profile::{Algorithm, KeyEncoding, Profile};
-use super::verify::signatures;
 
 /// How many random bytes a secret is made of: as many as the hashes have that sign with it.
 pub const RANDOM_BYTES: usize = 32;
@@ -30,7 +30,7 @@ pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String,
 mod tests {
     use super::*;
     use crate::psp::catalogue::Catalogue;
-    use crate::psp::verify::{check_secret, needs_secrets};
+    use crate::psp::needs::{check_secret, needs_secrets};
 
     #[test]
     fn a_new_secret_is_one_that_its_profile_takes() {

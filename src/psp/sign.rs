@@ -9,7 +9,8 @@ use super::place::{Configured, Place, Scope};
 use super::pointer::Pointer;
 use super::profile::{Form, Locator, Profile, Signature};
 use super::received::Received;
-use super::verify::{self, Means};
+use super::signed::signed;
+use super::verify::Means;
 
 /// A notification ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -121,7 +122,7 @@ fn encoded(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Resul
     let secret = means.secrets.first().ok_or("there is no secret to sign with")?;
     let secret = crypto::key(signature, secret.text.expose_secret())?;
     let key = Key::Secret(&secret);
-    crypto::signature(signature.algorithm, key, &verify::signed(signature, key, &scope))
+    crypto::signature(signature.algorithm, key, &signed(signature, key, &scope))
         .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
         .ok_or_else(|| "nobody but the PSP can sign this".to_owned())
 }
@@ -136,6 +137,7 @@ mod tests {
 
     use super::*;
     use crate::psp::catalogue::Catalogue;
+    use crate::psp::verify::verify;
 
     #[test]
     fn what_is_signed_verifies() {
@@ -161,7 +163,7 @@ mod tests {
                 };
                 let at = Timestamp::from_second(1_700_000_100).unwrap();
                 let received = Received { headers: &signed.headers, body: &signed.body, at };
-                let verified = verify::verify(&entry.profile, &means, received);
+                let verified = verify(&entry.profile, &means, received);
                 assert_eq!(verified.map(|v| v.form().name.clone()).as_deref(), Ok(form.name.as_str()), "{signed:?}");
             }
         }

@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use serde_json::Value;
 use url::Url;
 
 use super::crypto::{self, Key, PublicKey};
-use super::place::{Configured, Place, Scope, scalar};
-use super::profile::{Algorithm, CertificateRule, Form, Locator, Profile, Signature, SignedTime};
+use super::needs::forms_of_the_door;
+use super::place::{Configured, Scope};
+use super::profile::{Algorithm, Form, Profile, Signature};
 use super::received::Received;
+use super::signed::{key_id, located, missing, signed, signed_time, within};
 
 /// What a source has to verify with.
 #[derive(Debug, Clone, Default)]
@@ -149,16 +150,6 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     }
 }
 
-fn forms_of_the_door(profile: &Profile) -> impl Iterator<Item = &Form> {
-    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_door)
-}
-
-/// Whether sources of this profile need a door: without one they do not take what nobody signs.
-#[must_use]
-pub fn needs_door(profile: &Profile) -> bool {
-    forms_of_the_door(profile).next().is_some()
-}
-
 pub(super) fn verify_as<'a>(
     form: &'a Form,
     signature: &'a Signature,
@@ -269,147 +260,12 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
         .ok_or(Unverified::Wrong)
 }
 
-/// The id of the key that a signature names.
-pub(super) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
-    let id = signature.key_id.as_ref()?;
-    found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
-}
-
-/// The signed parts that must be there, and are not.
-pub(super) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
-    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
-    signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
-}
-
-/// More signatures than this in one header are not looked at.
-const SIGNATURES_MAX: usize = 16;
-
-/// A signature as it is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    /// What stands before it and its separators.
-    pub(super) before: Option<String>,
-    /// The signature.
-    pub(super) text: String,
-}
-
-/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
-/// change.
-pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
-    let values: Vec<String> = match (&locator.header, &locator.pointer) {
-        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
-        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
-        (None, None) => Vec::new(),
-    };
-    let found = |piece: &str| match &locator.after {
-        Some(after) => {
-            let before = piece.split(after.as_str()).next().map(str::to_owned);
-            piece.rsplit_once(after.as_str()).map(|(_, text)| Found { before, text: text.to_owned() })
-        }
-        None => Some(Found { before: None, text: piece.to_owned() }),
-    };
-    values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
-}
-
-fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
-    let pieces: Vec<&str> = match &locator.split {
-        Some(split) => value.split(split.as_str()).collect(),
-        None => vec![value],
-    };
-    pieces
-        .into_iter()
-        .enumerate()
-        .filter(|(at, _)| locator.index.is_none_or(|index| index == *at))
-        .filter_map(|(_, piece)| piece.trim().strip_prefix(locator.prefix.as_str()))
-        .filter(|piece| !piece.is_empty())
-        .take(SIGNATURES_MAX)
-}
-
-/// The bytes that are signed.
-pub(super) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (index, place) in signature.signed.iter().enumerate() {
-        if index > 0 {
-            bytes.extend_from_slice(signature.separator.as_bytes());
-        }
-        match (place, key) {
-            (Place::Body, _) => bytes.extend_from_slice(scope.received.body),
-            (Place::Secret, Key::Secret(secret)) => bytes.extend_from_slice(secret.expose_secret()),
-            (other, _) => bytes.extend_from_slice(scope.text(other).unwrap_or_default().as_bytes()),
-        }
-    }
-    bytes
-}
-
-/// The text of the signature's time: unix seconds in digits and nothing else.
-pub(super) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
-    let value = received.header(time.found.header.as_deref()?)?;
-    let text = parts(&time.found, value).next()?;
-    text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
-}
-
-/// The time that was signed with a notification of this form, as its headers have it.
-#[must_use]
-pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
-    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
-    times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
-}
-
-pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
-    text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
-}
-
-/// Whether sources of this profile need secrets: there is no form that could do without.
-#[must_use]
-pub fn needs_secrets(profile: &Profile) -> bool {
-    let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
-    let mut forms = profile.forms.iter().map(|form| &form.get_ref().signature);
-    forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
-}
-
-/// Whether sources of this profile need their public URL: the PSP signs it.
-#[must_use]
-pub fn needs_public_url(profile: &Profile) -> bool {
-    signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
-}
-
-/// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
-///
-/// # Errors
-/// What the secret should look like. The secret itself is not in the message.
-pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
-    let mut reason = "the profile takes no secret".to_owned();
-    for signature in signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256) {
-        match crypto::key(signature, secret) {
-            Ok(_) => return Ok(()),
-            Err(wrong) => reason = wrong,
-        }
-    }
-    Err(reason)
-}
-
-/// The URL of a certificate comes from anybody, and is kept and logged.
-const CERTIFICATE_URL_MAX: usize = 512;
-
-/// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
-/// hosts that it names, and no more than a path there.
-#[must_use]
-pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
-    signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
-        let text = received.header(&rule.header).filter(|text| text.len() <= CERTIFICATE_URL_MAX)?;
-        let url = Url::parse(text).ok()?;
-        let pinned = rule.hosts.iter().any(|host| url.as_str() == format!("https://{host}{}", url.path()));
-        pinned.then_some((url, rule))
-    })
-}
-
-pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
-    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::psp::needs::{needs_door, needs_secrets};
     use crate::psp::sign::sign;
 
     const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";

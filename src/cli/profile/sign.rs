@@ -8,10 +8,10 @@ use url::Url;
 
 use super::{Told, read};
 use crate::psp::catalogue::Entry;
+use crate::psp::needs::{check_secret, needs_public_url};
 use crate::psp::profile::Profile;
 use crate::psp::sign::sign;
 use crate::psp::verify::Means;
-use crate::psp::verify::{check_secret, needs_public_url};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {

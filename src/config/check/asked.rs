@@ -7,8 +7,8 @@ use url::Url;
 use super::Checker;
 use crate::config::settings::SourceSettings;
 use crate::ingest::Source;
+use crate::psp::needs;
 use crate::psp::profile::Profile;
-use crate::psp::verify;
 
 impl Checker<'_> {
     /// The settings that the profile asks for: all of them, and no others.
@@ -33,7 +33,7 @@ impl Checker<'_> {
     pub(super) fn public_url(&mut self, key: &str, settings: &SourceSettings, profile: &Profile) -> Option<Url> {
         let key = format!("{key}.public_url");
         let Some(text) = &settings.public_url else {
-            if verify::needs_public_url(profile) {
+            if needs::needs_public_url(profile) {
                 self.wrong(&key, "is needed: the PSP signs the URL that it posts to, as it is configured there");
             }
             return None;
@@ -49,7 +49,7 @@ impl Checker<'_> {
 
     /// A door of the source's own, where nothing in a notification vouches for it.
     pub(super) fn door_needed(&mut self, source: &Source) {
-        if verify::needs_door(&source.profile) && !source.has_door() {
+        if needs::needs_door(&source.profile) && !source.has_door() {
             let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";
             self.wrong(&format!("sources.{}", source.name), reason);
         }

@@ -11,8 +11,8 @@ use crate::config::settings::SourceSettings;
 use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
+use crate::psp::needs;
 use crate::psp::profile::Profile;
-use crate::psp::verify;
 
 impl Checker<'_> {
     /// The built-in profiles and those of a folder.
@@ -56,7 +56,7 @@ impl Checker<'_> {
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
-        let needed = entry.is_some_and(|entry| verify::needs_secrets(&entry.profile));
+        let needed = entry.is_some_and(|entry| needs::needs_secrets(&entry.profile));
         let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
         let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);
@@ -73,7 +73,7 @@ impl Checker<'_> {
             return None;
         };
         for (at, secret) in &secrets {
-            if let Err(reason) = verify::check_secret(&entry.profile, secret.value.expose_secret()) {
+            if let Err(reason) = needs::check_secret(&entry.profile, secret.value.expose_secret()) {
                 self.wrong(at, reason);
             }
         }

@@ -7,6 +7,7 @@ use crate::psp::crypto::{self, Key};
 use crate::psp::place::{Place, Scope};
 use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
 use crate::psp::received::Received;
+use crate::psp::signed;
 use crate::psp::verify::{self, Means, Unverified, Verified};
 
 /// Why a notification is believed or not.
@@ -100,7 +101,7 @@ fn seen<'a>(
     received: Received<'a>,
 ) -> SignatureSeen<'a> {
     let verdict = verify::verify_as(form, signature, means, received).map(|verified| verified.secret());
-    let signed_at = signature.time.as_ref().and_then(|time| verify::signed_time(time, received));
+    let signed_at = signature.time.as_ref().and_then(|time| signed::signed_time(time, received));
     let messages = verify::messages(form, signature, received).unwrap_or_default();
     let signed = messages.iter().map(|message| {
         let scope = Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
@@ -125,7 +126,7 @@ fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received
         found: found.map(str::to_owned),
         off_s: seconds.map(|at| at.saturating_sub(received.at.as_second())),
         tolerance_s,
-        near: found.is_some_and(|text| verify::within(text, received.at, tolerance_s)),
+        near: found.is_some_and(|text| signed::within(text, received.at, tolerance_s)),
     }
 }
 
@@ -152,11 +153,11 @@ fn looked(locator: &Locator) -> String {
 }
 
 fn signed(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> SignedSeen {
-    let missing: Vec<String> = verify::missing(signature, scope).map(ToString::to_string).collect();
+    let missing: Vec<String> = signed::missing(signature, scope).map(ToString::to_string).collect();
     let is_text = |place: &&Place| !matches!(place, Place::Body | Place::Secret);
     let empty = signature.signed.iter().filter(is_text).filter(|place| scope.text(place).is_none());
     let empty = empty.map(ToString::to_string).filter(|place| !missing.contains(place)).collect();
-    let located = verify::located(&signature.found, scope);
+    let located = signed::located(&signature.found, scope);
     let is_secret = signature.algorithm == Algorithm::Plain;
     SignedSeen {
         missing,
@@ -167,7 +168,7 @@ fn signed(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Signed
             .map(|found| {
                 let count = found.text.chars().count();
                 let text = if is_secret { format!("({count} characters)") } else { cut(&found.text) };
-                let id = verify::key_id(signature, found, scope);
+                let id = signed::key_id(signature, found, scope);
                 text + &id.map(|id| format!(", by the key {}", shown(id))).unwrap_or_default()
             })
             .collect(),
@@ -182,7 +183,7 @@ fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<
             Err(reason) => return Expected::Unfit(reason),
         };
         let key = Key::Secret(&key);
-        crypto::signature(signature.algorithm, key, &verify::signed(signature, key, scope))
+        crypto::signature(signature.algorithm, key, &signed::signed(signature, key, scope))
             .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
             .map_or(Expected::PublicKey, |text| Expected::Signature(cut(&text)))
     };

@@ -227,7 +227,7 @@ mod tests {
     fn what_no_guess_uses_is_listed_without_what_stands_there() {
         let body = r#"{"what":"paid","payer":{"mail":"jo@example.org"}}"#;
         let (text, _) = written("json", body, &[("X-Trace", "7")]);
-        assert!(text.ends_with("# What else stands in the sample:\n# \"/payer/mail\"\n# \"/what\"\n"), "{text}");
+        assert!(text.ends_with("# What else stands in the sample:\n# \"/what\"\n# \"/payer/mail\"\n"), "{text}");
         assert!(text.contains("No --header that was given is called a signature."), "{text}");
         assert!(!text.contains("Here \"nothing"), "{text}");
         let (text, _) = written("json", body, &[("Shop-Sign", "v1=0a1b")]);

@@ -10,7 +10,8 @@ use crate::psp::explain;
 use crate::psp::normalise::{Meaning, Message, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Verified, signed_at};
+use crate::psp::signed::signed_at;
+use crate::psp::verify::Verified;
 use crate::store::Outcome;
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
 

@@ -16,10 +16,11 @@ use super::{Told, read, split_headers};
 use crate::psp::catalogue::Entry;
 use crate::psp::explain::{self, Reading};
 use crate::psp::fetch::hint;
+use crate::psp::needs::{certificate_url, check_secret};
 use crate::psp::normalise::Meaning;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Verified, certificate_url, check_secret};
+use crate::psp::verify::{Means, Verified};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -91,7 +92,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
 
 /// Whether nothing can be said of the notification without a secret: a certificate may vouch as well.
 fn asks_for_secrets(profile: &Profile) -> bool {
-    crate::psp::verify::needs_secrets(profile) || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
+    crate::psp::needs::needs_secrets(profile) || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
 }
 
 fn settings(profile: &Profile, given: &[String]) -> Result<BTreeMap<String, String>, String> {

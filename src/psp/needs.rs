@@ -1,0 +1,68 @@
+//! What a profile needs of its source before anything can be verified.
+
+use url::Url;
+
+use super::crypto;
+use super::place::Place;
+use super::profile::{Algorithm, CertificateRule, Form, Profile, Signature};
+use super::received::Received;
+
+/// Whether sources of this profile need a door: without one they do not take what nobody signs.
+#[must_use]
+pub fn needs_door(profile: &Profile) -> bool {
+    forms_of_the_door(profile).next().is_some()
+}
+
+/// Whether sources of this profile need secrets: there is no form that could do without.
+#[must_use]
+pub fn needs_secrets(profile: &Profile) -> bool {
+    let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
+    let mut forms = profile.forms.iter().map(|form| &form.get_ref().signature);
+    forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
+}
+
+/// Whether sources of this profile need their public URL: the PSP signs it.
+#[must_use]
+pub fn needs_public_url(profile: &Profile) -> bool {
+    signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
+}
+
+/// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
+///
+/// # Errors
+/// What the secret should look like. The secret itself is not in the message.
+pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
+    let mut reason = "the profile takes no secret".to_owned();
+    for signature in signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256) {
+        match crypto::key(signature, secret) {
+            Ok(_) => return Ok(()),
+            Err(wrong) => reason = wrong,
+        }
+    }
+    Err(reason)
+}
+
+/// The URL of a certificate comes from anybody, and is kept and logged.
+const CERTIFICATE_URL_MAX: usize = 512;
+
+/// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
+/// hosts that it names, and no more than a path there.
+#[must_use]
+pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
+    signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
+        let text = received.header(&rule.header).filter(|text| text.len() <= CERTIFICATE_URL_MAX)?;
+        let url = Url::parse(text).ok()?;
+        let pinned = rule.hosts.iter().any(|host| url.as_str() == format!("https://{host}{}", url.path()));
+        pinned.then_some((url, rule))
+    })
+}
+
+/// All signatures of all forms.
+pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+}
+
+/// The forms that nobody signs, and that the source's door has to vouch for.
+pub(super) fn forms_of_the_door(profile: &Profile) -> impl Iterator<Item = &Form> {
+    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_door)
+}

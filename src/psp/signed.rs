@@ -1,0 +1,99 @@
+//! Where a signature and its time stand, and which bytes it is of.
+
+use jiff::Timestamp;
+use secrecy::ExposeSecret;
+
+use super::crypto::Key;
+use super::place::{Place, Scope, scalar};
+use super::profile::{Form, Locator, Signature, SignedTime};
+use super::received::Received;
+
+/// The id of the key that a signature names.
+pub(super) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
+    let id = signature.key_id.as_ref()?;
+    found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
+}
+
+/// The signed parts that must be there, and are not.
+pub(super) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
+    let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
+    signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
+}
+
+/// More signatures than this in one header are not looked at.
+const SIGNATURES_MAX: usize = 16;
+
+/// A signature as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Found {
+    /// What stands before it and its separators.
+    pub(super) before: Option<String>,
+    /// The signature.
+    pub(super) text: String,
+}
+
+/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
+/// change.
+pub(super) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
+    let values: Vec<String> = match (&locator.header, &locator.pointer) {
+        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
+        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
+        (None, None) => Vec::new(),
+    };
+    let found = |piece: &str| match &locator.after {
+        Some(after) => {
+            let before = piece.split(after.as_str()).next().map(str::to_owned);
+            piece.rsplit_once(after.as_str()).map(|(_, text)| Found { before, text: text.to_owned() })
+        }
+        None => Some(Found { before: None, text: piece.to_owned() }),
+    };
+    values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
+}
+
+fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v str> {
+    let pieces: Vec<&str> = match &locator.split {
+        Some(split) => value.split(split.as_str()).collect(),
+        None => vec![value],
+    };
+    pieces
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| locator.index.is_none_or(|index| index == *at))
+        .filter_map(|(_, piece)| piece.trim().strip_prefix(locator.prefix.as_str()))
+        .filter(|piece| !piece.is_empty())
+        .take(SIGNATURES_MAX)
+}
+
+/// The bytes that are signed.
+pub(super) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (index, place) in signature.signed.iter().enumerate() {
+        if index > 0 {
+            bytes.extend_from_slice(signature.separator.as_bytes());
+        }
+        match (place, key) {
+            (Place::Body, _) => bytes.extend_from_slice(scope.received.body),
+            (Place::Secret, Key::Secret(secret)) => bytes.extend_from_slice(secret.expose_secret()),
+            (other, _) => bytes.extend_from_slice(scope.text(other).unwrap_or_default().as_bytes()),
+        }
+    }
+    bytes
+}
+
+/// The text of the signature's time: unix seconds in digits and nothing else.
+pub(super) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
+    let value = received.header(time.found.header.as_deref()?)?;
+    let text = parts(&time.found, value).next()?;
+    text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
+}
+
+/// The time that was signed with a notification of this form, as its headers have it.
+#[must_use]
+pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
+    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
+    times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
+}
+
+pub(super) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
+    text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
+}
