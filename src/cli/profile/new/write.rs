@@ -83,8 +83,9 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     text
 }
 
+/// A place that has to be named, and that nothing in the sample suggests.
 fn fallback(place: &str) -> Leaf {
-    Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: "nothing that is called so".to_owned() }
+    Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: String::new() }
 }
 
 /// What else there is: places only, for what stands there may be about a person.
