@@ -108,7 +108,11 @@ async fn what_is_wrong_with_a_secret_is_named() {
             "sources.x.secrets[0].expires_at",
             "after not_before",
         ),
-        ("secrets_file = \"none.toml\"".into(), "sources.x.secrets_file", "cannot read"),
+        (
+            "secrets_file = \"none.toml\"".into(),
+            "sources.x.secrets_file",
+            "is not there; `transform-relay secret rotate x",
+        ),
         ("secrets_file = \"bad.toml\"".into(), "sources.x.secrets_file", "is empty"),
         (
             r#"secrets = [{ value = "a", name = "b" }]

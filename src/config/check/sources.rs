@@ -56,7 +56,7 @@ impl Checker<'_> {
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
-        let needed = entry.is_none_or(|entry| needs::needs_secrets(&entry.profile));
+        let needed = entry.is_some_and(|entry| needs::needs_secrets(&entry.profile));
         let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
         let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{code, codes, conditions, places};
+use super::words::{cell, code, codes, conditions, places};
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
@@ -41,7 +41,7 @@ pub(super) fn events(form: &Form) -> String {
     }
     for (index, table) in tables.0.iter().enumerate() {
         text.push_str(&format!("\nTable {}:\n\n| | The PSP's words |\n|---|---|\n", index + 1));
-        table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", codes(theirs))));
+        table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", cell(&codes(theirs)))));
     }
     text
 }
@@ -67,7 +67,8 @@ fn row(form: &Form, rule: &EventRule, tables: &mut Tables) -> String {
     let types: Vec<_> = rule.event_type.as_slice().iter().map(|event_type| code(event_type)).collect();
     let kinds: Vec<_> = rule.kind.as_slice().iter().map(|kind| kind.name()).collect();
     let means = means(form, rule, tables).join("; ");
-    format!("| {} | {} | {} | {means} |\n", types.join("<br>"), conditions(&rule.when), kinds.join(" or "))
+    let (types, when) = (cell(&types.join("<br>")), cell(&conditions(&rule.when)));
+    format!("| {types} | {when} | {} | {} |\n", kinds.join(" or "), cell(&means))
 }
 
 fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {

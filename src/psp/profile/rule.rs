@@ -14,7 +14,7 @@ use crate::psp::pointer::Each;
 
 /// One or several, as TOML writers like it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text or word that is known here, or a list of them")]
 pub enum OneOrMore<T> {
     /// `x = "a"`
     One(T),
@@ -42,7 +42,7 @@ pub type When = BTreeMap<Place, Condition>;
 
 /// A condition on a text. The empty text stands for absent or null.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, a list of texts, { not = … } or { starts = … }")]
 pub enum Condition {
     /// `"a"` or `["a", "b"]`: it is one of these.
     Is(OneOrMore<String>),
@@ -194,7 +194,7 @@ impl EventRule {
 
 /// A value that is fixed, or read and looked up in a map.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a word that is known here, or { from = […], map = … } with such words")]
 pub enum Fixed<T> {
     /// `status = "Pending"`
     Fixed(T),
@@ -214,7 +214,7 @@ pub struct Mapped<T> {
 
 /// The PSP's words and ours.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a table with words that are known here, or the name of one of [maps]")]
 pub enum Words<T> {
     /// The words themselves.
     Here(BTreeMap<String, T>),
