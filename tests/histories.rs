@@ -169,9 +169,8 @@ fn histories(kind: Kind, events: &[Event]) -> Vec<Vec<Event>> {
     let mut found: Vec<(Vec<String>, Vec<Event>)> = Vec::new();
     for event in events.iter().filter(|event| event.kinds.contains(&kind)) {
         let mut own = (ids(event), vec![event.clone()]);
-        let (ours, others) = found.into_iter().partition(|(known, _)| known.iter().any(|id| own.0.contains(id)));
-        found = others;
-        for (known, events) in ours as Vec<(Vec<String>, Vec<Event>)> {
+        let ours: Vec<_> = found.extract_if(.., |(known, _)| known.iter().any(|id| own.0.contains(id))).collect();
+        for (known, events) in ours {
             own.0.extend(known);
             own.1.splice(0..0, events);
         }
