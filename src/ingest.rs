@@ -1,143 +1,32 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
 mod replay;
+mod source;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::net::IpAddr;
-use std::path::PathBuf;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ipnet::IpNet;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
-use url::Url;
+use secrecy::ExposeSecret;
 use uuid::Uuid;
 
 use crate::certificates::{Certificates, NoKey};
-use crate::credentials::{Credentials, Look, counts, same};
+use crate::credentials::{Look, counts, same};
 use crate::domain::due::Moment;
-use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
 use crate::psp::fetch::hint;
 use crate::psp::needs::certificate_url;
-use crate::psp::normalise::{Meaning, Normalised, normalise};
-use crate::psp::profile::{FetchMode, Profile};
+use crate::psp::normalise::{Meaning, Normalised};
+use crate::psp::profile::FetchMode;
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Secret, Unverified, Verified, verify};
+use crate::psp::verify::{Means, Unverified, Verified, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
 
 pub use replay::ReplayError;
-
-/// One configured door for one PSP account.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// Its name in the URL.
-    pub name: String,
-    /// The PSP's dialect.
-    pub profile: Arc<Profile>,
-    /// Any of them that holds may vouch for a notification.
-    pub secrets: Vec<NamedSecret>,
-    /// The file beside the configuration that some of them stand in; the relay writes it when a secret is rotated.
-    pub secrets_file: Option<PathBuf>,
-    /// The settings that the profile asks for, by name.
-    pub settings: BTreeMap<String, String>,
-    /// The URL that the PSP posts to, as the PSP knows it.
-    pub public_url: Option<Url>,
-    /// What the PSP must present in its Authorization header as well; nothing, if there is nothing in it.
-    pub authorization: Credentials,
-    /// Headers that the PSP must send as well; names in lower case.
-    pub headers: BTreeMap<String, SecretString>,
-    /// Where the PSP must post from as well; from anywhere, if there is nothing in it.
-    pub ip_ranges: Vec<IpNet>,
-    /// How far a signature's time may be off, in seconds, instead of the profile's.
-    pub tolerance_s: Option<u32>,
-    /// The only types of event that are taken in; all that the profile understands if none.
-    pub events: Option<BTreeSet<String>>,
-    /// The status that is answered while the source is not enabled; none if it is.
-    pub closed: Option<u16>,
-    /// How truths are fetched; none if never.
-    pub fetch: Option<Arc<Account>>,
-}
-
-impl Source {
-    /// What it has to verify with, if these are the secrets.
-    #[must_use]
-    pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
-        Means {
-            secrets: secrets
-                .iter()
-                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
-                .collect(),
-            settings: Some(&self.settings),
-            public_url: self.public_url.as_ref(),
-            certificate: None,
-            tolerance_s: self.tolerance_s,
-            door: self.has_door(),
-        }
-    }
-
-    /// The secret that takes the others' place, of those that hold at this time.
-    #[must_use]
-    pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
-        self.secrets
-            .iter()
-            .filter(|secret| secret.holds(at))
-            .reduce(|best, other| if best.is_older_than(other) { other } else { best })
-    }
-
-    /// Whether it asks for anything beside a signature.
-    #[must_use]
-    pub fn has_door(&self) -> bool {
-        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
-    }
-
-    /// Its name among the doors that tokens are issued for.
-    #[must_use]
-    pub fn door(&self) -> String {
-        format!("sources/{}", self.name)
-    }
-
-    /// Whether it takes notifications from this address.
-    #[must_use]
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
-    }
-
-    /// The kinds of proof that it asks for.
-    #[must_use]
-    pub fn doors(&self) -> Vec<&'static str> {
-        let kinds = [
-            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
-            ("basic", self.authorization.basic.is_some()),
-            ("bearer", !self.authorization.tokens.is_empty()),
-            ("oauth", !self.authorization.clients.is_empty()),
-            ("headers", !self.headers.is_empty()),
-            ("ip_ranges", !self.ip_ranges.is_empty()),
-        ];
-        kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect()
-    }
-}
-
-impl Source {
-    /// What a verified notification says, as far as the source wants to hear it.
-    fn read(&self, verified: &Verified<'_>) -> Normalised {
-        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
-        let mut normalised = normalise(&self.profile, verified, always);
-        if let Some(events) = &self.events {
-            normalised.keep_only(events);
-        }
-        if self.fetch.is_none() {
-            let pointers =
-                normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
-            let reason = "its truth would have to be fetched, and this source fetches nothing";
-            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
-        }
-        normalised
-    }
-}
+pub use source::Source;
 
 /// Takes notifications in.
 #[derive(Debug)]
