@@ -119,7 +119,7 @@ impl Fetching {
             Some(at) if missing => {
                 tracing::debug!(source, attempt, millis, reason, retry_at = %at, "nothing there yet")
             }
-            Some(at) => tracing::warn!(source, call, attempt, millis, reason, retry_at = %at, "could not fetch"),
+            Some(at) => tracing::warn!(source, %call, attempt, millis, reason, retry_at = %at, "could not fetch"),
             None => tracing::debug!(source, attempt, millis, reason, "gave up fetching"),
         }
         let reason = format!("{call}: {reason}");

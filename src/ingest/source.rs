@@ -96,7 +96,7 @@ impl Source {
     #[must_use]
     pub fn doors(&self) -> Vec<&'static str> {
         let kinds = [
-            ("signature", self.profile.forms.iter().any(|form| !form.get_ref().signature.is_empty())),
+            ("signature", !self.secrets.is_empty() || self.verifies_by_certificate()),
             ("basic", self.authorization.basic.is_some()),
             ("bearer", !self.authorization.tokens.is_empty()),
             ("oauth", !self.authorization.clients.is_empty()),
@@ -105,9 +105,12 @@ impl Source {
         ];
         kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect()
     }
-}
 
-impl Source {
+    fn verifies_by_certificate(&self) -> bool {
+        let mut signatures = self.profile.forms.iter().flat_map(|form| &form.get_ref().signature);
+        signatures.any(|signature| signature.get_ref().certificate.is_some())
+    }
+
     /// What a verified notification says, as far as the source wants to hear it.
     pub(super) fn read(&self, verified: &Verified<'_>) -> Normalised {
         let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
