@@ -4,6 +4,7 @@
 //! Only who may write there gets in, which is who may write the store; no token is needed, and none of the tokens that
 //! are just being replaced. Whoever connects gets the outcome of a reload that began afterwards.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,8 @@ pub struct Outcome {
     pub restart: Vec<String>,
     /// All that is wrong with the configuration. If there is anything, the old one stays in force.
     pub errors: Vec<String>,
+    /// The names of each source's secrets that are in force now.
+    pub secrets: BTreeMap<String, Vec<String>>,
 }
 
 /// Why there is no outcome.
@@ -156,7 +159,8 @@ mod tests {
             let store = store.clone();
             move || ask(&store)
         });
-        let outcome = Outcome { restart: vec!["server.listen".into()], errors: vec!["a: b".into()] };
+        let outcome =
+            Outcome { restart: vec!["server.listen".into()], errors: vec!["a: b".into()], ..Outcome::default() };
         let mut asked = control.next().await;
         assert!(asked.wants_reload().await);
         asked.answer(&outcome).await;

@@ -1,23 +1,26 @@
-//! What a record comes to when the notifications of one thing arrive in any order: PSPs on the project's own fixtures.
-//! Profiles whose money stands in several notifications show here that it counts once.
+//! What a record comes to when the notifications of one thing arrive in any order, any number of times: all profiles, on
+//! the project's own fixtures. Profiles whose money stands in several notifications show here that it counts once.
 
 #![cfg(test)]
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use rust_decimal::Decimal;
-use serde_json::Value;
+use serde_json::{Value, json};
 use transform_relay::domain::event::Event;
 use transform_relay::domain::ids::{Kind, RecordKey};
 use transform_relay::domain::record::{Record, Registered, Seen};
 use transform_relay::domain::status::Status;
 use transform_relay::domain::transition::{Transition, apply};
 use transform_relay::domain::view::{Detail, View};
-use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::normalise::{Meaning, Message, normalise, normalise_fetched};
+use transform_relay::psp::profile::{Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::verify::Verified;
 
@@ -99,6 +102,158 @@ fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
+fn listed(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    files
+        .retain(|file| file.extension().is_some_and(|ending| ["json", "form", "xml"].iter().any(|one| ending == *one)));
+    files.sort();
+    files
+}
+
+/// The body that a fixture is of, in that form: a PSP's message may stand inside a field.
+fn body(form: &Form, file: &Path) -> Vec<u8> {
+    let text = fs::read(file).unwrap();
+    let Some(inner) = form.content.inner.as_ref().filter(|_| file.extension().is_some_and(|ending| ending != "form"))
+    else {
+        return text;
+    };
+    let mut fields = json!({});
+    inner.pointer.put(&mut fields, STANDARD.encode(text).into()).unwrap();
+    form.content.write_form(&fields)
+}
+
+/// The events of all fixtures of a profile, fetched or as they are.
+fn all_events(profile: &Profile) -> Vec<Event> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(&profile.name);
+    let mut messages = Vec::new();
+    for file in listed(&folder) {
+        let headers = fs::read_to_string(file.with_extension("headers")).unwrap_or_default();
+        let headers = headers.lines().map(|line| line.split_once(':').unwrap());
+        let headers: Vec<_> = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
+        for form in profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| !form.pointer_only) {
+            let body = body(form, &file);
+            let received = Received { headers: &headers, body: &body, at: NOW };
+            messages.extend(normalise(profile, &Verified::before(form, None, received), false).messages);
+        }
+    }
+    for file in listed(&folder.join("fetched")) {
+        let fetched: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
+        let form = profile.forms.iter().find(|form| fetched["form"] == *form.get_ref().name).unwrap().get_ref();
+        let body = fetched["notification"].as_str().map_or_else(|| fetched["notification"].to_string(), str::to_owned);
+        let received = Received { headers: &[], body: body.as_bytes(), at: NOW };
+        let index = fetched["message"].as_u64().unwrap_or_default().try_into().unwrap();
+        let answer = fetched["answer"].to_string();
+        messages.push(normalise_fetched(profile, form, &received, None, index, answer.as_bytes()));
+    }
+    let events = messages.into_iter().filter_map(|message| match message.meaning {
+        Meaning::Events(events) => Some(events),
+        _ => None,
+    });
+    events.flatten().collect()
+}
+
+/// All profiles that have rules, with the events of their fixtures.
+fn all_profiles() -> Vec<(&'static str, Vec<Event>)> {
+    let catalogue = Catalogue::built_in().unwrap();
+    let named = BUILT_IN.iter().map(|(name, _)| (*name, all_events(&catalogue.get(name).unwrap().profile)));
+    named.filter(|(_, events)| !events.is_empty()).collect()
+}
+
+/// Which of these lead to one record of that kind: those that have an id in common, however many lie between.
+fn histories(kind: Kind, events: &[Event]) -> Vec<Vec<Event>> {
+    let ids = |event: &Event| -> Vec<String> {
+        let named = event.references.iter().map(ToString::to_string);
+        event.psp_ids.iter().chain(&event.shared_ids).cloned().chain(named).collect()
+    };
+    let mut found: Vec<(Vec<String>, Vec<Event>)> = Vec::new();
+    for event in events.iter().filter(|event| event.kinds.contains(&kind)) {
+        let mut own = (ids(event), vec![event.clone()]);
+        let (ours, others) = found.into_iter().partition(|(known, _)| known.iter().any(|id| own.0.contains(id)));
+        found = others;
+        for (known, events) in ours as Vec<(Vec<String>, Vec<Event>)> {
+            own.0.extend(known);
+            own.1.splice(0..0, events);
+        }
+        found.push(own);
+    }
+    found.into_iter().map(|(_, events)| events).collect()
+}
+
+/// Orders that differ much from each other and are the same in every run: steps through the list, there and back.
+fn many_orders(length: usize) -> Vec<Vec<usize>> {
+    let coprime =
+        |step: &usize| (2..=*step).all(|factor| !(length.is_multiple_of(factor) && step.is_multiple_of(factor)));
+    let steps = (1..length.max(2)).filter(coprime).take(12);
+    let there = steps.flat_map(|step| (0..length.min(5)).map(move |start| (start, step)));
+    let there = there.map(|(start, step)| (0..length).map(|at| (start + at * step) % length).collect::<Vec<_>>());
+    there.flat_map(|order| [order.iter().rev().copied().collect(), order]).collect()
+}
+
+#[test]
+fn whatever_the_profile_the_order_leaves_no_trace() {
+    let mut longest = 0;
+    for (name, events) in all_profiles() {
+        for kind in Kind::ALL {
+            for history in histories(kind, &events) {
+                longest = longest.max(history.len());
+                let currency = history.iter().find_map(|event| event.currency);
+                let history: Vec<_> = history
+                    .into_iter()
+                    .filter(|event| event.currency.is_none_or(|own| Some(own) == currency))
+                    .collect();
+                let mut record = record(kind, "49.90");
+                record.registered.currency = currency;
+                let told = View::of(&after(&record, &history));
+                for order in many_orders(history.len()) {
+                    let once = after(&record, order.iter().map(|at| &history[*at]));
+                    assert_eq!(View::of(&once), told, "{name}, {kind}: {:?}", history[0].psp_ids);
+                    let again = after(&once, order.iter().rev().map(|at| &history[*at]));
+                    assert_eq!(
+                        (again.version, View::of(&again)),
+                        (once.version, told.clone()),
+                        "{name}, {kind}: again"
+                    );
+                }
+            }
+        }
+    }
+    assert!(longest >= 10, "{longest}");
+}
+
+/// Also where no preauthorization is registered an authorization finds its record, and there it is no money. Adyen's is,
+/// as far as is known: on accounts that capture automatically nothing else is told.
+#[test]
+fn whatever_the_profile_an_authorization_is_no_payments_success() {
+    let mut seen = Vec::new();
+    for (name, events) in all_profiles() {
+        for event in events.iter().filter(|event| event.kinds.contains(&Kind::Preauth)) {
+            let told = format!("{name}: {}", event.event_type);
+            assert!(event.kinds.contains(&Kind::Payment), "{told} never leads to a payment");
+            if event.facts.status != Some(Status::Succeeded) {
+                continue;
+            }
+            let mut payment = record(Kind::Payment, "0.01");
+            payment.registered.currency = event.currency;
+            let books = event.facts.items.iter().any(|item| item.amount > Decimal::ZERO);
+            assert!(!books || told == "adyen: AUTHORISATION", "{told}");
+            let expected = if books { Status::Succeeded } else { Status::Pending };
+            assert_eq!(View::of(&after(&payment, [event])).status, expected, "{told}");
+            let preauth = Record { key: RecordKey { kind: Kind::Preauth, ..payment.key.clone() }, ..payment.clone() };
+            assert_eq!(View::of(&after(&preauth, [event])).status, Status::Succeeded, "{told}");
+            if !event.facts.items.is_empty() {
+                continue;
+            }
+            // The payment stack may know better.
+            payment.registered.status = Some(Status::Succeeded);
+            assert_eq!(View::of(&after(&payment, [event])).status, Status::Succeeded, "{told}");
+            seen.push(name);
+        }
+    }
+    seen.dedup();
+    assert!(seen.len() >= 17, "{seen:?}");
+}
+
 #[test]
 fn mollie_a_capture_counts_once() {
     let capture = record(Kind::Payment, "20.00");
@@ -117,6 +272,7 @@ fn mollie_a_capture_counts_once() {
 fn mollie_what_is_only_authorised_is_no_payment() {
     let told = events("mollie", &["payment.pending", "payment.authorized"]);
     assert!(told.iter().all(|event| event.kinds != [Kind::Payment]));
+    assert_eq!(paid(&view(&record(Kind::Payment, "49.90"), &told)), (Status::Pending, Decimal::ZERO));
     let view = view(&record(Kind::Preauth, "49.90"), &told);
     assert_eq!(
         (view.status, view.detail),
@@ -175,4 +331,46 @@ fn gocardless_a_chargeback_takes_the_money_and_may_give_it_back() {
     };
     assert_eq!(refundable(view(&payment, &life[..2])), (Status::Succeeded, 1, Decimal::ZERO));
     assert_eq!(refundable(view(&payment, &life)), (Status::Succeeded, 0, dec("49.90")));
+}
+
+/// The first event of each of these types among a profile's fixtures that may concern a record of that kind.
+fn of_types(profile: &str, kind: Kind, types: &[&str]) -> Vec<Event> {
+    let catalogue = Catalogue::built_in().unwrap();
+    let events = all_events(&catalogue.get(profile).unwrap().profile);
+    let first = |wanted: &&str| {
+        let fits = |event: &&Event| event.event_type == **wanted && event.kinds.contains(&kind);
+        events.iter().find(fits).unwrap_or_else(|| panic!("{profile}: no {wanted}")).clone()
+    };
+    types.iter().map(first).collect()
+}
+
+/// Of one day: nothing tells which came first.
+#[test]
+fn worldpay_wpg_an_order_that_is_authorised_was_not_refused() {
+    let mut payment = record(Kind::Payment, "89.25");
+    // The fixtures are in several currencies.
+    payment.registered.currency = None;
+    let told = |types: &[&str]| paid(&view(&payment, &of_types("worldpay-wpg", Kind::Payment, types)));
+    let nothing = Decimal::ZERO;
+    assert_eq!(told(&["SENT_FOR_AUTHORISATION", "REFUSED"]), (Status::Failed, nothing));
+    assert_eq!(told(&["SENT_FOR_AUTHORISATION", "REFUSED", "AUTHORISED"]), (Status::Pending, nothing));
+    assert_eq!(told(&["REFUSED", "AUTHORISED", "CANCELLED"]), (Status::Cancelled, nothing));
+    assert_eq!(told(&["REFUSED", "AUTHORISED", "SETTLED"]), (Status::Succeeded, dec("89.25")));
+}
+
+#[test]
+fn a_customer_who_is_done_takes_no_authorization_back() {
+    let types = ["authorized", "completed"].map(|state| format!("payment.request.state-change.{state}"));
+    let told = of_types("klarna", Kind::Preauth, &types.each_ref().map(String::as_str));
+    assert_eq!(view(&record(Kind::Preauth, "49.90"), &told).status, Status::Succeeded);
+}
+
+#[test]
+fn digital_river_a_dispute_that_is_told_again_hides_no_chargeback() {
+    let mut told = of_types("digital-river", Kind::Payment, &["order.complete", "order.chargeback", "order.dispute"]);
+    told[2].at = told[1].at + jiff::SignedDuration::from_hours(1);
+    let mut payment = record(Kind::Payment, "37.81");
+    payment.registered.currency = told[0].currency;
+    let Detail::Payment(detail) = view(&payment, &told).detail else { panic!() };
+    assert_eq!((detail.chargebacks.len(), detail.refundable), (1, Decimal::ZERO));
 }

@@ -112,7 +112,7 @@ fn rotate(asked: Rotate) -> Result<(), Failure> {
     let others: Vec<_> = rotation.elsewhere.iter().map(|(name, _)| name.as_str()).collect();
     let all = rotated(rotation.secrets.clone(), new.clone(), now, until, &others).map_err(usage)?;
     rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
-    let taken_up = take_up(&rotation)?;
+    let taken_up = take_up(&rotation, &source, &new.name)?;
     if !from_stdin {
         anstream::println!("{}", new.value.expose_secret());
     }
@@ -121,18 +121,22 @@ fn rotate(asked: Rotate) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Has the relay take it up. If it refuses, everything is as it was.
-fn take_up(rotation: &Rotation) -> Result<String, Failure> {
+/// Has the relay take it up. If it refuses or reads another file, everything is as it was.
+fn take_up(rotation: &Rotation, source: &str, name: &str) -> Result<String, Failure> {
     match control::ask(&rotation.store) {
-        Ok(outcome) if outcome.errors.is_empty() => Ok("the relay has taken it up".to_owned()),
-        Ok(outcome) => {
+        Ok(outcome) if !outcome.errors.is_empty() => {
             print_errors(&outcome);
-            let undone = rotation.undo().map_or_else(
-                |error| format!("{} could not be put back: {error}", rotation.file.display()),
-                |()| "nothing was changed".to_owned(),
-            );
-            Err((EXIT_USAGE, undone))
+            Err(undone(rotation))
         }
+        // A copy of the configuration names the same store, but has secrets of its own beside it.
+        Ok(outcome) if !outcome.secrets.get(source).is_some_and(|names| names.iter().any(|one| one == name)) => {
+            let store = rotation.store.display();
+            anstream::eprintln!(
+                "the relay on {store} reads another configuration: there {source} has no secret {name:?}"
+            );
+            Err(undone(rotation))
+        }
+        Ok(_) => Ok("the relay has taken it up".to_owned()),
         // The path may be relative, and the relay's own another one.
         Err(reason @ Unanswered::NotRunning(_)) => Ok(format!("{reason} now, the next one takes it up")),
         Err(reason @ Unanswered::Failed { .. }) => {
@@ -143,6 +147,14 @@ fn take_up(rotation: &Rotation) -> Result<String, Failure> {
             ))
         }
     }
+}
+
+fn undone(rotation: &Rotation) -> Failure {
+    let said = rotation.undo().map_or_else(
+        |error| format!("{} could not be put back: {error}", rotation.file.display()),
+        |()| "nothing was changed".to_owned(),
+    );
+    (EXIT_USAGE, said)
 }
 
 fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str, rotation: &Rotation) {

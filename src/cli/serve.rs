@@ -9,6 +9,7 @@ use super::EXIT_USAGE;
 use crate::app::{self, App, Options, Reloader};
 use crate::config::{self, Config, ConfigErrors};
 use crate::control::{Asked, Control, Outcome};
+use crate::ingest::Source;
 use crate::telemetry;
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
@@ -106,21 +107,23 @@ async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
     match loaded {
         Ok(Ok(config)) => {
             log_hints(&config);
+            let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
+            let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
             let restart = reloader.reload(options(config));
             for key in &restart {
                 tracing::warn!(key, "its new value needs a restart");
             }
             tracing::info!("reloaded: the configuration is in force");
-            Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new() }
+            Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
         }
         Ok(Err(errors)) => {
             log_errors(&errors);
             tracing::error!("not reloaded: the old configuration stays in force");
-            Outcome { restart: Vec::new(), errors: errors.to_string().lines().map(str::to_owned).collect() }
+            Outcome { errors: errors.to_string().lines().map(str::to_owned).collect(), ..Outcome::default() }
         }
         Err(error) => {
             tracing::error!(%error, "not reloaded: reading the configuration panicked");
-            Outcome { restart: Vec::new(), errors: vec!["reading the configuration panicked".to_owned()] }
+            Outcome { errors: vec!["reading the configuration panicked".to_owned()], ..Outcome::default() }
         }
     }
 }

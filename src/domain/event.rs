@@ -43,6 +43,21 @@ pub struct Event {
     pub facts: Facts,
 }
 
+impl Event {
+    /// The state that it says a record of that kind is in.
+    ///
+    /// What may concern a preauthorization, has succeeded and books nothing is a reservation. Where only a payment is
+    /// registered it reaches that, and then it is not money yet: the payment is Pending.
+    #[must_use]
+    pub fn status_of(&self, kind: Kind) -> Option<Status> {
+        let reserves = self.kinds.contains(&Kind::Preauth) && self.facts.items.is_empty();
+        match self.facts.status {
+            Some(Status::Succeeded) if kind == Kind::Payment && reserves => Some(Status::Pending),
+            said => said,
+        }
+    }
+}
+
 /// What an event says of its record. Absent is not said; nothing here takes anything back by being absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -73,9 +73,10 @@ fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
 
 fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Vec<Written> {
     let facts = &event.facts;
-    let stamp = event_stamp(event, status_rank(facts.status, kind));
+    let said = event.status_of(kind);
+    let stamp = event_stamp(event, status_rank(said, kind));
     let mut written = Vec::new();
-    if let Some(status) = facts.status {
+    if let Some(status) = said {
         let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
         written.push(stamp::write(&mut seen.status, &stamp, fact));
         if let Some(id) = event.psp_ids.first() {
@@ -122,8 +123,9 @@ fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp:
 /// Keeps the first name that a thing was given, that of an attempt which did not fail before all others.
 fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) {
     let stamp = Stamp { at: event.at, rank: u8::from(status.is_error()), tie: event.key.clone() };
-    let order = |stamp: &Stamp| (stamp.rank, stamp.at, stamp.tie.clone());
-    if slot.as_ref().is_none_or(|old| order(&stamp) < order(&old.stamp)) {
+    // The name itself is the last tie-break: the key has no trace of it.
+    let order = |stamp: &Stamp, name: &str| (stamp.rank, stamp.at, stamp.tie.clone(), name.to_owned());
+    if slot.as_ref().is_none_or(|old| order(&stamp, name) < order(&old.stamp, &old.value)) {
         *slot = Some(Stamped { stamp, value: name.to_owned() });
     }
 }

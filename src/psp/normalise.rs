@@ -51,6 +51,14 @@ pub struct Message {
     pub meaning: Meaning,
 }
 
+impl Message {
+    /// Why it is a dead letter, behind its type where it has one.
+    #[must_use]
+    pub fn because(&self, reason: &str) -> String {
+        if self.event_type.is_empty() { reason.to_owned() } else { format!("{}: {reason}", self.event_type) }
+    }
+}
+
 /// What a message means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Meaning {

@@ -100,6 +100,9 @@ fn sign_messages(
         Some(batch) => batch.find_mut(&mut whole),
         None => vec![&mut whole],
     };
+    if messages.is_empty() {
+        return Err(format!("the body has no message of form {:?} to sign", form.name));
+    }
     for message in messages {
         let received = Received { headers: &[], body, at: jiff::Timestamp::UNIX_EPOCH };
         let text = encoded(signature, means, &Scope::new(&received, message))?;

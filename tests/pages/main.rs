@@ -49,6 +49,19 @@ fn every_psp_has_its_page() {
     assert_eq!(found, pages, "a page without a profile");
 }
 
+/// Who looks for their PSP finds it where they look first.
+#[test]
+fn the_first_pages_name_every_psp() {
+    for file in ["README.md", "CHANGELOG.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for entry in Catalogue::built_in().unwrap().iter() {
+            let name = entry.profile.title.split(" (").next().unwrap();
+            assert!(text.contains(name), "{file} does not name {name}");
+        }
+    }
+}
+
 /// Nobody can set a PSP up without these.
 #[test]
 fn every_profile_says_how_it_is_set_up() {

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use transform_relay::psp::catalogue::BUILT_IN;
+
 use crate::support::program::{Ended, Program, run};
 use crate::support::setup::STRIPE_SECRET;
 use crate::support::{Setup, Transform, psp, start};
@@ -105,6 +107,51 @@ async fn a_notification_is_signed_from_the_command_line() {
     let headers: Vec<_> = headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
     let reply = relay.post("stripe-main", &headers, std::fs::read(&body).unwrap()).await.expect(200);
     assert_eq!(reply.json()["outcome"], "parked");
+}
+
+/// What a signature is made of has to be there: a wrong one would look right.
+#[tokio::test]
+async fn what_cannot_be_signed_rightly_is_not_signed() {
+    let body = fixture("square/card.created.json");
+    let sign = ["profile", "sign", "square", "--body", &body, "--secret", "key"];
+    let url = ["--url", "https://relay.example.com/notifications/square"];
+    let bare = run(&sign, &[]).await;
+    assert_eq!((bare.code, bare.stdout.as_str()), (Some(64), ""), "{bare:?}");
+    assert!(bare.stderr.contains("--url is needed"), "{bare:?}");
+    let signed = run(&[&sign[..], &url].concat(), &[]).await;
+    let header = signed.stdout.trim();
+    let test = ["profile", "test", "square", "--body", &body, "--secret", "key", "--header", header];
+    let good = run(&[&test[..], &url].concat(), &[]).await;
+    assert!(good.stdout.starts_with("verified"), "{good:?}");
+    let bare = run(&test, &[]).await;
+    assert!(bare.stdout.contains("url: must be there to be signed; --url gives it"), "{bare:?}");
+
+    let body = fixture("adyen/token-created.json");
+    let sign = ["profile", "sign", "adyen", "--body", &body, "--secret", "ab"];
+    let other = run(&sign, &[]).await;
+    assert_eq!((other.code, other.stdout.as_str()), (Some(64), ""), "{other:?}");
+    assert!(other.stderr.contains("no message of form \"item\"") && other.stderr.contains("token"), "{other:?}");
+    let token = run(&[&sign[..], &["--form", "token"]].concat(), &[]).await;
+    assert!(token.stdout.starts_with("HmacSignature: "), "{token:?}");
+}
+
+/// The source on a PSP's page is all that a relay needs.
+#[tokio::test]
+async fn the_source_of_every_page_is_a_good_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    for (name, _) in BUILT_IN {
+        let page = run(&["profile", "page", name], &[]).await.stdout;
+        let source = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+        std::fs::write(&file, source.replace("NAME]", "it]").replace("NAME.", "it.")).unwrap();
+        // Hexadecimal and Base64.
+        let value = "5a5b5c5d5e5f5051".to_owned();
+        let upper = name.to_uppercase().replace('-', "_");
+        let environment = ["SECRET", "TOKEN"].map(|what| (format!("{upper}_{what}"), value.clone()));
+        let checked = run(&["check", "--config", file.to_str().unwrap()], &environment).await;
+        assert_eq!(checked.code, Some(0), "{source}{checked:?}");
+        assert!(!checked.stderr.contains("not used"), "{checked:?}");
+    }
 }
 
 #[tokio::test]

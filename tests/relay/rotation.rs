@@ -108,7 +108,11 @@ async fn what_is_wrong_with_a_secret_is_named() {
             "sources.x.secrets[0].expires_at",
             "after not_before",
         ),
-        ("secrets_file = \"none.toml\"".into(), "sources.x.secrets_file", "cannot read"),
+        (
+            "secrets_file = \"none.toml\"".into(),
+            "sources.x.secrets_file",
+            "is not there; `transform-relay secret rotate x",
+        ),
         ("secrets_file = \"bad.toml\"".into(), "sources.x.secrets_file", "is empty"),
         (
             r#"secrets = [{ value = "a", name = "b" }]
@@ -257,6 +261,26 @@ async fn a_rotation_that_cannot_be_changes_nothing_and_says_what_to_do() {
 
 /// What a file begins with that the relay has written.
 const HEADER: &str = "# Written by transform-relay: `transform-relay secret rotate`.\n\n";
+
+/// A copy of the configuration names the same store, and so the same relay, but has a secrets_file of its own beside it.
+#[tokio::test]
+async fn a_secret_that_the_relay_did_not_take_up_is_not_said_to_be_in_force() {
+    let (relay, _transform) = with_file().await;
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["relay.toml", "turning.toml"] {
+        std::fs::copy(relay.file(name), copy.path().join(name)).unwrap();
+    }
+    let file = copy.path().join("relay.toml");
+    let arguments = ["secret", "rotate", "--config", file.to_str().unwrap(), "turning", "--overlap", "0"];
+    let elsewhere = run(&[&arguments[..], &["--name", "lost"]].concat(), &[]).await;
+    assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (Some(64), ""), "{elsewhere:?}");
+    for part in ["another configuration", "\"lost\"", "nothing was changed"] {
+        assert!(elsewhere.stderr.contains(part), "{part} in {elsewhere:?}");
+    }
+    let text = std::fs::read_to_string(copy.path().join("turning.toml")).unwrap();
+    assert!(text.contains(FIRST) && !text.contains("lost") && !text.contains("expires_at"), "put back");
+    notify(&relay, FIRST, "pi_1").await.expect(200);
+}
 
 #[tokio::test]
 async fn no_rotation_leaves_more_than_five_secrets() {

@@ -55,6 +55,8 @@ async fn every_mistake_is_found_by_its_key() {
     let missing = "[integrator]\ntokens = [{ file = \"/nowhere/token\" }]\n";
     refused(missing, &[("integrator.tokens[0]", "/nowhere/token")]).await;
     refused(&SOURCE.replace("\"stripe\"", "\"strype\""), &[("sources.one.profile", "stripe")]).await;
+    // Whether an unknown profile needs secrets nobody knows.
+    refused("[sources.one]\nprofile = \"strype\"\n", &[("sources.one.profile", "stripe")]).await;
     refused("[sources.one]\nprofile = \"stripe\"\n", &[("sources.one.secrets", "1 to 5")]).await;
     refused(&format!("{SOURCE}secret = \"x\"\n"), &[("sources.one.secret", "unknown key")]).await;
     refused(&format!("{SOURCE}events = [\"payment.made\"]\n"), &[("sources.one.events[0]", "payment.made")]).await;

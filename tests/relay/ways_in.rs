@@ -114,6 +114,10 @@ async fn what_is_wrong_with_a_way_in_is_named() {
         (format!("{source}ip_ranges = [\"127.0.0.1\", \"10.0.0.0/33\"]"), "sources.x.ip_ranges[1]"),
         (format!("{source}tokens = [\"\"]"), "sources.x.tokens[0]"),
         ("[server]\ntrusted_proxies = [\"proxy.example\"]".into(), "server.trusted_proxies[0]"),
+        // What no caller could ever match would shut the door on everybody.
+        ("[server]\ntrusted_proxies = [\"::ffff:10.0.0.1\"]".into(), "server.trusted_proxies[0]"),
+        (format!("{source}ip_ranges = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]"), "sources.x.ip_ranges[1]"),
+        (format!("{source}headers = {{ \"X Token\" = \"a\" }}"), "sources.x.headers.X Token"),
         ("[server]\nforwarded_header = \"x-real-ip\"".into(), "server.forwarded_header"),
         ("[throttle]\nfailures = 0".into(), "throttle.failures"),
         ("[throttle]\nwindow = \"0s\"".into(), "throttle.window"),

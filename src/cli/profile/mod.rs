@@ -6,7 +6,7 @@ mod replay;
 mod sign;
 mod test;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -30,17 +30,9 @@ pub(super) enum Command {
     ///
     /// Exit code 0 if it verifies and is understood, 1 if not.
     Test(test::Arguments),
-    /// Sign a body as the PSP would, and print the headers to send with it.
-    Sign {
-        /// The profile.
-        name: String,
-        /// The notification's body. Where the signature stands inside it, the signed body goes to stdout.
-        #[arg(long, value_name = "FILE")]
-        body: PathBuf,
-        /// The source's secret.
-        #[arg(long)]
-        secret: String,
-    },
+    /// Sign a body as the PSP would, and print the headers to send with it; where the signature stands inside the body,
+    /// print the signed body.
+    Sign(sign::Arguments),
     /// Write a commented skeleton of a profile from a notification that the PSP sent.
     New(new::Arguments),
     /// Read stored notifications again by a changed profile, and say which records would differ. Nothing is changed.
@@ -71,7 +63,7 @@ pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
         Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments),
         Command::Page { name } => Ok((page(&entry(&catalogue, &name)?.profile), true)),
         Command::Schema => Ok((format!("{:#}", schema()), true)),
-        Command::Sign { name, body, secret } => sign::run(entry(&catalogue, &name)?, &read(&body)?, &secret),
+        Command::Sign(arguments) => sign::run(entry(&catalogue, &arguments.name)?, &arguments),
     });
     match done {
         Ok((text, good)) => {
@@ -98,7 +90,9 @@ fn read(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn entry<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Entry, String> {
-    catalogue.get(name).ok_or_else(|| format!("there is no profile {name:?}; `profile list` shows them"))
+    catalogue.get(name).ok_or_else(|| {
+        format!("there is no profile {name:?}; `profile list` shows them, and --dir adds a folder of yours")
+    })
 }
 
 /// The headers of a notification from the command line; names in lower case.

@@ -1,21 +1,57 @@
 //! `profile sign`: sign a body as the PSP would.
 
-use jiff::Timestamp;
+use std::path::PathBuf;
 
-use super::Told;
+use clap::Args;
+use jiff::Timestamp;
+use url::Url;
+
+use super::{Told, read};
 use crate::psp::catalogue::Entry;
-use crate::psp::needs::check_secret;
+use crate::psp::needs::{check_secret, needs_public_url};
+use crate::psp::profile::Profile;
 use crate::psp::sign::sign;
 use crate::psp::verify::Means;
 
-pub(super) fn run(entry: &Entry, body: &[u8], secret: &str) -> Result<Told, String> {
-    check_secret(&entry.profile, secret)?;
-    let secret = secret.to_owned().into();
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The profile.
+    pub(super) name: String,
+    /// The notification's body.
+    #[arg(long, value_name = "FILE")]
+    body: PathBuf,
+    /// The source's secret.
+    #[arg(long)]
+    secret: String,
+    /// The URL that the PSP posts to, as the PSP knows it; for PSPs that sign it.
+    #[arg(long, value_name = "PUBLIC_URL")]
+    url: Option<Url>,
+    /// The form of notification, where the profile has several; the first that is signed, if absent.
+    #[arg(long)]
+    form: Option<String>,
+}
+
+pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> {
+    let profile = &entry.profile;
+    let body = read(&arguments.body)?;
+    check_secret(profile, &arguments.secret).map_err(|reason| format!("--secret: {reason}"))?;
+    if needs_public_url(profile) && arguments.url.is_none() {
+        return Err("--url is needed: the PSP signs the URL that it posts to".to_owned());
+    }
+    let secret = arguments.secret.clone().into();
+    let means = Means { public_url: arguments.url.as_ref(), ..Means::secret(&secret) };
     let id = format!("msg_{}", uuid::Uuid::now_v7().simple());
-    let signed = sign(&entry.profile, None, &Means::secret(&secret), Timestamp::now().as_second(), &id, body)?;
+    let signed = sign(profile, arguments.form.as_deref(), &means, Timestamp::now().as_second(), &id, &body)
+        .map_err(|reason| reason + &forms(profile))?;
     if signed.headers.is_empty() {
         return String::from_utf8(signed.body).map(|body| (body, true)).map_err(|error| error.to_string());
     }
     let lines = signed.headers.iter().map(|(name, value)| format!("{name}: {value}"));
     Ok((lines.collect::<Vec<_>>().join("\n"), true))
+}
+
+/// Which forms there are to choose from, where there are several.
+fn forms(profile: &Profile) -> String {
+    let names: Vec<_> = profile.forms.iter().map(|form| form.get_ref().name.as_str()).collect();
+    if names.len() > 1 { format!("; --form is one of {}", names.join(", ")) } else { String::new() }
 }

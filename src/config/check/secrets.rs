@@ -66,6 +66,11 @@ impl Checker<'_> {
         if others_can_read(file) {
             self.warnings.push(format!("{key}: everybody on this machine can read {}", file.display()));
         }
+        if !file.exists() {
+            let make = format!("`transform-relay secret rotate {source} …` makes it");
+            self.wrong(&key, format!("cannot read {}: it is not there; {make}", file.display()));
+            return Vec::new();
+        }
         match secrets_file::read(file) {
             Ok(secrets) => {
                 let at = |index: usize| format!("{key}: secret[{index}]");

@@ -56,11 +56,14 @@ impl Checker<'_> {
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
-        let needed = entry.is_none_or(|entry| needs::needs_secrets(&entry.profile));
+        let needed = entry.is_some_and(|entry| needs::needs_secrets(&entry.profile));
         let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
         let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);
         let headers = settings.headers.iter().filter_map(|(header, value)| {
+            if !is_header_name(header) {
+                self.wrong(&format!("{key}.headers.{header}"), "is no name of a header");
+            }
             Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
@@ -97,6 +100,11 @@ impl Checker<'_> {
         self.door_needed(&source);
         Some(source)
     }
+}
+
+/// Whether a header can be called so (RFC 9110, section 5.1); another one nobody could send.
+fn is_header_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// What is answered at the door of a source that is not enabled: as if it were not there.

@@ -1,58 +1,62 @@
 //! What a source of the profile is configured with, and what vouches for its notifications.
 
-use super::words::{bulleted, code, places, sentence};
-use crate::psp::needs::{needs_door, needs_secrets};
+use super::words::{bulleted, code, places};
+use crate::psp::needs::{needs_door, needs_public_url, needs_secrets};
 use crate::psp::place::Place;
-use crate::psp::profile::{Algorithm, Encoding, FetchAuth, Form, KeyEncoding, Locator, Profile, Signature};
+use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
 
-/// The source in the configuration.
+/// The source in the configuration: all that it has to have.
 pub(super) fn source(profile: &Profile) -> String {
+    let env = profile.name.to_uppercase().replace('-', "_");
     let mut lines = vec!["```toml".to_owned(), "[sources.NAME]".to_owned(), format!("profile = \"{}\"", profile.name)];
-    let variable = profile.name.to_uppercase().replace('-', "_");
-    let secret = format!("secrets = [{{ env = \"{variable}_SECRET\" }}]");
-    match (needs_secrets(profile), secrets(profile).is_empty()) {
-        (true, _) => lines.push(secret),
-        (false, false) => lines.push(format!("{secret} # where notifications are signed")),
-        (false, true) => {}
+    if takes_secrets(profile) {
+        let remark = if needs_secrets(profile) { "" } else { " # none, if nobody signs what you set up at the PSP" };
+        lines.push(format!("secrets = [{{ env = \"{env}_SECRET\" }}]{remark}"));
+    }
+    if needs_public_url(profile) {
+        lines.push("public_url = \"https://relay.example.com/notifications/NAME\" # as the PSP knows it".to_owned());
     }
     if needs_door(profile) {
-        lines.push("ip_ranges = [\"…\"] # or another door: basic, tokens, headers".to_owned());
-    }
-    if reads_url(profile) {
-        lines.push("public_url = \"https://relay.example.com/notifications/NAME\" # as the PSP knows it".to_owned());
+        lines.push(
+            "ip_ranges = [\"192.0.2.0/24\"] # the PSP's; or another door: basic, tokens, oauth or headers".to_owned(),
+        );
     }
     if !profile.settings.is_empty() {
         lines.push("\n[sources.NAME.settings]".to_owned());
         lines.extend(profile.settings.iter().map(|(name, what)| format!("{name} = \"…\" # {what}")));
     }
-    lines.extend(fetching(profile, &variable));
+    lines.extend(fetch(profile, &env));
     lines.push("```".to_owned());
     let forms: Vec<String> = secrets(profile);
     if !forms.is_empty() {
         lines.push(format!("\nThe secret is {}.", forms.join(", or ")));
     }
+    if signatures(profile).any(|signature| signature.key_id.is_some()) {
+        lines.push("A secret that has a `key_id` counts only for notifications that name this key.".to_owned());
+    }
     lines.join("\n")
 }
 
-/// What the source shows the PSP's API.
-fn fetching(profile: &Profile, variable: &str) -> Vec<String> {
-    let Some(fetch) = profile.forms.iter().find_map(|form| form.get_ref().fetch.as_ref()) else { return Vec::new() };
+/// What the PSP's API asks for, where the profile fetches from it.
+fn fetch(profile: &Profile, env: &str) -> Vec<String> {
+    let mut forms = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref());
+    let Some(fetch) = forms.next().filter(|fetch| fetch.mode != FetchMode::Never) else { return Vec::new() };
     let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
     if fetch.auth == FetchAuth::Basic {
         lines.push("username = \"…\"".to_owned());
-        lines.push(format!("password = {{ env = \"{variable}_PASSWORD\" }}"));
+        lines.push(format!("password = {{ env = \"{env}_PASSWORD\" }}"));
     } else {
-        lines.push(format!("token = {{ env = \"{variable}_TOKEN\" }}"));
+        lines.push(format!("token = {{ env = \"{env}_TOKEN\" }}"));
     }
     lines
 }
 
-fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
-    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+fn takes_secrets(profile: &Profile) -> bool {
+    signatures(profile).any(|signature| signature.algorithm != Algorithm::RsaSha256)
 }
 
-fn reads_url(profile: &Profile) -> bool {
-    signatures(profile).any(|signature| signature.signed.iter().any(|place| matches!(place, Place::Url(_))))
+fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
+    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
 /// How secrets are written, each way once.
@@ -79,39 +83,55 @@ fn secrets(profile: &Profile) -> Vec<String> {
 pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     let mut parts = Vec::new();
     for form in forms {
-        let which = if forms.len() > 1 { format!("Form {}: ", code(&form.name)) } else { String::new() };
-        parts.push(match form.signature.as_slice() {
-            [] if form.trusts_door => format!(
-                "{which}nothing in it vouches for it: the source must have a door of its own, and takes nothing without."
-            ),
-            [] => format!(
-                "{which}nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched."
-            ),
-            [one] => format!("{which}{}", signature(one.get_ref())),
-            several => {
-                let ways: Vec<_> = several.iter().map(|one| sentence(&signature(one.get_ref()))).collect();
-                format!("{which}any one of these:\n\n{}", bulleted(&ways))
+        let said = match form.signature.as_slice() {
+            [] if form.trusts_door => {
+                "Nothing in it vouches for it: the source must have a door of its own, and takes nothing without."
+                    .to_owned()
             }
-        });
+            [] => "Nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched."
+                .to_owned(),
+            [one] => signature(form, one.get_ref()),
+            several => {
+                let ways: Vec<_> = several.iter().map(|one| signature(form, one.get_ref())).collect();
+                format!("Any one of these:\n\n{}", bulleted(&ways))
+            }
+        };
+        let which = if forms.len() > 1 { format!("**Form {}.** ", code(&form.name)) } else { String::new() };
+        parts.push(which + &said);
     }
-    let trusting = forms.iter().any(|form| form.trusts_door);
-    parts.push(if !trusting && signatures(profile).all(protects_content) {
-        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
-            .to_owned()
-    } else {
+    let all_protected =
+        |form: &&Form| form.signature.iter().all(|signature| protects_content(form, signature.get_ref()));
+    parts.push(if needs_door(profile) || !forms.iter().all(all_protected) {
         "Whoever can read along, or guess the address, can tell what is not protected. Demand what the PSP can present \
          beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
             .to_owned()
+    } else if forms.iter().any(|form| hints(form)) {
+        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top, and keeps \
+         out the hints of strangers."
+            .to_owned()
+    } else {
+        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
+            .to_owned()
     });
-    parts.iter().map(|part| sentence(part)).collect::<Vec<_>>().join("\n\n")
+    parts.join("\n\n")
 }
 
-fn protects_content(signature: &Signature) -> bool {
-    signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256))
-        && signature.algorithm != Algorithm::Plain
+/// Whether nobody signs it, so that it can be no more than a hint where to look.
+pub(super) fn hints(form: &Form) -> bool {
+    form.signature.is_empty() && form.pointer_only
 }
 
-fn signature(signature: &Signature) -> String {
+/// Whether all that is read of the body is signed.
+fn protects_content(form: &Form, signature: &Signature) -> bool {
+    let all = |place: &Place| match place {
+        Place::Body | Place::BodySha256 => true,
+        Place::Message(field) => form.content.inner.as_ref().is_some_and(|inner| inner.pointer == *field),
+        _ => false,
+    };
+    signature.signed.iter().any(all) && signature.algorithm != Algorithm::Plain
+}
+
+fn signature(form: &Form, signature: &Signature) -> String {
     let made = match signature.algorithm {
         Algorithm::HmacSha256 => "HMAC-SHA256",
         Algorithm::HmacSha1 => "HMAC-SHA1",
@@ -119,11 +139,8 @@ fn signature(signature: &Signature) -> String {
         Algorithm::Sha256 => "SHA-256",
         Algorithm::Md5 => "MD5",
         Algorithm::Plain => {
-            return format!(
-                "{} {}. It protects nothing of what it comes with.",
-                "the secret itself, sent along in",
-                found(&signature.found)
-            );
+            let found = found(&signature.found);
+            return format!("The secret itself, sent along in {found}. It protects nothing of what it comes with.");
         }
         Algorithm::RsaSha256 => "RSA with SHA-256 by the PSP's certificate",
         Algorithm::Ed25519 => "Ed25519",
@@ -140,7 +157,7 @@ fn signature(signature: &Signature) -> String {
     };
     let mut text =
         format!("{made} of {}{with}, in {encoding}, in {}.", places(&signature.signed, ", "), found(&signature.found));
-    text.push_str(&protected(signature));
+    text.push_str(&protected(form, signature));
     if let Some(rule) = &signature.certificate {
         text.push_str(&format!(
             " The certificate is fetched from the URL in the header {}, from {} only, and must be made out to a name that \
@@ -154,14 +171,18 @@ fn signature(signature: &Signature) -> String {
 }
 
 /// What a signature protects.
-fn protected(signature: &Signature) -> String {
+fn protected(form: &Form, signature: &Signature) -> String {
     let has = |place: &Place| signature.signed.contains(place);
     let content = if has(&Place::Body) || has(&Place::BodySha256) {
         "It protects the whole body"
+    } else if protects_content(form, signature) {
+        "It protects the message, which is all that is read of the body"
     } else if has(&Place::BodyCrc32) {
         "It protects the body by a checksum, which is no protection against somebody who makes another of the same"
+    } else if signature.signed.iter().all(|place| matches!(place, Place::Secret | Place::Text(_))) {
+        "It protects nothing of what it comes with"
     } else {
-        "It protects these fields and no others"
+        "It protects no other fields"
     };
     let time = match &signature.time {
         Some(time) => format!(", and its time may be {} s off.", time.tolerance_s),

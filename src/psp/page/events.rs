@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::words::{code, codes, conditions, places};
+use super::words::{cell, code, codes, conditions, places};
 use crate::domain::event::Booking;
+use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 use crate::psp::place::Place;
 use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped};
@@ -40,7 +41,7 @@ pub(super) fn events(form: &Form) -> String {
     }
     for (index, table) in tables.0.iter().enumerate() {
         text.push_str(&format!("\nTable {}:\n\n| | The PSP's words |\n|---|---|\n", index + 1));
-        table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", codes(theirs))));
+        table.iter().for_each(|(ours, theirs)| text.push_str(&format!("| {ours} | {} |\n", cell(&codes(theirs)))));
     }
     text
 }
@@ -66,7 +67,8 @@ fn row(form: &Form, rule: &EventRule, tables: &mut Tables) -> String {
     let types: Vec<_> = rule.event_type.as_slice().iter().map(|event_type| code(event_type)).collect();
     let kinds: Vec<_> = rule.kind.as_slice().iter().map(|kind| kind.name()).collect();
     let means = means(form, rule, tables).join("; ");
-    format!("| {} | {} | {} | {means} |\n", types.join("<br>"), conditions(&rule.when), kinds.join(" or "))
+    let (types, when) = (cell(&types.join("<br>")), cell(&conditions(&rule.when)));
+    format!("| {types} | {when} | {} | {} |\n", kinds.join(" or "), cell(&means))
 }
 
 fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
@@ -79,6 +81,9 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
             .as_ref()
             .map(|status| format!("status {}", fixed(status, tables, |status| status.name().to_owned()))),
     );
+    if may_only_reserve(rule) {
+        said.push("a payment is Pending until it has its money".to_owned());
+    }
     said.extend(rule.error.as_ref().and_then(|rule| error(rule, tables)));
     let money = [("reserves", &rule.authorized), ("reserved until", &rule.expires_at), ("gives back", &rule.refunded)];
     said.extend(
@@ -104,6 +109,18 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     }
     said.extend(rule.note.as_ref().map(|note| note.trim().to_owned()));
     said
+}
+
+/// Whether it is what [`crate::domain::event::Event::status_of`] takes for a reservation.
+fn may_only_reserve(rule: &EventRule) -> bool {
+    let succeeds = match &rule.status {
+        Some(Fixed::Fixed(status)) => *status == Status::Succeeded,
+        Some(Fixed::Mapped(mapped)) => mapped.map.iter().any(|(_, status)| *status == Status::Succeeded),
+        None => false,
+    };
+    succeeds
+        && rule.items.is_empty()
+        && [Kind::Preauth, Kind::Payment].iter().all(|kind| rule.kind.as_slice().contains(kind))
 }
 
 /// A fixed word of ours, or the PSP's words for each of ours.

@@ -5,6 +5,7 @@ mod events;
 mod words;
 
 use self::words::{bulleted, code, codes, numbered, places, section};
+use super::needs::needs_door;
 use super::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
 
 /// The page of a PSP.
@@ -54,9 +55,19 @@ fn answer(profile: &Profile) -> String {
         Some(body) => format!(" with the body {}", code(body)),
         None => " with a receipt in JSON".to_owned(),
     };
+    let forms = || profile.forms.iter().map(toml::Spanned::get_ref);
+    let unverified = if needs_door(profile) {
+        "without the credentials or headers of the source, 403 from another address"
+    } else if forms().all(door::hints) {
+        "if it points to nothing that can be fetched"
+    } else if forms().any(door::hints) {
+        "if nobody vouches for it and it points to nothing that can be fetched"
+    } else {
+        "if nobody vouches for it"
+    };
     let mut lines = vec![format!(
-        "{}{body} as soon as it and all that it changes are on disk; {} if nobody vouches for it; 503 with Retry-After \
-         while the store cannot take it.",
+        "{}{body} as soon as it and all that it changes are on disk; {} {unverified}; 503 with Retry-After while the \
+         store cannot take it.",
         answer.status, answer.unverified
     )];
     if let Some(challenge) = &profile.challenge {
@@ -79,6 +90,12 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
     }
     for form in forms {
         let which = if forms.len() > 1 { format!(" of form {}", code(&form.name)) } else { String::new() };
+        if door::hints(form) {
+            lines.push(format!(
+                "A repetition{which} is one more hint: while what it points to waits to be fetched, it adds nothing."
+            ));
+            continue;
+        }
         let key =
             if form.dedupe.is_empty() { "what it says, byte for byte".to_owned() } else { places(&form.dedupe, ", ") };
         lines.push(format!("A repetition{which} is known by {key}."));
@@ -156,6 +173,18 @@ mod tests {
             "outranks every other state of the same second",
             "CLP 2",
         ] {
+            assert!(page.contains(part), "{part} in {page}");
+        }
+        for (name, part) in [
+            ("mollie", "[sources.NAME.fetch]\ntoken = { env = \"MOLLIE_TOKEN\" }\n"),
+            ("mollie", "A repetition of form `classic` is one more hint"),
+            ("unzer", "401 if it points to nothing that can be fetched"),
+            ("frisbii-pay", "A repetition is known by what it says, byte for byte."),
+            ("braintree", "behind the last `|`. It protects the message"),
+            ("payone", "in the field `/key`. It protects nothing of what it comes with"),
+            ("payone", "Succeeded (nothing, `completed`)"),
+        ] {
+            let page = super::page(&catalogue.get(name).unwrap().profile);
             assert!(page.contains(part), "{part} in {page}");
         }
         assert!(!page.lines().any(|line| line.ends_with(' ')), "{page}");

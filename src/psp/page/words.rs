@@ -23,28 +23,26 @@ pub(super) fn bulleted(points: &[String]) -> String {
     points.iter().map(|point| format!("- {}", point.trim())).collect::<Vec<_>>().join("\n")
 }
 
-/// A sentence begins with a capital letter.
-pub(super) fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
 /// A word of the PSP's. The empty one is that of what is absent.
 fn word(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { code(text) }
 }
 
-/// Text as it is written, also inside a table.
+/// Text as it is written.
 pub(super) fn code(text: &str) -> String {
     let mut written = String::new();
     for c in text.chars() {
         match c {
-            '|' => written.push_str("\\|"),
             c if c.is_control() => written.extend(c.escape_default()),
             c => written.push(c),
         }
     }
     format!("`{written}`")
+}
+
+/// Text inside a table, where a `|` would end the cell.
+pub(super) fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }
 
 /// Texts as they are written.

@@ -172,6 +172,28 @@ mod tests {
     }
 
     #[test]
+    fn a_word_that_is_unknown_is_told_from_what_it_may_be() {
+        for (rule, reason) in [
+            (
+                "[[notification.event]]\ntype = \"u\"\nkind = \"pay\"",
+                "must be a text or word that is known here, or a list",
+            ),
+            (
+                "[[notification.event]]\ntype = \"u\"\nkind = \"payment\"\nstatus = \"Paid\"",
+                "must be a word that is known",
+            ),
+            ("when = { \"/a\" = { is = \"b\" } }", "must be a text, a list of texts, { not = … }"),
+            (
+                "error = { code = { from = [\"/a\"], map = { a = \"Bad\" } } }",
+                "must be a table with words that are known",
+            ),
+        ] {
+            let found = read(rule).unwrap_err();
+            assert!(found.starts_with(reason), "{rule}: {found}");
+        }
+    }
+
+    #[test]
     fn joined_places_are_checked_one_by_one() {
         assert!(read(r#"ids = ["join:{/a}-{/b}"]"#).is_ok());
         for (rule, reason) in [

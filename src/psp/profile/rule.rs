@@ -14,7 +14,7 @@ use crate::psp::pointer::Each;
 
 /// One or several, as TOML writers like it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text or word that is known here, or a list of them")]
 pub enum OneOrMore<T> {
     /// `x = "a"`
     One(T),
@@ -42,7 +42,7 @@ pub type When = BTreeMap<Place, Condition>;
 
 /// A condition on a text. The empty text stands for absent or null.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a text, a list of texts, { not = … } or { starts = … }")]
 pub enum Condition {
     /// `"a"` or `["a", "b"]`: it is one of these.
     Is(OneOrMore<String>),
@@ -135,7 +135,8 @@ pub struct EventRule {
     /// Whether the rules that follow read the message too, as far as they fit.
     #[serde(default, rename = "continue")]
     pub goes_on: bool,
-    /// The kind of record, or several, the likeliest first.
+    /// The kind of record, or several, the likeliest first. `["preauth", "payment"]` is an authorization: where only a
+    /// payment is registered it is that payment's, which is Pending, not Succeeded, by a rule that books nothing.
     #[serde(default = "OneOrMore::<Kind>::none")]
     pub kind: OneOrMore<Kind>,
     /// One event for each of these elements instead of one for the message; `./` points into the element. None is a
@@ -193,7 +194,7 @@ impl EventRule {
 
 /// A value that is fixed, or read and looked up in a map.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a word that is known here, or { from = […], map = … } with such words")]
 pub enum Fixed<T> {
     /// `status = "Pending"`
     Fixed(T),
@@ -213,7 +214,7 @@ pub struct Mapped<T> {
 
 /// The PSP's words and ours.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "must be a table with words that are known here, or the name of one of [maps]")]
 pub enum Words<T> {
     /// The words themselves.
     Here(BTreeMap<String, T>),

@@ -42,7 +42,7 @@ pub(super) fn answered(
         }
         let (outcome, reasons) = match &says.meaning {
             Meaning::Ignored => (Outcome::Ignored, Vec::new()),
-            Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![format!("{}: {reason}", says.event_type)]),
+            Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![says.because(reason)]),
             Meaning::Fetch(_) => {
                 (Outcome::DeadLetter, vec!["what was fetched only points to something else".to_owned()])
             }

@@ -89,7 +89,7 @@ fn judge(
             Meaning::Ignored => {}
             Meaning::NotUnderstood(reason) => {
                 through = Outcome::DeadLetter;
-                reasons.push(format!("{}: {reason}", message.event_type));
+                reasons.push(message.because(reason));
             }
             Meaning::Events(events) => {
                 let (became, why) = work.place_all(id, &taken.source, events)?;

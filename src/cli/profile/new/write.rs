@@ -9,10 +9,11 @@ use crate::psp::content::Format;
 pub(super) fn skeleton(name: &str, sample: &Sample, guess: &Guess) -> String {
     let mut text = head(name, guess);
     text.push_str(&form(sample, guess));
-    text.push_str(&signature(guess));
+    text.push_str(&signature(sample, guess));
     text.push_str(&defaults(guess));
     text.push_str(&event(sample, guess));
-    text
+    let rest = rest(sample, &text);
+    text + &rest
 }
 
 fn head(name: &str, guess: &Guess) -> String {
@@ -44,7 +45,12 @@ fn key(name: &str, leaves: &[Leaf], what: &str) -> String {
     let Some((first, others)) = leaves.split_first() else {
         return format!("# TODO: {what}; nothing in the sample is called so.\n#{name} = [\"/…\"]\n");
     };
-    let mut text = format!("# TODO: {what}. Here {}.\n{name} = [{}]\n", shown(&first.text), quoted(&first.place));
+    let here = if first.text.is_empty() {
+        "; nothing in the sample is called so".to_owned()
+    } else {
+        format!(". Here {}", shown(&first.text))
+    };
+    let mut text = format!("# TODO: {what}{here}.\n{name} = [{}]\n", quoted(&first.place));
     for other in others {
         text.push_str(&format!("#{name} = [{}] # {}\n", quoted(&other.place), shown(&other.text)));
     }
@@ -77,11 +83,19 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     text
 }
 
+/// A place that has to be named, and that nothing in the sample suggests.
 fn fallback(place: &str) -> Leaf {
-    Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: "nothing that is called so".to_owned() }
+    Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: String::new() }
 }
 
-fn signature(guess: &Guess) -> String {
+/// What else there is: places only, for what stands there may be about a person.
+fn rest(sample: &Sample, text: &str) -> String {
+    let unused = sample.leaves.iter().filter(|leaf| !text.contains(&quoted(&leaf.place)));
+    let lines: String = unused.map(|leaf| format!("# {}\n", quoted(&leaf.place))).collect();
+    if lines.is_empty() { lines } else { format!("\n# What else stands in the sample:\n{lines}") }
+}
+
+fn signature(sample: &Sample, guess: &Guess) -> String {
     let (header, value) = guess.signature.clone().unwrap_or_else(|| ("x-signature".to_owned(), String::new()));
     let parts: Vec<&str> = value.split(',').map(str::trim).collect();
     let part = parts.iter().find(|part| part.split_once('=').is_some_and(|(_, rest)| is_digest(rest)));
@@ -95,8 +109,11 @@ fn signature(guess: &Guess) -> String {
         }
         found.push_str(&format!(", prefix = {}", quoted(prefix)));
     }
-    let seen =
-        if value.is_empty() { "No --header was given that is called so." } else { "By the header that was given." };
+    let seen = match (value.is_empty(), sample.headers.is_empty()) {
+        (false, _) => "By the header that was given.",
+        (true, true) => "No --header was given.",
+        (true, false) => "No --header that was given is called a signature.",
+    };
     format!(
         "
 # TODO: how the PSP signs. {seen} `profile test` shows what was signed and what was expected.
@@ -156,8 +173,10 @@ status = \"Pending\" # Initiated, Pending, Succeeded, Failed, Cancelled, Expired
     );
     text.push_str("#[[notification.event.item]]\n");
     text.push_str(&format!("#id = [{}]\n", quoted(id)));
-    let amounts = if guess.amount.is_empty() { vec![fallback("/…")] } else { guess.amount.clone() };
-    for amount in &amounts {
+    if guess.amount.is_empty() {
+        text.push_str("#amount = [\"/…\"] # nothing in the sample is called so\n");
+    }
+    for amount in &guess.amount {
         text.push_str(&format!("#amount = [{}] # {}\n", quoted(&amount.place), shown(&amount.text)));
     }
     text
@@ -203,6 +222,17 @@ mod tests {
         }
         assert!(!text.contains("jo@example.org"));
         assert_eq!(profile.name, "shop");
+    }
+
+    #[test]
+    fn what_no_guess_uses_is_listed_without_what_stands_there() {
+        let body = r#"{"what":"paid","payer":{"mail":"jo@example.org"}}"#;
+        let (text, _) = written("json", body, &[("X-Trace", "7")]);
+        assert!(text.ends_with("# What else stands in the sample:\n# \"/what\"\n# \"/payer/mail\"\n"), "{text}");
+        assert!(text.contains("No --header that was given is called a signature."), "{text}");
+        assert!(!text.contains("Here \"nothing"), "{text}");
+        let (text, _) = written("json", body, &[("Shop-Sign", "v1=0a1b")]);
+        assert!(text.contains("found = { header = \"Shop-Sign\""), "{text}");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::store::sqlite;
 pub(in crate::cli) struct Arguments {
     /// The profile.
     pub(super) name: String,
-    /// The store. It is only read, also while a relay runs on it.
+    /// The store; needed without --config. It is only read, also while a relay runs on it.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     store: Option<PathBuf>,
     /// The configuration file of the relay: it says where the store is, and which sources have the profile and take which

@@ -1,5 +1,7 @@
 //! The signatures of a notification, in words.
 
+use std::collections::BTreeSet;
+
 use crate::psp::catalogue::Entry;
 use crate::psp::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
 use crate::psp::profile::line_of;
@@ -44,7 +46,14 @@ fn tell_time(time: &TimeSeen) -> String {
 
 fn tell_signed(text: &mut String, signed: &SignedSeen) {
     if !signed.missing.is_empty() {
-        line_up(text, 2, "missing", &format!("{}: must be there to be signed", signed.missing.join(", ")));
+        let given = signed.missing.iter().map(|place| match place.split(':').next() {
+            Some("url") => "--url",
+            Some("setting") => "--setting",
+            _ => "--header",
+        });
+        let given: Vec<_> = given.collect::<BTreeSet<_>>().into_iter().collect();
+        let (missing, given) = (signed.missing.join(", "), given.join(", "));
+        line_up(text, 2, "missing", &format!("{missing}: must be there to be signed; {given} gives it"));
     }
     if !signed.empty.is_empty() {
         line_up(text, 2, "empty", &signed.empty.join(", "));
