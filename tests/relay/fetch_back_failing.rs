@@ -159,6 +159,22 @@ async fn what_lies_in_the_object_is_final_at_once() {
 }
 
 #[tokio::test]
+async fn news_that_came_again_during_a_fetch_that_was_given_up_is_no_dead_letter() {
+    let api = Api::start();
+    let (transform, relay) = start(setup(&api, "not_found_for = \"0s\"")).await;
+    relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
+    let (held, gate) = Told::held();
+    api.script([held, Told::body(object("tr_1", "paid", "10.00").to_string())]);
+    let answered = relay.point(SOURCE, "tr_1", 1).await.expect(200);
+    api.nth(1).await;
+    relay.point(SOURCE, "tr_1", 1).await.expect(200);
+    gate.open();
+    transform.told("payment", "tx-1", 1).await;
+    relay.came_to(&answered, "applied").await;
+    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
+}
+
+#[tokio::test]
 async fn what_the_psp_does_not_know_for_long_it_does_not_have() {
     let api = Api::start();
     let (_transform, relay) = start(setup(&api, "not_found_for = \"0s\"")).await;

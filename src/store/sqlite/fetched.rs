@@ -72,6 +72,10 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
         fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
+        // Who has asked once more since is judged by the next fetch: a dead letter would stay one, whatever that brings.
+        if fetches::waits_on(connection, failed.fetch, waiter)? {
+            continue;
+        }
         // A stranger may have made the object up. Of one that a record is registered for, or that the PSP has told of
         // before, news would be lost.
         settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {

@@ -179,6 +179,17 @@ pub(super) fn awaiting(
     Ok(awaiting)
 }
 
+/// Whether a message waits for this fetch.
+pub(super) fn waits_on(
+    connection: &Connection,
+    fetch: i64,
+    (notification, message): (Uuid, usize),
+) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3")?
+        .exists(params![fetch, notification.into_bytes(), place(message)])
+}
+
 /// Who had asked by then waits no more; but who has asked once more since waits on. Says whether it had waited.
 pub(super) fn serve(
     connection: &Connection,
