@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::integrator::{amount, with};
 use crate::support::planted::{self, CARD, CARD_GROUPED, E_MAIL, HOLDER, IBAN, IBAN_GROUPED};
-use crate::support::setup::{INTEGRATOR_PASSWORD, INTEGRATOR_TOKEN, SECRETS, TRANSFORM_PASSWORD};
+use crate::support::setup::{ADYEN_SECRET, INTEGRATOR_PASSWORD, INTEGRATOR_TOKEN, SECRETS, TRANSFORM_PASSWORD};
 use crate::support::{Answer, Relay, Setup, adyen, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -91,7 +91,13 @@ async fn everything_goes_wrong(relay: &Relay) {
 /// Who presents the wrong thing presents a secret, too.
 async fn everybody_is_turned_away(relay: &Relay) {
     for source in ["media", "stripe-main", "adyen-main", "river"] {
-        let sealed = psp::seal(source, planted::payer().to_string().as_bytes());
+        // The other form of Adyen's takes any body.
+        let sealed = match source {
+            "adyen-main" => {
+                psp::seal_form("adyen", Some("token"), ADYEN_SECRET, 0, planted::payer().to_string().as_bytes())
+            }
+            _ => psp::seal(source, planted::payer().to_string().as_bytes()),
+        };
         relay.post(source, &sealed.headers, format!("[{}]", planted::payer())).await;
         relay.post(source, &[], planted::payer().to_string()).await;
         for (_, secret) in SECRETS {
