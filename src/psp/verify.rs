@@ -22,7 +22,7 @@ pub struct Means<'a> {
     pub settings: Option<&'a BTreeMap<String, String>>,
     /// The URL that the PSP posts to, as the PSP knows it.
     pub public_url: Option<&'a Url>,
-    /// The key of the certificate that [`certificate_url`] leads to.
+    /// The key of the certificate that [`super::needs::certificate_url`] leads to.
     pub certificate: Option<&'a PublicKey>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,

@@ -87,7 +87,9 @@ fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
     Ok(AllowedHost { host, port })
 }
 
-fn is_loopback(host: &Host<&str>) -> bool {
+/// Whether a host is this machine: what goes there needs no TLS.
+#[must_use]
+pub fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == "localhost",
         Host::Ipv4(address) => address.is_loopback(),
