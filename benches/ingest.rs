@@ -254,7 +254,7 @@ impl Relay {
                     let config = self.folder.path().join("relay.toml");
                     let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
                     command.args(["secret", "rotate", "stripe", "--overlap", "0", "--config"]).arg(config);
-                    let done = command.stdout(Stdio::null()).stderr(Stdio::inherit()).status().unwrap();
+                    let done = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
                     assert!(done.success(), "the secret could not be rotated");
                     rotations += 1;
                 }
@@ -312,6 +312,8 @@ impl Drop for Relay {
 fn configuration(folder: &Path, transform: SocketAddr) -> std::path::PathBuf {
     let file = folder.join("relay.toml");
     let store = folder.join("relay.db");
+    // What the rotations write; none has been yet.
+    std::fs::write(folder.join("secrets.toml"), "").unwrap();
     let text = format!(
         r#"
 [server]
