@@ -5,6 +5,7 @@ mod caller;
 mod fetch;
 mod health;
 mod lists;
+mod metrics;
 mod notification;
 mod problem;
 mod records;
@@ -121,6 +122,7 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(door("/oauth/token", Method::POST).route(web::post().to(token::issue)))
         .service(door("/sources", Method::GET).route(web::get().to(sources::list)))
+        .service(door("/metrics", Method::GET).route(web::get().to(metrics::read)))
         .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
         .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(

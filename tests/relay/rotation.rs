@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::program::{Ended, run, run_after};
 use crate::support::psp::seal_with;
+use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{Relay, Reply, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -83,6 +84,15 @@ async fn a_secret_verifies_in_its_time_only_and_the_integrator_sees_which_one_do
     }
     assert!(!seen.to_string().contains("whsec_"), "{seen}");
     relay.send(relay.request(reqwest::Method::GET, "/sources")).await.problem(401);
+
+    let metrics = relay.request(reqwest::Method::GET, "/metrics");
+    let metrics = relay.send(metrics.bearer_auth(INTEGRATOR_TOKEN)).await.expect(200).text;
+    for line in ["old\"} 0", "going\"} 2", "secret-4\"} 1"] {
+        let line = format!("transform_relay_secret_verified_total{{source=\"turning\",secret=\"{line}\n");
+        assert!(metrics.contains(&line), "{line}{metrics}");
+    }
+    assert!(metrics.ends_with("# EOF\n") && !metrics.contains("whsec_"), "{metrics}");
+    relay.send(relay.request(reqwest::Method::GET, "/metrics")).await.problem(401);
 }
 
 #[tokio::test]

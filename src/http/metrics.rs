@@ -1,0 +1,47 @@
+//! GET /metrics: what a monitor counts, in the OpenMetrics text format.
+
+use std::sync::atomic::AtomicU64;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::Doors;
+use super::caller::must_be_integrator;
+use super::problem::Problem;
+
+/// A secret of a source, by its name.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SecretLabels {
+    source: String,
+    secret: String,
+}
+
+const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    must_be_integrator(&request, &doors, &in_force)?;
+    let verified = Family::<SecretLabels, Counter>::default();
+    let last = Family::<SecretLabels, Gauge<f64, AtomicU64>>::default();
+    for source in in_force.sources.values() {
+        for secret in &source.secrets {
+            let labels = SecretLabels { source: source.name.clone(), secret: secret.name.clone() };
+            let vouched = doors.ingest.vouched(source, secret);
+            verified.get_or_create(&labels).inc_by(vouched.times);
+            if let Some(at) = vouched.last {
+                last.get_or_create(&labels).set(at.as_duration().as_secs_f64());
+            }
+        }
+    }
+    let mut registry = Registry::with_prefix("transform_relay");
+    registry.register("secret_verified", "Notifications that a source's secret has verified since the start", verified);
+    registry.register("secret_verified_timestamp_seconds", "When a source's secret last verified one", last);
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|_| Problem::new(500, "the metrics cannot be written"))?;
+    Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))
+}
