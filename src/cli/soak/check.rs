@@ -79,7 +79,11 @@ pub(super) async fn truths(
             Ok((found, body)) if differs((found, &body), (status, expected)) => {
                 world.violated(format!("{name}: the relay answers {found} {body}, the truth is {status} {expected}"));
             }
-            Ok(_) => {}
+            Ok((_, body)) => {
+                if let Some(what) = held.get(&key).and_then(|held| held.contradicts(&body)) {
+                    world.violated(format!("{name}: in the end {what}"));
+                }
+            }
             Err(error) => world.violated(format!("{name}: cannot be fetched in the end: {error:?}")),
         }
     }
