@@ -59,6 +59,11 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_is_said_in_words() {
+        assert_eq!(wait(at(1_000), at(3_500)), "2s 500ms");
+    }
+
+    #[test]
     fn an_unbroken_stream_is_told_at_the_maximum_wait() {
         assert_eq!(DEBOUNCE.due(at(4_400), at(0)), at(4_900));
         assert_eq!(DEBOUNCE.due(at(4_900), at(0)), at(5_000));

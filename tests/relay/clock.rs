@@ -155,7 +155,8 @@ async fn what_was_written_while_the_clock_was_ahead_goes_in_its_time() {
     relay.register("payment", "tx-1", &payment("PSP1", "10")).await;
     authorised(&relay, "PSP1", 1, 1000).await;
     relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
-    relay.terminate().await;
+    let ended = relay.terminate().await;
+    assert!(ended.stderr.contains("the machine's clock is ahead of the store's"), "set while it ran");
     step(folder.path(), 0);
     relay.setup.more = "[store.keep]\nnotifications = \"1ms\"\nattempts = \"1ms\"\nhistory = \"1ms\"".to_owned();
     relay.restart().await;
