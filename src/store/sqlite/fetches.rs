@@ -267,8 +267,7 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
     Ok(Some((source, trusted)))
 }
 
-/// Brings back times that lie further ahead than any wait is long, and failures of times to come: the machine's clock went
-/// back while the relay was down.
+/// Brings back times that lie further ahead than any wait is long, and failures of times to come: see [`super::outbox::clamp`].
 pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) -> rusqlite::Result<usize> {
     connection.execute(
         "UPDATE fetches SET due_at = min(due_at, ?2), failing_since = min(failing_since, ?1),
@@ -278,12 +277,10 @@ pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) 
     )
 }
 
+pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
+    SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)";
+
 /// Forgets when objects were fetched that nobody has asked for since.
 pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM fetches WHERE id IN (
-                 SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)",
-        )?
-        .execute(params![micros(cutoff), most])
+    connection.prepare_cached(FORGOTTEN)?.execute(params![micros(cutoff), most])
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, super::clock::STEP];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -190,7 +190,7 @@ END;
 ";
 
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
