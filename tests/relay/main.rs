@@ -25,6 +25,7 @@ mod hostile;
 mod hostile_headers;
 mod hostile_requests;
 mod hostile_values;
+mod hostile_xml;
 mod keeping;
 mod leaks;
 mod limits;
