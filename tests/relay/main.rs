@@ -32,6 +32,7 @@ mod limits;
 mod money;
 mod notifications;
 mod oauth;
+mod oracle;
 mod parked;
 mod profile_tools;
 mod psps;
