@@ -237,8 +237,11 @@ fn bytes_without_any_form_are_read_too() {
     }
 }
 
+/// What is done with an input.
+type Entry = fn(&[u8]);
+
 /// The targets of cargo-fuzz, by name.
-const TARGETS: [(&str, fn(&[u8])); 6] = [
+const TARGETS: [(&str, Entry); 6] = [
     ("verify", entries::verify),
     ("normalise", entries::normalise),
     ("profile", entries::profile),

@@ -31,8 +31,13 @@ pub const TEXT_MAX: usize = 512 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
     /// It breaks a rule of XML or of its namespaces.
-    #[error("not well-formed before byte {0}")]
-    IllFormed(u64),
+    #[error("not well-formed at {line}:{column}")]
+    IllFormed {
+        /// The line in which it was seen, from 1.
+        line: usize,
+        /// The column in that line, in characters, from 1.
+        column: usize,
+    },
     /// It declares entities, or anything else, of its own.
     #[error("a document type that declares something of its own, which is not read")]
     Declarations,
@@ -72,19 +77,26 @@ pub fn read(text: &str) -> Result<Value, XmlError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = true;
     let mut tree = Tree::default();
-    if !text.chars().all(is_char) {
-        return Err(XmlError::IllFormed(0));
+    if let Some(strange) = text.find(|c| !is_char(c)) {
+        return Err(ill_formed(text, u64::try_from(strange).unwrap_or(u64::MAX)));
     }
     loop {
-        let event = reader.read_event().map_err(|_| XmlError::IllFormed(reader.error_position()))?;
+        let event = reader.read_event().map_err(|_| ill_formed(text, reader.error_position()))?;
         let taken = match event {
             Event::Eof => break,
             other => tree.take(&other),
         };
-        taken.map_err(|wrong| wrong.unwrap_or(XmlError::IllFormed(reader.buffer_position())))?;
+        taken.map_err(|wrong| wrong.unwrap_or_else(|| ill_formed(text, reader.buffer_position())))?;
         tree.begun = true;
     }
-    tree.finish().ok_or(XmlError::IllFormed(reader.buffer_position()))
+    tree.finish().ok_or_else(|| ill_formed(text, reader.buffer_position()))
+}
+
+/// What is wrong with a document that was read up to this byte.
+fn ill_formed(text: &str, at: u64) -> XmlError {
+    let before = usize::try_from(at).ok().and_then(|at| text.get(..at)).unwrap_or(text);
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    XmlError::IllFormed { line: before.matches('\n').count() + 1, column: last.chars().count() + 1 }
 }
 
 /// The bound that is exceeded; none where the document is not well-formed.

@@ -81,7 +81,7 @@ fn what_is_not_well_formed_is_not_read() {
         "<a/><!DOCTYPE a>",
         "<!DOCTYPE a><!DOCTYPE a><a/>",
     ] {
-        assert!(matches!(read(xml), Err(XmlError::IllFormed(_))), "{xml}: {:?}", read(xml));
+        assert!(matches!(read(xml), Err(XmlError::IllFormed { .. })), "{xml}: {:?}", read(xml));
     }
 }
 
@@ -96,6 +96,15 @@ fn a_document_that_declares_something_is_refused() {
         "<!DOCTYPE x [<!ATTLIST x a CDATA 'b'>]><x/>".to_owned(),
     ] {
         assert_eq!(read(&xml), Err(XmlError::Declarations));
+    }
+}
+
+#[test]
+fn where_it_is_not_well_formed_is_said() {
+    for (xml, place) in
+        [("<a>\n ä<b></a>", "2:6"), ("<a>\n</a>\n<b/>", "3:5"), ("<a>ä\u{1}</a>", "1:5"), ("<a>", "1:4")]
+    {
+        assert_eq!(read(xml).unwrap_err().to_string(), format!("not well-formed at {place}"), "{xml}");
     }
 }
 
