@@ -5,6 +5,7 @@ use std::fs;
 use reqwest::Method;
 use serde_json::Value;
 
+use crate::support::program::run;
 use crate::support::{Relay, Reply, Setup, start};
 
 const HEX: &str = "00112233445566778899aabbccddeeff";
@@ -73,4 +74,39 @@ async fn a_profile_of_ones_own_believes_no_endpoint_check_either() {
     sent_back(&relay, "bt", &answer, HEX).await.problem(403);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
     assert_eq!(verified(&relay, "bt").await, [0, 0]);
+}
+
+/// One secret at two sources would let the one's endpoint check sign for the other.
+#[tokio::test]
+async fn a_secret_that_signs_endpoint_checks_belongs_to_no_other_profile() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    let sources = |profile: &str, secret: &str| {
+        let other = format!("[sources.other]\nprofile = \"{profile}\"\nsecrets = [\"other-key\", \"{secret}\"]\n");
+        let braintree = braintree(&other).more;
+        if profile == "braintree" {
+            format!("{braintree}[sources.other.settings]\npublic-key = \"p\"\n")
+        } else {
+            braintree
+        }
+    };
+    let set_up = Setup::silent().text(folder.path(), "127.0.0.1:9");
+    for (profile, secret, code) in [
+        ("stripe", "bt-private-key-0002", 64),
+        ("stripe", "bt-private-key-0003", 0),
+        ("braintree", "bt-private-key-0002", 0),
+    ] {
+        fs::write(folder.path().join("media-password"), "password").unwrap();
+        fs::write(&file, format!("{set_up}{}", sources(profile, secret))).unwrap();
+        let environment = Setup::silent().environment();
+        let ended = run(&["check", "--config", file.to_str().unwrap()], &environment).await;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        if code != 0 {
+            let said = ended.stderr.lines().find(|line| line.starts_with("sources.other.secrets: ")).unwrap();
+            assert!(
+                said.contains("sources.bt") && said.contains("\"braintree\"") && !said.contains("private"),
+                "{said}"
+            );
+        }
+    }
 }
