@@ -1,21 +1,27 @@
 //! What is fuzzed: the pure parts that strangers' bytes reach. The targets of cargo-fuzz call these functions with what
 //! libFuzzer makes up, `tests/fuzzing.rs` with mutated fixtures. A panic is a finding.
 //!
-//! An input is a few bytes of choice, headers line by line, an empty line, and a body.
+//! An input is a line with the name of a profile, and what it is to read: for `verify` headers line by line, an empty line
+//! and a body. What names no profile chooses one anyhow.
+
+mod oracle;
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::LazyLock;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
+use serde_json::Value;
 use toml::Spanned;
 use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::content::{Content, FIELDS_MAX, Format};
 use transform_relay::psp::fetch::hint;
 use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise as normalised, normalise_fetched};
 use transform_relay::psp::profile::{Algorithm, Profile, Signature};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::sign::{Signed, sign};
 use transform_relay::psp::verify::{self, Means, Unverified, Verified};
+use transform_relay::psp::xml::{self, DEPTH_MAX};
 use url::Url;
 
 /// Good for every profile: text, hex and Base64. No seed is signed with it.
@@ -25,9 +31,8 @@ const NOW: i64 = 1_700_000_000;
 
 /// Arbitrary headers and an arbitrary body never verify; what is signed does, and no longer when it is changed.
 pub(crate) fn verify(data: &[u8]) {
-    let (choice, rest) = choice(data);
+    let (profile, rest) = chosen(data);
     let (headers, body) = headers(rest);
-    let profile = chosen(choice);
     let verdict = verified(profile, SECRET, &headers, body);
     assert!(verdict.is_err(), "{} believes what nobody signed", profile.name);
 
@@ -37,6 +42,8 @@ pub(crate) fn verify(data: &[u8]) {
             Ok(_) => {}
             // An empty batch holds nothing that is signed.
             Err(Unverified::Missing) if signed.headers.is_empty() => continue,
+            // An endpoint check signs this for anybody.
+            Err(Unverified::Challenge) => continue,
             Err(reason) => panic!("{} does not believe what it signed: {reason}", profile.name),
         }
         assert!(verified(profile, OTHER_SECRET, &signed.headers, &signed.body).is_err(), "another secret is believed");
@@ -52,8 +59,7 @@ pub(crate) fn verify(data: &[u8]) {
 
 /// What a PSP signs is read, whatever it is, to something that is not much larger; read twice it is the same.
 pub(crate) fn normalise(data: &[u8]) {
-    let (choice, body) = choice(data);
-    let profile = chosen(choice);
+    let (profile, body) = chosen(data);
     for form in &profile.forms {
         let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
         let Ok(verified) = verified(profile, SECRET, &signed.headers, &signed.body) else { continue };
@@ -96,16 +102,61 @@ pub(crate) fn profile(data: &[u8]) {
     }
 }
 
-fn choice(data: &[u8]) -> (u8, &[u8]) {
-    data.split_first().map_or((0, data), |(first, rest)| (*first, rest))
+/// Any text is XML or none. What is read of it is not much larger, and is nested no deeper than it may be.
+pub(crate) fn xml(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match xml::read(text) {
+        Ok(value) => {
+            assert_eq!(xml::read(text).as_ref(), Ok(&value));
+            // A list lies between elements of one name.
+            assert!(depth(&value) <= 2 * (DEPTH_MAX + 2), "nested too deep");
+            let (size, limit) = (value.to_string().len(), 64 + 8 * text.len());
+            assert!(size <= limit, "{} bytes become {size}", text.len());
+        }
+        Err(error) => assert!(error.to_string().len() < 100, "{error}"),
+    }
 }
 
-fn chosen(choice: u8) -> &'static Profile {
-    static PROFILES: LazyLock<Vec<Arc<Profile>>> = LazyLock::new(|| {
-        let catalogue = Catalogue::built_in().expect("the built-in profiles are good");
-        catalogue.iter().map(|entry| entry.profile.clone()).collect()
-    });
-    &PROFILES[usize::from(choice) % PROFILES.len()]
+/// Nothing that an endpoint check has signed is believed, wherever a stranger puts it. How many such notifications were
+/// tried.
+pub(crate) fn challenge(data: &[u8]) -> usize {
+    oracle::challenge(data)
+}
+
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(list) => 1 + list.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(fields) => 1 + fields.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
+    }
+}
+
+/// Any bytes are a form, unless it has too many fields; one of texts is the same when it is written and read again.
+pub(crate) fn form(data: &[u8]) {
+    let content = Content { format: Format::Form, ..Content::default() };
+    let fields = data.split(|byte| *byte == b'&').filter(|field| !field.is_empty()).count();
+    let read = content.message(data);
+    assert_eq!(read.is_ok(), fields <= FIELDS_MAX, "{fields} fields: {read:?}");
+    if let Ok(value) = read
+        && value.as_object().is_some_and(|fields| fields.values().all(Value::is_string))
+    {
+        assert_eq!(content.message(&content.write_form(&value)), Ok(value));
+    }
+}
+
+static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| Catalogue::built_in().expect("the built-in profiles are good"));
+
+/// The profile that the first line names, and what follows the line. Any other line chooses one by its bytes.
+fn chosen(data: &[u8]) -> (&'static Profile, &[u8]) {
+    let end = data.iter().position(|byte| *byte == b'\n').unwrap_or(data.len());
+    let (line, rest) = data.split_at(end);
+    let named = std::str::from_utf8(line).ok().and_then(|name| CATALOGUE.get(name));
+    let any = || {
+        let sum: usize = line.iter().map(|byte| usize::from(*byte)).sum();
+        CATALOGUE.iter().nth(sum % CATALOGUE.iter().count()).expect("it is one of them")
+    };
+    (&named.unwrap_or_else(any).profile, rest.get(1..).unwrap_or_default())
 }
 
 /// Header lines up to an empty one, as a server hands them on: names in lower case, only values that are text.
@@ -140,8 +191,7 @@ fn verified<'a>(
 /// A source that has all that any profile asks for.
 fn means(secret: &SecretString) -> Means<'_> {
     static SETTINGS: LazyLock<BTreeMap<String, String>> = LazyLock::new(|| {
-        let catalogue = Catalogue::built_in().expect("the built-in profiles are good");
-        let names = catalogue.iter().flat_map(|entry| entry.profile.settings.keys().cloned().collect::<Vec<_>>());
+        let names = CATALOGUE.iter().flat_map(|entry| entry.profile.settings.keys().cloned().collect::<Vec<_>>());
         names.map(|name| (name, "set".to_owned())).collect()
     });
     static URL: LazyLock<Url> = LazyLock::new(|| "https://relay.example.com/n/it".parse().expect("a URL"));

@@ -4,33 +4,41 @@
 
 #[path = "../fuzz/entries.rs"]
 mod entries;
+#[path = "fuzzing/mutations.rs"]
+mod mutations;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use serde_json::{Value, json};
-use transform_relay::psp::catalogue::BUILT_IN;
+use serde_json::json;
+use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 
-/// A body as a PSP documents it, and the place of its profile in the catalogue.
+use mutations::{changed, changes};
+
+/// A body as a PSP documents it, and the name of its profile.
 struct Seed {
-    profile: u8,
+    profile: &'static str,
     body: Vec<u8>,
+    is_xml: bool,
 }
+
+static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().unwrap());
 
 static SEEDS: LazyLock<Vec<Seed>> = LazyLock::new(|| {
     let mut seeds = Vec::new();
-    // The catalogue is in the order of names.
-    let mut names: Vec<&str> = BUILT_IN.iter().map(|(name, _)| *name).collect();
-    names.sort_unstable();
-    for (place, profile) in (0..).zip(names) {
-        for folder in [profile.to_owned(), format!("{profile}/vectors"), format!("{profile}/fetched")] {
+    for (profile, _) in BUILT_IN {
+        for folder in [(*profile).to_owned(), format!("{profile}/vectors"), format!("{profile}/fetched")] {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(folder);
             for entry in folder.read_dir().into_iter().flatten() {
                 let path = entry.unwrap().path();
                 if path.extension().is_some_and(|ending| ["json", "form", "xml"].iter().any(|known| ending == *known)) {
-                    seeds.push(Seed { profile: place, body: std::fs::read(path).unwrap() });
+                    let is_xml = path.extension().is_some_and(|ending| ending == "xml");
+                    seeds.push(Seed { profile, body: std::fs::read(path).unwrap(), is_xml });
                 }
             }
         }
@@ -39,131 +47,6 @@ static SEEDS: LazyLock<Vec<Seed>> = LazyLock::new(|| {
     assert!(seeds.len() > 200);
     seeds
 });
-
-#[derive(Debug, Clone)]
-enum Change {
-    /// One byte becomes another.
-    Replace(Index, u8),
-    /// These bytes come in.
-    Insert(Index, Vec<u8>),
-    /// As many bytes go.
-    Remove(Index, usize),
-    /// As many bytes come once more.
-    Repeat(Index, usize),
-    /// A value of the JSON becomes another.
-    Value(Index, Value),
-    /// A value of the JSON becomes one of its other values.
-    Swap(Index, Index),
-    /// A value of the JSON becomes a list with many of it.
-    Many(Index, usize),
-}
-
-fn strange_values() -> impl Strategy<Value = Value> {
-    let fixed = [
-        json!(null),
-        json!(true),
-        json!(0),
-        json!(-1),
-        json!(""),
-        json!([]),
-        json!({}),
-        json!("x"),
-        json!(1e300),
-        json!(u64::MAX),
-        json!("1e28"),
-        json!("-79228162514264337593543950335"),
-        json!("0.0000000000000000000000000001"),
-        json!("9999-12-31T23:59:59Z"),
-        json!("-009999-01-02T00:00:00Z"),
-        json!(253_402_207_200_i64),
-        json!("€\u{0}\u{202e}"),
-        json!({"$serde_json::private::Number": "1"}),
-        json!("4111 1111 1111 1111"),
-        json!("EUR"),
-        json!("XXX"),
-    ];
-    prop_oneof![
-        4 => prop::sample::select(fixed.to_vec()),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => "\\PC{0,40}".prop_map(Value::from),
-        1 => "[0-9eE+.-]{1,12}".prop_map(|text| serde_json::from_str(&text).unwrap_or(Value::Null)),
-        1 => (0..3000_usize).prop_map(|length| Value::from("ä".repeat(length))),
-    ]
-}
-
-fn changes() -> impl Strategy<Value = Vec<Change>> {
-    let at = any::<Index>;
-    let bytes = prop::collection::vec(any::<u8>(), 1..8);
-    let change = prop_oneof![
-        1 => (at(), any::<u8>()).prop_map(|(at, byte)| Change::Replace(at, byte)),
-        1 => (at(), bytes).prop_map(|(at, bytes)| Change::Insert(at, bytes)),
-        1 => (at(), 1..60_usize).prop_map(|(at, count)| Change::Remove(at, count)),
-        1 => (at(), 1..60_usize).prop_map(|(at, count)| Change::Repeat(at, count)),
-        4 => (at(), strange_values()).prop_map(|(at, value)| Change::Value(at, value)),
-        2 => (at(), at()).prop_map(|(at, other)| Change::Swap(at, other)),
-        1 => (at(), 0..200_usize).prop_map(|(at, count)| Change::Many(at, count)),
-    ];
-    prop::collection::vec(change, 0..5)
-}
-
-fn pointers(value: &Value, at: String, found: &mut Vec<String>) {
-    match value {
-        Value::Array(list) => {
-            list.iter().enumerate().for_each(|(index, one)| pointers(one, format!("{at}/{index}"), found));
-        }
-        Value::Object(fields) => fields.iter().for_each(|(name, one)| {
-            pointers(one, format!("{at}/{}", name.replace('~', "~0").replace('/', "~1")), found);
-        }),
-        _ => {}
-    }
-    found.push(at);
-}
-
-fn changed(body: &[u8], changes: &[Change]) -> Vec<u8> {
-    changes.iter().fold(body.to_vec(), change_bytes)
-}
-
-fn change_bytes(mut body: Vec<u8>, change: &Change) -> Vec<u8> {
-    let bound = |at: &Index, body: &[u8]| at.index(body.len() + 1);
-    match change {
-        Change::Replace(at, byte) if !body.is_empty() => {
-            let at = at.index(body.len());
-            body[at] = *byte;
-        }
-        Change::Insert(at, bytes) => {
-            let at = bound(at, &body);
-            body.splice(at..at, bytes.iter().copied());
-        }
-        Change::Remove(at, count) => {
-            let at = bound(at, &body);
-            body.drain(at..(at + count).min(body.len()));
-        }
-        Change::Repeat(at, count) => {
-            let at = bound(at, &body);
-            let part = body[at..(at + count).min(body.len())].to_vec();
-            body.splice(at..at, part);
-        }
-        Change::Value(at, _) | Change::Swap(at, _) | Change::Many(at, _) => {
-            if let Ok(mut json) = serde_json::from_slice::<Value>(&body) {
-                let mut found = Vec::new();
-                pointers(&json, String::new(), &mut found);
-                let instead = match change {
-                    Change::Value(_, value) => value.clone(),
-                    Change::Swap(_, other) => json.pointer(&found[other.index(found.len())]).unwrap().clone(),
-                    Change::Many(at, count) => {
-                        let one = json.pointer(&found[at.index(found.len())]).unwrap();
-                        vec![one.clone(); *count].into()
-                    }
-                    _ => Value::Null,
-                };
-                *json.pointer_mut(&found[at.index(found.len())]).unwrap() = instead;
-                body = json.to_string().into_bytes();
-            }
-        }
-        Change::Replace(..) => {}
-    }
-    body
-}
 
 fn header_lines() -> impl Strategy<Value = String> {
     let names = [
@@ -187,12 +70,87 @@ fn header_lines() -> impl Strategy<Value = String> {
     prop::collection::vec(line, 0..5).prop_map(|lines| lines.concat())
 }
 
-/// A seed and its changes, as an input of the entries.
-fn bodies() -> impl Strategy<Value = (u8, Vec<u8>)> {
+/// A seed and its changes, as an input of the entries: the name of its profile, and the body as it is sent.
+fn bodies() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
     (any::<Index>(), changes()).prop_map(|(at, changes)| {
         let seed = at.get(&SEEDS);
-        (seed.profile, changed(&seed.body, &changes))
+        (seed.profile, sent(seed, changed(&seed.body, &changes)))
     })
+}
+
+/// XML may stand in Base64 in a field of a form.
+fn sent(seed: &Seed, body: Vec<u8>) -> Vec<u8> {
+    let profile = &CATALOGUE.get(seed.profile).unwrap().profile;
+    let mut contents = profile.forms.iter().map(|form| &form.get_ref().content);
+    let wrapped = contents.find_map(|content| Some((content, content.inner.as_ref()?))).filter(|_| seed.is_xml);
+    let Some((content, inner)) = wrapped else { return body };
+    let mut fields = json!({});
+    inner.pointer.put(&mut fields, STANDARD.encode(body).into()).unwrap();
+    content.write_form(&fields)
+}
+
+/// A line that names a profile, and what follows it.
+fn under(profile: &str, rest: &[u8]) -> Vec<u8> {
+    [profile.as_bytes(), b"\n", rest].concat()
+}
+
+/// XML and what is nearly XML, of the fixtures and of pieces.
+fn xml_texts() -> impl Strategy<Value = Vec<u8>> {
+    let pieces = [
+        "<a>",
+        "</a>",
+        "<a/>",
+        "<b c='d'>",
+        "</b>",
+        "<p:a xmlns:p='u'/>",
+        " xmlns='v'",
+        "<![CDATA[",
+        "]]>",
+        "<!--",
+        "-->",
+        "<?p q?>",
+        "<!DOCTYPE a>",
+        "<!DOCTYPE a [",
+        "]>",
+        "<!ENTITY e 'f'>",
+        "&e;",
+        "&lt;",
+        "&#65;",
+        "&#0;",
+        "&",
+        "'",
+        "\"",
+        "=",
+        "nil='true'",
+        "text",
+        " ",
+        "\n",
+        "\u{FEFF}",
+        "ä",
+        "<?xml version='1.0'?>",
+    ];
+    let of_pieces = prop::collection::vec((prop::sample::select(pieces.to_vec()), 1..80_usize), 0..30)
+        .prop_map(|pieces| pieces.iter().map(|(piece, times)| piece.repeat(*times)).collect::<String>().into_bytes());
+    let of_fixtures = (any::<Index>(), changes()).prop_map(|(at, changes)| {
+        let seeds: Vec<_> = SEEDS.iter().filter(|seed| seed.is_xml).collect();
+        changed(&at.get(&seeds).body, &changes)
+    });
+    prop_oneof![of_pieces, of_fixtures]
+}
+
+fn form_texts() -> impl Strategy<Value = Vec<u8>> {
+    let field = prop_oneof![
+        "[a-c]{0,2}=[a-z%+0-9]{0,6}",
+        "(%[0-9A-F]{2}){1,3}=(%[0-9A-F]{2}){0,3}",
+        "\\PC{0,4}",
+        "a=1(&a=2){0,300}"
+    ];
+    prop::collection::vec(field, 0..20).prop_map(|fields| fields.join("&").into_bytes())
+}
+
+/// Texts that an endpoint check signs, and some that it does not.
+fn challenges() -> impl Strategy<Value = String> {
+    prop_oneof!["[0-9a-f]{1,64}", "[0-9a-f]{20,32}", "[A-Za-z0-9_.=-]{1,66}", "[ -~]{0,40}", "[0-9a-f]{20}\n"]
 }
 
 /// A built-in profile with lines gone, doubled or moved, and texts in place of others: many of these still load.
@@ -229,12 +187,30 @@ proptest! {
 
     #[test]
     fn nothing_verifies_that_nobody_signed(headers in header_lines(), (profile, body) in bodies()) {
-        entries::verify(&[&[profile][..], headers.as_bytes(), b"\n", &body].concat());
+        entries::verify(&under(profile, &[headers.as_bytes(), b"\n", &body].concat()));
     }
 
     #[test]
     fn whatever_is_signed_is_read((profile, body) in bodies()) {
-        entries::normalise(&[&[profile][..], &body].concat());
+        entries::normalise(&under(profile, &body));
+    }
+
+    #[test]
+    fn nothing_verifies_that_an_endpoint_check_signed(
+        (profile, _) in prop::sample::select(BUILT_IN.to_vec()),
+        text in challenges(),
+    ) {
+        entries::challenge(&under(profile, text.as_bytes()));
+    }
+
+    #[test]
+    fn any_text_is_xml_or_none(text in xml_texts()) {
+        entries::xml(&text);
+    }
+
+    #[test]
+    fn any_bytes_are_a_form_of_so_many_fields(text in form_texts(), noise in changes()) {
+        entries::form(&changed(&text, &noise));
     }
 
     #[test]
@@ -247,11 +223,73 @@ proptest! {
 
 #[test]
 fn bytes_without_any_form_are_read_too() {
-    for data in
-        [&b""[..], b"\0", b"\xff", b"\x04{}", b"\x04\n{}", b"\x00{\"notificationItems\":[{}]}", b"name = 1", b"\0\0"]
-    {
-        entries::verify(data);
-        entries::normalise(data);
-        entries::profile(data);
+    for data in [
+        &b""[..],
+        b"\0",
+        b"\xff",
+        b"stripe\n{}",
+        b"stripe\n\n{}",
+        b"adyen\n{\"notificationItems\":[{}]}",
+        b"name = 1",
+        b"\0\0",
+    ] {
+        TARGETS.iter().for_each(|(_, entry)| entry(data));
     }
+}
+
+/// What is done with an input.
+type Entry = fn(&[u8]);
+
+/// The targets of cargo-fuzz, by name.
+const TARGETS: [(&str, Entry); 6] = [
+    ("verify", entries::verify),
+    ("normalise", entries::normalise),
+    ("profile", entries::profile),
+    ("xml", entries::xml),
+    ("form", entries::form),
+    ("challenge", |data| {
+        entries::challenge(data);
+    }),
+];
+
+/// What is kept in `fuzz/seeds` is run each time, and each target of cargo-fuzz has some.
+#[test]
+fn every_target_has_seeds_that_it_survives() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let named = |folder: &str| {
+        let entries = fuzz.join(folder).read_dir().unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect::<BTreeSet<_>>()
+    };
+    let targets: BTreeSet<_> = TARGETS.iter().map(|(name, _)| (*name).to_owned()).collect();
+    assert_eq!((&named("fuzz_targets"), &named("seeds")), (&targets, &targets));
+    let run = std::fs::read_to_string(fuzz.join("run.sh")).unwrap();
+    for (name, entry) in TARGETS {
+        assert!(run.lines().any(|line| line.starts_with("readonly targets=") && line.contains(name)), "run.sh: {name}");
+        let seeds: Vec<_> =
+            fuzz.join("seeds").join(name).read_dir().unwrap().map(|seed| seed.unwrap().path()).collect();
+        assert!(seeds.len() > 2, "{name}");
+        seeds.iter().for_each(|seed| entry(&std::fs::read(seed).unwrap()));
+    }
+}
+
+/// Else the property of the endpoint checks would hold of nothing.
+#[test]
+fn the_target_of_the_endpoint_checks_tries_what_it_forbids() {
+    let hex = "20f9f8ed05f77439fe955c977e4c8a53";
+    let tried = |profile| entries::challenge(&under(profile, hex.as_bytes()));
+    let all: BTreeMap<_, _> = BUILT_IN.iter().map(|(profile, _)| (*profile, tried(profile))).collect();
+    assert!(all["braintree"] > 1 && all["stripe"] > 0 && all["worldline"] > 1, "{all:?}");
+    assert!(all.values().filter(|tried| **tried > 0).count() > 10, "{all:?}");
+}
+
+/// A body is only fuzzed where it is read: under its own profile.
+#[test]
+fn every_seed_is_read_by_its_own_profile() {
+    let own = |seed: &&Seed| {
+        let profile = &CATALOGUE.get(seed.profile).unwrap().profile;
+        let body = sent(seed, seed.body.clone());
+        profile.forms.iter().any(|form| form.get_ref().content.message(&body).is_ok())
+    };
+    let strange = SEEDS.iter().filter(|seed| !own(seed)).count();
+    assert!(strange < SEEDS.len() / 20, "{strange} of {}", SEEDS.len());
 }

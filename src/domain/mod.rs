@@ -7,6 +7,7 @@ pub mod due;
 pub mod event;
 pub mod family;
 pub mod ids;
+pub mod json;
 pub mod money;
 pub mod record;
 pub mod registration;

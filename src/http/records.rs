@@ -8,6 +8,7 @@ use super::caller::must_be_integrator;
 use super::problem::Problem;
 use super::{Doors, InForce, body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::json;
 use crate::domain::record::Record;
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown;
@@ -65,7 +66,7 @@ pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
 
 /// Text that is no JSON is 400; JSON with a field that is wrong or unknown is 422 and names it.
 fn parse(body: &[u8]) -> Result<Registration, Problem> {
-    let json: Value = serde_json::from_slice(body).map_err(|error| Problem::new(400, format!("no JSON: {error}")))?;
+    let json = json::read(body).map_err(|reason| Problem::new(400, format!("no JSON: {reason}")))?;
     if !json.is_object() {
         return Err(Problem::new(422, "the body must be a JSON object"));
     }

@@ -5,25 +5,23 @@ use std::sync::Arc;
 
 use super::profile::{Profile, ProfileError};
 
-/// The built-in profiles' names and texts.
+/// The built-in profiles' names and texts, each once, by name.
 pub const BUILT_IN: &[(&str, &str)] = &[
     ("adyen", include_str!("profiles/adyen.toml")),
     ("braintree", include_str!("profiles/braintree.toml")),
     ("checkout-com", include_str!("profiles/checkout-com.toml")),
     ("digital-river", include_str!("profiles/digital-river.toml")),
     ("frisbii-media", include_str!("profiles/frisbii-media.toml")),
-    ("paypal", include_str!("profiles/paypal.toml")),
-    ("square", include_str!("profiles/square.toml")),
-    ("gocardless", include_str!("profiles/gocardless.toml")),
-    ("mollie", include_str!("profiles/mollie.toml")),
     ("frisbii-pay", include_str!("profiles/frisbii-pay.toml")),
     ("gocardless", include_str!("profiles/gocardless.toml")),
     ("klarna", include_str!("profiles/klarna.toml")),
     ("mollie", include_str!("profiles/mollie.toml")),
     ("nets-easy", include_str!("profiles/nets-easy.toml")),
     ("payone", include_str!("profiles/payone.toml")),
+    ("paypal", include_str!("profiles/paypal.toml")),
     ("quickpay", include_str!("profiles/quickpay.toml")),
     ("razorpay", include_str!("profiles/razorpay.toml")),
+    ("square", include_str!("profiles/square.toml")),
     ("standard-webhooks", include_str!("profiles/standard-webhooks.toml")),
     ("stripe", include_str!("profiles/stripe.toml")),
     ("unzer", include_str!("profiles/unzer.toml")),
@@ -84,5 +82,23 @@ impl Catalogue {
     /// All profiles, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Entry> {
         self.0.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_profile_is_built_in_once_and_by_name() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/psp/profiles");
+        let files = folder.read_dir().unwrap().map(|entry| entry.unwrap().path());
+        let mut files: Vec<_> = files.map(|file| file.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+        files.sort_unstable();
+        let listed: Vec<_> = BUILT_IN.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(listed, files);
+        let catalogue = Catalogue::built_in().unwrap();
+        let named: Vec<_> = catalogue.iter().map(|entry| entry.profile.name.clone()).collect();
+        assert_eq!(named, files, "a profile has the name of its file");
     }
 }

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::crypto::{self, Key};
 use super::place::{Configured, Place, Scope};
-use super::profile::{Challenge, ChallengeSignature, Characters};
+use super::profile::{Challenge, ChallengeSignature};
 use super::received::Received;
 
 /// The answer to an endpoint check; none if this is none. `header` and `query` look a header and a parameter up.
@@ -17,9 +17,7 @@ pub fn answer(
     query: impl Fn(&str) -> Option<String>,
 ) -> Option<String> {
     let given = challenge.header.as_deref().and_then(header).or_else(|| challenge.query.as_deref().and_then(query))?;
-    let (least, greatest) = challenge.length;
-    let good = (least..=greatest).contains(&given.len()) && given.bytes().all(|b| is_one_of(challenge.characters, b));
-    if !good {
+    if !challenge.takes(given.as_bytes()) {
         return None;
     }
     let received = Received { headers: &[], body: &[], at: jiff::Timestamp::UNIX_EPOCH };
@@ -35,13 +33,6 @@ pub fn answer(
         .collect()
 }
 
-const fn is_one_of(characters: Characters, byte: u8) -> bool {
-    match characters {
-        Characters::Hex => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
-        Characters::Token => byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'='),
-    }
-}
-
 fn signed(sign: &ChallengeSignature, secret: &SecretString, given: &str) -> Option<String> {
     let key = crypto::decoded_key(sign.key, secret.expose_secret()).ok()?;
     let bytes = crypto::signature(sign.algorithm, Key::Secret(&key), given.as_bytes())?;
@@ -50,9 +41,19 @@ fn signed(sign: &ChallengeSignature, secret: &SecretString, given: &str) -> Opti
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::psp::profile::{Algorithm, Encoding, KeyEncoding};
     use std::collections::BTreeMap;
+
+    use jiff::Timestamp;
+    use serde_json::{Map, Value};
+    use url::Url;
+
+    use super::*;
+    use crate::psp::catalogue::Catalogue;
+    use crate::psp::content::Format;
+    use crate::psp::explain;
+    use crate::psp::profile::{Algorithm, Characters, Encoding, Form, KeyEncoding, Profile, Signature};
+    use crate::psp::sign::sign;
+    use crate::psp::verify::{Means, Unverified, verify};
 
     #[test]
     fn a_challenge_is_signed_and_echoed_within_its_bounds() {
@@ -86,5 +87,114 @@ mod tests {
         for bad in ["20f9", "20f9f8ed05f77439fe955c977e4c8a5320f9f8ed05f77439", "20f9f8ed05f77439fe955c977e4c8aZZ"] {
             assert_eq!(ask(bad), None, "{bad}");
         }
+    }
+
+    /// A challenge by which anybody would get such a signature.
+    fn oracle(signature: &Signature, characters: Characters) -> Challenge {
+        Challenge {
+            header: None,
+            query: Some("challenge".to_owned()),
+            characters,
+            length: (1, 64),
+            answer: vec![Place::Signature],
+            sign: Some(ChallengeSignature {
+                algorithm: signature.algorithm,
+                key: signature.key,
+                encoding: signature.encoding,
+            }),
+        }
+    }
+
+    /// A body that has this text where the form is signed.
+    fn body(form: &Form, signature: &Signature, text: &str) -> Vec<u8> {
+        let mut fields = Value::Object(Map::new());
+        for place in &signature.signed {
+            if let Place::Message(pointer) = place {
+                pointer.put(&mut fields, text.into()).unwrap();
+            }
+        }
+        match form.content.format {
+            _ if signature.found.pointer.is_none() => text.as_bytes().to_vec(),
+            Format::Form => form.content.write_form(&fields),
+            Format::Json | Format::Xml => fields.to_string().into_bytes(),
+        }
+    }
+
+    const TEXTS: [&str; 6] = [
+        "20f9f8ed05f77439fe955c977e4c8a53",
+        "0",
+        "abcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcdefabcd",
+        "a_token-with.signs=",
+        "{}",
+        "20f9f8ed05f77439fe955c977e4c8a53\n",
+    ];
+
+    /// Each built-in profile with a challenge that signs as its notifications are signed, the signature, and a genuine
+    /// notification with the text.
+    fn try_all(mut look: impl FnMut(&Profile, &Profile, &Means<'_>, Received<'_>)) {
+        let secret: SecretString = "5a5b5c5d5e5f5051".to_owned().into();
+        let url = Url::parse("https://relay.example.com/n").unwrap();
+        for entry in Catalogue::built_in().unwrap().iter() {
+            let settings: BTreeMap<_, _> =
+                entry.profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
+            let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
+            let plain = Profile { challenge: None, ..Profile::clone(&entry.profile) };
+            for form in plain.forms.iter().map(toml::Spanned::get_ref) {
+                let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { continue };
+                for characters in [Characters::Hex, Characters::Token] {
+                    let own = Profile { challenge: Some(oracle(signature, characters)), ..plain.clone() };
+                    for text in TEXTS {
+                        let body = body(form, signature, text);
+                        let Ok(signed) = sign(&plain, Some(&form.name), &means, 5, "id", &body) else { continue };
+                        let at = Timestamp::from_second(5).unwrap();
+                        look(&plain, &own, &means, Received { headers: &signed.headers, body: &signed.body, at });
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_a_challenge_may_have_signed_vouches_in_any_form_of_any_profile() {
+        let (mut refused, mut taken) = (0, 0);
+        try_all(|plain, own, means, received| {
+            let believed = verify(plain, means, received).expect("it is signed");
+            let explained = explain::verification(plain, means, received);
+            let vouching = explained.signatures.iter().find(|seen| seen.verdict.is_ok()).unwrap();
+            let challenge = own.challenge.as_ref().unwrap();
+            let is_hmac = vouching.algorithm.is_hmac();
+            let may_be = |covered: &str| is_hmac && challenge.may_have_signed(covered.as_bytes());
+            let verdict = verify(own, means, received).map(|verified| verified.form().name.clone());
+            if vouching.signed.iter().any(|seen| may_be(&seen.signed)) {
+                assert_eq!(verdict, Err(Unverified::Challenge), "{} believes {received:?}", own.name);
+                refused += 1;
+            } else {
+                assert_eq!(verdict.as_ref(), Ok(&believed.form().name), "{} believes no more {received:?}", own.name);
+                taken += 1;
+            }
+        });
+        assert!(refused > 50 && taken > 50, "{refused} refused, {taken} taken");
+    }
+
+    #[test]
+    fn what_is_refused_is_what_the_challenge_answers_with() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let braintree = &catalogue.get("braintree").unwrap().profile;
+        let challenge = braintree.challenge.as_ref().unwrap();
+        let settings = BTreeMap::from([("public-key".to_owned(), "pub1".to_owned())]);
+        let secret: SecretString = "secret".to_owned().into();
+        let means = Means { settings: Some(&settings), ..Means::secret(&secret) };
+        let (given, shorter) = ("00112233445566778899aabbccddeeff", "00112233445566778");
+        let answer =
+            answer(challenge, means.configured(), Some(&secret), |_| None, |_| Some(given.to_owned())).unwrap();
+        let verdict = |answer: &str, payload: &str| {
+            let body = format!("bt_signature={}&bt_payload={payload}&pad=x", answer.replace('|', "%7C"));
+            let received = Received { headers: &[], body: body.as_bytes(), at: Timestamp::UNIX_EPOCH };
+            verify(braintree, &means, received).map(drop)
+        };
+        assert_eq!(verdict(&answer, given), Err(Unverified::Challenge));
+        assert_eq!(verdict("pub1|00", given), Err(Unverified::Challenge), "right or wrong");
+        assert_eq!(verdict(&answer, shorter), Err(Unverified::Wrong));
+        assert_eq!(verdict(&answer, &format!("{given}%0A")), Err(Unverified::Wrong));
     }
 }

@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::place::scalar;
 use super::pointer::Pointer;
 use super::xml;
+use crate::domain::json;
 
 /// How the body of a notification is written.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
@@ -138,8 +139,8 @@ impl Content {
 
 fn read(format: Format, charset: Option<CharsetName>, bytes: &[u8]) -> Result<Value, String> {
     match format {
-        Format::Json => serde_json::from_slice(bytes).map_err(|error| format!("not JSON: {error}")),
-        Format::Form => Ok(form(charset, bytes)),
+        Format::Json => json::read(bytes).map_err(|reason| format!("not JSON: {reason}")),
+        Format::Form => form(charset, bytes),
         Format::Xml => {
             let text = decoded(charset, bytes).ok_or("not text in its charset")?;
             xml::read(&text).map_err(|reason| format!("not XML: {reason}"))
@@ -147,10 +148,16 @@ fn read(format: Format, charset: Option<CharsetName>, bytes: &[u8]) -> Result<Va
     }
 }
 
-/// Any bytes are a form. What is no text in the charset has no value.
-fn form(charset: Option<CharsetName>, bytes: &[u8]) -> Value {
+/// No notification has more fields in a form.
+pub const FIELDS_MAX: usize = 1000;
+
+/// Any bytes are a form, unless it has too many fields. What is no text in the charset has no value.
+fn form(charset: Option<CharsetName>, bytes: &[u8]) -> Result<Value, String> {
     let mut fields = Map::new();
-    for pair in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+    for (before, pair) in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {
+        if before >= FIELDS_MAX {
+            return Err(format!("a form with more than {FIELDS_MAX} fields"));
+        }
         let mut halves = pair.splitn(2, |byte| *byte == b'=');
         let name = component(charset, halves.next().unwrap_or_default());
         let value = component(charset, halves.next().unwrap_or_default());
@@ -161,7 +168,7 @@ fn form(charset: Option<CharsetName>, bytes: &[u8]) -> Value {
             None => drop(fields.insert(name, value)),
         }
     }
-    Value::Object(fields)
+    Ok(Value::Object(fields))
 }
 
 fn component(charset: Option<CharsetName>, bytes: &[u8]) -> Option<String> {
@@ -193,6 +200,19 @@ mod tests {
         let utf8 = content("format = \"form\"");
         assert_eq!(utf8.message(b"name=M%FCller&id=1").unwrap(), json!({"name": null, "id": "1"}));
         assert!(toml::from_str::<Content>("charset = \"klingon\"").is_err());
+    }
+
+    #[test]
+    fn a_form_has_so_many_fields_and_no_more() {
+        let form = content("format = \"form\"");
+        let fields = |count: usize| (0..count).map(|n| format!("&f{n}=")).collect::<String>();
+        assert_eq!(form.message(fields(FIELDS_MAX).as_bytes()).unwrap().as_object().unwrap().len(), FIELDS_MAX);
+        for count in [FIELDS_MAX + 1, 150_000] {
+            let reason = form.message(fields(count).as_bytes()).unwrap_err();
+            assert_eq!(reason, "the body is a form with more than 1000 fields");
+        }
+        let many_times = "a=1&".repeat(FIELDS_MAX + 1);
+        assert!(form.message(many_times.as_bytes()).is_err());
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::received::Received;
 use super::translate::Translation;
 use super::verify::Verified;
 use crate::domain::event::Event;
+use crate::domain::json;
 use crate::domain::text::{masked, shown};
 
 /// A notification in our words.
@@ -148,7 +149,7 @@ pub(super) fn with_fetched<T>(
     answer: &[u8],
     read: impl FnOnce(Scope<'_>, &str) -> T,
 ) -> Result<T, String> {
-    let answer: Value = serde_json::from_slice(answer).map_err(|error| format!("the answer is not JSON: {error}"))?;
+    let answer = json::read(answer).map_err(|reason| format!("the answer is not JSON: {reason}"))?;
     let part = form.fetch.as_ref().and_then(|fetch| fetch.part.as_ref());
     let fetched = match part {
         Some(part) => part.find(&answer).ok_or_else(|| format!("the answer has no {part}"))?,

@@ -9,7 +9,7 @@ use url::Url;
 use super::crypto::{self, Key, PublicKey};
 use super::needs::forms_of_the_door;
 use super::place::{Configured, Scope};
-use super::profile::{Algorithm, Form, Profile, Signature};
+use super::profile::{Algorithm, Challenge, Form, Profile, Signature};
 use super::received::Received;
 use super::signed::{key_id, located, missing, signed, signed_time, within};
 
@@ -110,6 +110,9 @@ pub enum Unverified {
     /// No secret gives the signature.
     #[error("wrong signature")]
     Wrong,
+    /// Its signature, right or wrong, is of a text that anybody may have had signed by an endpoint check.
+    #[error("what is signed may be an endpoint check, which is signed for anybody: it vouches for nothing")]
+    Challenge,
     /// The signature is right, its time is not.
     #[error("timestamp outside the tolerance")]
     Time,
@@ -124,6 +127,18 @@ pub enum Unverified {
     NoDoor,
 }
 
+impl Unverified {
+    /// How close a notification that is refused for this came to being believed.
+    const fn closeness(self) -> u8 {
+        match self {
+            Self::Missing => 0,
+            Self::Wrong | Self::NoSecret | Self::NoCertificate | Self::NoDoor => 1,
+            Self::Challenge => 2,
+            Self::Time => 3,
+        }
+    }
+}
+
 /// Verifies a notification: the first form whose signature is right is the notification's form. One that has no
 /// signature at all is of the form that trusts the door, if there is one and it came through a door.
 ///
@@ -133,11 +148,10 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     let mut closest = Unverified::Missing;
     for form in profile.forms.iter().map(toml::Spanned::get_ref) {
         for signature in form.signature.iter().map(toml::Spanned::get_ref) {
-            match verify_as(form, signature, means, received) {
+            match verify_as(profile.challenge.as_ref(), form, signature, means, received) {
                 Ok(verified) => return Ok(verified),
-                Err(Unverified::Missing) => {}
-                Err(Unverified::Wrong) if closest == Unverified::Time => {}
-                Err(reason) => closest = reason,
+                Err(reason) if reason.closeness() >= closest.closeness() => closest = reason,
+                Err(_) => {}
             }
         }
     }
@@ -151,6 +165,7 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
 }
 
 pub(super) fn verify_as<'a>(
+    challenge: Option<&Challenge>,
     form: &'a Form,
     signature: &'a Signature,
     means: &Means<'_>,
@@ -164,7 +179,7 @@ pub(super) fn verify_as<'a>(
     let mut vouched = None;
     for message in &messages(form, signature, received)? {
         let scope = Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
-        let key = matching(signature, &keys, &scope)?;
+        let key = matching(challenge, signature, &keys, &scope)?;
         vouched.get_or_insert(key);
     }
     // A batch without a message has nothing that anybody vouched for.
@@ -236,7 +251,14 @@ pub(super) fn messages(form: &Form, signature: &Signature, received: Received<'_
     })
 }
 
-fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Result<Option<usize>, Unverified> {
+/// Which key vouches for one message. What an endpoint check may have signed for anybody is refused before any key is
+/// asked: where it is an HMAC, which texts these are does not depend on the key.
+fn matching(
+    challenge: Option<&Challenge>,
+    signature: &Signature,
+    keys: &[AnyKey<'_>],
+    scope: &Scope<'_>,
+) -> Result<Option<usize>, Unverified> {
     if missing(signature, scope).next().is_some() {
         return Err(Unverified::Missing);
     }
@@ -250,74 +272,19 @@ fn matching(signature: &Signature, keys: &[AnyKey<'_>], scope: &Scope<'_>) -> Re
     if given.is_empty() {
         return Err(if located.is_empty() { Unverified::Missing } else { Unverified::Wrong });
     }
-    keys.iter()
-        .find(|key| {
-            let signed = signed(signature, key.key(), scope);
-            let is_right = |given: &[u8]| crypto::is_right(signature.algorithm, key.key(), &signed, given);
-            given.iter().any(|(id, given)| key.is_called(*id) && is_right(given))
-        })
-        .map(AnyKey::index)
-        .ok_or(Unverified::Wrong)
+    let challenge = challenge.filter(|_| signature.algorithm.is_hmac());
+    for key in keys {
+        let signed = signed(signature, key.key(), scope);
+        if challenge.is_some_and(|challenge| challenge.may_have_signed(&signed)) {
+            return Err(Unverified::Challenge);
+        }
+        let mut given = given.iter().filter(|(id, _)| key.is_called(*id)).map(|(_, given)| given.as_slice()).peekable();
+        if given.peek().is_some() && crypto::one_is_right(signature.algorithm, key.key(), &signed, given) {
+            return Ok(key.index());
+        }
+    }
+    Err(Unverified::Wrong)
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::psp::needs::{needs_door, needs_secrets};
-    use crate::psp::sign::sign;
-
-    const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
-    const SIGNED: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"body\"]\n\
-                          encoding = \"hex\"\nfound = { header = \"sign\" }\n";
-
-    fn profile(forms: &str) -> Result<Profile, String> {
-        let head = "name = \"it\"\ntitle = \"It\"\namounts = \"minor\"\n";
-        Profile::read(&format!("{head}{forms}")).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_door_vouches_only_for_what_has_no_signature_at_all() {
-        let both = format!(
-            "[[notification]]\nname = \"signed\"\n{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\n\
-             trusts_door = true\n{RULES}"
-        );
-        let both = profile(&both).unwrap();
-        assert!(needs_door(&both) && !needs_secrets(&both));
-        let secret: SecretString = "secret".to_owned().into();
-        let wrong = [("sign".to_owned(), "00".repeat(32))];
-        let taken = |headers: &[(String, String)], door: bool| {
-            let means = Means { door, ..Means::secret(&secret) };
-            let received = Received { headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
-            verify(&both, &means, received).map(|verified| verified.form().name.clone())
-        };
-        assert_eq!(taken(&[], true).as_deref(), Ok("bare"));
-        assert_eq!(taken(&[], false), Err(Unverified::NoDoor));
-        assert_eq!(taken(&wrong, true), Err(Unverified::Wrong));
-    }
-
-    #[test]
-    fn a_form_is_signed_or_fetched_or_trusts_the_door() {
-        let form = |more: &str| profile(&format!("[[notification]]\nname = \"it\"\n{more}{RULES}"));
-        assert!(form("").unwrap_err().contains("trusts_door = true"));
-        assert!(form("trusts_door = true\n").is_ok());
-        let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_door = true\n{RULES}{SIGNED}"));
-        assert!(signed.unwrap_err().contains("only what nobody signs"));
-    }
-
-    #[test]
-    fn any_line_of_a_header_may_hold_the_signature() {
-        let profile = crate::psp::catalogue::Catalogue::built_in().unwrap();
-        let profile = &profile.get("stripe").unwrap().profile;
-        let (old, new): (SecretString, SecretString) = ("old".to_owned().into(), "new".to_owned().into());
-        let [mut headers, second] =
-            [&old, &new].map(|secret| sign(profile, None, &Means::secret(secret), 5, "", b"{}").unwrap().headers);
-        headers.extend(second);
-        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(5).unwrap() };
-        assert!(verify(profile, &Means::secret(&old), received).is_ok());
-        assert!(verify(profile, &Means::secret(&new), received).is_ok());
-        let other: SecretString = "other".to_owned().into();
-        assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
-    }
-}
+mod tests;

@@ -33,7 +33,15 @@ impl Checker<'_> {
         profiles: &Catalogue,
     ) -> BTreeMap<String, Source> {
         let checked = settings.iter().map(|(name, source)| self.source(name, source, profiles));
-        checked.flatten().map(|source| (source.name.clone(), source)).collect()
+        let sources: BTreeMap<_, _> = checked.flatten().map(|source| (source.name.clone(), source)).collect();
+        for (source, oracle) in shared_with_a_challenge(&sources) {
+            let reason = format!(
+                "a secret is that of sources.{} too, whose profile {:?} signs endpoint checks for anybody; it needs another",
+                oracle.name, oracle.profile.name
+            );
+            self.wrong(&format!("sources.{}.secrets", source.name), reason);
+        }
+        sources
     }
 
     /// Types that the profile understands; another one would be a typing error.
@@ -100,6 +108,22 @@ impl Checker<'_> {
         self.door_needed(&source);
         Some(source)
     }
+}
+
+/// The sources that have a secret in common with one of another profile, whose endpoint check signs with it. Only that
+/// profile knows which texts anybody may have had signed.
+fn shared_with_a_challenge(sources: &BTreeMap<String, Source>) -> Vec<(&Source, &Source)> {
+    let signs = |source: &&Source| source.profile.challenge.as_ref().is_some_and(|challenge| challenge.sign.is_some());
+    let oracles: Vec<_> = sources.values().filter(signs).collect();
+    let found = sources.values().filter_map(|source| {
+        let share = |oracle: &&&Source| {
+            let values = || oracle.secrets.iter().map(|secret| secret.value.expose_secret());
+            source.profile.name != oracle.profile.name
+                && source.secrets.iter().any(|secret| values().any(|value| value == secret.value.expose_secret()))
+        };
+        Some((source, *oracles.iter().find(share)?))
+    });
+    found.collect()
 }
 
 /// Whether a header can be called so (RFC 9110, section 5.1); another one nobody could send.

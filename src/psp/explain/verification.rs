@@ -88,19 +88,21 @@ pub fn verification<'a>(profile: &'a Profile, means: &Means<'_>, received: Recei
     let signatures = forms.flat_map(|form| form.signature.iter().map(move |signature| (form, signature)));
     let seen = signatures.map(|(form, spanned)| {
         let at = spanned.span().start;
-        seen(form, spanned.get_ref(), at, means, received)
+        seen(profile, form, spanned.get_ref(), at, means, received)
     });
     Verification { signatures: seen.collect(), verdict: verify::verify(profile, means, received) }
 }
 
 fn seen<'a>(
+    profile: &Profile,
     form: &'a Form,
     signature: &'a Signature,
     at: usize,
     means: &Means<'_>,
     received: Received<'a>,
 ) -> SignatureSeen<'a> {
-    let verdict = verify::verify_as(form, signature, means, received).map(|verified| verified.secret());
+    let verdict = verify::verify_as(profile.challenge.as_ref(), form, signature, means, received);
+    let verdict = verdict.map(|verified| verified.secret());
     let signed_at = signature.time.as_ref().and_then(|time| signed::signed_time(time, received));
     let messages = verify::messages(form, signature, received).unwrap_or_default();
     let signed = messages.iter().map(|message| {

@@ -75,10 +75,18 @@ fn answer(profile: &Profile) -> String {
             (Some(header), _) => format!("the header {}", code(header)),
             (None, query) => format!("the parameter {}", code(query.as_deref().unwrap_or_default())),
         };
-        lines.push(format!(
+        let mut line = format!(
             "The PSP checks the endpoint by a GET with {at}; it is answered with {}.",
             places(&challenge.answer, " then ")
-        ));
+        );
+        if challenge.sign.is_some() {
+            let (least, greatest) = challenge.length;
+            line.push_str(&format!(
+                " Anybody can ask for that: a notification whose signature covers no more than such a text, {least} to \
+                 {greatest} characters, is refused."
+            ));
+        }
+        lines.push(line);
     }
     lines.join("\n\n")
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use url::Url;
 
+use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
-use super::{Algorithm, CertificateRule, Challenge, Encoding, Fetch, Form, Locator, Profile, Signature};
+use super::{Algorithm, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::{Piece, Place};
 
@@ -28,7 +29,7 @@ pub(super) fn check(profile: &Profile) -> Result<(), Wrong> {
         check_form(form.get_ref(), form.span().start)?;
     }
     if let Some(challenge) = &profile.challenge {
-        check_challenge(challenge).map_err(|reason| (None, format!("challenge.{reason}")))?;
+        check_challenge(profile, challenge).map_err(|(at, reason)| (at, format!("challenge.{reason}")))?;
     }
     check_settings(profile)
 }
@@ -247,28 +248,6 @@ fn check_fetch(fetch: &Fetch) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// The longest challenge that is answered.
-const CHALLENGE_MAX: usize = 256;
-
-fn check_challenge(challenge: &Challenge) -> Result<(), String> {
-    if challenge.header.is_some() == challenge.query.is_some() {
-        return Err("found: either header or query".to_owned());
-    }
-    let (least, greatest) = challenge.length;
-    if least == 0 || least > greatest || greatest > CHALLENGE_MAX {
-        return Err(format!("length: from 1 to {CHALLENGE_MAX}"));
-    }
-    let known = |place: &Place| {
-        matches!(place, Place::Text(_) | Place::Setting(_) | Place::Given)
-            || (*place == Place::Signature && challenge.sign.is_some())
-    };
-    match challenge.answer.iter().find(|place| !known(place)) {
-        Some(unknown) => Err(format!("answer: {unknown} is not known")),
-        None if challenge.answer.is_empty() => Err("answer: at least one part".to_owned()),
-        None => Ok(()),
-    }
 }
 
 fn ensure(good: bool, at: Option<usize>, reason: &str) -> Result<(), Wrong> {

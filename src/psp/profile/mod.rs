@@ -6,6 +6,7 @@
 mod about;
 mod challenge;
 mod check;
+mod check_challenge;
 mod check_rule;
 mod fetch;
 mod maps;

@@ -72,6 +72,12 @@ impl Algorithm {
         }
     }
 
+    /// Whether it is an HMAC: the secret is its key, and whoever has it makes any signature.
+    #[must_use]
+    pub const fn is_hmac(self) -> bool {
+        matches!(self, Self::HmacSha256 | Self::HmacSha1 | Self::HmacSha512)
+    }
+
     /// Whether the secret is one of the signed parts.
     #[must_use]
     pub const fn signs_the_secret(self) -> bool {
