@@ -71,7 +71,7 @@ pub fn in_force(config: &Config) -> String {
 fn fetch(account: &Account) -> String {
     let mode = format!("{:?}", account.mode).to_lowercase();
     format!(
-        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}",
+        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}, {} of one address",
         account.base,
         account.auth,
         account.limits.rate,
@@ -79,7 +79,8 @@ fn fetch(account: &Account) -> String {
         span(account.timeout),
         span(account.not_found_for),
         span(account.give_up_after),
-        account.max_hints,
+        account.places.all,
+        account.places.each,
     )
 }
 

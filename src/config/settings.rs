@@ -179,6 +179,7 @@ pub(super) struct FetchSettings {
     pub(super) not_found_for: Option<String>,
     pub(super) give_up_after: Option<String>,
     pub(super) max_hints: Option<String>,
+    pub(super) max_hints_per_address: Option<String>,
 }
 
 const DEFAULTS: &str = include_str!("defaults.toml");

@@ -3,6 +3,7 @@
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
 mod fetching;
+mod places;
 pub mod rehearsal;
 pub mod sqlite;
 
@@ -19,7 +20,10 @@ use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 use crate::psp::normalise::Normalised;
 
-pub use fetching::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, HintError, Hinted, Kept, Through};
+pub use fetching::{
+    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
+};
+pub use places::{Admission, Places, PlacesTaken};
 
 /// How the store works.
 #[derive(Debug, Clone)]
@@ -226,6 +230,8 @@ pub struct Receipt {
     pub key_reused: bool,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
+    /// How many hints from the address that has most of them gave way to it.
+    pub displaced: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
     /// Whether something is to be fetched for it.

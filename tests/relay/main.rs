@@ -16,6 +16,7 @@ mod doors;
 mod failing;
 mod fetch_back;
 mod fetch_back_failing;
+mod fetch_back_flood;
 mod fetch_back_hints;
 mod fetch_back_psps;
 mod fetching;

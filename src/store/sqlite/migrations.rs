@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 3] = [FIRST, SECOND, THIRD];
+const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -189,8 +189,16 @@ CREATE TRIGGER answer_out AFTER DELETE ON answered BEGIN
 END;
 ";
 
+const FOURTH: &str = r"
+-- Of an object of which nobody but strangers has spoken: the address whose place it has (of IPv6 the network), and the turn
+-- that it waits for. Addresses take turns, and the one that has most places gives one up.
+ALTER TABLE fetches ADD COLUMN hinted_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE fetches ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX fetches_of_strangers ON fetches (source, hinted_by) WHERE trusted = 0 AND due_at IS NOT NULL;
+";
+
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 3;
+pub(super) const VERSION: i64 = 4;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -19,6 +19,7 @@ mod prune;
 mod readers;
 mod records;
 mod rehearse;
+mod strangers;
 mod taking;
 mod writer;
 
