@@ -52,6 +52,12 @@ fn log(pruned: &Pruned) {
     for notification in &pruned.dead_letters {
         tracing::warn!(%notification, "this dead letter was kept long enough; it is deleted");
     }
+    for notification in &pruned.dead_letters_beyond {
+        tracing::warn!(
+            %notification,
+            "dead letters have more bytes than store.keep.dead_letters_size; this one was the oldest and is deleted"
+        );
+    }
     for record in &pruned.given_up {
         tracing::warn!(%record, "Transform was never told of it, and is not any more: kept long enough");
     }

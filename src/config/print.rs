@@ -31,6 +31,7 @@ pub fn in_force(config: &Config) -> String {
         format!("store.parked.max_age           {}", span(config.store.parked.max_age)),
         format!("store.keep.notifications       {}", span(config.store.keep.notifications)),
         format!("store.keep.dead_letters        {}", span(config.store.keep.dead_letters)),
+        format!("store.keep.dead_letters_size   {} bytes", config.store.keep.dead_letters_size),
         format!("store.keep.attempts            {}", span(config.store.keep.attempts)),
         format!("store.keep.history             {}", span(config.store.keep.history)),
         format!("debounce.quiet                 {}", span(config.store.debounce.quiet)),

@@ -57,6 +57,7 @@ pub(super) struct ParkedSettings {
 pub(super) struct KeepSettings {
     pub(super) notifications: String,
     pub(super) dead_letters: String,
+    pub(super) dead_letters_size: String,
     pub(super) attempts: String,
     pub(super) history: String,
 }

@@ -56,6 +56,8 @@ pub struct Keep {
     pub notifications: Duration,
     /// Dead letters: notifications that are, and deliveries that were given up.
     pub dead_letters: Duration,
+    /// How many bytes the bodies and headers of all dead letters may have; past it the oldest go.
+    pub dead_letters_size: u64,
     /// Attempts to tell Transform.
     pub attempts: Duration,
     /// Which notification made which version of a record.
@@ -381,6 +383,8 @@ pub struct Pruned {
     pub waited_in_vain: Vec<Uuid>,
     /// Dead letters that were kept long enough.
     pub dead_letters: Vec<Uuid>,
+    /// Dead letters for which there was no more room.
+    pub dead_letters_beyond: Vec<Uuid>,
     /// Deliveries that had been given up and were kept long enough.
     pub given_up: Vec<RecordKey>,
     /// Notifications, attempts and history that were kept long enough.
@@ -395,6 +399,7 @@ impl Pruned {
     pub const fn is_empty(&self) -> bool {
         self.waited_in_vain.is_empty()
             && self.dead_letters.is_empty()
+            && self.dead_letters_beyond.is_empty()
             && self.given_up.is_empty()
             && self.rows == 0
             && !self.shrunk

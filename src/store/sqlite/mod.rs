@@ -4,6 +4,7 @@ mod backup;
 mod columns;
 mod commit;
 mod connection;
+mod dead_letters;
 #[cfg(test)]
 mod faults;
 mod fetched;

@@ -29,12 +29,13 @@ pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment)
     let now = now.wall.min(now.steady);
     let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), STEP_ROWS)?;
     let dead_letters = dead_letters(connection, before(now, keep.dead_letters))?;
+    let dead_letters_beyond = super::dead_letters::beyond(connection, keep.dead_letters_size)?;
     let given_up = given_up(connection, before(now, keep.dead_letters))?;
     let rows = notifications(connection, before(now, keep.notifications))?
         + of_settled(connection, "attempts", before(now, keep.attempts))?
         + of_settled(connection, "transitions", before(now, keep.history))?
         + fetches::prune(connection, before(now, FETCHES_KEPT), STEP_ROWS)?;
-    Ok(Pruned { waited_in_vain, dead_letters, given_up, rows, shrunk: shrink(connection)? })
+    Ok(Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk: shrink(connection)? })
 }
 
 fn before(now: Timestamp, span: Duration) -> Timestamp {
@@ -134,7 +135,13 @@ mod tests {
             debounce: Debounce { quiet: DAY, max_wait: DAY },
             max_waiting: 1,
             parked: ParkedLimits { per_source: 1, max_age: DAY },
-            keep: Keep { notifications: DAY, dead_letters: DAY, attempts: DAY, history: DAY },
+            keep: Keep {
+                notifications: DAY,
+                dead_letters: DAY,
+                dead_letters_size: u64::MAX,
+                attempts: DAY,
+                history: DAY,
+            },
         };
         let (soon, far) = (later(Timestamp::UNIX_EPOCH, DAY / 2), later(Timestamp::UNIX_EPOCH, DAY * 400));
         for (wall, steady) in [(far, soon), (soon, far)] {
