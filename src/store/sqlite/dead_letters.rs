@@ -24,7 +24,7 @@ pub(super) fn beyond(connection: &Connection, most: u64) -> rusqlite::Result<Vec
             "SELECT id, octet_length(body) + octet_length(headers) FROM notifications WHERE outcome = 'dead_letter'
                  AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
                  AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
-             ORDER BY received_at LIMIT ?1",
+             ORDER BY rowid LIMIT ?1",
         )?
         .query_map(params![STEP_ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
