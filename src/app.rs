@@ -88,6 +88,7 @@ pub struct App {
     housekeeping: JoinHandle<()>,
     stop_delivery: CancellationToken,
     store: Arc<Store>,
+    clock: Clock,
     reloader: Reloader,
     grace: Duration,
 }
@@ -129,16 +130,17 @@ impl App {
     /// # Errors
     /// The store cannot be opened (an [`OpenError`]), the address cannot be bound, or TLS cannot be set up.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
-        let clock = Clock::start();
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
         let fetched = options.certificates.clone();
-        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let bell = Arc::new(fetch_back::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
         let (server, store, delivery, in_force) = options.split();
         let store = Arc::new(Store::open(store, wake)?);
+        // Nothing asks for the time before the store has said where its clock was.
+        let clock = housekeeping::start_clock(&store).await?;
+        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
         let accounts = Live::new(accounts(&in_force.sources));
         let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
         let reloader = Reloader {
@@ -193,7 +195,19 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
-        Ok(Self { server, address, ingest, worker, fetcher, housekeeping, stop_delivery, store, reloader, grace })
+        Ok(Self {
+            server,
+            address,
+            ingest,
+            worker,
+            fetcher,
+            housekeeping,
+            stop_delivery,
+            store,
+            clock,
+            reloader,
+            grace,
+        })
     }
 
     /// Where it listens.
@@ -235,6 +249,7 @@ impl App {
         }
         self.ingest.log_ignored();
         drop(self.ingest);
+        housekeeping::keep_clock(&self.store, self.clock).await;
         close(self.store).await;
         tracing::info!("stopped");
         Ok(())

@@ -1,8 +1,8 @@
 //! The relay's two clocks.
 //!
-//! The machine's clock may be set, back or forth, while the relay runs. What people and PSPs mean by a time is on it:
-//! signatures' times, `lastUpdated`. What is due when is not: that is counted on a clock that starts with the machine's
-//! and then only runs.
+//! The machine's clock may be set, back or forth, at any time. What people and PSPs mean by a time is on it: signatures'
+//! times, `lastUpdated`. What is due when, and what is how old, is not: that is counted on the store's clock, which goes on
+//! at a start where it was kept (`domain/age`) and then only runs.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -12,21 +12,27 @@ use crate::domain::due::{Moment, later};
 /// Tells the time, on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
-    wall_at_start: Timestamp,
+    steady_at_start: Timestamp,
     started: Instant,
 }
 
 impl Clock {
-    /// A clock that starts now.
+    /// Both clocks start together, now: where there is no store.
     #[must_use]
     pub fn start() -> Self {
-        Self { wall_at_start: micros(Timestamp::now()), started: Instant::now() }
+        Self { steady_at_start: micros(Timestamp::now()), started: Instant::now() }
+    }
+
+    /// The store's clock was at `steady` when this one was started.
+    #[must_use]
+    pub const fn resumed(self, steady: Timestamp) -> Self {
+        Self { steady_at_start: steady, ..self }
     }
 
     /// Now, to the microsecond that the store keeps.
     #[must_use]
     pub fn now(&self) -> Moment {
-        Moment { wall: micros(Timestamp::now()), steady: micros(later(self.wall_at_start, self.started.elapsed())) }
+        Moment { wall: micros(Timestamp::now()), steady: micros(later(self.steady_at_start, self.started.elapsed())) }
     }
 }
 
@@ -37,6 +43,15 @@ fn micros(at: Timestamp) -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_stores_clock_goes_on_from_where_it_was() {
+        let clock = Clock::start().resumed(Timestamp::UNIX_EPOCH);
+        let now = clock.now();
+        assert!(now.steady >= Timestamp::UNIX_EPOCH);
+        assert!(now.steady < later(Timestamp::UNIX_EPOCH, std::time::Duration::from_secs(3600)));
+        assert!(now.wall > now.steady);
+    }
 
     #[test]
     fn both_clocks_start_together_and_the_steady_one_never_goes_back() {

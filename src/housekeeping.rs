@@ -1,4 +1,5 @@
-//! Keeps the store from growing for ever: small steps, now and then, for as long as there is something to do.
+//! Keeps the store's clock, and the store from growing for ever: small steps, now and then, for as long as there is
+//! something to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,13 +7,57 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::store::Pruned;
+use crate::domain::age;
+use crate::domain::due::Moment;
 use crate::store::sqlite::Store;
+use crate::store::{Pruned, StoreError};
 
 /// Between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
 /// Between two steps of a round: notifications come first.
 const STEP_EVERY: Duration = Duration::from_millis(50);
+
+/// The clock of this store, which goes on from where it was kept.
+///
+/// # Errors
+/// The store cannot be used.
+pub async fn start_clock(store: &Store) -> Result<Clock, StoreError> {
+    let clock = Clock::start();
+    let resumed = store.start_clock(clock.now().wall).await?;
+    compare(resumed.before, resumed.now);
+    Ok(clock.resumed(resumed.now.steady))
+}
+
+/// Keeps both clocks in the store, for the next start.
+pub async fn keep_clock(store: &Store, clock: Clock) {
+    let now = clock.now();
+    match store.keep_clock(now).await {
+        Ok(before) => compare(before, now),
+        Err(error) => tracing::warn!(%error, "cannot keep the store's clock now; it is kept with the next round"),
+    }
+}
+
+/// Says when the machine's clock and the store's disagree on how long it is since both were kept.
+fn compare(before: Option<Moment>, now: Moment) {
+    let Some((before, gained)) = before.and_then(|before| Some((before, age::disagreement(before, now)?))) else {
+        return;
+    };
+    let (was, is, by) = (before.wall, now.wall, format!("{:#}", gained.abs()));
+    if gained.is_positive() {
+        tracing::warn!(
+            %was, %is, by,
+            "the machine's clock is ahead of the store's, which runs with the relay and counts a day at most for a rest. \
+             What is stored stays longer by the difference; nothing is deleted or given up early. If the machine's clock is \
+             wrong, set it right: signed times are checked by it"
+        );
+    } else {
+        tracing::warn!(
+            %was, %is, by,
+            "the machine's clock was set back: it was wrong before, or is now. The store's clock goes on, so due times and ages \
+             hold. If the machine's clock is wrong now, set it right: signed times are checked by it"
+        );
+    }
+}
 
 /// Keeps house until `stop`.
 pub async fn run(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
@@ -24,6 +69,7 @@ pub async fn run(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
 }
 
 async fn round(store: &Store, clock: Clock) {
+    keep_clock(store, clock).await;
     let mut rows = 0_usize;
     loop {
         match store.prune(clock.now()).await {
@@ -42,6 +88,7 @@ async fn round(store: &Store, clock: Clock) {
     if rows > 0 {
         tracing::info!(rows, "housekeeping: what was kept long enough is deleted");
     }
+    tracing::debug!(rows, "a round of housekeeping is over");
 }
 
 /// What is only over goes quietly; what somebody may still miss does not.

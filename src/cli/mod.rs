@@ -77,6 +77,10 @@ enum Command {
         /// Keep the temporary folder with the store and the log, as is done when something is violated.
         #[arg(long)]
         keep: bool,
+        /// Have strangers attack the relay, instead of killing it: clients that read nothing, hold bodies, smuggle, forge,
+        /// replay, make up hints and send bombs. Its memory and processor time are watched.
+        #[arg(long)]
+        hostile: bool,
     },
     /// See and try the PSP profiles.
     Profile {
@@ -107,7 +111,7 @@ pub fn run() -> ExitCode {
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
-        Command::Soak { minutes, seed, keep } => soak::run(minutes, seed, keep),
+        Command::Soak { minutes, seed, keep, hostile } => soak::run(soak::Asked { minutes, seed, keep, hostile }),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

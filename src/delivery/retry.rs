@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::domain::due::later;
 
@@ -44,8 +44,8 @@ impl RetryPolicy {
         asked: Option<Duration>,
         random: f64,
     ) -> Next {
-        let failing = failing_since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
-        if failing.unsigned_abs() >= self.give_up_after && failing_since.is_some() {
+        let failing = |since: Timestamp| Duration::try_from(now.duration_since(since)).unwrap_or_default();
+        if failing_since.map(failing).is_some_and(|failing| failing >= self.give_up_after) {
             return Next::GiveUp;
         }
         let at = later(now, spread(self.first, self.max, attempts, random));
@@ -158,5 +158,6 @@ mod tests {
         assert_eq!(POLICY.next(99, Some(at(0)), at(3 * day), None, 0.5), Next::GiveUp);
         assert_ne!(POLICY.next(99, Some(at(0)), at(3 * day - 1), None, 0.5), Next::GiveUp);
         assert_ne!(POLICY.next(0, None, at(3 * day), None, 0.5), Next::GiveUp);
+        assert_ne!(POLICY.next(99, Some(at(3 * day)), at(0), None, 0.5), Next::GiveUp, "a failure of times to come");
     }
 }

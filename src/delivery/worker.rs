@@ -13,7 +13,7 @@ use super::client::{Answer, Client};
 use super::debounce::Debouncer;
 use super::retry::{Next, RetryPolicy, retry_after};
 use crate::clock::Clock;
-use crate::domain::due::{Moment, later};
+use crate::domain::due::{Moment, later, wait};
 use crate::domain::ids::RecordKey;
 use crate::live::Live;
 use crate::store::sqlite::Store;
@@ -299,11 +299,12 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
     let (key, version, attempt) = (&made.key, made.version, delivery.attempts.saturating_add(1));
-    let millis = made.ended.steady.duration_since(made.began.steady).as_millis();
+    let now = made.ended.steady;
+    let millis = now.duration_since(made.began.steady).as_millis();
     match settlement {
         Settlement::Told => tracing::info!(record = %key, version, attempt, millis, "told Transform"),
         Settlement::Retry { at, reason, .. } => {
-            tracing::warn!(record = %key, version, attempt, millis, reason, retry_at = %at, "could not tell Transform");
+            tracing::warn!(record = %key, version, attempt, millis, reason, retry_in = %wait(now, *at), "could not tell Transform");
         }
         Settlement::GiveUp { reason } => {
             tracing::error!(record = %key, version, attempt, millis, reason, "gave up telling Transform: dead letter");

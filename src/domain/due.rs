@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// One instant, on two clocks. They differ once somebody sets the machine's clock.
+/// One instant, on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
     /// What the machine's clock says: the time that people and PSPs mean.
     pub wall: Timestamp,
-    /// What a clock says that nobody sets: what is due when is counted on it.
+    /// What the store's clock says, which nobody sets ([`super::age`]): what is due when, and what is how old, is counted
+    /// on it. No more is to be read in it: it may be far from the time that people mean.
     pub steady: Timestamp,
 }
 
@@ -36,6 +37,12 @@ pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
     at.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
+/// How long it is from `now` to `at`, in words: on the store's clock only distances say something.
+#[must_use]
+pub fn wait(now: Timestamp, at: Timestamp) -> String {
+    format!("{:#}", at.duration_since(now).round(jiff::Unit::Millisecond).unwrap_or_default())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -49,6 +56,11 @@ mod tests {
     #[test]
     fn a_lone_change_waits_for_quiet() {
         assert_eq!(DEBOUNCE.due(at(0), at(0)), at(500));
+    }
+
+    #[test]
+    fn a_wait_is_said_in_words() {
+        assert_eq!(wait(at(1_000), at(3_500)), "2s 500ms");
     }
 
     #[test]

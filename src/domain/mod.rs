@@ -2,6 +2,7 @@
 //!
 //! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
 
+pub mod age;
 pub mod due;
 pub mod event;
 pub mod family;

@@ -12,7 +12,7 @@ use super::account::Account;
 use super::client::Client;
 use super::judge::{Failure, Verdict, judge, next};
 use crate::clock::Clock;
-use crate::domain::due::Moment;
+use crate::domain::due::{Moment, wait};
 use crate::domain::text::shown;
 use crate::psp::normalise::{Meaning, Message, normalise_fetched};
 use crate::psp::received::Received;
@@ -112,14 +112,17 @@ impl Fetching {
     /// It is tried again, or never.
     async fn failed(&self, began: Moment, reason: String, missing: bool, again: Option<Timestamp>) -> Ended {
         let (source, attempt) = (self.source.as_str(), self.fetch.attempts.saturating_add(1));
-        let millis = self.clock.now().steady.duration_since(began.steady).as_millis();
+        let now = self.clock.now().steady;
+        let millis = now.duration_since(began.steady).as_millis();
         let call = shown(&self.fetch.path);
         match again {
             // A stranger may have made the object up: that is no reason to worry anybody.
             Some(at) if missing => {
-                tracing::debug!(source, attempt, millis, reason, retry_at = %at, "nothing there yet")
+                tracing::debug!(source, attempt, millis, reason, retry_in = %wait(now, at), "nothing there yet")
             }
-            Some(at) => tracing::warn!(source, %call, attempt, millis, reason, retry_at = %at, "could not fetch"),
+            Some(at) => {
+                tracing::warn!(source, %call, attempt, millis, reason, retry_in = %wait(now, at), "could not fetch")
+            }
             None => tracing::debug!(source, attempt, millis, reason, "gave up fetching"),
         }
         let reason = format!("{call}: {reason}");

@@ -157,6 +157,15 @@ pub enum OpenError {
     },
 }
 
+/// How the store's clock goes on at a start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resumed {
+    /// Both clocks as they were kept last; none if the store's begins.
+    pub before: Option<Moment>,
+    /// Both clocks now.
+    pub now: Moment,
+}
+
 /// A verified notification, ready to be committed.
 #[derive(Debug, Clone)]
 pub struct Taken {

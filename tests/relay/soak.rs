@@ -13,3 +13,15 @@ fn nothing_acknowledged_is_lost_in_a_short_soak() {
         assert!(said.contains(part), "{part} in {said}");
     }
 }
+
+/// Strangers instead of kills: nobody is believed who should not be, and what they cost is bounded.
+#[test]
+fn strangers_change_nothing_in_a_short_soak() {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
+    let ended = program.args(["soak", "--hostile", "--minutes", "0.25", "--seed", "1"]).output().unwrap();
+    let said = String::from_utf8_lossy(&ended.stdout);
+    assert_eq!(ended.status.code(), Some(0), "{said}\n{}", String::from_utf8_lossy(&ended.stderr));
+    for part in ["survived: signing by the endpoint check", "most memory of the relay", "No violation"] {
+        assert!(said.contains(part), "{part} in {said}");
+    }
+}

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use super::hostile;
 use super::ledger::Entries;
 use super::lives::{Fate, Truth};
 use super::relay::Relay;
@@ -79,7 +80,11 @@ pub(super) async fn truths(
             Ok((found, body)) if differs((found, &body), (status, expected)) => {
                 world.violated(format!("{name}: the relay answers {found} {body}, the truth is {status} {expected}"));
             }
-            Ok(_) => {}
+            Ok((_, body)) => {
+                if let Some(what) = held.get(&key).and_then(|held| held.contradicts(&body)) {
+                    world.violated(format!("{name}: in the end {what}"));
+                }
+            }
             Err(error) => world.violated(format!("{name}: cannot be fetched in the end: {error:?}")),
         }
     }
@@ -105,10 +110,13 @@ pub(super) fn inbox(world: &World, database: &Path, entries: &Entries) -> anyhow
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .with_context(|| format!("cannot read {}", database.display()))?;
     let mut rows: HashMap<(String, Vec<u8>), Row> = HashMap::new();
-    let mut select = connection.prepare("SELECT source, body, outcome, repeats FROM notifications")?;
+    let mut select = connection.prepare("SELECT source, body, outcome, repeats FROM notifications WHERE hint = 0")?;
     let mut found = select.query([])?;
     while let Some(row) = found.next()? {
         let key: (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        if hostile::SOURCES.contains(&key.0.as_str()) {
+            continue;
+        }
         let repeats: i64 = row.get(3)?;
         let inside = Row { outcome: row.get(2)?, repeats: repeats.unsigned_abs() };
         let (source, body) = (key.0.clone(), text(&key.1));

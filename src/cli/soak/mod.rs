@@ -4,6 +4,8 @@
 //! repeated, batched, forged and broken off; Transform is in changing moods; the relay is killed, terminated, frozen
 //! and locked out of its store. At the end what Transform has read is compared with what is true.
 //!
+//! With `--hostile` the relay is left alive, and strangers attack it instead (`hostile`).
+//!
 //! The seed reproduces the lives, how each is told, and the script of faults; not how the machine schedules them, nor
 //! how many lives there is time for.
 
@@ -11,6 +13,7 @@
 
 mod check;
 mod faults;
+mod hostile;
 mod ledger;
 mod lives;
 mod plan;
@@ -30,6 +33,7 @@ use anyhow::Context;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::{Instant, sleep};
 
+use self::hostile::Strangers;
 use self::lives::{Chance, Truth};
 use self::relay::Relay;
 use self::senders::Senders;
@@ -48,10 +52,21 @@ pub(super) fn minutes(text: &str) -> Result<f64, String> {
     if minutes > 0.0 && minutes <= 10_080.0 { Ok(minutes) } else { Err("is more than 0, at most 10080".to_owned()) }
 }
 
-pub(super) fn run(minutes: f64, seed: Option<u64>, keep: bool) -> ExitCode {
+/// What the arguments ask for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Asked {
+    pub(super) minutes: f64,
+    pub(super) seed: Option<u64>,
+    /// Keep the temporary folder.
+    pub(super) keep: bool,
+    /// Strangers attack the relay; it is not killed.
+    pub(super) hostile: bool,
+}
+
+pub(super) fn run(asked: Asked) -> ExitCode {
     // Short enough to be typed again.
-    let seed = seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
-    let soaked = super::serve::runtime().and_then(|runtime| runtime.block_on(soak(minutes, seed, keep)));
+    let seed = asked.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
+    let soaked = super::serve::runtime().and_then(|runtime| runtime.block_on(soak(asked, seed)));
     match soaked {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -62,14 +77,17 @@ pub(super) fn run(minutes: f64, seed: Option<u64>, keep: bool) -> ExitCode {
     }
 }
 
-async fn soak(minutes: f64, seed: u64, keep: bool) -> anyhow::Result<bool> {
+async fn soak(asked: Asked, seed: u64) -> anyhow::Result<bool> {
+    let Asked { minutes, keep, .. } = asked;
     let folder = std::env::temp_dir().join(format!("transform-relay-soak-{}", uuid::Uuid::now_v7()));
     std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let world = Arc::new(World::new(seed, folder));
     let failed_as = Chance::of(seed, "failed_as", 0).pick(&["error", "record"]);
     print::opening(&world, minutes, failed_as);
     let transform = Transform::start(Arc::clone(&world))?;
-    let relay = Arc::new(Relay::new(&world.folder, transform.address, failed_as)?);
+    let strangers = if asked.hostile { Some(Strangers::come().await?) } else { None };
+    let more = strangers.as_ref().map(Strangers::config).unwrap_or_default();
+    let relay = Arc::new(Relay::new(&world.folder, transform.address, failed_as, &more)?);
     transform.reads_from(&relay);
     relay.start().await?;
     let senders = Senders::new(Arc::clone(&world), Arc::clone(&relay))?;
@@ -78,8 +96,14 @@ async fn soak(minutes: f64, seed: u64, keep: bool) -> anyhow::Result<bool> {
     let until = Instant::now() + lasts;
     let moods = tokio::spawn(faults::moods(Arc::clone(&world), Arc::clone(&transform), until));
     let teller = tokio::spawn(tell(Arc::clone(&world), Arc::clone(&transform)));
+    let trouble = async {
+        match &strangers {
+            Some(strangers) => strangers.attack(&world, &relay, until).await,
+            None => faults::misfortunes(&world, &relay, until).await,
+        }
+    };
     let (truths, struck) = tokio::select! {
-        done = async { tokio::join!(births(&world, &senders, until), faults::misfortunes(&world, &relay, until)) } => done,
+        done = async { tokio::join!(births(&world, &senders, until), trouble) } => done,
         () = interrupted() => anyhow::bail!("interrupted"),
     };
     struck?;
@@ -91,6 +115,10 @@ async fn soak(minutes: f64, seed: u64, keep: bool) -> anyhow::Result<bool> {
         () = interrupted() => anyhow::bail!("interrupted"),
     }
     teller.abort();
+    let cost = match &strangers {
+        Some(strangers) => strangers.cost(&world, &relay).await?,
+        None => Vec::new(),
+    };
     check::truths(&world, &transform, &truths, failed_as == "error").await?;
     let code = relay.terminate().await?;
     if code != Some(0) {
@@ -100,7 +128,7 @@ async fn soak(minutes: f64, seed: u64, keep: bool) -> anyhow::Result<bool> {
     check::inbox(&world, &relay.database(), &senders.ledger.take())?;
     check::log(&world, &relay.log())?;
 
-    let closing = print::Closing { minutes, records: truths.len(), distinct, active };
+    let closing = print::Closing { minutes, records: truths.len(), distinct, active, cost };
     let good = print::closing(&world, &closing);
     if good && !keep {
         std::fs::remove_dir_all(&world.folder).with_context(|| format!("cannot remove {}", world.folder.display()))?;

@@ -44,6 +44,8 @@ pub(super) struct Closing {
     pub(super) records: usize,
     pub(super) distinct: usize,
     pub(super) active: Duration,
+    /// What strangers cost, by its name.
+    pub(super) cost: Vec<(&'static str, String)>,
 }
 
 /// The table and the verdict. Says whether all is well.
@@ -81,6 +83,9 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
     for (fault, times) in world.faults() {
         row(&format!("survived: {fault}"), &times.to_string());
     }
+    for (what, cost) in &closing.cost {
+        row(what, cost);
+    }
     row("from change to told in calm", &format!("{} (median / worst)", took(latency.calm)));
     row("from change to told over all", &format!("{} (median / worst, of {})", took(latency.all), latency.longest));
     let (violations, first) = world.violations();
@@ -94,9 +99,10 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
     for one in &first {
         anstream::println!("  {BAD}{one}{BAD:#}");
     }
+    let hostile = if closing.cost.is_empty() { "" } else { " --hostile" };
     anstream::println!("\nThe store, the configuration and the log are in {}", world.folder.display());
     anstream::println!(
-        "To see it again: {BOLD}transform-relay soak --minutes {} --seed {}{BOLD:#}",
+        "To see it again: {BOLD}transform-relay soak{hostile} --minutes {} --seed {}{BOLD:#}",
         closing.minutes,
         world.seed
     );

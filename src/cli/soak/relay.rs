@@ -32,9 +32,10 @@ pub(super) struct Relay {
 
 impl Relay {
     /// Writes its configuration; nothing runs yet.
-    pub(super) fn new(folder: &Path, transform: SocketAddr, failed_as: &str) -> anyhow::Result<Self> {
+    /// `more` is appended to it.
+    pub(super) fn new(folder: &Path, transform: SocketAddr, failed_as: &str, more: &str) -> anyhow::Result<Self> {
         let path = folder.join("relay.toml");
-        std::fs::write(&path, config(folder, transform, failed_as))
+        std::fs::write(&path, config(folder, transform, failed_as) + more)
             .with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { folder: folder.to_owned(), address: watch::Sender::new(None), child: Mutex::new(None) })
     }
@@ -42,6 +43,11 @@ impl Relay {
     /// Where it listens.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         *self.address.borrow()
+    }
+
+    /// The number of its process, while it runs.
+    pub(super) fn pid(&self) -> Option<u32> {
+        lock(&self.child).as_ref().map(Child::id)
     }
 
     pub(super) fn database(&self) -> PathBuf {
@@ -124,7 +130,7 @@ impl Relay {
 
     /// Sends it a signal by name. The shell's own `kill`, since not every machine has the command.
     pub(super) fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let Some(pid) = lock(&self.child).as_ref().map(Child::id) else { return Ok(()) };
+        let Some(pid) = self.pid() else { return Ok(()) };
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status()?;
         ensure!(sent.success(), "cannot send SIG{name} to the relay");
         Ok(())

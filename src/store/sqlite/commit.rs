@@ -153,7 +153,7 @@ impl<'a> Work<'a> {
     /// Brings an event to its record, or parks it.
     fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
         let Some(mut stored) = records::of_event(self.connection, &placed.source, &placed.event)? else {
-            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now.wall)?;
+            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
             return Ok((Outcome::Parked, None));
         };
         stored.record.source.get_or_insert_with(|| placed.source.clone());
@@ -214,7 +214,7 @@ impl<'a> Work<'a> {
         let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
             let refused = Placed { reason: reason.clone(), ..placed };
-            parked::until_headroom(self.connection, &refused, payment, self.now.wall)?;
+            parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }
         Ok((Outcome::DeadLetter, reason))
     }
@@ -222,7 +222,7 @@ impl<'a> Work<'a> {
     /// Transform can see a difference: the history has it, and Transform is owed a webhook.
     fn changed(&mut self, stored: &Stored, by: &Placed, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
-        history::changed(self.connection, stored, by, status, self.now.wall)?;
+        history::changed(self.connection, stored, by, status, self.now)?;
         let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
         self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned().into_iter().collect() });
         Ok(())

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::columns::{micros, timestamp};
@@ -96,20 +95,6 @@ pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, me
 
 fn place(message: usize) -> i64 {
     i64::try_from(message).unwrap_or(i64::MAX)
-}
-
-/// Whether a record was registered with, or has learned, an id that stands in the call.
-pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
-    let mut find =
-        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
-    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
-        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
-            if find.exists(params![id, source])? {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// Whether the notification waits for any fetch.
@@ -289,12 +274,11 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
         .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((source, path, trusted)) = found else { return Ok(None) };
-    let trusted = trusted || is_known(connection, &source, &path)?;
+    let trusted = trusted || strangers::is_known(connection, &source, &path)?;
     Ok(Some((source, trusted)))
 }
 
-/// Brings back times that lie further ahead than any wait is long, and failures of times to come: the machine's clock went
-/// back while the relay was down.
+/// Brings back times that lie further ahead than any wait is long, and failures of times to come: see [`super::outbox::clamp`].
 pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) -> rusqlite::Result<usize> {
     connection.execute(
         "UPDATE fetches SET due_at = min(due_at, ?2), failing_since = min(failing_since, ?1),
@@ -304,12 +288,10 @@ pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) 
     )
 }
 
+pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
+    SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)";
+
 /// Forgets when objects were fetched that nobody has asked for since.
 pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM fetches WHERE id IN (
-                 SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)",
-        )?
-        .execute(params![micros(cutoff), most])
+    connection.prepare_cached(FORGOTTEN)?.execute(params![micros(cutoff), most])
 }

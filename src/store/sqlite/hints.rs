@@ -47,7 +47,7 @@ fn asker<'a>(
     path: &str,
 ) -> rusqlite::Result<Result<(Asker<'a>, bool), HintError>> {
     let (source, address) = (hinted.source.as_str(), hinted.address.as_str());
-    if fetches::is_known(connection, source, path)? {
+    if strangers::is_known(connection, source, path)? {
         return Ok(Ok((Asker::Trusted, false)));
     }
     let (all, own) = strangers::held(connection, source, address)?;

@@ -1,12 +1,12 @@
 //! A record's history: which notification made which version of it, and how Transform was told of it.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::{micros, timestamp, version_column};
 use super::parked::Placed;
 use super::records::{self, Stored};
+use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::status::Status;
 use crate::store::{Attempt, AttemptMade, History, Settlement, VersionMade};
@@ -17,20 +17,21 @@ pub(super) fn changed(
     stored: &Stored,
     by: &Placed,
     status: Status,
-    at: Timestamp,
+    now: Moment,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "INSERT INTO transitions (record, version, at, notification, event_type, status)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO transitions (record, version, at, notification, event_type, status, kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             stored.row,
             version_column(stored.record.version),
-            micros(at),
+            micros(now.wall),
             by.notification.into_bytes(),
             by.event.event_type,
             status.name(),
+            micros(now.steady),
         ])
         .map(drop)
 }
@@ -48,13 +49,16 @@ pub(super) fn attempted(
     };
     let millis = attempt.ended.steady.duration_since(attempt.began.steady).as_millis();
     connection
-        .prepare_cached("INSERT INTO attempts (record, version, at, millis, failure) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .prepare_cached(
+            "INSERT INTO attempts (record, version, at, millis, failure, kept_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
         .execute(params![
             record,
             version_column(attempt.version),
             micros(attempt.began.wall),
             i64::try_from(millis).unwrap_or(i64::MAX),
             failure,
+            micros(attempt.began.steady),
         ])
         .map(drop)
 }

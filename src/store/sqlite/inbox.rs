@@ -68,8 +68,8 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
     connection
         .prepare_cached(
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
-                 form, signed_at, became)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+                 form, signed_at, became, kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
         )?
         .execute(params![
             taken.id.into_bytes(),
@@ -84,6 +84,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             taken.form,
             taken.signed_at,
             became.through.map(Outcome::name),
+            micros(taken.received_at.steady),
         ])
         .map(drop)
 }
@@ -101,8 +102,9 @@ pub(super) fn insert_hint(connection: &Connection, id: Uuid, hinted: &Hinted, pa
     let hash = digest(path.as_bytes());
     connection
         .prepare_cached(
-            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body, form, hint)
-             VALUES (?1, ?2, ?3, ?4, ?4, ?5, '[]', ?6, ?7, 1)",
+            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body, form, hint,
+                 kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, '[]', ?6, ?7, 1, ?8)",
         )?
         .execute(params![
             id.into_bytes(),
@@ -112,6 +114,7 @@ pub(super) fn insert_hint(connection: &Connection, id: Uuid, hinted: &Hinted, pa
             Outcome::Fetching.name(),
             path.as_bytes(),
             hinted.form,
+            micros(hinted.received_at.steady),
         ])
         .map(drop)
 }

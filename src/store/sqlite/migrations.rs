@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, FOURTH];
+const STEPS: [&str; 5] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -189,7 +189,7 @@ CREATE TRIGGER answer_out AFTER DELETE ON answered BEGIN
 END;
 ";
 
-const FOURTH: &str = r"
+const FIFTH: &str = r"
 -- Of an object of which nobody but strangers has spoken: the address whose place it has (of IPv6 the network), and the turn
 -- that it waits for. Addresses take turns, and the one that has most places gives one up.
 ALTER TABLE fetches ADD COLUMN hinted_by TEXT NOT NULL DEFAULT '';
@@ -216,7 +216,7 @@ END;
 ";
 
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

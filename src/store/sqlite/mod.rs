@@ -1,6 +1,7 @@
 //! The store on SQLite: one file beside the relay.
 
 mod backup;
+mod clock;
 mod columns;
 mod commit;
 mod connection;
@@ -174,7 +175,7 @@ impl Store {
         if clamped > 0 {
             tracing::warn!(
                 records = clamped,
-                "due times lay further ahead than any wait is long, and were brought back: was the machine's clock set?"
+                "due times lay further ahead than any wait is long, and were brought back"
             );
         }
         self.read(outbox::owed).await

@@ -64,7 +64,7 @@ pub(super) fn owe(
                  attempts = iif(dead_at IS NULL, attempts, 0),
                  failing_since = iif(dead_at IS NULL, failing_since, NULL),
                  not_before = iif(dead_at IS NULL, not_before, NULL),
-                 dead_at = NULL",
+                 dead_at = NULL, given_up_at = NULL",
         )?
         .execute(params![
             stored.row,
@@ -102,8 +102,9 @@ pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
     Ok(owed)
 }
 
-/// Brings back times that lie further ahead than any wait is long: the machine's clock went back while the relay was
-/// down. Times of the past cannot lie ahead at all.
+/// Brings back times that lie further ahead than any wait is long, and times of the past that lie ahead. The store's clock
+/// makes none; but a wait may have been made shorter, the store may come from a version that went by the machine's clock,
+/// and who was killed had written for up to a minute since the clock was kept.
 pub(super) fn clamp(
     connection: &Connection,
     now: Timestamp,
@@ -144,7 +145,7 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
 pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Vec<GivenUp>> {
     connection
         .prepare_cached(
-            "SELECT r.kind, r.transform_id, o.version, o.dead_at, o.attempts, o.reason, o.record
+            "SELECT r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason, o.record
              FROM outbox o JOIN records r ON r.id = o.record
              WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
         )?
@@ -201,8 +202,8 @@ pub(super) fn settle(
             fail(connection, &row, &Failure { due, first_untold, not_before: None, reason }, now)?;
             if fresh.is_none() {
                 connection
-                    .prepare_cached("UPDATE outbox SET dead_at = ?2 WHERE record = ?1")?
-                    .execute(params![row.record, micros(now)])?;
+                    .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3 WHERE record = ?1")?
+                    .execute(params![row.record, micros(now), micros(attempt.ended.wall)])?;
             }
             Ok(fresh)
         }

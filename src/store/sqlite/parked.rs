@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::columns::{micros, timestamp, unreadable};
 use super::inbox;
+use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
 use crate::store::ParkedEvent;
@@ -43,9 +44,9 @@ impl ReleaseKey<'_> {
 }
 
 /// Parks an event until its record is known.
-pub(super) fn until_known(connection: &Connection, parked: &Placed, at: Timestamp) -> rusqlite::Result<()> {
+pub(super) fn until_known(connection: &Connection, parked: &Placed, now: Moment) -> rusqlite::Result<()> {
     let event = &parked.event;
-    let row = insert(connection, parked, at)?;
+    let row = insert(connection, parked, now)?;
     for kind in &event.kinds {
         for id in event.psp_ids.iter().chain(&event.shared_ids) {
             add_key(connection, row, &parked.source, &ReleaseKey::PspId(*kind, id))?;
@@ -62,20 +63,28 @@ pub(super) fn until_headroom(
     connection: &Connection,
     parked: &Placed,
     payment: &TransformId,
-    at: Timestamp,
+    now: Moment,
 ) -> rusqlite::Result<()> {
-    let row = insert(connection, parked, at)?;
+    let row = insert(connection, parked, now)?;
     add_key(connection, row, &parked.source, &ReleaseKey::Headroom(payment))
 }
 
-fn insert(connection: &Connection, parked: &Placed, at: Timestamp) -> rusqlite::Result<i64> {
+fn insert(connection: &Connection, parked: &Placed, now: Moment) -> rusqlite::Result<i64> {
     let event =
         serde_json::to_string(&parked.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
         .prepare_cached(
-            "INSERT INTO parked (notification, source, parked_at, event, reason) VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO parked (notification, source, parked_at, event, reason, kept_since)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
-        .insert(params![parked.notification.into_bytes(), parked.source, micros(at), event, parked.reason])
+        .insert(params![
+            parked.notification.into_bytes(),
+            parked.source,
+            micros(now.wall),
+            event,
+            parked.reason,
+            micros(now.steady),
+        ])
 }
 
 fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey<'_>) -> rusqlite::Result<()> {
@@ -118,10 +127,13 @@ pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rus
     Ok(excess)
 }
 
+pub(super) const WAITED_TOO_LONG: &str = "SELECT id FROM parked
+    WHERE reason IS NULL AND ifnull(kept_since, parked_at) < ?1 ORDER BY ifnull(kept_since, parked_at) LIMIT ?2";
+
 /// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Says of which notifications.
 pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let old: Vec<i64> = connection
-        .prepare_cached("SELECT id FROM parked WHERE reason IS NULL AND parked_at < ?1 ORDER BY parked_at LIMIT ?2")?
+        .prepare_cached(WAITED_TOO_LONG)?
         .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()

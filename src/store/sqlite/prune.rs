@@ -25,15 +25,15 @@ const SPARE_PAGES: u32 = 1024;
 /// One step.
 pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment) -> rusqlite::Result<Pruned> {
     let keep = &options.keep;
-    // Nothing has grown old because somebody set the clock forth for a moment.
-    let now = now.wall.min(now.steady);
+    // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
+    let now = now.steady;
     let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), STEP_ROWS)?;
     let dead_letters = dead_letters(connection, before(now, keep.dead_letters))?;
     let dead_letters_beyond = super::dead_letters::beyond(connection, keep.dead_letters_size)?;
     let given_up = given_up(connection, before(now, keep.dead_letters))?;
     let rows = notifications(connection, before(now, keep.notifications))?
-        + of_settled(connection, "attempts", before(now, keep.attempts))?
-        + of_settled(connection, "transitions", before(now, keep.history))?
+        + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts))?
+        + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history))?
         + fetches::prune(connection, before(now, FETCHES_KEPT), STEP_ROWS)?;
     Ok(Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk: shrink(connection)? })
 }
@@ -42,16 +42,39 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     now.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
+// Each of these finds what is old by an index of ages, whatever else there is.
+
+const OLD_DEAD_LETTERS: &str = "SELECT id FROM notifications INDEXED BY dead_letters
+    WHERE outcome = 'dead_letter' AND ifnull(kept_since, received_at) < ?1
+        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
+        AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
+    ORDER BY ifnull(kept_since, received_at) LIMIT ?2";
+
+const OLD_GIVEN_UP: &str = "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
+    WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 ORDER BY o.dead_at LIMIT ?2";
+
+const OLD_NOTIFICATIONS: &str = "DELETE FROM notifications WHERE rowid IN (
+    SELECT rowid FROM notifications
+    WHERE outcome NOT IN ('parked', 'dead_letter') AND ifnull(kept_since, received_at) < ?1
+        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+        AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
+    ORDER BY ifnull(kept_since, received_at) LIMIT ?2)";
+
+const OLD_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (
+    SELECT id FROM attempts WHERE ifnull(kept_since, at) < ?1
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = attempts.record)
+    ORDER BY ifnull(kept_since, at) LIMIT ?2)";
+
+const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
+    SELECT id FROM transitions WHERE ifnull(kept_since, at) < ?1
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = transitions.record)
+    ORDER BY ifnull(kept_since, at) LIMIT ?2)";
+
 /// Dead letters, with the events that wait for room to refund; but not while another event of theirs waits for its
 /// record.
 fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<Uuid>> {
     let old: Vec<[u8; 16]> = connection
-        .prepare_cached(
-            "SELECT id FROM notifications WHERE outcome = 'dead_letter' AND received_at < ?1
-                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
-                 AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
-             ORDER BY received_at LIMIT ?2",
-        )?
+        .prepare_cached(OLD_DEAD_LETTERS)?
         .query_map(params![micros(cutoff), STEP_ROWS], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for id in &old {
@@ -63,10 +86,7 @@ fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<
 
 fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<RecordKey>> {
     let old: Vec<(i64, RecordKey)> = connection
-        .prepare_cached(
-            "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
-             WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 LIMIT ?2",
-        )?
+        .prepare_cached(OLD_GIVEN_UP)?
         .query_map(params![micros(cutoff), STEP_ROWS], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
@@ -77,28 +97,12 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
 
 /// Notifications that are over: no event of theirs waits any more, and nothing is fetched for them.
 fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(
-            "DELETE FROM notifications WHERE rowid IN (
-                 SELECT rowid FROM notifications
-                 WHERE outcome NOT IN ('parked', 'dead_letter') AND received_at < ?1
-                     AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
-                     AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
-                 ORDER BY received_at LIMIT ?2)",
-        )?
-        .execute(params![micros(cutoff), STEP_ROWS])
+    connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), STEP_ROWS])
 }
 
 /// Attempts or transitions of records that Transform is owed nothing of.
-fn of_settled(connection: &Connection, table: &str, cutoff: Timestamp) -> rusqlite::Result<usize> {
-    connection
-        .prepare_cached(&format!(
-            "DELETE FROM {table} WHERE id IN (
-                 SELECT id FROM (SELECT id, at FROM {table}
-                     WHERE record NOT IN (SELECT record FROM outbox) ORDER BY id LIMIT ?2)
-                 WHERE at < ?1)"
-        ))?
-        .execute(params![micros(cutoff), STEP_ROWS])
+fn of_settled(connection: &Connection, old: &str, cutoff: Timestamp) -> rusqlite::Result<usize> {
+    connection.prepare_cached(old)?.execute(params![micros(cutoff), STEP_ROWS])
 }
 
 /// Gives back some of the pages that are free, but for a few. Says whether there were any.
@@ -122,15 +126,14 @@ mod tests {
 
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-    #[test]
-    fn nothing_is_old_because_the_clock_steps_forth() {
+    fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         super::super::migrations::migrate(&mut connection).unwrap();
-        let rows = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
-             VALUES (x'00000000000000000000000000000001', 's', 0, x'', x'', 'applied', '[]', x''), (x'00000000000000000000000000000002', 's', 0, x'', x'', 'parked', '[]', x'');
-             INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00000000000000000000000000000002', 's', 0, '{}');";
-        connection.execute_batch(rows).unwrap();
-        let options = StoreOptions {
+        connection
+    }
+
+    fn options() -> StoreOptions {
+        StoreOptions {
             path: "none".into(),
             debounce: Debounce { quiet: DAY, max_wait: DAY },
             max_waiting: 1,
@@ -142,11 +145,68 @@ mod tests {
                 attempts: DAY,
                 history: DAY,
             },
-        };
-        let (soon, far) = (later(Timestamp::UNIX_EPOCH, DAY / 2), later(Timestamp::UNIX_EPOCH, DAY * 400));
-        for (wall, steady) in [(far, soon), (soon, far)] {
-            assert!(step(&connection, &options, Moment { wall, steady }).unwrap().is_empty());
         }
-        assert_eq!(step(&connection, &options, Moment { wall: far, steady: far }).unwrap().rows, 1);
+    }
+
+    /// So many days after 1970.
+    fn day(days: u32) -> Timestamp {
+        later(Timestamp::UNIX_EPOCH, DAY * days)
+    }
+
+    fn count(connection: &Connection, table: &str) -> i64 {
+        connection.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn what_is_old_is_old_on_the_stores_clock() {
+        let connection = store();
+        let rows = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+             VALUES (x'00000000000000000000000000000001', 's', 0, x'', x'', 'applied', '[]', x''), (x'00000000000000000000000000000002', 's', 0, x'', x'', 'parked', '[]', x'');
+             INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00000000000000000000000000000002', 's', 0, '{}');";
+        connection.execute_batch(rows).unwrap();
+        let now = Moment { wall: day(400), steady: day(1) };
+        assert!(step(&connection, &options(), now).unwrap().is_empty());
+        let done = step(&connection, &options(), Moment { wall: day(0), steady: day(2) }).unwrap();
+        assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
+    }
+
+    /// Rows of the year 2046 stand before those that are old, more than a step looks at; and so do those of records that
+    /// Transform is owed.
+    #[test]
+    fn what_is_old_goes_whatever_stands_before_it() {
+        let connection = store();
+        let rows = "INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}'), (2, 'tx-2', 2, NULL, '{}');
+            INSERT INTO outbox (record, version, due_at) VALUES (2, 2, 0);
+            CREATE TEMP TABLE n AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 700) SELECT n FROM n;
+            INSERT INTO attempts (record, version, at, millis, kept_since)
+                SELECT 1, 1, 2400000000000000, 1, 2400000000000000 FROM n UNION ALL
+                SELECT 2, 1, 0, 1, 0 FROM n UNION ALL SELECT 1, 1, 2400000000000000, 1, 0 FROM n;
+            INSERT INTO transitions (record, version, at, notification, event_type, status, kept_since)
+                SELECT record, version, at, x'', '', '', kept_since FROM attempts ORDER BY id;";
+        connection.execute_batch(rows).unwrap();
+        let now = Moment { wall: day(2), steady: day(2) };
+        let steps =
+            std::iter::from_fn(|| Some(step(&connection, &options(), now).unwrap().rows).filter(|rows| *rows > 0));
+        assert_eq!(steps.collect::<Vec<_>>(), [1000, 400]);
+        assert_eq!((count(&connection, "attempts"), count(&connection, "transitions")), (1400, 1400));
+    }
+
+    #[test]
+    fn what_is_old_is_found_by_an_index_of_ages() {
+        let connection = store();
+        for (question, index) in [
+            (OLD_DEAD_LETTERS, "dead_letters (<expr><?)"),
+            (OLD_NOTIFICATIONS, "notifications_over (<expr><?)"),
+            (OLD_GIVEN_UP, "given_up (dead_at>? AND dead_at<?)"),
+            (OLD_ATTEMPTS, "attempts_by_age (<expr><?)"),
+            (OLD_TRANSITIONS, "transitions_by_age (<expr><?)"),
+            (parked::WAITED_TOO_LONG, "parked_by_age (<expr><?)"),
+            (fetches::FORGOTTEN, "fetches_idle (began_at<?)"),
+        ] {
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+            let plan: Vec<String> = plan.query_map([0, 0], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            assert!(plan.iter().any(|line| line.contains(index)), "{question}: {plan:#?}");
+            assert!(plan.iter().all(|line| !line.starts_with("SCAN") && !line.contains("B-TREE")), "{plan:#?}");
+        }
     }
 }

@@ -1,9 +1,25 @@
-//! The places of objects of which nobody but strangers has spoken: who has them, and who gives one up.
+//! What is no stranger's, and the places of objects of which nobody but strangers has spoken: who has them, and who gives one
+//! up.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, params};
+use url::form_urlencoded;
 
 use super::{fetches, inbox};
 use crate::store::Outcome;
+
+/// Whether a record was registered with, or has learned, an id that stands in the call.
+pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
+    let mut find =
+        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
+    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
+        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
+            if find.exists(params![id, source])? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
 
 /// How many places of a source are taken: in all, and by this address.
 pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<(u32, u32)> {

@@ -3,9 +3,10 @@
 mod moods;
 mod wire;
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{self, AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +49,23 @@ pub(super) struct Held {
     pub(super) body: Value,
     /// The last body that had a `lastUpdated`, by that.
     dated: Option<(String, Value)>,
+}
+
+impl Held {
+    /// Why a body that is read now cannot follow this: its `lastUpdated` went back, or stayed while the body changed.
+    pub(super) fn contradicts(&self, body: &Value) -> Option<String> {
+        let ((old_at, old), (new_at, new)) = (self.dated.as_ref()?, dated(body)?);
+        match new_at.cmp(old_at) {
+            Ordering::Less => Some(format!("lastUpdated went back from {old_at} to {new_at}")),
+            Ordering::Equal if new != *old => Some(format!("one lastUpdated, two bodies: {old} and {new}")),
+            Ordering::Equal | Ordering::Greater => None,
+        }
+    }
+}
+
+/// A body that has a `lastUpdated`, by that.
+fn dated(body: &Value) -> Option<(String, Value)> {
+    body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()))
 }
 
 /// A webhook that was heard and is not answered yet.
@@ -138,7 +156,7 @@ impl Transform {
         one(&self.world.count.webhooks);
         let flight = Arc::new(Flight::default());
         if let Some(other) = lock(&self.state).in_flight.insert(key.clone(), Arc::clone(&flight)) {
-            other.overtaken.store(true, Ordering::SeqCst);
+            other.overtaken.store(true, atomic::Ordering::SeqCst);
         }
         flight
     }
@@ -149,14 +167,14 @@ impl Transform {
         if state.in_flight.get(key).is_some_and(|other| Arc::ptr_eq(other, flight)) {
             state.in_flight.remove(key);
         }
-        flight.overtaken.load(Ordering::SeqCst)
+        flight.overtaken.load(atomic::Ordering::SeqCst)
     }
 
     /// Reads a record and keeps what it read.
     async fn read(&self, key: &Key) -> Result<(), Unread> {
         let turn = Arc::clone(lock(&self.state).reading.entry(key.clone()).or_default());
         let _turn = turn.lock().await;
-        let by_type = self.dice.fetch_add(1, Ordering::Relaxed).is_multiple_of(5);
+        let by_type = self.dice.fetch_add(1, atomic::Ordering::Relaxed).is_multiple_of(5);
         let (status, body) = self.fetch(key, by_type).await.map_err(|error| {
             if let Some(what) = error {
                 self.world.violated(format!("{} {}: {what}", key.0, key.1));
@@ -164,18 +182,13 @@ impl Transform {
             Unread
         })?;
         one(&self.world.count.fetches);
-        let dated = body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()));
         let mut state = lock(&self.state);
-        let before = state.held.get(key).and_then(|held| held.dated.clone());
-        if let (Some((old_at, old)), Some((new_at, new))) = (&before, &dated) {
-            if new_at < old_at {
-                self.world.violated(format!("{} {}: lastUpdated went back from {old_at} to {new_at}", key.0, key.1));
-            }
-            if new_at == old_at && new != old {
-                self.world.violated(format!("{} {}: one lastUpdated, two bodies: {old} and {new}", key.0, key.1));
-            }
+        let before = state.held.get(key);
+        if let Some(what) = before.and_then(|held| held.contradicts(&body)) {
+            self.world.violated(format!("{} {}: {what}", key.0, key.1));
         }
-        state.held.insert(key.clone(), Held { status, body, dated: dated.or(before) });
+        let dated = dated(&body).or_else(|| before.and_then(|held| held.dated.clone()));
+        state.held.insert(key.clone(), Held { status, body, dated });
         Ok(())
     }
 
@@ -218,6 +231,17 @@ fn told_of(body: &[u8]) -> anyhow::Result<Key> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn last_updated_does_not_go_back_and_one_of_it_is_one_body() {
+        let body = |at: &str, amount: u8| serde_json::json!({"lastUpdated": at, "amount": amount});
+        let first = body("2026-11-28T10:00:00.0000002Z", 1);
+        let held = Held { status: 200, dated: dated(&first), body: first };
+        assert!(held.contradicts(&body("2001-01-01T00:00:00.0000000Z", 1)).is_some());
+        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 2)).is_some());
+        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 1)).is_none());
+        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000003Z", 2)).is_none());
+    }
 
     #[test]
     fn a_webhook_has_exactly_the_form_of_the_contract() {

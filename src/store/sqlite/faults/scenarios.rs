@@ -26,7 +26,18 @@ fn scenario(name: &'static str, history: Vec<Work>, work: Work, says: &'static s
 
 pub(super) fn all() -> Vec<Scenario> {
     let done = notifications().into_iter().chain(releases()).chain(registrations()).chain(settlements());
-    done.chain(housekeeping()).chain(fetches()).collect()
+    done.chain(housekeeping()).chain(clock()).chain(fetches()).collect()
+}
+
+/// The store's clock.
+fn clock() -> Vec<Scenario> {
+    let kept = Work::KeepClock(moment(5_000));
+    let later = Work::KeepClock(moment(6_000));
+    vec![
+        scenario("a clock that begins", vec![p1()], Work::StartClock(at(5_000)), "before: None"),
+        scenario("a clock that goes on", vec![kept.clone()], Work::StartClock(at(6_000)), "before: Some"),
+        scenario("a clock that is kept", vec![kept], later, "Some"),
+    ]
 }
 
 fn p1() -> Work {

@@ -27,6 +27,8 @@ pub(super) enum Work {
     Register(RecordKey, Box<Registration>, Moment),
     Settle(Attempt, Settlement),
     Prune(Moment),
+    StartClock(Timestamp),
+    KeepClock(Moment),
     Hint(Hinted),
     Fetched(Arc<Answered>),
     FetchFailed(FetchFailed),
@@ -54,6 +56,8 @@ impl Work {
             }
             Self::FetchFailed(failed) => store.fetch_failed(failed).await.map(|settled| format!("{settled:?}")),
             Self::Replay(taken) => store.replay(*taken).await.map(|receipt| format!("{receipt:?}")),
+            Self::StartClock(wall) => store.start_clock(wall).await.map(|resumed| format!("{resumed:?}")),
+            Self::KeepClock(now) => store.keep_clock(now).await.map(|before| format!("{before:?}")),
             Self::Prune(now) => store.prune(now).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())

@@ -1,0 +1,138 @@
+//! Strangers: `soak --hostile`. Clients that nobody trusts attack the relay while the lives go on.
+//!
+//! No stranger may be believed, keep anybody else out for long, or cost memory or processor time without bound. Each
+//! attack is one function that plays one round; it says what the relay may never answer.
+
+mod bombs;
+mod captured;
+mod held;
+mod hints;
+mod requests;
+mod unread;
+mod watch;
+mod wire;
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use self::hints::Api;
+use super::lives::Chance;
+use super::relay::Relay;
+use super::world::World;
+
+/// The longest pause between two rounds of one attack, in milliseconds.
+const PAUSE_MAX_MS: u64 = 40;
+
+/// An answer that takes longer does not come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The sources that only strangers post to, and the accounts that they captured notifications of.
+pub(super) const SOURCES: [&str; 4] = [captured::BRAINTREE, captured::ADYEN, bombs::WPG, hints::MOLLIE];
+
+/// All strangers.
+#[derive(Debug)]
+pub(super) struct Strangers {
+    api: Arc<Api>,
+    memory: watch::Memory,
+}
+
+/// One stranger's view of the soak.
+struct Stranger {
+    world: Arc<World>,
+    relay: Arc<Relay>,
+    client: reqwest::Client,
+}
+
+impl Stranger {
+    fn new(world: &Arc<World>, relay: &Arc<Relay>) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        Ok(Self { world: Arc::clone(world), relay: Arc::clone(relay), client })
+    }
+
+    /// Where the relay listens; none if it has not listened yet.
+    fn address(&self) -> Option<SocketAddr> {
+        self.relay.address()
+    }
+
+    fn url(&self, path: &str) -> Option<String> {
+        self.address().map(|address| format!("http://{address}{path}"))
+    }
+
+    fn violated(&self, what: impl Into<String>) {
+        self.world.violated(what.into());
+    }
+}
+
+impl Strangers {
+    /// They come, with the PSP's API at which the relay looks their hints up.
+    pub(super) async fn come() -> anyhow::Result<Self> {
+        let api = Arc::new(Api::listen().await?);
+        tokio::spawn({
+            let api = Arc::clone(&api);
+            async move { api.run().await }
+        });
+        Ok(Self { api, memory: watch::Memory::default() })
+    }
+
+    /// What the relay's configuration has beside that of the lives.
+    pub(super) fn config(&self) -> String {
+        [captured::config(), bombs::config(), hints::config(self.api.address)].concat()
+    }
+
+    /// What they cost in the end: by its name, for people.
+    pub(super) async fn cost(
+        &self,
+        world: &Arc<World>,
+        relay: &Arc<Relay>,
+    ) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let idle = watch::stays_idle(&Stranger::new(world, relay)?).await;
+        Ok(vec![
+            ("most memory of the relay", self.memory.most()),
+            ("processor time while clients read nothing", idle),
+            ("calls for made-up hints", self.api.asked().to_string()),
+        ])
+    }
+
+    /// All attacks side by side, until the time is over.
+    pub(super) async fn attack(&self, world: &Arc<World>, relay: &Arc<Relay>, until: Instant) -> anyhow::Result<()> {
+        let stranger = Stranger::new(world, relay)?;
+        tokio::join!(self.memory.watch(world, relay, until), attacks(&stranger, until));
+        Ok(())
+    }
+}
+
+async fn attacks(stranger: &Stranger, until: Instant) {
+    tokio::join!(
+        rounds(stranger, until, "pipelining without reading", |chance| unread::round(stranger, chance)),
+        rounds(stranger, until, "holding bodies and heads", |chance| held::round(stranger, chance)),
+        rounds(stranger, until, "smuggling and garbage", |chance| requests::smuggle(stranger, chance)),
+        rounds(stranger, until, "guessing and forging", |chance| requests::guess(stranger, chance)),
+        rounds(stranger, until, "signing by the endpoint check", |chance| captured::oracle(stranger, chance)),
+        rounds(stranger, until, "replaying with another time", |chance| captured::replay(stranger, chance)),
+        rounds(stranger, until, "making up hints", |chance| hints::round(stranger, chance)),
+        rounds(stranger, until, "bombs of XML, forms and JSON", |chance| bombs::round(stranger, chance)),
+    );
+}
+
+async fn rounds<F: Future<Output = ()>>(
+    stranger: &Stranger,
+    until: Instant,
+    name: &'static str,
+    mut round: impl FnMut(Chance) -> F,
+) {
+    let mut number = 0;
+    while Instant::now() < until {
+        let mut chance = Chance::of(stranger.world.seed, name, number);
+        let pause = Duration::from_millis(chance.millis(0, PAUSE_MAX_MS));
+        stranger.world.trouble_begins(name);
+        // A round that is under way when the time is over is cut off: its connections close.
+        drop(timeout_at(until, round(chance)).await);
+        stranger.world.trouble_ends();
+        number += 1;
+        sleep(pause).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! What the strangers cost: the relay's memory, and its processor time when it has nothing to do.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::super::relay::Relay;
+use super::super::world::World;
+use super::{Stranger, unread};
+
+/// More than this is no bound that holds, in KiB: the defaults allow for 64 MiB of bodies and as much for what small
+/// ones and answers take over all connections.
+const MEMORY_MAX_KIB: u64 = 400 * 1024;
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// How long the relay is watched while it should be idle.
+const IDLE: Duration = Duration::from_secs(4);
+/// The kernel counts processor time in hundredths of a second.
+const TICKS_A_SECOND: u64 = 100;
+/// One part in so many of one processor is idle enough.
+const IDLE_PART: u64 = 4;
+/// Linux tells by /proc.
+const NOT_CHECKED: &str = "NOT CHECKED: this machine does not tell";
+
+/// The most memory that the relay had, as far as this machine tells.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    /// In KiB; 0 where the machine does not tell.
+    most_kib: AtomicU64,
+}
+
+impl Memory {
+    /// Looks now and then until the time is over, and once when it is.
+    pub(super) async fn watch(&self, world: &World, relay: &Relay, until: Instant) {
+        loop {
+            let kib = relay.pid().and_then(memory_kib).unwrap_or_default();
+            if self.most_kib.fetch_max(kib, Ordering::Relaxed) <= MEMORY_MAX_KIB && kib > MEMORY_MAX_KIB {
+                world.violated(format!("the relay takes {kib} KiB of memory; {MEMORY_MAX_KIB} are the most"));
+            }
+            if Instant::now() >= until {
+                return;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// For people.
+    pub(super) fn most(&self) -> String {
+        match self.most_kib.load(Ordering::Relaxed) {
+            0 => NOT_CHECKED.to_owned(),
+            kib => format!("{} MiB", kib / 1024),
+        }
+    }
+}
+
+/// With clients that pipelined and read nothing, and nothing else to do, the relay is idle. Says how busy it was.
+pub(super) async fn stays_idle(stranger: &Stranger) -> String {
+    let held = unread::filled(stranger).await;
+    let ticks = || stranger.relay.pid().and_then(ticks);
+    let before = ticks();
+    sleep(IDLE).await;
+    let after = ticks();
+    drop(held);
+    let (Some(before), Some(after)) = (before, after) else { return NOT_CHECKED.to_owned() };
+    let (spent, all) = (after.saturating_sub(before), IDLE.as_secs() * TICKS_A_SECOND);
+    if spent > all / IDLE_PART {
+        stranger.violated(format!("with clients that read nothing the relay is busy: {spent} ticks of {all}"));
+    }
+    format!("{} % of one processor", spent * 100 / all)
+}
+
+/// The resident memory of a process, in KiB.
+fn memory_kib(pid: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+/// The processor time of a process, in the kernel's ticks.
+fn ticks(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; after it come the state and eleven numbers before the times.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+    Some(user + system)
+}

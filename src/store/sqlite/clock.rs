@@ -1,0 +1,246 @@
+//! The store's clock: it is kept in the store, so that a start goes on from it and not from what the machine says.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, params};
+
+use super::Store;
+use super::columns::{micros, timestamp};
+use super::writer::unavailable;
+use crate::domain::age;
+use crate::domain::due::Moment;
+use crate::store::{Resumed, StoreError};
+
+/// The step of the schema that brought it.
+pub(super) const STEP: &str = r"
+-- The store's clock when it was kept last, and the machine's then.
+CREATE TABLE clock (
+    id     INTEGER PRIMARY KEY CHECK (id = 1),
+    steady INTEGER NOT NULL,
+    wall   INTEGER NOT NULL
+) STRICT;
+
+-- kept_since: from when on the store's clock counts how long a row is kept. Where it is missing (rows of earlier versions),
+-- the time beside it counts, which people read.
+ALTER TABLE notifications ADD COLUMN kept_since INTEGER;
+ALTER TABLE parked ADD COLUMN kept_since INTEGER;
+ALTER TABLE transitions ADD COLUMN kept_since INTEGER;
+ALTER TABLE attempts ADD COLUMN kept_since INTEGER;
+-- given_up_at: what the machine's clock said at dead_at, for people.
+ALTER TABLE outbox ADD COLUMN given_up_at INTEGER;
+UPDATE outbox SET given_up_at = dead_at;
+
+DROP INDEX dead_letters;
+DROP INDEX notifications_over;
+DROP INDEX parked_by_age;
+CREATE INDEX dead_letters ON notifications (ifnull(kept_since, received_at)) WHERE outcome = 'dead_letter';
+CREATE INDEX notifications_over ON notifications (ifnull(kept_since, received_at))
+    WHERE outcome NOT IN ('parked', 'dead_letter');
+CREATE INDEX parked_by_age ON parked (ifnull(kept_since, parked_at)) WHERE reason IS NULL;
+CREATE INDEX transitions_by_age ON transitions (ifnull(kept_since, at), record);
+CREATE INDEX attempts_by_age ON attempts (ifnull(kept_since, at), record);
+";
+
+impl Store {
+    /// Has the store's clock go on, where the machine's says `wall`. All other times that the store is told are to be on it.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn start_clock(&self, wall: Timestamp) -> Result<Resumed, StoreError> {
+        let work = move |connection: &Connection| resume(connection, wall).map_err(unavailable);
+        self.writer.write(work, |_: &Resumed| ()).await
+    }
+
+    /// Keeps both clocks for the next start. Says how they were kept before.
+    ///
+    /// # Errors
+    /// The store cannot take it now.
+    pub async fn keep_clock(&self, now: Moment) -> Result<Option<Moment>, StoreError> {
+        let work = move |connection: &Connection| {
+            let before = kept(connection).map_err(unavailable)?;
+            keep(connection, now).map_err(unavailable)?;
+            Ok(before)
+        };
+        self.writer.write(work, |_: &Option<Moment>| ()).await.inspect_err(|error| self.met(error))
+    }
+}
+
+fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed> {
+    let before = kept(connection)?;
+    let steady = match before {
+        Some(kept) => {
+            let steady = age::resumed(kept, wall);
+            forgive(connection, micros(steady) - micros(kept.steady), steady)?;
+            steady
+        }
+        None => begin(connection, wall)?,
+    };
+    let now = Moment { wall, steady };
+    keep(connection, now)?;
+    Ok(Resumed { before, now })
+}
+
+/// As it was kept last; none in a new store, in one of an earlier version, and where no relay can have written it.
+fn kept(connection: &Connection) -> rusqlite::Result<Option<Moment>> {
+    let found: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT steady, wall FROM clock")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let moment = found
+        .and_then(|(steady, wall)| Some(Moment { steady: timestamp(0, steady).ok()?, wall: timestamp(1, wall).ok()? }));
+    Ok(moment.filter(|kept| age::can_be(kept.steady)))
+}
+
+fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO clock (id, steady, wall) VALUES (1, ?1, ?2)")?
+        .execute([micros(now.steady), micros(now.wall)])
+        .map(drop)
+}
+
+/// A rest is no failure: patience counts the time that the relay runs, so that a start gives nothing up that was not tried.
+fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Result<()> {
+    let now = micros(now);
+    connection.execute(
+        "UPDATE outbox SET failing_since = min(failing_since + ?1, ?2) WHERE failing_since IS NOT NULL",
+        [rest, now],
+    )?;
+    connection
+        .execute(
+            "UPDATE fetches SET failing_since = min(failing_since + ?1, ?2), missing_since = min(missing_since + ?1, ?2)
+             WHERE failing_since IS NOT NULL OR missing_since IS NOT NULL",
+            [rest, now],
+        )
+        .map(drop)
+}
+
+/// The tables whose rows grow old, and the times in them that people read.
+const AGEING: [(&str, &str); 4] =
+    [("notifications", "received_at"), ("parked", "parked_at"), ("transitions", "at"), ("attempts", "at")];
+
+/// The clock begins. What is dated later than that grows old from now on.
+fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp> {
+    let mut newest = None;
+    for (table, at) in AGEING {
+        let latest: Option<i64> =
+            connection.query_row(&format!("SELECT max({at}) FROM {table}"), [], |row| row.get(0))?;
+        newest = newest.max(latest);
+    }
+    // What lies beyond all times is cut down to the latest.
+    let newest = newest.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
+    let begun = age::begun(newest, wall);
+    for (table, at) in AGEING {
+        let update = format!("UPDATE {table} SET kept_since = ?1 WHERE ifnull(kept_since, {at}) > ?1");
+        connection.execute(&update, params![micros(begun)])?;
+    }
+    connection.execute("UPDATE outbox SET dead_at = ?1 WHERE dead_at > ?1", [micros(begun)])?;
+    // Nobody knows on which clock it was failing: patience begins anew.
+    forgive(connection, micros(Timestamp::MAX), begun)?;
+    Ok(begun)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: i64 = 24 * 3600 * 1_000_000;
+    /// In the year 2027, in microseconds.
+    const NEWEST: i64 = 1_800_000_000_000_000;
+
+    fn store() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        connection
+    }
+
+    /// A store as an earlier version leaves it, with one row of each kind from this time.
+    fn old_store(at: i64) -> Connection {
+        let connection = store();
+        let rows = format!(
+            "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+                 VALUES (x'01', 's', {at}, x'', x'', 'applied', '[]', x'');
+             INSERT INTO parked (notification, source, parked_at, event) VALUES (x'02', 's', {at}, '{{}}');
+             INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}');
+             INSERT INTO outbox (record, version, due_at, dead_at) VALUES (1, 2, {at}, {at});
+             INSERT INTO transitions (record, version, at, notification, event_type, status) VALUES (1, 1, {at}, x'', '', '');
+             INSERT INTO attempts (record, version, at, millis) VALUES (1, 1, {at}, 1);"
+        );
+        connection.execute_batch(&rows).unwrap();
+        connection
+    }
+
+    fn at(micros: i64) -> Timestamp {
+        Timestamp::from_microsecond(micros).unwrap()
+    }
+
+    /// From when on each kind of row is kept.
+    fn kept_since(connection: &Connection) -> Vec<i64> {
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        let ages = AGEING.map(|(table, at)| one(&format!("SELECT ifnull(kept_since, {at}) FROM {table}")));
+        ages.into_iter().chain([one("SELECT dead_at FROM outbox")]).collect()
+    }
+
+    #[test]
+    fn it_goes_on_from_where_it_was_kept() {
+        let connection = store();
+        let first = resume(&connection, at(NEWEST)).unwrap();
+        assert_eq!(first, Resumed { before: None, now: Moment { wall: at(NEWEST), steady: at(NEWEST) } });
+        let kept = Moment { wall: at(NEWEST + 500), steady: at(NEWEST + 7) };
+        keep(&connection, kept).unwrap();
+        let (wall, steady) = (at(NEWEST + 200 * DAY), at(NEWEST + DAY + 7));
+        let ahead = Resumed { before: Some(kept), now: Moment { wall, steady } };
+        assert_eq!(resume(&connection, wall).unwrap(), ahead);
+        // It crashes again and again, and comes up right in the end.
+        for wall in [wall, wall, at(NEWEST + DAY)] {
+            assert_eq!(resume(&connection, wall).unwrap().now.steady, steady);
+        }
+    }
+
+    #[test]
+    fn a_rest_is_no_failure() {
+        let connection = old_store(NEWEST);
+        connection.execute("UPDATE outbox SET failing_since = 1", []).unwrap();
+        resume(&connection, at(NEWEST + 60)).unwrap();
+        let begun: i64 = connection.query_row("SELECT failing_since FROM outbox", [], |row| row.get(0)).unwrap();
+        assert_eq!(begun, NEWEST + 60, "patience begins with the clock");
+        let failing = format!(
+            "UPDATE outbox SET failing_since = {NEWEST};
+             INSERT INTO fetches (source, path, trusted, missing_since) VALUES ('s', '/1', 1, {NEWEST}), ('s', '/2', 1, NULL);"
+        );
+        connection.execute_batch(&failing).unwrap();
+        resume(&connection, at(NEWEST + 60 + 5000)).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("SELECT failing_since FROM outbox"), NEWEST + 5000);
+        assert_eq!(one("SELECT missing_since FROM fetches WHERE path = '/1'"), NEWEST + 5000);
+        assert_eq!(one("SELECT count(*) FROM fetches WHERE missing_since IS NULL AND failing_since IS NULL"), 1);
+    }
+
+    #[test]
+    fn a_store_of_an_earlier_version_is_no_older_than_its_rows_and_a_day() {
+        for (wall, begins) in [(NEWEST + DAY / 2, NEWEST + DAY / 2), (NEWEST + 200 * DAY, NEWEST + DAY)] {
+            let connection = old_store(NEWEST);
+            assert_eq!(resume(&connection, at(wall)).unwrap().now.steady, at(begins));
+            assert_eq!(kept_since(&connection), [NEWEST; 5]);
+        }
+    }
+
+    #[test]
+    fn rows_of_the_future_grow_old_from_now_on() {
+        let connection = old_store(NEWEST + 7000 * DAY);
+        assert_eq!(resume(&connection, at(NEWEST)).unwrap().now.steady, at(NEWEST));
+        assert_eq!(kept_since(&connection), [NEWEST; 5]);
+        let read: i64 = connection.query_row("SELECT received_at FROM notifications", [], |row| row.get(0)).unwrap();
+        assert_eq!(read, NEWEST + 7000 * DAY, "people read what was");
+    }
+
+    #[test]
+    fn what_no_relay_can_have_kept_is_not_gone_by() {
+        for (steady, wall) in [(i64::MAX, NEWEST), (NEWEST, i64::MIN), (-1, NEWEST), (micros(Timestamp::MAX), NEWEST)] {
+            let connection = old_store(NEWEST);
+            connection.execute("INSERT INTO clock VALUES (1, ?1, ?2)", [steady, wall]).unwrap();
+            connection.execute("UPDATE parked SET kept_since = ?1", [steady.max(0)]).unwrap();
+            let resumed = resume(&connection, at(NEWEST + DAY / 2)).unwrap();
+            assert_eq!((resumed.before, resumed.now.steady), (None, at(NEWEST + DAY / 2)), "{steady} {wall}");
+            assert!(kept_since(&connection).into_iter().all(|since| since <= NEWEST + DAY / 2));
+        }
+    }
+}
