@@ -1,21 +1,19 @@
 //! The room that dead letters take: past its limit the oldest go.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::parked;
 
-/// How many rows one step looks at.
-const STEP_ROWS: u32 = 500;
 /// A step ends once so many bytes are deleted, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Deletes the oldest dead letters while all together have more bytes than this; but none of which an event still waits for its
+/// Deletes so many of the oldest dead letters at most, while all together have more bytes than this; but none of which an event still waits for its
 /// record, or that waits to be fetched.
-pub(super) fn beyond(connection: &Connection, most: u64) -> rusqlite::Result<Vec<Uuid>> {
+pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let held: i64 =
         connection.prepare_cached("SELECT bytes FROM dead_letter_bytes")?.query_row([], |row| row.get(0))?;
-    let excess = held.saturating_sub(i64::try_from(most).unwrap_or(i64::MAX));
+    let excess = held.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     if excess <= 0 {
         return Ok(Vec::new());
     }
@@ -26,7 +24,7 @@ pub(super) fn beyond(connection: &Connection, most: u64) -> rusqlite::Result<Vec
                  AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
              ORDER BY rowid LIMIT ?1",
         )?
-        .query_map(params![STEP_ROWS], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map([most], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let (mut deleted, mut ids) = (0, Vec::new());
     for (id, size) in oldest {
@@ -44,6 +42,7 @@ pub(super) fn beyond(connection: &Connection, most: u64) -> rusqlite::Result<Vec
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
+    use rusqlite::params;
 
     use super::*;
 
@@ -77,11 +76,11 @@ mod tests {
         for n in 1..=10 {
             insert(&connection, n, if n == 3 { "applied" } else { "dead_letter" });
         }
-        assert!(beyond(&connection, 900).unwrap().is_empty(), "nine of a hundred bytes each");
-        let gone: Vec<_> = beyond(&connection, 750).unwrap().iter().map(|id| id.as_bytes()[0]).collect();
+        assert!(beyond(&connection, 900, 500).unwrap().is_empty(), "nine of a hundred bytes each");
+        let gone: Vec<_> = beyond(&connection, 750, 500).unwrap().iter().map(|id| id.as_bytes()[0]).collect();
         assert_eq!(gone, [1, 2]);
         assert_eq!((one(&connection, COUNTED), one(&connection, "SELECT count(*) FROM notifications")), (700, 8));
-        assert!(beyond(&connection, 750).unwrap().is_empty());
+        assert!(beyond(&connection, 750, 500).unwrap().is_empty());
     }
 
     #[test]
@@ -93,8 +92,8 @@ mod tests {
             .unwrap();
         connection.execute("INSERT INTO fetches (id, source, path, trusted) VALUES (1, 's', '/', 1)", []).unwrap();
         connection.execute("INSERT INTO fetch_waiting VALUES (1, ?1, 0, 1, NULL)", [[2; 16]]).unwrap();
-        assert_eq!(beyond(&connection, 0).unwrap(), [Uuid::from_bytes([3; 16])]);
-        assert!(beyond(&connection, 0).unwrap().is_empty());
+        assert_eq!(beyond(&connection, 0, 500).unwrap(), [Uuid::from_bytes([3; 16])]);
+        assert!(beyond(&connection, 0, 500).unwrap().is_empty());
     }
 
     #[test]
@@ -105,7 +104,7 @@ mod tests {
         }
         connection.execute("UPDATE notifications SET body = zeroblob(2097152)", []).unwrap();
         assert_eq!(one(&connection, "SELECT bytes FROM dead_letter_bytes"), one(&connection, COUNTED));
-        assert_eq!(beyond(&connection, 0).unwrap().len(), 2);
+        assert_eq!(beyond(&connection, 0, 500).unwrap().len(), 2);
     }
 
     proptest! {

@@ -58,7 +58,7 @@ impl Work {
             Self::Replay(taken) => store.replay(*taken).await.map(|receipt| format!("{receipt:?}")),
             Self::StartClock(wall) => store.start_clock(wall).await.map(|resumed| format!("{resumed:?}")),
             Self::KeepClock(now) => store.keep_clock(now).await.map(|before| format!("{before:?}")),
-            Self::Prune(now) => store.prune(now).await.map(|pruned| format!("{pruned:?}")),
+            Self::Prune(now) => store.prune(now, 500).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
     }
