@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
@@ -16,6 +17,18 @@ use crate::store::{Pruned, StoreError};
 const ROUND_EVERY: Duration = Duration::from_secs(60);
 /// Between two steps of a round: notifications come first.
 const STEP_EVERY: Duration = Duration::from_millis(50);
+
+/// How many rows of a kind a step looks at: at least and at most.
+const ROWS_MIN: u32 = 10;
+const ROWS_MAX: u32 = 500;
+/// What waits behind a step waits no longer than this: one that takes longer makes the next one shorter.
+const STEP_TAKES: Duration = Duration::from_millis(25);
+
+/// How many rows of a kind the next step looks at, where one of so many took so long.
+fn rows_after(rows: u32, took: Duration) -> u32 {
+    let next = if took > STEP_TAKES { rows / 2 } else { rows.saturating_mul(2) };
+    next.clamp(ROWS_MIN, ROWS_MAX)
+}
 
 /// The clock of this store, which goes on from where it was kept.
 ///
@@ -70,9 +83,12 @@ pub async fn run(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
 
 async fn round(store: &Store, clock: Clock) {
     keep_clock(store, clock).await;
-    let mut rows = 0_usize;
+    let (mut rows, mut most) = (0_usize, ROWS_MIN);
     loop {
-        match store.prune(clock.now()).await {
+        let began = Instant::now();
+        let pruned = store.prune(clock.now(), most).await;
+        most = rows_after(most, began.elapsed());
+        match pruned {
             Ok(pruned) if pruned.is_empty() => break,
             Ok(pruned) => {
                 rows = rows.saturating_add(pruned.rows);
@@ -99,7 +115,29 @@ fn log(pruned: &Pruned) {
     for notification in &pruned.dead_letters {
         tracing::warn!(%notification, "this dead letter was kept long enough; it is deleted");
     }
+    for notification in &pruned.dead_letters_beyond {
+        tracing::warn!(
+            %notification,
+            "dead letters have more bytes than store.keep.dead_letters_size; this one was the oldest and is deleted"
+        );
+    }
     for record in &pruned.given_up {
         tracing::warn!(%record, "Transform was never told of it, and is not any more: kept long enough");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Large rows, or a slow disk: whoever waits behind a step waits for less of them next time.
+    #[test]
+    fn a_step_that_took_long_makes_the_next_one_shorter() {
+        let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(100));
+        let steps = |rows: u32, took: Duration| {
+            std::iter::successors(Some(rows), move |rows| Some(rows_after(*rows, took))).take(8).collect::<Vec<_>>()
+        };
+        assert_eq!(steps(ROWS_MIN, quick), [10, 20, 40, 80, 160, 320, 500, 500]);
+        assert_eq!(steps(ROWS_MAX, slow), [500, 250, 125, 62, 31, 15, 10, 10]);
     }
 }

@@ -4,6 +4,7 @@ mod replay;
 mod source;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -72,6 +73,15 @@ pub enum Refused {
     Store(#[from] StoreError),
 }
 
+/// Who sends a notification, as far as that can be known.
+#[derive(Debug, Clone, Copy)]
+pub struct Sender {
+    /// The address; of IPv6 the network.
+    pub address: IpAddr,
+    /// Whether it showed wrong credentials too often.
+    pub wary: bool,
+}
+
 /// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
 /// largest batch that a PSP is known to send has 250 messages.
 const BATCH_MAX: usize = 10_000;
@@ -104,11 +114,12 @@ impl Ingest {
         source: &Source,
         received: Received<'_>,
         now: Moment,
-        wary: bool,
+        sender: Sender,
     ) -> Result<Receipt, Refused> {
+        let wary = sender.wary;
         let verified = match self.vouched_for(source, received, now).await {
             Ok(verified) => verified,
-            Err(refused) => return self.take_hint(source, received, now, wary, refused).await,
+            Err(refused) => return self.take_hint(source, received, now, sender, refused).await,
         };
         self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
         let normalised = source.read(&verified);
@@ -152,7 +163,7 @@ impl Ingest {
         source: &Source,
         received: Received<'_>,
         now: Moment,
-        wary: bool,
+        sender: Sender,
         refused: Refused,
     ) -> Result<Receipt, Refused> {
         let hint = source.fetch.as_ref().and_then(|account| {
@@ -160,7 +171,7 @@ impl Ingest {
             Some((account, hint))
         });
         let Some((account, hint)) = hint else { return Err(refused) };
-        self.check_credentials(source, received, now.steady, wary)?;
+        self.check_credentials(source, received, now.steady, sender.wary)?;
         let size = hint.calls.len();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -170,10 +181,15 @@ impl Ingest {
             received_at: now,
             form: hint.form,
             calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
-            most: account.max_hints,
+            address: sender.address.to_string(),
+            places: account.places,
         };
         let receipt = self.store.take_hint(hinted).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        if receipt.displaced > 0 {
+            let (source, hints) = (source.name.as_str(), receipt.displaced);
+            tracing::info!(source, hints, "displaced: hints of the address that has most, by one of another address");
+        }
         Ok(receipt)
     }
 

@@ -20,6 +20,7 @@ pub mod housekeeping;
 pub mod http;
 pub mod ingest;
 pub mod live;
+pub mod loopback;
 pub mod oauth;
 pub mod psp;
 pub mod secrets;

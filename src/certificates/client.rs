@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::loopback::{LOCALHOST, LOCALHOST_IS};
+
 /// Gets what stands at a URL: https only, no redirects, bounded time, bounded size.
 #[derive(Debug)]
 pub(super) struct Client(reqwest::Client);
@@ -18,6 +20,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .timeout(timeout)
             .no_proxy()
+            .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
             .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
             .build()
             .map(Self)

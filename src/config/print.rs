@@ -31,6 +31,7 @@ pub fn in_force(config: &Config) -> String {
         format!("store.parked.max_age           {}", span(config.store.parked.max_age)),
         format!("store.keep.notifications       {}", span(config.store.keep.notifications)),
         format!("store.keep.dead_letters        {}", span(config.store.keep.dead_letters)),
+        format!("store.keep.dead_letters_size   {} bytes", config.store.keep.dead_letters_size),
         format!("store.keep.attempts            {}", span(config.store.keep.attempts)),
         format!("store.keep.history             {}", span(config.store.keep.history)),
         format!("debounce.quiet                 {}", span(config.store.debounce.quiet)),
@@ -71,7 +72,7 @@ pub fn in_force(config: &Config) -> String {
 fn fetch(account: &Account) -> String {
     let mode = format!("{:?}", account.mode).to_lowercase();
     format!(
-        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}",
+        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}, {} of one address",
         account.base,
         account.auth,
         account.limits.rate,
@@ -79,7 +80,8 @@ fn fetch(account: &Account) -> String {
         span(account.timeout),
         span(account.not_found_for),
         span(account.give_up_after),
-        account.max_hints,
+        account.places.all,
+        account.places.each,
     )
 }
 

@@ -57,6 +57,7 @@ pub(super) struct ParkedSettings {
 pub(super) struct KeepSettings {
     pub(super) notifications: String,
     pub(super) dead_letters: String,
+    pub(super) dead_letters_size: String,
     pub(super) attempts: String,
     pub(super) history: String,
 }
@@ -179,6 +180,7 @@ pub(super) struct FetchSettings {
     pub(super) not_found_for: Option<String>,
     pub(super) give_up_after: Option<String>,
     pub(super) max_hints: Option<String>,
+    pub(super) max_hints_per_address: Option<String>,
 }
 
 const DEFAULTS: &str = include_str!("defaults.toml");

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::loopback::{LOCALHOST, LOCALHOST_IS};
+
 /// Posts webhooks: pooled connections, no redirects, bounded time, bounded answers.
 #[derive(Debug, Clone)]
 pub struct Client(reqwest::Client);
@@ -29,6 +31,7 @@ impl Client {
         reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
+            .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
             .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
             .build()
             .map(Self)

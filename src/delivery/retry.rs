@@ -63,15 +63,16 @@ pub fn spread(first: Duration, max: Duration, before: u32, random: f64) -> Durat
     wait.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
-/// What a Retry-After header asks for: seconds or an HTTP date.
+/// What a Retry-After header asks for: seconds, or an HTTP date in any of the three forms (RFC 9110, 5.6.7). A date that is
+/// past asks for no wait; none for what is neither.
 #[must_use]
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
     if !value.is_empty() && value.bytes().all(|b| b.is_ascii_digit()) {
         return Some(Duration::from_secs(value.parse().unwrap_or(u64::MAX)));
     }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    Some(Duration::try_from(at.duration_since(now)).unwrap_or_default())
+    let at = httpdate::parse_http_date(value).ok()?;
+    Some(at.duration_since(now.into()).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -108,11 +109,47 @@ mod tests {
         assert_eq!(wait(0, Some(86_400), 0.5), 3_600_000);
         let now = at(784_111_717);
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT", now), Some(Duration::from_secs(60)));
-        assert_eq!(retry_after("Sun, 06 Nov 1994 08:40:37 GMT", now), Some(Duration::ZERO));
-        assert_eq!(retry_after("soon", now), None);
-        let endless = retry_after("99999999999999999999999", now);
-        assert_eq!(wait(0, endless.map(|wait| wait.as_secs()), 0.5), 3_600_000, "an endless wait is the longest one");
+    }
+
+    /// RFC 9110, 5.6.7: who reads a date takes all three forms of it.
+    #[test]
+    fn every_form_of_an_http_date_is_read() {
+        let now = at(784_111_717);
+        for date in ["Sun, 06 Nov 1994 08:49:37 GMT", "Sunday, 06-Nov-94 08:49:37 GMT", "Sun Nov  6 08:49:37 1994"] {
+            assert_eq!(retry_after(date, now), Some(Duration::from_secs(60)), "{date}");
+            assert_eq!(retry_after(&format!(" {date} "), now), Some(Duration::from_secs(60)), "{date}");
+        }
+    }
+
+    #[test]
+    fn a_date_that_is_past_asks_for_no_wait() {
+        let now = at(784_111_717);
+        for date in ["Sun, 06 Nov 1994 08:40:37 GMT", "Sunday, 06-Nov-94 08:40:37 GMT", "Thu Jan  1 00:00:00 1970"] {
+            assert_eq!(retry_after(date, now), Some(Duration::ZERO), "{date}");
+        }
+    }
+
+    #[test]
+    fn an_absurd_wait_is_the_longest_one() {
+        let now = at(784_111_717);
+        for absurd in [
+            "99999999999999999999999",
+            "Thu, 30 Dec 9999 23:59:59 GMT",
+            "Fri, 31 Dec 9999 23:59:59 GMT",
+            "Fri Dec 31 23:59:59 9999",
+        ] {
+            let asked = retry_after(absurd, now).unwrap_or_else(|| panic!("{absurd} is ignored"));
+            assert_eq!(wait(0, Some(asked.as_secs()), 0.5), 3_600_000, "{absurd}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_seconds_nor_a_date_asks_for_nothing() {
+        for text in
+            ["", " ", "soon", "-1", "1.5", "Sun, 06 Nov 1994", "Sun, 31 Feb 1994 08:49:37 GMT", "1994-11-06T08:49:37Z"]
+        {
+            assert_eq!(retry_after(text, at(0)), None, "{text:?}");
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::base::Base;
 use super::budget::Limits;
 use crate::credentials::Basic;
 use crate::psp::profile::{FetchMode, Profile};
+use crate::store::Places;
 
 /// How a source's PSP is asked.
 #[derive(Debug, Clone)]
@@ -36,7 +37,7 @@ pub struct Account {
     /// How long a fetch may fail before it is given up.
     pub give_up_after: Duration,
     /// How many objects may wait of which nobody but strangers has spoken.
-    pub max_hints: u32,
+    pub places: Places,
 }
 
 /// How the relay shows a PSP's API who it is.

@@ -27,12 +27,20 @@ pub const ASKED_MAX: Duration = Duration::from_secs(3600);
 /// The rate holds for every window of this length.
 const WINDOW: Duration = Duration::from_secs(1);
 
-/// What of its limits a source has used.
+/// How many fetches may begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// In all.
+    pub all: usize,
+    /// Of these for objects of which nobody but strangers has spoken.
+    pub strangers: usize,
+}
+
+/// What of its limits a source has used. Strangers may use half of them: what can be trusted finds the other half free.
 #[derive(Debug)]
 pub struct Budget {
-    under_way: usize,
-    /// The rate is used up to here: never further ahead than the window is long.
-    spent_until: Timestamp,
+    all: Used,
+    strangers: Used,
     /// The PSP asked to be left alone until then.
     quiet_until: Timestamp,
     /// The PSP does not answer; the next fetch tries then.
@@ -40,50 +48,101 @@ pub struct Budget {
     failures: u32,
 }
 
+/// How much may be used.
+#[derive(Debug, Clone, Copy)]
+struct Pace {
+    slots: usize,
+    /// One fetch begins in this time,
+    each: Duration,
+    /// and no more than fit into this one begin at once.
+    window: Duration,
+}
+
+/// What of a pace is used.
+#[derive(Debug)]
+struct Used {
+    under_way: usize,
+    /// The rate is used up to here: never further ahead than the window is long.
+    spent_until: Timestamp,
+}
+
+impl Default for Used {
+    fn default() -> Self {
+        Self { under_way: 0, spent_until: Timestamp::MIN }
+    }
+}
+
+impl Used {
+    fn free(&self, pace: Pace, now: Timestamp) -> usize {
+        let slots = pace.slots.saturating_sub(self.under_way);
+        let left = later(now, pace.window).duration_since(self.spent_until.max(now)).as_micros();
+        slots.min(usize::try_from(left / pace.each.as_micros().cast_signed()).unwrap_or_default())
+    }
+
+    fn next(&self, pace: Pace, now: Timestamp) -> Option<Timestamp> {
+        let window = jiff::SignedDuration::try_from(pace.window).unwrap_or_default();
+        let by_rate = later(self.spent_until.max(now), pace.each).saturating_sub(window).unwrap_or(now);
+        (self.under_way < pace.slots).then_some(by_rate)
+    }
+
+    fn begin(&mut self, pace: Pace, now: Timestamp) {
+        self.under_way = self.under_way.saturating_add(1);
+        self.spent_until = later(self.spent_until.max(now), pace.each);
+    }
+
+    const fn end(&mut self) {
+        self.under_way = self.under_way.saturating_sub(1);
+    }
+}
+
 impl Default for Budget {
     fn default() -> Self {
         let never = Timestamp::MIN;
-        Self { under_way: 0, spent_until: never, quiet_until: never, probe_at: never, failures: 0 }
+        Self { all: Used::default(), strangers: Used::default(), quiet_until: never, probe_at: never, failures: 0 }
     }
 }
 
 impl Budget {
     /// How many fetches may begin now.
     #[must_use]
-    pub fn free(&self, limits: Limits, now: Timestamp) -> usize {
+    pub fn free(&self, limits: Limits, now: Timestamp) -> Free {
         if now < self.quiet_until || now < self.probe_at {
-            return 0;
+            return Free { all: 0, strangers: 0 };
         }
-        let slots = self.concurrency(limits).saturating_sub(self.under_way);
-        let left = later(now, WINDOW).duration_since(self.spent_until.max(now)).as_micros();
-        let by_rate = usize::try_from(left / each(limits).as_micros().cast_signed()).unwrap_or_default();
-        slots.min(by_rate)
+        let all = self.all.free(self.pace(limits), now);
+        Free { all, strangers: self.strangers.free(limits.half(), now).min(all) }
     }
 
     /// When it may be more, if not earlier by the end of one that is under way.
     #[must_use]
     pub fn next(&self, limits: Limits, now: Timestamp) -> Option<Timestamp> {
-        if self.under_way >= self.concurrency(limits) {
-            return None;
+        Some(self.all.next(self.pace(limits), now)?.max(self.quiet_until).max(self.probe_at))
+    }
+
+    /// When it may be more for strangers, if not earlier by the end of one that is under way.
+    #[must_use]
+    pub fn next_for_strangers(&self, limits: Limits, now: Timestamp) -> Option<Timestamp> {
+        Some(self.strangers.next(limits.half(), now)?.max(self.next(limits, now)?))
+    }
+
+    fn pace(&self, limits: Limits) -> Pace {
+        Pace { slots: if self.failures >= FAILURES { 1 } else { limits.concurrency }, ..limits.pace() }
+    }
+
+    /// A fetch begins; `trusted` if others than strangers have spoken of its object.
+    pub fn begin(&mut self, limits: Limits, trusted: bool, now: Timestamp) {
+        self.all.begin(self.pace(limits), now);
+        if !trusted {
+            self.strangers.begin(limits.half(), now);
         }
-        let window = jiff::SignedDuration::try_from(WINDOW).unwrap_or_default();
-        let by_rate = later(self.spent_until.max(now), each(limits)).saturating_sub(window).unwrap_or(now);
-        Some(by_rate.max(self.quiet_until).max(self.probe_at))
     }
 
-    const fn concurrency(&self, limits: Limits) -> usize {
-        if self.failures >= FAILURES { 1 } else { limits.concurrency }
-    }
-
-    /// A fetch begins.
-    pub fn begin(&mut self, limits: Limits, now: Timestamp) {
-        self.under_way = self.under_way.saturating_add(1);
-        self.spent_until = later(self.spent_until.max(now), each(limits));
-    }
-
-    /// A fetch has ended, and nothing is known of the PSP.
-    pub const fn end(&mut self) {
-        self.under_way = self.under_way.saturating_sub(1);
+    /// A fetch has ended that began so, and nothing is known of the PSP.
+    pub const fn end(&mut self, trusted: bool) {
+        self.all.end();
+        if !trusted {
+            self.strangers.end();
+        }
     }
 
     /// The PSP has answered. Says whether it had not before.
@@ -105,12 +164,23 @@ impl Budget {
     }
 }
 
-fn each(limits: Limits) -> Duration {
-    WINDOW / limits.rate.max(1)
+impl Limits {
+    fn pace(self) -> Pace {
+        Pace { slots: self.concurrency, each: WINDOW / self.rate.max(1), window: WINDOW }
+    }
+
+    /// Half of it, but one at least.
+    fn half(self) -> Pace {
+        let Pace { slots, each, window } = self.pace();
+        let each = each.saturating_mul(2);
+        Pace { slots: (slots / 2).max(1), each, window: window.max(each) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const LIMITS: Limits = Limits { rate: 4, concurrency: 3 };
@@ -120,18 +190,22 @@ mod tests {
     }
 
     fn begin(budget: &mut Budget, now: Timestamp) {
-        assert!(budget.free(LIMITS, now) > 0);
-        budget.begin(LIMITS, now);
+        assert!(free(budget, LIMITS, now) > 0);
+        budget.begin(LIMITS, true, now);
+    }
+
+    fn free(budget: &Budget, limits: Limits, now: Timestamp) -> usize {
+        budget.free(limits, now).all
     }
 
     #[test]
     fn so_many_at_once() {
         let mut budget = Budget::default();
-        assert_eq!(budget.free(LIMITS, at(0)), 3);
+        assert_eq!(free(&budget, LIMITS, at(0)), 3);
         (0..3).for_each(|_| begin(&mut budget, at(0)));
-        assert_eq!((budget.free(LIMITS, at(900)), budget.next(LIMITS, at(900))), (0, None));
-        budget.end();
-        assert_eq!(budget.free(LIMITS, at(900)), 1);
+        assert_eq!((free(&budget, LIMITS, at(900)), budget.next(LIMITS, at(900))), (0, None));
+        budget.end(true);
+        assert_eq!(free(&budget, LIMITS, at(900)), 1);
     }
 
     #[test]
@@ -139,16 +213,16 @@ mod tests {
         let mut budget = Budget::default();
         for _ in 0..4 {
             begin(&mut budget, at(0));
-            budget.end();
+            budget.end(true);
         }
-        assert_eq!((budget.free(LIMITS, at(249)), budget.next(LIMITS, at(249))), (0, Some(at(250))));
+        assert_eq!((free(&budget, LIMITS, at(249)), budget.next(LIMITS, at(249))), (0, Some(at(250))));
         for n in 1..=20 {
-            assert_eq!(budget.free(LIMITS, at(250 * n)), 1, "{n}");
+            assert_eq!(free(&budget, LIMITS, at(250 * n)), 1, "{n}");
             begin(&mut budget, at(250 * n));
-            budget.end();
+            budget.end(true);
         }
-        assert_eq!(budget.free(Limits { rate: 4, concurrency: 9 }, at(99_000)), 4, "nothing is saved up");
-        assert_eq!(budget.free(Limits { rate: 1, concurrency: 9 }, at(99_000)), 1);
+        assert_eq!(free(&budget, Limits { rate: 4, concurrency: 9 }, at(99_000)), 4, "nothing is saved up");
+        assert_eq!(free(&budget, Limits { rate: 1, concurrency: 9 }, at(99_000)), 1);
     }
 
     #[test]
@@ -156,8 +230,8 @@ mod tests {
         let mut budget = Budget::default();
         budget.down(at(0), Some(Duration::from_secs(7)), 0.5);
         budget.up();
-        assert_eq!((budget.free(LIMITS, at(6_999)), budget.next(LIMITS, at(0))), (0, Some(at(7_000))));
-        assert_eq!(budget.free(LIMITS, at(7_000)), 3);
+        assert_eq!((free(&budget, LIMITS, at(6_999)), budget.next(LIMITS, at(0))), (0, Some(at(7_000))));
+        assert_eq!(free(&budget, LIMITS, at(7_000)), 3);
         budget.down(at(0), Some(Duration::MAX), 0.5);
         assert_eq!(budget.next(LIMITS, at(0)), Some(at(3_600_000)));
     }
@@ -166,14 +240,53 @@ mod tests {
     fn who_does_not_answer_is_asked_by_one() {
         let mut budget = Budget::default();
         assert!(!budget.down(at(0), None, 1.0) && !budget.down(at(0), None, 1.0));
-        assert_eq!(budget.free(LIMITS, at(0)), 3, "that may be chance");
+        assert_eq!(free(&budget, LIMITS, at(0)), 3, "that may be chance");
         assert!(budget.down(at(0), None, 1.0));
-        assert_eq!((budget.free(LIMITS, at(0)), budget.free(LIMITS, at(1_000))), (0, 1));
+        assert_eq!((free(&budget, LIMITS, at(0)), free(&budget, LIMITS, at(1_000))), (0, 1));
         assert!(!budget.down(at(1_000), None, 1.0));
         assert_eq!(budget.next(LIMITS, at(1_000)), Some(at(3_000)));
         assert!(!(0..99).any(|_| budget.down(at(3_000), None, 1.0)));
         assert_eq!(budget.next(LIMITS, at(3_000)), Some(at(33_000)));
         assert!(budget.up() && !budget.up());
-        assert_eq!(budget.free(LIMITS, at(3_000)), 3);
+        assert_eq!(free(&budget, LIMITS, at(3_000)), 3);
+    }
+
+    #[test]
+    fn strangers_leave_half_of_what_may_be_under_way_to_the_others() {
+        let limits = Limits { rate: 1000, concurrency: 4 };
+        let mut budget = Budget::default();
+        assert_eq!(budget.free(limits, at(0)), Free { all: 4, strangers: 2 });
+        (0..2).for_each(|_| budget.begin(limits, false, at(0)));
+        assert_eq!(budget.free(limits, at(0)), Free { all: 2, strangers: 0 });
+        assert_eq!(budget.next_for_strangers(limits, at(0)), None, "one of them has to end");
+        budget.end(false);
+        assert_eq!(budget.free(limits, at(0)), Free { all: 3, strangers: 1 });
+        // What can be trusted may use all of it.
+        (0..3).for_each(|_| budget.begin(limits, true, at(0)));
+        assert_eq!(budget.free(limits, at(0)), Free { all: 0, strangers: 0 });
+    }
+
+    proptest! {
+        /// However eager strangers are and whatever the limits: they begin no more than half of what may begin in any time,
+        /// but for one, and one of them gets through even where the limits are one.
+        #[test]
+        fn strangers_begin_no_more_than_half_of_the_calls(rate in 1_u32..50, concurrency in 1_usize..9, steps in 1_i64..400) {
+            let limits = Limits { rate, concurrency };
+            let (mut budget, mut begun) = (Budget::default(), 0_i64);
+            for step in 0..steps {
+                let now = at(step * 20);
+                for _ in 0..budget.free(limits, now).strangers {
+                    budget.begin(limits, false, now);
+                    budget.end(false);
+                    begun += 1;
+                }
+                if budget.free(limits, now).strangers == 0 {
+                    prop_assert!(budget.next_for_strangers(limits, now).is_some_and(|at| at > now));
+                }
+                let windows = step * 20 + 1000;
+                prop_assert!(begun <= windows * i64::from(rate) / 2000 + 1, "{} in {} ms", begun, step * 20);
+            }
+            prop_assert!(begun >= 1);
+        }
     }
 }

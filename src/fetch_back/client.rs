@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::account::{Account, Auth};
+use crate::loopback::{LOCALHOST, LOCALHOST_IS};
 
 /// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded answers.
 #[derive(Debug, Clone)]
@@ -48,6 +49,7 @@ impl Client {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .no_proxy()
+            .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
             .referer(false)
             .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
             .build()

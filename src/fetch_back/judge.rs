@@ -66,7 +66,8 @@ const fn again(reason: String, asked: Option<Duration>, down: bool) -> Verdict {
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(300);
 
-/// When a fetch that failed is tried again; none if it is given up.
+/// When a fetch that failed is tried again; none if it is given up. Where places are scarce, nobody waits for the PSP to know
+/// what a stranger may have made up.
 pub(super) fn next(
     failure: &Failure,
     fetch: &Fetch,
@@ -77,7 +78,8 @@ pub(super) fn next(
     let policy = RetryPolicy { first: RETRY_FIRST, max: RETRY_MAX, give_up_after: account.give_up_after };
     if failure.missing {
         let since = now.duration_since(fetch.missing_since.unwrap_or(now));
-        if Duration::try_from(since).unwrap_or_default() >= account.not_found_for {
+        let patience = if fetch.scarce { Duration::ZERO } else { account.not_found_for };
+        if Duration::try_from(since).unwrap_or_default() >= patience {
             return None;
         }
     }

@@ -10,14 +10,14 @@ use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use super::account::{Account, Accounts};
-use super::budget::{ASKED_MAX, Budget};
+use super::budget::{ASKED_MAX, Budget, Free};
 use super::client::Client;
 use super::settling::{Ended, Fetching};
 use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::live::Live;
 use crate::store::sqlite::Store;
-use crate::store::{Fetch, StoreError};
+use crate::store::{Fetch, FetchesSought, StoreError};
 
 /// Rings when a source has something to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]
@@ -68,12 +68,36 @@ impl Default for Lane {
     }
 }
 
+/// A fetch that is under way.
+#[derive(Debug)]
+struct Begun {
+    source: String,
+    fetch: i64,
+    trusted: bool,
+}
+
 /// All that is under way.
 #[derive(Debug, Default)]
 struct Lanes {
     lanes: BTreeMap<String, Lane>,
     fetches: JoinSet<Ended>,
-    of: HashMap<Id, (String, i64)>,
+    of: HashMap<Id, Begun>,
+}
+
+impl Lane {
+    /// Those of the fetches that are due that may begin.
+    fn may_begin(&self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
+        let mut strangers = free.strangers;
+        let mut may_begin = |fetch: &Fetch| {
+            if self.under_way.contains(&fetch.id) {
+                return false;
+            }
+            let left = if fetch.trusted { Some(strangers) } else { strangers.checked_sub(1) };
+            strangers = left.unwrap_or_default();
+            left.is_some()
+        };
+        due.into_iter().filter(|fetch| may_begin(fetch)).take(free.all).collect()
+    }
 }
 
 /// A source is looked at at least so often.
@@ -158,13 +182,20 @@ impl Worker {
         let Some(lane) = lanes.get_mut(source).filter(|lane| lane.look_at <= now) else { return };
         let free = lane.budget.free(account.limits, now);
         let soon = later(now, LOOK_AT_LEAST_EVERY);
-        if free == 0 {
+        if free.all == 0 {
             // One that ends is looked after by itself.
             lane.look_at = lane.budget.next(account.limits, now).unwrap_or(soon).min(soon);
             return;
         }
-        let most = free.saturating_add(lane.under_way.len());
-        let (due, next) = match self.store.due_fetches(source.to_owned(), now, most).await {
+        let under_way = lane.under_way.len();
+        let sought = FetchesSought {
+            source: source.to_owned(),
+            now,
+            most: free.all.saturating_add(under_way),
+            strangers: free.strangers.saturating_add(under_way),
+            places: account.places,
+        };
+        let (due, next) = match self.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(source, %error, "the store is in trouble; fetching waits");
@@ -172,16 +203,19 @@ impl Worker {
                 return;
             }
         };
-        let due: Vec<Fetch> = due.into_iter().filter(|fetch| !lane.under_way.contains(&fetch.id)).take(free).collect();
-        lane.look_at = if due.len() == free { now } else { next.unwrap_or(soon).min(soon) };
+        let due = lane.may_begin(due, free);
+        let (begun, strangers) = (due.len(), due.iter().filter(|fetch| !fetch.trusted).count());
         for fetch in due {
-            lane.budget.begin(account.limits, now);
+            lane.budget.begin(account.limits, fetch.trusted, now);
             lane.under_way.insert(fetch.id);
-            let id = fetch.id;
+            let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted: fetch.trusted };
             let fetching = self.fetching(source, account, fetch);
             let task = fetches.spawn(async move { fetching.run().await });
-            of.insert(task.id(), (source.to_owned(), id));
+            of.insert(task.id(), begun);
         }
+        let more = (strangers == free.strangers).then(|| lane.budget.next_for_strangers(account.limits, now)).flatten();
+        let next = next.into_iter().chain(more).min();
+        lane.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
     }
 
     fn fetching(&self, source: &str, account: &Arc<Account>, fetch: Fetch) -> Fetching {
@@ -199,9 +233,9 @@ impl Worker {
     /// A fetch has ended: there is room for another one.
     fn ended(&self, ended: Result<(Id, Ended), JoinError>, lanes: &mut Lanes) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some((source, fetch)) = lanes.of.remove(&task) else { return };
+        let Some(Begun { source, fetch, trusted }) = lanes.of.remove(&task) else { return };
         let Some(lane) = lanes.lanes.get_mut(&source) else { return };
-        lane.budget.end();
+        lane.budget.end(trusted);
         lane.under_way.remove(&fetch);
         lane.look_at = Timestamp::MIN;
         let now = self.now();

@@ -117,6 +117,11 @@ pub(super) fn address(request: &HttpRequest, in_force: &InForce) -> IpAddr {
     in_force.proxies.client(peer, &hops)
 }
 
+/// Whether the address may be that of a proxy, and not of who calls: no proxy is configured, and one says for whom it calls.
+pub(super) fn may_be_a_proxy(request: &HttpRequest, in_force: &InForce) -> bool {
+    in_force.proxies.trusted.is_empty() && request.headers().contains_key(in_force.proxies.header.name())
+}
+
 /// Lets Transform in, or nobody.
 pub(super) fn must_be_transform(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
     authorize(request, doors, in_force, TRANSFORM, &in_force.transform)
@@ -156,7 +161,7 @@ pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce, do
     let wary = doors.throttle.wary(address, policy, now);
     if doors.throttle.failed(address, policy, now) {
         tracing::warn!(%address, door, failures = policy.failures, "wrong credentials too often; slowed down");
-        if in_force.proxies.trusted.is_empty() && request.headers().contains_key(in_force.proxies.header.name()) {
+        if may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
         }
     } else {

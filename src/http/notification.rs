@@ -5,9 +5,9 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
 use super::problem::Problem;
-use super::{Doors, InForce, body, caller};
+use super::{Doors, InForce, body, caller, throttle};
 use crate::certificates::NoKey;
-use crate::ingest::{Refused, Source};
+use crate::ingest::{Refused, Sender, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
 use crate::store::{HintError, Receipt};
@@ -34,7 +34,8 @@ pub(super) async fn take(
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
     let address = caller::address(&request, &in_force);
     let wary = doors.throttle.wary(address, &in_force.throttle, now.steady).is_some();
-    match doors.ingest.take(source, received, now, wary).await {
+    let sender = Sender { address: throttle::network(address), wary };
+    match doors.ingest.take(source, received, now, sender).await {
         Ok(receipt) => Ok(answer(source, &receipt)),
         Err(refused) => Err(refusal(&request, &doors, &in_force, source, refused)),
     }
@@ -84,8 +85,9 @@ pub(super) async fn challenge(
 fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     match refused {
         Refused::Store(error) | Refused::Hint(HintError::Store(error)) => error.into(),
-        Refused::Hint(HintError::Crowded) => {
-            tracing::warn!(source = source.name, reason = %refused, "notification refused");
+        Refused::Hint(HintError::Crowded | HintError::AddressFull) => {
+            let unnamed_proxy = caller::may_be_a_proxy(request, in_force);
+            tracing::warn!(source = source.name, reason = %refused, unnamed_proxy, "notification refused");
             Problem::new(503, refused.to_string())
         }
         Refused::TooMany { .. } => {

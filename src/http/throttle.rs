@@ -81,7 +81,7 @@ impl Table {
 }
 
 /// Who has one address of IPv6 has at least the 2^64 of its network.
-fn network(address: IpAddr) -> IpAddr {
+pub(super) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Outcome, Owed, StoreError};
+use super::{Outcome, Owed, Places, StoreError};
 use crate::domain::due::Moment;
 use crate::psp::normalise::Message;
 
@@ -19,8 +19,10 @@ pub struct Hinted {
     pub form: String,
     /// The calls that fetch the objects (path and query), each with the id that its notification gets if it is the first.
     pub calls: Vec<(Uuid, String)>,
+    /// The address that it came from; of IPv6 its network.
+    pub address: String,
     /// How many objects of the source may wait of which nobody but strangers has spoken.
-    pub most: u32,
+    pub places: Places,
 }
 
 /// A hint was not taken. Nothing was written.
@@ -29,6 +31,9 @@ pub enum HintError {
     /// Too many objects wait of which nobody but strangers has spoken.
     #[error("too many hints of this source wait to be looked into")]
     Crowded,
+    /// As many objects wait of which nobody but strangers has spoken as one address may have.
+    #[error("too many hints from its address wait to be looked into")]
+    AddressFull,
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -57,6 +62,21 @@ pub struct Kept {
     pub outcome: Outcome,
 }
 
+/// Which fetches of a source are sought.
+#[derive(Debug, Clone)]
+pub struct FetchesSought {
+    /// The source.
+    pub source: String,
+    /// They are due by now.
+    pub now: Timestamp,
+    /// So many at most.
+    pub most: usize,
+    /// Of these so many at most of which nobody but strangers has spoken.
+    pub strangers: usize,
+    /// How many of those may wait.
+    pub places: Places,
+}
+
 /// A fetch that is due.
 #[derive(Debug, Clone)]
 pub struct Fetch {
@@ -74,6 +94,10 @@ pub struct Fetch {
     pub missing_since: Option<Timestamp>,
     /// The time that the object's last answer stands for.
     pub fetched_at: Option<Timestamp>,
+    /// Whether others than strangers have spoken of the object.
+    pub trusted: bool,
+    /// Whether places are [scarce](Places::scarce) where its place is.
+    pub scarce: bool,
 }
 
 /// A message whose truth is fetched.

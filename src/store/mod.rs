@@ -3,6 +3,7 @@
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
 mod fetching;
+mod places;
 pub mod rehearsal;
 pub mod sqlite;
 
@@ -19,7 +20,10 @@ use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 use crate::psp::normalise::Normalised;
 
-pub use fetching::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, HintError, Hinted, Kept, Through};
+pub use fetching::{
+    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
+};
+pub use places::{Admission, Places, PlacesTaken};
 
 /// How the store works.
 #[derive(Debug, Clone)]
@@ -52,6 +56,8 @@ pub struct Keep {
     pub notifications: Duration,
     /// Dead letters: notifications that are, and deliveries that were given up.
     pub dead_letters: Duration,
+    /// How many bytes the bodies and headers of all dead letters may have; past it the oldest go.
+    pub dead_letters_size: u64,
     /// Attempts to tell Transform.
     pub attempts: Duration,
     /// Which notification made which version of a record.
@@ -235,6 +241,8 @@ pub struct Receipt {
     pub key_reused: bool,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
+    /// How many hints from the address that has most of them gave way to it.
+    pub displaced: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
     /// Whether something is to be fetched for it.
@@ -384,6 +392,8 @@ pub struct Pruned {
     pub waited_in_vain: Vec<Uuid>,
     /// Dead letters that were kept long enough.
     pub dead_letters: Vec<Uuid>,
+    /// Dead letters for which there was no more room.
+    pub dead_letters_beyond: Vec<Uuid>,
     /// Deliveries that had been given up and were kept long enough.
     pub given_up: Vec<RecordKey>,
     /// Notifications, attempts and history that were kept long enough.
@@ -398,6 +408,7 @@ impl Pruned {
     pub const fn is_empty(&self) -> bool {
         self.waited_in_vain.is_empty()
             && self.dead_letters.is_empty()
+            && self.dead_letters_beyond.is_empty()
             && self.given_up.is_empty()
             && self.rows == 0
             && !self.shrunk

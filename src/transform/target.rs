@@ -87,11 +87,15 @@ fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
     Ok(AllowedHost { host, port })
 }
 
-/// Whether a host is this machine: what goes there needs no TLS.
+/// The one name of this machine that plain http may go to. Our clients have its addresses (`loopback`) and ask no resolver.
+pub const LOCALHOST: &str = "localhost";
+
+/// Whether a host is this machine: what goes there needs no TLS. A name is not resolved for that: [`LOCALHOST`] is this
+/// machine and no other name is. An IPv4 address in an IPv6 one counts as none of this machine.
 #[must_use]
 pub fn is_loopback(host: &Host<&str>) -> bool {
     match host {
-        Host::Domain(name) => *name == "localhost",
+        Host::Domain(name) => *name == LOCALHOST,
         Host::Ipv4(address) => address.is_loopback(),
         Host::Ipv6(address) => address.is_loopback(),
     }
@@ -131,6 +135,36 @@ mod tests {
             "",
         ] {
             assert!(hosts.check(bad).is_err(), "{bad}");
+        }
+    }
+
+    /// However this machine is written, the URL decides, and never a resolver.
+    #[test]
+    fn plain_http_goes_to_this_machine_only() {
+        let names = ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"];
+        let others = ["localhost.", "foo.localhost", "localhost.evil.example", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]"];
+        let elsewhere = ["169.254.169.254", "0.0.0.0", "[::]", "[fe80::1]", "128.0.0.1", "[::ffff:169.254.169.254]"];
+        let hosts = allowed(&[&names[..], &others, &elsewhere].concat());
+        let written = [
+            "LOCALHOST",
+            "localhost:81",
+            "127.1.2.0x3",
+            "0x7f.1",
+            "127.1",
+            "2130706433",
+            "0177.0.0.1",
+            "[0:0:0:0:0:0:0:1]",
+        ];
+        for host in names.iter().chain(&written) {
+            assert!(
+                hosts.check(&format!("http://{host}/")).is_ok(),
+                "{host}: {:?}",
+                hosts.check(&format!("http://{host}/"))
+            );
+        }
+        for host in others.iter().chain(&elsewhere) {
+            assert!(hosts.check(&format!("http://{host}/")).is_err(), "{host}");
+            assert!(hosts.check(&format!("https://{host}/")).is_ok(), "{host}: TLS guarantees the name");
         }
     }
 

@@ -211,6 +211,7 @@ async fn what_a_source_says_of_fetching_is_checked() {
         ("not_found_for = \"soon\"", "not_found_for"),
         ("give_up_after = -1", "give_up_after"),
         ("max_hints = 0", "max_hints"),
+        ("max_hints_per_address = 0", "max_hints_per_address"),
         ("tokens = [\"t\"]", "tokens"),
     ];
     let folder = tempfile::tempdir().unwrap();

@@ -88,7 +88,7 @@ async fn a_source_that_never_fetches_takes_no_hints() {
 #[tokio::test]
 async fn a_flood_of_made_up_objects_keeps_no_real_one_out() {
     let api = Api::start();
-    let (transform, relay) = start(setup(&api, "max_hints = 3\nconcurrency = 1\ntimeout = \"1h\"")).await;
+    let (transform, relay) = start(setup(&api, "max_hints = 3\nmax_hints_per_address = 3\nconcurrency = 1")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
     has_paid(&api, "tr_1", "10.00");
     let (held, gate) = Told::held();

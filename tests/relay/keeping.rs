@@ -77,6 +77,32 @@ async fn what_is_over_goes_and_what_is_not_stays() {
     assert_eq!(transform.count("payment", "tx-2"), 0);
 }
 
+/// A flood of large dead letters; then there is room for some of them.
+#[tokio::test]
+async fn past_their_size_the_oldest_dead_letters_go() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    let mut ids = Vec::new();
+    for n in 0..30 {
+        let object = serde_json::json!({"id": "pi_1", "amount_received": 10.5, "description": "x".repeat(10_000)});
+        let mut odd = stripe::event("payment_intent.succeeded", AT, object);
+        odd["id"] = format!("evt_{n}").into();
+        let taken = relay.notify("stripe-main", &odd).await.expect(200).json();
+        assert_eq!(taken["outcome"], "dead_letter");
+        ids.push(taken["notification"].as_str().unwrap().to_owned());
+    }
+    // A verified event of an unknown record is not their like.
+    relay.stripe(&stripe::paid("pi_nobody", AT, 1000)).await;
+    relay.terminate().await;
+    relay.setup.more = "[store.keep]\ndead_letters_size = \"100KB\"".to_owned();
+    relay.restart().await;
+    relay.program.logged(&["store.keep.dead_letters_size", &ids[0]]).await;
+    let kept = "SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'";
+    relay.program.logged_times(&["store.keep.dead_letters_size"], 21).await;
+    assert_eq!(relay.stored::<u32>(kept), 9, "of a little more than 10,000 bytes each");
+    assert!(!relay.program.log().contains(&format!("notification={} ", ids[21])), "the newest stay");
+    assert_eq!(outcomes(&relay), ["dead_letter 9", "parked 1"]);
+}
+
 fn outcomes(relay: &Relay) -> Vec<String> {
     let store = relay.store();
     let mut query =

@@ -222,8 +222,15 @@ fn http_date(second: i64) -> String {
 #[tokio::test]
 async fn retry_after_is_kept_up_to_the_longest_wait() {
     const HOUR_S: i64 = 3600;
-    let tomorrow = http_date(Timestamp::now().as_second() + 24 * HOUR_S);
-    for asked in ["86400".to_owned(), "99999999999999999999".to_owned(), tomorrow] {
+    let tomorrow = Timestamp::now().as_second() + 24 * HOUR_S;
+    let old = Timestamp::from_second(tomorrow).unwrap().to_zoned(TimeZone::UTC);
+    let dates = [
+        http_date(tomorrow),
+        old.strftime("%A, %d-%b-%y %H:%M:%S GMT").to_string(),
+        old.strftime("%a %b %e %H:%M:%S %Y").to_string(),
+        "Fri, 31 Dec 9999 23:59:59 GMT".to_owned(),
+    ];
+    for asked in ["86400".to_owned(), "99999999999999999999".to_owned()].into_iter().chain(dates) {
         let (transform, relay) = start(patient()).await;
         transform.script([Answer::header(429, "Retry-After", asked.clone())]);
         pay(&relay, 1).await;

@@ -167,7 +167,13 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
             debounce: DEBOUNCE,
             max_waiting: 256,
             parked: ParkedLimits { per_source: 100, max_age: DAY },
-            keep: Keep { notifications: DAY, dead_letters: DAY, attempts: DAY, history: DAY },
+            keep: Keep {
+                notifications: DAY,
+                dead_letters: DAY,
+                dead_letters_size: u64::MAX,
+                attempts: DAY,
+                history: DAY,
+            },
         },
         delivery: DeliveryOptions {
             allowed_hosts,

@@ -10,6 +10,7 @@ use crate::fetch_back::account::{Account, Auth};
 use crate::fetch_back::base::Base;
 use crate::fetch_back::budget::Limits;
 use crate::psp::profile::{Fetch, FetchAuth, FetchMode, Profile};
+use crate::store::Places;
 
 /// What holds where a source says nothing else.
 const RATE: u32 = 10;
@@ -18,6 +19,8 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NOT_FOUND_FOR: Duration = Duration::from_secs(10 * 60);
 const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 3600);
 const MAX_HINTS: u32 = 1000;
+/// So many addresses fill the places of `max_hints`, unless `max_hints_per_address` says otherwise.
+const ADDRESSES: u32 = 4;
 
 impl Checker<'_> {
     /// How a source fetches; none if it does not.
@@ -55,7 +58,9 @@ impl Checker<'_> {
         let rate = self.count(&format!("{key}.rate"), settings.rate.as_ref(), RATE, 10_000);
         let concurrency = settings.concurrency.as_ref();
         let concurrency = concurrency.map_or(CONCURRENCY, |text| self.number(&format!("{key}.concurrency"), text, 256));
-        let max_hints = self.count(&format!("{key}.max_hints"), settings.max_hints.as_ref(), MAX_HINTS, COUNT_MAX);
+        let all = self.count(&format!("{key}.max_hints"), settings.max_hints.as_ref(), MAX_HINTS, COUNT_MAX);
+        let each = settings.max_hints_per_address.as_ref();
+        let each = self.count(&format!("{key}.max_hints_per_address"), each, (all / ADDRESSES).max(1), COUNT_MAX);
         Some(Arc::new(Account {
             mode,
             profile: Arc::clone(profile),
@@ -67,7 +72,7 @@ impl Checker<'_> {
             timeout,
             not_found_for,
             give_up_after,
-            max_hints,
+            places: Places { all, each },
         }))
     }
 

@@ -10,6 +10,7 @@ impl Checker<'_> {
         if settings.path.is_empty() || settings.path.starts_with(":memory:") {
             self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
         }
+        let dead_letters_size = self.size("store.keep.dead_letters_size", &settings.keep.dead_letters_size);
         let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
         StoreOptions {
             path: settings.path.clone().into(),
@@ -22,6 +23,7 @@ impl Checker<'_> {
             keep: Keep {
                 notifications: self.positive_span("store.keep.notifications", &settings.keep.notifications),
                 dead_letters: self.positive_span("store.keep.dead_letters", &settings.keep.dead_letters),
+                dead_letters_size: u64::try_from(dead_letters_size).unwrap_or(u64::MAX),
                 attempts: self.positive_span("store.keep.attempts", &settings.keep.attempts),
                 history: self.positive_span("store.keep.history", &settings.keep.history),
             },

@@ -88,7 +88,10 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
                 "Nothing in it vouches for it: the source must have a door of its own, and takes nothing without."
                     .to_owned()
             }
-            [] => "Nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched."
+            [] => "Nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched. Hints at \
+                  objects that no record is registered for share a limited number of places. A flood of made-up ones from \
+                  many addresses can have a genuine one answered 503 until places are free. No stranger keeps a hint out \
+                  where the record is registered with the PSP's id, or where `ip_ranges` lets in the PSP only."
                 .to_owned(),
             [one] => signature(form, one.get_ref()),
             several => {

@@ -65,9 +65,10 @@ fn answer(profile: &Profile) -> String {
     } else {
         "if nobody vouches for it"
     };
+    let busy = if forms().any(door::hints) { ", or while too many hints wait" } else { "" };
     let mut lines = vec![format!(
         "{}{body} as soon as it and all that it changes are on disk; {} {unverified}; 503 with Retry-After while the \
-         store cannot take it.",
+         store cannot take it{busy}.",
         answer.status, answer.unverified
     )];
     if let Some(challenge) = &profile.challenge {
@@ -186,6 +187,8 @@ mod tests {
         for (name, part) in [
             ("mollie", "[sources.NAME.fetch]\ntoken = { env = \"MOLLIE_TOKEN\" }\n"),
             ("mollie", "A repetition of form `classic` is one more hint"),
+            ("mollie", "share a limited number of places"),
+            ("mollie", "or while too many hints wait"),
             ("unzer", "401 if it points to nothing that can be fetched"),
             ("frisbii-pay", "A repetition is known by what it says, byte for byte."),
             ("braintree", "behind the last `|`. It protects the message"),

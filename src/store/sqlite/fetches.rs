@@ -4,13 +4,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use url::form_urlencoded;
 use uuid::Uuid;
 
 use super::columns::{micros, timestamp};
-use super::inbox;
+use super::{inbox, strangers};
 use crate::domain::due::later;
-use crate::store::{Awaiting, Fetch, FetchFailed};
+use crate::store::{Awaiting, Fetch, FetchFailed, FetchesSought};
 
 /// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it, or somebody who
 /// points to it again and again, costs two fetches.
@@ -22,36 +21,60 @@ pub(super) struct Asked {
     pub(super) fetch: i64,
     /// How often it was asked for by now.
     pub(super) asked: i64,
-    /// Whether it was not asked for before.
-    pub(super) first: bool,
+}
+
+/// Who asks for an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker<'a> {
+    /// The PSP, or somebody who names an object of ours.
+    Trusted,
+    /// Anybody.
+    Stranger {
+        /// Whose place it takes.
+        address: &'a str,
+        /// It is fetched after what strangers have asked for whose turn is earlier.
+        turn: Timestamp,
+    },
 }
 
 /// Asks for an object: who asks while it is being fetched has it fetched once more. News that can be trusted begins its
-/// patience anew; a stranger's does not.
+/// patience anew; a stranger's does not. No row gets the id of another one that was deleted: a fetch may still be under way
+/// for that.
 pub(super) fn ask(
     connection: &Connection,
     source: &str,
     path: &str,
-    trusted: bool,
+    asker: Asker<'_>,
     now: Timestamp,
 ) -> rusqlite::Result<Asked> {
-    let waits = connection
-        .prepare_cached("SELECT 1 FROM fetches WHERE source = ?1 AND path = ?2 AND due_at IS NOT NULL")?
-        .exists(params![source, path])?;
+    let (trusted, address, turn) = match asker {
+        Asker::Trusted => (true, "", now),
+        Asker::Stranger { address, turn } => (false, address, turn),
+    };
     connection
         .prepare_cached(
-            "INSERT INTO fetches (source, path, trusted, asked, due_at) VALUES (?1, ?2, ?3, 1, ?4)
+            "INSERT INTO fetches (id, source, path, trusted, asked, due_at, hinted_by, turn)
+             VALUES (max(?4, (SELECT ifnull(max(id), 0) + 1 FROM fetches)), ?1, ?2, ?3, 1, ?4, ?6, ?7)
              ON CONFLICT (source, path) DO UPDATE SET
                  asked = asked + 1,
                  trusted = iif(due_at IS NULL, excluded.trusted, max(trusted, excluded.trusted)),
+                 hinted_by = iif(due_at IS NULL, excluded.hinted_by, hinted_by),
+                 turn = iif(due_at IS NULL, excluded.turn, turn),
                  failing_since = iif(excluded.trusted, NULL, failing_since),
                  missing_since = iif(excluded.trusted, NULL, missing_since),
                  due_at = ifnull(due_at, min(max(?4, ifnull(began_at, 0) + ?5), ?4 + ?5))
              RETURNING id, asked",
         )?
-        .query_row(params![source, path, trusted, micros(now), spacing()], |row| {
-            Ok(Asked { fetch: row.get(0)?, asked: row.get(1)?, first: !waits })
+        .query_row(params![source, path, trusted, micros(now), spacing(), address, micros(turn)], |row| {
+            Ok(Asked { fetch: row.get(0)?, asked: row.get(1)? })
         })
+}
+
+/// Whether anybody waits for an object.
+pub(super) fn is_waited_for(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM fetches WHERE source = ?1 AND path = ?2 AND due_at IS NOT NULL")?
+        .exists([source, path])
 }
 
 fn spacing() -> i64 {
@@ -74,27 +97,6 @@ fn place(message: usize) -> i64 {
     i64::try_from(message).unwrap_or(i64::MAX)
 }
 
-/// Whether a record was registered with, or has learned, an id that stands in the call.
-pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
-    let mut find =
-        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
-    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
-        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
-            if find.exists(params![id, source])? {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
-/// How many objects of a source wait of which nobody but strangers has spoken.
-pub(super) fn strangers(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
-    connection
-        .prepare_cached("SELECT count(*) FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL")?
-        .query_row([source], |row| row.get(0))
-}
-
 /// Whether the notification waits for any fetch.
 pub(super) fn awaits(connection: &Connection, notification: Uuid) -> rusqlite::Result<bool> {
     connection
@@ -110,11 +112,9 @@ pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::R
         .map(drop)
 }
 
-const COLUMNS: &str = "id, path, asked, attempts, failing_since, missing_since, fetched_at";
-
-fn fetch(row: &Row<'_>) -> rusqlite::Result<Fetch> {
+fn fetch(row: &Row<'_>) -> rusqlite::Result<(Fetch, String)> {
     let at = |column: usize| row.get::<_, Option<i64>>(column)?.map(|at| timestamp(column, at)).transpose();
-    Ok(Fetch {
+    let fetch = Fetch {
         id: row.get(0)?,
         path: row.get(1)?,
         asked: row.get(2)?,
@@ -122,21 +122,32 @@ fn fetch(row: &Row<'_>) -> rusqlite::Result<Fetch> {
         failing_since: at(4)?,
         missing_since: at(5)?,
         fetched_at: at(6)?,
-    })
+        trusted: row.get(7)?,
+        scarce: false,
+    };
+    Ok((fetch, row.get(8)?))
 }
 
-/// Up to `most` fetches of a source that are due: those that can be trusted first, then by their due times.
-pub(super) fn due(connection: &Connection, source: &str, now: Timestamp, most: usize) -> rusqlite::Result<Vec<Fetch>> {
-    let mut query = connection.prepare_cached(&format!(
-        "SELECT {COLUMNS} FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at <= ?3 ORDER BY due_at LIMIT ?4"
-    ))?;
-    let mut found = Vec::new();
-    for trusted in [true, false] {
-        let rows =
-            query.query_map(params![source, trusted, micros(now), place(most - found.len().min(most))], fetch)?;
-        found.extend(rows.collect::<rusqlite::Result<Vec<_>>>()?);
+/// The fetches that are sought: those that can be trusted first, by their due times; then strangers', by their turns.
+pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Vec<Fetch>> {
+    const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted, hinted_by
+         FROM fetches WHERE source = ?1 AND due_at <= ?2 AND";
+    let now = micros(sought.now);
+    let trusted: Vec<_> = connection
+        .prepare_cached(&format!("{OF} trusted = 1 ORDER BY due_at LIMIT ?3"))?
+        .query_map(params![sought.source, now, place(sought.most)], fetch)?
+        .collect::<rusqlite::Result<_>>()?;
+    let left = sought.strangers.min(sought.most.saturating_sub(trusted.len()));
+    let strangers: Vec<_> = connection
+        .prepare_cached(&format!("{OF} trusted = 0 ORDER BY max(turn, due_at) LIMIT ?3"))?
+        .query_map(params![sought.source, now, place(left)], fetch)?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut due: Vec<Fetch> = trusted.into_iter().map(|(fetch, _)| fetch).collect();
+    for (fetch, address) in strangers {
+        let (all, own) = strangers::held(connection, &sought.source, &address)?;
+        due.push(Fetch { scarce: sought.places.scarce(all, own), ..fetch });
     }
-    Ok(found)
+    Ok(due)
 }
 
 /// When the next fetch of a source is due that is not due yet.
@@ -263,7 +274,7 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
         .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let Some((source, path, trusted)) = found else { return Ok(None) };
-    let trusted = trusted || is_known(connection, &source, &path)?;
+    let trusted = trusted || strangers::is_known(connection, &source, &path)?;
     Ok(Some((source, trusted)))
 }
 

@@ -11,7 +11,8 @@ use super::writer::unavailable;
 use super::{Store, fetched, fetches, hints, inbox, taking};
 use crate::domain::due::Moment;
 use crate::store::{
-    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, HintError, Hinted, Kept, Receipt, StoreError, Taken,
+    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
+    Taken,
 };
 
 impl Store {
@@ -21,9 +22,7 @@ impl Store {
     /// Too many objects of strangers wait, or the store cannot take it now; nothing was written.
     pub async fn take_hint(&self, hinted: Hinted) -> Result<Receipt, HintError> {
         let (wake, source) = (self.wake.clone(), hinted.source.clone());
-        let work = move |connection: &Connection| {
-            hints::take(connection, &hinted).map_err(unavailable)?.ok_or(HintError::Crowded)
-        };
+        let work = move |connection: &Connection| hints::take(connection, &hinted).map_err(unavailable)?;
         let done = self.writer.write(work, move |_: &Receipt| wake.fetch(&source)).await;
         done.inspect_err(|error| {
             if let HintError::Store(error) = error {
@@ -54,18 +53,14 @@ impl Store {
         self.read(move |connection| inbox::kept(connection, id)).await
     }
 
-    /// Up to `most` fetches of a source that are due, the most urgent first; and when the next one is.
+    /// Fetches of a source that are due, the most urgent first; and when the next one is.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn due_fetches(
-        &self,
-        source: String,
-        now: Timestamp,
-        most: usize,
-    ) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
+    pub async fn due_fetches(&self, sought: FetchesSought) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
         self.read(move |connection| {
-            Ok((fetches::due(connection, &source, now, most)?, fetches::next_due(connection, &source, now)?))
+            let next = fetches::next_due(connection, &sought.source, sought.now)?;
+            Ok((fetches::due(connection, &sought)?, next))
         })
         .await
     }

@@ -1,21 +1,30 @@
 //! Hints: notifications that nobody vouches for. What they point to is looked up at the PSP; of themselves nothing is
 //! believed and next to nothing is kept.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
+use uuid::Uuid;
 
-use super::{fetches, inbox};
-use crate::store::{Hinted, Outcome, Receipt};
+use super::fetches::Asker;
+use super::{fetches, inbox, strangers};
+use crate::domain::due::later;
+use crate::store::{Admission, HintError, Hinted, Outcome, PlacesTaken, Receipt};
 
-/// Takes a hint; none if too many objects of strangers wait already.
-pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<Receipt>> {
-    let mut first = None;
+/// An object gives way to all others of this time for each that its address has waiting already: so addresses take turns, and
+/// nobody waits for ever.
+const TURN: Duration = Duration::from_secs(60);
+
+/// Takes a hint, or says why too many objects of strangers wait already.
+pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Result<Receipt, HintError>> {
+    let (mut first, mut displaced) = (None, 0);
     for (id, path) in &hinted.calls {
-        // What a record is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
-        let known = fetches::is_known(connection, &hinted.source, path)?;
-        let asked = fetches::ask(connection, &hinted.source, path, known, hinted.received_at.steady)?;
-        if asked.first && !known && fetches::strangers(connection, &hinted.source)? > hinted.most {
-            return Ok(None);
-        }
+        let (asker, displacing) = match asker(connection, hinted, path)? {
+            Ok(admitted) => admitted,
+            Err(full) => return Ok(Err(full)),
+        };
+        displaced += u32::from(displacing);
+        let asked = fetches::ask(connection, &hinted.source, path, asker, hinted.received_at.steady)?;
         let kept = inbox::hint(connection, &hinted.source, path)?;
         let id = match kept {
             Some(kept) => kept,
@@ -27,14 +36,46 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
         fetches::wait(connection, asked, id, 0)?;
         first.get_or_insert(id);
     }
-    Ok(first.map(|id| Receipt {
+    Ok(first.map(|id| receipt(id, displaced)).ok_or(HintError::Crowded))
+}
+
+/// As whom a hint asks for an object, and whether another one gave way to it; or why there is no place for it. What a record
+/// is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
+fn asker<'a>(
+    connection: &Connection,
+    hinted: &'a Hinted,
+    path: &str,
+) -> rusqlite::Result<Result<(Asker<'a>, bool), HintError>> {
+    let (source, address) = (hinted.source.as_str(), hinted.address.as_str());
+    if strangers::is_known(connection, source, path)? {
+        return Ok(Ok((Asker::Trusted, false)));
+    }
+    let (all, own) = strangers::held(connection, source, address)?;
+    let stranger = Asker::Stranger { address, turn: later(hinted.received_at.steady, TURN.saturating_mul(own)) };
+    if fetches::is_waited_for(connection, source, path)? {
+        return Ok(Ok((stranger, false)));
+    }
+    let full = all >= hinted.places.all;
+    let largest = if full { strangers::holds_most(connection, source)? } else { None };
+    let (largest, most) = largest.unwrap_or_default();
+    Ok(match hinted.places.admit(PlacesTaken { all, own, most }) {
+        Admission::Free => Ok((stranger, false)),
+        Admission::Displacing if strangers::displace(connection, source, &largest)? => Ok((stranger, true)),
+        Admission::Displacing | Admission::Full => Err(HintError::Crowded),
+        Admission::AddressFull => Err(HintError::AddressFull),
+    })
+}
+
+const fn receipt(id: Uuid, displaced: u32) -> Receipt {
+    Receipt {
         id,
         outcome: Outcome::Fetching,
         replayed: false,
         reason: None,
         key_reused: false,
         crowded_out: 0,
+        displaced,
         owed: Vec::new(),
         fetches: true,
-    }))
+    }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 4] = [FIRST, SECOND, THIRD, super::clock::STEP];
+const STEPS: [&str; 5] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -189,8 +189,34 @@ CREATE TRIGGER answer_out AFTER DELETE ON answered BEGIN
 END;
 ";
 
+const FIFTH: &str = r"
+-- Of an object of which nobody but strangers has spoken: the address whose place it has (of IPv6 the network), and the turn
+-- that it waits for. Addresses take turns, and the one that has most places gives one up.
+ALTER TABLE fetches ADD COLUMN hinted_by TEXT NOT NULL DEFAULT '';
+ALTER TABLE fetches ADD COLUMN turn INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX fetches_of_strangers ON fetches (source, hinted_by) WHERE trusted = 0 AND due_at IS NOT NULL;
+
+-- How many bytes the bodies and headers of all dead letters have, kept by the table itself: adding them up for each step of
+-- housekeeping would take longer the more there are.
+CREATE TABLE dead_letter_bytes (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
+INSERT INTO dead_letter_bytes SELECT 1, ifnull(sum(octet_length(body) + octet_length(headers)), 0) FROM notifications
+    WHERE outcome = 'dead_letter';
+CREATE TRIGGER dead_letter_in AFTER INSERT ON notifications WHEN new.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET bytes = bytes + octet_length(new.body) + octet_length(new.headers);
+END;
+CREATE TRIGGER dead_letter_out AFTER DELETE ON notifications WHEN old.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET bytes = bytes - octet_length(old.body) - octet_length(old.headers);
+END;
+CREATE TRIGGER dead_letter_was AFTER UPDATE OF outcome, body, headers ON notifications WHEN old.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET bytes = bytes - octet_length(old.body) - octet_length(old.headers);
+END;
+CREATE TRIGGER dead_letter_is AFTER UPDATE OF outcome, body, headers ON notifications WHEN new.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET bytes = bytes + octet_length(new.body) + octet_length(new.headers);
+END;
+";
+
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 4;
+pub(super) const VERSION: i64 = 5;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -231,12 +257,15 @@ mod tests {
             INSERT INTO outbox (record, version, first_untold_at, due_at) VALUES (1, 2, 500, 900);
             INSERT INTO parked VALUES (1, x'00', 'stripe-main', 0, '{}', NULL), (2, x'00', 'adyen', 0, '{}', NULL),
                 (3, x'01', 'adyen', 0, '{}', NULL);
+            INSERT INTO notifications VALUES (x'02', 'adyen', 0, x'', x'', 'dead_letter', '?', 0, '[]', x'010203'),
+                (x'03', 'adyen', 0, x'', x'', 'applied', NULL, 0, '[]', x'010203');
             PRAGMA user_version = 1;";
         connection.execute_batch(rows).unwrap();
         migrate(&mut connection).unwrap();
         let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(one("SELECT owed_since FROM outbox"), 500);
         assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 2);
+        assert_eq!(one("SELECT bytes FROM dead_letter_bytes"), 5);
         connection.execute("DELETE FROM parked WHERE id > 1", []).unwrap();
         assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
     }

@@ -5,6 +5,7 @@ mod clock;
 mod columns;
 mod commit;
 mod connection;
+mod dead_letters;
 #[cfg(test)]
 mod faults;
 mod fetched;
@@ -20,6 +21,7 @@ mod prune;
 mod readers;
 mod records;
 mod rehearse;
+mod strangers;
 mod taking;
 mod writer;
 
@@ -199,13 +201,13 @@ impl Store {
         self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// One step of housekeeping.
+    /// One step of housekeeping: it looks at so many rows of a kind.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.
-    pub async fn prune(&self, now: Moment) -> Result<Pruned, StoreError> {
+    pub async fn prune(&self, now: Moment, most: u32) -> Result<Pruned, StoreError> {
         let options = self.options.get();
-        let work = move |connection: &Connection| prune::step(connection, &options, now).map_err(unavailable);
+        let work = move |connection: &Connection| prune::step(connection, &options, now, most).map_err(unavailable);
         self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error))
     }
 

@@ -13,8 +13,6 @@ use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{Pruned, StoreOptions};
 
-/// How many rows of a kind one step looks at.
-const STEP_ROWS: u32 = 500;
 /// How long it is remembered when an object was fetched last.
 const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many pages one step gives back.
@@ -22,19 +20,25 @@ const STEP_PAGES: u32 = 256;
 /// So many free pages stay for what comes next.
 const SPARE_PAGES: u32 = 1024;
 
-/// One step.
-pub(super) fn step(connection: &Connection, options: &StoreOptions, now: Moment) -> rusqlite::Result<Pruned> {
+/// One step, which looks at so many rows of a kind.
+pub(super) fn step(
+    connection: &Connection,
+    options: &StoreOptions,
+    now: Moment,
+    most: u32,
+) -> rusqlite::Result<Pruned> {
     let keep = &options.keep;
     // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
     let now = now.steady;
-    let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), STEP_ROWS)?;
-    let dead_letters = dead_letters(connection, before(now, keep.dead_letters))?;
-    let given_up = given_up(connection, before(now, keep.dead_letters))?;
-    let rows = notifications(connection, before(now, keep.notifications))?
-        + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts))?
-        + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history))?
-        + fetches::prune(connection, before(now, FETCHES_KEPT), STEP_ROWS)?;
-    Ok(Pruned { waited_in_vain, dead_letters, given_up, rows, shrunk: shrink(connection)? })
+    let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), most)?;
+    let dead_letters = dead_letters(connection, before(now, keep.dead_letters), most)?;
+    let dead_letters_beyond = super::dead_letters::beyond(connection, keep.dead_letters_size, most)?;
+    let given_up = given_up(connection, before(now, keep.dead_letters), most)?;
+    let rows = notifications(connection, before(now, keep.notifications), most)?
+        + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
+        + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history), most)?
+        + fetches::prune(connection, before(now, FETCHES_KEPT), most)?;
+    Ok(Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk: shrink(connection)? })
 }
 
 fn before(now: Timestamp, span: Duration) -> Timestamp {
@@ -71,10 +75,10 @@ const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
 
 /// Dead letters, with the events that wait for room to refund; but not while another event of theirs waits for its
 /// record.
-fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<Uuid>> {
+fn dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let old: Vec<[u8; 16]> = connection
         .prepare_cached(OLD_DEAD_LETTERS)?
-        .query_map(params![micros(cutoff), STEP_ROWS], |row| row.get(0))?
+        .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     for id in &old {
         parked::forget(connection, *id)?;
@@ -83,10 +87,10 @@ fn dead_letters(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<
     Ok(old.into_iter().map(Uuid::from_bytes).collect())
 }
 
-fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<RecordKey>> {
+fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<RecordKey>> {
     let old: Vec<(i64, RecordKey)> = connection
         .prepare_cached(OLD_GIVEN_UP)?
-        .query_map(params![micros(cutoff), STEP_ROWS], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
+        .query_map(params![micros(cutoff), most], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
         connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
@@ -95,13 +99,13 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
 }
 
 /// Notifications that are over: no event of theirs waits any more, and nothing is fetched for them.
-fn notifications(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), STEP_ROWS])
+fn notifications(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
+    connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), most])
 }
 
 /// Attempts or transitions of records that Transform is owed nothing of.
-fn of_settled(connection: &Connection, old: &str, cutoff: Timestamp) -> rusqlite::Result<usize> {
-    connection.prepare_cached(old)?.execute(params![micros(cutoff), STEP_ROWS])
+fn of_settled(connection: &Connection, old: &str, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
+    connection.prepare_cached(old)?.execute(params![micros(cutoff), most])
 }
 
 /// Gives back some of the pages that are free, but for a few. Says whether there were any.
@@ -137,7 +141,13 @@ mod tests {
             debounce: Debounce { quiet: DAY, max_wait: DAY },
             max_waiting: 1,
             parked: ParkedLimits { per_source: 1, max_age: DAY },
-            keep: Keep { notifications: DAY, dead_letters: DAY, attempts: DAY, history: DAY },
+            keep: Keep {
+                notifications: DAY,
+                dead_letters: DAY,
+                dead_letters_size: u64::MAX,
+                attempts: DAY,
+                history: DAY,
+            },
         }
     }
 
@@ -158,8 +168,8 @@ mod tests {
              INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00000000000000000000000000000002', 's', 0, '{}');";
         connection.execute_batch(rows).unwrap();
         let now = Moment { wall: day(400), steady: day(1) };
-        assert!(step(&connection, &options(), now).unwrap().is_empty());
-        let done = step(&connection, &options(), Moment { wall: day(0), steady: day(2) }).unwrap();
+        assert!(step(&connection, &options(), now, 500).unwrap().is_empty());
+        let done = step(&connection, &options(), Moment { wall: day(0), steady: day(2) }, 500).unwrap();
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
@@ -179,7 +189,7 @@ mod tests {
         connection.execute_batch(rows).unwrap();
         let now = Moment { wall: day(2), steady: day(2) };
         let steps =
-            std::iter::from_fn(|| Some(step(&connection, &options(), now).unwrap().rows).filter(|rows| *rows > 0));
+            std::iter::from_fn(|| Some(step(&connection, &options(), now, 500).unwrap().rows).filter(|rows| *rows > 0));
         assert_eq!(steps.collect::<Vec<_>>(), [1000, 400]);
         assert_eq!((count(&connection, "attempts"), count(&connection, "transitions")), (1400, 1400));
     }

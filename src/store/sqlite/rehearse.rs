@@ -345,6 +345,12 @@ fn without_limits() -> StoreOptions {
         debounce: Debounce { quiet: Duration::ZERO, max_wait: Duration::ZERO },
         max_waiting: usize::MAX,
         parked: ParkedLimits { per_source: u32::MAX, max_age: ever },
-        keep: Keep { notifications: ever, dead_letters: ever, attempts: ever, history: ever },
+        keep: Keep {
+            notifications: ever,
+            dead_letters: ever,
+            dead_letters_size: u64::MAX,
+            attempts: ever,
+            history: ever,
+        },
     }
 }

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::commit::{Work, joined};
+use super::fetches::Asker;
 use super::inbox::{self, Became, Seen};
 use super::{fetches, parked};
 use crate::psp::normalise::Meaning;
@@ -52,7 +53,7 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         if let Meaning::Fetch(path) = &message.meaning {
-            let asked = fetches::ask(connection, &taken.source, path, true, taken.received_at.steady)?;
+            let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
             fetches::wait(connection, asked, id, index)?;
             fetches = true;
         }
@@ -68,6 +69,7 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         reason: None,
         key_reused: false,
         crowded_out: 0,
+        displaced: 0,
         owed: Vec::new(),
         fetches: false,
     }
@@ -97,7 +99,7 @@ fn judge(
                 reasons.extend(why);
             }
             Meaning::Fetch(path) => {
-                let asked = fetches::ask(connection, &taken.source, path, true, taken.received_at.steady)?;
+                let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
                 fetches::wait(connection, asked, id, index)?;
                 fetches = true;
             }

@@ -76,6 +76,8 @@ struct State {
     objects: Mutex<HashMap<String, String>>,
     /// Who calls with another Authorization is answered 401.
     authorization: Mutex<Option<String>>,
+    /// Calls whose path contains this are never answered.
+    hangs_at: Mutex<Option<String>>,
     under_way: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
@@ -96,6 +98,7 @@ impl Api {
             script: Mutex::default(),
             objects: Mutex::default(),
             authorization: Mutex::default(),
+            hangs_at: Mutex::default(),
             under_way: Mutex::default(),
             stopped: AtomicBool::new(false),
         });
@@ -130,6 +133,11 @@ impl Api {
     /// From now on only this is let in.
     pub(crate) fn demand(&self, authorization: &str) {
         *self.state.authorization.lock().unwrap() = Some(authorization.to_owned());
+    }
+
+    /// From now on calls whose path contains this hang.
+    pub(crate) fn hangs_at(&self, part: &str) {
+        *self.state.hangs_at.lock().unwrap() = Some(part.to_owned());
     }
 
     /// All calls so far.
@@ -168,7 +176,9 @@ fn serve(stream: TcpStream, state: &State) {
             Some(object) => Told::body(object.clone()),
             None => Told::status(404),
         };
+        let hangs = state.hangs_at.lock().unwrap().as_ref().is_some_and(|part| path.contains(part));
         let told = match told {
+            _ if hangs => Told::Hang,
             _ if !let_in => Told::status(401),
             Some(Told::Held(gate)) => gate.recv().map_or(Told::Close, |()| object()),
             Some(told) => told,

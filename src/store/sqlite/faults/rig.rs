@@ -137,7 +137,13 @@ fn options(path: PathBuf) -> StoreOptions {
         debounce: Debounce { quiet: Duration::from_millis(500), max_wait: Duration::from_secs(5) },
         max_waiting: 100,
         parked: ParkedLimits { per_source: 2, max_age: kept },
-        keep: Keep { notifications: kept, dead_letters: kept, attempts: kept, history: kept },
+        keep: Keep {
+            notifications: kept,
+            dead_letters: kept,
+            dead_letters_size: u64::MAX,
+            attempts: kept,
+            history: kept,
+        },
     }
 }
 

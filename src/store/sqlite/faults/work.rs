@@ -16,7 +16,7 @@ use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::utc_date;
 use crate::psp::normalise::{Meaning, Message, Normalised};
-use crate::store::{Answered, Attempt, FetchFailed, Hinted, Settlement, Taken};
+use crate::store::{Answered, Attempt, FetchFailed, Hinted, Places, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";
 
@@ -58,7 +58,7 @@ impl Work {
             Self::Replay(taken) => store.replay(*taken).await.map(|receipt| format!("{receipt:?}")),
             Self::StartClock(wall) => store.start_clock(wall).await.map(|resumed| format!("{resumed:?}")),
             Self::KeepClock(now) => store.keep_clock(now).await.map(|before| format!("{before:?}")),
-            Self::Prune(now) => store.prune(now).await.map(|pruned| format!("{pruned:?}")),
+            Self::Prune(now) => store.prune(now, 500).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
     }
@@ -177,15 +177,21 @@ pub(super) fn hinted(n: u128, path: &str) -> Work {
         received_at: moment(1_000 + i64::try_from(n).unwrap()),
         form: "form".into(),
         calls: vec![(Uuid::from_u128(n), path.to_owned())],
-        most: 2,
+        address: "192.0.2.1".into(),
+        places: Places { all: 2, each: 2 },
     })
+}
+
+/// The row of the first fetch: the second notification asks for it in every scenario.
+fn first_fetch() -> i64 {
+    at(1_002).as_microsecond()
 }
 
 /// The first fetch, asked for so often when it began, is answered; the n-th notification says this then.
 pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
     let message = Message { event_type: "test".into(), meaning };
     Work::Fetched(Arc::new(Answered {
-        fetch: 1,
+        fetch: first_fetch(),
         asked,
         began: at(2_000),
         fetched_at: at(2_000),
@@ -197,7 +203,7 @@ pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
 /// The first fetch, asked for so often when it began, has failed.
 pub(super) fn fetch_failed(asked: i64, again: Option<Timestamp>) -> Work {
     Work::FetchFailed(FetchFailed {
-        fetch: 1,
+        fetch: first_fetch(),
         asked,
         began: at(2_000),
         reason: "HTTP 404".into(),

@@ -1,0 +1,142 @@
+//! Who gets one of the places that there are for objects of which nobody but strangers has spoken.
+
+/// How many objects of a source may wait of which nobody but strangers has spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Places {
+    /// In all.
+    pub all: u32,
+    /// Of one address; of IPv6 its network.
+    pub each: u32,
+}
+
+/// How many of these places are taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacesTaken {
+    /// By everybody.
+    pub all: u32,
+    /// By the address that asks.
+    pub own: u32,
+    /// By the address that has most of them.
+    pub most: u32,
+}
+
+/// Whether an object gets a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Admission {
+    /// One that is free.
+    Free,
+    /// One of the address that has most of them.
+    Displacing,
+    /// None: its address has as many as it may have.
+    AddressFull,
+    /// None: all are taken, and shared well.
+    Full,
+}
+
+/// An address loses none of its places while it has no more than this part of what it may have: so few are no flood.
+const SAFE_PART: u32 = 10;
+
+impl Places {
+    /// Whether one more object of an address gets a place. Where all are taken, an address that has few gets one of the
+    /// address that has most: a flood takes its places from its own senders.
+    #[must_use]
+    pub fn admit(self, taken: PlacesTaken) -> Admission {
+        let safe = (self.each.min(self.all) / SAFE_PART).max(taken.own.saturating_add(1));
+        if taken.own >= self.each {
+            Admission::AddressFull
+        } else if taken.all < self.all {
+            Admission::Free
+        } else if taken.most > safe {
+            Admission::Displacing
+        } else {
+            Admission::Full
+        }
+    }
+
+    /// Whether more than half of the places are taken: of all, or of those of one address. An object that the PSP does not
+    /// know keeps none then.
+    #[must_use]
+    pub const fn scarce(self, all: u32, own: u32) -> bool {
+        all > self.all / 2 || own > self.each / 2
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn sum(table: &BTreeMap<u8, u32>) -> u32 {
+        table.values().sum()
+    }
+
+    fn most(table: &BTreeMap<u8, u32>) -> (u8, u32) {
+        table.iter().map(|(address, held)| (*address, *held)).max_by_key(|(_, held)| *held).unwrap_or_default()
+    }
+
+    proptest! {
+        /// Objects of many addresses come, and now and then one is through.
+        #[test]
+        fn a_flood_takes_its_places_from_its_own_senders(
+            all in 1_u32..40,
+            each in 1_u32..40,
+            steps in prop::collection::vec((0_u8..12, prop::bool::weighted(0.9)), 0..400),
+        ) {
+            let places = Places { all, each };
+            let mut table: BTreeMap<u8, u32> = BTreeMap::new();
+            for (address, comes) in steps {
+                let own = table.get(&address).copied().unwrap_or_default();
+                if !comes {
+                    table.insert(address, own.saturating_sub(1));
+                    continue;
+                }
+                let (largest, held) = most(&table);
+                let admission = places.admit(PlacesTaken { all: sum(&table), own, most: held });
+                match admission {
+                    Admission::Free => *table.entry(address).or_default() += 1,
+                    Admission::Displacing => {
+                        prop_assert_eq!(sum(&table), all);
+                        prop_assert_ne!(address, largest);
+                        *table.get_mut(&largest).unwrap() -= 1;
+                        *table.entry(address).or_default() += 1;
+                        prop_assert!(table[&largest] >= table[&address], "who gives way has as many as who comes");
+                        prop_assert!(table[&largest] >= (each.min(all) / SAFE_PART).max(1), "who has few loses none");
+                    }
+                    Admission::AddressFull => prop_assert_eq!(own, each),
+                    Admission::Full => {
+                        prop_assert_eq!(sum(&table), all);
+                        prop_assert!(held <= (own + 1).max(each.min(all) / SAFE_PART), "nobody has more than enough");
+                    }
+                }
+                prop_assert!(sum(&table) <= all);
+                prop_assert!(table.values().all(|held| *held <= each));
+            }
+        }
+
+        /// However one address floods, another one gets in.
+        #[test]
+        fn one_address_keeps_nobody_out(all in 2_u32..1000, each in 1_u32..1000, flood in 0_u32..2000) {
+            let places = Places { all, each };
+            let mut held = 0;
+            for _ in 0..flood {
+                if places.admit(PlacesTaken { all: held, own: held, most: held }) == Admission::Free {
+                    held += 1;
+                }
+            }
+            let admission = places.admit(PlacesTaken { all: held, own: 0, most: held });
+            prop_assert!(matches!(admission, Admission::Free | Admission::Displacing), "{:?}", admission);
+        }
+    }
+
+    #[test]
+    fn places_are_scarce_once_half_of_them_are_taken() {
+        let places = Places { all: 100, each: 10 };
+        assert!(!places.scarce(50, 5));
+        assert!(places.scarce(51, 0));
+        assert!(places.scarce(6, 6));
+        assert!(Places { all: 1, each: 1 }.scarce(1, 1));
+    }
+}
