@@ -32,6 +32,10 @@ async fn authorised(relay: &Relay, psp: &str, minute: u8, value: i64) {
     relay.notify("adyen-main", &adyen::item("AUTHORISATION", psp, "", minute, value)).await.expect(200);
 }
 
+async fn charged_back(relay: &Relay) {
+    relay.notify("adyen-main", &adyen::item("CHARGEBACK", "DISP1", "PSP1", 2, 900)).await.expect(200);
+}
+
 const HOUR: i64 = 3600;
 
 #[tokio::test]
@@ -45,7 +49,7 @@ async fn due_times_and_last_updated_outlive_a_clock_that_steps_back() {
     // The change is due in two seconds; on the machine's clock that would now be in an hour.
     step(folder.path(), -HOUR);
     transform.told("payment", "tx-1", 1).await;
-    authorised(&relay, "PSP1", 2, 900).await;
+    charged_back(&relay).await;
     let after = relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().to_owned();
     assert!(after > before, "{after} after {before}");
     transform.told("payment", "tx-1", 2).await;
@@ -87,7 +91,7 @@ async fn due_times_are_brought_back_at_a_start() {
     relay.restart().await;
     relay.program.logged(&["due times lay further ahead"]).await;
     transform.told("payment", "tx-1", 2).await;
-    authorised(&relay, "PSP1", 2, 900).await;
+    charged_back(&relay).await;
     transform.told("payment", "tx-1", 3).await;
     let after = relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().to_owned();
     assert!(after > before, "{after} after {before}");

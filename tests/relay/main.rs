@@ -36,6 +36,7 @@ mod profile_tools;
 mod psps;
 mod registration;
 mod reload;
+mod replayed;
 mod restart;
 mod rotation;
 mod settings;

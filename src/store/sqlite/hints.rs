@@ -33,6 +33,7 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
         replayed: false,
         reason: None,
         key_reused: false,
+        redated: false,
         crowded_out: 0,
         owed: Vec::new(),
         fetches: true,
