@@ -14,17 +14,18 @@ use uuid::Uuid;
 use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Look, counts, same};
 use crate::domain::due::Moment;
+use crate::domain::event::Ahead;
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
 use crate::psp::fetch::hint;
 use crate::psp::needs::certificate_url;
-use crate::psp::normalise::{Meaning, Normalised};
+use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::psp::profile::FetchMode;
 use crate::psp::received::Received;
 use crate::psp::verify::{Means, Unverified, Verified, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
-use crate::store::{HintError, Hinted, Outcome, Receipt, StoreError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, TakeError, Taken};
 
 pub use replay::ReplayError;
 pub use source::Source;
@@ -68,9 +69,9 @@ pub enum Refused {
     /// Nobody vouches for it, and too many such wait to be looked into.
     #[error(transparent)]
     Hint(#[from] HintError),
-    /// The store cannot take it now.
+    /// Too many others of its dedupe key are kept, or the store cannot take it now.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Take(#[from] TakeError),
 }
 
 /// Who sends a notification, as far as that can be known.
@@ -135,11 +136,13 @@ impl Ingest {
             headers: kept_headers(source, received),
             body: received.body.to_vec(),
             form: verified.form().name.clone(),
+            partly_signed: verified.form().is_partly_signed(),
             signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
+        let ahead = ahead(&taken.normalised.messages);
         let receipt = self.store.take(taken).await?;
-        log(source, &receipt);
+        log(source, &receipt, &ahead);
         Ok(receipt)
     }
 
@@ -301,10 +304,35 @@ fn kept_headers(source: &Source, received: Received<'_>) -> Vec<(String, String)
     received.headers.iter().filter(|(name, _)| !secret(name)).cloned().collect()
 }
 
-fn log(source: &Source, receipt: &Receipt) {
+/// Says which times of a notification lay ahead of its receipt, and count as that.
+pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
+    for Ahead { what, said } in ahead {
+        tracing::warn!(
+            source, %notification, time = what, said,
+            "a time of this notification lies ahead of its receipt; it counts as the receipt: is the machine's clock right?"
+        );
+    }
+}
+
+/// The times that lay ahead of the receipt, of as many messages as are told of.
+fn ahead(messages: &[Message]) -> Vec<Ahead> {
+    const TOLD: usize = 10;
+    messages.iter().flat_map(|message| message.ahead.iter().cloned()).take(TOLD).collect()
+}
+
+fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
+    if !receipt.replayed {
+        told_ahead(source, notification, ahead);
+    }
     if receipt.key_reused {
         tracing::warn!(source, %notification, "its dedupe key came before with another content; judged by content");
+    }
+    if receipt.redated {
+        tracing::warn!(
+            source, %notification,
+            "its dedupe key came before with another time, which nobody signs: the time of the first notification counts"
+        );
     }
     if receipt.crowded_out > 0 {
         tracing::warn!(source, events = receipt.crowded_out, "too many are parked; the oldest are dead letters now");

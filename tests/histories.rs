@@ -24,7 +24,8 @@ use transform_relay::psp::profile::{Form, Profile};
 use transform_relay::psp::received::Received;
 use transform_relay::psp::verify::Verified;
 
-const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+/// Later than anything that a fixture tells of.
+const NOW: Timestamp = Timestamp::constant(1_900_000_000, 0);
 
 fn record(kind: Kind, requested: &str) -> Record {
     Record {

@@ -31,7 +31,7 @@ use transform_relay::psp::sign::sign;
 use transform_relay::psp::verify::{self, Means, Secret, Unverified, Verified};
 use url::Url;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Vector {
     secret: Option<String>,
@@ -52,6 +52,9 @@ struct Vector {
     /// `verified`, or why not.
     expect: String,
 }
+
+/// Later than anything that a fixture tells of: a time ahead of the receipt would count as the receipt.
+const RECEIPT: i64 = 1_900_000_000;
 
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
@@ -276,7 +279,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let settings: BTreeMap<_, _> = profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
     let url = Url::parse("https://relay.example.com/notifications/it").unwrap();
     let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
-    let now = Timestamp::from_second(1_700_000_000).unwrap();
+    let now = Timestamp::from_second(RECEIPT).unwrap();
     let readings = profile.forms.iter().filter_map(|form| {
         let form: &Form = form.get_ref();
         let body = outer(form, file);
@@ -331,7 +334,7 @@ fn read_fetched(profile: &Profile, file: &Path) -> Message {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    let at = Timestamp::from_second(1_700_000_000).unwrap();
+    let at = Timestamp::from_second(RECEIPT).unwrap();
     let received = Received { headers: &[], body: body.as_bytes(), at };
     let answer = fetched.answer.to_string();
     let message = normalise_fetched(profile, form, &received, None, fetched.message, answer.as_bytes());
@@ -356,5 +359,109 @@ fn every_mapped_type_has_a_fixture() {
         for event_type in rules.filter(|rule| !rule.ignore).flat_map(|rule| rule.event_type.as_slice()) {
             assert!(seen.contains(event_type), "{}: no fixture of type {event_type:?}", profile.name);
         }
+    }
+}
+
+/// Whoever has caught a notification can change what nobody signs: that makes no other notification of it, and no other
+/// time. Where a signature covers fields of a body, every other field is changed in turn.
+#[test]
+fn what_nobody_signs_makes_no_other_notification() {
+    let catalogue = Catalogue::built_in().unwrap();
+    let mut changed = 0;
+    for (name, _) in BUILT_IN {
+        let profile = &catalogue.get(name).unwrap().profile;
+        for file in files(&folder(name).join("vectors"), &["json"]) {
+            let vector: Vector = parsed(&file);
+            let Some((form, key)) = key_of(profile, &vector).filter(|(form, _)| form.is_protected()) else { continue };
+            for forged in headers_changed(&vector, form).chain(fields_changed(&vector)) {
+                if let Some((_, forged_key)) = key_of(profile, &forged) {
+                    assert_eq!(forged_key, key, "{}: {:?} {}", file.display(), forged.headers, forged.body);
+                    changed += 1;
+                }
+            }
+        }
+    }
+    assert!(changed > 100, "{changed}");
+}
+
+/// The form of a vector that verifies, and its dedupe key.
+fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String)> {
+    let headers: Vec<_> = vector.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let at = Timestamp::from_second(vector.now_unix).unwrap();
+    let received = Received { headers: &headers, body: vector.body.as_bytes(), at };
+    let secret: Option<SecretString> = vector.secret.clone().map(Into::into);
+    let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
+    let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
+    let means = Means {
+        secrets: secret.iter().map(|text| Secret { text, key_id: vector.key_id.as_deref() }).collect(),
+        settings: Some(&vector.settings),
+        public_url: public_url.as_ref(),
+        certificate: certificate.as_ref(),
+        tolerance_s: None,
+        door: vector.door,
+    };
+    let verified = verify::verify(profile, &means, received).ok()?;
+    let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == verified.form().name)?;
+    Some((form, normalise(profile, &verified, true).dedupe_key))
+}
+
+/// Each header with another value, and each that the form names, and one that nobody names.
+fn headers_changed(vector: &Vector, form: &Form) -> impl Iterator<Item = Vector> {
+    let named = format!("{form:?}");
+    let named = named.split("Header(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);
+    let names: Vec<String> = vector
+        .headers
+        .keys()
+        .cloned()
+        .chain(named)
+        .chain(["x-razorpay-event-id", "x-other"].map(str::to_owned))
+        .collect();
+    names.into_iter().map(|name| {
+        let mut headers = vector.headers.clone();
+        headers.retain(|known, _| !known.eq_ignore_ascii_case(&name));
+        headers.insert(name, "another".to_owned());
+        vector.with(headers, vector.body.clone())
+    })
+}
+
+/// Each field of a JSON body with another value, and one field more.
+fn fields_changed(vector: &Vector) -> impl Iterator<Item = Vector> {
+    let body: Value = serde_json::from_str(&vector.body).unwrap_or_default();
+    let mut places = Vec::new();
+    leaves(&body, &mut String::new(), &mut places);
+    places.into_iter().map(move |place| {
+        let mut forged = body.clone();
+        match forged.pointer_mut(&place) {
+            Some(Value::Object(fields)) => drop(fields.insert("another".to_owned(), "another".into())),
+            Some(leaf) => *leaf = "2040-01-01T00:00:00Z".into(),
+            None => {}
+        }
+        vector.with(vector.headers.clone(), forged.to_string())
+    })
+}
+
+fn leaves(value: &Value, at: &mut String, places: &mut Vec<String>) {
+    let parts: Vec<(String, &Value)> = match value {
+        Value::Object(fields) => {
+            fields.iter().map(|(name, value)| (name.replace('~', "~0").replace('/', "~1"), value)).collect()
+        }
+        Value::Array(list) => list.iter().enumerate().map(|(n, value)| (n.to_string(), value)).collect(),
+        _ => Vec::new(),
+    };
+    if !value.is_array() && !value.is_null() {
+        places.push(at.clone());
+    }
+    for (name, value) in parts {
+        let length = at.len();
+        at.push('/');
+        at.push_str(&name);
+        leaves(value, at, places);
+        at.truncate(length);
+    }
+}
+
+impl Vector {
+    fn with(&self, headers: BTreeMap<String, String>, body: String) -> Self {
+        Self { headers, body, ..self.clone() }
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,20 @@ use serde::{Deserialize, Serialize};
 use super::ids::{Kind, TransformId};
 use super::money::Currency;
 use super::status::{ChargebackReason, PspError, Status};
+use super::view::utc_date;
+
+/// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further
+/// ahead counts as the receipt, since it would outrank whatever the PSP says until then.
+pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(15);
+
+/// A time that lay too far ahead of the receipt and counts as the receipt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ahead {
+    /// Whose time: `event`, `item` or `chargeback`.
+    pub what: &'static str,
+    /// What the PSP said: an instant, or a day.
+    pub said: String,
+}
 
 /// One fact about one record, in our words, whatever PSP said it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +70,41 @@ impl Event {
             said => said,
         }
     }
+
+    /// The dedupe key of the message that says it; the event's own key has a trace of what is said behind that.
+    #[must_use]
+    pub fn message_key(&self) -> &str {
+        message_key(&self.key)
+    }
+
+    /// Lets no time of the event lie ahead of its receipt by more than [`AHEAD_MAX`]. Says which times did.
+    ///
+    /// When a reservation ends (`expires_at`) lies ahead by right, and ranks nothing.
+    pub fn received(&mut self, at: Timestamp) -> Vec<Ahead> {
+        let latest = at.saturating_add(AHEAD_MAX).unwrap_or(Timestamp::MAX);
+        let mut ahead = Vec::new();
+        if self.at > latest {
+            ahead.push(Ahead { what: "event", said: self.at.to_string() });
+            self.at = at;
+        }
+        for (what, date) in self.facts.dates().filter(|(_, date)| **date > utc_date(latest)) {
+            ahead.push(Ahead { what, said: date.to_string() });
+            *date = utc_date(at);
+        }
+        ahead
+    }
+
+    /// Dates the event and all that it books at this time.
+    pub fn date(&mut self, at: Timestamp) {
+        self.at = at;
+        self.facts.dates().for_each(|(_, date)| *date = utc_date(at));
+    }
+}
+
+/// The dedupe key of the message in the key of one of its events.
+#[must_use]
+pub fn message_key(event_key: &str) -> &str {
+    event_key.rsplit_once('#').map_or(event_key, |(message, _)| message)
 }
 
 /// What an event says of its record. Absent is not said; nothing here takes anything back by being absent.
@@ -78,6 +127,14 @@ pub struct Facts {
     pub refunded: Option<Decimal>,
     /// The customer's payment data as the PSP knows it.
     pub bearer: BTreeMap<String, String>,
+}
+
+impl Facts {
+    /// The days of its bookings, and of what.
+    fn dates(&mut self) -> impl Iterator<Item = (&'static str, &mut Date)> {
+        let items = self.items.iter_mut().map(|item| ("item", &mut item.date));
+        items.chain(self.chargebacks.iter_mut().map(|chargeback| ("chargeback", &mut chargeback.date)))
+    }
 }
 
 /// Whether money of one PSP item is there. Ordered as in an item's life, for facts of one second.
@@ -133,4 +190,76 @@ pub struct Why {
     pub psp_code: Option<String>,
     /// The PSP's words for the reason.
     pub psp_message: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::Kind;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    fn said(event: &str, booked: &str) -> Event {
+        let item = Item {
+            id: "ch_1".into(),
+            amount: Decimal::TEN,
+            booking: Booking::Booked,
+            date: booked.parse().unwrap(),
+            description: None,
+        };
+        let chargeback = Chargeback {
+            id: "dp_1".into(),
+            amount: Decimal::ONE,
+            fee: None,
+            booking: Booking::Open,
+            date: item.date,
+            why: None,
+        };
+        let expires_at = Some(at("2031-01-01T00:00:00Z"));
+        Event {
+            event_type: "paid".into(),
+            kinds: vec![Kind::Payment],
+            psp_ids: vec!["pi_1".into()],
+            shared_ids: Vec::new(),
+            references: Vec::new(),
+            at: at(event),
+            key: "evt_1#5f".into(),
+            late: false,
+            gives_way: false,
+            currency: None,
+            facts: Facts { items: vec![item], chargebacks: vec![chargeback], expires_at, ..Facts::default() },
+        }
+    }
+
+    const RECEIPT: &str = "2030-05-01T12:00:00Z";
+
+    #[test]
+    fn a_time_further_ahead_than_clocks_differ_counts_as_the_receipt() {
+        let mut event = said("2099-01-01T00:00:00Z", "2099-01-01");
+        let ahead = event.received(at(RECEIPT));
+        assert_eq!(event, Event { at: at(RECEIPT), ..said(RECEIPT, "2030-05-01") });
+        assert_eq!(ahead.iter().map(|one| one.what).collect::<Vec<_>>(), ["event", "item", "chargeback"]);
+        assert_eq!((ahead[0].said.as_str(), ahead[1].said.as_str()), ("2099-01-01T00:00:00Z", "2099-01-01"));
+    }
+
+    #[test]
+    fn times_before_and_shortly_after_the_receipt_stand() {
+        for (event, booked) in
+            [("2020-01-01T00:00:00Z", "2019-12-31"), ("2030-05-01T12:15:00Z", "2030-05-01"), (RECEIPT, "2030-05-01")]
+        {
+            let mut received = said(event, booked);
+            assert_eq!(received.received(at(RECEIPT)), []);
+            assert_eq!(received, said(event, booked));
+        }
+        let mut midnight = said("2030-05-02T00:05:00Z", "2030-05-02");
+        assert_eq!(midnight.received(at("2030-05-01T23:55:00Z")), []);
+    }
+
+    #[test]
+    fn the_key_of_the_message_is_the_events_without_its_trace() {
+        assert_eq!(said(RECEIPT, "2030-05-01").message_key(), "evt_1");
+        assert_eq!((message_key("a#b#5f"), message_key("bare")), ("a#b", "bare"));
+    }
 }

@@ -22,7 +22,10 @@ pub enum Transition {
     Stale,
 }
 
-/// Money that cannot be: nothing is applied, the notification becomes a dead letter.
+/// How many items, and how many chargebacks, are kept of one record: each event writes the whole record.
+pub const BOOKINGS_MAX: usize = 1000;
+
+/// Money that cannot be, or more of it than is kept: nothing is applied, the notification becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
     /// The event speaks of another currency than the record.
@@ -32,6 +35,12 @@ pub enum Contradiction {
         event: String,
         /// Of the record.
         record: String,
+    },
+    /// The record has as many bookings as are kept of one, and the event would add another.
+    #[error("the record would have more than {BOOKINGS_MAX} {what}")]
+    TooMany {
+        /// Items, or chargebacks.
+        what: &'static str,
     },
     /// A payment that is paid in full would have given back more than it received.
     #[error("refunds would reach {refunded}, but only {paid} was paid")]
@@ -46,11 +55,12 @@ pub enum Contradiction {
 /// Applies an event to a record.
 ///
 /// # Errors
-/// [`Contradiction::Currency`]; the record stays as it was.
+/// [`Contradiction::Currency`] or [`Contradiction::TooMany`]; the record stays as it was.
 pub fn apply(record: &Record, event: &Event, now: Timestamp) -> Result<(Record, Transition), Contradiction> {
     check_currency(record, event)?;
     let mut next = record.clone();
     let written = write_facts(&mut next.seen, record.key.kind, event);
+    check_bookings(&record.seen, &next.seen)?;
     let transition = if View::of(&next) != View::of(record) {
         next.bump(now);
         Transition::Changed
@@ -68,6 +78,18 @@ fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
             Err(Contradiction::Currency { event: event.to_string(), record: own.to_string() })
         }
         _ => Ok(()),
+    }
+}
+
+/// News of a booking that is known is always taken.
+fn check_bookings(before: &Seen, after: &Seen) -> Result<(), Contradiction> {
+    let sizes = [
+        ("items", before.items.len(), after.items.len()),
+        ("chargebacks", before.chargebacks.len(), after.chargebacks.len()),
+    ];
+    match sizes.into_iter().find(|(_, before, after)| after > before && *after > BOOKINGS_MAX) {
+        Some((what, ..)) => Err(Contradiction::TooMany { what }),
+        None => Ok(()),
     }
 }
 
@@ -150,5 +172,68 @@ const fn booking_rank(booking: Booking) -> u8 {
         Booking::Open => 1,
         Booking::Booked => 2,
         Booking::Reversed => 3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rust_decimal::Decimal;
+
+    use super::*;
+    use crate::domain::event::{Chargeback, Item};
+    use crate::domain::ids::RecordKey;
+    use crate::domain::record::Registered;
+
+    fn payment() -> Record {
+        Record {
+            key: RecordKey::new(Kind::Payment, "tx-1".parse().unwrap()),
+            source: None,
+            registered_at: Timestamp::UNIX_EPOCH,
+            registered: Registered::default(),
+            seen: Seen::default(),
+            refunds: BTreeMap::new(),
+            version: 1,
+            last_updated: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    /// So many bookings from the n-th on, as items or as chargebacks.
+    fn booked(n: usize, many: usize, as_items: bool) -> Event {
+        let (amount, booking) = (Decimal::ONE, Booking::Booked);
+        let date = jiff::civil::date(2026, 1, 1);
+        let ids = (n..n + many).map(|n| format!("id {n}"));
+        let mut facts = Facts::default();
+        if as_items {
+            facts.items.extend(ids.map(|id| Item { id, amount, booking, date, description: None }));
+        } else {
+            facts.chargebacks.extend(ids.map(|id| Chargeback { id, amount, fee: None, booking, date, why: None }));
+        }
+        Event {
+            event_type: "booked".into(),
+            kinds: vec![Kind::Payment],
+            psp_ids: vec!["psp".into()],
+            shared_ids: Vec::new(),
+            references: Vec::new(),
+            at: Timestamp::UNIX_EPOCH,
+            key: format!("{n} {many}"),
+            late: false,
+            gives_way: false,
+            currency: None,
+            facts,
+        }
+    }
+
+    #[test]
+    fn a_record_keeps_so_many_bookings_and_takes_news_of_those() {
+        for (as_items, what) in [(true, "items"), (false, "chargebacks")] {
+            let told = |record: &Record, event: &Event| apply(record, event, Timestamp::UNIX_EPOCH);
+            let (full, _) = told(&payment(), &booked(0, BOOKINGS_MAX, as_items)).unwrap();
+            let too_many = told(&full, &booked(BOOKINGS_MAX, 1, as_items)).unwrap_err();
+            assert_eq!(too_many, Contradiction::TooMany { what });
+            assert_eq!(too_many.to_string(), format!("the record would have more than 1000 {what}"));
+            assert!(told(&full, &booked(7, 3, as_items)).is_ok(), "news of what is known");
+            assert!(told(&full, &booked(0, 1, !as_items)).is_ok(), "each has a limit of its own");
+            assert!(told(&payment(), &booked(0, BOOKINGS_MAX + 1, as_items)).is_err(), "at once, too");
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::judge::{Failure, Verdict, judge, next};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, wait};
 use crate::domain::text::shown;
+use crate::ingest::told_ahead;
 use crate::psp::normalise::{Meaning, Message, normalise_fetched};
 use crate::psp::received::Received;
 use crate::store::sqlite::Store;
@@ -97,15 +98,16 @@ impl Fetching {
         let signed_at = kept.signed_at.as_deref();
         let mut message = match form {
             Some(form) => normalise_fetched(profile, form, &received, signed_at, awaiting.message, answer),
-            None => Message {
-                event_type: String::new(),
-                meaning: Meaning::NotUnderstood(format!("the profile has no form {} any more", shown(name))),
-            },
+            None => Message::new(
+                String::new(),
+                Meaning::NotUnderstood(format!("the profile has no form {} any more", shown(name))),
+            ),
         };
         let others = |types: &BTreeSet<String>| !message.event_type.is_empty() && !types.contains(&message.event_type);
         if self.account.events.as_ref().is_some_and(others) {
             message.meaning = Meaning::Ignored;
         }
+        told_ahead(&self.source, kept.id, &message.ahead);
         (kept.id, awaiting.message, message)
     }
 

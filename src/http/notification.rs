@@ -10,7 +10,7 @@ use crate::certificates::NoKey;
 use crate::ingest::{Refused, Sender, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
-use crate::store::{HintError, Receipt};
+use crate::store::{HintError, Receipt, TakeError};
 
 /// Whether a source is not there or not enabled is nobody's business.
 const NO_SOURCE: &str = "there is no such source";
@@ -84,7 +84,15 @@ pub(super) async fn challenge(
 /// Why a notification is not believed is for the operator, not for the sender.
 fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     match refused {
-        Refused::Store(error) | Refused::Hint(HintError::Store(error)) => error.into(),
+        Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => error.into(),
+        Refused::Take(TakeError::TooManyContents(_)) => {
+            tracing::error!(
+                source = source.name, reason = %refused,
+                "notification refused: either somebody sends one again and again, each time changed where nobody signs it, or \
+                 the profile's dedupe key does not tell notifications apart"
+            );
+            Problem::new(503, refused.to_string())
+        }
         Refused::Hint(HintError::Crowded | HintError::AddressFull) => {
             let unnamed_proxy = caller::may_be_a_proxy(request, in_force);
             tracing::warn!(source = source.name, reason = %refused, unnamed_proxy, "notification refused");

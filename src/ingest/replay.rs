@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Ingest, Source, log, verified_by};
+use super::{Ingest, Source, ahead, log, verified_by};
 use crate::domain::due::Moment;
 use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::psp::received::Received;
@@ -54,10 +54,12 @@ impl Ingest {
             body: kept.body,
             form,
             signed_at,
+            partly_signed: false,
             normalised,
         };
+        let ahead = ahead(&taken.normalised.messages);
         let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
-        log(source, &receipt);
+        log(source, &receipt, &ahead);
         Ok(receipt)
     }
 }
@@ -92,6 +94,6 @@ fn hint(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
         return Err(ReplayError::Unreadable("it would have to be fetched, and its source fetches nothing any more"));
     }
     let path = String::from_utf8_lossy(&kept.body).into_owned();
-    let messages = vec![Message { event_type: String::new(), meaning: Meaning::Fetch(path) }];
+    let messages = vec![Message::new(String::new(), Meaning::Fetch(path))];
     Ok((kept.form.clone().unwrap_or_default(), None, Normalised { dedupe_key: String::new(), messages }))
 }

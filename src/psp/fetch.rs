@@ -41,7 +41,7 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
 pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Option<Message> {
     let call = fetch.calls.iter().find(|call| holds(&call.when, scope))?;
     let meaning = path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch);
-    Some(Message { event_type: printable(&event_type(form, scope)), meaning })
+    Some(Message::new(printable(&event_type(form, scope)), meaning))
 }
 
 /// The longest text that goes into a path, in bytes: as long as the longest PSP id.

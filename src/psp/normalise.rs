@@ -1,7 +1,9 @@
 //! What a verified notification says, in our words.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
@@ -12,7 +14,7 @@ use super::read::names;
 use super::received::Received;
 use super::translate::Translation;
 use super::verify::Verified;
-use crate::domain::event::Event;
+use crate::domain::event::{Ahead, Event};
 use crate::domain::json;
 use crate::domain::text::{masked, shown};
 
@@ -44,15 +46,46 @@ impl Normalised {
 }
 
 /// One message of a notification.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// The PSP's name for what happened; empty where only what is fetched can tell.
     pub event_type: String,
     /// What it means.
     pub meaning: Meaning,
+    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than [`AHEAD_TOLD`] of them.
+    pub ahead: Vec<Ahead>,
+    /// Whether nobody signs its times, or it names none: that of the first notification with its dedupe key counts.
+    pub first_time: bool,
+}
+
+/// More times of one message than these are not told of.
+const AHEAD_TOLD: usize = 3;
+
+impl fmt::Debug for Message {
+    /// What it says, and what is out of the ordinary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Message");
+        text.field("event_type", &self.event_type).field("meaning", &self.meaning);
+        if !self.ahead.is_empty() {
+            text.field("ahead", &self.ahead);
+        }
+        text.finish()
+    }
 }
 
 impl Message {
+    /// A message of this type with this meaning, of which nothing else is to be said.
+    #[must_use]
+    pub const fn new(event_type: String, meaning: Meaning) -> Self {
+        Self { event_type, meaning, ahead: Vec::new(), first_time: false }
+    }
+
+    /// Its events; none unless it means some.
+    #[must_use]
+    pub fn events(&self) -> &[Event] {
+        if let Meaning::Events(events) = &self.meaning { events } else { &[] }
+    }
+
     /// Why it is a dead letter, behind its type where it has one.
     #[must_use]
     pub fn because(&self, reason: &str) -> String {
@@ -81,11 +114,15 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> 
     let body_hash = hash(verified.received().body);
     let form = verified.form();
     let read = each_message(verified, |scope| read_first(profile, form, scope, &body_hash, fetching));
-    let (keys, messages): (Vec<String>, Vec<Message>) = match read {
+    let (mut keys, messages): (Vec<String>, Vec<Message>) = match read {
         Ok(read) if read.is_empty() => (vec![body_hash], vec![not_understood("the batch holds no message".to_owned())]),
         Ok(read) => read.into_iter().unzip(),
         Err(reason) => (vec![body_hash], vec![not_understood(reason)]),
     };
+    if form.is_partly_signed() {
+        // Messages that are signed one by one can be put together in any number of ways.
+        keys.truncate(1);
+    }
     Normalised { dedupe_key: keys.join("\n"), messages }
 }
 
@@ -165,11 +202,11 @@ pub(super) fn with_fetched<T>(
 }
 
 fn concerns_no_record(form: &Form, scope: &Scope<'_>) -> Message {
-    Message { event_type: printable(&event_type(form, scope)), meaning: Meaning::Ignored }
+    Message::new(printable(&event_type(form, scope)), Meaning::Ignored)
 }
 
 fn not_understood(reason: String) -> Message {
-    Message { event_type: String::new(), meaning: Meaning::NotUnderstood(reason) }
+    Message::new(String::new(), Meaning::NotUnderstood(reason))
 }
 
 pub(super) fn hash(bytes: &[u8]) -> String {
@@ -182,7 +219,7 @@ pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
     let key = dedupe_key(form, &scope, hash);
-    let meaning = match event_type.len() {
+    let mut meaning = match event_type.len() {
         0 => Meaning::NotUnderstood(format!("no type at {}", type_names(form))),
         1..=TYPE_MAX => match broken(&form.requires, &scope) {
             Some(place) => Meaning::NotUnderstood(format!("{place}: not what the profile requires")),
@@ -190,7 +227,22 @@ pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
         },
         _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
     };
-    (key, Message { event_type: printable(&event_type), meaning })
+    let first_time = !form.time_signed || (form.is_protected() && has_no_time(&meaning, scope.received.at));
+    let ahead = received(&mut meaning, scope.received.at);
+    (key, Message { ahead, first_time, ..Message::new(printable(&event_type), meaning) })
+}
+
+/// Whether an event is dated at its receipt to the instant, as one is whose message names no time.
+fn has_no_time(meaning: &Meaning, receipt: Timestamp) -> bool {
+    matches!(meaning, Meaning::Events(events) if events.iter().any(|event| event.at == receipt))
+}
+
+/// No time lies ahead of the receipt; of what is fetched, the receipt is when the call began.
+fn received(meaning: &mut Meaning, at: Timestamp) -> Vec<Ahead> {
+    let Meaning::Events(events) = meaning else { return Vec::new() };
+    let mut ahead: Vec<Ahead> = events.iter_mut().flat_map(|event| event.received(at)).collect();
+    ahead.truncate(AHEAD_TOLD);
+    ahead
 }
 
 /// The type of a message, as far as it is known yet.

@@ -183,6 +183,8 @@ pub struct Taken {
     pub form: String,
     /// The time that was signed with it, as text.
     pub signed_at: Option<String>,
+    /// Whether parts of it are signed only, so that whoever has caught one can make many.
+    pub partly_signed: bool,
     /// What it says.
     pub normalised: Normalised,
 }
@@ -239,6 +241,8 @@ pub struct Receipt {
     pub reason: Option<String>,
     /// Whether another notification of the same dedupe key but different content came before.
     pub key_reused: bool,
+    /// Whether one with a dedupe key of its messages came before with another time, which nobody signs: that counts.
+    pub redated: bool,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
     /// How many hints from the address that has most of them gave way to it.
@@ -247,6 +251,17 @@ pub struct Receipt {
     pub owed: Vec<Owed>,
     /// Whether something is to be fetched for it.
     pub fetches: bool,
+}
+
+/// A notification was not taken. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TakeError {
+    /// It would change something, and as many others of its dedupe key are kept as may be, each with another content.
+    #[error("{0} notifications with its dedupe key and other contents are kept, and no more are")]
+    TooManyContents(u32),
+    /// The store cannot take it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 /// A record that Transform is owed a webhook for.

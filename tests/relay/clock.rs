@@ -33,6 +33,10 @@ async fn authorised(relay: &Relay, psp: &str, minute: u8, value: i64) {
     relay.notify("adyen-main", &adyen::item("AUTHORISATION", psp, "", minute, value)).await.expect(200);
 }
 
+async fn charged_back(relay: &Relay) {
+    relay.notify("adyen-main", &adyen::item("CHARGEBACK", "DISP1", "PSP1", 2, 900)).await.expect(200);
+}
+
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
@@ -47,7 +51,7 @@ async fn due_times_and_last_updated_outlive_a_clock_that_steps_back() {
     // The change is due in two seconds; on the machine's clock that would now be in an hour.
     step(folder.path(), -HOUR);
     transform.told("payment", "tx-1", 1).await;
-    authorised(&relay, "PSP1", 2, 900).await;
+    charged_back(&relay).await;
     let after = relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().to_owned();
     assert!(after > before, "{after} after {before}");
     transform.told("payment", "tx-1", 2).await;
@@ -181,7 +185,7 @@ async fn due_times_outlive_a_clock_that_goes_back_while_the_relay_is_down() {
     step(folder.path(), 0);
     relay.restart().await;
     transform.told("payment", "tx-1", 2).await;
-    authorised(&relay, "PSP1", 2, 900).await;
+    charged_back(&relay).await;
     transform.told("payment", "tx-1", 3).await;
     let after = relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().to_owned();
     assert!(after > before, "{after} after {before}");

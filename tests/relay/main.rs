@@ -39,6 +39,7 @@ mod profile_tools;
 mod psps;
 mod registration;
 mod reload;
+mod replayed;
 mod resolver;
 mod restart;
 mod rotation;

@@ -108,6 +108,12 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
         let key =
             if form.dedupe.is_empty() { "what it says, byte for byte".to_owned() } else { places(&form.dedupe, ", ") };
         lines.push(format!("A repetition{which} is known by {key}."));
+        if !form.time_signed {
+            lines.push(format!(
+                "The time of a notification{which} is not signed: where one comes again with another time, the time of the \
+                 first one counts, however long ago that was."
+            ));
+        }
     }
     lines.join("\n\n")
 }
@@ -190,7 +196,8 @@ mod tests {
             ("mollie", "share a limited number of places"),
             ("mollie", "or while too many hints wait"),
             ("unzer", "401 if it points to nothing that can be fetched"),
-            ("frisbii-pay", "A repetition is known by what it says, byte for byte."),
+            ("razorpay", "A repetition is known by what it says, byte for byte."),
+            ("adyen", "The time of a notification of form `item` is not signed"),
             ("braintree", "behind the last `|`. It protects the message"),
             ("payone", "in the field `/key`. It protects nothing of what it comes with"),
             ("payone", "Succeeded (nothing, `completed`)"),

@@ -6,6 +6,7 @@ use url::Url;
 
 use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
+use super::check_signed::{check_signed, is_signed};
 use super::{Algorithm, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::{Piece, Place};
@@ -76,6 +77,7 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
         check_fetch(fetch).map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
     }
     check_own_places(form).map_err(|reason| (Some(at), reason))?;
+    check_signed(form).map_err(|reason| (Some(at), reason))?;
     let mut unconditional = BTreeSet::new();
     for rule in &form.rules {
         let at = Some(rule.span().start);
@@ -109,6 +111,8 @@ fn check_own_places(form: &Form) -> Result<(), String> {
         .into_iter()
         .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
         .chain(parts)
+        // The key of a mere pointer may be made of what is signed of it.
+        .filter(|(key, place)| *key != "dedupe" || !(form.pointer_only && is_signed(form, place)))
         .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
 }
 

@@ -8,6 +8,7 @@ mod challenge;
 mod check;
 mod check_challenge;
 mod check_rule;
+mod check_signed;
 mod fetch;
 mod maps;
 mod rule;
@@ -126,6 +127,11 @@ pub struct Form {
     /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
+    /// Whether what signs it covers the times that it is read with. If not, whoever has caught a notification can send
+    /// it again with another time: so the time of the first notification with a dedupe key counts for all others with it.
+    /// The same holds for what names no time.
+    #[serde(default = "yes")]
+    pub time_signed: bool,
     /// What all rules share; each may say otherwise.
     #[serde(default)]
     pub defaults: Defaults,
@@ -133,6 +139,10 @@ pub struct Form {
     #[serde(rename = "event", default)]
     #[schemars(with = "Vec<EventRule>")]
     pub rules: Vec<Spanned<EventRule>>,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 /// What all rules of a form share.

@@ -73,6 +73,7 @@ const fn receipt(id: Uuid, displaced: u32) -> Receipt {
         replayed: false,
         reason: None,
         key_reused: false,
+        redated: false,
         crowded_out: 0,
         displaced,
         owed: Vec::new(),

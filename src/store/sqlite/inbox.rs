@@ -18,16 +18,30 @@ pub(super) enum Seen {
     /// The same, and it came to nothing so far: the id of the first.
     DeadLetter(Uuid),
     /// Others of that key, with another content.
-    KeyOnly,
+    KeyOnly {
+        /// The id of one of them.
+        one: Uuid,
+        /// Whether there are as many of them as [`CONTENTS_MAX`], and somebody may have made them of one.
+        full: bool,
+    },
 }
+
+/// How many notifications of one dedupe key are kept, each with another content, where a signature covers parts of a body
+/// only: whoever has caught one can make as many as they like. What is signed as a whole is the PSP's own news.
+pub(super) const CONTENTS_MAX: u32 = 100;
+
+/// The very same notification: its id, what it was answered, and whether it is a dead letter.
+const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
+     WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
+/// How many there are of a key, up to a number, and the place of one. The index says it all, so that no body is read:
+/// only a hint's two hashes are the same.
+const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
+     WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
 
 pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let same = connection
-        .prepare_cached(
-            "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
-             WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0",
-        )?
+        .prepare_cached(SAME)?
         .query_row(params![taken.source, key, digest(&taken.body)], |row| {
             let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
             Ok(if row.get(2)? { Seen::DeadLetter(id) } else { Seen::Same(id, outcome(1, &answered)?) })
@@ -36,10 +50,14 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     if let Some(same) = same {
         return Ok(same);
     }
-    let used = connection
-        .prepare_cached("SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND hint = 0 LIMIT 1")?
-        .exists(params![taken.source, key])?;
-    Ok(if used { Seen::KeyOnly } else { Seen::New })
+    let (contents, place): (u32, Option<i64>) = connection
+        .prepare_cached(OF_KEY)?
+        .query_row(params![taken.source, key, CONTENTS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let Some(place) = place else { return Ok(Seen::New) };
+    let one = connection
+        .prepare_cached("SELECT id FROM notifications WHERE rowid = ?1")?
+        .query_row([place], |row| row.get(0).map(Uuid::from_bytes))?;
+    Ok(Seen::KeyOnly { one, full: taken.partly_signed && contents >= CONTENTS_MAX })
 }
 
 fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
@@ -92,7 +110,9 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
 /// The notification that is kept for the hints at an object.
 pub(super) fn hint(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<Option<Uuid>> {
     connection
-        .prepare_cached("SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND hint = 1")?
+        .prepare_cached(
+            "SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?2 AND hint = 1",
+        )?
         .query_row(params![source, digest(path.as_bytes())], |row| row.get(0).map(Uuid::from_bytes))
         .optional()
 }
@@ -291,4 +311,25 @@ pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> ru
             })
         })?
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(connection: &Connection, question: &str) -> String {
+        let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
+        let rows = plan.query_map(params!["s", [0_u8; 16], 1], |row| row.get::<_, String>(3)).unwrap();
+        rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n")
+    }
+
+    #[test]
+    fn a_notification_is_found_without_looking_at_others_of_its_key() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let same = plan(&connection, SAME);
+        assert!(same.contains("notifications_by_content (source=? AND dedupe_key=? AND body_hash=?)"), "{same}");
+        let of_key = plan(&connection, OF_KEY);
+        assert!(of_key.contains("COVERING INDEX notifications_by_content"), "{of_key}");
+    }
 }

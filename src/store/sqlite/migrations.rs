@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 5] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH];
+const STEPS: [&str; 6] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -215,8 +215,24 @@ CREATE TRIGGER dead_letter_is AFTER UPDATE OF outcome, body, headers ON notifica
 END;
 ";
 
+const FIRST_TIMES: &str = r"
+-- When the message with a dedupe key (SHA-256, cut to 16 bytes) was told of first, and by which notification; only of forms
+-- whose times nobody signs. Kept as long as records are.
+CREATE TABLE first_times (
+    source       TEXT NOT NULL,
+    key          BLOB NOT NULL,
+    at           INTEGER NOT NULL,
+    notification BLOB NOT NULL,
+    PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;
+
+-- One dedupe key may have many contents: each is found without looking at the others. Of a hint both columns are the same.
+DROP INDEX notifications_by_dedupe_key;
+CREATE INDEX notifications_by_content ON notifications (source, dedupe_key, body_hash);
+";
+
 /// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 5;
+pub(super) const VERSION: i64 = 6;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

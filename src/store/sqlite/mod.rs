@@ -11,6 +11,7 @@ mod faults;
 mod fetched;
 mod fetches;
 mod fetching;
+mod first_times;
 mod hints;
 mod history;
 mod inbox;
@@ -35,10 +36,11 @@ use rusqlite::Connection;
 use tokio::time::Instant;
 
 use self::readers::Readers;
+use self::taking::Took;
 use self::writer::{Writer, unavailable};
 use super::{
     Attempt, DeadLetter, Delivery, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt, RegisterError,
-    RegistrationReceipt, Settlement, StoreError, StoreOptions, Taken, Wake,
+    RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
 };
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -90,13 +92,21 @@ impl Store {
     /// Takes a verified notification: it and all that it changes are on disk when this returns.
     ///
     /// # Errors
-    /// The store cannot take it now; nothing was written.
-    pub async fn take(&self, taken: Taken) -> Result<Receipt, StoreError> {
+    /// Too many others of its dedupe key are kept, or the store cannot take it now; nothing was written.
+    pub async fn take(&self, taken: Taken) -> Result<Receipt, TakeError> {
         let (options, wake) = (self.options.get(), self.wake.clone());
         let source = taken.source.clone();
-        let work = move |connection: &Connection| taking::take(connection, &options, &taken).map_err(unavailable);
+        let work =
+            move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
+                Took::In(receipt) => Ok(receipt),
+                Took::OneTooMany(_) => Err(TakeError::TooManyContents(inbox::CONTENTS_MAX)),
+            };
         let done = self.writer.write(work, move |receipt: &Receipt| wake.taken(&source, receipt)).await;
-        done.inspect_err(|error| self.met(error))
+        done.inspect_err(|error| {
+            if let TakeError::Store(error) = error {
+                self.met(error);
+            }
+        })
     }
 
     /// Registers or amends a record, and applies the parked events that waited for it.

@@ -19,8 +19,10 @@ use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp, unreadable};
 use super::records::{self, Stored};
-use super::{connection, migrations, taking};
+use super::taking::{self, Took};
+use super::{connection, first_times, migrations};
 use crate::domain::due::{Debounce, Moment};
+use crate::domain::event::message_key;
 use crate::domain::ids::TransformId;
 use crate::domain::record::{Record, Seen};
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
@@ -119,6 +121,9 @@ impl Stage {
             others: others(past, wanted)?,
             keys: HashSet::new(),
         };
+        if migrations::version(past)? >= FIRST_TIMES_SINCE {
+            first_times::take_over(&stage.connection, past, |source, id| is_read(past, wanted, source, id))?;
+        }
         let mut every = past.prepare("SELECT record FROM records ORDER BY id")?;
         let mut rows = every.query([])?;
         while let Some(row) = rows.next()? {
@@ -162,9 +167,11 @@ impl Stage {
                 body: digest(&one.body).to_vec(),
                 form: one.form.clone().unwrap_or_default(),
                 signed_at: None,
+                partly_signed: false,
                 normalised: reread.normalised,
             };
-            let receipt = taking::take(&self.connection, &self.options, &taken)?;
+            let (Took::In(receipt) | Took::OneTooMany(receipt)) =
+                taking::take(&self.connection, &self.options, &taken)?;
             let now = (receipt.outcome, receipt.reason);
             notifications.push(Rehearsed { id: one.id, was: (one.outcome, one.reason), now });
             Ok(())
@@ -252,8 +259,7 @@ fn keys(record: &Record) -> impl Iterator<Item = &str> {
         .chain(chargebacks.values().map(|fact| &fact.stamp))
         .chain(chargeback_amounts.values().map(|fact| &fact.stamp))
         .chain(chargeback_reasons.values().map(|fact| &fact.stamp));
-    let keys = single.into_iter().flatten().chain(booked).map(|stamp| stamp.tie.as_str());
-    keys.map(|key| key.rsplit_once('#').map_or(key, |(message, _)| message))
+    single.into_iter().flatten().chain(booked).map(|stamp| message_key(&stamp.tie))
 }
 
 /// The records of which a version was made by a notification that is not read again.
@@ -275,6 +281,12 @@ fn others(past: &Connection, wanted: &Wanted) -> rusqlite::Result<HashSet<Transf
         }
     }
     Ok(others)
+}
+
+/// Whether a notification is read again.
+fn is_read(past: &Connection, wanted: &Wanted, source: &str, id: Uuid) -> rusqlite::Result<bool> {
+    let mut kept = past.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1 AND received_at >= ?2")?;
+    Ok(wanted.sources.contains(source) && kept.exists(params![id.into_bytes(), since(wanted)])?)
 }
 
 fn since(wanted: &Wanted) -> i64 {
@@ -321,6 +333,8 @@ fn each_past(
 
 /// The schema version since which forms and fetched answers are stored.
 const FETCHES_SINCE: i64 = 3;
+/// The schema version since which first times are stored.
+const FIRST_TIMES_SINCE: i64 = 6;
 
 fn answers(past: &Connection, notification: Uuid) -> rusqlite::Result<Vec<PastAnswer>> {
     past.prepare_cached(

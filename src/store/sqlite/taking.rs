@@ -1,30 +1,54 @@
 //! A notification is taken, or judged anew: inbox row, records, outbox and what is to be fetched, as one piece of work.
 
+use std::borrow::Cow;
+
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::commit::{Work, joined};
 use super::fetches::Asker;
 use super::inbox::{self, Became, Seen};
-use super::{fetches, parked};
+use super::{fetches, first_times, parked};
 use crate::psp::normalise::Meaning;
 use crate::store::{Outcome, Receipt, StoreOptions, Taken};
 
+/// How a notification was taken.
+pub(super) enum Took {
+    /// It is in.
+    In(Receipt),
+    /// It would change something, but there are too many others of its dedupe key: not to be committed.
+    OneTooMany(Receipt),
+}
+
 /// Takes a notification.
-pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Receipt> {
+pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Took> {
+    let insert = |judged: &Became| inbox::insert(connection, taken, judged);
     match inbox::seen(connection, taken)? {
-        Seen::Same(id, outcome) => repeated(connection, taken, id, outcome),
+        Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
         Seen::DeadLetter(id) => {
             inbox::count_repeat(connection, id)?;
-            judge_anew(connection, options, taken, id)
+            judge_anew(connection, options, taken, id).map(Took::In)
         }
-        seen => {
-            let receipt =
-                judge(connection, options, taken, taken.id, |judged| inbox::insert(connection, taken, judged))?;
-            Ok(Receipt { key_reused: matches!(seen, Seen::KeyOnly), ..receipt })
+        Seen::New => judge(connection, options, taken, taken.id, insert).map(Took::In),
+        Seen::KeyOnly { full: false, .. } => {
+            let receipt = judge(connection, options, taken, taken.id, insert)?;
+            Ok(Took::In(Receipt { key_reused: true, ..receipt }))
         }
+        Seen::KeyOnly { one, full: true } => one_more(connection, options, taken, one),
     }
+}
+
+/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own; what
+/// would change something is not taken, so that it is not answered as if it were kept.
+fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
+    let receipt = judge(connection, options, taken, taken.id, |_| inbox::count_repeat(connection, one))?;
+    Ok(match receipt.outcome {
+        Outcome::Ignored | Outcome::Repeated | Outcome::Stale => {
+            Took::In(Receipt { id: one, key_reused: true, ..receipt })
+        }
+        Outcome::Parked | Outcome::Applied | Outcome::Fetching | Outcome::DeadLetter => Took::OneTooMany(receipt),
+    })
 }
 
 /// Judges a dead letter anew; none if there is no such dead letter.
@@ -68,6 +92,7 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         replayed: false,
         reason: None,
         key_reused: false,
+        redated: false,
         crowded_out: 0,
         displaced: 0,
         owed: Vec::new(),
@@ -84,7 +109,7 @@ fn judge(
     save: impl FnOnce(&Became) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
-    let (mut through, mut fetches) = (Outcome::Ignored, false);
+    let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, false);
     let mut reasons = Vec::new();
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         match &message.meaning {
@@ -94,7 +119,11 @@ fn judge(
                 reasons.push(message.because(reason));
             }
             Meaning::Events(events) => {
-                let (became, why) = work.place_all(id, &taken.source, events)?;
+                let mut events = Cow::from(events);
+                if message.first_time {
+                    redated |= first_times::date(connection, &taken.source, id, events.to_mut())?;
+                }
+                let (became, why) = work.place_all(id, &taken.source, &events)?;
                 through = through.max(became);
                 reasons.extend(why);
             }
@@ -110,5 +139,5 @@ fn judge(
     save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     work.apply_released()?;
-    Ok(Receipt { reason, crowded_out, owed: work.into_owed(), fetches, ..receipt(id, outcome) })
+    Ok(Receipt { reason, redated, crowded_out, owed: work.into_owed(), fetches, ..receipt(id, outcome) })
 }

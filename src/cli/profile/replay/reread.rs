@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
                 reread.keys.push(seen.key);
                 seen.message
             }
-            Err(reason) => Message { event_type: String::new(), meaning: Meaning::NotUnderstood(reason) },
+            Err(reason) => Message::new(String::new(), Meaning::NotUnderstood(reason)),
         };
         match reread.normalised.messages.get_mut(index).filter(|_| !past.hint) {
             Some(message) => *message = said,

@@ -50,8 +50,8 @@ pub(super) struct Making {
 impl Making {
     pub(super) fn new(profile: &'static str, mut chance: Chance, number: u64) -> Self {
         let source = SOURCES.iter().find(|(_, of, _)| *of == profile).map_or("", |(source, ..)| source);
-        // Some day of 2026.
-        let now = Timestamp::from_second(1_767_225_600 + chance.within(0, 31_000_000)).unwrap_or_default();
+        // Some day of 2022: a life is over before any clock that is right, or the relay would not believe its times.
+        let now = Timestamp::from_second(1_640_995_200 + chance.within(0, 31_000_000)).unwrap_or_default();
         let life =
             Life { label: String::new(), registrations: Vec::new(), notifications: Vec::new(), truths: Vec::new() };
         Self { chance, source, profile, number, now, ids: 0, story: Vec::new(), life }

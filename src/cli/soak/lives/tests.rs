@@ -126,16 +126,25 @@ fn shows_by_its_version(before: &Record, after: &Record) {
     assert_eq!(old != new, before.version != after.version, "{}: {old:?} and {new:?}", before.key);
 }
 
+/// Long before any machine's clock that a soak runs by, if that is right.
+const LIVES_ARE_OVER: i64 = 1_735_689_600;
+
 /// The events of each notification that reaches its record; the others end as they should.
 fn events(life: &Life) -> Vec<Event> {
-    let now = Timestamp::from_second(1_790_000_000).unwrap();
+    let now = Timestamp::from_second(LIVES_ARE_OVER).unwrap();
     let psp = PSPS.iter().find(|psp| psp.source == life.notifications[0].source).unwrap();
-    let mut all = Vec::new();
+    let (mut all, mut dated) = (Vec::new(), BTreeMap::new());
     for one in &life.notifications {
         let signed = psp.sign(one.form, one.body.to_string().as_bytes(), now).unwrap();
         let received = Received { headers: &signed.headers, body: &signed.body, at: now };
         let verified = verify(&psp.profile, &Means::secret(&psp.secret), received).expect("signed as the PSP signs");
         for message in normalise(&psp.profile, &verified, false).messages {
+            assert!(message.ahead.is_empty(), "{}: the relay would not believe its times: {message:?}", life.label);
+            // Where nobody signs the time, the relay goes by the first one of a dedupe key.
+            for event in message.events().iter().filter(|_| message.first_time) {
+                let first = *dated.entry(event.message_key().to_owned()).or_insert(event.at);
+                assert_eq!(first, event.at, "{}: {}", life.label, event.key);
+            }
             match (one.fate, message.meaning) {
                 (Fate::Reaches, Meaning::Events(events)) => all.extend(events),
                 (Fate::Parked, Meaning::Events(_))

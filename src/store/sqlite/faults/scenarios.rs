@@ -5,7 +5,7 @@ use serde_json::json;
 use super::rig::KEPT_S;
 use super::work::{
     Work, at, bearer, fetch_failed, fetched, hinted, moment, notified, paid, payment, pointing, refund, refunded,
-    register, replayed, settled, taken,
+    register, replayed, settled, taken, undated,
 };
 use crate::domain::ids::Kind;
 use crate::psp::normalise::Meaning;
@@ -55,6 +55,7 @@ fn notifications() -> Vec<Scenario> {
         scenario("a second change", vec![p1(), applied.clone()], notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
         scenario("a stale one", vec![p1(), applied.clone()], notified(3, vec![paid(5, &["pi_1"], 60)]), "Stale"),
         scenario("a repetition", vec![p1(), applied.clone()], applied.clone(), "replayed: true"),
+        scenario("one whose time nobody signs", vec![p1()], undated(2, vec![paid(10, &["pi_1"], 40)]), "Applied"),
         scenario("one that is parked", vec![], notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)]), "Parked"),
         scenario(
             "one too many that is parked",

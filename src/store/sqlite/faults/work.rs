@@ -39,7 +39,10 @@ impl Work {
     /// Does it. What it was told, as text.
     pub(super) async fn run(self, store: &Store) -> Result<String, String> {
         let told = match self {
-            Self::Take(taken) => store.take(*taken).await.map(|receipt| format!("{receipt:?}")),
+            Self::Take(taken) => {
+                let receipt = store.take(*taken).await;
+                return receipt.map(|receipt| format!("{receipt:?}")).map_err(|error| error.to_string());
+            }
             Self::Register(key, said, now) => {
                 let receipt = store.register(key, *said, now).await;
                 return receipt.map(|receipt| format!("{receipt:?}")).map_err(|error| error.to_string());
@@ -141,6 +144,13 @@ pub(super) fn notified(n: u128, events: Vec<Event>) -> Work {
     taken(n, Meaning::Events(events))
 }
 
+/// The same, and nobody signs the times of the events.
+pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
+    let mut taken = meant(n, Meaning::Events(events));
+    taken.normalised.messages.iter_mut().for_each(|message| message.first_time = true);
+    Work::Take(Box::new(taken))
+}
+
 /// A notification that means this.
 pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
     Work::Take(Box::new(meant(n, meaning)))
@@ -152,7 +162,7 @@ pub(super) fn replayed(n: u128, meaning: Meaning) -> Work {
 }
 
 fn meant(n: u128, meaning: Meaning) -> Taken {
-    let message = Message { event_type: "test".into(), meaning };
+    let message = Message::new("test".into(), meaning);
     Taken {
         id: Uuid::from_u128(n),
         source: SOURCE.into(),
@@ -161,6 +171,7 @@ fn meant(n: u128, meaning: Meaning) -> Taken {
         body: format!("body {n}").into_bytes(),
         form: "form".into(),
         signed_at: None,
+        partly_signed: false,
         normalised: Normalised { dedupe_key: format!("key {n}"), messages: vec![message] },
     }
 }
@@ -189,7 +200,7 @@ fn first_fetch() -> i64 {
 
 /// The first fetch, asked for so often when it began, is answered; the n-th notification says this then.
 pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
-    let message = Message { event_type: "test".into(), meaning };
+    let message = Message::new("test".into(), meaning);
     Work::Fetched(Arc::new(Answered {
         fetch: first_fetch(),
         asked,

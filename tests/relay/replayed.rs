@@ -1,0 +1,138 @@
+//! What somebody has caught and sends again: it changes nothing, whatever they change of it where nobody signs.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+
+use crate::support::program::run;
+use crate::support::{Relay, Setup, adyen, payment, start, stripe};
+
+fn ago(minutes: i64) -> String {
+    (Timestamp::now() - SignedDuration::from_mins(minutes)).to_string()
+}
+
+fn dated(item: &Value, at: &str) -> Value {
+    adyen::with(item.clone(), "eventDate", at)
+}
+
+fn authorised() -> Value {
+    dated(&adyen::item("AUTHORISATION", "PSP1", "", 0, 8925), &ago(50))
+}
+
+fn cancelled() -> Value {
+    dated(&adyen::item("CANCELLATION", "CANC1", "PSP1", 0, 8925), &ago(40))
+}
+
+async fn tell(relay: &Relay, notification: &Value) {
+    relay.notify("adyen-main", notification).await.expect(200);
+}
+
+async fn payment_of(relay: &Relay) -> Value {
+    relay.fetch("Payment", "tx-1").await.json()
+}
+
+/// Adyen signs eight fields of an item, and the date is none of them.
+#[tokio::test]
+async fn an_item_that_is_sent_again_with_another_date_overrules_nothing() {
+    for date in ["2099-01-01T00:00:00Z".to_owned(), Timestamp::now().to_string(), "1999-01-01T00:00:00Z".to_owned()] {
+        let replayed = dated(&authorised(), &date);
+        let genuine_first = [&authorised(), &replayed, &cancelled()];
+        for order in [genuine_first, [&authorised(), &cancelled(), &replayed], [&cancelled(), &authorised(), &replayed]]
+        {
+            let (_transform, relay) = start(Setup::silent()).await;
+            relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+            for notification in order {
+                tell(&relay, notification).await;
+            }
+            let state = payment_of(&relay).await;
+            assert_eq!(state["status"], "Cancelled", "{date} {order:?}");
+            relay.program.logged(&["WARN", "another time, which nobody signs"]).await;
+        }
+    }
+}
+
+/// What is told before the record is known keeps its first time, too.
+#[tokio::test]
+async fn a_parked_item_that_is_sent_again_keeps_its_first_date() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for notification in [&authorised(), &dated(&authorised(), "2099-01-01T00:00:00Z"), &cancelled()] {
+        tell(&relay, notification).await;
+    }
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    assert_eq!(payment_of(&relay).await["status"], "Cancelled");
+}
+
+/// The inbox forgets after a while; when an item was told of first is kept.
+#[tokio::test]
+async fn the_first_date_counts_when_the_inbox_has_forgotten_the_item() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    tell(&relay, &authorised()).await;
+    tell(&relay, &cancelled()).await;
+    rusqlite::Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM notifications", []).unwrap();
+    tell(&relay, &dated(&authorised(), &ago(0))).await;
+    assert_eq!(payment_of(&relay).await["status"], "Cancelled");
+}
+
+/// Whatever is signed may still be wrong: a PSP's clock that has run ahead does not freeze a record.
+#[tokio::test]
+async fn a_time_ahead_of_the_receipt_counts_as_the_receipt() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let far = "2099-01-01T00:00:00Z".parse::<Timestamp>().unwrap().as_second();
+    let before = Timestamp::now();
+    assert_eq!(relay.stripe(&stripe::declined("pi_1", far, 1000, "insufficient_funds")).await, "applied");
+    assert_eq!(relay.stripe(&stripe::paid("pi_1", Timestamp::now().as_second() + 60, 1000)).await, "applied");
+    let state = payment_of(&relay).await;
+    assert_eq!(state["status"], "Succeeded");
+    let booked: jiff::civil::Date = state["payments"][0]["bookingDate"].as_str().unwrap().parse().unwrap();
+    assert!(booked.year() < 2099 && booked >= before.to_zoned(jiff::tz::TimeZone::UTC).date(), "{booked}");
+    relay
+        .program
+        .logged(&["WARN", "stripe-main", "time=\"event\"", "2099-01-01T00:00:00Z", "counts as the receipt"])
+        .await;
+}
+
+/// A signature of parts of a body lets anybody make many notifications of one that they have caught.
+#[tokio::test]
+async fn one_item_makes_so_many_rows_and_no_more() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let item = authorised();
+    let changed = |n: usize| adyen::with(item.clone(), "operations", &n.to_string());
+    for n in 0..110 {
+        assert_eq!(relay.notify("adyen-main", &changed(n)).await.expect(200).text, "[accepted]");
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM first_times"), 1);
+    // What would have to be kept is not answered as if it were.
+    let refused = relay.notify("adyen-main", &dated(&item, "yesterday")).await;
+    assert!(refused.problem(503).contains("100 notifications with its dedupe key"), "{}", refused.text);
+    relay.program.logged(&["ERROR", "adyen-main", "notification refused", "dedupe key"]).await;
+    // An item that is put together with itself, or with others, is no other notification either.
+    let mut twice = item.clone();
+    let items = twice["notificationItems"].as_array_mut().unwrap();
+    items.push(items[0].clone());
+    tell(&relay, &twice).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    // The very same ones are repetitions as before.
+    relay.notify("adyen-main", &changed(0)).await.expect(200);
+    assert_eq!(payment_of(&relay).await["status"], "Succeeded");
+}
+
+/// A changed profile is tried on what is kept; what is gone of it had its time all the same.
+#[tokio::test]
+async fn what_is_read_again_keeps_the_first_date_of_what_is_gone() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let item = authorised();
+    tell(&relay, &item).await;
+    tell(&relay, &dated(&item, &ago(0))).await;
+    tell(&relay, &cancelled()).await;
+    let store = relay.file("relay.db");
+    let forget = "DELETE FROM notifications WHERE rowid = 1; DELETE FROM transitions WHERE id = 1;";
+    rusqlite::Connection::open(&store).unwrap().execute_batch(forget).unwrap();
+    let replay = ["profile", "replay", "adyen", "--store", store.to_str().unwrap()];
+    let ended = run(&replay, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("1 records compared: 0 would differ; 0 only partly"), "{ended:?}");
+}
