@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::columns::{key, micros};
+use super::columns::{in_row, key, micros};
 use super::{fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -66,7 +66,11 @@ fn given_up(connection: &Connection, cutoff: Timestamp) -> rusqlite::Result<Vec<
             "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
              WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 LIMIT ?2",
         )?
-        .query_map(params![micros(cutoff), STEP_ROWS], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
+        .query_map(params![micros(cutoff), STEP_ROWS], |row| {
+            let record: i64 = row.get(0)?;
+            let key = row.get(1).and_then(|kind| key(kind, row.get(2)?));
+            Ok((record, key.map_err(in_row("outbox", record))?))
+        })?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
         connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
@@ -131,6 +135,7 @@ mod tests {
         connection.execute_batch(rows).unwrap();
         let options = StoreOptions {
             path: "none".into(),
+            must_exist: false,
             debounce: Debounce { quiet: DAY, max_wait: DAY },
             max_waiting: 1,
             parked: ParkedLimits { per_source: 1, max_age: DAY },
