@@ -188,6 +188,7 @@ async fn what_a_killed_backup_left_is_removed() {
     for file in dead.iter().chain([&living, &other]) {
         std::fs::write(file, half).unwrap();
     }
+    std::fs::write(relay.file("copy.db.unfinished-4711-journal"), half).unwrap();
     let writes = std::fs::File::open(&living).unwrap();
     writes.lock().unwrap();
     let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
@@ -195,6 +196,7 @@ async fn what_a_killed_backup_left_is_removed() {
     let ended = run(&arguments, &relay.setup.environment()).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(copy.exists() && living.exists() && other.exists() && !dead.iter().any(|file| file.exists()));
+    assert!(!relay.file("copy.db.unfinished-4711-journal").exists());
     // The relay does the same in the folder of its store, whatever the copies were to be called.
     relay.terminate().await;
     relay.restart().await;

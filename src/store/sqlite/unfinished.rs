@@ -57,6 +57,8 @@ impl Drop for Unfinished {
     /// What is left of one that was not finished is of no use.
     fn drop(&mut self) {
         if self.is_there() {
+            // SQLite's journal of it first: by itself nobody would find it.
+            drop(std::fs::remove_file(place::beside(&self.path, "-journal")));
             drop(std::fs::remove_file(&self.path));
         }
     }
@@ -99,7 +101,9 @@ fn remove_dead(path: &Path) {
     }
     let mut begin = [0; MAGIC.len()];
     let is_empty = file.metadata().is_ok_and(|file| file.len() == 0);
-    if !is_empty && (file.read_exact(&mut begin).is_err() || begin != MAGIC) {
+    // SQLite writes the first page last: until then there are zeros.
+    let is_ours = |begin: [u8; MAGIC.len()]| begin == MAGIC || begin == [0; MAGIC.len()];
+    if !is_empty && (file.read_exact(&mut begin).is_err() || !is_ours(begin)) {
         return;
     }
     let dead = Unfinished { path: path.to_owned(), file };
@@ -164,7 +168,9 @@ mod tests {
         let living_name = living.path.file_name().unwrap().to_str().unwrap().to_owned();
         for (name, content) in [
             ("copy.db.unfinished-4711", b"SQLite format 3\0 and payer data".as_slice()),
+            ("copy.db.unfinished-4711-journal", b"what was there before"),
             ("copy.db.unfinished-4712", b""),
+            ("copy.db.unfinished-0199", &[0; 4096]),
             ("copy.db.unfinished-4713", b"somebody's notes"),
             ("copy.db.unfinished-today", b"SQLite format 3\0"),
             ("other.db.unfinished-4711", b"SQLite format 3\0"),
