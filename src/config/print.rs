@@ -26,6 +26,7 @@ pub fn in_force(config: &Config) -> String {
         format!("server.trusted_proxies         {}", listed(&config.proxies.trusted)),
         format!("server.forwarded_header        {}", config.proxies.header.name()),
         format!("store.path                     {}", config.store.path.display()),
+        format!("store.must_exist               {}", config.store.must_exist),
         format!("store.max_waiting              {}", config.store.max_waiting),
         format!("store.parked.per_source        {}", config.store.parked.per_source),
         format!("store.parked.max_age           {}", span(config.store.parked.max_age)),

@@ -42,6 +42,7 @@ pub(super) struct ServerSettings {
 #[derive(Deserialize)]
 pub(super) struct StoreSettings {
     pub(super) path: String,
+    pub(super) must_exist: bool,
     pub(super) max_waiting: String,
     pub(super) parked: ParkedSettings,
     pub(super) keep: KeepSettings,

@@ -28,6 +28,7 @@ pub struct Ahead {
 
 /// One fact about one record, in our words, whatever PSP said it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Event {
     /// The PSP's name for what happened, for people to read.
     pub event_type: String,
@@ -109,7 +110,7 @@ pub fn message_key(event_key: &str) -> &str {
 
 /// What an event says of its record. Absent is not said; nothing here takes anything back by being absent.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Facts {
     /// The state that the record is in.
     pub status: Option<Status>,
@@ -151,6 +152,7 @@ pub enum Booking {
 
 /// One booking of a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Item {
     /// The PSP's id of the booking: the same for every event about it.
     pub id: String,
@@ -166,6 +168,7 @@ pub struct Item {
 
 /// One chargeback of a payment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Chargeback {
     /// The PSP's id of the dispute.
     pub id: String,
@@ -183,6 +186,7 @@ pub struct Chargeback {
 
 /// Why the customer's bank took money back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Why {
     /// The contract's reason.
     pub reason: ChargebackReason,

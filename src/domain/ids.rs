@@ -133,6 +133,7 @@ impl FromStr for TransformId {
 
 /// What names one record: its kind and its Transform id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RecordKey {
     /// The kind; fixed once a Transform id is registered.
     pub kind: Kind,

@@ -18,6 +18,7 @@ use super::status::{Status, StatusFact};
 /// It holds claims, not conclusions: each fact with its stamp, each booking under its id. What Transform reads is
 /// derived from them in [`super::view`], so the order in which the claims came leaves no trace.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Record {
     /// Kind and Transform id.
     pub key: RecordKey,
@@ -40,7 +41,7 @@ pub struct Record {
 
 /// The integrator's part of a record: PUT /records/{kind}/{id}.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Registered {
     /// The PSP's id of the transaction or agreement, where it is known already.
     pub psp_id: Option<String>,
@@ -71,7 +72,7 @@ pub struct Registered {
 
 /// The PSP's part of a record: for each fact the one with the greatest stamp.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Seen {
     /// The state.
     pub status: Option<Stamped<StatusFact>>,

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// The PSP's event time decides first, the rank of the state second (many PSPs write whole seconds), and the
 /// event's own key last, so that even two equal-ranked facts of one second end the same way in any order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// The PSP's time of the event.
     pub at: Timestamp,
@@ -19,6 +20,7 @@ pub struct Stamp {
 
 /// A fact and when it was true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stamped<T> {
     /// When.
     pub stamp: Stamp,

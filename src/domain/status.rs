@@ -117,6 +117,7 @@ pub enum ErrorCode {
 
 /// Why a record failed, as the PSP said it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct PspError {
     /// The contract's code, where the profile maps the PSP's.
     pub code: Option<ErrorCode>,
@@ -128,6 +129,7 @@ pub struct PspError {
 
 /// One state, why, and since when.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StatusFact {
     /// The state.
     pub status: Status,

@@ -7,7 +7,7 @@ mod places;
 pub mod rehearsal;
 pub mod sqlite;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,6 +30,8 @@ pub use places::{Admission, Places, PlacesTaken};
 pub struct StoreOptions {
     /// The database file.
     pub path: PathBuf,
+    /// Whether a file that is missing is an error, and not made.
+    pub must_exist: bool,
     /// When changes are due; due times are stored with them.
     pub debounce: Debounce,
     /// How many pieces of work may wait to be written; past it the answer is [`StoreError::Busy`].
@@ -127,7 +129,7 @@ pub enum StoreError {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// Another relay has it.
-    #[error("{0} is in use by another relay")]
+    #[error("{0} is in use by another relay; stop that one, or give this one a store.path of its own")]
     InUse(PathBuf),
     /// A later relay wrote it.
     #[error("{path} has schema version {found}; this relay knows up to {known}")]
@@ -147,6 +149,20 @@ pub enum OpenError {
         /// What is wrong with it first.
         reason: String,
     },
+    /// It is missing, and must not be.
+    #[error(
+        "{0} is missing, and store.must_exist = true makes no new store: mount its volume, restore a backup, or set \
+         store.must_exist = false to begin anew"
+    )]
+    Missing(PathBuf),
+    /// It cannot be used at this place.
+    #[error("{path} cannot be used as the store: {reason}")]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// Why, and the remedy.
+        reason: String,
+    },
     /// The disk, the file or the database refuses.
     #[error("cannot open {path}: {reason}")]
     Failed {
@@ -155,6 +171,12 @@ pub enum OpenError {
         /// Why.
         reason: String,
     },
+}
+
+impl OpenError {
+    fn failed(path: &Path, reason: impl ToString) -> Self {
+        Self::Failed { path: path.to_owned(), reason: reason.to_string() }
+    }
 }
 
 /// How the store's clock goes on at a start.

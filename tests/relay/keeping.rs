@@ -202,6 +202,57 @@ async fn a_backup_of_nothing_says_so_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
+/// A backup that was killed leaves a file; one that runs has its file locked.
+#[tokio::test]
+async fn what_a_killed_backup_left_is_removed() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let dead = [relay.file("copy.db.unfinished-4711"), relay.file("copy.db.unfinished-0199ab")];
+    let living = relay.file("copy.db.unfinished-4712");
+    let other = relay.file("other.db.unfinished-4711");
+    let half = b"SQLite format 3\0 and half of everything";
+    for file in dead.iter().chain([&living, &other]) {
+        std::fs::write(file, half).unwrap();
+    }
+    std::fs::write(relay.file("copy.db.unfinished-4711-journal"), half).unwrap();
+    let writes = std::fs::File::open(&living).unwrap();
+    writes.lock().unwrap();
+    let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
+    let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    let ended = run(&arguments, &relay.setup.environment()).await;
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert!(copy.exists() && living.exists() && other.exists() && !dead.iter().any(|file| file.exists()));
+    assert!(!relay.file("copy.db.unfinished-4711-journal").exists());
+    // The relay does the same in the folder of its store, whatever the copies were to be called.
+    relay.terminate().await;
+    relay.restart().await;
+    relay.program.logged(&["a backup was killed", "other.db.unfinished-4711"]).await;
+    assert!(copy.exists() && living.exists() && !other.exists());
+    drop(writes);
+    relay.terminate().await;
+    relay.restart().await;
+    assert!(copy.exists() && !living.exists());
+}
+
+#[tokio::test]
+async fn of_two_backups_to_one_file_one_is_there_and_whole() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
+    let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    let environment = relay.setup.environment();
+    let (one, other) = tokio::join!(run(&arguments, &environment), run(&arguments, &environment));
+    let mut codes = [one.code, other.code];
+    codes.sort_unstable();
+    assert_eq!(codes, [Some(0), Some(74)], "{one:?} {other:?}");
+    let loser = if one.code == Some(0) { other } else { one };
+    assert!(loser.stderr.contains("copy.db is there already"), "{}", loser.stderr);
+    let whole = Connection::open(&copy).unwrap();
+    assert_eq!(whole.query_row("SELECT count(*) FROM records", [], |row| row.get::<_, i64>(0)), Ok(1));
+    let names = std::fs::read_dir(relay.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(names.into_iter().all(|name| !name.to_str().unwrap().contains("unfinished")));
+}
+
 /// A file of the first version was made without the book-keeping that giving pages back needs.
 #[tokio::test]
 async fn an_older_file_learns_to_give_pages_back() {

@@ -131,6 +131,25 @@ async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
     }
 }
 
+/// A probe needs as much room as a notification: it does not succeed for a while longer.
+#[tokio::test]
+async fn the_first_probe_of_a_full_disk_says_so() {
+    let setup = Setup { before: SMALL_DISK, ..Setup::silent() };
+    let (_transform, relay) = start(setup).await;
+    let mut n = 0;
+    loop {
+        n += 1;
+        let put = relay.put("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+        if put.status != 201 || relay.notify("stripe-main", &event(n)).await.status != 200 {
+            break;
+        }
+    }
+    let ready = relay.get("/readyz").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    make_room(&relay);
+    ready_when(&relay, |ready| ready.status == 200).await;
+}
+
 #[tokio::test]
 async fn a_kill_while_the_disk_is_full_loses_nothing() {
     let Full { transform, mut relay, paid, registered, gate: _gate } = full().await;

@@ -164,6 +164,7 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         },
         store: StoreOptions {
             path,
+            must_exist: false,
             debounce: DEBOUNCE,
             max_waiting: 256,
             parked: ParkedLimits { per_source: 100, max_age: DAY },

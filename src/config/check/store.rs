@@ -14,6 +14,7 @@ impl Checker<'_> {
         let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
         StoreOptions {
             path: settings.path.clone().into(),
+            must_exist: settings.must_exist,
             debounce: self.debounce(debounce),
             max_waiting: self.number("store.max_waiting", &settings.max_waiting, COUNT_MAX),
             parked: ParkedLimits {

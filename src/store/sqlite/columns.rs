@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
+use rusqlite::{ErrorCode, Row, Rows};
+use serde::de::DeserializeOwned;
 
 use crate::domain::ids::{Kind, RecordKey};
 
@@ -32,6 +34,83 @@ pub(super) fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, found, error.into())
 }
 
+/// What this program has written as JSON. Where that cannot be read any more, the error does not repeat what stands there:
+/// it may be a payer's.
+pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
+    serde_json::from_str(text).map_err(|error| {
+        let (line, place) = (error.line(), error.column());
+        unreadable(column, Type::Text, format!("its JSON cannot be read at line {line}, column {place}"))
+    })
+}
+
+/// A row that holds what this program did not write.
+#[derive(Debug, thiserror::Error)]
+#[error("table {table}, row {row}: {reason}")]
+struct DamagedRow {
+    table: &'static str,
+    row: String,
+    reason: String,
+}
+
+/// Names the row in which something could not be read.
+pub(super) fn in_row(table: &'static str, row: impl ToString) -> impl FnOnce(rusqlite::Error) -> rusqlite::Error {
+    move |error| match damage(&error) {
+        Some(reason) => unreadable(0, Type::Null, DamagedRow { table, row: row.to_string(), reason }),
+        None => error,
+    }
+}
+
+/// What is damaged, if that is the error.
+pub(super) fn damage(error: &rusqlite::Error) -> Option<String> {
+    use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
+    if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
+        return Some(error.to_string());
+    }
+    match error {
+        FromSqlConversionFailure(_, _, reason) => Some(reason.to_string()),
+        InvalidColumnType(_, column, found) => Some(format!("its {column} is of type {found}")),
+        IntegralValueOutOfRange(column, _) => Some(format!("the number in column {column} is out of range")),
+        Utf8Error(..) => Some("its text is not UTF-8".to_owned()),
+        _ => None,
+    }
+}
+
+/// Rows that were read one by one, so that a damaged one does not take the others with it.
+#[derive(Debug)]
+pub(super) struct Listed<T> {
+    pub(super) rows: Vec<T>,
+    /// What could not be read.
+    pub(super) damaged: Vec<rusqlite::Error>,
+    /// The place of the last row, damaged or not.
+    pub(super) last: Option<i64>,
+}
+
+impl<T> Listed<T> {
+    /// Reads all rows of a table; their first column is their place in it.
+    pub(super) fn read(
+        table: &'static str,
+        mut rows: Rows<'_>,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Self> {
+        let mut listed = Self { rows: Vec::new(), damaged: Vec::new(), last: None };
+        while let Some(row) = rows.next()? {
+            let place: i64 = row.get(0)?;
+            listed.last = Some(place);
+            match read(row).map_err(in_row(table, place)) {
+                Ok(read) => listed.rows.push(read),
+                Err(error) if damage(&error).is_some() => listed.damaged.push(error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listed)
+    }
+
+    /// How many rows there were.
+    pub(super) const fn len(&self) -> usize {
+        self.rows.len() + self.damaged.len()
+    }
+}
+
 /// The first 16 bytes of a SHA-256: enough to tell contents apart, half the index.
 pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
     use sha2::Digest;
@@ -39,4 +118,20 @@ pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
     let mut cut = [0; 16];
     cut.copy_from_slice(&full[..16]);
     cut
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn damage_names_its_row_and_not_what_stands_there() {
+        let payer = r#"{"bearer":{"name":"Jane Doe"},"amount":"Jane Doe"}"#;
+        let error = json::<std::collections::BTreeMap<String, u8>>(1, payer).unwrap_err();
+        let said = damage(&in_row("records", "7 (tx-1)")(error)).unwrap();
+        assert!(said.starts_with("table records, row 7 (tx-1): its JSON cannot be read at line 1"), "{said}");
+        assert!(!said.contains("Jane") && !said.contains("bearer"), "{said}");
+        assert!(damage(&rusqlite::Error::QueryReturnedNoRows).is_none());
+        assert!(damage(&in_row("records", 7)(rusqlite::Error::QueryReturnedNoRows)).is_none());
+    }
 }

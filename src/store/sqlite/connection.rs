@@ -1,99 +1,74 @@
 //! Opening the database: one relay at a time, a schema that is known, settings that keep promises.
 
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
-use super::migrations;
-use crate::store::{OpenError, StoreError};
+use super::lock::{self, Lock, Locked};
+use super::place::{self, Place};
+use super::{migrations, unfinished, wal};
+use crate::store::OpenError;
 
 /// The write connection, and the lock that keeps a second relay out for as long as it is held.
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) lock: File,
     pub(super) place: Place,
+    /// The last of these to go: see [`lock`].
+    pub(super) lock: Lock,
+    /// The file without the links that led to it.
+    pub(super) path: PathBuf,
 }
 
-/// Where the file is, and which one it was when it was opened. SQLite would go on writing into one that has been removed,
-/// and nothing of that would be there after a restart.
-pub(super) struct Place(Vec<(PathBuf, FileId)>);
-
-/// Device and number on it.
-type FileId = (u64, u64);
-
-impl Place {
-    /// The database and, if there is one by now, the WAL, which has what is not in the database yet.
-    pub(super) fn of(path: &Path) -> std::io::Result<Self> {
-        let mut files = vec![(path.to_owned(), identity(path)?)];
-        let wal = PathBuf::from(format!("{}-wal", path.display()));
-        if wal.exists() {
-            let identity = identity(&wal)?;
-            files.push((wal, identity));
-        }
-        Ok(Self(files))
+pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
+    let Locked { lock, path } = lock::take(path, must_exist)?;
+    path.parent().into_iter().for_each(unfinished::remove_in);
+    let failed = |error: rusqlite::Error| OpenError::failed(&path, error);
+    check_wal(&path, &lock)?;
+    let mut connection = Connection::open(&path).map_err(failed)?;
+    prepare(&connection).map_err(failed)?;
+    if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed)? {
+        return Err(OpenError::Damaged { path, reason });
     }
-
-    /// Checks that the file is still there.
-    ///
-    /// # Errors
-    /// It was removed, or another is in its place.
-    pub(super) fn check(&self) -> Result<(), StoreError> {
-        self.0.iter().try_for_each(|(path, opened)| {
-            let name = path.display();
-            match identity(path) {
-                Ok(file) if file == *opened => Ok(()),
-                Ok(_) => Err(StoreError::Unavailable(format!("{name} was replaced; restart the relay"))),
-                Err(error) => Err(StoreError::Unavailable(format!("{name} is gone: {error}"))),
-            }
-        })
-    }
-}
-
-fn identity(path: &Path) -> std::io::Result<FileId> {
-    let file = std::fs::metadata(path)?;
-    Ok((file.dev(), file.ino()))
-}
-
-pub(super) fn open(path: &Path) -> Result<Opened, OpenError> {
-    private(path).map_err(failed(path))?;
-    // One file has one lock, whatever links lead to it.
-    let path = &path.canonicalize().map_err(failed(path))?;
-    let lock = lock(path)?;
-    let mut connection = Connection::open(path).map_err(failed(path))?;
-    prepare(&connection).map_err(failed(path))?;
-    if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed(path))? {
-        return Err(OpenError::Damaged { path: path.to_owned(), reason });
-    }
-    let found = migrations::version(&connection).map_err(failed(path))?;
+    let found = migrations::version(&connection).map_err(failed)?;
     if found > migrations::VERSION {
-        return Err(OpenError::TooNew { path: path.to_owned(), found, known: migrations::VERSION });
+        return Err(OpenError::TooNew { path, found, known: migrations::VERSION });
     }
-    migrations::migrate(&mut connection).map_err(failed(path))?;
-    give_back_pages(&connection).map_err(failed(path))?;
-    let place = Place::of(path).map_err(failed(path))?;
-    Ok(Opened { connection, lock, place })
+    match found {
+        0 if must_exist => return Err(OpenError::Missing(path)),
+        0 => announce(&path),
+        _ => {}
+    }
+    migrations::migrate(&mut connection).map_err(failed)?;
+    give_back_pages(&connection).map_err(failed)?;
+    let place = Place::of(&path).map_err(|error| OpenError::failed(&path, error))?;
+    Ok(Opened { connection, place, lock, path })
 }
 
-/// SQLite would let two relays write in turns, and both would tell Transform. The lock goes with the process, even
-/// a killed one.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let beside = PathBuf::from(format!("{}.lock", path.display()));
-    let file = File::create(&beside).map_err(failed(&beside))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(failed(&beside)(error)),
-    }
+/// A store that begins anew where one had been is as good as lost, and nothing else would say so.
+fn announce(path: &Path) {
+    tracing::warn!(
+        path = %path.display(),
+        "a new store is made; if there was one, stop the relay, mount its volume or restore a backup, and set \
+         store.must_exist = true, which refuses such a start"
+    );
 }
 
-/// The file holds payer data: a new one is the operator's alone. SQLite gives its companions the same permissions.
-fn private(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    File::options().create(true).append(true).mode(0o600).open(path).map(drop)
+/// Checks that a WAL beside the database is its own. SQLite deletes one whose database is empty, although what was
+/// acknowledged last may be in it; and it brings one that another database left into the file, which spoils that.
+fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
+    let wal = place::wal(path);
+    if std::fs::metadata(&wal).map_or(0, |wal| wal.len()) == 0 {
+        return Ok(());
+    }
+    let wal = wal.display();
+    let reason = match lock.writes_a_wal().map_err(|error| OpenError::failed(path, error))? {
+        Some(true) => return Ok(()),
+        Some(false) => format!("{wal} is another database's, as when a backup was restored; remove {wal}"),
+        None => format!("it is empty, but {wal} is not: put back the database of {wal}, or move that away"),
+    };
+    Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
 /// How long another process's lock on the database is waited for.
@@ -151,12 +126,9 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    wal::limit(connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     Ok(())
-}
-
-fn failed<E: ToString>(path: &Path) -> impl Fn(E) -> OpenError {
-    move |error| OpenError::Failed { path: path.to_owned(), reason: error.to_string() }
 }
 
 #[cfg(test)]
@@ -167,7 +139,7 @@ mod tests {
     #[test]
     fn a_commit_is_on_disk_when_it_returns() {
         let folder = tempfile::tempdir().unwrap();
-        let opened = open(&folder.path().join("relay.db")).unwrap();
+        let opened = open(&folder.path().join("relay.db"), false).unwrap();
         let setting = |name| {
             opened
                 .connection

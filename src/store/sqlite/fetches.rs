@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::columns::{micros, timestamp};
+use super::columns::{in_row, micros, timestamp};
 use super::{inbox, strangers};
 use crate::domain::due::later;
 use crate::store::{Awaiting, Fetch, FetchFailed, FetchesSought};
@@ -113,9 +113,14 @@ pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::R
 }
 
 fn fetch(row: &Row<'_>) -> rusqlite::Result<(Fetch, String)> {
+    let id: i64 = row.get(0)?;
+    fetch_of(row, id).map_err(in_row("fetches", id))
+}
+
+fn fetch_of(row: &Row<'_>, id: i64) -> rusqlite::Result<(Fetch, String)> {
     let at = |column: usize| row.get::<_, Option<i64>>(column)?.map(|at| timestamp(column, at)).transpose();
     let fetch = Fetch {
-        id: row.get(0)?,
+        id,
         path: row.get(1)?,
         asked: row.get(2)?,
         attempts: row.get(3)?,

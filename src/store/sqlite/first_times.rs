@@ -61,13 +61,42 @@ pub(super) fn take_over(
     other: &Connection,
     is_read: impl Fn(&str, Uuid) -> rusqlite::Result<bool>,
 ) -> rusqlite::Result<()> {
-    let mut every = other.prepare("SELECT source, key, at, notification FROM first_times")?;
-    let mut rows = every.query([])?;
-    while let Some(row) = rows.next()? {
-        let (source, notification): (String, _) = (row.get(0)?, Uuid::from_bytes(row.get(3)?));
-        if !is_read(&source, notification)? {
-            insert(connection, &source, row.get(1)?, timestamp(2, row.get(2)?)?, notification)?;
+    let mut after = (String::new(), Vec::new());
+    loop {
+        let page = page(other, &after)?;
+        let Some(last) = page.last() else { return Ok(()) };
+        after = (last.source.clone(), last.key.to_vec());
+        for one in page {
+            if !is_read(&one.source, one.notification)? {
+                insert(connection, &one.source, one.key, one.at, one.notification)?;
+            }
         }
     }
-    Ok(())
+}
+
+/// How many rows are read in one read transaction: while one is open the WAL cannot begin anew.
+const PAGE_ROWS: u32 = 500;
+
+struct FirstTime {
+    source: String,
+    key: [u8; 16],
+    at: Timestamp,
+    notification: Uuid,
+}
+
+fn page(other: &Connection, after: &(String, Vec<u8>)) -> rusqlite::Result<Vec<FirstTime>> {
+    other
+        .prepare_cached(
+            "SELECT source, key, at, notification FROM first_times WHERE (source, key) > (?1, ?2)
+             ORDER BY source, key LIMIT ?3",
+        )?
+        .query_map(params![after.0, after.1, PAGE_ROWS], |row| {
+            Ok(FirstTime {
+                source: row.get(0)?,
+                key: row.get(1)?,
+                at: timestamp(2, row.get(2)?)?,
+                notification: Uuid::from_bytes(row.get(3)?),
+            })
+        })?
+        .collect()
 }

@@ -3,13 +3,13 @@
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::columns::{micros, timestamp, version_column};
+use super::columns::{Listed, micros, timestamp, version_column};
 use super::parked::Placed;
 use super::records::{self, Stored};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::status::Status;
-use crate::store::{Attempt, AttemptMade, History, Settlement, VersionMade};
+use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
 
 /// Notes that a notification's event made a version of a record.
 pub(super) fn changed(
@@ -64,35 +64,35 @@ pub(super) fn attempted(
 }
 
 /// The latest of a record's history, the newest first; none if the record is not known.
-pub(super) fn of_record(connection: &Connection, key: &RecordKey, most: u32) -> rusqlite::Result<Option<History>> {
+pub(super) fn of_record(
+    connection: &Connection,
+    key: &RecordKey,
+    most: u32,
+) -> rusqlite::Result<Option<(Listed<VersionMade>, Listed<AttemptMade>)>> {
     let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
-    let versions = connection
-        .prepare_cached(
-            "SELECT version, at, notification, event_type, status FROM transitions
-             WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
-        )?
-        .query_map(params![stored.row, most], |row| {
-            Ok(VersionMade {
-                version: row.get::<_, i64>(0)?.unsigned_abs(),
-                at: timestamp(1, row.get(1)?)?,
-                notification: Uuid::from_bytes(row.get(2)?),
-                event_type: row.get(3)?,
-                status: row.get(4)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    let attempts = connection
-        .prepare_cached(
-            "SELECT version, at, millis, failure FROM attempts WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
-        )?
-        .query_map(params![stored.row, most], |row| {
-            Ok(AttemptMade {
-                version: row.get::<_, i64>(0)?.unsigned_abs(),
-                at: timestamp(1, row.get(1)?)?,
-                millis: row.get::<_, i64>(2)?.unsigned_abs(),
-                failure: row.get(3)?,
-            })
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    Ok(Some(History { versions, attempts }))
+    let mut versions = connection.prepare_cached(
+        "SELECT id, version, at, notification, event_type, status FROM transitions
+         WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let versions = Listed::read("transitions", versions.query(params![stored.row, most])?, |row| {
+        Ok(VersionMade {
+            version: row.get::<_, i64>(1)?.unsigned_abs(),
+            at: timestamp(2, row.get(2)?)?,
+            notification: Uuid::from_bytes(row.get(3)?),
+            event_type: row.get(4)?,
+            status: row.get(5)?,
+        })
+    })?;
+    let mut attempts = connection.prepare_cached(
+        "SELECT id, version, at, millis, failure FROM attempts WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
+    )?;
+    let attempts = Listed::read("attempts", attempts.query(params![stored.row, most])?, |row| {
+        Ok(AttemptMade {
+            version: row.get::<_, i64>(1)?.unsigned_abs(),
+            at: timestamp(2, row.get(2)?)?,
+            millis: row.get::<_, i64>(3)?.unsigned_abs(),
+            failure: row.get(4)?,
+        })
+    })?;
+    Ok(Some((versions, attempts)))
 }

@@ -4,7 +4,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{digest, micros, timestamp, unreadable};
+use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
 use super::fetches;
 use crate::domain::text::shown;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken, Through};
@@ -146,12 +146,11 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
             "SELECT source, received_at, headers, body, form, signed_at, hint, outcome FROM notifications WHERE id = ?1",
         )?
         .query_row([id.into_bytes()], |row| {
-            let headers: String = row.get(2)?;
             Ok(Kept {
                 id,
                 source: row.get(0)?,
                 received_at: timestamp(1, row.get(1)?)?,
-                headers: serde_json::from_str(&headers).map_err(|error| unreadable(2, Type::Text, error))?,
+                headers: json(2, row.get_ref(2)?.as_str()?)?,
                 body: row.get(3)?,
                 form: row.get(4)?,
                 signed_at: row.get(5)?,
@@ -159,6 +158,7 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
                 outcome: outcome(7, &row.get::<_, String>(7)?)?,
             })
         })
+        .map_err(in_row("notifications", id))
         .optional()
 }
 
@@ -176,8 +176,9 @@ pub(super) fn through(
     }
     let (before, known): (Option<String>, Option<String>) = connection
         .prepare_cached("SELECT became, reason FROM notifications WHERE id = ?1")?
-        .query_row([kept.id.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let before = before.map(|name| outcome(0, &name)).transpose()?;
+        .query_row([kept.id.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(in_row("notifications", kept.id))?;
+    let before = before.map(|name| outcome(0, &name)).transpose().map_err(in_row("notifications", kept.id))?;
     let settled = Some(kept.outcome).filter(|outcome| *outcome != Outcome::Fetching);
     let mut through = [before, settled].into_iter().flatten().fold(fetched, Outcome::max);
     let parked =
@@ -295,22 +296,20 @@ pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &
 }
 
 /// The dead letters, the oldest first, from the one after `after` on.
-pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Vec<DeadLetter>> {
-    connection
-        .prepare_cached(
-            "SELECT rowid, id, source, received_at, reason FROM notifications
-             WHERE outcome = 'dead_letter' AND rowid > ?1 ORDER BY rowid LIMIT ?2",
-        )?
-        .query_map(params![after, most], |row| {
-            Ok(DeadLetter {
-                place: row.get(0)?,
-                notification: Uuid::from_bytes(row.get(1)?),
-                source: row.get(2)?,
-                received_at: timestamp(3, row.get(3)?)?,
-                reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
-            })
-        })?
-        .collect()
+pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<DeadLetter>> {
+    let mut query = connection.prepare_cached(
+        "SELECT rowid, id, source, received_at, reason FROM notifications
+         WHERE outcome = 'dead_letter' AND rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    Listed::read("notifications", query.query(params![after, most])?, |row| {
+        Ok(DeadLetter {
+            place: row.get(0)?,
+            notification: Uuid::from_bytes(row.get(1)?),
+            source: row.get(2)?,
+            received_at: timestamp(3, row.get(3)?)?,
+            reason: row.get::<_, Option<String>>(4)?.unwrap_or_default(),
+        })
+    })
 }
 
 #[cfg(test)]

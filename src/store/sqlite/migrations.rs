@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 6] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES];
+const STEPS: [&str; 7] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -231,8 +231,14 @@ DROP INDEX notifications_by_dedupe_key;
 CREATE INDEX notifications_by_content ON notifications (source, dedupe_key, body_hash);
 ";
 
-/// The schema version that this program writes: the number of steps.
-pub(super) const VERSION: i64 = 6;
+const PROBE_ROOM: &str = r"
+-- What a readiness probe writes takes as much room as a notification does, so that a full disk shows.
+ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
+";
+
+/// The schema version that this program writes: the number of steps. It rises as well when records or events that are
+/// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
+pub(super) const VERSION: i64 = 7;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

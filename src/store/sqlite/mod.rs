@@ -15,19 +15,24 @@ mod first_times;
 mod hints;
 mod history;
 mod inbox;
+mod lock;
 mod migrations;
 mod outbox;
 mod parked;
+mod past;
+mod place;
 mod prune;
 mod readers;
 mod records;
 mod rehearse;
+mod sound;
 mod strangers;
 mod taking;
+mod unfinished;
+mod wal;
 mod writer;
 
-use std::fs::File;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -35,6 +40,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
+use self::connection::Opened;
 use self::readers::Readers;
 use self::taking::Took;
 use self::writer::{Writer, unavailable};
@@ -61,12 +67,7 @@ pub struct Store {
     wake: Wake,
     /// Damage that was met, and when.
     damage: Mutex<Option<(Instant, String)>>,
-    /// Held, not read: it keeps a second relay out.
-    _lock: File,
 }
-
-/// How long damage that was met makes the store unfit: what else works says nothing about it.
-const DAMAGE_STAYS: Duration = Duration::from_secs(60);
 
 impl Store {
     /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, also
@@ -75,13 +76,13 @@ impl Store {
     /// # Errors
     /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
-        let opened = connection::open(&options.path)?;
-        let failed =
-            |error: std::io::Error| OpenError::Failed { path: options.path.clone(), reason: error.to_string() };
-        let (writer, thread) = Writer::start(opened.connection, opened.place, options.max_waiting).map_err(failed)?;
-        let readers = Readers::new(options.path.clone());
+        let Opened { connection, place, lock, path } = connection::open(&options.path, options.must_exist)?;
+        let lock = Arc::new(lock);
+        let readers = Readers::new(path, Arc::clone(&lock));
+        let (writer, thread) = Writer::start(connection, place, Some(lock), options.max_waiting)
+            .map_err(|error| OpenError::failed(&options.path, error))?;
         let (options, damage) = (Live::new(options), Mutex::default());
-        Ok(Self { writer, thread, readers, options, wake, damage, _lock: opened.lock })
+        Ok(Self { writer, thread, readers, options, wake, damage })
     }
 
     /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
@@ -144,7 +145,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
-        self.read(move |connection| history::of_record(connection, &key, most)).await
+        let found = self.read(move |connection| history::of_record(connection, &key, most)).await?;
+        Ok(found.map(|(versions, attempts)| History { versions: self.sound(versions), attempts: self.sound(attempts) }))
     }
 
     /// The events that are parked, the oldest first, from the one after `after` on.
@@ -152,7 +154,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.read(move |connection| parked::list(connection, source.as_deref(), after, most)).await
+        self.list(after, most, move |connection, after, most| parked::list(connection, source.as_deref(), after, most))
+            .await
     }
 
     /// The notifications that are dead letters, the oldest first, from the one after `after` on.
@@ -160,7 +163,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn dead_letters(&self, after: i64, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        self.read(move |connection| inbox::dead_letters(connection, after, most)).await
+        self.list(after, most, inbox::dead_letters).await
     }
 
     /// The deliveries that were given up, by the age of their records, from the one after `after` on.
@@ -168,7 +171,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn given_up(&self, after: i64, most: u32) -> Result<Vec<GivenUp>, StoreError> {
-        self.read(move |connection| outbox::given_up(connection, after, most)).await
+        self.list(after, most, outbox::given_up).await
     }
 
     /// All that Transform is owed, by due time: what a restart begins with. Due times that lie further ahead than any
@@ -188,7 +191,7 @@ impl Store {
                 "due times lay further ahead than any wait is long, and were brought back"
             );
         }
-        self.read(outbox::owed).await
+        Ok(self.sound(self.read(outbox::owed).await?))
     }
 
     /// What an attempt for this record needs; none if nothing is owed.
@@ -221,35 +224,11 @@ impl Store {
         self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// Writes something and waits until it is on disk; and has met no damage of late.
-    ///
-    /// # Errors
-    /// Why the store cannot be trusted to write now.
-    pub async fn probe(&self, now: Moment) -> Result<(), StoreError> {
-        let at = columns::micros(now.wall);
-        let work = move |connection: &Connection| {
-            connection.execute("UPDATE probe SET at = ?1", [at]).map(drop).map_err(unavailable)
-        };
-        self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;
-        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*damage {
-            Some((met, reason)) if met.elapsed() < DAMAGE_STAYS => Err(StoreError::Damaged(reason.clone())),
-            _ => Ok(()),
-        }
-    }
-
     async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.readers.read(query).await.inspect_err(|error| self.met(error))
-    }
-
-    /// Remembers damage.
-    fn met(&self, error: &StoreError) {
-        if let StoreError::Damaged(reason) = error {
-            *self.damage.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), reason.clone()));
-        }
     }
 
     /// Writes what was accepted and closes the file.

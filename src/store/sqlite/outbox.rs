@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{key, micros, timestamp, version_column};
+use super::columns::{Listed, in_row, key, micros, timestamp, version_column};
 use super::history;
 use super::records::{self, Stored};
 use crate::domain::due::{Debounce, later};
@@ -37,6 +37,7 @@ fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
                 changed_at: timestamp(4, row.get(4)?)?,
             })
         })
+        .map_err(in_row("outbox", record))
         .optional()
 }
 
@@ -77,20 +78,19 @@ pub(super) fn owe(
 }
 
 /// All that is owed and not given up.
-pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
+pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Listed<Owed>> {
     let mut query = connection.prepare(
-        "SELECT r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
+        "SELECT r.id, r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
          FROM outbox o JOIN records r ON r.id = o.record
          WHERE o.dead_at IS NULL ORDER BY o.due_at",
     )?;
-    let rows = query.query_map([], |row| {
-        let key = key(row.get(0)?, row.get(1)?)?;
-        Ok((key, timestamp(2, row.get(2)?)?, row.get::<_, Option<String>>(3)?))
+    let listed = Listed::read("outbox", query.query([])?, |row| {
+        let key = key(row.get(1)?, row.get(2)?)?;
+        Ok((key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
     })?;
     let mut owed = Vec::new();
     let mut refunds = std::collections::HashMap::<_, Vec<_>>::new();
-    for row in rows {
-        let (key, due, payment): (RecordKey, _, _) = row?;
+    for (key, due, payment) in listed.rows {
         if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
             refunds.entry(RecordKey::new(Kind::Payment, payment)).or_default().push(key.clone());
         }
@@ -99,7 +99,7 @@ pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Vec<Owed>> {
     for one in &mut owed {
         one.after = refunds.remove(&one.key).unwrap_or_default();
     }
-    Ok(owed)
+    Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
 }
 
 /// Brings back times that lie further ahead than any wait is long, and times of the past that lie ahead. The store's clock
@@ -138,28 +138,27 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
                 owed_since: timestamp(3, row.get(3)?)?,
             })
         })
+        .map_err(in_row("outbox", stored.row))
         .optional()
 }
 
 /// The deliveries that were given up, by the age of their records, from the one after `after` on.
-pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Vec<GivenUp>> {
-    connection
-        .prepare_cached(
-            "SELECT r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason, o.record
-             FROM outbox o JOIN records r ON r.id = o.record
-             WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
-        )?
-        .query_map(params![after, most], |row| {
-            Ok(GivenUp {
-                place: row.get(6)?,
-                key: key(row.get(0)?, row.get(1)?)?,
-                version: row.get::<_, i64>(2)?.unsigned_abs(),
-                at: timestamp(3, row.get(3)?)?,
-                attempts: row.get(4)?,
-                reason: row.get::<_, Option<String>>(5)?.unwrap_or_default(),
-            })
-        })?
-        .collect()
+pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
+    let mut query = connection.prepare_cached(
+        "SELECT o.record, r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason
+         FROM outbox o JOIN records r ON r.id = o.record
+         WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
+    )?;
+    Listed::read("outbox", query.query(params![after, most])?, |row| {
+        Ok(GivenUp {
+            place: row.get(0)?,
+            key: key(row.get(1)?, row.get(2)?)?,
+            version: row.get::<_, i64>(3)?.unsigned_abs(),
+            at: timestamp(4, row.get(4)?)?,
+            attempts: row.get(5)?,
+            reason: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
+        })
+    })
 }
 
 /// Settles an attempt. Says when the next is due, if the record is still owed one: a change that came meanwhile was

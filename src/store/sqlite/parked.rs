@@ -1,11 +1,10 @@
 //! Verified events that wait, each under all that would release it.
 
 use jiff::Timestamp;
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{micros, timestamp, unreadable};
+use super::columns::{Listed, in_row, json, micros, timestamp};
 use super::inbox;
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
@@ -143,7 +142,8 @@ pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> r
 fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
     let notification: [u8; 16] = connection
         .prepare_cached("SELECT notification FROM parked WHERE id = ?1")?
-        .query_row([row], |columns| columns.get(0))?;
+        .query_row([row], |columns| columns.get(0))
+        .map_err(in_row("parked", row))?;
     remove(connection, row)?;
     let notification = Uuid::from_bytes(notification);
     inbox::waited_in_vain(connection, notification, reason)?;
@@ -156,39 +156,37 @@ pub(super) fn list(
     source: Option<&str>,
     after: i64,
     most: u32,
-) -> rusqlite::Result<Vec<ParkedEvent>> {
-    connection
-        .prepare_cached(
-            "SELECT id, notification, source, parked_at, event ->> '$.event_type',
+) -> rusqlite::Result<Listed<ParkedEvent>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, notification, source, parked_at, event,
                  (SELECT json_group_array(key) FROM parked_keys WHERE parked = parked.id)
              FROM parked WHERE id > ?1 AND (?2 IS NULL OR source = ?2) ORDER BY id LIMIT ?3",
-        )?
-        .query_map(params![after, source, most], |row| {
-            let keys: String = row.get(5)?;
-            Ok(ParkedEvent {
-                place: row.get(0)?,
-                notification: Uuid::from_bytes(row.get(1)?),
-                source: row.get(2)?,
-                parked_at: timestamp(3, row.get(3)?)?,
-                event_type: row.get(4)?,
-                waits_for: serde_json::from_str(&keys).map_err(|error| unreadable(5, Type::Text, error))?,
-            })
-        })?
-        .collect()
+    )?;
+    Listed::read("parked", query.query(params![after, source, most])?, |row| {
+        let event: Event = json(4, row.get_ref(4)?.as_str()?)?;
+        Ok(ParkedEvent {
+            place: row.get(0)?,
+            notification: Uuid::from_bytes(row.get(1)?),
+            source: row.get(2)?,
+            parked_at: timestamp(3, row.get(3)?)?,
+            event_type: event.event_type,
+            waits_for: json(5, row.get_ref(5)?.as_str()?)?,
+        })
+    })
 }
 
 fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
         .query_row([row], |columns| {
-            let event: String = columns.get(2)?;
             Ok(Placed {
                 notification: Uuid::from_bytes(columns.get(0)?),
                 source: columns.get(1)?,
-                event: serde_json::from_str(&event).map_err(|error| unreadable(2, Type::Text, error))?,
+                event: json(2, columns.get_ref(2)?.as_str()?)?,
                 reason: columns.get(3)?,
             })
-        })?;
+        })
+        .map_err(in_row("parked", row))?;
     remove(connection, row)?;
     Ok(parked)
 }

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::columns::{key, micros};
+use super::columns::{in_row, key, micros};
 use super::{fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -90,7 +90,11 @@ fn dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqli
 fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<RecordKey>> {
     let old: Vec<(i64, RecordKey)> = connection
         .prepare_cached(OLD_GIVEN_UP)?
-        .query_map(params![micros(cutoff), most], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))?
+        .query_map(params![micros(cutoff), most], |row| {
+            let record: i64 = row.get(0)?;
+            let key = row.get(1).and_then(|kind| key(kind, row.get(2)?));
+            Ok((record, key.map_err(in_row("outbox", record))?))
+        })?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
         connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
@@ -138,6 +142,7 @@ mod tests {
     fn options() -> StoreOptions {
         StoreOptions {
             path: "none".into(),
+            must_exist: false,
             debounce: Debounce { quiet: DAY, max_wait: DAY },
             max_waiting: 1,
             parked: ParkedLimits { per_source: 1, max_age: DAY },

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::Semaphore;
 
+use super::lock::Lock;
 use super::writer::unavailable;
 use crate::store::StoreError;
 
@@ -19,11 +20,13 @@ pub(super) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    /// Held until the connections have gone.
+    _lock: Arc<Lock>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)) }
+    pub(super) fn new(path: PathBuf, lock: Arc<Lock>) -> Self {
+        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), _lock: lock }
     }
 
     /// Runs a read on a thread where it may block.

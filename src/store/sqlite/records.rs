@@ -3,10 +3,11 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::unreadable;
+use super::columns::{in_row, json, unreadable};
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
+use crate::domain::text::shown;
 
 /// A record and its row.
 #[derive(Debug)]
@@ -15,16 +16,35 @@ pub(super) struct Stored {
     pub(super) record: Record,
 }
 
-fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let text: String = row.get(1)?;
-    let record = serde_json::from_str(&text).map_err(|error| unreadable(1, Type::Text, error))?;
-    Ok(Stored { row: row.get(0)?, record })
+/// The columns of a record `r`, for [`stored`].
+macro_rules! record_columns {
+    () => {
+        "r.id, r.record, r.transform_id, r.kind, r.payment_id"
+    };
+}
+pub(super) use record_columns;
+
+pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
+    let (place, id): (i64, String) = (row.get(0)?, row.get(2)?);
+    read(row, place, &id).map_err(in_row("records", format!("{place} ({})", shown(&id))))
+}
+
+fn read(row: &Row<'_>, place: i64, id: &str) -> rusqlite::Result<Stored> {
+    let record: Record = json(1, row.get_ref(1)?.as_str()?)?;
+    let payment: Option<String> = row.get(4)?;
+    let agrees = record.key.id.as_str() == id
+        && i64::from(record.key.kind.code()) == row.get::<_, i64>(3)?
+        && record.parent_payment().map(TransformId::as_str) == payment.as_deref();
+    if !agrees {
+        return Err(unreadable(1, Type::Text, "its record is not the one that its other columns name"));
+    }
+    Ok(Stored { row: place, record })
 }
 
 /// The record of that Transform id, of whatever kind.
 pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
     connection
-        .prepare_cached("SELECT id, record FROM records WHERE transform_id = ?1")?
+        .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE transform_id = ?1"))?
         .query_row([id.as_str()], stored)
         .optional()
 }
@@ -36,10 +56,12 @@ pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Resu
 /// The record of that PSP id: one that is bound to the source, or to none yet.
 fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) -> rusqlite::Result<Option<Stored>> {
     connection
-        .prepare_cached(
-            "SELECT r.id, r.record FROM psp_ids p JOIN records r ON r.id = p.record
+        .prepare_cached(concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM psp_ids p JOIN records r ON r.id = p.record
              WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC LIMIT 1",
-        )?
+        ))?
         .query_row(params![psp_id, kind.code(), source], stored)
         .optional()
 }
@@ -47,7 +69,7 @@ fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) ->
 /// The refunds of a payment.
 pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<Stored>> {
     connection
-        .prepare_cached("SELECT id, record FROM records WHERE payment_id = ?1")?
+        .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE payment_id = ?1"))?
         .query_map([payment.as_str()], stored)?
         .collect()
 }
@@ -97,18 +119,18 @@ pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Resu
             record.key.id.as_str(),
             record.key.kind.code(),
             record.parent_payment().map(TransformId::as_str),
-            json(record)?,
+            text_of(record)?,
         ])
 }
 
 pub(super) fn update(connection: &Connection, row: i64, record: &Record) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE records SET record = ?2, payment_id = ?3 WHERE id = ?1")?
-        .execute(params![row, json(record)?, record.parent_payment().map(TransformId::as_str)])
+        .execute(params![row, text_of(record)?, record.parent_payment().map(TransformId::as_str)])
         .map(drop)
 }
 
-fn json(record: &Record) -> rusqlite::Result<String> {
+fn text_of(record: &Record) -> rusqlite::Result<String> {
     serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
@@ -139,10 +161,12 @@ pub(super) fn others_of_psp_id(
     let source = stored.record.source.as_deref().unwrap_or_default();
     let kind = stored.record.key.kind.code();
     connection
-        .prepare_cached(
-            "SELECT r.id, r.record FROM psp_ids p JOIN records r ON r.id = p.record
+        .prepare_cached(concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM psp_ids p JOIN records r ON r.id = p.record
              WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.record <> ?4 AND (p.source IN (?3, '') OR ?3 = '')",
-        )?
+        ))?
         .query_map(params![psp_id, kind, source, stored.row], self::stored)?
         .collect()
 }

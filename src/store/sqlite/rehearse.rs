@@ -7,25 +7,25 @@
 //! What is gone cannot be read again. Each fact of a record carries the key of its event, and the history knows which
 //! notification made which version; a record of which one cannot be led back to a notification that is read again is not
 //! compared, and neither are the refunds and the payment that it shares money with.
+//!
+//! A relay may run meanwhile. The records are read first and once more at the end, the notifications in between, up to the
+//! latest that there was at the beginning. A record that is not the same at the end as at the beginning is not compared.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, params};
-use uuid::Uuid;
+use rusqlite::Connection;
 
-use super::columns::{digest, micros, timestamp, unreadable};
+use super::columns::digest;
 use super::records::{self, Stored};
 use super::taking::{self, Took};
-use super::{connection, first_times, migrations};
+use super::{first_times, migrations, past};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::event::message_key;
 use crate::domain::ids::TransformId;
 use crate::domain::record::{Record, Seen};
-use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
+use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
 use crate::store::{Keep, ParkedLimits, StoreOptions, Taken};
 
 /// Reads what is wanted again, each notification as `read` does, and says what would be. Nothing is written, neither to the
@@ -38,9 +38,10 @@ pub fn rehearse(
     wanted: &Wanted,
     mut read: impl FnMut(&Past) -> Reread,
 ) -> Result<Rehearsal, RehearsalError> {
-    at_rest_or_not(store, |past| {
-        let stage = Stage::of(past, wanted)?;
-        stage.play(past, wanted, &mut read)
+    past::at_rest_or_not(store, |past| {
+        let latest = past::latest(past)?;
+        let stage = Stage::of(past, wanted, latest)?;
+        stage.play(past, wanted, latest, &mut read)
     })
 }
 
@@ -49,54 +50,11 @@ pub fn rehearse(
 /// # Errors
 /// The store cannot be read.
 pub fn sources(store: &Path) -> Result<Vec<String>, RehearsalError> {
-    at_rest_or_not(store, |past| {
+    past::at_rest_or_not(store, |past| {
         past.prepare("SELECT DISTINCT source FROM notifications ORDER BY source")?
             .query_map([], |row| row.get(0))?
             .collect()
     })
-}
-
-/// A store in which nothing waits in a WAL is read as a file that nobody changes, so that SQLite makes none of the files
-/// beside it. If there is a WAL afterwards, somebody has begun to write meanwhile, and it is read again as a store in use.
-fn at_rest_or_not<T>(
-    store: &Path,
-    mut read: impl FnMut(&Connection) -> rusqlite::Result<T>,
-) -> Result<T, RehearsalError> {
-    let wal = PathBuf::from(format!("{}-wal", store.display()));
-    let in_use = || std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0);
-    if !in_use() {
-        let done = snapshot(store, true, &mut read);
-        if !in_use() {
-            return done;
-        }
-    }
-    snapshot(store, false, &mut read)
-}
-
-/// What a path may not hold in a `file:` URI.
-const IN_URI: &AsciiSet = &CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
-
-/// One read transaction: the state of one moment.
-fn snapshot<T>(
-    store: &Path,
-    at_rest: bool,
-    read: &mut impl FnMut(&Connection) -> rusqlite::Result<T>,
-) -> Result<T, RehearsalError> {
-    let failed = |reason: String| RehearsalError::Unreadable { path: store.to_owned(), reason };
-    let path = store.canonicalize().map_err(|error| failed(error.to_string()))?;
-    let path = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
-    let immutable = if at_rest { "&immutable=1" } else { "" };
-    let uri = format!("file:{}?mode=ro{immutable}", utf8_percent_encode(path, IN_URI));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    let unreadable = |error: rusqlite::Error| failed(error.to_string());
-    let mut connection = Connection::open_with_flags(uri, flags).map_err(unreadable)?;
-    connection::wait_for_locks(&connection).map_err(unreadable)?;
-    let transaction = connection.transaction().map_err(unreadable)?;
-    let found = migrations::version(&transaction).map_err(unreadable)?;
-    if found > migrations::VERSION {
-        return Err(RehearsalError::TooNew { path: store.to_owned(), found, known: migrations::VERSION });
-    }
-    read(&transaction).map_err(unreadable)
 }
 
 /// The records as they stand, and the database in memory in which they are bare.
@@ -104,33 +62,24 @@ struct Stage {
     connection: Connection,
     options: StoreOptions,
     stand: Vec<Record>,
-    /// The records that a notification outside of what is read again made a version of.
+    /// The records that a notification outside of what is read again made a version of, or that changed meanwhile.
     others: HashSet<TransformId>,
     /// Digests of the keys of all messages that were read again.
     keys: HashSet<[u8; 16]>,
 }
 
 impl Stage {
-    fn of(past: &Connection, wanted: &Wanted) -> rusqlite::Result<Self> {
+    fn of(past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_in_memory()?;
         migrations::migrate(&mut connection)?;
-        let mut stage = Self {
-            connection,
-            options: without_limits(),
-            stand: Vec::new(),
-            others: others(past, wanted)?,
-            keys: HashSet::new(),
-        };
-        if migrations::version(past)? >= FIRST_TIMES_SINCE {
-            first_times::take_over(&stage.connection, past, |source, id| is_read(past, wanted, source, id))?;
+        let (stand, others, keys) = (Vec::new(), HashSet::new(), HashSet::new());
+        let mut stage = Self { connection, options: without_limits(), stand, others, keys };
+        if past::knows_first_times(past)? {
+            first_times::take_over(&stage.connection, past, |source, id| {
+                past::is_read(past, wanted, latest, source, id)
+            })?;
         }
-        let mut every = past.prepare("SELECT record FROM records ORDER BY id")?;
-        let mut rows = every.query([])?;
-        while let Some(row) = rows.next()? {
-            let text: String = row.get(0)?;
-            let record = serde_json::from_str(&text).map_err(|error| unreadable(0, Type::Text, error))?;
-            stage.set(record, wanted)?;
-        }
+        past::records(past, |record| stage.set(record, wanted))?;
         Ok(stage)
     }
 
@@ -152,10 +101,11 @@ impl Stage {
         mut self,
         past: &Connection,
         wanted: &Wanted,
+        latest: i64,
         read: &mut impl FnMut(&Past) -> Reread,
     ) -> rusqlite::Result<Rehearsal> {
         let mut notifications = Vec::new();
-        each_past(past, wanted, |one, dedupe_key| {
+        past::notifications(past, wanted, latest, |one, dedupe_key| {
             let reread = read(&one);
             self.know(&reread, dedupe_key);
             let taken = Taken {
@@ -176,7 +126,26 @@ impl Stage {
             notifications.push(Rehearsed { id: one.id, was: (one.outcome, one.reason), now });
             Ok(())
         })?;
+        self.look_again(past, wanted, latest)?;
         self.compare(notifications)
+    }
+
+    /// Which records cannot be compared, now that all has been read.
+    fn look_again(&mut self, past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<()> {
+        let others = &mut self.others;
+        past::made_by_others(past, wanted, latest, |id| {
+            others.insert(id);
+        })?;
+        let mut changed: HashMap<&TransformId, &Record> =
+            self.stand.iter().map(|record| (&record.key.id, record)).collect();
+        past::records(past, |now| {
+            if changed.get(&now.key.id).is_some_and(|before| **before == now) {
+                changed.remove(&now.key.id);
+            }
+            Ok(())
+        })?;
+        self.others.extend(changed.into_keys().cloned());
+        Ok(())
     }
 
     /// A stored key may be that of one message or of all the batch's together.
@@ -262,100 +231,12 @@ fn keys(record: &Record) -> impl Iterator<Item = &str> {
     single.into_iter().flatten().chain(booked).map(|stamp| message_key(&stamp.tie))
 }
 
-/// The records of which a version was made by a notification that is not read again.
-fn others(past: &Connection, wanted: &Wanted) -> rusqlite::Result<HashSet<TransformId>> {
-    let mut made = past.prepare(
-        "SELECT DISTINCT r.transform_id, n.source, n.received_at FROM transitions t
-         JOIN records r ON r.id = t.record LEFT JOIN notifications n ON n.id = t.notification",
-    )?;
-    let mut rows = made.query([])?;
-    let mut others = HashSet::new();
-    while let Some(row) = rows.next()? {
-        let source: Option<String> = row.get(1)?;
-        let received_at: Option<i64> = row.get(2)?;
-        let is_read = source.is_some_and(|source| wanted.sources.contains(&source))
-            && received_at.is_some_and(|at| at >= since(wanted));
-        if !is_read {
-            let id: String = row.get(0)?;
-            others.insert(id.try_into().map_err(|error: String| unreadable(0, Type::Text, error))?);
-        }
-    }
-    Ok(others)
-}
-
-/// Whether a notification is read again.
-fn is_read(past: &Connection, wanted: &Wanted, source: &str, id: Uuid) -> rusqlite::Result<bool> {
-    let mut kept = past.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1 AND received_at >= ?2")?;
-    Ok(wanted.sources.contains(source) && kept.exists(params![id.into_bytes(), since(wanted)])?)
-}
-
-fn since(wanted: &Wanted) -> i64 {
-    wanted.since.map_or(i64::MIN, micros)
-}
-
-/// All notifications that are wanted, in the order in which they came, each with the digest of its dedupe key.
-fn each_past(
-    past: &Connection,
-    wanted: &Wanted,
-    mut does: impl FnMut(Past, [u8; 16]) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let fetches = migrations::version(past)? >= FETCHES_SINCE;
-    let more = if fetches { "form, signed_at, hint" } else { "NULL, NULL, 0" };
-    let mut every = past.prepare(&format!(
-        "SELECT id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications
-         WHERE received_at >= ?1 ORDER BY received_at, rowid"
-    ))?;
-    let mut rows = every.query([since(wanted)])?;
-    while let Some(row) = rows.next()? {
-        let source: String = row.get(1)?;
-        if !wanted.sources.contains(&source) {
-            continue;
-        }
-        let id = Uuid::from_bytes(row.get(0)?);
-        let headers: String = row.get(3)?;
-        let one = Past {
-            id,
-            source,
-            received_at: timestamp(2, row.get(2)?)?,
-            headers: serde_json::from_str(&headers).map_err(|error| unreadable(3, Type::Text, error))?,
-            body: row.get(4)?,
-            form: row.get(8)?,
-            signed_at: row.get(9)?,
-            hint: row.get(10)?,
-            outcome: row.get(5)?,
-            reason: row.get(6)?,
-            answers: if fetches { answers(past, id)? } else { Vec::new() },
-        };
-        does(one, row.get(7)?)?;
-    }
-    Ok(())
-}
-
-/// The schema version since which forms and fetched answers are stored.
-const FETCHES_SINCE: i64 = 3;
-/// The schema version since which first times are stored.
-const FIRST_TIMES_SINCE: i64 = 6;
-
-fn answers(past: &Connection, notification: Uuid) -> rusqlite::Result<Vec<PastAnswer>> {
-    past.prepare_cached(
-        "SELECT d.message, a.fetched_at, a.body FROM answered d JOIN answers a ON a.id = d.answer
-         WHERE d.notification = ?1 ORDER BY d.message",
-    )?
-    .query_map(params![notification.into_bytes()], |row| {
-        Ok(PastAnswer {
-            message: usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX),
-            fetched_at: timestamp(1, row.get(1)?)?,
-            body: row.get(2)?,
-        })
-    })?
-    .collect()
-}
-
 /// In memory nothing is told and nothing grows old.
 fn without_limits() -> StoreOptions {
     let ever = Duration::MAX;
     StoreOptions {
         path: PathBuf::new(),
+        must_exist: false,
         debounce: Debounce { quiet: Duration::ZERO, max_wait: Duration::ZERO },
         max_waiting: usize::MAX,
         parked: ParkedLimits { per_source: u32::MAX, max_age: ever },
@@ -368,3 +249,6 @@ fn without_limits() -> StoreOptions {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

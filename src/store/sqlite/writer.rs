@@ -2,13 +2,18 @@
 //! one transaction, each piece of work in a savepoint of its own, and all are answered after the one fsync.
 
 use std::cell::Cell;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::Connection;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-use super::connection::Place;
+use super::columns;
+use super::lock::Lock;
+use super::place::Place;
+use super::wal::Trim;
 use crate::store::StoreError;
 
 /// How much is committed together.
@@ -38,11 +43,16 @@ impl Writer {
     pub(super) fn start(
         connection: Connection,
         place: Place,
+        lock: Option<Arc<Lock>>,
         max_waiting: usize,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
-        let thread =
-            std::thread::Builder::new().name("store-writer".into()).spawn(move || run(connection, &place, &waiting))?;
+        let writes = move || {
+            run(connection, &place, &waiting);
+            // Not before the connection has gone, whoever else lets go of the store meanwhile.
+            drop(lock);
+        };
+        let thread = std::thread::Builder::new().name("store-writer".into()).spawn(writes)?;
         Ok((Self { jobs }, thread))
     }
 
@@ -76,6 +86,7 @@ impl Writer {
 }
 
 fn run(connection: Connection, place: &Place, waiting: &Receiver<Job>) {
+    let mut trim = Trim::default();
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         let begun = place.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
@@ -83,7 +94,11 @@ fn run(connection: Connection, place: &Place, waiting: &Receiver<Job>) {
             // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
             group.extend(waiting.try_iter());
         }
+        let usable = begun.is_ok();
         commit_group(&connection, begun, group);
+        if usable {
+            trim.look(&connection, place.wal_length(), Instant::now());
+        }
     }
 }
 
@@ -139,9 +154,9 @@ fn in_savepoint<T, E: From<StoreError>>(
 /// An engine's error in the words of the store's face.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => StoreError::Damaged(error.to_string()),
-        _ => StoreError::Unavailable(error.to_string()),
+    match columns::damage(&error) {
+        Some(damage) => StoreError::Damaged(damage),
+        None => StoreError::Unavailable(error.to_string()),
     }
 }
 
@@ -162,7 +177,7 @@ mod tests {
     async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), None, 10).unwrap();
         let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
         let bad = writer.write(
             |c| {
@@ -186,7 +201,7 @@ mod tests {
         let left = refusals.clone();
         let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
         connection.commit_hook(Some(refuse)).unwrap();
-        let (writer, thread) = Writer::start(connection, here(), 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), None, 10).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
         assert!(writer.write(insert, |_| ()).await.is_err());
         assert!(writer.write(insert, |_| ()).await.is_ok());

@@ -134,6 +134,7 @@ fn options(path: PathBuf) -> StoreOptions {
     let kept = Duration::from_secs(KEPT_S);
     StoreOptions {
         path,
+        must_exist: false,
         debounce: Debounce { quiet: Duration::from_millis(500), max_wait: Duration::from_secs(5) },
         max_waiting: 100,
         parked: ParkedLimits { per_source: 2, max_age: kept },
@@ -166,21 +167,20 @@ impl Rig {
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("relay.db");
         let state = Arc::new(Mutex::new(State::default()));
-        let mut opened = connection::open(&path).unwrap();
+        let mut opened = connection::open(&path, false).unwrap();
         // Power does not fail here, and the tests wait for many commits.
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
-        let (writer, thread) = Writer::start(opened.connection, opened.place, 100).unwrap();
+        let (writer, thread) = Writer::start(opened.connection, opened.place, None, 100).unwrap();
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {
             writer,
             thread,
-            readers: Readers::new(path.clone()),
+            readers: Readers::new(path.clone(), Arc::new(opened.lock)),
             options: crate::live::Live::new(options(path.clone())),
             damage: Mutex::default(),
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
-            _lock: opened.lock,
         };
         let outside = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
         let rig = Self { store, state, woken, outside, _folder: folder };

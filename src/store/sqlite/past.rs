@@ -1,0 +1,233 @@
+//! A store as a past that is read again, also while a relay runs on it.
+//!
+//! It is read in pages, each in a read transaction of its own: while one is open the WAL cannot begin anew, and a store may
+//! take minutes to be read. So the pages are of different moments; who reads them has to mind that.
+
+use std::path::{Path, PathBuf};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, Row, params};
+use uuid::Uuid;
+
+use super::columns::{in_row, json, micros, timestamp, unreadable};
+use super::records::{record_columns, stored};
+use super::{connection, migrations, place};
+use crate::domain::ids::TransformId;
+use crate::domain::record::Record;
+use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
+
+/// How many rows a page has, and about how many bytes, at most.
+const PAGE_ROWS: u32 = 500;
+const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// The schema version since which forms and fetched answers are stored.
+const FETCHES_SINCE: i64 = 3;
+/// The schema version since which first times are stored.
+const FIRST_TIMES_SINCE: i64 = 6;
+
+/// A store in which nothing waits in a WAL is read as a file that nobody changes, so that SQLite makes none of the files
+/// beside it. If there is a WAL afterwards, somebody has begun to write meanwhile, and it is read again as a store in use.
+pub(super) fn at_rest_or_not<T>(
+    store: &Path,
+    mut read: impl FnMut(&Connection) -> rusqlite::Result<T>,
+) -> Result<T, RehearsalError> {
+    let failed = |reason: String| RehearsalError::Unreadable { path: store.to_owned(), reason };
+    let path = store.canonicalize().map_err(|error| failed(error.to_string()))?;
+    place::check(&path).map_err(failed)?;
+    let wal = place::wal(&path);
+    let in_use = || std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0);
+    if !in_use() {
+        let done = open(&path, true).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
+        if !in_use() {
+            return done;
+        }
+    }
+    open(&path, false).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
+}
+
+/// What a path may not hold in a `file:` URI.
+const IN_URI: &AsciiSet = &CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
+
+fn open(path: &Path, at_rest: bool) -> Result<Connection, RehearsalError> {
+    let failed = |reason: String| RehearsalError::Unreadable { path: path.to_owned(), reason };
+    let name = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
+    let immutable = if at_rest { "&immutable=1" } else { "" };
+    let uri = format!("file:{}?mode=ro{immutable}", utf8_percent_encode(name, IN_URI));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    let unreadable = |error: rusqlite::Error| failed(error.to_string());
+    let past = Connection::open_with_flags(uri, flags).map_err(unreadable)?;
+    connection::wait_for_locks(&past).map_err(unreadable)?;
+    let found = migrations::version(&past).map_err(unreadable)?;
+    if found > migrations::VERSION {
+        return Err(RehearsalError::TooNew { path: PathBuf::from(path), found, known: migrations::VERSION });
+    }
+    Ok(past)
+}
+
+/// Reads rows in the order of their places. The query has the place in its first column; it asks for those after `?1`, up
+/// to `?2` of them.
+fn each<T>(
+    past: &Connection,
+    query: &str,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    mut does: impl FnMut(T) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let mut query = past.prepare(query)?;
+    let mut after = i64::MIN;
+    loop {
+        let page = page(query.query(params![after, PAGE_ROWS])?, &mut after, &read)?;
+        if page.is_empty() {
+            return Ok(());
+        }
+        page.into_iter().try_for_each(&mut does)?;
+    }
+}
+
+/// One page. The read transaction ends with its rows.
+fn page<T>(
+    mut rows: rusqlite::Rows<'_>,
+    after: &mut i64,
+    read: &impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+) -> rusqlite::Result<Vec<T>> {
+    let (mut page, mut bytes) = (Vec::new(), 0_usize);
+    while bytes < PAGE_BYTES
+        && let Some(row) = rows.next()?
+    {
+        *after = row.get(0)?;
+        bytes = bytes.saturating_add(length(row));
+        page.push(read(row)?);
+    }
+    Ok(page)
+}
+
+/// How many bytes of text and blobs a row has.
+fn length(row: &Row<'_>) -> usize {
+    let of = |value: ValueRef<'_>| match value {
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
+        _ => 0,
+    };
+    (0..).map_while(|column| row.get_ref(column).ok()).map(of).sum()
+}
+
+/// All records.
+pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+    let query = concat!("SELECT ", record_columns!(), " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
+    each(past, query, stored, |stored| does(stored.record))
+}
+
+/// The place of the latest notification.
+pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
+    past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
+}
+
+/// The records of which a version was made by a notification that is not among those read again: of another source, from
+/// before the time that is wanted, later than the place `latest`, or deleted.
+pub(super) fn made_by_others(
+    past: &Connection,
+    wanted: &Wanted,
+    latest: i64,
+    mut does: impl FnMut(TransformId),
+) -> rusqlite::Result<()> {
+    let query = "SELECT t.id, r.transform_id, n.source, n.received_at, n.rowid FROM transitions t
+         JOIN records r ON r.id = t.record LEFT JOIN notifications n ON n.id = t.notification
+         WHERE t.id > ?1 ORDER BY t.id LIMIT ?2";
+    let read = |row: &Row<'_>| {
+        let id: String = row.get(1)?;
+        let (source, at, place): (Option<String>, Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let is_read = source.is_some_and(|source| wanted.sources.contains(&source))
+            && at.is_some_and(|at| at >= since(wanted))
+            && place.is_some_and(|place| place <= latest);
+        Ok((id, is_read))
+    };
+    each(past, query, read, |(id, is_read)| {
+        if !is_read {
+            does(id.try_into().map_err(|error: String| unreadable(1, rusqlite::types::Type::Text, error))?);
+        }
+        Ok(())
+    })
+}
+
+/// Whether this store knows first times.
+pub(super) fn knows_first_times(past: &Connection) -> rusqlite::Result<bool> {
+    Ok(migrations::version(past)? >= FIRST_TIMES_SINCE)
+}
+
+/// Whether a notification is among those that are read again.
+pub(super) fn is_read(
+    past: &Connection,
+    wanted: &Wanted,
+    latest: i64,
+    source: &str,
+    id: Uuid,
+) -> rusqlite::Result<bool> {
+    let mut kept =
+        past.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1 AND received_at >= ?2 AND rowid <= ?3")?;
+    Ok(wanted.sources.contains(source) && kept.exists(params![id.into_bytes(), since(wanted), latest])?)
+}
+
+fn since(wanted: &Wanted) -> i64 {
+    wanted.since.map_or(i64::MIN, micros)
+}
+
+/// All notifications that are wanted, up to the place `latest`, in the order in which they were taken, each with the
+/// digest of its dedupe key.
+pub(super) fn notifications(
+    past: &Connection,
+    wanted: &Wanted,
+    latest: i64,
+    mut does: impl FnMut(Past, [u8; 16]) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let fetches = migrations::version(past)? >= FETCHES_SINCE;
+    let more = if fetches { "form, signed_at, hint" } else { "NULL, NULL, 0" };
+    let query = format!(
+        "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications
+         WHERE rowid > ?1 AND rowid <= {latest} AND received_at >= {} ORDER BY rowid LIMIT ?2",
+        since(wanted)
+    );
+    let read = |row: &Row<'_>| {
+        let source: String = row.get(2)?;
+        if !wanted.sources.contains(&source) {
+            return Ok(None);
+        }
+        notification(row, source).map(Some).map_err(in_row("notifications", row.get::<_, i64>(0)?))
+    };
+    each(past, &query, read, |one| {
+        let Some((mut one, dedupe_key)) = one else { return Ok(()) };
+        if fetches {
+            one.answers = answers(past, one.id)?;
+        }
+        does(one, dedupe_key)
+    })
+}
+
+fn notification(row: &Row<'_>, source: String) -> rusqlite::Result<(Past, [u8; 16])> {
+    let one = Past {
+        id: Uuid::from_bytes(row.get(1)?),
+        source,
+        received_at: timestamp(3, row.get(3)?)?,
+        headers: json(4, row.get_ref(4)?.as_str()?)?,
+        body: row.get(5)?,
+        outcome: row.get(6)?,
+        reason: row.get(7)?,
+        form: row.get(9)?,
+        signed_at: row.get(10)?,
+        hint: row.get(11)?,
+        answers: Vec::new(),
+    };
+    Ok((one, row.get(8)?))
+}
+
+fn answers(past: &Connection, notification: Uuid) -> rusqlite::Result<Vec<PastAnswer>> {
+    past.prepare_cached(
+        "SELECT d.message, a.fetched_at, a.body FROM answered d JOIN answers a ON a.id = d.answer
+         WHERE d.notification = ?1 ORDER BY d.message",
+    )?
+    .query_map(params![notification.into_bytes()], |row| {
+        Ok(PastAnswer {
+            message: usize::try_from(row.get::<_, i64>(0)?).unwrap_or(usize::MAX),
+            fetched_at: timestamp(1, row.get(1)?)?,
+            body: row.get(2)?,
+        })
+    })?
+    .collect()
+}

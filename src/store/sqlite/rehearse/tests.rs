@@ -1,0 +1,97 @@
+//! A store that is read again while a relay runs on it.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::*;
+use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::registration::{Registration, register};
+use crate::psp::normalise::Normalised;
+use crate::store::sqlite::connection::{self, Opened};
+use jiff::Timestamp;
+
+const SOURCE: &str = "stripe-main";
+
+/// A store with a record and so many notifications that say nothing.
+fn store(path: &Path, notifications: u8) -> Opened {
+    let opened = connection::open(path, false).unwrap();
+    put(&opened.connection, "tx-1");
+    for n in 1..=notifications {
+        notified(&opened.connection, n);
+    }
+    opened
+}
+
+fn record(id: &str) -> Record {
+    let said: Registration = serde_json::from_str(r#"{"requestedAmount": 10, "currency": "EUR"}"#).unwrap();
+    let key = RecordKey::new(Kind::Payment, id.parse().unwrap());
+    let mut record = register(&key, None, &said, Timestamp::UNIX_EPOCH).unwrap().record;
+    // Something was seen of it, so that it is compared.
+    record.refunds.insert("re-1".parse().unwrap(), 0.into());
+    record
+}
+
+fn put(connection: &Connection, id: &str) {
+    let record = Record { source: Some(SOURCE.to_owned()), refunds: BTreeMap::new(), ..record(id) };
+    records::insert(connection, &record).unwrap();
+}
+
+fn notified(connection: &Connection, n: u8) {
+    let insert = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+        VALUES (?1, ?2, ?3, ?4, ?4, 'ignored', '[]', ?5)";
+    let id = Uuid::from_u128(n.into()).into_bytes();
+    // Larger than a page of what is read at once.
+    let body = vec![n; 5 * 1024 * 1024];
+    connection.execute(insert, rusqlite::params![id, SOURCE, i64::from(n), [n; 16], body]).unwrap();
+}
+
+fn wanted() -> Wanted {
+    Wanted { sources: BTreeSet::from([SOURCE.to_owned()]), since: None }
+}
+
+fn nothing(past: &Past) -> Reread {
+    Reread { normalised: Normalised { dedupe_key: past.id.to_string(), messages: Vec::new() }, keys: Vec::new() }
+}
+
+/// Who reads for minutes must not keep the WAL from beginning anew: it would grow by all that is written meanwhile.
+#[test]
+fn the_wal_begins_anew_while_a_store_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let writer = store(&path, 3).connection;
+    let mut reread = 0;
+    rehearse(&path, &wanted(), |past| {
+        writer.execute("UPDATE probe SET at = at + 1", []).unwrap();
+        let busy = writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        assert_eq!(busy, Ok(0), "somebody reads");
+        writer.execute("UPDATE probe SET at = at + 1", []).unwrap();
+        reread += 1;
+        nothing(past)
+    })
+    .unwrap();
+    assert_eq!(reread, 3);
+}
+
+/// What comes in meanwhile is no difference: it is neither read again nor compared.
+#[test]
+fn what_changes_meanwhile_is_not_compared() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("relay.db");
+    let writer = store(&path, 2).connection;
+    put(&writer, "tx-2");
+    let mut reread = 0;
+    let rehearsal = rehearse(&path, &wanted(), |past| {
+        if reread == 0 {
+            notified(&writer, 9);
+            records::update(&writer, 1, &record("tx-1")).unwrap();
+        }
+        reread += 1;
+        nothing(past)
+    })
+    .unwrap();
+    assert_eq!(reread, 2);
+    assert_eq!((rehearsal.partly, rehearsal.notifications.len()), (1, 2));
+    assert!(rehearsal.records.is_empty(), "{:?}", rehearsal.records);
+}

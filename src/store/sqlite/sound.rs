@@ -1,0 +1,83 @@
+//! Whether the store can be trusted: it can be written, and no damage was met of late.
+
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use super::Store;
+use super::columns::{self, Listed};
+use super::writer::unavailable;
+use crate::domain::due::Moment;
+use crate::store::StoreError;
+
+/// How long damage that was met makes the store unfit: what else works says nothing about it.
+const DAMAGE_STAYS: Duration = Duration::from_secs(60);
+/// What a readiness probe writes: 16 pages, about as many as a notification of the usual size changes in tables and indexes.
+const PROBE_BYTES: i64 = 64 * 1024;
+
+impl Store {
+    /// Writes as much as a notification takes and waits until it is on disk; and has met no damage of late.
+    ///
+    /// # Errors
+    /// Why the store cannot be trusted to write now.
+    pub async fn probe(&self, now: Moment) -> Result<(), StoreError> {
+        let at = columns::micros(now.wall);
+        let work = move |connection: &Connection| {
+            // What is the same as before would not be written.
+            let write = "UPDATE probe SET at = ?1, room = randomblob(?2)";
+            connection.execute(write, [at, PROBE_BYTES]).map(drop).map_err(unavailable)
+        };
+        self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;
+        let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*damage {
+            Some((met, reason)) if met.elapsed() < DAMAGE_STAYS => Err(StoreError::Damaged(reason.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    /// A page of a list: up to `most` rows after this place. Damaged ones are left out, and others take their places.
+    pub(super) async fn list<T: Send + 'static>(
+        &self,
+        mut after: i64,
+        most: u32,
+        page: impl Fn(&Connection, i64, u32) -> rusqlite::Result<Listed<T>> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut rows = Vec::new();
+        loop {
+            let missing = most.saturating_sub(u32::try_from(rows.len()).unwrap_or(u32::MAX));
+            let page = page.clone();
+            let listed = self.read(move |connection| page(connection, after, missing)).await?;
+            let last = listed.last.filter(|_| !listed.damaged.is_empty() && u32::try_from(listed.len()) == Ok(missing));
+            rows.extend(self.sound(listed));
+            match last {
+                Some(last) => after = last,
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    /// The rows that could be read. The others are damage, and named in the log.
+    pub(super) fn sound<T>(&self, listed: Listed<T>) -> Vec<T> {
+        for error in listed.damaged.into_iter().map(unavailable) {
+            tracing::error!(%error, "this row is left out of a list");
+            self.met(&error);
+        }
+        listed.rows
+    }
+
+    /// Remembers damage.
+    pub(super) fn met(&self, error: &StoreError) {
+        let StoreError::Damaged(reason) = error else { return };
+        let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
+        if damage.as_ref().is_none_or(|(met, known)| known != reason || met.elapsed() >= DAMAGE_STAYS) {
+            tracing::error!(
+                damage = reason,
+                "the store is damaged: what needs this is answered 503, and the relay is not ready; stop it, and restore \
+                 a backup or mend the row"
+            );
+        }
+        *damage = Some((Instant::now(), reason.clone()));
+    }
+}

@@ -1,0 +1,207 @@
+//! A copy of the store that is not whole yet: under a name of its own, and locked for as long as somebody writes it.
+//!
+//! Whoever finds one that nobody has locked knows that its backup was killed. It holds payer data and is of no use.
+
+use std::fs::{DirEntry, File};
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use uuid::Uuid;
+
+use super::place;
+
+/// What stands between the name of the copy and a number that nobody else has.
+const MARK: &str = ".unfinished-";
+/// How often one is made anew that was removed before it was locked.
+const ATTEMPTS: u32 = 10;
+/// How SQLite's files begin.
+const MAGIC: [u8; 16] = *b"SQLite format 3\0";
+
+/// A file that is being written. Its descriptor outlives SQLite's connections to it (see [`super::lock`]).
+pub(super) struct Unfinished {
+    pub(super) path: PathBuf,
+    file: File,
+}
+
+impl Unfinished {
+    /// Makes and locks one, the operator's alone: it holds payer data, as the store does.
+    pub(super) fn make(copy: &Path) -> std::io::Result<Self> {
+        for _ in 0..ATTEMPTS {
+            let path = place::beside(copy, &format!("{MARK}{}", Uuid::now_v7().simple()));
+            let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+            file.lock()?;
+            let made = Self { path, file };
+            if made.is_there() {
+                return Ok(made);
+            }
+            // Before it was locked, somebody took it for a dead one's and removed it.
+        }
+        Err(std::io::Error::other("somebody removes every unfinished copy"))
+    }
+
+    /// Gives it the name of the copy, if that is free; and makes both sure on the disk.
+    pub(super) fn finish(self, copy: &Path) -> std::io::Result<()> {
+        self.file.sync_all()?;
+        rename_without_replacing(&self.path, copy)?;
+        File::open(folder_of(copy))?.sync_all()
+    }
+
+    fn is_there(&self) -> bool {
+        let own = self.file.metadata().map(|file| (file.dev(), file.ino()));
+        own.is_ok_and(|own| place::identity(&self.path).is_ok_and(|found| found == own))
+    }
+}
+
+impl Drop for Unfinished {
+    /// What is left of one that was not finished is of no use.
+    fn drop(&mut self) {
+        if self.is_there() {
+            // SQLite's journal of it first: by itself nobody would find it.
+            drop(std::fs::remove_file(place::beside(&self.path, "-journal")));
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
+}
+
+/// Removes what killed backups to this copy left.
+pub(super) fn remove_of(copy: &Path) {
+    let name = copy.file_name().map(|name| name.to_string_lossy().into_owned());
+    remove(&folder_of(copy), |of| Some(of) == name.as_deref());
+}
+
+/// Removes what killed backups left in a folder.
+pub(super) fn remove_in(folder: &Path) {
+    remove(folder, |_| true);
+}
+
+fn remove(folder: &Path, wanted: impl Fn(&str) -> bool) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        if copy_of(&entry).is_some_and(|copy| wanted(&copy)) {
+            remove_dead(&entry.path());
+        }
+    }
+}
+
+/// The name of the copy that a file was to become, if it has the name of an unfinished one.
+fn copy_of(entry: &DirEntry) -> Option<String> {
+    let name = entry.file_name().into_string().ok()?;
+    let (copy, number) = name.rsplit_once(MARK)?;
+    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+    // Nobody else's: a link or a folder is none of ours.
+    (is_number && entry.file_type().ok()?.is_file()).then(|| copy.to_owned())
+}
+
+fn remove_dead(path: &Path) {
+    let Ok(mut file) = File::open(path) else { return };
+    if file.try_lock().is_err() {
+        tracing::debug!(path = %path.display(), "a backup is being written");
+        return;
+    }
+    let mut begin = [0; MAGIC.len()];
+    let is_empty = file.metadata().is_ok_and(|file| file.len() == 0);
+    // SQLite writes the first page last: until then there are zeros.
+    let is_ours = |begin: [u8; MAGIC.len()]| begin == MAGIC || begin == [0; MAGIC.len()];
+    if !is_empty && (file.read_exact(&mut begin).is_err() || !is_ours(begin)) {
+        return;
+    }
+    let dead = Unfinished { path: path.to_owned(), file };
+    drop(dead);
+    tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// Renames a file, but never over another: whoever finds the new name finds the whole file.
+///
+/// # Errors
+/// There is a file of that name, or the file system can do it neither way.
+fn rename_without_replacing(from: &Path, to: &Path) -> std::io::Result<()> {
+    match rename_exclusively(from, to) {
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => link(from, to),
+        renamed => renamed,
+    }
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_exclusively(from: &Path, to: &Path) -> std::io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_exclusively(_from: &Path, _to: &Path) -> std::io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+/// Where a file system cannot rename without replacing: a second name, of which nobody else's can be in the way.
+fn link(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::hard_link(from, to).map_err(|error| match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidInput => std::io::Error::new(
+            error.kind(),
+            "its file system can neither rename a file without replacing another nor link it; write the copy elsewhere",
+        ),
+        _ => error,
+    })?;
+    std::fs::remove_file(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> =
+            std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn what_nobody_writes_any_more_goes_and_everything_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let copy = folder.path().join("copy.db");
+        let living = Unfinished::make(&copy).unwrap();
+        let living_name = living.path.file_name().unwrap().to_str().unwrap().to_owned();
+        for (name, content) in [
+            ("copy.db.unfinished-4711", b"SQLite format 3\0 and payer data".as_slice()),
+            ("copy.db.unfinished-4711-journal", b"what was there before"),
+            ("copy.db.unfinished-4712", b""),
+            ("copy.db.unfinished-0199", &[0; 4096]),
+            ("copy.db.unfinished-4713", b"somebody's notes"),
+            ("copy.db.unfinished-today", b"SQLite format 3\0"),
+            ("other.db.unfinished-4711", b"SQLite format 3\0"),
+        ] {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        remove_of(&copy);
+        let left = ["copy.db.unfinished-4713", "copy.db.unfinished-today", "other.db.unfinished-4711", &living_name];
+        let mut expected: Vec<_> = left.iter().map(|name| (*name).to_owned()).collect();
+        expected.sort();
+        assert_eq!(names(folder.path()), expected);
+        remove_in(folder.path());
+        expected.retain(|name| name != "other.db.unfinished-4711");
+        assert_eq!(names(folder.path()), expected);
+        drop(living);
+        expected.retain(|name| *name != living_name);
+        assert_eq!(names(folder.path()), expected, "one that failed leaves nothing");
+    }
+
+    #[test]
+    fn a_file_that_is_there_is_never_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+        for way in [rename_exclusively, link, rename_without_replacing] {
+            std::fs::write(&from, "new").unwrap();
+            way(&from, &to).unwrap();
+            assert_eq!(names(folder.path()), ["to"]);
+            std::fs::write(&from, "newer").unwrap();
+            assert_eq!(way(&from, &to).unwrap_err().kind(), ErrorKind::AlreadyExists);
+            assert_eq!(std::fs::read_to_string(&to).unwrap(), "new");
+            std::fs::remove_file(&to).unwrap();
+        }
+    }
+}

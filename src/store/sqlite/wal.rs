@@ -1,0 +1,102 @@
+//! The WAL has a size, also beside readers: it can only begin anew when nobody reads what is in it.
+
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::time::Instant;
+
+use super::connection::wait_for_locks;
+
+/// What is longer than this, in bytes, is cut off when the WAL begins anew.
+pub(super) const KEPT: u64 = 8 * 1024 * 1024;
+/// From this length on, in bytes, the writer waits for the readers, so that it can begin anew.
+pub(super) const LARGE: u64 = 32 * 1024 * 1024;
+/// How long it waits for them; nothing is written meanwhile.
+const WAIT: Duration = Duration::from_millis(100);
+/// Between two such waits.
+const WAIT_EVERY: Duration = Duration::from_secs(2);
+
+/// SQLite's part: what is too long is cut off when the WAL begins anew by itself.
+pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
+    let kept = i64::try_from(KEPT).unwrap_or(i64::MAX);
+    // The pragma answers with the limit.
+    connection.pragma_update_and_check(None, "journal_size_limit", kept, |_| Ok(()))
+}
+
+/// The writer's part: it looks after each group.
+#[derive(Debug, Default)]
+pub(super) struct Trim {
+    tried: Option<Instant>,
+    /// Whether it was said that the WAL cannot begin anew.
+    said: bool,
+}
+
+impl Trim {
+    /// Has a WAL of this length begin anew if it is too long. Readers that come later do not hold it up; one that has been
+    /// there for long does.
+    pub(super) fn look(&mut self, connection: &Connection, length: u64, now: Instant) {
+        if length < LARGE || self.tried.is_some_and(|tried| now.duration_since(tried) < WAIT_EVERY) {
+            return;
+        }
+        self.tried = Some(now);
+        match begin_anew(connection) {
+            Ok(true) => {
+                tracing::info!(bytes = length, "the store's WAL had grown and is short again");
+                self.said = false;
+            }
+            Ok(false) if !self.said => {
+                tracing::warn!(
+                    bytes = length,
+                    "the store's WAL grows: somebody has been reading the store for long; it is cut when that ends"
+                );
+                self.said = true;
+            }
+            Ok(false) => {}
+            Err(error) => tracing::warn!(%error, bytes = length, "the store's WAL cannot be cut now"),
+        }
+    }
+}
+
+/// Says whether nobody was in the way.
+fn begin_anew(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(WAIT)?;
+    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    wait_for_locks(connection)?;
+    Ok(busy? == 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{connection, place};
+    use super::*;
+
+    /// Short readers that come and go do not keep it from beginning anew; one that stays does.
+    #[test]
+    fn a_large_wal_begins_anew_as_soon_as_nobody_reads_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let opened = connection::open(&path, false).unwrap();
+        let reader = Connection::open(&path).unwrap();
+        let read = || reader.execute_batch("BEGIN; SELECT * FROM records;").unwrap();
+        let length = || std::fs::metadata(place::wal(&path)).unwrap().len();
+        let write = || {
+            while length() <= LARGE {
+                let write = "UPDATE probe SET room = randomblob(?1)";
+                opened.connection.execute(write, [4 * 1024 * 1024]).unwrap();
+            }
+        };
+        let (mut trim, now) = (Trim::default(), Instant::now());
+        read();
+        write();
+        trim.look(&opened.connection, length(), now);
+        assert!(length() > LARGE, "somebody reads what is in it");
+        reader.execute_batch("COMMIT").unwrap();
+        trim.look(&opened.connection, length(), now);
+        assert!(length() > LARGE, "it was tried just now");
+        trim.look(&opened.connection, length(), now + WAIT_EVERY);
+        assert_eq!(length(), 0);
+        // Waiting for locks is as it was.
+        let timeout: i64 = opened.connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();
+        assert!(timeout > 1000, "{timeout}");
+    }
+}

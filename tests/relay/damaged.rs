@@ -1,0 +1,106 @@
+//! Damage inside a row: the database is sound, and what stands in it is not what a relay wrote.
+
+use reqwest::Method;
+use rusqlite::Connection;
+
+use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::{PATIENCE, Relay, Setup, payment, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+
+/// Changes rows under a running relay.
+fn damage(relay: &Relay, sql: &str) {
+    let store = Connection::open(relay.file("relay.db")).unwrap();
+    store.busy_timeout(PATIENCE).unwrap();
+    assert_eq!(store.execute(sql, []).unwrap(), 1, "{sql}");
+}
+
+/// The relay is not ready and names this row, but not what stands in it.
+async fn names(relay: &Relay, row: &str) {
+    let ready = relay.get("/readyz").await;
+    assert_eq!(ready.status, 503, "{ready:?}");
+    relay.program.logged(&["ERROR", "the store is damaged", row, "restore a backup"]).await;
+    for secret in ["pi_1", "Jane Doe"] {
+        let line = relay.program.logged(&["the store is damaged", row]).await;
+        assert!(!line.contains(secret), "{line}");
+    }
+}
+
+/// One bit of a key, and the fact behind it would count as absent.
+#[tokio::test]
+async fn a_record_of_which_a_bit_is_wrong_is_damage() {
+    for (column, good, bad) in [
+        ("record", "requested_amount", "requested_amoun4"),
+        ("record", "\"items\"", "\"itemq\""),
+        ("record", "\"stamp\"", "\"stamr\""),
+        ("record", "\"version\"", "\"versiom\""),
+        ("record", "\"id\":\"tx-1\"", "\"id\":\"tx-3\""),
+        ("record", "{", "["),
+        ("transform_id", "tx-1", "tx-1\u{1}"),
+    ] {
+        let (_transform, relay) = start(Setup::silent()).await;
+        let mut body = payment("pi_1", "10");
+        body["bearer"] = serde_json::json!({"name": "Jane Doe"});
+        relay.register("payment", "tx-1", &body).await;
+        relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
+        assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 900)).await, "applied");
+        assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Pending");
+        damage(
+            &relay,
+            &format!("UPDATE records SET {column} = replace({column}, '{good}', '{bad}') WHERE transform_id = 'tx-1'"),
+        );
+        if column == "record" {
+            relay.fetch("Payment", "tx-1").await.problem(503);
+        }
+        relay.notify("stripe-main", &stripe::paid("pi_1", AT + 1, 1000)).await.problem(503);
+        names(&relay, "table records, row 1").await;
+        assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Initiated", "{bad}: the others are well");
+    }
+}
+
+#[tokio::test]
+async fn a_parked_event_that_cannot_be_read_does_not_hide_the_others() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 1..=4 {
+        assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "parked");
+    }
+    damage(&relay, "UPDATE parked SET event = replace(event, '\"event_type\"', '\"event_typd\"') WHERE id = 2");
+    damage(&relay, "UPDATE parked SET event = '{' WHERE id = 3");
+    let list = async |query: &str| {
+        let request = relay.request(Method::GET, &format!("/parked?{query}")).bearer_auth(INTEGRATOR_TOKEN);
+        relay.send(request).await.expect(200).json()
+    };
+    assert_eq!(list("limit=100").await["parked"].as_array().unwrap().len(), 2);
+    names(&relay, "table parked, row 2").await;
+    // A page is full although rows are left out, so that the next one is found.
+    let first = list("limit=1").await;
+    let second = list(&format!("limit=1&after={}", first["next"])).await;
+    assert_eq!(second["parked"][0]["waitsFor"][0], "psp:payment:pi_4", "{second}");
+    // The record that it waits for cannot be made of what is known.
+    relay.put("payment", "tx-2", &payment("pi_2", "10")).await.problem(503);
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+}
+
+#[tokio::test]
+async fn lists_leave_out_what_cannot_be_read() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    for (n, amount) in [(0, 900), (1, 1000)] {
+        assert_eq!(relay.stripe(&stripe::paid("pi_1", AT + n, amount)).await, "applied");
+    }
+    damage(&relay, "UPDATE transitions SET notification = x'00' WHERE version = 2");
+    let history = relay.request(Method::GET, "/records/payment/tx-1/history").bearer_auth(INTEGRATOR_TOKEN);
+    let history = relay.send(history).await.expect(200).json();
+    assert_eq!(history["versions"].as_array().unwrap().len(), 1, "{history}");
+    names(&relay, "table transitions, row 1").await;
+    // A kind that there is not: the others are told after a restart.
+    relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
+    assert_eq!(relay.stripe(&stripe::paid("pi_2", AT, 1000)).await, "applied");
+    damage(&relay, "UPDATE records SET kind = 7 WHERE transform_id = 'tx-1'");
+    let mut relay = relay;
+    relay.kill().await;
+    relay.restart().await;
+    relay.program.logged(&["this row is left out of a list", "table outbox, row 1", "no kind 7"]).await;
+    relay.program.logged(&["records that Transform has yet to hear of", "owed=1"]).await;
+}

@@ -1,0 +1,224 @@
+//! The store as a file: one relay per file whatever names it has, and what is wrong with a file is said.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::Command;
+
+use rusqlite::Connection;
+
+use crate::support::program::{Ended, Program, run, run_after};
+use crate::support::{Relay, Setup, payment, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+
+/// The environment of this relay, but another path of its store.
+fn environment(relay: &Relay, store: &Path) -> Vec<(String, String)> {
+    let mut environment = relay.setup.environment();
+    environment.push(("RELAY_STORE__PATH".to_owned(), store.to_str().unwrap().to_owned()));
+    environment
+}
+
+/// Starts another relay with the configuration of this one on a store at this path.
+async fn another(relay: &Relay, store: &Path) -> Ended {
+    let file = relay.file("relay.toml");
+    run(&["serve", "--config", file.to_str().unwrap()], &environment(relay, store)).await
+}
+
+/// It did not start, and said this.
+fn refused(ended: &Ended, said: &[&str]) {
+    assert_eq!(ended.code, Some(74), "{}", ended.stderr);
+    for said in said {
+        assert!(ended.stderr.contains(said), "{said:?} in {}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn a_second_relay_does_not_start_by_another_name_of_the_file() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    let file = relay.file("relay.db");
+    let folder = relay.file("other");
+    std::fs::create_dir(&folder).unwrap();
+    let (link, symlink) = (folder.join("relay.db"), folder.join("symlink.db"));
+    std::fs::hard_link(&file, &link).unwrap();
+    std::os::unix::fs::symlink(&file, &symlink).unwrap();
+    for name in [&link, &symlink] {
+        refused(&another(&relay, name).await, &["relay.db", "in use by another relay; stop that one"]);
+    }
+    // The first one has noticed nothing.
+    relay.caught_up(&transform).await;
+    relay.terminate().await;
+
+    // Each name would have a WAL of its own, so neither is taken.
+    for name in [&link, &file] {
+        refused(&another(&relay, name).await, &["relay.db", "2 names (hard links)", "remove the other names"]);
+    }
+    let copy = relay.file("copy.db");
+    let backup = run(&["backup", copy.to_str().unwrap()], &environment(&relay, &link)).await;
+    refused(&backup, &["2 names (hard links)"]);
+    std::fs::remove_file(&link).unwrap();
+    relay.restart().await;
+    relay.caught_up(&transform).await;
+}
+
+#[tokio::test]
+async fn a_lock_file_that_was_deleted_lets_nobody_in() {
+    let (transform, mut relay) = start(Setup::default()).await;
+    std::fs::remove_file(relay.file("relay.db.lock")).unwrap();
+    refused(&another(&relay, &relay.file("relay.db")).await, &["relay.db is in use by another relay"]);
+    relay.caught_up(&transform).await;
+    // A relay that was killed leaves nothing that keeps the next one out.
+    relay.kill().await;
+    relay.restart().await;
+    relay.caught_up(&transform).await;
+}
+
+/// An earlier version locks the file beside the store, and nothing else.
+#[tokio::test]
+async fn a_relay_of_an_earlier_version_keeps_this_one_out() {
+    let (_transform, mut relay) = start(Setup::default()).await;
+    relay.terminate().await;
+    let lock = std::fs::File::create(relay.file("relay.db.lock")).unwrap();
+    lock.lock().unwrap();
+    refused(&another(&relay, &relay.file("relay.db")).await, &["relay.db is in use by another relay"]);
+    drop(lock);
+    relay.restart().await;
+}
+
+/// Runs what follows where mounts are nobody else's, with this on this.
+fn mounted(what: &Path, on: &Path) -> Option<String> {
+    let unshare = ["unshare -m", "unshare -rm"].into_iter().find(|unshare| {
+        let trial = format!("{unshare} mount --bind /dev/null /dev/zero");
+        Command::new("sh").args(["-c", &trial]).output().is_ok_and(|ended| ended.status.success())
+    });
+    let Some(unshare) = unshare else {
+        // Not by a macro: those print to nobody where a test succeeds.
+        let said =
+            b"\n!!! NOT RUN: mounts cannot be made here (unshare -m), so a store that is mounted was not tried\n";
+        std::io::stderr().write_all(said).unwrap();
+        return None;
+    };
+    let (what, on) = (what.display(), on.display());
+    // The program takes the place of all of them, so that its id is the one to send signals to.
+    Some(format!("exec {unshare} sh -c 'mount --bind {what} {on} && exec \"$0\" \"$@\"' \"$0\" \"$@\""))
+}
+
+#[tokio::test]
+async fn a_store_is_mounted_with_its_folder_or_not_at_all() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let (file, alone) = (relay.file("relay.db"), relay.file("alone.db"));
+    let folder = relay.file("folder");
+    std::fs::write(&alone, "").unwrap();
+    std::fs::create_dir(&folder).unwrap();
+    let Some(single) = mounted(&file, &alone) else { return };
+    let whole = mounted(relay.folder.path(), &folder).unwrap();
+    let config = relay.file("relay.toml");
+    let serve = ["serve", "--config", config.to_str().unwrap()];
+    let through = folder.join("relay.db");
+
+    // While another relay runs on it.
+    let in_use = run_after(&single, &serve, &environment(&relay, &alone)).await;
+    refused(&in_use, &["alone.db is in use by another relay"]);
+    let in_use = run_after(&whole, &serve, &environment(&relay, &through)).await;
+    refused(&in_use, &["folder/relay.db is in use by another relay"]);
+    relay.terminate().await;
+
+    let refusal = ["alone.db", "mounted without its folder", "mount the folder that it is in"];
+    refused(&run_after(&single, &serve, &environment(&relay, &alone)).await, &refusal);
+    let copy = relay.file("copy.db");
+    let backup = ["backup", copy.to_str().unwrap()];
+    refused(&run_after(&single, &backup, &environment(&relay, &alone)).await, &refusal);
+    let program = Program::start_after(&whole, &serve, &environment(&relay, &through));
+    program.logged(&["listening address="]).await;
+}
+
+#[tokio::test]
+async fn a_new_store_is_announced_and_one_that_must_exist_is_not_made() {
+    let must_exist = |relay: &Relay, store: &Path| {
+        let mut environment = environment(relay, store);
+        environment.push(("RELAY_STORE__MUST_EXIST".to_owned(), "true".to_owned()));
+        environment
+    };
+    let (transform, mut relay) = start(Setup::default()).await;
+    relay.program.logged(&["WARN", "a new store is made", "relay.db", "store.must_exist"]).await;
+    relay.terminate().await;
+    relay.setup.environment.push(("RELAY_STORE__MUST_EXIST".to_owned(), "true".to_owned()));
+    relay.restart().await;
+    relay.caught_up(&transform).await;
+    assert!(!relay.program.log().contains("a new store is made"), "{}", relay.program.log());
+    relay.terminate().await;
+
+    let folder = relay.file("volume");
+    std::fs::create_dir(&folder).unwrap();
+    let (file, config) = (folder.join("relay.db"), relay.file("relay.toml"));
+    let serve = ["serve", "--config", config.to_str().unwrap()];
+    let missing = run(&serve, &must_exist(&relay, &file)).await;
+    refused(&missing, &["volume/relay.db is missing", "mount its volume, restore a backup"]);
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is made");
+    // Somebody made the file, so that there is something to mount.
+    std::fs::write(&file, "").unwrap();
+    refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing"]);
+}
+
+/// SQLite deletes a WAL without its database; what was acknowledged last may be in it.
+#[tokio::test]
+async fn a_wal_without_its_database_is_not_thrown_away() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.kill().await;
+    let (file, wal, aside) = (relay.file("relay.db"), relay.file("relay.db-wal"), relay.file("aside"));
+    let length = std::fs::metadata(&wal).unwrap().len();
+    std::fs::rename(&file, &aside).unwrap();
+    refused(&another(&relay, &file).await, &["relay.db-wal is not", "put back the database"]);
+    assert_eq!(std::fs::metadata(&wal).unwrap().len(), length);
+    std::fs::rename(&aside, &file).unwrap();
+    relay.restart().await;
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
+}
+
+/// SQLite would bring it into the copy, and spoil it.
+#[tokio::test]
+async fn a_backup_is_not_spoilt_by_a_wal_that_was_left() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let (file, config, copy) = (relay.file("relay.db"), relay.file("relay.toml"), relay.file("copy.db"));
+    let backup = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    assert_eq!(run(&backup, &relay.setup.environment()).await.code, Some(0));
+    relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
+    relay.kill().await;
+    std::fs::copy(&copy, &file).unwrap();
+    refused(&another(&relay, &file).await, &["relay.db-wal is another database's", "remove"]);
+    assert_eq!(std::fs::read(&file).unwrap(), std::fs::read(&copy).unwrap());
+    std::fs::remove_file(relay.file("relay.db-wal")).unwrap();
+    relay.restart().await;
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
+}
+
+/// Somebody reads for long, again and again. The WAL cannot begin anew meanwhile; it is cut when that ends.
+#[tokio::test]
+async fn the_wal_is_short_again_when_a_long_reader_has_gone() {
+    const LARGE: u64 = 32 << 20;
+    const KEPT: u64 = 8 << 20;
+    let (_transform, relay) = start(Setup::silent()).await;
+    let wal = || std::fs::metadata(relay.file("relay.db-wal")).unwrap().len();
+    let mut event = stripe::event("customer.created", AT, serde_json::json!({"id": "cus_1"}));
+    event["data"]["object"]["description"] = "x".repeat(900_000).into();
+    let mut n = 0;
+    for _ in 0..2 {
+        let mut reader: Connection = relay.store();
+        let reading = reader.transaction().unwrap();
+        reading.query_row("SELECT count(*) FROM notifications", [], |row| row.get::<_, i64>(0)).unwrap();
+        while wal() <= LARGE {
+            n += 1;
+            event["id"] = format!("evt_{n}").into();
+            assert_eq!(relay.stripe(&event).await, "ignored");
+        }
+        drop(reading);
+        // Whatever is written next: one thing brings the database up to date, the next one begins the WAL anew.
+        for m in 0..3 {
+            relay.put("payment", &format!("tx-{n}-{m}"), &payment(&format!("pi_{n}_{m}"), "10")).await.expect(201);
+        }
+        assert!(wal() <= KEPT, "{} bytes", wal());
+    }
+    assert!(n < 100, "{n} bodies of a megabyte were written");
+}
