@@ -28,7 +28,7 @@ impl Relay {
         (statuses(&answer), answer)
     }
 
-    /// All rows of all tables, but for what a readiness probe writes.
+    /// All rows of all tables, but for what a readiness probe and the store's clock write.
     pub(crate) fn all_stored(&self) -> Vec<String> {
         let store = self.store();
         let text = |value: ValueRef<'_>| match value {
@@ -38,7 +38,7 @@ impl Relay {
         let mut tables = store.prepare("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name").unwrap();
         let tables: Vec<String> = tables.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
         let mut all = Vec::new();
-        for table in tables.iter().filter(|table| *table != "probe") {
+        for table in tables.iter().filter(|table| !["probe", "clock"].contains(&table.as_str())) {
             let mut rows = store.prepare(&format!("SELECT * FROM {table}")).unwrap();
             let columns = rows.column_count();
             let rows = rows.query_map([], |row| {
@@ -54,7 +54,7 @@ impl Relay {
     /// The same without the inbox: what a notification that is kept as a dead letter must not touch.
     pub(crate) fn all_but_the_inbox(&self) -> Vec<String> {
         let mut all = self.all_stored();
-        all.retain(|row| !row.starts_with("notifications: "));
+        all.retain(|row| !["notifications: ", "dead_letter_bytes: "].iter().any(|inbox| row.starts_with(inbox)));
         all
     }
 
