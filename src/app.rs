@@ -20,7 +20,7 @@ use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::fetch_back;
 use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
-use crate::http::{self, Bodies, Doors, InForce, Proxies, ServerOptions, Throttle, ThrottlePolicy};
+use crate::http::{self, Bodies, Doors, InForce, Proxies, Refusals, ServerOptions, Throttle, ThrottlePolicy};
 use crate::ingest::{Ingest, Source};
 use crate::live::Live;
 use crate::oauth::Issuer;
@@ -43,6 +43,8 @@ pub struct Options {
     pub failed_as: FailedAs,
     /// What the integrator presents.
     pub integrator: Credentials,
+    /// What a monitor presents.
+    pub monitor: Credentials,
     /// Who may say for whom they call.
     pub proxies: Proxies,
     /// How often an address may show wrong credentials.
@@ -62,6 +64,7 @@ impl Options {
             sources: self.sources,
             transform: self.transform,
             integrator: self.integrator,
+            monitor: self.monitor,
             failed_as: self.failed_as,
             allowed_hosts: self.delivery.allowed_hosts.clone(),
             has_webhook_target: self.delivery.webhook_target.is_some(),
@@ -83,6 +86,7 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     ingest: Arc<Ingest>,
+    refusals: Arc<Refusals>,
     worker: JoinHandle<()>,
     fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
@@ -152,6 +156,7 @@ impl App {
         let delivery_ended = CancellationToken::new();
         let issuer = Arc::new(Issuer::new(random_key()?));
         let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
+        let refusals = Arc::new(Refusals::default());
         let doors = Doors {
             in_force,
             ingest: Arc::clone(&ingest),
@@ -159,6 +164,7 @@ impl App {
             debouncer: Arc::clone(&debouncer),
             issuer,
             throttle: Throttle::default(),
+            refusals: Arc::clone(&refusals),
             delivery_ended: delivery_ended.clone(),
             bodies: Bodies::new(&server),
             clock,
@@ -193,7 +199,20 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
-        Ok(Self { server, address, ingest, worker, fetcher, housekeeping, stop_delivery, store, reloader, grace })
+        tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
+        Ok(Self {
+            server,
+            address,
+            ingest,
+            refusals,
+            worker,
+            fetcher,
+            housekeeping,
+            stop_delivery,
+            store,
+            reloader,
+            grace,
+        })
     }
 
     /// Where it listens.
@@ -233,6 +252,7 @@ impl App {
                 }
             }
         }
+        self.refusals.sum_up_the_rest();
         self.ingest.log_ignored();
         drop(self.ingest);
         close(self.store).await;

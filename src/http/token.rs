@@ -23,10 +23,7 @@ pub(super) async fn issue(
         let description = "Content-Type: must be application/x-www-form-urlencoded";
         return Ok(refusal(&Refused { error: "invalid_request", description }));
     }
-    let body = doors.bodies.read(&request, payload).await?;
-    if body.bytes.len() > FORM_MAX {
-        return Err(Problem::new(413, format!("the form is larger than {FORM_MAX} bytes")));
-    }
+    let body = doors.bodies.read_at_most(FORM_MAX, &request, payload).await?;
     let now = doors.clock.now().steady;
     let wary = doors.throttle.wary(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
     match decide(&body.bytes, authorization(&request), &clients(&in_force), wary) {
