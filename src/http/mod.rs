@@ -100,13 +100,13 @@ pub struct Doors {
     pub probed: Probed,
 }
 
-/// Any path.
+/// The path of what is at no door.
 const ANYWHERE: &str = "/{any:.*}";
 
 /// All routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
-        .service(web::resource(ANYWHERE).guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
+        .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
         .service(
             web::resource("/notifications/{source}")
                 .route(web::post().to(notification::take))

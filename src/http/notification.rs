@@ -106,16 +106,18 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
         Refused::Certificate(NoKey::Unavailable(_)) => {
             ("no certificate", Problem::new(503, "this cannot be verified now"))
         }
-        Refused::Unverified(_) | Refused::OutOfTime { .. } | Refused::Certificate(NoKey::Refused(_)) => {
-            let problem = match source.profile.answer.unverified {
-                401 => Problem::unauthorized(),
-                wanted => Problem::new(wanted, "no or wrong signature"),
-            };
-            ("unverified", problem)
-        }
+        Refused::OutOfTime { .. } => ("a secret out of its time", unverified(source)),
+        Refused::Unverified(_) | Refused::Certificate(NoKey::Refused(_)) => ("unverified", unverified(source)),
         Refused::Credentials(_) => ("credentials", caller::wrong(request, doors, in_force, &source.door())),
     };
     problem.because(kind, reason)
+}
+
+fn unverified(source: &Source) -> Problem {
+    match source.profile.answer.unverified {
+        401 => Problem::unauthorized(),
+        wanted => Problem::new(wanted, "no or wrong signature"),
+    }
 }
 
 fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {

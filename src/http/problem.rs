@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::refusals::{STORE, Why};
 use crate::domain::registration::Refusal;
+use crate::domain::text::{masked, shown};
 use crate::store::{RegisterError, StoreError};
 
 /// An error as integrators and Transform read it.
@@ -52,6 +53,15 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::new(429, "wrong credentials too often") }
     }
 
+    /// What the answer says, for the log: without the value of a field, which may be the payer's.
+    fn as_said(&self, status: StatusCode) -> Why {
+        let reason = match &self.field {
+            Some(field) => format!("{} is refused", shown(field)),
+            None => masked(&self.detail),
+        };
+        Why { kind: status.canonical_reason().unwrap_or("Error"), reason }
+    }
+
     pub(crate) fn response(&self) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponseBuilder::new(status);
@@ -74,9 +84,7 @@ impl Problem {
             body.insert("field".to_owned(), field.as_str().into());
         }
         let mut response = response.content_type("application/problem+json").body(body.to_string());
-        let kind = status.canonical_reason().unwrap_or("Error");
-        let why = self.why.clone().unwrap_or_else(|| Why { kind, reason: self.detail.clone() });
-        response.extensions_mut().insert(why);
+        response.extensions_mut().insert(self.why.clone().unwrap_or_else(|| self.as_said(status)));
         response
     }
 }

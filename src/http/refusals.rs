@@ -146,8 +146,9 @@ impl Refusals {
         let address = caller::address(request, &in_force);
         match source {
             _ if *kind == STORE => tracing::error!(door, error = %reason, "answered {status}"),
-            Some(source) => tracing::warn!(source, %address, status, reason, "notification refused"),
-            None if pattern == NOTIFICATIONS => tracing::warn!(%address, status, reason, "notification refused"),
+            // These reasons are our own words; what others wrote stands quoted in them.
+            Some(source) => tracing::warn!(source, %address, status, %reason, "notification refused"),
+            None if pattern == NOTIFICATIONS => tracing::warn!(%address, status, %reason, "notification refused"),
             None => tracing::info!(door, %address, status, reason, "request refused"),
         }
     }
