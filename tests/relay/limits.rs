@@ -43,9 +43,14 @@ async fn what_is_parked_is_listed_page_by_page() {
     let waits_for = seen[0]["waitsFor"].as_array().unwrap();
     assert!(waits_for.contains(&json!("psp:payment:pi_0")), "{waits_for:?}");
     assert_eq!(list(&relay, "/parked?source=adyen-main").await, json!({"parked": [], "next": null}));
-    for path in
-        ["/parked?limit=0", "/parked?limit=1001", "/parked?page=2", "/dead-letters/notifications?source=stripe-main"]
-    {
+    assert_eq!(list(&relay, "/parked?after=9223372036854775807").await, json!({"parked": [], "next": null}));
+    for path in [
+        "/parked?limit=0",
+        "/parked?limit=1001",
+        "/parked?page=2",
+        "/parked?after=9223372036854775808",
+        "/dead-letters/notifications?source=stripe-main",
+    ] {
         relay.send(relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN)).await.problem(400);
     }
     let doors = ["/parked", "/dead-letters/notifications", "/dead-letters/deliveries", "/records/payment/tx-1/history"];

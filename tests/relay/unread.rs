@@ -2,12 +2,13 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use reqwest::Method;
+use rusqlite::{Connection, TransactionBehavior};
 
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{PATIENCE, Relay, Setup, Transform, start, within};
+use crate::support::{PATIENCE, Relay, Setup, Transform, payment, start, within};
 
 /// Long enough for everybody who reads, on a busy machine too.
 const SHORT: &str = "2s";
@@ -99,6 +100,25 @@ async fn a_client_that_reads_no_answer_costs_no_time() {
     relay.still_serves().await;
     at_rest(&relay).await;
     drop(streams);
+}
+
+/// What comes behind a request that takes its time is not looked at before that has its answer.
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_its_answer_costs_no_time() {
+    let (_transform, relay) = waiting(LONG).await;
+    let mut other = Connection::open(relay.file("relay.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let body = payment("pi_1", "10").to_string();
+    let head = format!("authorization: Bearer {INTEGRATOR_TOKEN}\r\ncontent-length: {}", body.len());
+    let put = format!("PUT /records/payment/tx-1 HTTP/1.1\r\nhost: r\r\n{head}\r\n\r\n{body}");
+    let mut stream = relay.connect();
+    let (began, before) = (Instant::now(), ticks(&relay));
+    stream.write_all(format!("{put}{}", KINDS[0].repeat(8_000)).as_bytes()).unwrap();
+    stream.peek(&mut [0]).unwrap();
+    let (used, passed) = (ticks(&relay) - before, began.elapsed().as_millis() / 10);
+    assert!(u128::from(used) < passed / 10, "{used} of {passed} hundredths of a second");
+    lock.rollback().unwrap();
 }
 
 /// A connection whose client asks until nothing more fits.
