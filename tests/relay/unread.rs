@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::Method;
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::time::Instant;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{PATIENCE, Relay, Setup, Transform, payment, start, within};
