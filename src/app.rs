@@ -20,7 +20,7 @@ use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::fetch_back;
 use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
-use crate::http::{self, Bodies, Doors, InForce, Proxies, ServerOptions, Throttle, ThrottlePolicy};
+use crate::http::{self, Bodies, Doors, InForce, Proxies, Refusals, ServerOptions, Throttle, ThrottlePolicy};
 use crate::ingest::{Ingest, Source};
 use crate::live::Live;
 use crate::oauth::Issuer;
@@ -43,6 +43,8 @@ pub struct Options {
     pub failed_as: FailedAs,
     /// What the integrator presents.
     pub integrator: Credentials,
+    /// What a monitor presents.
+    pub monitor: Credentials,
     /// Who may say for whom they call.
     pub proxies: Proxies,
     /// How often an address may show wrong credentials.
@@ -62,6 +64,7 @@ impl Options {
             sources: self.sources,
             transform: self.transform,
             integrator: self.integrator,
+            monitor: self.monitor,
             failed_as: self.failed_as,
             allowed_hosts: self.delivery.allowed_hosts.clone(),
             has_webhook_target: self.delivery.webhook_target.is_some(),
@@ -83,6 +86,7 @@ pub struct App {
     server: Server,
     address: SocketAddr,
     ingest: Arc<Ingest>,
+    refusals: Arc<Refusals>,
     worker: JoinHandle<()>,
     fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
@@ -154,6 +158,7 @@ impl App {
         let delivery_ended = CancellationToken::new();
         let issuer = Arc::new(Issuer::new(random_key()?));
         let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
+        let refusals = Arc::new(Refusals::default());
         let doors = Doors {
             in_force,
             ingest: Arc::clone(&ingest),
@@ -161,6 +166,7 @@ impl App {
             debouncer: Arc::clone(&debouncer),
             issuer,
             throttle: Throttle::default(),
+            refusals: Arc::clone(&refusals),
             delivery_ended: delivery_ended.clone(),
             bodies: Bodies::new(&server),
             clock,
@@ -195,10 +201,12 @@ impl App {
             worker.run().await;
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
+        tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
         Ok(Self {
             server,
             address,
             ingest,
+            refusals,
             worker,
             fetcher,
             housekeeping,
@@ -247,6 +255,7 @@ impl App {
                 }
             }
         }
+        self.refusals.sum_up_the_rest();
         self.ingest.log_ignored();
         drop(self.ingest);
         housekeeping::keep_clock(&self.store, self.clock).await;

@@ -136,6 +136,7 @@ fn options(config: Config) -> Options {
         transform: config.transform,
         failed_as: config.failed_as,
         integrator: config.integrator,
+        monitor: config.monitor,
         certificates: config.certificates,
         proxies: config.proxies,
         throttle: config.throttle,

@@ -45,6 +45,8 @@ pub struct Config {
     pub failed_as: FailedAs,
     /// `[integrator]`
     pub integrator: Credentials,
+    /// `[monitor]`
+    pub monitor: Credentials,
     /// server.trusted_proxies and server.forwarded_header
     pub proxies: Proxies,
     /// `[throttle]`

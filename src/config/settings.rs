@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) debounce: DebounceSettings,
     pub(super) transform: TransformSettings,
     pub(super) integrator: DoorSettings,
+    pub(super) monitor: MonitorSettings,
     pub(super) oauth: OauthSettings,
     pub(super) throttle: ThrottleSettings,
     pub(super) certificates: CertificatesSettings,
@@ -33,6 +34,7 @@ pub(super) struct ServerSettings {
     pub(super) max_connections: String,
     pub(super) header_timeout: String,
     pub(super) body_timeout: String,
+    pub(super) write_timeout: String,
     pub(super) keep_alive: String,
     pub(super) shutdown_grace: String,
     pub(super) trusted_proxies: Vec<String>,
@@ -104,6 +106,11 @@ pub(super) struct DoorSettings {
     pub(super) basic: Option<BasicSettings>,
     #[serde(default)]
     pub(super) oauth: Vec<ClientSettings>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct MonitorSettings {
+    pub(super) tokens: Vec<SecretSetting>,
 }
 
 #[derive(Deserialize)]

@@ -12,6 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::problem::Problem;
 use super::server::ServerOptions;
+use super::stream::Gate;
 
 /// What bodies may cost, one by one and all together.
 #[derive(Debug)]
@@ -26,6 +27,9 @@ pub struct Bodies {
 
 /// Room is counted in KiB, since permits are counted in 32 bits.
 const UNIT: usize = 1024;
+/// So much of every body needs no room, so that a small one is taken whatever others hold. At most it costs this much for
+/// each connection.
+const NEEDS_NO_ROOM: usize = 16 * 1024;
 
 /// A body, and the room that it takes until it is dropped.
 pub(super) struct Body {
@@ -43,28 +47,38 @@ impl Bodies {
 
     /// Reads a body.
     pub(super) async fn read(&self, request: &HttpRequest, payload: Payload) -> Result<Body, Problem> {
+        self.read_at_most(self.max, request, payload).await
+    }
+
+    /// Reads a body of so many bytes at most, and of no more than any other.
+    pub(super) async fn read_at_most(
+        &self,
+        most: usize,
+        request: &HttpRequest,
+        payload: Payload,
+    ) -> Result<Body, Problem> {
+        let most = most.min(self.max);
         let announced =
             request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.max) {
-            return Err(self.too_large());
+        if announced.is_some_and(|length| length > most) {
+            return Err(too_large(most));
         }
-        match tokio::time::timeout(self.timeout, self.collect(payload)).await {
-            Err(_) => Err(Problem::new(408, "the body took too long")),
-            Ok(body) => body,
-        }
+        let body = tokio::time::timeout(self.timeout, self.collect(most, payload)).await;
+        let body = body.map_err(|_| Problem::new(408, "the body took too long"))??;
+        Gate::close(request);
+        Ok(body)
     }
 
     /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing.
-    async fn collect(&self, mut payload: Payload) -> Result<Body, Problem> {
+    async fn collect(&self, most: usize, mut payload: Payload) -> Result<Body, Problem> {
         let mut body = Body { bytes: Vec::new(), room: self.room(0)? };
         while let Some(chunk) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
             let chunk = chunk.map_err(|error| Problem::new(400, format!("the body broke off: {error}")))?;
             let length = body.bytes.len().saturating_add(chunk.len());
-            if length > self.max {
-                return Err(self.too_large());
+            if length > most {
+                return Err(too_large(most));
             }
-            let more = length.div_ceil(UNIT).saturating_sub(body.bytes.len().div_ceil(UNIT));
-            body.room.merge(self.room(more)?);
+            body.room.merge(self.room(units(length).saturating_sub(units(body.bytes.len())))?);
             body.bytes.extend_from_slice(&chunk);
         }
         Ok(body)
@@ -73,12 +87,20 @@ impl Bodies {
     fn room(&self, units: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(units);
-        room.map_err(|_| Problem::new(503, "too much is being received at once"))
+        room.map_err(|_| {
+            Problem::new(503, "too much is being received at once")
+                .because("no room", "too much is being received at once: server.max_buffered is reached")
+        })
     }
+}
 
-    fn too_large(&self) -> Problem {
-        Problem::new(413, format!("the body is larger than {} bytes", self.max))
-    }
+/// The room that a body of so many bytes needs.
+fn units(length: usize) -> usize {
+    length.saturating_sub(NEEDS_NO_ROOM).div_ceil(UNIT)
+}
+
+fn too_large(most: usize) -> Problem {
+    Problem::new(413, format!("the body is larger than {most} bytes"))
 }
 
 /// Refuses a content type that is not JSON. A request without one is let through: some clients send none.

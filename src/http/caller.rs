@@ -13,6 +13,8 @@ use crate::credentials::{Credentials, Look};
 pub(super) const TRANSFORM: &str = "transform";
 /// The door that the integrator's credentials open.
 pub(super) const INTEGRATOR: &str = "integrator";
+/// The door that a monitor's credentials open.
+pub(super) const MONITOR: &str = "monitor";
 
 /// Proxies that may say for whom they call.
 #[derive(Debug, Clone, Default)]
@@ -124,34 +126,38 @@ pub(super) fn may_be_a_proxy(request: &HttpRequest, in_force: &InForce) -> bool 
 
 /// Lets Transform in, or nobody.
 pub(super) fn must_be_transform(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
-    authorize(request, doors, in_force, TRANSFORM, &in_force.transform)
+    authorize(request, doors, in_force, &[(TRANSFORM, &in_force.transform)])
 }
 
 /// Lets the integrator in, or nobody.
 pub(super) fn must_be_integrator(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
-    authorize(request, doors, in_force, INTEGRATOR, &in_force.integrator)
+    authorize(request, doors, in_force, &[(INTEGRATOR, &in_force.integrator)])
+}
+
+/// Lets a monitor or the integrator in, or nobody.
+pub(super) fn must_be_monitor(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, doors, in_force, &[(MONITOR, &in_force.monitor), (INTEGRATOR, &in_force.integrator)])
 }
 
 fn authorize(
     request: &HttpRequest,
     doors: &Doors,
     in_force: &InForce,
-    door: &str,
-    credentials: &Credentials,
+    keys: &[(&'static str, &Credentials)],
 ) -> Result<(), Problem> {
     let now = doors.clock.now().steady;
     let (address, policy) = (address(request, in_force), &in_force.throttle);
     let wary = doors.throttle.wary(address, policy, now);
     let given = authorization(request);
-    let look = Look { door, issuer: &doors.issuer, now, wary: wary.is_some() };
-    if credentials.allows(given, look) {
+    let look = |door| Look { door, issuer: &doors.issuer, now, wary: wary.is_some() };
+    if keys.iter().any(|(door, credentials)| credentials.allows(given, look(door))) {
         return Ok(());
     }
     // Who shows nothing does not guess.
     if given.is_none() {
         return Err(Problem::unauthorized());
     }
-    Err(wrong(request, doors, in_force, door))
+    Err(wrong(request, doors, in_force, keys.first().map_or("", |(door, _)| door)))
 }
 
 /// Counts wrong credentials against whoever showed them; the answer.
@@ -159,15 +165,14 @@ pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce, do
     let now = doors.clock.now().steady;
     let (address, policy) = (address(request, in_force), &in_force.throttle);
     let wary = doors.throttle.wary(address, policy, now);
-    if doors.throttle.failed(address, policy, now) {
+    if doors.throttle.failed(address, policy, now) && doors.refusals.is_told(door, "slowed down", now) {
         tracing::warn!(%address, door, failures = policy.failures, "wrong credentials too often; slowed down");
         if may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
         }
-    } else {
-        tracing::info!(%address, door, "wrong credentials");
     }
-    wary.map_or_else(Problem::unauthorized, Problem::too_often)
+    let problem = wary.map_or_else(Problem::unauthorized, Problem::too_often);
+    problem.because("wrong credentials", "wrong credentials")
 }
 
 /// The Authorization header as text.

@@ -3,11 +3,12 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use actix_web::{HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::Doors;
+use super::caller::must_be_monitor;
 
 /// What the last readiness probe of the store found, and when. A probe writes, so its finding is kept for a
 /// moment: nobody can make the relay write by asking often.
@@ -21,16 +22,24 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "up"}))
 }
 
-pub(super) async fn ready(doors: web::Data<Doors>) -> HttpResponse {
+/// A stranger learns yes or no. Wrong credentials count as elsewhere, but a probe must not fail because of them.
+pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
+    let is_known = must_be_monitor(&request, &doors, &doors.in_force.get()).is_ok();
     let store = probe(&doors).await;
     let delivery = !doors.delivery_ended.is_cancelled();
-    let body = json!({
-        "store": store.as_ref().map_or_else(String::as_str, |()| "writable"),
-        "delivery": if delivery { "running" } else { "ended" },
-        "owed": doors.debouncer.len(),
-        "unanswering": doors.breakers.open(),
-    });
-    if store.is_ok() && delivery {
+    let ready = store.is_ok() && delivery;
+    let body = if is_known {
+        json!({
+            "ready": ready,
+            "store": store.as_ref().map_or_else(String::as_str, |()| "writable"),
+            "delivery": if delivery { "running" } else { "ended" },
+            "owed": doors.debouncer.len(),
+            "unanswering": doors.breakers.open(),
+        })
+    } else {
+        json!({"ready": ready})
+    };
+    if ready {
         HttpResponse::Ok().json(body)
     } else {
         HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).json(body)

@@ -11,7 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use super::Doors;
-use super::caller::must_be_integrator;
+use super::caller::must_be_monitor;
 use super::problem::Problem;
 
 /// A secret of a source, by its name.
@@ -21,11 +21,18 @@ struct SecretLabels {
     secret: String,
 }
 
+/// Refusals of one kind: by a source, by its name, or by another door, by its path.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RefusalLabels {
+    source: String,
+    reason: &'static str,
+}
+
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     let in_force = doors.in_force.get();
-    must_be_integrator(&request, &doors, &in_force)?;
+    must_be_monitor(&request, &doors, &in_force)?;
     let verified = Family::<SecretLabels, Counter>::default();
     let last = Family::<SecretLabels, Gauge<f64, AtomicU64>>::default();
     for source in in_force.sources.values() {
@@ -38,9 +45,15 @@ pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Resul
             }
         }
     }
+    let refusals = Family::<RefusalLabels, Counter>::default();
+    for (kind, times) in doors.refusals.all() {
+        let labels = RefusalLabels { source: kind.door, reason: kind.reason };
+        refusals.get_or_create(&labels).inc_by(times);
+    }
     let mut registry = Registry::with_prefix("transform_relay");
     registry.register("secret_verified", "Notifications that a source's secret has verified since the start", verified);
     registry.register("secret_verified_timestamp_seconds", "When a source's secret last verified one", last);
+    registry.register("refusals", "Requests and connections that were refused since the start", refusals);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| Problem::new(500, "the metrics cannot be written"))?;
     Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))

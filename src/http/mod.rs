@@ -9,9 +9,11 @@ mod metrics;
 mod notification;
 mod problem;
 mod records;
+mod refusals;
 mod replay;
 mod server;
 mod sources;
+mod stream;
 mod throttle;
 mod token;
 mod unread;
@@ -38,6 +40,7 @@ use crate::transform::target::AllowedHosts;
 pub use body::Bodies;
 pub use caller::{ForwardedBy, Proxies};
 pub use health::Probed;
+pub use refusals::Refusals;
 pub use server::{ServerOptions, bind};
 pub use throttle::{Throttle, ThrottlePolicy};
 
@@ -52,6 +55,8 @@ pub struct InForce {
     pub transform: Credentials,
     /// What the integrator presents.
     pub integrator: Credentials,
+    /// What a monitor presents.
+    pub monitor: Credentials,
     /// How a failed transaction is fetched.
     pub failed_as: FailedAs,
     /// Where webhooks may go.
@@ -81,6 +86,8 @@ pub struct Doors {
     pub issuer: Arc<Issuer>,
     /// Knows who was wrong too often.
     pub throttle: Throttle,
+    /// Counts what was refused.
+    pub refusals: Arc<Refusals>,
     /// Cancelled when delivery or fetching has ended.
     pub delivery_ended: CancellationToken,
     /// What bodies may cost.
@@ -93,14 +100,18 @@ pub struct Doors {
     pub probed: Probed,
 }
 
+/// The path of what is at no door.
+const ANYWHERE: &str = "/{any:.*}";
+
 /// All routes.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
         .service(
-            door("/notifications/{source}", Method::POST)
+            web::resource("/notifications/{source}")
                 .route(web::post().to(notification::take))
-                .route(web::get().to(notification::challenge)),
+                .route(web::get().to(notification::challenge))
+                .default_service(web::to(notification::other_method)),
         )
         .service(
             door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)

@@ -7,6 +7,7 @@ use serde_json::json;
 use super::problem::Problem;
 use super::{Doors, InForce, body, caller, throttle};
 use crate::certificates::NoKey;
+use crate::domain::text::shown;
 use crate::ingest::{Refused, Sender, Source};
 use crate::psp::challenge;
 use crate::psp::received::Received;
@@ -43,17 +44,32 @@ pub(super) async fn take(
 
 /// The source of that name, if it is enabled and takes anything from this address.
 fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<&'a Source, Problem> {
-    let source = in_force.sources.get(name).ok_or_else(|| Problem::new(404, NO_SOURCE))?;
+    let source = in_force.sources.get(name).ok_or_else(|| {
+        Problem::new(404, NO_SOURCE).because("unknown source", format!("no source is called {}", shown(name)))
+    })?;
     if let Some(status) = source.closed {
-        tracing::warn!(source = source.name, status, "notification refused: the source is not enabled");
-        return Err(Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" }));
+        let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
+        return Err(problem.because("not enabled", "the source is not enabled"));
     }
-    let address = caller::address(request, in_force);
-    if !source.admits(address) {
-        tracing::warn!(source = source.name, %address, "notification refused: the address is not in ip_ranges");
-        return Err(Problem::new(403, "this source takes nothing from this address"));
+    if !source.admits(caller::address(request, in_force)) {
+        let problem = Problem::new(403, "this source takes nothing from this address");
+        return Err(problem.because("address", "the address is not in ip_ranges"));
     }
     Ok(source)
+}
+
+/// Only a PSP that checks its endpoints may get anything here.
+fn methods(source: &Source) -> &'static str {
+    if source.profile.challenge.is_some() { "GET, POST" } else { "POST" }
+}
+
+pub(super) async fn other_method(
+    request: HttpRequest,
+    name: web::Path<String>,
+    doors: web::Data<Doors>,
+) -> Result<HttpResponse, Problem> {
+    let in_force = doors.in_force.get();
+    Ok(super::method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
 /// A PSP looks whether the endpoint is its account's.
@@ -65,7 +81,7 @@ pub(super) async fn challenge(
     let in_force = doors.in_force.get();
     let source = open(&request, &in_force, &name)?;
     let Some(challenge) = &source.profile.challenge else {
-        return Ok(super::method_not_allowed("POST"));
+        return Ok(super::method_not_allowed(methods(source)));
     };
     let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
     let query = |name: &str| {
@@ -83,40 +99,37 @@ pub(super) async fn challenge(
 
 /// Why a notification is not believed is for the operator, not for the sender.
 fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
-    match refused {
-        Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => error.into(),
+    let reason = refused.to_string();
+    let (kind, problem) = match refused {
+        Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => return error.into(),
         Refused::Take(TakeError::TooManyContents(_)) => {
-            tracing::error!(
-                source = source.name, reason = %refused,
-                "notification refused: either somebody sends one again and again, each time changed where nobody signs it, or \
-                 the profile's dedupe key does not tell notifications apart"
-            );
-            Problem::new(503, refused.to_string())
+            let what = "either somebody sends one again and again, each time changed where nobody signs it, or the profile's \
+                        dedupe key does not tell notifications apart";
+            return Problem::new(503, reason.clone()).because("too many contents", format!("{reason}: {what}"));
         }
         Refused::Hint(HintError::Crowded | HintError::AddressFull) => {
-            let unnamed_proxy = caller::may_be_a_proxy(request, in_force);
-            tracing::warn!(source = source.name, reason = %refused, unnamed_proxy, "notification refused");
-            Problem::new(503, refused.to_string())
+            let proxy = if caller::may_be_a_proxy(request, in_force) {
+                ": a proxy that server.trusted_proxies does not name may stand in front"
+            } else {
+                ""
+            };
+            return Problem::new(503, reason.clone()).because("too many hints", format!("{reason}{proxy}"));
         }
-        Refused::TooMany { .. } => {
-            tracing::warn!(source = source.name, reason = %refused, "notification refused");
-            Problem::new(413, refused.to_string())
-        }
+        Refused::TooMany { .. } => ("too large a batch", Problem::new(413, reason.clone())),
         Refused::Certificate(NoKey::Unavailable(_)) => {
-            tracing::warn!(source = source.name, reason = %refused, "notification refused");
-            Problem::new(503, "this cannot be verified now")
+            ("no certificate", Problem::new(503, "this cannot be verified now"))
         }
-        Refused::Unverified(_) | Refused::OutOfTime { .. } | Refused::Certificate(NoKey::Refused(_)) => {
-            tracing::warn!(source = source.name, reason = %refused, "notification refused");
-            match source.profile.answer.unverified {
-                401 => Problem::unauthorized(),
-                wanted => Problem::new(wanted, "no or wrong signature"),
-            }
-        }
-        Refused::Credentials(_) => {
-            tracing::warn!(source = source.name, reason = %refused, "notification refused");
-            caller::wrong(request, doors, in_force, &source.door())
-        }
+        Refused::OutOfTime { .. } => ("a secret out of its time", unverified(source)),
+        Refused::Unverified(_) | Refused::Certificate(NoKey::Refused(_)) => ("unverified", unverified(source)),
+        Refused::Credentials(_) => ("credentials", caller::wrong(request, doors, in_force, &source.door())),
+    };
+    problem.because(kind, reason)
+}
+
+fn unverified(source: &Source) -> Problem {
+    match source.profile.answer.unverified {
+        401 => Problem::unauthorized(),
+        wanted => Problem::new(wanted, "no or wrong signature"),
     }
 }
 

@@ -6,7 +6,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
+use super::refusals::{STORE, Why};
 use crate::domain::registration::Refusal;
+use crate::domain::text::{masked, shown};
 use crate::store::{RegisterError, StoreError};
 
 /// An error as integrators and Transform read it.
@@ -18,6 +20,8 @@ pub(crate) struct Problem {
     field: Option<String>,
     /// When to come again, in seconds.
     retry_after: Option<u64>,
+    /// Why, for the log; none where that is what the answer says.
+    why: Option<Why>,
 }
 
 /// When a client is asked to come again, in seconds.
@@ -25,7 +29,13 @@ const RETRY_AFTER_S: &str = "1";
 
 impl Problem {
     pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, retry_after: None }
+        Self { status, detail: detail.into(), field: None, retry_after: None, why: None }
+    }
+
+    /// Why it is so, for the operator: not for whoever called.
+    #[must_use]
+    pub(super) fn because(self, kind: &'static str, reason: impl Into<String>) -> Self {
+        Self { why: Some(Why { kind, reason: reason.into() }), ..self }
     }
 
     /// A field of the body that is wrong by itself.
@@ -41,6 +51,15 @@ impl Problem {
     pub(crate) fn too_often(wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(1);
         Self { retry_after: Some(seconds), ..Self::new(429, "wrong credentials too often") }
+    }
+
+    /// What the answer says, for the log: without the value of a field, which may be the payer's.
+    fn as_said(&self, status: StatusCode) -> Why {
+        let reason = match &self.field {
+            Some(field) => format!("{} is refused", shown(field)),
+            None => masked(&self.detail),
+        };
+        Why { kind: status.canonical_reason().unwrap_or("Error"), reason }
     }
 
     pub(crate) fn response(&self) -> HttpResponse {
@@ -64,15 +83,16 @@ impl Problem {
         if let (Some(field), Some(body)) = (&self.field, body.as_object_mut()) {
             body.insert("field".to_owned(), field.as_str().into());
         }
-        response.content_type("application/problem+json").body(body.to_string())
+        let mut response = response.content_type("application/problem+json").body(body.to_string());
+        response.extensions_mut().insert(self.why.clone().unwrap_or_else(|| self.as_said(status)));
+        response
     }
 }
 
 impl From<StoreError> for Problem {
     /// Why is for the operator: the log and /readyz say it.
     fn from(error: StoreError) -> Self {
-        tracing::error!(%error, "answered 503");
-        Self::new(503, "the store cannot do this now")
+        Self::new(503, "the store cannot do this now").because(STORE, error.to_string())
     }
 }
 

@@ -73,7 +73,10 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
     serde_path_to_error::deserialize(json).map_err(|error| {
         let field = error.path().to_string();
         let reason = error.into_inner().to_string();
-        if field == "." { Problem::new(422, reason) } else { Problem::field(&field, &reason) }
+        if field != "." {
+            return Problem::field(&field, &reason);
+        }
+        Problem::new(422, reason).because("Unprocessable Entity", "the body as a whole is not as it must be")
     })
 }
 

@@ -2,13 +2,25 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZero;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::error::DispatchError;
+use actix_http::{HttpService, Protocol};
+use actix_server::Server;
+use actix_service::{
+    IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config,
+};
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpServer, web};
+use actix_web::{App, web};
+use socket2::SockRef;
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
-use super::{Doors, routes, unread};
+use super::stream::{Gate, Paced, Patience};
+use super::{Doors, refusals, routes, stream, unread};
 
 /// How the doors are served.
 #[derive(Debug, Clone, Copy)]
@@ -19,12 +31,14 @@ pub struct ServerOptions {
     pub max_body: usize,
     /// How much of bodies is held at once, over all requests, in bytes.
     pub max_buffered: usize,
-    /// How many connections may be open at once.
+    /// How many connections are served at once, over all workers; the next ones wait.
     pub max_connections: usize,
     /// How long a client may take to send the head of a request.
     pub header_timeout: Duration,
     /// How long a client may take to send a body.
     pub body_timeout: Duration,
+    /// How long a client may take to read what is ready to be sent to it.
+    pub write_timeout: Duration,
     /// How long a connection stays open without a request.
     pub keep_alive: Duration,
     /// How long what is in flight may take after a signal to stop.
@@ -42,12 +56,20 @@ impl ServerOptions {
             ("server.max_connections", self.max_connections != others.max_connections),
             ("server.header_timeout", self.header_timeout != others.header_timeout),
             ("server.body_timeout", self.body_timeout != others.body_timeout),
+            ("server.write_timeout", self.write_timeout != others.write_timeout),
             ("server.keep_alive", self.keep_alive != others.keep_alive),
             ("server.shutdown_grace", self.shutdown_grace != others.shutdown_grace),
         ];
         keys.into_iter().filter_map(|(key, changed)| changed.then_some(key)).collect()
     }
 }
+
+/// What the machine holds at most of what a client does not read, in bytes, beside what the relay holds.
+const SEND_BUFFER: usize = 128 * 1024;
+/// How long a connection that is to be closed may take to do so.
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// More workers than this are not to be had.
+const WORKERS_MAX: usize = 512;
 
 /// Binds the socket and serves the doors on it, once the server is awaited.
 ///
@@ -56,19 +78,97 @@ impl ServerOptions {
 pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(options.listen)?;
     let address = listener.local_addr()?;
-    let doors = web::Data::new(doors);
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get);
-    let server = HttpServer::new(move || {
-        App::new().app_data(doors.clone()).wrap(from_fn(unread::ends_the_connection)).configure(routes)
-    })
-    .workers(workers)
-    .max_connections(options.max_connections.div_ceil(workers))
-    .client_request_timeout(options.header_timeout)
-    .keep_alive(options.keep_alive)
-    // SIGINT would be a forced stop; the composition root decides how to stop.
-    .disable_signals()
-    .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
-    .listen(listener)?
-    .run();
+    bound_what_is_unsent(&listener, options.write_timeout)?;
+    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
+    let (server, options) = (Server::build(), *options);
+    let hall = Hall {
+        room: Arc::new(Semaphore::new(options.max_connections)),
+        patience: Patience { write_timeout: options.write_timeout, stopping: server.graceful_shutdown_signal() },
+        doors: web::Data::new(doors),
+    };
+    let server = server
+        .workers(workers)
+        // Each worker has a limit of its own; what is too much over all of them waits in the hall.
+        .max_concurrent_connections(options.max_connections.div_ceil(workers))
+        // SIGINT would be a forced stop; the composition root decides how to stop.
+        .disable_signals()
+        .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
+        .listen("relay", listener, move || service(options, hall.clone()))?
+        .run();
     Ok((server, address))
+}
+
+/// What each connection inherits: how much the machine holds of what its client does not read, and for how long.
+fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std::io::Result<()> {
+    let socket = SockRef::from(listener);
+    socket.set_send_buffer_size(SEND_BUFFER)?;
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(write_timeout))?;
+    Ok(())
+}
+
+/// The doors as a service of connections; each worker has one.
+fn service(
+    options: ServerOptions,
+    hall: Hall,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
+    let app = App::new()
+        .app_data(hall.doors.clone())
+        .wrap(from_fn(unread::ends_the_connection))
+        .wrap(from_fn(refusals::logged))
+        .wrap(from_fn(stream::one_at_a_time))
+        .configure(routes);
+    let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
+    let stopping = hall.patience.stopping.clone();
+    let http = HttpService::build()
+        .graceful_shutdown_signal(move || {
+            let stopping = stopping.clone();
+            async move { stopping.notified().await }
+        })
+        .keep_alive(options.keep_alive)
+        .client_request_timeout(options.header_timeout)
+        .client_disconnect_timeout(DISCONNECT_TIMEOUT)
+        .on_connect_ext(Gate::connect)
+        .finish(map_config(app, |()| AppConfig::default()));
+    fn_factory(move || {
+        let (http, hall) = (http.new_service(()), hall.clone());
+        async move {
+            let http = Rc::new(http.await?);
+            Ok(fn_service(move |tcp| hall.clone().serve(tcp, Rc::clone(&http))))
+        }
+    })
+}
+
+/// What all connections share.
+#[derive(Clone)]
+struct Hall {
+    /// For as many as are served at once.
+    room: Arc<Semaphore>,
+    patience: Patience,
+    doors: web::Data<Doors>,
+}
+
+impl Hall {
+    /// Serves a connection to its end, as soon as there is room for it.
+    async fn serve<S>(self, tcp: TcpStream, http: Rc<S>) -> Result<(), ()>
+    where
+        S: Service<(Paced, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>,
+    {
+        let _room = tokio::select! {
+            room = self.room.acquire() => room.map_err(drop)?,
+            () = self.patience.stopping.notified() => return Ok(()),
+        };
+        let (peer, gate) = (tcp.peer_addr().ok(), Gate::default());
+        let stream = Paced::new(tcp, self.patience.clone(), gate.clone());
+        let ended = http.call((stream, Protocol::Http1, peer)).await;
+        let now = self.doors.clock.now().steady;
+        match ended {
+            Err(error) => self.doors.refusals.ended(peer, &error, now),
+            Ok(()) if gate.was_left_halfway() => {
+                self.doors.refusals.cut(peer, "half a request", "no whole request came", now);
+            }
+            Ok(()) => {}
+        }
+        Ok(())
+    }
 }

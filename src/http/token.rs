@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
 use super::problem::Problem;
+use super::refusals::Why;
 use super::{Doors, InForce};
 use crate::domain::due::later;
 use crate::oauth::{Client, Refused, decide};
@@ -23,10 +24,7 @@ pub(super) async fn issue(
         let description = "Content-Type: must be application/x-www-form-urlencoded";
         return Ok(refusal(&Refused { error: "invalid_request", description }));
     }
-    let body = doors.bodies.read(&request, payload).await?;
-    if body.bytes.len() > FORM_MAX {
-        return Err(Problem::new(413, format!("the form is larger than {FORM_MAX} bytes")));
-    }
+    let body = doors.bodies.read_at_most(FORM_MAX, &request, payload).await?;
     let now = doors.clock.now().steady;
     let wary = doors.throttle.wary(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
     match decide(&body.bytes, authorization(&request), &clients(&in_force), wary) {
@@ -37,7 +35,6 @@ pub(super) async fn issue(
             Ok(answer(200).json(json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})))
         }
         Err(refused) => {
-            tracing::info!(error = refused.error, reason = refused.description, "no token");
             if refused.was_a_guess() {
                 let problem = caller::wrong(&request, &doors, &in_force, "oauth/token");
                 if wary {
@@ -75,5 +72,7 @@ fn refusal(refused: &Refused) -> HttpResponse {
     if refused.status() == 401 {
         response.insert_header(("WWW-Authenticate", "Basic realm=\"transform-relay\""));
     }
-    response.json(json!({"error": refused.error, "error_description": refused.description}))
+    let mut response = response.json(json!({"error": refused.error, "error_description": refused.description}));
+    response.extensions_mut().insert(Why { kind: refused.error, reason: refused.description.to_owned() });
+    response
 }

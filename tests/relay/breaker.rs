@@ -63,7 +63,7 @@ async fn readyz_names_the_hosts_that_do_not_answer() {
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
     relay.program.logged(&["could not tell Transform"]).await;
-    let ready = relay.get("/readyz").await.expect(200).json();
+    let ready = relay.ready().await.expect(200).json();
     assert_eq!(ready["unanswering"], serde_json::json!([transform.address.to_string()]));
     assert_eq!(ready["owed"], 1);
 }

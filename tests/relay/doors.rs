@@ -6,13 +6,48 @@ use serde_json::json;
 use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
 use crate::support::{Setup, agreement, payment, preauth, refund, start};
 
+/// A monitor's.
+const MONITOR_TOKEN: &str = "monitor-token-that-nobody-guesses";
+
 #[tokio::test]
 async fn the_operators_doors_need_no_credentials() {
     let (_transform, relay) = start(Setup::default()).await;
     let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
     assert_eq!(health.json(), json!({"status": "up"}));
     let ready = relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
-    assert_eq!(ready.json(), json!({"store": "writable", "delivery": "running", "owed": 0, "unanswering": []}));
+    assert_eq!(ready.json(), json!({"ready": true}), "a stranger learns yes or no");
+}
+
+/// The payment stack and a monitor read what a stranger does not; a monitor does nothing else.
+#[tokio::test]
+async fn a_monitor_reads_the_metrics_and_the_details_of_readyz() {
+    let more = format!("[monitor]\ntokens = [\"{MONITOR_TOKEN}\"]");
+    let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
+    let as_monitor = |path: &str| relay.send(relay.request(Method::GET, path).bearer_auth(MONITOR_TOKEN));
+    let details = json!({"ready": true, "store": "writable", "delivery": "running", "owed": 0, "unanswering": []});
+    assert_eq!(as_monitor("/readyz").await.expect(200).json(), details);
+    assert_eq!(relay.ready().await.expect(200).json(), details);
+    as_monitor("/metrics").await.expect(200);
+    for path in ["/sources", "/parked", "/records/payment/tx-1", "/api/Payment/tx-1", "/dead-letters/deliveries"] {
+        as_monitor(path).await.problem(401);
+    }
+    relay.send(relay.request(Method::PUT, "/records/payment/tx-1").bearer_auth(MONITOR_TOKEN)).await.problem(401);
+    relay.send(relay.request(Method::GET, "/metrics").bearer_auth(TRANSFORM_TOKEN)).await.problem(401);
+}
+
+/// A probe that shows something wrong must not fail because of it; whoever guesses is slowed down all the same.
+#[tokio::test]
+async fn wrong_credentials_at_readyz_are_counted_and_answered_yes_or_no() {
+    let short = "short".to_owned();
+    let environment = vec![("RELAY_MONITOR__TOKENS".to_owned(), short.clone())];
+    let (_transform, relay) = start(Setup { throttle_failures: 3, environment, ..Setup::default() }).await;
+    let as_somebody = |token: &str| relay.send(relay.request(Method::GET, "/readyz").bearer_auth(token));
+    assert!(as_somebody(&short).await.expect(200).json()["owed"].is_u64());
+    for _ in 0..3 {
+        assert_eq!(as_somebody("guess").await.expect(200).json(), json!({"ready": true}));
+    }
+    relay.program.logged(&["wrong credentials too often; slowed down", "door=\"monitor\""]).await;
+    assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
 }
 
 #[tokio::test]
@@ -22,14 +57,17 @@ async fn readyz_says_how_many_records_are_owed() {
         relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
         relay.stripe(&crate::support::stripe::paid(&format!("pi_{n}"), 1_700_000_000, 1000)).await;
     }
-    assert_eq!(relay.get("/readyz").await.expect(200).json()["owed"], 3);
+    assert_eq!(relay.ready().await.expect(200).json()["owed"], 3);
 }
 
 #[tokio::test]
 async fn every_door_says_which_methods_it_takes() {
-    let (_transform, relay) = start(Setup::default()).await;
+    let more =
+        "[sources.braintree-main]\nprofile = \"braintree\"\nsecrets = [\"private-key\"]\nsettings = { public-key = \"public-key\" }".to_owned();
+    let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
     let doors = [
-        ("/notifications/stripe-main", vec![Method::GET, Method::PUT, Method::DELETE], "POST"),
+        ("/notifications/stripe-main", vec![Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS], "POST"),
+        ("/notifications/braintree-main", vec![Method::PUT, Method::HEAD, Method::OPTIONS], "GET, POST"),
         ("/api/Preauth/tx", vec![Method::POST, Method::PUT, Method::DELETE], "GET"),
         ("/api/Payment/tx", vec![Method::POST, Method::PUT], "GET"),
         ("/api/Refund/tx", vec![Method::POST], "GET"),
@@ -45,7 +83,10 @@ async fn every_door_says_which_methods_it_takes() {
     for (path, methods, allow) in doors {
         for method in methods {
             let reply = relay.send(relay.request(method.clone(), path)).await;
-            reply.problem(405);
+            if method != Method::HEAD {
+                reply.problem(405);
+            }
+            assert_eq!(reply.status, 405);
             assert_eq!(reply.header("allow"), allow, "{method} {path}");
         }
     }

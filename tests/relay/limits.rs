@@ -1,6 +1,6 @@
 //! What has a limit: parked events, what waits to be written, what is received at once.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use reqwest::Method;
@@ -8,6 +8,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use serde_json::{Value, json};
 
 use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Relay, Setup, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -42,9 +43,14 @@ async fn what_is_parked_is_listed_page_by_page() {
     let waits_for = seen[0]["waitsFor"].as_array().unwrap();
     assert!(waits_for.contains(&json!("psp:payment:pi_0")), "{waits_for:?}");
     assert_eq!(list(&relay, "/parked?source=adyen-main").await, json!({"parked": [], "next": null}));
-    for path in
-        ["/parked?limit=0", "/parked?limit=1001", "/parked?page=2", "/dead-letters/notifications?source=stripe-main"]
-    {
+    assert_eq!(list(&relay, "/parked?after=9223372036854775807").await, json!({"parked": [], "next": null}));
+    for path in [
+        "/parked?limit=0",
+        "/parked?limit=1001",
+        "/parked?page=2",
+        "/parked?after=9223372036854775808",
+        "/dead-letters/notifications?source=stripe-main",
+    ] {
         relay.send(relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN)).await.problem(400);
     }
     let doors = ["/parked", "/dead-letters/notifications", "/dead-letters/deliveries", "/records/payment/tx-1/history"];
@@ -133,13 +139,15 @@ async fn more_than_may_wait_is_sent_away() {
 }
 
 /// A client that sends a large body and not its end holds room for it; others are sent away, not buffered. One that only
-/// announces it holds none.
+/// announces it holds none. A small body needs no room.
 #[tokio::test]
 async fn more_than_may_be_received_at_once_is_sent_away() {
     let mut setup = Setup { max_body: "64KiB", ..Setup::silent() };
     setup.environment.push(("RELAY_SERVER__MAX_BUFFERED".to_owned(), "64KiB".to_owned()));
     let (_transform, relay) = start(setup).await;
-    let event = stripe::paid("pi_1", AT, 1000);
+    let small = stripe::paid("pi_1", AT, 1000);
+    let mut event = small.clone();
+    event["padding"] = " ".repeat(40 * 1024).into();
     let mut greedy = TcpStream::connect(relay.url.strip_prefix("http://").unwrap()).unwrap();
     greedy.set_read_timeout(Some(PATIENCE)).unwrap();
     let head = "POST /notifications/stripe-main HTTP/1.1\r\nhost: relay\r\nexpect: 100-continue\r\n";
@@ -159,7 +167,64 @@ async fn more_than_may_be_received_at_once_is_sent_away() {
     let reply = crate::support::within("the room to be taken", refused).await;
     reply.problem(503);
     assert_eq!(reply.header("retry-after"), "1");
+    relay.program.logged(&["notification refused", "stripe-main", "server.max_buffered"]).await;
+    relay.notify("stripe-main", &small).await.expect(200);
     drop(greedy);
     let taken = async { while relay.notify("stripe-main", &event).await.status != 200 {} };
     crate::support::within("room", taken).await;
+}
+
+/// A form is small: what is larger is refused as soon as it is, and not read to the end of what a body may be.
+#[tokio::test]
+async fn a_form_that_is_too_large_is_refused_before_it_has_come() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let mut stream = relay.connect();
+    let form = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked";
+    let chunk = format!("4400\r\n{}\r\n", "a".repeat(0x4400));
+    stream.write_all(format!("POST /oauth/token HTTP/1.1\r\nhost: r\r\n{form}\r\n\r\n{chunk}").as_bytes()).unwrap();
+    let answer = until_hung_up(&mut stream);
+    assert_eq!(statuses(&answer), [413], "{answer}");
+    relay.program.logged(&["request refused", "/oauth/token", "413"]).await;
+}
+
+/// So many are served at once, over all threads; the next one waits until one closes.
+#[tokio::test]
+async fn as_many_connections_are_served_at_once_as_may_be() {
+    for most in [1, 3] {
+        let mut setup = Setup::silent();
+        setup.environment.push(("RELAY_SERVER__MAX_CONNECTIONS".to_owned(), most.to_string()));
+        setup.environment.push(("RELAY_SERVER__KEEP_ALIVE".to_owned(), "1h".to_owned()));
+        let (_transform, relay) = start(setup).await;
+        let ask = |stream: &mut TcpStream| stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
+        let mut served: Vec<_> = (0..most).map(|_| relay.connect()).collect();
+        served.iter_mut().for_each(|stream| assert_eq!(answered(stream, ask), 200));
+        let mut next: Vec<_> = (0..2).map(|_| relay.connect()).collect();
+        next.iter_mut().for_each(ask);
+        // Plenty of time for them, if they were served.
+        for n in 0..200 {
+            assert_eq!(answered(&mut served[n % most], ask), 200);
+        }
+        for stream in &mut next {
+            stream.set_nonblocking(true).unwrap();
+            assert_eq!(stream.peek(&mut [0]).unwrap_err().kind(), ErrorKind::WouldBlock, "{most} are served");
+            stream.set_nonblocking(false).unwrap();
+        }
+        let first = served.pop();
+        drop(first);
+        assert_eq!(answered(&mut next[0], |_| {}), 200, "the next one, when one has closed");
+        drop(next.remove(0));
+        assert_eq!(answered(&mut next[0], |_| {}), 200);
+    }
+}
+
+/// Asks, and reads one answer; its status.
+fn answered(stream: &mut TcpStream, ask: impl Fn(&mut TcpStream)) -> u16 {
+    ask(stream);
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        answer.push(byte[0]);
+    }
+    statuses(&String::from_utf8(answer).unwrap())[0]
 }

@@ -81,7 +81,7 @@ async fn what_cannot_be_stored_now_is_503_and_taken_later() {
     let event = stripe::paid("pi_1", AT, 1000);
     let body = payment("pi_2", "10");
     let (notified, put, ready) =
-        tokio::join!(relay.notify("stripe-main", &event), relay.put("payment", "tx-2", &body), relay.get("/readyz"));
+        tokio::join!(relay.notify("stripe-main", &event), relay.put("payment", "tx-2", &body), relay.ready());
     for reply in [&notified, &put] {
         reply.problem(503);
         assert_eq!(reply.header("retry-after"), "1", "{reply:?}");

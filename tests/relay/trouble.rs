@@ -83,7 +83,7 @@ async fn refuses(relay: &Relay, why: &[&str]) {
 async fn ready_when(relay: &Relay, said: impl Fn(&Reply) -> bool) -> Reply {
     let asked = async {
         loop {
-            let ready = relay.get("/readyz").await;
+            let ready = relay.ready().await;
             if said(&ready) {
                 return ready;
             }

@@ -123,7 +123,8 @@ impl Relay {
     /// Waits until Transform has heard of everything.
     pub(super) async fn until_all_told(&self) -> anyhow::Result<()> {
         for _ in 0..400 {
-            let ready = self.client.get(format!("http://{}/readyz", self.address)).send().await?.text().await?;
+            let ready = self.client.get(format!("http://{}/readyz", self.address)).bearer_auth(STACK_TOKEN);
+            let ready = ready.send().await?.text().await?;
             let ready: Value = serde_json::from_str(&ready)?;
             if ready["owed"] == 0 {
                 return Ok(());
@@ -159,6 +160,7 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
             max_connections: 256,
             header_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(5),
             keep_alive: Duration::from_secs(5),
             shutdown_grace: Duration::from_secs(2),
         },
@@ -187,6 +189,7 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         transform: token(TRANSFORM_TOKEN),
         failed_as: FailedAs::Error,
         integrator: token(STACK_TOKEN),
+        monitor: Credentials::default(),
         certificates: CertificateOptions::default(),
         proxies: Proxies::default(),
         throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },

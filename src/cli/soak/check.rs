@@ -17,6 +17,7 @@ use super::lives::{Fate, Truth};
 use super::relay::Relay;
 use super::transform::Transform;
 use super::world::World;
+use crate::cli::stand_in::STACK_TOKEN;
 
 /// When nothing is wrong any more, all is told within this.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -49,7 +50,8 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
 
 /// What /readyz says that Transform is owed.
 pub(super) async fn owed(client: &reqwest::Client, relay: &Relay) -> Option<u64> {
-    let ready = client.get(format!("http://{}/readyz", relay.address()?)).send().await.ok()?.text().await.ok()?;
+    let ready = client.get(format!("http://{}/readyz", relay.address()?)).bearer_auth(STACK_TOKEN);
+    let ready = ready.send().await.ok()?.text().await.ok()?;
     serde_json::from_str::<Value>(&ready).ok()?["owed"].as_u64()
 }
 

@@ -51,6 +51,7 @@ pub(super) fn check(
     let token_lifetime = checker.whole_seconds("oauth.token_lifetime", &settings.oauth.token_lifetime);
     let DoorSettings { tokens, basic, oauth } = &settings.integrator;
     let integrator = checker.credentials("integrator", tokens, basic.as_ref(), oauth);
+    let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
@@ -73,6 +74,7 @@ pub(super) fn check(
             transform,
             failed_as,
             integrator,
+            monitor,
             proxies,
             throttle,
             token_lifetime: Duration::from_secs(token_lifetime.into()),

@@ -21,6 +21,7 @@ impl Checker<'_> {
             max_connections: self.number("server.max_connections", &settings.max_connections, COUNT_MAX),
             header_timeout: self.positive_span("server.header_timeout", &settings.header_timeout),
             body_timeout: self.positive_span("server.body_timeout", &settings.body_timeout),
+            write_timeout: self.positive_span("server.write_timeout", &settings.write_timeout),
             keep_alive: self.positive_span("server.keep_alive", &settings.keep_alive),
             shutdown_grace: self.span("server.shutdown_grace", &settings.shutdown_grace),
         };

@@ -141,6 +141,11 @@ impl Relay {
         self.send(self.request(Method::GET, path).bearer_auth(TRANSFORM_TOKEN)).await
     }
 
+    /// As the integrator: what the relay says of itself.
+    pub(crate) async fn ready(&self) -> Reply {
+        self.send(self.request(Method::GET, "/readyz").bearer_auth(INTEGRATOR_TOKEN)).await
+    }
+
     /// As Transform: fetches a record.
     pub(crate) async fn fetch(&self, kind: &str, id: &str) -> Reply {
         self.get(&format!("/api/{kind}/{id}")).await

@@ -1,0 +1,225 @@
+//! What was refused: logged one by one, unless there is a flood of it; then it is counted, and nobody goes without a trace.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use actix_http::error::DispatchError;
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpRequest, web};
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{Doors, caller};
+use crate::clock::Clock;
+use crate::domain::due::later;
+
+/// The first so many of a kind are logged one by one…
+const ONE_BY_ONE: u64 = 20;
+/// …within this; then the others are summed up.
+const WINDOW: Duration = Duration::from_secs(60);
+/// How often it is looked at which windows have ended.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// So many kinds are told apart, some hundred kilobytes. There are as many as doors and reasons.
+const KINDS_MAX: usize = 1_000;
+/// The door of requests for none that there is.
+const NO_DOOR: &str = "no such door";
+/// The door of what is no request.
+const CONNECTION: &str = "connection";
+/// What notifications come to.
+const NOTIFICATIONS: &str = "/notifications/{source}";
+/// Refusals of the store, which are no fault of whoever calls.
+pub(super) const STORE: &str = "store";
+
+/// Refusals of one kind: the door or the source that refused, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Kind {
+    pub(super) door: String,
+    pub(super) reason: &'static str,
+}
+
+/// Refusals by their kind.
+#[derive(Debug, Default)]
+pub struct Refusals(Mutex<HashMap<Kind, Count>>);
+
+#[derive(Debug, Default)]
+struct Count {
+    /// Since the start.
+    all: u64,
+    /// In the window, which ends then; none if the last one has ended.
+    window: Option<(Timestamp, u64)>,
+}
+
+/// Why a request was refused, as the log says it. It travels with the answer.
+#[derive(Debug, Clone)]
+pub(super) struct Why {
+    /// One of few.
+    pub(super) kind: &'static str,
+    /// In full.
+    pub(super) reason: String,
+}
+
+impl Refusals {
+    /// Counts a refusal. Says whether it gets a line of its own.
+    pub(super) fn is_told(&self, door: &str, reason: &'static str, now: Timestamp) -> bool {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kind = Kind { door: door.to_owned(), reason };
+        if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
+            kind.door = "others".to_owned();
+        }
+        let count = kinds.entry(kind).or_default();
+        count.all = count.all.saturating_add(1);
+        let (_, in_window) = count.window.get_or_insert_with(|| (later(now, WINDOW), 0));
+        *in_window = in_window.saturating_add(1);
+        *in_window <= ONE_BY_ONE
+    }
+
+    /// The kinds of which some got no line, in windows that have ended, and how many; all windows end at the end.
+    fn untold(&self, now: Option<Timestamp>) -> Vec<(Kind, u64)> {
+        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut untold = Vec::new();
+        for (kind, count) in kinds.iter_mut() {
+            if let Some((until, in_window)) = count.window
+                && now.is_none_or(|now| until <= now)
+            {
+                count.window = None;
+                if in_window > ONE_BY_ONE {
+                    untold.push((kind.clone(), in_window.saturating_sub(ONE_BY_ONE)));
+                }
+            }
+        }
+        untold.sort();
+        untold
+    }
+
+    /// How many of each kind there were since the start.
+    pub(super) fn all(&self) -> Vec<(Kind, u64)> {
+        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        kinds.iter().map(|(kind, count)| (kind.clone(), count.all)).collect()
+    }
+
+    /// Logs how many got no line of their own, window by window, until `stop`.
+    pub async fn sum_up(self: Arc<Self>, clock: Clock, stop: CancellationToken) {
+        while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
+            log(self.untold(Some(clock.now().steady)));
+        }
+    }
+
+    /// Logs how many got no line of their own and are not summed up yet.
+    pub fn sum_up_the_rest(&self) {
+        log(self.untold(None));
+    }
+
+    /// A connection that ended with an error, or without a request. That a client is gone is no refusal.
+    pub(super) fn ended(&self, peer: Option<SocketAddr>, error: &DispatchError, now: Timestamp) {
+        let kind = match error {
+            DispatchError::Io(error) if error.kind() != std::io::ErrorKind::TimedOut => return,
+            DispatchError::Io(_) | DispatchError::DisconnectTimeout => "answers that are not read",
+            DispatchError::Parse(_) => "no HTTP",
+            _ => "a connection that failed",
+        };
+        self.cut(peer, kind, &error.to_string(), now);
+    }
+
+    /// A connection that was cut off.
+    pub(super) fn cut(&self, peer: Option<SocketAddr>, kind: &'static str, reason: &str, now: Timestamp) {
+        if self.is_told(CONNECTION, kind, now) {
+            let address = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
+            tracing::info!(address, kind, reason, "connection cut off");
+        }
+    }
+
+    fn tell(&self, request: &HttpRequest, doors: &Doors, status: u16, why: &Why) {
+        let in_force = doors.in_force.get();
+        let pattern = request.match_pattern().filter(|pattern| pattern != super::ANYWHERE);
+        let pattern = pattern.unwrap_or_else(|| NO_DOOR.to_owned());
+        let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
+        let source = source.filter(|_| pattern == NOTIFICATIONS);
+        let door = source.unwrap_or(&pattern);
+        let Why { kind, reason } = why;
+        if !self.is_told(door, kind, doors.clock.now().steady) {
+            return;
+        }
+        let address = caller::address(request, &in_force);
+        match source {
+            _ if *kind == STORE => tracing::error!(door, error = %reason, "answered {status}"),
+            // These reasons are our own words; what others wrote stands quoted in them.
+            Some(source) => tracing::warn!(source, %address, status, %reason, "notification refused"),
+            None if pattern == NOTIFICATIONS => tracing::warn!(%address, status, %reason, "notification refused"),
+            None => tracing::info!(door, %address, status, reason, "request refused"),
+        }
+    }
+}
+
+fn log(untold: Vec<(Kind, u64)>) {
+    for (Kind { door, reason }, more) in untold {
+        tracing::warn!(door, reason, more, "refused as well; too many for a line each");
+    }
+}
+
+/// Logs an answer that is a refusal.
+pub(super) async fn logged<B: MessageBody>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<B>, Error> {
+    let answer = next.call(request).await?;
+    if let Some(why) = answer.response().extensions().get::<Why>()
+        && let Some(doors) = answer.request().app_data::<web::Data<Doors>>()
+    {
+        doors.refusals.tell(answer.request(), doors, answer.status().as_u16(), why);
+    }
+    Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn kind(door: &str, reason: &'static str) -> Kind {
+        Kind { door: door.to_owned(), reason }
+    }
+
+    #[test]
+    fn the_first_of_a_kind_are_told_and_the_others_are_summed_up_when_the_window_ends() {
+        let refusals = Refusals::default();
+        let told = (0..1_000).filter(|_| refusals.is_told("stripe", "unverified", at(0))).count();
+        assert_eq!(told, 20);
+        assert!(refusals.is_told("adyen", "unverified", at(0)), "another source");
+        assert!(refusals.is_told("stripe", "credentials", at(0)), "another reason");
+        assert_eq!(refusals.untold(Some(at(59))), []);
+        assert_eq!(refusals.untold(Some(at(60))), [(kind("stripe", "unverified"), 980)]);
+        assert_eq!(refusals.untold(Some(at(60))), [], "once");
+        assert!(refusals.is_told("stripe", "unverified", at(61)), "a new window");
+    }
+
+    /// Nobody looks at the very moment at which a window ends.
+    #[test]
+    fn what_is_refused_between_the_end_of_a_window_and_the_look_at_it_counts_too() {
+        let refusals = Refusals::default();
+        for second in 0..70 {
+            refusals.is_told("stripe", "unverified", at(second));
+        }
+        assert_eq!(refusals.untold(Some(at(70))), [(kind("stripe", "unverified"), 50)]);
+        let told = (0..21).filter(|_| refusals.is_told("stripe", "unverified", at(71))).count();
+        assert_eq!(told, 20);
+        assert_eq!(refusals.untold(None), [(kind("stripe", "unverified"), 1)], "at the end");
+        assert_eq!(refusals.all(), [(kind("stripe", "unverified"), 91)]);
+    }
+
+    #[test]
+    fn the_table_does_not_grow() {
+        let refusals = Refusals::default();
+        for door in 0..5_000 {
+            refusals.is_told(&door.to_string(), "unverified", at(0));
+        }
+        assert_eq!(refusals.all().len(), KINDS_MAX + 1);
+        assert_eq!(refusals.untold(None), [(kind("others", "unverified"), 3_980)]);
+    }
+}

@@ -1,0 +1,70 @@
+//! Nobody is refused without a trace in the log, and no flood fills it.
+
+use std::io::Write;
+
+use reqwest::Method;
+
+use crate::support::siege::until_hung_up;
+use crate::support::{Setup, psp, start, stripe};
+
+const AT: i64 = 1_700_000_000;
+
+#[tokio::test]
+async fn whoever_is_refused_is_in_the_log() {
+    let more = "[sources.guarded]\nprofile = \"stripe\"\nsecrets = [\"whsec_g\"]\nip_ranges = [\"192.0.2.0/24\"]\n\
+                [sources.off]\nprofile = \"stripe\"\nsecrets = [\"whsec_o\"]\nenabled = false\ndisabled_answer = 503\n";
+    let (_transform, relay) = start(Setup { max_body: "1KiB", more: more.to_owned(), ..Setup::silent() }).await;
+    let post = |source: &str| relay.request(Method::POST, &format!("/notifications/{source}"));
+    let large = || "x".repeat(2_000);
+    for (request, status, logged) in [
+        (post("stripe-main").body("{}"), 401, vec!["notification refused", "stripe-main"]),
+        (post("stripe-main").body(large()), 413, vec!["notification refused", "stripe-main", "larger than 1024"]),
+        (post("stripe-main").header("content-type", "image/png"), 415, vec!["notification refused", "Content-Type"]),
+        (post("guarded").body("{}"), 403, vec!["notification refused", "guarded", "ip_ranges"]),
+        (post("off").body("{}"), 503, vec!["notification refused", "off", "not enabled"]),
+        (post("typo").body("{}"), 404, vec!["notification refused", "typo"]),
+        (relay.request(Method::GET, "/notifications/river"), 405, vec!["notification refused", "river", "takes POST"]),
+        (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "no such door"]),
+        (relay.request(Method::GET, "/api/Payment/tx-1"), 401, vec!["request refused", "/{id}"]),
+        (relay.request(Method::GET, "/sources").bearer_auth("x"), 401, vec!["request refused", "wrong credentials"]),
+    ] {
+        relay.send(request).await.problem(status);
+        relay.program.logged(&[&logged[..], &["127.0.0.1", &status.to_string()]].concat()).await;
+    }
+    for (bytes, why) in [(&b"nonsense\r\n\r\n"[..], "no HTTP"), (&b"GET /healthz HT"[..], "half a request")] {
+        let mut stream = relay.connect();
+        stream.write_all(bytes).unwrap();
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        until_hung_up(&mut stream);
+        relay.program.logged(&["connection cut off", why, "127.0.0.1"]).await;
+    }
+}
+
+#[tokio::test]
+async fn a_flood_of_refusals_is_summed_up() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let event = stripe::paid("pi_1", AT, 1000).to_string();
+    let unsigned = (0..300).map(|_| relay.request(Method::POST, "/notifications/stripe-main").body(event.clone()));
+    for reply in relay.send_all(unsigned).await {
+        reply.problem(401);
+    }
+    // Another source and another reason have lines of their own.
+    let sealed = psp::seal("stripe-main", event.as_bytes());
+    relay.post("stripe-two", &sealed.headers, sealed.body).await.problem(401);
+    relay.program.logged(&["notification refused", "stripe-two"]).await;
+    let bad = relay.request(Method::POST, "/notifications/stripe-main").header("content-type", "image/png");
+    relay.send(bad).await.problem(415);
+    relay.program.logged(&["notification refused", "stripe-main", "415"]).await;
+    // No HTTP at all is a flood as well.
+    for _ in 0..100 {
+        relay.exchange(b"nonsense\r\n\r\n");
+    }
+    let ended = relay.terminate().await;
+    let lines =
+        |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    assert_eq!(lines(&["notification refused", "stripe-main", "status=401"]), 20);
+    assert_eq!(lines(&["refused as well", "stripe-main", "unverified", "more=280"]), 1, "{}", ended.stderr);
+    assert_eq!(lines(&["connection cut off"]), 20);
+    assert_eq!(lines(&["refused as well", "no HTTP", "more=80"]), 1, "{}", ended.stderr);
+    assert!(ended.stderr.lines().count() < 100, "{}", ended.stderr);
+}

@@ -1,0 +1,186 @@
+//! Clients that ask and ask and read no answer: they cost little, and are cut off.
+
+use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use reqwest::Method;
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::time::Instant;
+
+use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::{PATIENCE, Relay, Setup, Transform, payment, start, within};
+
+/// Long enough for everybody who reads, on a busy machine too.
+const SHORT: &str = "2s";
+/// Longer than any test.
+const LONG: &str = "1h";
+
+/// A relay that waits so long for a client that does not read.
+async fn waiting(write_timeout: &str) -> (Transform, Relay) {
+    let mut setup = Setup::silent();
+    for (name, value) in [("WRITE_TIMEOUT", write_timeout), ("KEEP_ALIVE", LONG), ("HEADER_TIMEOUT", LONG)] {
+        setup.environment.push((format!("RELAY_SERVER__{name}"), value.to_owned()));
+    }
+    start(setup).await
+}
+
+/// Requests without end, all of one kind.
+const KINDS: [&str; 4] = [
+    "GET /nowhere HTTP/1.1\r\nhost: r\r\n\r\n",
+    "HEAD /healthz HTTP/1.1\r\nhost: r\r\n\r\n",
+    "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ncontent-length: 2\r\n\r\n{}",
+    "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
+];
+
+/// Writes requests until the relay takes no more, and goes on until it hangs up if it is asked to; what ended it.
+fn ask_and_ask(stream: &mut TcpStream, request: &str, until: ErrorKind) -> ErrorKind {
+    let requests = request.repeat(64 * 1024 / request.len());
+    loop {
+        if let Err(error) = stream.write_all(requests.as_bytes()) {
+            let kind = error.kind();
+            let gone = [ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&kind);
+            assert!(kind == until || gone, "{error}");
+            return kind;
+        }
+    }
+}
+
+/// The CPU time of the relay, in ticks of a hundredth of a second.
+fn ticks(relay: &Relay) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", relay.program.pid)).unwrap();
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}
+
+/// The memory of the relay, in KiB.
+fn memory(relay: &Relay) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", relay.program.pid)).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Waits until the relay uses less than a tenth of a core.
+async fn at_rest(relay: &Relay) {
+    let rests = async {
+        loop {
+            let before = ticks(relay);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            if ticks(relay) - before < 10 {
+                return;
+            }
+        }
+    };
+    within("the relay to rest while nobody reads its answers", rests).await;
+}
+
+#[tokio::test]
+async fn a_client_that_reads_no_answer_is_cut_off() {
+    let (_transform, relay) = waiting(SHORT).await;
+    for request in KINDS {
+        let mut stream = relay.connect();
+        let ended = ask_and_ask(&mut stream, request, ErrorKind::ConnectionReset);
+        assert!([ErrorKind::ConnectionReset, ErrorKind::BrokenPipe].contains(&ended), "{request}: {ended:?}");
+    }
+    relay.program.logged(&["connection cut off", "answers that are not read", "127.0.0.1"]).await;
+    let metrics = relay.request(Method::GET, "/metrics").bearer_auth(INTEGRATOR_TOKEN);
+    let metrics = relay.send(metrics).await.expect(200).text;
+    assert!(
+        metrics.contains("refusals_total{source=\"connection\",reason=\"answers that are not read\"}"),
+        "{metrics}"
+    );
+    relay.still_serves().await;
+}
+
+/// Such a client is asked for no more work until it reads.
+#[tokio::test]
+async fn a_client_that_reads_no_answer_costs_no_time() {
+    let (_transform, relay) = waiting(LONG).await;
+    let streams: Vec<_> = KINDS.iter().map(|request| asking(&relay, request)).collect();
+    at_rest(&relay).await;
+    relay.still_serves().await;
+    at_rest(&relay).await;
+    drop(streams);
+}
+
+/// What comes behind a request that takes its time is not looked at before that has its answer.
+#[tokio::test]
+async fn a_client_that_does_not_wait_for_its_answer_costs_no_time() {
+    let (_transform, relay) = waiting(LONG).await;
+    let mut other = Connection::open(relay.file("relay.db")).unwrap();
+    other.busy_timeout(PATIENCE).unwrap();
+    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let body = payment("pi_1", "10").to_string();
+    let head = format!("authorization: Bearer {INTEGRATOR_TOKEN}\r\ncontent-length: {}", body.len());
+    let put = format!("PUT /records/payment/tx-1 HTTP/1.1\r\nhost: r\r\n{head}\r\n\r\n{body}");
+    let mut stream = relay.connect();
+    let (began, before) = (Instant::now(), ticks(&relay));
+    stream.write_all(format!("{put}{}", KINDS[0].repeat(8_000)).as_bytes()).unwrap();
+    stream.peek(&mut [0]).unwrap();
+    let (used, passed) = (ticks(&relay) - before, began.elapsed().as_millis() / 10);
+    assert!(u128::from(used) < passed / 10, "{used} of {passed} hundredths of a second");
+    lock.rollback().unwrap();
+}
+
+/// A connection whose client asks until nothing more fits.
+fn asking(relay: &Relay, request: &str) -> TcpStream {
+    let mut stream = relay.connect();
+    // As long as it takes a busy relay to read what it will.
+    stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
+    assert_eq!(ask_and_ask(&mut stream, request, ErrorKind::WouldBlock), ErrorKind::WouldBlock);
+    stream
+}
+
+#[tokio::test]
+async fn many_clients_that_read_no_answer_cost_little_memory_and_are_in_nobodys_way() {
+    let (_transform, relay) = waiting(LONG).await;
+    relay.still_serves().await;
+    let before = memory(&relay);
+    let mut crowd: Vec<_> = (0..20).map(|_| relay.connect()).collect();
+    let requests = KINDS[0].repeat(64 * 1024 / KINDS[0].len());
+    // Half a megabyte for each: more than fits into what the machine holds of the answers.
+    for _ in 0..8 {
+        for stream in &mut crowd {
+            stream.set_nonblocking(true).unwrap();
+            drop(stream.write(requests.as_bytes()));
+        }
+    }
+    relay.still_serves().await;
+    at_rest(&relay).await;
+    let after = memory(&relay);
+    assert!(after < 2 * before, "{before} KiB before, {after} KiB with a crowd that does not read");
+    relay.still_serves().await;
+}
+
+/// What is left to be read is not waited for as long as work is.
+#[tokio::test]
+async fn a_client_that_reads_no_answer_does_not_hold_up_a_stop() {
+    let (_transform, relay) = waiting(LONG).await;
+    let stream = asking(&relay, KINDS[0]);
+    at_rest(&relay).await;
+    let ended = relay.terminate().await;
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stderr.contains("the grace period is over"), "{}", ended.stderr);
+    drop(stream);
+}
+
+/// Who reads slowly, but reads, gets every answer.
+#[tokio::test]
+async fn a_client_that_reads_late_gets_all_its_answers() {
+    let (_transform, relay) = waiting(LONG).await;
+    let mut stream = relay.connect();
+    let many = 20_000;
+    let mut writing = stream.try_clone().unwrap();
+    let writer = std::thread::spawn(move || {
+        for _ in 0..many / 100 {
+            writing.write_all(KINDS[0].repeat(100).as_bytes()).unwrap();
+        }
+        writing.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n").unwrap();
+    });
+    at_rest(&relay).await;
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let answers = crate::support::siege::until_hung_up(&mut stream);
+    writer.join().unwrap();
+    let statuses = crate::support::siege::statuses(&answers);
+    assert_eq!((statuses.len(), statuses.last()), (many + 1, Some(&200)));
+}
