@@ -107,7 +107,7 @@ async fn one_item_makes_so_many_rows_and_no_more() {
     // What would have to be kept is not answered as if it were.
     let refused = relay.notify("adyen-main", &dated(&item, "yesterday")).await;
     assert!(refused.problem(503).contains("100 notifications with its dedupe key"), "{}", refused.text);
-    relay.program.logged(&["ERROR", "adyen-main", "notification refused", "dedupe key"]).await;
+    relay.program.logged(&["WARN", "adyen-main", "notification refused", "dedupe key"]).await;
     // An item that is put together with itself, or with others, is no other notification either.
     let mut twice = item.clone();
     let items = twice["notificationItems"].as_array_mut().unwrap();

@@ -166,8 +166,10 @@ mod tests {
     }
 
     fn signed(content: &str, found: &str, signed: &str) -> String {
+        // Where only fields are signed, the key is made of them.
+        let dedupe = if found == FIELD && content.is_empty() { "dedupe = [\"/id\"]" } else { "" };
         format!(
-            "{content}\n[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nencoding = \"hex\"\nsigned = [{signed}]\n\
+            "{content}\n{dedupe}\n[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nencoding = \"hex\"\nsigned = [{signed}]\n\
              found = {{ {found} }}"
         )
     }

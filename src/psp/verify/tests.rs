@@ -81,7 +81,7 @@ const ONLY_WITHOUT: [Result<(), Unverified>; 2] = [Ok(()), Err(Unverified::Chall
 
 #[test]
 fn one_message_of_a_batch_that_may_have_been_signed_for_anybody_spoils_it() {
-    let form = "type = [\"/type\"]\nbatch = \"/items/*\"\n[[notification.signature]]\nalgorithm = \"hmac-sha256\"\n\
+    let form = "type = [\"/type\"]\nbatch = \"/items/*\"\ndedupe = [\"/id\"]\n[[notification.signature]]\nalgorithm = \"hmac-sha256\"\n\
                 signed = [\"/id\", \"/type\"]\nseparator = \".\"\nencoding = \"hex\"\nfound = { pointer = \"/sign\" }\n";
     let profiles = with_oracle(form);
     let secret: SecretString = "secret".to_owned().into();
