@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::super::lives::Chance;
+use super::super::world::one;
 use super::Stranger;
 use crate::cli::stand_in::{Psp, STACK_TOKEN};
 
@@ -37,10 +38,12 @@ pub(super) async fn oracle(stranger: &Stranger, mut chance: Chance) {
     let pad = "x".repeat(if chance.one_in(8) { 500_000 } else { 0 });
     let form = format!("bt_signature={signature}&bt_payload={text}&pad={pad}").replace('|', "%7C");
     let request = stranger.client.post(url).header("Content-Type", "application/x-www-form-urlencoded");
-    if let Ok(response) = request.body(form).send().await
-        && response.status().as_u16() < 400
-    {
+    let Ok(response) = request.body(form).send().await else { return };
+    if response.status().as_u16() < 400 {
         stranger.violated(format!("what the endpoint check signed is taken as a notification: {text}"));
+    }
+    if signature.contains('|') {
+        one(&stranger.done.signed);
     }
 }
 
@@ -58,6 +61,7 @@ pub(super) async fn replay(stranger: &Stranger, mut chance: Chance) {
     if record["status"] != "Cancelled" {
         stranger.violated(format!("{id}: cancelled at its PSP, but a captured item with another time stands: {text}"));
     }
+    one(&stranger.done.replayed);
 }
 
 /// A life of one payment: authorised, repeated by the stranger, cancelled. None if not all of it was taken.

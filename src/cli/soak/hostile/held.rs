@@ -7,6 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::super::lives::Chance;
+use super::super::world::one;
 use super::{Stranger, wire};
 
 /// More than there is room for, by the default of `server.max_buffered`.
@@ -52,7 +53,7 @@ async fn small_body_finds_room(stranger: &Stranger) {
     let body = format!("{{\"pad\":\"{}\"}}", "x".repeat(4_000));
     let request = stranger.client.post(url).header("Content-Type", "application/json").body(body);
     match request.send().await.map(|response| response.status().as_u16()) {
-        Ok(401) => {}
+        Ok(401) => one(&stranger.done.small),
         Ok(status) => stranger.violated(format!("a small body beside {BODIES} that are held is answered {status}")),
         Err(error) => stranger.violated(format!("a small body beside {BODIES} that are held is not answered: {error}")),
     }

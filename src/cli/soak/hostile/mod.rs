@@ -15,6 +15,7 @@ mod wire;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
@@ -22,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use self::hints::Api;
 use super::lives::Chance;
 use super::relay::Relay;
-use super::world::World;
+use super::world::{World, read};
 
 /// The longest pause between two rounds of one attack, in milliseconds.
 const PAUSE_MAX_MS: u64 = 40;
@@ -38,6 +39,18 @@ pub(super) const SOURCES: [&str; 4] = [captured::BRAINTREE, captured::ADYEN, bom
 pub(super) struct Strangers {
     api: Arc<Api>,
     memory: watch::Memory,
+    done: Arc<Done>,
+}
+
+/// How often an attack came to the point at which it would have shown a fault: none of these may be 0 in the end.
+#[derive(Debug, Default)]
+struct Done {
+    /// A text that the endpoint check signed was posted.
+    signed: AtomicU64,
+    /// A payment was told of to its end, with replays in between.
+    replayed: AtomicU64,
+    /// A small body was refused for its signature, beside bodies that were held.
+    small: AtomicU64,
 }
 
 /// One stranger's view of the soak.
@@ -45,14 +58,10 @@ struct Stranger {
     world: Arc<World>,
     relay: Arc<Relay>,
     client: reqwest::Client,
+    done: Arc<Done>,
 }
 
 impl Stranger {
-    fn new(world: &Arc<World>, relay: &Arc<Relay>) -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
-        Ok(Self { world: Arc::clone(world), relay: Arc::clone(relay), client })
-    }
-
     /// Where the relay listens; none if it has not listened yet.
     fn address(&self) -> Option<SocketAddr> {
         self.relay.address()
@@ -75,7 +84,7 @@ impl Strangers {
             let api = Arc::clone(&api);
             async move { api.run().await }
         });
-        Ok(Self { api, memory: watch::Memory::default() })
+        Ok(Self { api, memory: watch::Memory::default(), done: Arc::default() })
     }
 
     /// What the relay's configuration has beside that of the lives.
@@ -89,17 +98,37 @@ impl Strangers {
         world: &Arc<World>,
         relay: &Arc<Relay>,
     ) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let idle = watch::stays_idle(&Stranger::new(world, relay)?).await;
-        Ok(vec![
+        let idle = watch::stays_idle(&self.stranger(world, relay)?).await;
+        let done = [
+            ("texts that the endpoint check signed, refused", &self.done.signed),
+            ("payments with captured items, right in the end", &self.done.replayed),
+            ("small bodies beside held ones, looked at", &self.done.small),
+        ];
+        for (what, count) in done {
+            if read(count) == 0 {
+                world.violated(format!("an attack never came to its point: {what}: 0"));
+            }
+        }
+        let done = done.map(|(what, count)| (what, read(count).to_string()));
+        Ok([
             ("most memory of the relay", self.memory.most()),
             ("processor time while clients read nothing", idle),
             ("calls for made-up hints", self.api.asked().to_string()),
-        ])
+        ]
+        .into_iter()
+        .chain(done)
+        .collect())
+    }
+
+    fn stranger(&self, world: &Arc<World>, relay: &Arc<Relay>) -> anyhow::Result<Stranger> {
+        let client = reqwest::Client::builder().no_proxy().timeout(PATIENCE).build()?;
+        let (world, relay, done) = (Arc::clone(world), Arc::clone(relay), Arc::clone(&self.done));
+        Ok(Stranger { world, relay, client, done })
     }
 
     /// All attacks side by side, until the time is over.
     pub(super) async fn attack(&self, world: &Arc<World>, relay: &Arc<Relay>, until: Instant) -> anyhow::Result<()> {
-        let stranger = Stranger::new(world, relay)?;
+        let stranger = self.stranger(world, relay)?;
         tokio::join!(self.memory.watch(world, relay, until), attacks(&stranger, until));
         Ok(())
     }
