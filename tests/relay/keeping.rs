@@ -207,14 +207,16 @@ async fn a_backup_of_nothing_says_so_and_leaves_nothing() {
 async fn what_a_killed_backup_left_is_removed() {
     let (_transform, mut relay) = start(Setup::silent()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    let dead = [relay.file("copy.db.unfinished-4711"), relay.file("copy.db.unfinished-0199ab")];
-    let living = relay.file("copy.db.unfinished-4712");
-    let other = relay.file("other.db.unfinished-4711");
+    let unfinished = |copy: &str, digit: &str| relay.file(&format!("{copy}.unfinished-{}", digit.repeat(32)));
+    let dead = [unfinished("copy.db", "4"), unfinished("copy.db", "a")];
+    let (living, other) = (unfinished("copy.db", "5"), unfinished("other.db", "4"));
+    // Whoever has so short a number is no backup.
+    let accounts = relay.file("accounts.unfinished-1");
+    let journal = relay.file(&format!("copy.db.unfinished-{}-journal", "4".repeat(32)));
     let half = b"SQLite format 3\0 and half of everything";
-    for file in dead.iter().chain([&living, &other]) {
+    for file in dead.iter().chain([&living, &other, &accounts, &journal]) {
         std::fs::write(file, half).unwrap();
     }
-    std::fs::write(relay.file("copy.db.unfinished-4711-journal"), half).unwrap();
     let writes = std::fs::File::open(&living).unwrap();
     writes.lock().unwrap();
     let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
@@ -222,16 +224,16 @@ async fn what_a_killed_backup_left_is_removed() {
     let ended = run(&arguments, &relay.setup.environment()).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(copy.exists() && living.exists() && other.exists() && !dead.iter().any(|file| file.exists()));
-    assert!(!relay.file("copy.db.unfinished-4711-journal").exists());
+    assert!(!journal.exists());
     // The relay does the same in the folder of its store, whatever the copies were to be called.
     relay.terminate().await;
     relay.restart().await;
-    relay.program.logged(&["a backup was killed", "other.db.unfinished-4711"]).await;
+    relay.program.logged(&["a backup was killed", "other.db.unfinished-4444"]).await;
     assert!(copy.exists() && living.exists() && !other.exists());
     drop(writes);
     relay.terminate().await;
     relay.restart().await;
-    assert!(copy.exists() && !living.exists());
+    assert!(copy.exists() && accounts.exists() && !living.exists());
 }
 
 #[tokio::test]

@@ -30,7 +30,13 @@ const SOURCE: &str = "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"whsec_x\
 #[tokio::test]
 async fn every_mistake_is_found_by_its_key() {
     refused("[server]\nlisten = \"here\"\n", &[("server.listen", "port")]).await;
-    refused("[server]\nmax_body = \"big\"\n", &[("server.max_body", "no size")]).await;
+    refused("[server]\nmax_body = \"big\"\n", &[("server.max_body", "a size such as")]).await;
+    refused("[server]\nmax_body = \"2GiB\"\n", &[("server.max_body", "from 1 byte to 1.0 GiB")]).await;
+    let room = |size: &str| format!("[store.keep]\ndead_letters_size = \"{size}\"\n");
+    for size in ["0", "2TiB"] {
+        refused(&room(size), &[("store.keep.dead_letters_size", "from 1 byte to 1.0 TiB")]).await;
+    }
+    assert_eq!(check(&room("2GiB"), &[]).await.code, Some(0), "more is kept than is held in memory");
     refused("[server]\ncolour = 1\n", &[("server.colour", "unknown key")]).await;
     refused("[colour]\nx = 1\n", &[("colour", "unknown key")]).await;
     refused("[debounce]\nquiet = \"10s\"\n", &[("debounce.max_wait", "debounce.quiet")]).await;

@@ -14,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use bytesize::ByteSize;
 use jiff::SignedDuration;
 
 use super::secret::others_can_read;
@@ -21,8 +22,10 @@ use super::settings::{DoorSettings, Settings, TransformSettings};
 use super::{Config, ConfigError, ConfigErrors};
 use crate::transform::fetch::FailedAs;
 
-/// The largest body that may be configured, 1 GiB: it is held in memory.
-const SIZE_MAX: usize = 1 << 30;
+/// The largest body that may be configured: it is held in memory.
+const SIZE_MAX: ByteSize = ByteSize::gib(1);
+/// The most that may be kept of anything on the disk.
+const KEPT_MAX: ByteSize = ByteSize::tib(1);
 /// The most of anything that is counted.
 const COUNT_MAX: usize = 1_000_000;
 /// The longest span that is taken: beyond it a typing error is likelier than a wish.
@@ -142,10 +145,18 @@ impl Checker<'_> {
         span
     }
 
+    /// How much is held in memory.
     fn size(&mut self, key: &str, text: &str) -> usize {
-        let parsed = text.parse::<bytesize::ByteSize>().ok().and_then(|size| usize::try_from(size.as_u64()).ok());
-        let parsed = parsed.filter(|size| (1..=SIZE_MAX).contains(size));
-        self.take(key, parsed.ok_or_else(|| "is no size such as \"1MiB\", 1 GiB at most".to_owned()))
+        usize::try_from(self.bytes(key, text, SIZE_MAX)).unwrap_or(usize::MAX)
+    }
+
+    fn bytes(&mut self, key: &str, text: &str, most: ByteSize) -> u64 {
+        let parsed = text.parse::<ByteSize>().map_err(|_| "must be a size such as \"1MiB\" or 1048576".to_owned());
+        let parsed = parsed.and_then(|size| {
+            let fits = (1..=most.as_u64()).contains(&size.as_u64());
+            if fits { Ok(size.as_u64()) } else { Err(format!("must be from 1 byte to {most}")) }
+        });
+        self.take(key, parsed)
     }
 
     /// The times of signatures and tokens are whole seconds.
@@ -183,6 +194,12 @@ impl Fallback for Duration {
 impl Fallback for u16 {
     fn fallback() -> Self {
         sources::CLOSED
+    }
+}
+
+impl Fallback for u64 {
+    fn fallback() -> Self {
+        1
     }
 }
 

@@ -1,6 +1,6 @@
 //! `[store]` and `[debounce]`
 
-use super::{COUNT_MAX, Checker};
+use super::{COUNT_MAX, Checker, KEPT_MAX};
 use crate::config::settings::{DebounceSettings, StoreSettings};
 use crate::domain::due::Debounce;
 use crate::store::{Keep, ParkedLimits, StoreOptions};
@@ -10,7 +10,7 @@ impl Checker<'_> {
         if settings.path.is_empty() || settings.path.starts_with(":memory:") {
             self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
         }
-        let dead_letters_size = self.size("store.keep.dead_letters_size", &settings.keep.dead_letters_size);
+        let dead_letters_size = self.bytes("store.keep.dead_letters_size", &settings.keep.dead_letters_size, KEPT_MAX);
         let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
         StoreOptions {
             path: settings.path.clone().into(),
@@ -24,7 +24,7 @@ impl Checker<'_> {
             keep: Keep {
                 notifications: self.positive_span("store.keep.notifications", &settings.keep.notifications),
                 dead_letters: self.positive_span("store.keep.dead_letters", &settings.keep.dead_letters),
-                dead_letters_size: u64::try_from(dead_letters_size).unwrap_or(u64::MAX),
+                dead_letters_size,
                 attempts: self.positive_span("store.keep.attempts", &settings.keep.attempts),
                 history: self.positive_span("store.keep.history", &settings.keep.history),
             },

@@ -13,6 +13,8 @@ use super::place;
 
 /// What stands between the name of the copy and a number that nobody else has.
 const MARK: &str = ".unfinished-";
+/// How many hexadecimal digits that number has. A file with fewer is somebody else's.
+const DIGITS: usize = 32;
 /// How often one is made anew that was removed before it was locked.
 const ATTEMPTS: u32 = 10;
 /// How SQLite's files begin.
@@ -88,7 +90,7 @@ fn remove(folder: &Path, wanted: impl Fn(&str) -> bool) {
 fn copy_of(entry: &DirEntry) -> Option<String> {
     let name = entry.file_name().into_string().ok()?;
     let (copy, number) = name.rsplit_once(MARK)?;
-    let is_number = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_number = number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit());
     // Nobody else's: a link or a folder is none of ours.
     (is_number && entry.file_type().ok()?.is_file()).then(|| copy.to_owned())
 }
@@ -166,24 +168,28 @@ mod tests {
         let copy = folder.path().join("copy.db");
         let living = Unfinished::make(&copy).unwrap();
         let living_name = living.path.file_name().unwrap().to_str().unwrap().to_owned();
+        let dead = |digit: &str| format!("copy.db.unfinished-{}", digit.repeat(DIGITS));
+        let other = format!("other.db.unfinished-{}", "7".repeat(DIGITS));
+        let left =
+            [dead("3"), "copy.db.unfinished-4711".to_owned(), "copy.db.unfinished-today".to_owned(), other.clone()];
         for (name, content) in [
-            ("copy.db.unfinished-4711", b"SQLite format 3\0 and payer data".as_slice()),
-            ("copy.db.unfinished-4711-journal", b"what was there before"),
-            ("copy.db.unfinished-4712", b""),
-            ("copy.db.unfinished-0199", &[0; 4096]),
-            ("copy.db.unfinished-4713", b"somebody's notes"),
-            ("copy.db.unfinished-today", b"SQLite format 3\0"),
-            ("other.db.unfinished-4711", b"SQLite format 3\0"),
+            (dead("0"), b"SQLite format 3\0 and payer data".as_slice()),
+            (format!("{}-journal", dead("0")), b"what was there before"),
+            (dead("1"), b""),
+            (dead("2"), &[0; 4096]),
+            (left[0].clone(), b"somebody's notes"),
+            (left[1].clone(), b"SQLite format 3\0 and somebody's accounts"),
+            (left[2].clone(), b"SQLite format 3\0"),
+            (other.clone(), b"SQLite format 3\0"),
         ] {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
         remove_of(&copy);
-        let left = ["copy.db.unfinished-4713", "copy.db.unfinished-today", "other.db.unfinished-4711", &living_name];
-        let mut expected: Vec<_> = left.iter().map(|name| (*name).to_owned()).collect();
+        let mut expected: Vec<_> = left.into_iter().chain([living_name.clone()]).collect();
         expected.sort();
         assert_eq!(names(folder.path()), expected);
         remove_in(folder.path());
-        expected.retain(|name| name != "other.db.unfinished-4711");
+        expected.retain(|name| *name != other);
         assert_eq!(names(folder.path()), expected);
         drop(living);
         expected.retain(|name| *name != living_name);
