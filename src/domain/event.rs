@@ -95,10 +95,11 @@ impl Event {
         ahead
     }
 
-    /// Dates the event and all that it books at this time.
+    /// Dates the event at this time, and all that it books on the day of the time that it had.
     pub fn date(&mut self, at: Timestamp) {
+        let day = utc_date(self.at);
         self.at = at;
-        self.facts.dates().for_each(|(_, date)| *date = utc_date(at));
+        self.facts.dates().filter(|(_, date)| **date == day).for_each(|(_, date)| *date = utc_date(at));
     }
 }
 

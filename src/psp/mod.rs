@@ -9,6 +9,7 @@ pub mod content;
 pub mod crypto;
 pub mod explain;
 pub mod fetch;
+pub mod identity;
 pub mod needs;
 pub mod normalise;
 pub mod page;

@@ -8,6 +8,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::fetch;
+use super::identity::{self, Identity};
 use super::place::{Place, Scope};
 use super::profile::{Condition, EventRule, Form, Profile, When};
 use super::read::names;
@@ -54,8 +55,8 @@ pub struct Message {
     pub meaning: Meaning,
     /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than [`AHEAD_TOLD`] of them.
     pub ahead: Vec<Ahead>,
-    /// Whether nobody signs its times, or it names none: that of the first notification with its dedupe key counts.
-    pub first_time: bool,
+    /// Which message it is, where parts of it are signed only or a time of it has to be remembered.
+    pub identity: Option<Identity>,
 }
 
 /// More times of one message than these are not told of.
@@ -77,7 +78,7 @@ impl Message {
     /// A message of this type with this meaning, of which nothing else is to be said.
     #[must_use]
     pub const fn new(event_type: String, meaning: Meaning) -> Self {
-        Self { event_type, meaning, ahead: Vec::new(), first_time: false }
+        Self { event_type, meaning, ahead: Vec::new(), identity: None }
     }
 
     /// Its events; none unless it means some.
@@ -121,9 +122,19 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> 
     };
     if form.is_partly_signed() {
         // Messages that are signed one by one can be put together in any number of ways.
-        keys.truncate(1);
+        let first = messages.first().and_then(|message| message.identity.as_ref());
+        keys = vec![first.map_or_else(|| signed_key(form, verified), |identity| identity.key.clone())];
     }
     Normalised { dedupe_key: keys.join("\n"), messages }
+}
+
+/// The key of a notification that cannot be read: by what is signed around the message.
+fn signed_key(form: &Form, verified: &Verified<'_>) -> String {
+    let received = verified.received();
+    let scope = Scope { signed_at: verified.signed_at(), ..Scope::new(received, &Value::Null) };
+    let inner = form.content.inner.is_some();
+    let parts = identity::signed_parts(form, &scope).filter(|_| inner);
+    parts.map_or_else(|| hash(received.body), |parts| hash(parts.concat().as_bytes()))
 }
 
 /// What this makes of each message of a notification.
@@ -148,11 +159,14 @@ pub(super) fn read_first(
     fetching: bool,
 ) -> (String, Message) {
     let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
-    match call.and_then(|call| fetch::message(form, call, &scope)) {
+    let (parts, at) = (identity::signed_parts(form, &scope), scope.received.at);
+    let (key, message) = match call.and_then(|call| fetch::message(form, call, &scope)) {
         Some(message) => (dedupe_key(form, &scope, body_hash), message),
         None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
         None => read_message(profile, form, scope, body_hash),
-    }
+    };
+    let identity = identity::of(form, parts.as_deref(), &key, &message, at);
+    (key, Message { identity, ..message })
 }
 
 /// Reads one message of a notification together with what was fetched for it: the answer's body.
@@ -227,14 +241,8 @@ pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
         },
         _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
     };
-    let first_time = !form.time_signed || (form.is_protected() && has_no_time(&meaning, scope.received.at));
     let ahead = received(&mut meaning, scope.received.at);
-    (key, Message { ahead, first_time, ..Message::new(printable(&event_type), meaning) })
-}
-
-/// Whether an event is dated at its receipt to the instant, as one is whose message names no time.
-fn has_no_time(meaning: &Meaning, receipt: Timestamp) -> bool {
-    matches!(meaning, Meaning::Events(events) if events.iter().any(|event| event.at == receipt))
+    (key, Message { ahead, ..Message::new(printable(&event_type), meaning) })
 }
 
 /// No time lies ahead of the receipt; of what is fetched, the receipt is when the call began.

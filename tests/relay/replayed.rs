@@ -136,3 +136,52 @@ async fn what_is_read_again_keeps_the_first_date_of_what_is_gone() {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains("1 records compared: 0 would differ; 0 only partly"), "{ended:?}");
 }
+
+/// Adyen joins the signed fields with colons. Where a reference holds one, the borders between the fields can be moved.
+#[tokio::test]
+async fn an_item_whose_borders_are_moved_is_no_other_item() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    relay.register("payment", "4711", &payment("PSP9", "89.25")).await;
+    let genuine = adyen::with(authorised(), "merchantReference", "order:4711");
+    tell(&relay, &genuine).await;
+    tell(&relay, &cancelled()).await;
+    let mut shifted = dated(&genuine, &ago(0));
+    for (field, value) in
+        [("originalReference", ":RelayTests"), ("merchantAccountCode", "order"), ("merchantReference", "4711")]
+    {
+        shifted = adyen::with(shifted, field, value);
+    }
+    tell(&relay, &shifted).await;
+    assert_eq!(payment_of(&relay).await["status"], "Cancelled");
+    assert_eq!(relay.fetch("Payment", "4711").await.json()["status"], "Initiated");
+    relay.program.logged(&["WARN", "adyen-main", "other borders between its fields"]).await;
+}
+
+/// One body may hold what was caught a thousand times over.
+#[tokio::test]
+async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let mut batch = authorised();
+    let items = batch["notificationItems"].as_array_mut().unwrap();
+    items.extend(std::iter::repeat_n(items[0].clone(), 500));
+    tell(&relay, &batch).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 1);
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    assert_eq!(payment_of(&relay).await["status"], "Succeeded");
+}
+
+/// Whoever has caught an item before the relay has it cannot keep it out.
+#[tokio::test]
+async fn what_somebody_has_made_of_an_item_gives_way_to_the_item() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    for n in 0..100 {
+        tell(&relay, &dated(&authorised(), &format!("no date {n}"))).await;
+    }
+    relay.notify("adyen-main", &dated(&authorised(), "no date 100")).await.problem(503);
+    tell(&relay, &authorised()).await;
+    assert_eq!(payment_of(&relay).await["status"], "Succeeded");
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    relay.program.logged(&["WARN", "adyen-main", "this dead letter gives way"]).await;
+}

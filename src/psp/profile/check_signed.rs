@@ -66,14 +66,16 @@ fn covers(form: &Form, signature: &Signature, place: &Place) -> bool {
     }
 }
 
+/// Whether it covers all of the body.
+fn covers_all(signature: &Signature) -> bool {
+    signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256 | Place::BodyCrc32))
+}
+
 /// Whether it covers all of the body, or all that is read of it.
 fn covers_body(form: &Form, signature: &Signature) -> bool {
     let inner = form.content.inner.as_ref().map(|inner| &inner.pointer);
-    signature.signed.iter().any(|place| match place {
-        Place::Body | Place::BodySha256 | Place::BodyCrc32 => true,
-        Place::Message(pointer) => inner == Some(pointer),
-        _ => false,
-    })
+    covers_all(signature)
+        || signature.signed.iter().any(|place| matches!(place, Place::Message(pointer) if inner == Some(pointer)))
 }
 
 impl Form {
@@ -87,7 +89,7 @@ impl Form {
     /// Whether it is protected, but not all of its body: whoever has caught one can make many of it that verify.
     #[must_use]
     pub fn is_partly_signed(&self) -> bool {
-        self.is_protected() && self.signature.iter().any(|signature| !covers_body(self, signature.get_ref()))
+        self.is_protected() && self.signature.iter().any(|signature| !covers_all(signature.get_ref()))
     }
 }
 

@@ -8,49 +8,73 @@ use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp};
 use crate::domain::event::Event;
+use crate::psp::identity::Identity;
 
-/// Dates the events of a message at the time that the first notification with its dedupe key named. Says whether that is
-/// another than its own.
+/// How a message stands to the first that was told of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It is the first.
+    First,
+    /// It was told of before; whether an event of it named another time.
+    Again {
+        /// Whether it did.
+        redated: bool,
+    },
+    /// The signed text is that of another message, with the borders between its fields moved.
+    Shifted,
+}
+
+/// Looks when a message was told of first, and remembers that. The events whose times nobody signs have that time.
+///
+/// Of several the earliest counts: what is told again outranks nothing that stood after the first time.
 pub(super) fn date(
     connection: &Connection,
     source: &str,
     notification: Uuid,
+    identity: &Identity,
     events: &mut [Event],
-) -> rusqlite::Result<bool> {
-    let (Some(event), Some(latest)) = (events.first(), events.iter().map(|event| event.at).max()) else {
-        return Ok(false);
+    receipt: Timestamp,
+) -> rusqlite::Result<Told> {
+    let (key, fields) = (digest(identity.key.as_bytes()), digest(identity.fields.as_bytes()));
+    let undated = || identity.first_time.iter().copied();
+    let Some((at, known)) = first(connection, source, key)? else {
+        let at = undated().filter_map(|place| events.get(place)).map(|event| event.at).min().unwrap_or(receipt);
+        insert(connection, source, &FirstTime { key, fields, at, notification })?;
+        return Ok(Told::First);
     };
-    let key = digest(event.message_key().as_bytes());
-    // As precise as what is stored.
-    let own = timestamp(0, micros(latest))?;
-    let first = match first(connection, source, key)? {
-        Some(first) => first,
-        None => {
-            insert(connection, source, key, own, notification)?;
-            own
+    if known != fields {
+        return Ok(Told::Shifted);
+    }
+    let mut redated = false;
+    for place in undated() {
+        if let Some(event) = events.get_mut(place) {
+            // As precise as what is stored.
+            redated |= micros(event.at) != micros(at);
+            event.date(at);
         }
-    };
-    events.iter_mut().for_each(|event| event.date(first));
-    Ok(first != own)
+    }
+    Ok(Told::Again { redated })
 }
 
-fn first(connection: &Connection, source: &str, key: [u8; 16]) -> rusqlite::Result<Option<Timestamp>> {
+/// When a message was told of first.
+struct FirstTime {
+    key: [u8; 16],
+    fields: [u8; 16],
+    at: Timestamp,
+    notification: Uuid,
+}
+
+fn first(connection: &Connection, source: &str, key: [u8; 16]) -> rusqlite::Result<Option<(Timestamp, [u8; 16])>> {
     connection
-        .prepare_cached("SELECT at FROM first_times WHERE source = ?1 AND key = ?2")?
-        .query_row(params![source, key], |row| timestamp(0, row.get(0)?))
+        .prepare_cached("SELECT at, fields FROM first_times WHERE source = ?1 AND key = ?2")?
+        .query_row(params![source, key], |row| Ok((timestamp(0, row.get(0)?)?, row.get(1)?)))
         .optional()
 }
 
-fn insert(
-    connection: &Connection,
-    source: &str,
-    key: [u8; 16],
-    at: Timestamp,
-    notification: Uuid,
-) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, source: &str, one: &FirstTime) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO first_times (source, key, at, notification) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![source, key, micros(at), notification.into_bytes()])
+        .prepare_cached("INSERT INTO first_times (source, key, fields, at, notification) VALUES (?1, ?2, ?3, ?4, ?5)")?
+        .execute(params![source, one.key, one.fields, micros(one.at), one.notification.into_bytes()])
         .map(drop)
 }
 
@@ -65,10 +89,10 @@ pub(super) fn take_over(
     loop {
         let page = page(other, &after)?;
         let Some(last) = page.last() else { return Ok(()) };
-        after = (last.source.clone(), last.key.to_vec());
-        for one in page {
-            if !is_read(&one.source, one.notification)? {
-                insert(connection, &one.source, one.key, one.at, one.notification)?;
+        after = (last.0.clone(), last.1.key.to_vec());
+        for (source, one) in page {
+            if !is_read(&source, one.notification)? {
+                insert(connection, &source, &one)?;
             }
         }
     }
@@ -77,26 +101,88 @@ pub(super) fn take_over(
 /// How many rows are read in one read transaction: while one is open the WAL cannot begin anew.
 const PAGE_ROWS: u32 = 500;
 
-struct FirstTime {
-    source: String,
-    key: [u8; 16],
-    at: Timestamp,
-    notification: Uuid,
-}
-
-fn page(other: &Connection, after: &(String, Vec<u8>)) -> rusqlite::Result<Vec<FirstTime>> {
+fn page(other: &Connection, after: &(String, Vec<u8>)) -> rusqlite::Result<Vec<(String, FirstTime)>> {
     other
         .prepare_cached(
-            "SELECT source, key, at, notification FROM first_times WHERE (source, key) > (?1, ?2)
+            "SELECT source, key, at, notification, fields FROM first_times WHERE (source, key) > (?1, ?2)
              ORDER BY source, key LIMIT ?3",
         )?
         .query_map(params![after.0, after.1, PAGE_ROWS], |row| {
-            Ok(FirstTime {
-                source: row.get(0)?,
-                key: row.get(1)?,
-                at: timestamp(2, row.get(2)?)?,
-                notification: Uuid::from_bytes(row.get(3)?),
-            })
+            let (at, notification) = (timestamp(2, row.get(2)?)?, Uuid::from_bytes(row.get(3)?));
+            Ok((row.get(0)?, FirstTime { key: row.get(1)?, fields: row.get(4)?, at, notification }))
         })?
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::migrations::migrate;
+    use super::*;
+    use crate::domain::event::Facts;
+    use crate::domain::ids::Kind;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).unwrap()
+    }
+
+    fn event(second: i64) -> Event {
+        Event {
+            event_type: "paid".into(),
+            kinds: vec![Kind::Payment],
+            psp_ids: vec!["pi_1".into()],
+            shared_ids: Vec::new(),
+            references: Vec::new(),
+            at: at(second),
+            key: "k#0".into(),
+            late: false,
+            gives_way: false,
+            currency: None,
+            facts: Facts::default(),
+        }
+    }
+
+    /// What names a time keeps it beside an event that names none, and the first that is told keeps all.
+    #[test]
+    fn only_what_has_no_time_of_its_own_is_dated() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let identity = Identity {
+            key: "k".into(),
+            fields: String::new(),
+            has_borders: false,
+            partly_signed: false,
+            first_time: vec![1],
+        };
+        let mut tell = |receipt: i64| {
+            let mut events = [event(5), event(receipt)];
+            let told = date(&connection, "s", Uuid::nil(), &identity, &mut events, at(receipt)).unwrap();
+            (told, events.map(|event| event.at.as_second()))
+        };
+        assert_eq!(tell(100), (Told::First, [5, 100]));
+        assert_eq!(tell(200), (Told::Again { redated: true }, [5, 100]));
+        assert_eq!(tell(100), (Told::Again { redated: false }, [5, 100]));
+    }
+
+    /// Of several unsigned times the earliest counts for what is told again.
+    #[test]
+    fn what_is_told_again_outranks_nothing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrate(&mut connection).unwrap();
+        let identity = Identity {
+            key: "k".into(),
+            fields: "f".into(),
+            has_borders: true,
+            partly_signed: true,
+            first_time: vec![0, 1],
+        };
+        let tell = |identity: &Identity, times: [i64; 2]| {
+            let mut events = times.map(event);
+            let told = date(&connection, "s", Uuid::nil(), identity, &mut events, at(900)).unwrap();
+            (told, events.map(|event| event.at.as_second()))
+        };
+        assert_eq!(tell(&identity, [70, 50]), (Told::First, [70, 50]));
+        assert_eq!(tell(&identity, [800, 900]), (Told::Again { redated: true }, [50, 50]));
+        let shifted = Identity { fields: "other".into(), ..identity };
+        assert_eq!(tell(&shifted, [70, 50]).0, Told::Shifted);
+    }
 }

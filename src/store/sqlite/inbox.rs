@@ -60,6 +60,27 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     Ok(Seen::KeyOnly { one, full: taken.partly_signed && contents >= CONTENTS_MAX })
 }
 
+/// The latest dead letter of a dedupe key is deleted, so that another content has room. Says whether there was one.
+pub(super) fn gives_way(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
+    let key = digest(taken.normalised.dedupe_key.as_bytes());
+    let dead: Option<[u8; 16]> = connection
+        .prepare_cached(
+            "SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND outcome = 'dead_letter' AND hint = 0
+                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+                 AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
+             ORDER BY rowid DESC LIMIT 1",
+        )?
+        .query_row(params![taken.source, key], |row| row.get(0))
+        .optional()?;
+    let Some(dead) = dead else { return Ok(false) };
+    connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([dead])?;
+    tracing::warn!(
+        source = taken.source, notification = %Uuid::from_bytes(dead),
+        "this dead letter gives way to another notification of its dedupe key: as many as are kept were there"
+    );
+    Ok(true)
+}
+
 fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
     let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == name);
     known.ok_or_else(|| unreadable(column, Type::Text, format!("no outcome {}", shown(name))))

@@ -216,11 +216,13 @@ END;
 ";
 
 const FIRST_TIMES: &str = r"
--- When the message with a dedupe key (SHA-256, cut to 16 bytes) was told of first, and by which notification; only of forms
--- whose times nobody signs. Kept as long as records are.
+-- When a message was told of first, and by which notification; only where nobody signs its times, or where it is signed in
+-- several fields. By what is signed of it, as one text and field by field (SHA-256, cut to 16 bytes). Kept as long as records
+-- are.
 CREATE TABLE first_times (
     source       TEXT NOT NULL,
     key          BLOB NOT NULL,
+    fields       BLOB NOT NULL,
     at           INTEGER NOT NULL,
     notification BLOB NOT NULL,
     PRIMARY KEY (source, key)

@@ -1,15 +1,19 @@
 //! A notification is taken, or judged anew: inbox row, records, outbox and what is to be fetched, as one piece of work.
 
 use std::borrow::Cow;
+use std::cell::Cell;
+use std::collections::HashSet;
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::commit::{Work, joined};
 use super::fetches::Asker;
+use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, first_times, parked};
-use crate::psp::normalise::Meaning;
+use super::{fetches, parked};
+use crate::domain::event::Event;
+use crate::psp::normalise::{Meaning, Message};
 use crate::store::{Outcome, Receipt, StoreOptions, Taken};
 
 /// How a notification was taken.
@@ -18,6 +22,28 @@ pub(super) enum Took {
     In(Receipt),
     /// It would change something, but there are too many others of its dedupe key: not to be committed.
     OneTooMany(Receipt),
+}
+
+/// Why a message is a dead letter whose signed text is that of another.
+const SHIFTED: &str = "the text that is signed was told of before with other borders between its fields: somebody has moved \
+                       them";
+
+/// Looks whether a message was told of before, where that has to be remembered, and dates its events.
+fn told(
+    connection: &Connection,
+    taken: &Taken,
+    id: Uuid,
+    message: &Message,
+    events: &mut Cow<'_, [Event]>,
+) -> rusqlite::Result<Told> {
+    let understood = matches!(message.meaning, Meaning::Events(_) | Meaning::Fetch(_));
+    match &message.identity {
+        Some(identity) if identity.is_remembered() && understood => {
+            let receipt = taken.received_at.wall;
+            first_times::date(connection, &taken.source, id, identity, events.to_mut(), receipt)
+        }
+        _ => Ok(Told::First),
+    }
 }
 
 /// Takes a notification.
@@ -39,11 +65,21 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
 }
 
-/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own; what
-/// would change something is not taken, so that it is not answered as if it were kept.
+/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own. To what
+/// would change something a dead letter of the key gives way: somebody may have made it of the same message. Where there is
+/// none, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
-    let receipt = judge(connection, options, taken, taken.id, |_| inbox::count_repeat(connection, one))?;
+    let kept = Cell::new(false);
+    let receipt = judge(connection, options, taken, taken.id, |judged| match judged.outcome {
+        Outcome::Ignored | Outcome::Repeated | Outcome::Stale => inbox::count_repeat(connection, one),
+        Outcome::Parked | Outcome::Applied | Outcome::Fetching => {
+            kept.set(inbox::gives_way(connection, taken)?);
+            if kept.get() { inbox::insert(connection, taken, judged) } else { Ok(()) }
+        }
+        Outcome::DeadLetter => Ok(()),
+    })?;
     Ok(match receipt.outcome {
+        _ if kept.get() => Took::In(Receipt { key_reused: true, ..receipt }),
         Outcome::Ignored | Outcome::Repeated | Outcome::Stale => {
             Took::In(Receipt { id: one, key_reused: true, ..receipt })
         }
@@ -111,18 +147,31 @@ fn judge(
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, false);
     let mut reasons = Vec::new();
+    let mut judged = HashSet::new();
     for (index, message) in taken.normalised.messages.iter().enumerate() {
+        let identity = message.identity.as_ref();
+        // One that was caught could be put into a batch a thousand times.
+        if identity.is_some_and(|identity| identity.partly_signed && !judged.insert(&identity.key)) {
+            through = through.max(Outcome::Repeated);
+            continue;
+        }
+        let mut events = Cow::from(message.events());
+        match told(connection, taken, id, message, &mut events)? {
+            Told::Shifted => {
+                through = Outcome::DeadLetter;
+                reasons.push(message.because(SHIFTED));
+                continue;
+            }
+            Told::Again { redated: again } => redated |= again,
+            Told::First => {}
+        }
         match &message.meaning {
             Meaning::Ignored => {}
             Meaning::NotUnderstood(reason) => {
                 through = Outcome::DeadLetter;
                 reasons.push(message.because(reason));
             }
-            Meaning::Events(events) => {
-                let mut events = Cow::from(events);
-                if message.first_time {
-                    redated |= first_times::date(connection, &taken.source, id, events.to_mut())?;
-                }
+            Meaning::Events(_) => {
                 let (became, why) = work.place_all(id, &taken.source, &events)?;
                 through = through.max(became);
                 reasons.extend(why);

@@ -141,8 +141,9 @@ fn events(life: &Life) -> Vec<Event> {
         for message in normalise(&psp.profile, &verified, false).messages {
             assert!(message.ahead.is_empty(), "{}: the relay would not believe its times: {message:?}", life.label);
             // Where nobody signs the time, the relay goes by the first one of a dedupe key.
-            for event in message.events().iter().filter(|_| message.first_time) {
-                let first = *dated.entry(event.message_key().to_owned()).or_insert(event.at);
+            let identity = message.identity.as_ref();
+            for (event, identity) in message.events().iter().zip(identity.into_iter().cycle()) {
+                let first = *dated.entry(identity.key.clone()).or_insert(event.at);
                 assert_eq!(first, event.at, "{}: {}", life.label, event.key);
             }
             match (one.fate, message.meaning) {

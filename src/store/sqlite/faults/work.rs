@@ -15,6 +15,7 @@ use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::utc_date;
+use crate::psp::identity::Identity;
 use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::store::{Answered, Attempt, FetchFailed, Hinted, Places, Settlement, Taken};
 
@@ -147,7 +148,14 @@ pub(super) fn notified(n: u128, events: Vec<Event>) -> Work {
 /// The same, and nobody signs the times of the events.
 pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
     let mut taken = meant(n, Meaning::Events(events));
-    taken.normalised.messages.iter_mut().for_each(|message| message.first_time = true);
+    let identity = Identity {
+        key: format!("key {n}"),
+        fields: String::new(),
+        has_borders: false,
+        partly_signed: false,
+        first_time: vec![0],
+    };
+    taken.normalised.messages.iter_mut().for_each(|message| message.identity = Some(identity.clone()));
     Work::Take(Box::new(taken))
 }
 

@@ -1,0 +1,104 @@
+//! What nobody can change of a message who has caught it.
+//!
+//! Where a signature covers parts of the body only, whoever has caught one message can make many of it that verify: with
+//! another time, with more fields, even with the borders between the signed fields moved, since these are signed as one
+//! text. What is signed stays the same in all of them.
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::normalise::{Message, hash};
+use super::place::Scope;
+use super::profile::Form;
+use crate::domain::event::Event;
+
+/// Which message it is, whatever else has been made of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The same for all that can be made of one message: by the text that is signed, or the dedupe key where all is.
+    pub key: String,
+    /// By the signed fields one by one: another one for the same key is made by moving the borders between them.
+    pub fields: String,
+    /// Whether it has several signed fields, so that borders can be moved.
+    pub has_borders: bool,
+    /// Whether parts of the body are signed only.
+    pub partly_signed: bool,
+    /// The events whose time is that of the message when it was told of first, by their places.
+    pub first_time: Vec<usize>,
+}
+
+impl Identity {
+    /// Whether it has to be remembered when the message was told of first, and how.
+    #[must_use]
+    pub fn is_remembered(&self) -> bool {
+        self.has_borders || !self.first_time.is_empty()
+    }
+}
+
+/// What is signed of a message, part by part; none where all of the body is.
+pub(super) fn signed_parts(form: &Form, scope: &Scope<'_>) -> Option<Vec<String>> {
+    let signature = form.signature.first().filter(|_| form.is_partly_signed())?.get_ref();
+    // Signatures read what is around an inner message.
+    let outer = form.content.inner.as_ref().map(|_| form.content.outer(scope.received.body).unwrap_or_default());
+    let message: &Value = outer.as_ref().unwrap_or(scope.message);
+    let around =
+        Scope { configured: scope.configured, signed_at: scope.signed_at, ..Scope::new(scope.received, message) };
+    Some(signature.signed.iter().map(|place| around.text(place).unwrap_or_default()).collect())
+}
+
+/// The identity of a message that was received `at`; none where nothing of it has to be remembered.
+pub(super) fn of(
+    form: &Form,
+    parts: Option<&[String]>,
+    dedupe_key: &str,
+    message: &Message,
+    at: Timestamp,
+) -> Option<Identity> {
+    let first_time = first_time(form, message.events(), at);
+    let Some(parts) = parts else {
+        let key = dedupe_key.to_owned();
+        let identity = Identity { key, fields: String::new(), has_borders: false, partly_signed: false, first_time };
+        return Some(identity).filter(Identity::is_remembered);
+    };
+    let separator = form.signature.first().map_or("", |signature| signature.get_ref().separator.as_str());
+    Some(Identity {
+        key: hash(parts.join(separator).as_bytes()),
+        fields: hash(Value::from(parts).to_string().as_bytes()),
+        has_borders: parts.len() > 1,
+        partly_signed: true,
+        first_time,
+    })
+}
+
+/// The events whose time nobody signs, or that have none and count as of the receipt: told again they would be later news.
+fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
+    let undated = |event: &Event| !form.time_signed || (form.is_protected() && event.at == at);
+    events.iter().enumerate().filter(|(_, event)| undated(event)).map(|(place, _)| place).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::psp::catalogue::Catalogue;
+    use crate::psp::normalise::normalise;
+    use crate::psp::received::Received;
+    use crate::psp::verify::Verified;
+
+    /// Of a form only the field with the message is signed: whatever stands beside it makes no other notification.
+    #[test]
+    fn what_stands_beside_a_signed_field_makes_no_other_notification() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let profile = &catalogue.get("braintree").unwrap().profile;
+        let form = profile.forms[0].get_ref();
+        assert!(form.is_partly_signed());
+        let key = |payload: &str, pad: &str| {
+            let body = format!("bt_signature=k%7C00&bt_payload={payload}&pad={pad}");
+            let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
+            normalise(profile, &Verified::before(form, None, received), false).dedupe_key
+        };
+        let check = "PG5vdGlmaWNhdGlvbj48a2luZD5jaGVjazwva2luZD48L25vdGlmaWNhdGlvbj4%3D";
+        for payload in [check, "AAAA"] {
+            assert_eq!(key(payload, "1"), key(payload, "2"), "{payload}");
+        }
+        assert_ne!(key(check, ""), key("AAAA", ""));
+    }
+}
