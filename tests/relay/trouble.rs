@@ -288,6 +288,15 @@ async fn a_store_that_was_removed_takes_nothing() {
         std::fs::rename(&aside, relay.file("relay.db")).unwrap();
         ready_when(&relay, |ready| ready.status == 200).await;
     }
+    // A copy may be written over it, as a restore does that forgets to stop the relay.
+    let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
+    let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    assert_eq!(run(&arguments, &relay.setup.environment()).await.code, Some(0));
+    let whole = std::fs::read(relay.file("relay.db")).unwrap();
+    std::fs::write(relay.file("relay.db"), std::fs::read(&copy).unwrap()).unwrap();
+    refuses(&relay, &["was written over"]).await;
+    std::fs::write(relay.file("relay.db"), whole).unwrap();
+    ready_when(&relay, |ready| ready.status == 200).await;
     // What was committed last is in the WAL only.
     std::fs::rename(relay.file("relay.db-wal"), relay.file("aside")).unwrap();
     refuses(&relay, &["relay.db-wal is gone"]).await;

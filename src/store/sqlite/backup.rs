@@ -33,12 +33,13 @@ pub enum BackupError {
 }
 
 /// Copies the store into a file of its own: one read transaction, so it is the state of one moment. Whoever finds the
-/// file under its name finds the whole of it, on disk and checked. What killed backups to this file left is removed.
+/// file under its name finds the whole of it, on disk and checked. What killed backups
+/// left in its folder is removed.
 ///
 /// # Errors
 /// There is a file of that name, the store cannot be read or the copy cannot be written. No half copy stays behind.
 pub fn backup(store: &Path, copy: &Path) -> Result<(), BackupError> {
-    unfinished::remove_of(copy);
+    unfinished::remove_in(&unfinished::folder_of(copy));
     if copy.symlink_metadata().is_ok() {
         return Err(BackupError::Exists(copy.to_owned()));
     }

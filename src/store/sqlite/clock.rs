@@ -122,9 +122,12 @@ fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp
     let mut newest = None;
     for (table, at) in AGEING {
         let latest: Option<i64> =
-            connection.query_row(&format!("SELECT max({at}) FROM {table}"), [], |row| row.get(0))?;
+            connection
+                .query_row(&format!("SELECT max(ifnull(kept_since, {at})) FROM {table}"), [], |row| row.get(0))?;
         newest = newest.max(latest);
     }
+    let given_up = "SELECT max(dead_at) FROM outbox";
+    newest = newest.max(connection.query_row(given_up, [], |row| row.get(0))?);
     // What lies beyond all times is cut down to the latest.
     let newest = newest.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
     let begun = age::begun(newest, wall);

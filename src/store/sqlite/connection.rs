@@ -36,6 +36,10 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
         return Err(OpenError::TooNew { path, found, known: migrations::VERSION });
     }
     match found {
+        0 if is_somebody_elses(&connection).map_err(failed)? => {
+            let reason = "it is another program's database; name a file of the relay's own in store.path".to_owned();
+            return Err(OpenError::Place { path, reason });
+        }
         0 if must_exist => return Err(OpenError::Missing(path)),
         0 => announce(&path),
         _ => {}
@@ -44,6 +48,11 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     give_back_pages(&connection).map_err(failed)?;
     let place = Place::of(&path).map_err(|error| OpenError::failed(&path, error))?;
     Ok(Opened { connection, place, lock, path })
+}
+
+/// Whether a database that no relay has written has tables all the same.
+fn is_somebody_elses(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
 }
 
 /// A store that begins anew where one had been is as good as lost, and nothing else would say so.

@@ -3,13 +3,11 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::parked;
-
 /// A step ends once so many bytes are deleted, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Deletes so many of the oldest dead letters at most, while all together have more bytes than this; but none of which an event still waits for its
-/// record, or that waits to be fetched.
+/// Deletes so many of the oldest dead letters at most, while all together have more bytes than this; but none of which an
+/// event still waits, for its record or for room to refund, or that waits to be fetched.
 pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let held: i64 =
         connection.prepare_cached("SELECT bytes FROM dead_letter_bytes")?.query_row([], |row| row.get(0))?;
@@ -20,7 +18,7 @@ pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite
     let oldest: Vec<([u8; 16], i64)> = connection
         .prepare_cached(
             "SELECT id, octet_length(body) + octet_length(headers) FROM notifications WHERE outcome = 'dead_letter'
-                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
+                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
                  AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
              ORDER BY rowid LIMIT ?1",
         )?
@@ -31,7 +29,6 @@ pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite
         if deleted >= excess.min(STEP_BYTES) {
             break;
         }
-        parked::forget(connection, id)?;
         connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id])?;
         deleted += size;
         ids.push(Uuid::from_bytes(id));

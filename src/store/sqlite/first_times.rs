@@ -153,7 +153,7 @@ mod tests {
             partly_signed: false,
             first_time: vec![1],
         };
-        let mut tell = |receipt: i64| {
+        let tell = |receipt: i64| {
             let mut events = [event(5), event(receipt)];
             let told = date(&connection, "s", Uuid::nil(), &identity, &mut events, at(receipt)).unwrap();
             (told, events.map(|event| event.at.as_second()))

@@ -10,7 +10,7 @@ use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::place;
-use crate::store::OpenError;
+use crate::store::{OpenError, StoreError};
 
 /// Keeps other relays out for as long as it is held. It goes with the process, even a killed one.
 #[derive(Debug)]
@@ -25,6 +25,22 @@ const WRITE_VERSION_AT: u64 = 18;
 const WAL_VERSION: [u8; 2] = [2, 2];
 
 impl Lock {
+    /// Checks that the file has not been written over by a copy: a backup is the one kind of database without a WAL.
+    ///
+    /// # Errors
+    /// It has; what would be written now would be in a WAL that is not the file's.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.writes_a_wal() {
+            Ok(Some(true)) => Ok(()),
+            Ok(_) => Err(StoreError::Unavailable(
+                "the store was written over while the relay runs; stop the relay, remove the files beside the store that \
+                 end in -wal and -shm, put the copy in its place once more, and start the relay"
+                    .to_owned(),
+            )),
+            Err(error) => Err(StoreError::Unavailable(format!("the store cannot be read: {error}"))),
+        }
+    }
+
     /// Whether the database is one that is written by a WAL, as a relay's is and a backup is not; none if it is empty.
     pub(super) fn writes_a_wal(&self) -> std::io::Result<Option<bool>> {
         let mut versions = [0; 2];
@@ -88,7 +104,9 @@ fn make(path: &Path) -> std::io::Result<()> {
 
 fn take_beside(path: &Path) -> Result<File, OpenError> {
     let beside = place::beside(path, ".lock");
-    let file = File::create(&beside).map_err(|error| OpenError::failed(&beside, error))?;
+    // Whatever is there is not emptied: it may be a link to something else.
+    let opened = File::options().create(true).truncate(false).write(true).open(&beside);
+    let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),

@@ -26,7 +26,7 @@ impl Store {
         let at = columns::micros(now.wall);
         let work = move |connection: &Connection| {
             // What is the same as before would not be written.
-            let write = "UPDATE probe SET at = ?1, room = randomblob(?2)";
+            let write = "INSERT OR REPLACE INTO probe (id, at, room) VALUES (1, ?1, randomblob(?2))";
             connection.execute(write, [at, PROBE_BYTES]).map(drop).map_err(unavailable)
         };
         self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;

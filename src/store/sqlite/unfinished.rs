@@ -66,33 +66,19 @@ impl Drop for Unfinished {
     }
 }
 
-/// Removes what killed backups to this copy left.
-pub(super) fn remove_of(copy: &Path) {
-    let name = copy.file_name().map(|name| name.to_string_lossy().into_owned());
-    remove(&folder_of(copy), |of| Some(of) == name.as_deref());
-}
-
 /// Removes what killed backups left in a folder.
 pub(super) fn remove_in(folder: &Path) {
-    remove(folder, |_| true);
-}
-
-fn remove(folder: &Path, wanted: impl Fn(&str) -> bool) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        if copy_of(&entry).is_some_and(|copy| wanted(&copy)) {
-            remove_dead(&entry.path());
-        }
-    }
+    entries.flatten().filter(is_unfinished).for_each(|entry| remove_dead(&entry.path()));
 }
 
-/// The name of the copy that a file was to become, if it has the name of an unfinished one.
-fn copy_of(entry: &DirEntry) -> Option<String> {
-    let name = entry.file_name().into_string().ok()?;
-    let (copy, number) = name.rsplit_once(MARK)?;
-    let is_number = number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit());
+/// Whether a file has the name of an unfinished copy.
+fn is_unfinished(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let number = name.to_str().and_then(|name| Some(name.rsplit_once(MARK)?.1));
     // Nobody else's: a link or a folder is none of ours.
-    (is_number && entry.file_type().ok()?.is_file()).then(|| copy.to_owned())
+    number.is_some_and(|number| number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
+        && entry.file_type().is_ok_and(|kind| kind.is_file())
 }
 
 fn remove_dead(path: &Path) {
@@ -113,7 +99,8 @@ fn remove_dead(path: &Path) {
     tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
 }
 
-fn folder_of(path: &Path) -> PathBuf {
+/// The folder that a file is in.
+pub(super) fn folder_of(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
@@ -170,8 +157,7 @@ mod tests {
         let living_name = living.path.file_name().unwrap().to_str().unwrap().to_owned();
         let dead = |digit: &str| format!("copy.db.unfinished-{}", digit.repeat(DIGITS));
         let other = format!("other.db.unfinished-{}", "7".repeat(DIGITS));
-        let left =
-            [dead("3"), "copy.db.unfinished-4711".to_owned(), "copy.db.unfinished-today".to_owned(), other.clone()];
+        let left = [dead("3"), "copy.db.unfinished-4711".to_owned(), "copy.db.unfinished-today".to_owned()];
         for (name, content) in [
             (dead("0"), b"SQLite format 3\0 and payer data".as_slice()),
             (format!("{}-journal", dead("0")), b"what was there before"),
@@ -180,16 +166,13 @@ mod tests {
             (left[0].clone(), b"somebody's notes"),
             (left[1].clone(), b"SQLite format 3\0 and somebody's accounts"),
             (left[2].clone(), b"SQLite format 3\0"),
-            (other.clone(), b"SQLite format 3\0"),
+            (other, b"SQLite format 3\0"),
         ] {
             std::fs::write(folder.path().join(name), content).unwrap();
         }
-        remove_of(&copy);
+        remove_in(folder.path());
         let mut expected: Vec<_> = left.into_iter().chain([living_name.clone()]).collect();
         expected.sort();
-        assert_eq!(names(folder.path()), expected);
-        remove_in(folder.path());
-        expected.retain(|name| *name != other);
         assert_eq!(names(folder.path()), expected);
         drop(living);
         expected.retain(|name| *name != living_name);

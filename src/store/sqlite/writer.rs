@@ -48,7 +48,7 @@ impl Writer {
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
         let writes = move || {
-            run(connection, &place, &waiting);
+            run(connection, &place, lock.as_deref(), &waiting);
             // Not before the connection has gone, whoever else lets go of the store meanwhile.
             drop(lock);
         };
@@ -85,11 +85,12 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, place: &Place, waiting: &Receiver<Job>) {
+fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Receiver<Job>) {
     let mut trim = Trim::default();
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        let begun = place.check().and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
+        let there = place.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
+        let begun = there.and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
         if begun.is_err() {
             // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
             group.extend(waiting.try_iter());
