@@ -254,6 +254,27 @@ fn whatever_the_profile_an_authorization_is_no_payments_success() {
     assert!(seen.len() >= 17, "{seen:?}");
 }
 
+/// Whoever tries stolen cards makes refused attempts without end, all of one payment.
+#[test]
+fn adyen_no_number_of_refused_attempts_keeps_the_payment_out() {
+    let refused = &events("adyen", &["authorisation-false-expired-card"])[0];
+    let refused: Vec<_> = (0..1005)
+        .map(|n| {
+            let mut event = refused.clone();
+            event.key = format!("AUTHORISATION|NO{n}|false|");
+            event.psp_ids = vec![format!("NO{n}")];
+            event.facts.items[0].id = format!("NO{n}");
+            event
+        })
+        .collect();
+    let failed = after(&record(Kind::Payment, "89.25"), &refused);
+    assert_eq!(paid(&View::of(&failed)), (Status::Failed, Decimal::ZERO));
+    let genuine = events("adyen", &["authorisation-true", "capture-true"]);
+    let settled = view(&failed, &genuine);
+    assert_eq!(paid(&settled), (Status::Succeeded, dec("89.25")));
+    assert_eq!(View::of(&after(&after(&failed, &genuine), &refused[..20])).status, Status::Succeeded);
+}
+
 #[test]
 fn mollie_a_capture_counts_once() {
     let capture = record(Kind::Payment, "20.00");

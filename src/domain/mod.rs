@@ -3,6 +3,7 @@
 //! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
 
 pub mod age;
+pub mod bookings;
 pub mod due;
 pub mod event;
 pub mod family;

@@ -1,10 +1,12 @@
 //! What a PSP's check of the endpoint is answered: a GET to the source's address.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use subtle::ConstantTimeEq;
 
 use super::crypto::{self, Key};
+use super::needs::signatures;
 use super::place::{Configured, Place, Scope};
-use super::profile::{Challenge, ChallengeSignature};
+use super::profile::{Algorithm, Challenge, ChallengeSignature, Profile};
 use super::received::Received;
 
 /// The answer to an endpoint check; none if this is none. `header` and `query` look a header and a parameter up.
@@ -37,6 +39,22 @@ fn signed(sign: &ChallengeSignature, secret: &SecretString, given: &str) -> Opti
     let key = crypto::decoded_key(sign.key, secret.expose_secret()).ok()?;
     let bytes = crypto::signature(sign.algorithm, Key::Secret(&key), given.as_bytes())?;
     crypto::encode(sign.encoding, &bytes)
+}
+
+/// Whether a challenge that signs with one secret would sign for a profile with another: both are the same text, or the
+/// same key, however each is written. HMACs tell keys apart, since they take some of other bytes for the same, too.
+#[must_use]
+pub fn signs_for(sign: &ChallengeSignature, secret: &SecretString, profile: &Profile, other: &SecretString) -> bool {
+    let (secret, other) = (secret.expose_secret(), other.expose_secret());
+    let made_by = |key: &SecretSlice<u8>| crypto::signature(sign.algorithm, Key::Secret(key), &[]);
+    let own = crypto::decoded_key(sign.key, secret).ok().and_then(|key| made_by(&key));
+    let takes_one = signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256);
+    let keys = takes_one.filter_map(|signature| crypto::key(signature, other).ok());
+    let same_key = own.is_some_and(|own| {
+        let shared = |key| made_by(&key).is_some_and(|others| own.ct_eq(&others).into());
+        keys.fold(false, |found, key| found | shared(key))
+    });
+    same_key | bool::from(secret.as_bytes().ct_eq(other.as_bytes()))
 }
 
 #[cfg(test)]

@@ -2,8 +2,12 @@
 
 use std::fs;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::Method;
 use serde_json::Value;
+use sha1::Sha1;
+use sha2::{Digest, Sha256};
 
 use crate::support::program::run;
 use crate::support::{Relay, Reply, Setup, start};
@@ -108,5 +112,71 @@ async fn a_secret_that_signs_endpoint_checks_belongs_to_no_other_profile() {
                 "{said}"
             );
         }
+    }
+}
+
+const KEY: &str = "00abababababababababababababababababababababababababababababab2f";
+
+/// A profile whose notifications have an HMAC by a key that is written so, and, if asked, whose challenges are signed.
+fn own_profile(name: &str, key: &str, prefix: &str, signs: bool) -> String {
+    let challenge = format!(
+        "[challenge]\nquery = \"c\"\ncharacters = \"hex\"\nlength = [20, 32]\nanswer = [\"signature\"]\n\
+         sign = {{ algorithm = \"hmac-sha256\", key = \"{key}\", encoding = \"hex\" }}\n"
+    );
+    let challenge = if signs { challenge.as_str() } else { "" };
+    format!(
+        "name = \"{name}\"\ntitle = \"Own\"\namounts = \"minor\"\n{challenge}\
+         [[notification]]\nname = \"it\"\ntype = [\"/type\"]\n\
+         [[notification.signature]]\nalgorithm = \"hmac-sha256\"\nkey = \"{key}\"\nkey_prefix = \"{prefix}\"\n\
+         signed = [\"body\"]\nencoding = \"hex\"\nfound = {{ header = \"sign\" }}\n\
+         [[notification.event]]\ntype = \"x\"\nignore = true\n"
+    )
+}
+
+/// A key has many spellings, and what is signed by one verifies by all.
+#[tokio::test]
+async fn a_key_that_signs_endpoint_checks_is_no_other_profiles_in_any_spelling() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("profiles")).unwrap();
+    let bytes = hex::decode(KEY).unwrap();
+    let (upper, base64) = (KEY.to_uppercase(), STANDARD.encode(&bytes));
+    let (prefixed, padded) = (format!("key_{base64}"), format!("{KEY}00"));
+    let hashed = hex::encode(Sha1::digest(KEY));
+    let (long, short) = (hex::encode([0xAB; 65]), hex::encode(Sha256::digest([0xAB; 65])));
+    let other = KEY.replace("2f", "3f");
+    let set_up = Setup::silent().text(folder.path(), "127.0.0.1:9");
+    fs::write(folder.path().join("media-password"), "password").unwrap();
+    let file = folder.path().join("relay.toml");
+    for (signing, secret, verifying, other, shared) in [
+        ("hex", KEY, "hex", upper.as_str(), true),
+        ("hex", &upper, "base64", &base64, true),
+        ("hex", KEY, "base64", &prefixed, true),
+        ("base64", &base64, "hex", KEY, true),
+        ("sha1", KEY, "hex", &hashed, true),
+        // To an HMAC these are the same, too.
+        ("hex", KEY, "hex", &padded, true),
+        ("hex", &long, "hex", &short, true),
+        ("hex", KEY, "hex", &other, false),
+        ("sha1", KEY, "sha1", &upper, false),
+    ] {
+        let profiles = [("signs", signing, true), ("verifies", verifying, false)];
+        for (name, key, signs) in profiles {
+            fs::write(folder.path().join(format!("profiles/{name}.toml")), own_profile(name, key, "key_", signs))
+                .unwrap();
+        }
+        let sources = format!(
+            "[profiles]\ndir = \"{}\"\n[sources.o]\nprofile = \"signs\"\nsecrets = [\"{secret}\"]\n\
+             [sources.v]\nprofile = \"verifies\"\nsecrets = [\"{other}\"]\n",
+            folder.path().join("profiles").display()
+        );
+        fs::write(&file, format!("{set_up}{sources}")).unwrap();
+        let ended = run(&["check", "--config", file.to_str().unwrap()], &Setup::silent().environment()).await;
+        let told = format!("{signing} {secret} and {verifying} {other}: {ended:?}");
+        assert_eq!(ended.code, Some(if shared { 64 } else { 0 }), "{told}");
+        let said =
+            ended.stderr.lines().any(|line| line.starts_with("sources.v.secrets: ") && line.contains("sources.o"));
+        assert_eq!(said, shared, "{told}");
+        let text = (ended.stdout + &ended.stderr).to_lowercase();
+        assert!(!text.contains(&secret.to_lowercase()) && !text.contains(&other.to_lowercase()), "{told}");
     }
 }

@@ -11,8 +11,9 @@ use crate::config::settings::SourceSettings;
 use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
-use crate::psp::needs;
-use crate::psp::profile::Profile;
+use crate::psp::profile::{ChallengeSignature, Profile};
+use crate::psp::{challenge, needs};
+use crate::secrets::NamedSecret;
 
 impl Checker<'_> {
     /// The built-in profiles and those of a folder.
@@ -36,7 +37,8 @@ impl Checker<'_> {
         let sources: BTreeMap<_, _> = checked.flatten().map(|source| (source.name.clone(), source)).collect();
         for (source, oracle) in shared_with_a_challenge(&sources) {
             let reason = format!(
-                "a secret is that of sources.{} too, whose profile {:?} signs endpoint checks for anybody; it needs another",
+                "a secret is that of sources.{} too, however each is written; {:?} signs endpoint checks for anybody with it, \
+                 so it must be of one profile only",
                 oracle.name, oracle.profile.name
             );
             self.wrong(&format!("sources.{}.secrets", source.name), reason);
@@ -113,15 +115,17 @@ impl Checker<'_> {
 /// The sources that have a secret in common with one of another profile, whose endpoint check signs with it. Only that
 /// profile knows which texts anybody may have had signed.
 fn shared_with_a_challenge(sources: &BTreeMap<String, Source>) -> Vec<(&Source, &Source)> {
-    let signs = |source: &&Source| source.profile.challenge.as_ref().is_some_and(|challenge| challenge.sign.is_some());
-    let oracles: Vec<_> = sources.values().filter(signs).collect();
-    let found = sources.values().filter_map(|source| {
-        let share = |oracle: &&&Source| {
-            let values = || oracle.secrets.iter().map(|secret| secret.value.expose_secret());
-            source.profile.name != oracle.profile.name
-                && source.secrets.iter().any(|secret| values().any(|value| value == secret.value.expose_secret()))
+    let all = sources.values();
+    let oracles: Vec<_> =
+        all.clone().filter_map(|source| Some((source, source.profile.challenge.as_ref()?.sign.as_ref()?))).collect();
+    let found = all.filter_map(|source| {
+        let share = |(oracle, sign): &&(&Source, &ChallengeSignature)| {
+            let signs_for = |other: &NamedSecret| {
+                oracle.secrets.iter().any(|own| challenge::signs_for(sign, &own.value, &source.profile, &other.value))
+            };
+            source.profile.name != oracle.profile.name && source.secrets.iter().any(signs_for)
         };
-        Some((source, *oracles.iter().find(share)?))
+        oracles.iter().find(share).map(|(oracle, _)| (source, *oracle))
     });
     found.collect()
 }
