@@ -15,7 +15,7 @@ pub(super) fn config() -> String {
 
 /// Posts one. Whatever the relay says of it, it has to say something.
 pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
-    let (path, kind, body) = match chance.within(0, 7) {
+    let (path, kind, body) = match chance.within(0, 8) {
         0 => (WPG, "text/xml", attributes()),
         1 => (WPG, "text/xml", namespaces()),
         2 => (WPG, "text/xml", nested()),
@@ -23,7 +23,8 @@ pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
         4 => (WPG, "text/xml", elements()),
         5 => (super::captured::BRAINTREE, "application/x-www-form-urlencoded", "a=&".repeat(300_000)),
         6 => ("stripe-main", "application/json", format!("{}{}", "[".repeat(400_000), "]".repeat(400_000))),
-        _ => (super::captured::ADYEN, "application/json", items()),
+        7 => (super::captured::ADYEN, "application/json", items()),
+        _ => (super::captured::ADYEN, "application/json", format!("[{}0]", "{\"\":0},".repeat(120_000))),
     };
     let Some(url) = stranger.url(&format!("/notifications/{path}")) else { return };
     let mut request = stranger.client.post(url).header("Content-Type", kind);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -27,6 +27,9 @@ pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     for _ in 0..HEADS {
         heads.extend(begun(stranger, b"POST /notifications/stripe-main HTTP/1.1\r\nHost: relay\r\nContent-").await);
     }
+    for _ in 0..HEADS {
+        heads.extend(second_head(stranger).await);
+    }
     small_body_finds_room(stranger).await;
     sleep(Duration::from_millis(chance.millis(0, 1_000))).await;
     drop((bodies, heads));
@@ -45,6 +48,15 @@ async fn begun(stranger: &Stranger, bytes: &[u8]) -> Option<TcpStream> {
     let mut stream = wire::connect(stranger.address()?).await?;
     // The relay may refuse it before it has read all of it, or stop reading.
     drop(timeout(Duration::from_secs(1), stream.write_all(bytes)).await);
+    Some(stream)
+}
+
+/// A connection with one answered request, and the first byte of another.
+async fn second_head(stranger: &Stranger) -> Option<TcpStream> {
+    let mut stream = begun(stranger, b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n").await?;
+    let mut answer = [0; 512];
+    timeout(Duration::from_secs(1), stream.read(&mut answer)).await.ok()?.ok()?;
+    stream.write_all(b"G").await.ok()?;
     Some(stream)
 }
 

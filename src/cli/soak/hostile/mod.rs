@@ -7,6 +7,7 @@ mod bombs;
 mod captured;
 mod held;
 mod hints;
+mod innocent;
 mod requests;
 mod unread;
 mod watch;
@@ -51,6 +52,8 @@ struct Done {
     replayed: AtomicU64,
     /// A small body was refused for its signature, beside bodies that were held.
     small: AtomicU64,
+    /// An innocent client was answered: its longest wait, in milliseconds.
+    longest_ms: AtomicU64,
 }
 
 /// One stranger's view of the soak.
@@ -103,6 +106,7 @@ impl Strangers {
             ("texts that the endpoint check signed, refused", &self.done.signed),
             ("payments with captured items, right in the end", &self.done.replayed),
             ("small bodies beside held ones, looked at", &self.done.small),
+            ("longest wait of an innocent client, in ms", &self.done.longest_ms),
         ];
         for (what, count) in done {
             if read(count) == 0 {
@@ -129,8 +133,9 @@ impl Strangers {
     /// All attacks side by side, until the time is over.
     pub(super) async fn attack(&self, world: &Arc<World>, relay: &Arc<Relay>, until: Instant) -> anyhow::Result<()> {
         let stranger = self.stranger(world, relay)?;
-        tokio::join!(self.memory.watch(world, relay, until), attacks(&stranger, until));
-        Ok(())
+        let watch = self.memory.watch(world, relay, until);
+        let ((), (), answered) = tokio::join!(watch, attacks(&stranger, until), innocent::asks(&stranger, until));
+        answered
     }
 }
 
@@ -153,15 +158,18 @@ async fn rounds<F: Future<Output = ()>>(
     name: &'static str,
     mut round: impl FnMut(Chance) -> F,
 ) {
-    let mut number = 0;
+    let (mut number, mut whole) = (0, 0_u64);
     while Instant::now() < until {
         let mut chance = Chance::of(stranger.world.seed, name, number);
         let pause = Duration::from_millis(chance.millis(0, PAUSE_MAX_MS));
         stranger.world.trouble_begins(name);
         // A round that is under way when the time is over is cut off: its connections close.
-        drop(timeout_at(until, round(chance)).await);
+        whole += u64::from(timeout_at(until, round(chance)).await.is_ok());
         stranger.world.trouble_ends();
         number += 1;
         sleep(pause).await;
+    }
+    if whole == 0 {
+        stranger.violated(format!("not one round was whole of: {name}"));
     }
 }

@@ -56,6 +56,9 @@ impl Memory {
 /// With clients that pipelined and read nothing, and nothing else to do, the relay is idle. Says how busy it was.
 pub(super) async fn stays_idle(stranger: &Stranger) -> String {
     let held = unread::filled(stranger).await;
+    if held.is_empty() {
+        stranger.violated("no connection could be had to see whether the relay is idle");
+    }
     let ticks = || stranger.relay.pid().and_then(ticks);
     let before = ticks();
     sleep(IDLE).await;
