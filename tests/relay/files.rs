@@ -1,11 +1,10 @@
 //! The store as a file: one relay per file whatever names it has, and what is wrong with a file is said.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 use rusqlite::Connection;
 
+use crate::support::mounts::mounted;
 use crate::support::program::{Ended, Program, run, run_after};
 use crate::support::{Relay, Setup, payment, start, stripe};
 
@@ -82,24 +81,6 @@ async fn a_relay_of_an_earlier_version_keeps_this_one_out() {
     refused(&another(&relay, &relay.file("relay.db")).await, &["relay.db is in use by another relay"]);
     drop(lock);
     relay.restart().await;
-}
-
-/// Runs what follows where mounts are nobody else's, with this on this.
-fn mounted(what: &Path, on: &Path) -> Option<String> {
-    let unshare = ["unshare -m", "unshare -rm"].into_iter().find(|unshare| {
-        let trial = format!("{unshare} mount --bind /dev/null /dev/zero");
-        Command::new("sh").args(["-c", &trial]).output().is_ok_and(|ended| ended.status.success())
-    });
-    let Some(unshare) = unshare else {
-        // Not by a macro: those print to nobody where a test succeeds.
-        let said =
-            b"\n!!! NOT RUN: mounts cannot be made here (unshare -m), so a store that is mounted was not tried\n";
-        std::io::stderr().write_all(said).unwrap();
-        return None;
-    };
-    let (what, on) = (what.display(), on.display());
-    // The program takes the place of all of them, so that its id is the one to send signals to.
-    Some(format!("exec {unshare} sh -c 'mount --bind {what} {on} && exec \"$0\" \"$@\"' \"$0\" \"$@\""))
 }
 
 #[tokio::test]

@@ -63,6 +63,14 @@ async fn every_mistake_is_found_by_its_key() {
     refused(&format!("{SOURCE}disabled_answer = 200\n"), &[("sources.one.disabled_answer", "404 or 503")]).await;
     let adyen = SOURCE.replace("stripe", "adyen");
     refused(&adyen, &[("sources.one.secrets[0]", "hexadecimal")]).await;
+    for other in ["integrator", "transform"] {
+        let shared = format!("[monitor]\ntokens = [\"m\", \"shared\"]\n[{other}]\ntokens = [\"shared\"]\n");
+        let reason = format!("is a token of {other}.tokens too");
+        refused(&shared, &[("monitor.tokens[1]", &reason)]).await;
+    }
+    let fetch =
+        SOURCE.replace("stripe", "mollie") + "fetch = { token = \"t\", max_hints = 10, max_hints_per_address = 11 }\n";
+    refused(&fetch, &[("sources.one.fetch.max_hints_per_address", "max_hints, 10")]).await;
     refused("[profiles]\ndir = \"nowhere\"\n", &[("profiles.dir", "nowhere")]).await;
 }
 

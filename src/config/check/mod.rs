@@ -54,6 +54,7 @@ pub(super) fn check(
     let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
+    checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
     let certificates = checker.certificates(&settings.certificates);
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());

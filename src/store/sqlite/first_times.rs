@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp};
+use super::past::PAGE_ROWS;
 use crate::domain::event::Event;
 
 /// Dates the events of a message at the time that the first notification with its dedupe key named. Says whether that is
@@ -73,9 +74,6 @@ pub(super) fn take_over(
         }
     }
 }
-
-/// How many rows are read in one read transaction: while one is open the WAL cannot begin anew.
-const PAGE_ROWS: u32 = 500;
 
 struct FirstTime {
     source: String,
