@@ -15,7 +15,7 @@ async fn the_operators_doors_need_no_credentials() {
     let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
     assert_eq!(health.json(), json!({"status": "up"}));
     let ready = relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
-    assert_eq!(ready.json(), json!({"ready": true}), "a stranger learns yes or no");
+    assert_eq!(ready.json(), json!({"ready": true}), "a stranger learns whether it is ready");
 }
 
 async fn as_monitor(relay: &Relay, path: &str) -> Reply {

@@ -138,7 +138,7 @@ async fn a_new_store_is_announced_and_one_that_must_exist_is_not_made() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is made");
     // Somebody made the file, so that there is something to mount.
     std::fs::write(&file, "").unwrap();
-    refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing"]);
+    refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing or empty"]);
 }
 
 /// SQLite deletes a WAL without its database; what was acknowledged last may be in it.
@@ -175,9 +175,9 @@ async fn a_backup_is_not_spoilt_by_a_wal_that_was_left() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }
 
-/// Somebody reads for long, again and again. The WAL cannot begin anew meanwhile; it is cut when that ends.
+/// Somebody reads for long, again and again. The WAL cannot be shortened meanwhile; it is when that ends.
 #[tokio::test]
-async fn the_wal_is_short_again_when_a_long_reader_has_gone() {
+async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
     const LARGE: u64 = 32 << 20;
     const KEPT: u64 = 8 << 20;
     let (_transform, relay) = start(Setup::silent()).await;
@@ -195,7 +195,7 @@ async fn the_wal_is_short_again_when_a_long_reader_has_gone() {
             assert_eq!(relay.stripe(&event).await, "ignored");
         }
         drop(reading);
-        // Whatever is written next: one thing brings the database up to date, the next one begins the WAL anew.
+        // Whatever is written next: one thing brings the database up to date, the next one shortens the WAL.
         for m in 0..3 {
             relay.put("payment", &format!("tx-{n}-{m}"), &payment(&format!("pi_{n}_{m}"), "10")).await.expect(201);
         }

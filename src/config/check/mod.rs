@@ -131,7 +131,7 @@ impl Checker<'_> {
 
     fn span(&mut self, key: &str, text: &str) -> Duration {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason = || "is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most".to_owned();
+        let reason = || "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most".to_owned();
         self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
     }
 
