@@ -52,7 +52,7 @@ pub struct Message {
     pub event_type: String,
     /// What it means.
     pub meaning: Meaning,
-    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than [`AHEAD_TOLD`] of them.
+    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than `AHEAD_TOLD` of them.
     pub ahead: Vec<Ahead>,
     /// Whether nobody signs its times, or it names none: that of the first notification with its dedupe key counts.
     pub first_time: bool,
