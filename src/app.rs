@@ -115,12 +115,16 @@ impl Reloader {
         let (server, store, delivery, in_force) = options.split();
         let before = self.store.get();
         let mut restart = self.server.changed(&server);
-        let fixed =
-            [("store.path", before.path != store.path), ("store.max_waiting", before.max_waiting != store.max_waiting)];
+        let fixed = [
+            ("store.path", before.path != store.path),
+            ("store.must_exist", before.must_exist != store.must_exist),
+            ("store.max_waiting", before.max_waiting != store.max_waiting),
+        ];
         restart.extend(certificates);
         restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
         // What is fixed stays as it was, so that the next reload says so again.
-        self.store.set(StoreOptions { path: before.path.clone(), max_waiting: before.max_waiting, ..store });
+        let StoreOptions { must_exist, max_waiting, .. } = *before;
+        self.store.set(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store });
         self.delivery.set(delivery);
         self.accounts.set(accounts(&in_force.sources));
         self.in_force.set(in_force);

@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::age;
 use crate::domain::due::Moment;
 use crate::store::sqlite::Store;
-use crate::store::{Pruned, StoreError};
+use crate::store::{DeadLetterGone, Pruned, StoreError};
 
 /// Between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ pub async fn keep_clock(store: &Store, clock: Clock) {
     let now = clock.now();
     match store.keep_clock(now).await {
         Ok(before) => compare(before, now),
-        Err(error) => tracing::warn!(%error, "cannot keep the store's clock now; it is kept with the next round"),
+        Err(error) => tracing::warn!(%error, "the store's clock cannot be kept now"),
     }
 }
 
@@ -112,12 +112,12 @@ fn log(pruned: &Pruned) {
     for notification in &pruned.waited_in_vain {
         tracing::warn!(%notification, "its record was not registered in time: dead letter");
     }
-    for notification in &pruned.dead_letters {
-        tracing::warn!(%notification, "this dead letter was kept long enough; it is deleted");
+    for DeadLetterGone { notification, source, reason } in &pruned.dead_letters {
+        tracing::warn!(%notification, source, reason, "this dead letter was kept long enough; it is deleted");
     }
-    for notification in &pruned.dead_letters_beyond {
+    for DeadLetterGone { notification, source, reason } in &pruned.dead_letters_beyond {
         tracing::warn!(
-            %notification,
+            %notification, source, reason,
             "dead letters have more bytes than store.keep.dead_letters_size; this one was the oldest and is deleted"
         );
     }

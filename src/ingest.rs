@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Look, counts, same};
 use crate::domain::due::Moment;
-use crate::domain::event::Ahead;
+use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
 use crate::psp::fetch::hint;
@@ -191,7 +191,11 @@ impl Ingest {
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         if receipt.displaced > 0 {
             let (source, hints) = (source.name.as_str(), receipt.displaced);
-            tracing::info!(source, hints, "displaced: hints of the address that has most, by one of another address");
+            tracing::info!(
+                source,
+                hints,
+                "hints were displaced: all places were taken, and the address with most of them gave some up"
+            );
         }
         Ok(receipt)
     }
@@ -308,8 +312,10 @@ fn kept_headers(source: &Source, received: Received<'_>) -> Vec<(String, String)
 pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
     for Ahead { what, said } in ahead {
         tracing::warn!(
-            source, %notification, time = what, said,
-            "a time of this notification lies ahead of its receipt; it counts as the receipt: is the machine's clock right?"
+            source, %notification, of = what, said,
+            "a time of this notification lies more than {} minutes ahead of its receipt and counts as the receipt. Look whether \
+             the machine's clock is right",
+            AHEAD_MAX.as_mins()
         );
     }
 }
@@ -331,7 +337,7 @@ fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if receipt.redated {
         tracing::warn!(
             source, %notification,
-            "its dedupe key came before with another time, which nobody signs: the time of the first notification counts"
+            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts"
         );
     }
     if receipt.crowded_out > 0 {

@@ -45,8 +45,9 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
     text = text.replace("/etc/transform-relay/roots.pem", roots.to_str().unwrap());
     let path = folder.path().join("relay.toml");
     fs::write(&path, &text).unwrap();
-    let mut environment: BTreeMap<_, _> =
-        quoted(&text, "{ env = ").into_iter().map(|name| (name, "a0".to_owned())).collect();
+    // Each its own secret; hexadecimal, as Adyen's are.
+    let variables = quoted(&text, "{ env = ").into_iter().enumerate();
+    let mut environment: BTreeMap<_, _> = variables.map(|(index, name)| (name, format!("{index:04x}"))).collect();
     let config = loaded(&path, environment.clone());
     assert!(!config.delivery.allowed_hosts.is_empty() && !config.sources.is_empty());
     for credentials in [&config.transform, &config.integrator] {

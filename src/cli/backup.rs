@@ -3,12 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::EXIT_USAGE;
+use super::{EXIT_IO, EXIT_USAGE};
 use crate::config;
 use crate::store::sqlite::backup;
-
-/// The store cannot be read or the copy cannot be written (EX_IOERR), as for `serve`.
-const EXIT_IO: u8 = 74;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
     let config = match config::load(file, std::env::vars_os()) {

@@ -17,6 +17,8 @@ use clap::{Parser, Subcommand};
 
 /// Exit code for a wrong configuration or wrong arguments (EX_USAGE).
 const EXIT_USAGE: u8 = 64;
+/// Exit code where the store, or another file, cannot be used: EX_IOERR.
+const EXIT_IO: u8 = 74;
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
 #[derive(Debug, Parser)]

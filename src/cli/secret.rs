@@ -9,8 +9,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::EXIT_USAGE;
 use super::reload::{EXIT_UNAVAILABLE, print_errors};
+use super::{EXIT_IO, EXIT_USAGE};
 use crate::clock::Clock;
 use crate::config::{self, Rotation};
 use crate::control::{self, Unanswered};
@@ -77,9 +77,6 @@ impl Overlap {
         })
     }
 }
-
-/// The secrets cannot be written (EX_IOERR).
-const EXIT_IO: u8 = 74;
 
 pub(super) fn run(command: Command) -> ExitCode {
     let Command::Rotate(rotation) = command;

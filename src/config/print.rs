@@ -75,7 +75,7 @@ pub fn in_force(config: &Config) -> String {
 fn fetch(account: &Account) -> String {
     let mode = format!("{:?}", account.mode).to_lowercase();
     format!(
-        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}, {} of one address",
+        "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}, max_hints_per_address {}",
         account.base,
         account.auth,
         account.limits.rate,

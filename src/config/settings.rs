@@ -237,11 +237,24 @@ fn not_toml(text: &str, error: &toml::de::Error) -> String {
 /// What a value must be, without the value: a secret may stand where none belongs.
 fn without_value(key: &str, reason: &str) -> String {
     match reason.rsplit_once(", expected ") {
+        _ if ["tokens", "secrets"].iter().any(|name| key.rsplit('.').next() == Some(name)) => {
+            "must be a list of secrets: [\"text\"], [{ env = \"NAME\" }] or [{ file = \"/path\" }]".to_owned()
+        }
         _ if may_hold_secret(key) => "is not of the shape that it must have".to_owned(),
         Some((_, expected)) if expected.contains("struct ") => "must be a table".to_owned(),
-        Some((_, expected)) => format!("must be {expected}"),
+        Some((_, expected)) => format!("must be {}", plain(expected)),
         None if reason.starts_with("missing field") => reason.to_owned(),
         None => "is not of the shape that it must have".to_owned(),
+    }
+}
+
+/// What was expected, in words of ours; without the key, which stands before it.
+fn plain(expected: &str) -> &str {
+    match expected.split(" for key").next().unwrap_or(expected) {
+        "a boolean" => "true or false",
+        "a string" => "a text in quotes",
+        "a sequence" => "a list",
+        other => other,
     }
 }
 

@@ -6,6 +6,7 @@ use actix_web::HttpRequest;
 use ipnet::IpNet;
 
 use super::problem::Problem;
+use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
 use super::{Doors, InForce};
 use crate::credentials::{Credentials, Look};
 
@@ -155,24 +156,20 @@ fn authorize(
     }
     // Who shows nothing does not guess.
     if given.is_none() {
-        return Err(Problem::unauthorized());
+        return Err(Problem::unauthorized().because(NO_CREDENTIALS, NO_CREDENTIALS));
     }
-    Err(wrong(request, doors, in_force, keys.first().map_or("", |(door, _)| door)))
+    Err(wrong(request, doors, in_force).because(WRONG_CREDENTIALS, WRONG_CREDENTIALS))
 }
 
 /// Counts wrong credentials against whoever showed them; the answer.
-pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce, door: &str) -> Problem {
+pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Problem {
     let now = doors.clock.now().steady;
     let (address, policy) = (address(request, in_force), &in_force.throttle);
     let wary = doors.throttle.wary(address, policy, now);
-    if doors.throttle.failed(address, policy, now) && doors.refusals.is_told(door, "slowed down", now) {
-        tracing::warn!(%address, door, failures = policy.failures, "wrong credentials too often; slowed down");
-        if may_be_a_proxy(request, in_force) {
-            tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
-        }
+    if doors.throttle.failed(address, policy, now) {
+        doors.refusals.slowed_down(request, in_force, now);
     }
-    let problem = wary.map_or_else(Problem::unauthorized, Problem::too_often);
-    problem.because("wrong credentials", "wrong credentials")
+    wary.map_or_else(Problem::unauthorized, Problem::too_often)
 }
 
 /// The Authorization header as text.

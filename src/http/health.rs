@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::Doors;
-use super::caller::must_be_monitor;
+use super::caller::{authorization, must_be_monitor};
+use super::problem::RETRY_AFTER_S;
+use super::refusals::{WRONG_CREDENTIALS, Why};
 
 /// What the last readiness probe of the store found, and when. A probe writes, so its finding is kept for a
 /// moment: nobody can make the relay write by asking often.
@@ -22,7 +24,8 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "up"}))
 }
 
-/// A stranger learns yes or no. Wrong credentials count as elsewhere, but a probe must not fail because of them.
+/// A stranger learns whether it is ready. Wrong credentials count as elsewhere and are told of, but a probe must not fail
+/// because of them.
 pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
     let is_known = must_be_monitor(&request, &doors, &doors.in_force.get()).is_ok();
     let store = probe(&doors).await;
@@ -39,11 +42,16 @@ pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> Http
     } else {
         json!({"ready": ready})
     };
-    if ready {
+    let mut answer = if ready {
         HttpResponse::Ok().json(body)
     } else {
-        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", "1")).json(body)
+        HttpResponse::ServiceUnavailable().insert_header(("Retry-After", RETRY_AFTER_S)).json(body)
+    };
+    if !is_known && authorization(&request).is_some() {
+        let reason = format!("{WRONG_CREDENTIALS}; answered as a stranger is");
+        answer.extensions_mut().insert(Why { kind: WRONG_CREDENTIALS, reason });
     }
+    answer
 }
 
 async fn probe(doors: &Doors) -> Result<(), String> {

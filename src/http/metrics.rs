@@ -21,9 +21,10 @@ struct SecretLabels {
     secret: String,
 }
 
-/// Refusals of one kind: by a source, by its name, or by another door, by its path.
+/// Refusals of one kind: at which door, of which source (empty where it is none's), and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
+    door: String,
     source: String,
     reason: &'static str,
 }
@@ -47,13 +48,13 @@ pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Resul
     }
     let refusals = Family::<RefusalLabels, Counter>::default();
     for (kind, times) in doors.refusals.all() {
-        let labels = RefusalLabels { source: kind.door, reason: kind.reason };
+        let labels = RefusalLabels { door: kind.at.door, source: kind.at.source, reason: kind.reason };
         refusals.get_or_create(&labels).inc_by(times);
     }
     let mut registry = Registry::with_prefix("transform_relay");
     registry.register("secret_verified", "Notifications that a source's secret has verified since the start", verified);
     registry.register("secret_verified_timestamp_seconds", "When a source's secret last verified one", last);
-    registry.register("refusals", "Requests and connections that were refused since the start", refusals);
+    registry.register("refusals", "Requests, connections and credentials that were refused since the start", refusals);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| Problem::new(500, "the metrics cannot be written"))?;
     Ok(HttpResponse::Ok().content_type(MEDIA_TYPE).body(text))

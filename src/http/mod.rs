@@ -103,7 +103,7 @@ pub struct Doors {
 /// The path of what is at no door.
 const ANYWHERE: &str = "/{any:.*}";
 
-/// All routes.
+/// All routes. One with a regular expression in its path has a name without: the log and the metrics call it so.
 pub(crate) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
@@ -115,20 +115,24 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
         )
         .service(
             door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
+                .name("/api/{kind}/{id}")
                 .route(web::get().to(fetch::by_kind)),
         )
         .service(
             door("/{api:(?i)api}/{transactions:(?i)transactions}/{id}", Method::GET)
+                .name("/api/transactions/{id}")
                 .route(web::get().to(fetch::by_type_code)),
         )
         .service(
             web::resource("/records/{kind:preauth|payment|refund|agreement}/{id}")
+                .name("/records/{kind}/{id}")
                 .route(web::get().to(records::read))
                 .route(web::put().to(records::register))
                 .default_service(web::to(|| async { method_not_allowed("GET, PUT") })),
         )
         .service(
             door("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
+                .name("/records/{kind}/{id}/history")
                 .route(web::get().to(lists::history)),
         )
         .service(door("/oauth/token", Method::POST).route(web::post().to(token::issue)))

@@ -5,6 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
 use super::problem::Problem;
+use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
 use super::{Doors, InForce, body, caller, throttle};
 use crate::certificates::NoKey;
 use crate::domain::text::shown;
@@ -121,7 +122,11 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
         }
         Refused::OutOfTime { .. } => ("a secret out of its time", unverified(source)),
         Refused::Unverified(_) | Refused::Certificate(NoKey::Refused(_)) => ("unverified", unverified(source)),
-        Refused::Credentials(_) => ("credentials", caller::wrong(request, doors, in_force, &source.door())),
+        Refused::Credentials(_) => {
+            let is_bare = caller::authorization(request).is_none() && !source.authorization.is_empty();
+            let kind = if is_bare { NO_CREDENTIALS } else { WRONG_CREDENTIALS };
+            (kind, caller::wrong(request, doors, in_force))
+        }
     };
     problem.because(kind, reason)
 }

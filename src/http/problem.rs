@@ -25,7 +25,7 @@ pub(crate) struct Problem {
 }
 
 /// When a client is asked to come again, in seconds.
-const RETRY_AFTER_S: &str = "1";
+pub(super) const RETRY_AFTER_S: &str = "1";
 
 impl Problem {
     pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {

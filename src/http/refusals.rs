@@ -13,7 +13,7 @@ use actix_web::{Error, HttpRequest, web};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Doors, caller};
+use super::{Doors, InForce, caller};
 use crate::clock::Clock;
 use crate::domain::due::later;
 
@@ -31,14 +31,46 @@ const NO_DOOR: &str = "no such door";
 const CONNECTION: &str = "connection";
 /// What notifications come to.
 const NOTIFICATIONS: &str = "/notifications/{source}";
+/// The door of kinds that there are too many of.
+const OTHERS: &str = "others";
 /// Refusals of the store, which are no fault of whoever calls.
 pub(super) const STORE: &str = "store";
+/// Credentials that open nothing here.
+pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
+/// No credentials at a door that asks for some.
+pub(super) const NO_CREDENTIALS: &str = "no credentials";
+/// That an address is slowed down is told as refusals are, and is none: its requests count by themselves.
+const SLOWED_DOWN: &str = "slowed down";
 
-/// Refusals of one kind: the door or the source that refused, and why.
+/// Refusals of one kind: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Kind {
-    pub(super) door: String,
+    pub(super) at: Place,
     pub(super) reason: &'static str,
+}
+
+/// Where something was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) struct Place {
+    /// The door: its path with its variables, or words of ours for what came to none.
+    pub(super) door: String,
+    /// The source; empty where it is none of the configuration's.
+    pub(super) source: String,
+}
+
+impl Place {
+    fn new(door: impl Into<String>) -> Self {
+        Self { door: door.into(), source: String::new() }
+    }
+
+    /// Where a request came to.
+    fn of(request: &HttpRequest, in_force: &InForce) -> Self {
+        let pattern = || request.match_pattern().filter(|pattern| pattern != super::ANYWHERE);
+        let name = request.match_name().map(str::to_owned).or_else(pattern);
+        let at = Self::new(name.unwrap_or_else(|| NO_DOOR.to_owned()));
+        let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
+        Self { source: source.filter(|_| at.door == NOTIFICATIONS).unwrap_or_default().to_owned(), ..at }
+    }
 }
 
 /// Refusals by their kind.
@@ -64,11 +96,11 @@ pub(super) struct Why {
 
 impl Refusals {
     /// Counts a refusal. Says whether it gets a line of its own.
-    pub(super) fn is_told(&self, door: &str, reason: &'static str, now: Timestamp) -> bool {
+    fn is_told(&self, at: Place, reason: &'static str, now: Timestamp) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kind = Kind { door: door.to_owned(), reason };
+        let mut kind = Kind { at, reason };
         if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
-            kind.door = "others".to_owned();
+            kind.at = Place::new(OTHERS);
         }
         let count = kinds.entry(kind).or_default();
         count.all = count.all.saturating_add(1);
@@ -98,7 +130,8 @@ impl Refusals {
     /// How many of each kind there were since the start.
     pub(super) fn all(&self) -> Vec<(Kind, u64)> {
         let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        kinds.iter().map(|(kind, count)| (kind.clone(), count.all)).collect()
+        let refused = kinds.iter().filter(|(kind, _)| kind.reason != SLOWED_DOWN);
+        refused.map(|(kind, count)| (kind.clone(), count.all)).collect()
     }
 
     /// Logs how many got no line of their own, window by window, until `stop`.
@@ -126,37 +159,53 @@ impl Refusals {
 
     /// A connection that was cut off.
     pub(super) fn cut(&self, peer: Option<SocketAddr>, kind: &'static str, reason: &str, now: Timestamp) {
-        if self.is_told(CONNECTION, kind, now) {
+        if self.is_told(Place::new(CONNECTION), kind, now) {
             let address = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
             tracing::info!(address, kind, reason, "connection cut off");
         }
     }
 
-    fn tell(&self, request: &HttpRequest, doors: &Doors, status: u16, why: &Why) {
-        let in_force = doors.in_force.get();
-        let pattern = request.match_pattern().filter(|pattern| pattern != super::ANYWHERE);
-        let pattern = pattern.unwrap_or_else(|| NO_DOOR.to_owned());
-        let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
-        let source = source.filter(|_| pattern == NOTIFICATIONS);
-        let door = source.unwrap_or(&pattern);
-        let Why { kind, reason } = why;
-        if !self.is_told(door, kind, doors.clock.now().steady) {
+    /// An address that showed wrong credentials so often that it is slowed down from now on.
+    pub(super) fn slowed_down(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp) {
+        let at = Place::of(request, in_force);
+        if !self.is_told(at.clone(), SLOWED_DOWN, now) {
             return;
         }
+        let Place { door, source } = at;
+        let (address, failures) = (caller::address(request, in_force), in_force.throttle.failures);
+        tracing::warn!(%address, door, source, failures, "wrong credentials too often; slowed down");
+        if caller::may_be_a_proxy(request, in_force) {
+            tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
+        }
+    }
+
+    fn tell(&self, request: &HttpRequest, doors: &Doors, status: u16, why: &Why) {
+        let in_force = doors.in_force.get();
+        let at = Place::of(request, &in_force);
+        let Why { kind, reason } = why;
+        if !self.is_told(at.clone(), kind, doors.clock.now().steady) {
+            return;
+        }
+        let Place { door, source } = at;
         let address = caller::address(request, &in_force);
-        match source {
-            _ if *kind == STORE => tracing::error!(door, error = %reason, "answered {status}"),
-            // These reasons are our own words; what others wrote stands quoted in them.
-            Some(source) => tracing::warn!(source, %address, status, %reason, "notification refused"),
-            None if pattern == NOTIFICATIONS => tracing::warn!(%address, status, %reason, "notification refused"),
-            None => tracing::info!(door, %address, status, reason, "request refused"),
+        if *kind == STORE {
+            tracing::error!(door, source, error = reason, "answered {status}");
+        } else if door == NOTIFICATIONS {
+            tracing::warn!(source, %address, status, reason, "notification refused");
+        } else {
+            tracing::warn!(door, %address, status, reason, "request refused");
         }
     }
 }
 
 fn log(untold: Vec<(Kind, u64)>) {
-    for (Kind { door, reason }, more) in untold {
-        tracing::warn!(door, reason, more, "refused as well; too many for a line each");
+    for (Kind { at: Place { door, source }, reason }, more) in untold {
+        tracing::warn!(
+            door,
+            source,
+            reason,
+            "{more} more refusals of this kind in this minute have no line of their own"
+        );
     }
 }
 
@@ -182,21 +231,25 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn kind(door: &str, reason: &'static str) -> Kind {
-        Kind { door: door.to_owned(), reason }
+    fn at_source(name: &str) -> Place {
+        Place { source: name.to_owned(), ..Place::new(NOTIFICATIONS) }
+    }
+
+    fn kind(source: &str, reason: &'static str) -> Kind {
+        Kind { at: at_source(source), reason }
     }
 
     #[test]
     fn the_first_of_a_kind_are_told_and_the_others_are_summed_up_when_the_window_ends() {
         let refusals = Refusals::default();
-        let told = (0..1_000).filter(|_| refusals.is_told("stripe", "unverified", at(0))).count();
+        let told = (0..1_000).filter(|_| refusals.is_told(at_source("stripe"), "unverified", at(0))).count();
         assert_eq!(told, 20);
-        assert!(refusals.is_told("adyen", "unverified", at(0)), "another source");
-        assert!(refusals.is_told("stripe", "credentials", at(0)), "another reason");
+        assert!(refusals.is_told(at_source("adyen"), "unverified", at(0)), "another source");
+        assert!(refusals.is_told(at_source("stripe"), WRONG_CREDENTIALS, at(0)), "another reason");
         assert_eq!(refusals.untold(Some(at(59))), []);
         assert_eq!(refusals.untold(Some(at(60))), [(kind("stripe", "unverified"), 980)]);
         assert_eq!(refusals.untold(Some(at(60))), [], "once");
-        assert!(refusals.is_told("stripe", "unverified", at(61)), "a new window");
+        assert!(refusals.is_told(at_source("stripe"), "unverified", at(61)), "a new window");
     }
 
     /// Nobody looks at the very moment at which a window ends.
@@ -204,10 +257,10 @@ mod tests {
     fn what_is_refused_between_the_end_of_a_window_and_the_look_at_it_counts_too() {
         let refusals = Refusals::default();
         for second in 0..70 {
-            refusals.is_told("stripe", "unverified", at(second));
+            refusals.is_told(at_source("stripe"), "unverified", at(second));
         }
         assert_eq!(refusals.untold(Some(at(70))), [(kind("stripe", "unverified"), 50)]);
-        let told = (0..21).filter(|_| refusals.is_told("stripe", "unverified", at(71))).count();
+        let told = (0..21).filter(|_| refusals.is_told(at_source("stripe"), "unverified", at(71))).count();
         assert_eq!(told, 20);
         assert_eq!(refusals.untold(None), [(kind("stripe", "unverified"), 1)], "at the end");
         assert_eq!(refusals.all(), [(kind("stripe", "unverified"), 91)]);
@@ -217,9 +270,24 @@ mod tests {
     fn the_table_does_not_grow() {
         let refusals = Refusals::default();
         for door in 0..5_000 {
-            refusals.is_told(&door.to_string(), "unverified", at(0));
+            refusals.is_told(Place::new(door.to_string()), "unverified", at(0));
         }
         assert_eq!(refusals.all().len(), KINDS_MAX + 1);
-        assert_eq!(refusals.untold(None), [(kind("others", "unverified"), 3_980)]);
+        assert_eq!(refusals.untold(None), [(Kind { at: Place::new(OTHERS), reason: "unverified" }, 3_980)]);
+    }
+
+    /// What is told besides counts as it did, and a source may be called as a door is.
+    #[test]
+    fn a_door_is_no_source_and_an_address_that_is_slowed_down_is_no_refusal() {
+        let refusals = Refusals::default();
+        refusals.is_told(at_source(CONNECTION), "unverified", at(0));
+        refusals.is_told(Place::new(CONNECTION), "unverified", at(0));
+        assert!(refusals.is_told(Place::new("/readyz"), SLOWED_DOWN, at(0)));
+        let mut all = refusals.all();
+        all.sort();
+        assert_eq!(
+            all,
+            [(kind(CONNECTION, "unverified"), 1), (Kind { at: Place::new(CONNECTION), reason: "unverified" }, 1)]
+        );
     }
 }

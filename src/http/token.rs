@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
 use super::problem::Problem;
-use super::refusals::Why;
+use super::refusals::{WRONG_CREDENTIALS, Why};
 use super::{Doors, InForce};
 use crate::domain::due::later;
 use crate::oauth::{Client, Refused, decide};
@@ -36,9 +36,9 @@ pub(super) async fn issue(
         }
         Err(refused) => {
             if refused.was_a_guess() {
-                let problem = caller::wrong(&request, &doors, &in_force, "oauth/token");
+                let problem = caller::wrong(&request, &doors, &in_force);
                 if wary {
-                    return Err(problem);
+                    return Err(problem.because(WRONG_CREDENTIALS, WRONG_CREDENTIALS));
                 }
             }
             Ok(refusal(&refused))
@@ -73,6 +73,7 @@ fn refusal(refused: &Refused) -> HttpResponse {
         response.insert_header(("WWW-Authenticate", "Basic realm=\"transform-relay\""));
     }
     let mut response = response.json(json!({"error": refused.error, "error_description": refused.description}));
-    response.extensions_mut().insert(Why { kind: refused.error, reason: refused.description.to_owned() });
+    let kind = if refused.was_a_guess() { WRONG_CREDENTIALS } else { refused.error };
+    response.extensions_mut().insert(Why { kind, reason: refused.description.to_owned() });
     response
 }

@@ -1,4 +1,4 @@
-//! One configured door for one PSP account: what it takes, and from whom.
+//! One PSP account in the configuration: what it takes, and from whom.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -17,7 +17,7 @@ use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::verify::{Means, Secret, Verified};
 use crate::secrets::NamedSecret;
 
-/// One configured door for one PSP account.
+/// One PSP account in the configuration, and its door.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// Its name in the URL.

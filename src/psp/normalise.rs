@@ -53,7 +53,7 @@ pub struct Message {
     pub event_type: String,
     /// What it means.
     pub meaning: Meaning,
-    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than [`AHEAD_TOLD`] of them.
+    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than `AHEAD_TOLD` of them.
     pub ahead: Vec<Ahead>,
     /// Which message it is, where parts of it are signed only or a time of it has to be remembered.
     pub identity: Option<Identity>,

@@ -32,7 +32,7 @@ pub enum HintError {
     #[error("too many hints of this source wait to be looked into")]
     Crowded,
     /// As many objects wait of which nobody but strangers has spoken as one address may have.
-    #[error("too many hints from its address wait to be looked into")]
+    #[error("too many hints from this address wait to be looked into")]
     AddressFull,
     /// The store cannot take it now.
     #[error(transparent)]

@@ -151,9 +151,9 @@ pub enum OpenError {
         /// What is wrong with it first.
         reason: String,
     },
-    /// It is missing, and must not be.
+    /// It is missing or empty, and must not be.
     #[error(
-        "{0} is missing, and store.must_exist = true makes no new store: mount its volume, restore a backup, or set \
+        "{0} is missing or empty, and store.must_exist = true makes no new store: mount its volume, restore a backup, or set \
          store.must_exist = false to begin anew"
     )]
     Missing(PathBuf),
@@ -281,7 +281,7 @@ pub struct Receipt {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TakeError {
     /// It would change something, and as many others of its dedupe key are kept as may be, each with another content.
-    #[error("{0} notifications with its dedupe key and other contents are kept, and no more are")]
+    #[error("{0} other contents of its dedupe key are kept, and that is the most")]
     TooManyContents(u32),
     /// The store cannot take it now.
     #[error(transparent)]
@@ -344,15 +344,26 @@ pub struct Pruned {
     /// Events that had been parked for too long and are dead letters now: their notifications.
     pub waited_in_vain: Vec<Uuid>,
     /// Dead letters that were kept long enough.
-    pub dead_letters: Vec<Uuid>,
+    pub dead_letters: Vec<DeadLetterGone>,
     /// Dead letters for which there was no more room.
-    pub dead_letters_beyond: Vec<Uuid>,
+    pub dead_letters_beyond: Vec<DeadLetterGone>,
     /// Deliveries that had been given up and were kept long enough.
     pub given_up: Vec<RecordKey>,
     /// Notifications, attempts and history that were kept long enough.
     pub rows: usize,
     /// Whether pages of the file were given back.
     pub shrunk: bool,
+}
+
+/// A dead letter that was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeadLetterGone {
+    /// The notification.
+    pub notification: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// Why it was a dead letter.
+    pub reason: String,
 }
 
 impl Pruned {

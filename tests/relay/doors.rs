@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
-use crate::support::{Setup, agreement, payment, preauth, refund, start};
+use crate::support::{Relay, Reply, Setup, agreement, payment, preauth, refund, start};
 
 /// A monitor's.
 const MONITOR_TOKEN: &str = "monitor-token-that-nobody-guesses";
@@ -15,7 +15,11 @@ async fn the_operators_doors_need_no_credentials() {
     let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
     assert_eq!(health.json(), json!({"status": "up"}));
     let ready = relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
-    assert_eq!(ready.json(), json!({"ready": true}), "a stranger learns yes or no");
+    assert_eq!(ready.json(), json!({"ready": true}), "a stranger learns whether it is ready");
+}
+
+async fn as_monitor(relay: &Relay, path: &str) -> Reply {
+    relay.send(relay.request(Method::GET, path).bearer_auth(MONITOR_TOKEN)).await
 }
 
 /// The payment stack and a monitor read what a stranger does not; a monitor does nothing else.
@@ -23,7 +27,7 @@ async fn the_operators_doors_need_no_credentials() {
 async fn a_monitor_reads_the_metrics_and_the_details_of_readyz() {
     let more = format!("[monitor]\ntokens = [\"{MONITOR_TOKEN}\"]");
     let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
-    let as_monitor = |path: &str| relay.send(relay.request(Method::GET, path).bearer_auth(MONITOR_TOKEN));
+    let as_monitor = |path: &'static str| as_monitor(&relay, path);
     let details = json!({"ready": true, "store": "writable", "delivery": "running", "owed": 0, "unanswering": []});
     assert_eq!(as_monitor("/readyz").await.expect(200).json(), details);
     assert_eq!(relay.ready().await.expect(200).json(), details);
@@ -37,17 +41,28 @@ async fn a_monitor_reads_the_metrics_and_the_details_of_readyz() {
 
 /// A probe that shows something wrong must not fail because of it; whoever guesses is slowed down all the same.
 #[tokio::test]
-async fn wrong_credentials_at_readyz_are_counted_and_answered_yes_or_no() {
+async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is() {
     let short = "short".to_owned();
-    let environment = vec![("RELAY_MONITOR__TOKENS".to_owned(), short.clone())];
+    let long = MONITOR_TOKEN;
+    let environment = vec![("RELAY_MONITOR__TOKENS".to_owned(), format!("{short},{long}"))];
     let (_transform, relay) = start(Setup { throttle_failures: 3, environment, ..Setup::default() }).await;
     let as_somebody = |token: &str| relay.send(relay.request(Method::GET, "/readyz").bearer_auth(token));
     assert!(as_somebody(&short).await.expect(200).json()["owed"].is_u64());
     for _ in 0..3 {
         assert_eq!(as_somebody("guess").await.expect(200).json(), json!({"ready": true}));
     }
-    relay.program.logged(&["wrong credentials too often; slowed down", "door=\"monitor\""]).await;
+    relay
+        .program
+        .logged(&["WARN", "request refused", "door=\"/readyz\"", "wrong credentials", "as a stranger is"])
+        .await;
+    relay.program.logged(&["wrong credentials too often; slowed down", "door=\"/readyz\""]).await;
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
+    // Who shows nothing is asked for nothing here.
+    relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
+    let metrics = as_monitor(&relay, "/metrics").await.expect(200).text;
+    let refusals: Vec<_> = metrics.lines().filter(|line| line.starts_with("transform_relay_refusals_total")).collect();
+    let wrong = "transform_relay_refusals_total{door=\"/readyz\",source=\"\",reason=\"wrong credentials\"} 4";
+    assert_eq!(refusals, [wrong]);
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     relay.flood("203.0.113.66", 1).await;
     api.nth(1).await;
     assert_eq!(relay.flood("203.0.113.66", 120).await, 100, "a quarter of the places is all that an address gets");
-    relay.program.logged(&["notification refused", "from its address"]).await;
+    relay.program.logged(&["notification refused", "from this address"]).await;
     assert_eq!(relay.made_up(), 20);
     relay.hint_from("192.0.2.10", "tr_1").await.expect(200);
     gate.open();

@@ -1,11 +1,10 @@
 //! The store as a file: one relay per file whatever names it has, and what is wrong with a file is said.
 
-use std::io::Write;
 use std::path::Path;
-use std::process::Command;
 
 use rusqlite::Connection;
 
+use crate::support::mounts::mounted;
 use crate::support::program::{Ended, Program, run, run_after};
 use crate::support::{Relay, Setup, payment, start, stripe};
 
@@ -84,24 +83,6 @@ async fn a_relay_of_an_earlier_version_keeps_this_one_out() {
     relay.restart().await;
 }
 
-/// Runs what follows where mounts are nobody else's, with this on this.
-fn mounted(what: &Path, on: &Path) -> Option<String> {
-    let unshare = ["unshare -m", "unshare -rm"].into_iter().find(|unshare| {
-        let trial = format!("{unshare} mount --bind /dev/null /dev/zero");
-        Command::new("sh").args(["-c", &trial]).output().is_ok_and(|ended| ended.status.success())
-    });
-    let Some(unshare) = unshare else {
-        // Not by a macro: those print to nobody where a test succeeds.
-        let said =
-            b"\n!!! NOT RUN: mounts cannot be made here (unshare -m), so a store that is mounted was not tried\n";
-        std::io::stderr().write_all(said).unwrap();
-        return None;
-    };
-    let (what, on) = (what.display(), on.display());
-    // The program takes the place of all of them, so that its id is the one to send signals to.
-    Some(format!("exec {unshare} sh -c 'mount --bind {what} {on} && exec \"$0\" \"$@\"' \"$0\" \"$@\""))
-}
-
 #[tokio::test]
 async fn a_store_is_mounted_with_its_folder_or_not_at_all() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -157,7 +138,7 @@ async fn a_new_store_is_announced_and_one_that_must_exist_is_not_made() {
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is made");
     // Somebody made the file, so that there is something to mount.
     std::fs::write(&file, "").unwrap();
-    refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing"]);
+    refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing or empty"]);
 }
 
 /// SQLite deletes a WAL without its database; what was acknowledged last may be in it.
@@ -194,9 +175,9 @@ async fn a_backup_is_not_spoilt_by_a_wal_that_was_left() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }
 
-/// Somebody reads for long, again and again. The WAL cannot begin anew meanwhile; it is cut when that ends.
+/// Somebody reads for long, again and again. The WAL cannot be shortened meanwhile; it is when that ends.
 #[tokio::test]
-async fn the_wal_is_short_again_when_a_long_reader_has_gone() {
+async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
     const LARGE: u64 = 32 << 20;
     const KEPT: u64 = 8 << 20;
     let (_transform, relay) = start(Setup::silent()).await;
@@ -214,7 +195,7 @@ async fn the_wal_is_short_again_when_a_long_reader_has_gone() {
             assert_eq!(relay.stripe(&event).await, "ignored");
         }
         drop(reading);
-        // Whatever is written next: one thing brings the database up to date, the next one begins the WAL anew.
+        // Whatever is written next: one thing brings the database up to date, the next one shortens the WAL.
         for m in 0..3 {
             relay.put("payment", &format!("tx-{n}-{m}"), &payment(&format!("pi_{n}_{m}"), "10")).await.expect(201);
         }

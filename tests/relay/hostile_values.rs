@@ -107,7 +107,7 @@ async fn adyen_may_send_anything_that_it_can_sign() {
     assert!(signed.len() > 100 && unsigned.len() > 5, "{} and {}", signed.len(), unsigned.len());
     for reply in relay.send_all(signed).await {
         // An empty batch holds nothing that is signed. Of one dedupe key there are only so many.
-        let too_many = reply.status == 503 && reply.text.contains("notifications with its dedupe key");
+        let too_many = reply.status == 503 && reply.text.contains("other contents of its dedupe key");
         assert!(reply.text == "[accepted]" || reply.status == 401 || too_many, "{reply:?}");
     }
     let before = relay.all_stored();

@@ -69,7 +69,7 @@ async fn what_is_over_goes_and_what_is_not_stays() {
 
     relay.setup.more = KEEP_NOTHING.to_owned();
     relay.restart().await;
-    relay.program.logged(&["this dead letter was kept long enough"]).await;
+    relay.program.logged(&["this dead letter was kept long enough", "source=", "reason="]).await;
     relay.program.logged(&["housekeeping"]).await;
     assert_eq!(outcomes(&relay), ["parked 1"]);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 1);

@@ -70,6 +70,18 @@ async fn each_rule_of_a_type_says_why_it_does_not_read() {
     assert_eq!(text.lines().nth(line - 1), Some("[[notification.event]]"), "the line is that of a rule");
 }
 
+/// The relay would not believe it either, and the log would say so.
+#[tokio::test]
+async fn a_time_ahead_of_the_receipt_is_told() {
+    let body = fixture("stripe/auto-4-succeeded.json");
+    let early = profile(&["test", "stripe", "--body", &body, "--at", "1718444000"]).await;
+    assert_eq!(early.code, Some(0), "{early:?}");
+    let told = "ahead      the event at 2024-06-15T10:00:46Z: more than 15 minutes ahead of the receipt; it counts as the receipt";
+    says(&early, &["at         2024-06-15T09:33:20Z", told]);
+    let in_time = profile(&["test", "stripe", "--body", &body, "--at", "1718445640"]).await;
+    assert!(!in_time.stdout.contains("ahead"), "{}", in_time.stdout);
+}
+
 #[tokio::test]
 async fn what_is_asked_for_wrongly_is_named() {
     let body = fixture("stripe/auto-4-succeeded.json");
@@ -247,9 +259,9 @@ async fn a_store_that_cannot_be_read_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("none.db");
     let ended = profile(&["replay", "stripe", "--store", missing.to_str().unwrap()]).await;
-    assert_eq!(ended.code, Some(64), "{ended:?}");
+    assert_eq!(ended.code, Some(74), "{ended:?}");
     assert!(ended.stderr.contains("none.db"), "{ended:?}");
     assert!(!missing.exists());
     let since = profile(&["replay", "stripe", "--store", missing.to_str().unwrap(), "--since", "yesterday"]).await;
-    assert!(since.stderr.contains("--since"), "{since:?}");
+    assert!(since.code == Some(64) && since.stderr.contains("--since"), "{since:?}");
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use reqwest::Method;
 
+use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::siege::until_hung_up;
 use crate::support::{Setup, psp, start, stripe};
 
@@ -25,7 +26,16 @@ async fn whoever_is_refused_is_in_the_log() {
         (post("typo").body("{}"), 404, vec!["notification refused", "typo"]),
         (relay.request(Method::GET, "/notifications/river"), 405, vec!["notification refused", "river", "takes POST"]),
         (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "no such door"]),
-        (relay.request(Method::GET, "/api/Payment/tx-1"), 401, vec!["request refused", "/{id}"]),
+        (
+            relay.request(Method::GET, "/api/Payment/tx-1"),
+            401,
+            vec!["request refused", "door=\"/api/{kind}/{id}\"", "no credentials"],
+        ),
+        (
+            relay.request(Method::GET, "/records/payment/tx-1/history"),
+            401,
+            vec!["door=\"/records/{kind}/{id}/history\""],
+        ),
         (relay.request(Method::GET, "/sources").bearer_auth("x"), 401, vec!["request refused", "wrong credentials"]),
     ] {
         relay.send(request).await.problem(status);
@@ -63,8 +73,48 @@ async fn a_flood_of_refusals_is_summed_up() {
     let lines =
         |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     assert_eq!(lines(&["notification refused", "stripe-main", "status=401"]), 20);
-    assert_eq!(lines(&["refused as well", "stripe-main", "unverified", "more=280"]), 1, "{}", ended.stderr);
+    assert_eq!(lines(&["280 more refusals", "stripe-main", "unverified"]), 1, "{}", ended.stderr);
     assert_eq!(lines(&["connection cut off"]), 20);
-    assert_eq!(lines(&["refused as well", "no HTTP", "more=80"]), 1, "{}", ended.stderr);
+    assert_eq!(lines(&["80 more refusals", "no HTTP"]), 1, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() < 100, "{}", ended.stderr);
+}
+
+/// A source may be called as a door is, and one thing has one name at all doors.
+#[tokio::test]
+async fn the_metrics_tell_doors_sources_and_reasons_apart() {
+    let basic = "basic = { username = \"u\", password = \"p\" }";
+    let more = format!("[sources.connection]\nprofile = \"stripe\"\nsecrets = [\"whsec_c\"]\n{basic}\n");
+    let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
+    relay.exchange(b"nonsense\r\n\r\n");
+    let event = stripe::paid("pi_1", AT, 1000).to_string();
+    let sealed = psp::seal_with("stripe", "whsec_c", jiff::Timestamp::now().as_second(), event.as_bytes());
+    let with = |authorization: &str| {
+        let given = ("Authorization".to_owned(), authorization.to_owned());
+        [sealed.headers.clone(), vec![given]].concat()
+    };
+    relay.post("connection", &sealed.headers, sealed.body.clone()).await.problem(401);
+    relay.post("connection", &with("Basic eDp5"), sealed.body.clone()).await.problem(401);
+    relay.post("connection", &with("Basic dTpw"), sealed.body.clone()).await.expect(200);
+    relay.post("nobody", &[], "{}").await.problem(404);
+    relay.send(relay.request(Method::GET, "/API/PAYMENT/tx-1").bearer_auth("x")).await.problem(401);
+    relay.send(relay.request(Method::GET, "/api/transactions/tx-1?type=2")).await.problem(401);
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let token =
+        relay.request(Method::POST, "/oauth/token").header(form.0, form.1).body("grant_type=client_credentials");
+    relay.send(token.basic_auth("nobody", Some("x"))).await.expect(401);
+    let metrics = relay.send(relay.request(Method::GET, "/metrics").bearer_auth(INTEGRATOR_TOKEN)).await.expect(200);
+    let counted = |line: &str| Some(line.strip_prefix("transform_relay_refusals_total")?.to_owned());
+    let mut refusals: Vec<_> = metrics.text.lines().filter_map(counted).collect();
+    refusals.sort();
+    let expected = [
+        ("/api/transactions/{id}", "", "no credentials"),
+        ("/api/{kind}/{id}", "", "wrong credentials"),
+        ("/notifications/{source}", "", "unknown source"),
+        ("/notifications/{source}", "connection", "no credentials"),
+        ("/notifications/{source}", "connection", "wrong credentials"),
+        ("/oauth/token", "", "wrong credentials"),
+        ("connection", "", "no HTTP"),
+    ];
+    let line = |(door, source, reason)| format!("{{door=\"{door}\",source=\"{source}\",reason=\"{reason}\"}} 1");
+    assert_eq!(refusals, expected.map(line));
 }

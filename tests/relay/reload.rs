@@ -78,6 +78,18 @@ async fn what_needs_a_restart_is_named_and_all_else_is_in_force() {
     assert_eq!(relay.reload().await.stdout, "reloaded\n", "after the restart all of it is in force");
 }
 
+/// It says what a start does, and there is none.
+#[tokio::test]
+async fn that_a_store_must_exist_needs_a_restart() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let file = relay.file("relay.toml");
+    let text = std::fs::read_to_string(&file).unwrap().replace("[store]\n", "[store]\nmust_exist = true\n");
+    std::fs::write(&file, text).unwrap();
+    let arguments = ["reload", "--config", file.to_str().unwrap()];
+    let reload = crate::support::program::run(&arguments, &relay.setup.environment()).await;
+    assert_eq!(reload.stdout, "reloaded\nneeds a restart: store.must_exist\n", "{reload:?}");
+}
+
 #[tokio::test]
 async fn a_wrong_configuration_is_refused_whole_with_every_reason() {
     let (_transform, mut relay) = start(Setup { more: source("one"), ..Setup::silent() }).await;

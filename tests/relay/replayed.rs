@@ -45,7 +45,7 @@ async fn an_item_that_is_sent_again_with_another_date_overrules_nothing() {
             }
             let state = payment_of(&relay).await;
             assert_eq!(state["status"], "Cancelled", "{date} {order:?}");
-            relay.program.logged(&["WARN", "another time, which nobody signs"]).await;
+            relay.program.logged(&["WARN", "another time. Nobody signs the time"]).await;
         }
     }
 }
@@ -88,7 +88,7 @@ async fn a_time_ahead_of_the_receipt_counts_as_the_receipt() {
     assert!(booked.year() < 2099 && booked >= before.to_zoned(jiff::tz::TimeZone::UTC).date(), "{booked}");
     relay
         .program
-        .logged(&["WARN", "stripe-main", "time=\"event\"", "2099-01-01T00:00:00Z", "counts as the receipt"])
+        .logged(&["WARN", "stripe-main", "of=\"event\"", "2099-01-01T00:00:00Z", "counts as the receipt"])
         .await;
 }
 
@@ -106,7 +106,7 @@ async fn one_item_makes_so_many_rows_and_no_more() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM first_times"), 1);
     // What would have to be kept is not answered as if it were.
     let refused = relay.notify("adyen-main", &dated(&item, "yesterday")).await;
-    assert!(refused.problem(503).contains("100 notifications with its dedupe key"), "{}", refused.text);
+    assert!(refused.problem(503).contains("100 other contents of its dedupe key"), "{}", refused.text);
     relay.program.logged(&["WARN", "adyen-main", "notification refused", "dedupe key"]).await;
     // An item that is put together with itself, or with others, is no other notification either.
     let mut twice = item.clone();

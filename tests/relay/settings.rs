@@ -40,7 +40,7 @@ async fn every_mistake_is_found_by_its_key() {
     refused("[server]\ncolour = 1\n", &[("server.colour", "unknown key")]).await;
     refused("[colour]\nx = 1\n", &[("colour", "unknown key")]).await;
     refused("[debounce]\nquiet = \"10s\"\n", &[("debounce.max_wait", "debounce.quiet")]).await;
-    refused("[debounce]\nquiet = \"soon\"\n", &[("debounce.quiet", "no span")]).await;
+    refused("[debounce]\nquiet = \"soon\"\n", &[("debounce.quiet", "number with a unit")]).await;
     refused("[transform]\nallowed_hosts = [\"https://x.example\"]\n", &[("transform.allowed_hosts[0]", "host")]).await;
     refused("[transform]\nwebhook_target = \"https://x.example/\"\n", &[("transform.webhook_target", "x.example")])
         .await;
@@ -53,6 +53,11 @@ async fn every_mistake_is_found_by_its_key() {
     refused("[transform.breaker]\nmax = \"1ms\"\n", &[("transform.breaker.max", "transform.breaker.first")]).await;
     refused("[transform.breaker]\nfailures = 0\n", &[("transform.breaker.failures", "from 1")]).await;
     refused("[server]\nmax_buffered = \"1KiB\"\n", &[("server.max_buffered", "server.max_body")]).await;
+    refused("[server]\nwrite_timeout = 30\n", &[("server.write_timeout", "must be a number with a unit")]).await;
+    refused("[server]\nwrite_timeout = []\n", &[("server.write_timeout", "must be a text in quotes")]).await;
+    refused("[store]\nmust_exist = \"\"\n", &[("store.must_exist", "must be true or false")]).await;
+    refused("[monitor]\ntokens = \"x\"\n", &[("monitor.tokens", "must be a list of secrets: [\"text\"], [{ env")])
+        .await;
     refused("[store.keep]\nhistory = \"0s\"\n", &[("store.keep.history", "more than 0")]).await;
     refused("[store.parked]\nper_source = \"many\"\n", &[("store.parked.per_source", "from 1")]).await;
     refused("[transform.retry]\nmax = \"1ms\"\n", &[("transform.retry.max", "transform.retry.first")]).await;
@@ -69,6 +74,14 @@ async fn every_mistake_is_found_by_its_key() {
     refused(&format!("{SOURCE}disabled_answer = 200\n"), &[("sources.one.disabled_answer", "404 or 503")]).await;
     let adyen = SOURCE.replace("stripe", "adyen");
     refused(&adyen, &[("sources.one.secrets[0]", "hexadecimal")]).await;
+    for other in ["integrator", "transform"] {
+        let shared = format!("[monitor]\ntokens = [\"m\", \"shared\"]\n[{other}]\ntokens = [\"shared\"]\n");
+        let reason = format!("is a token of {other}.tokens too");
+        refused(&shared, &[("monitor.tokens[1]", &reason)]).await;
+    }
+    let fetch =
+        SOURCE.replace("stripe", "mollie") + "fetch = { token = \"t\", max_hints = 10, max_hints_per_address = 11 }\n";
+    refused(&fetch, &[("sources.one.fetch.max_hints_per_address", "max_hints, 10")]).await;
     refused("[profiles]\ndir = \"nowhere\"\n", &[("profiles.dir", "nowhere")]).await;
 }
 

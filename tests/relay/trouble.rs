@@ -39,7 +39,7 @@ struct Full {
 
 /// Registers and pays records until nothing more fits, not even one page.
 async fn full() -> Full {
-    let setup = Setup { before: SMALL_DISK, concurrency: 1, ..Setup::default() };
+    let setup = Setup { before: SMALL_DISK.to_owned(), concurrency: 1, ..Setup::default() };
     let (transform, relay, gate) = attempt_in_flight_of(setup, 200).await;
     let mut full = Full { transform, relay, gate, paid: 1, registered: false };
     let relay = &full.relay;
@@ -134,7 +134,7 @@ async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
 /// A probe needs as much room as a notification: it does not succeed for a while longer.
 #[tokio::test]
 async fn the_first_probe_of_a_full_disk_says_so() {
-    let setup = Setup { before: SMALL_DISK, ..Setup::silent() };
+    let setup = Setup { before: SMALL_DISK.to_owned(), ..Setup::silent() };
     let (_transform, relay) = start(setup).await;
     let mut n = 0;
     loop {
@@ -154,7 +154,7 @@ async fn the_first_probe_of_a_full_disk_says_so() {
 async fn a_kill_while_the_disk_is_full_loses_nothing() {
     let Full { transform, mut relay, paid, registered, gate: _gate } = full().await;
     relay.kill().await;
-    relay.setup.before = "";
+    relay.setup.before = String::new();
     relay.restart().await;
     all_there(&transform, &relay, paid).await;
     let put = relay.put("payment", &format!("tx-{}", paid + 1), &payment(&format!("pi_{}", paid + 1), "10")).await;

@@ -11,10 +11,11 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::EXIT_USAGE;
+use super::{EXIT_IO, EXIT_USAGE};
 use crate::psp::catalogue::{Catalogue, Entry};
 use crate::psp::page::page;
 use crate::psp::profile::schema;
+use crate::store::rehearsal::RehearsalError;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -54,27 +55,57 @@ const EXIT_NO: u8 = 1;
 /// What a command prints, and whether its answer is yes.
 type Told = (String, bool);
 
+/// Why a command has no answer.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    /// What was asked cannot be answered.
+    #[error("{0}")]
+    Usage(String),
+    /// The store cannot be used.
+    #[error(transparent)]
+    Store(#[from] RehearsalError),
+}
+
+impl From<String> for Failed {
+    fn from(reason: String) -> Self {
+        Self::Usage(reason)
+    }
+}
+
+impl Failed {
+    const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            Self::Store(_) => EXIT_IO,
+        }
+    }
+}
+
 pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
-    let done = catalogue(dir).and_then(|catalogue| match command {
-        Command::List => Ok((list::list(&catalogue), true)),
-        Command::Show { name } => Ok((entry(&catalogue, &name)?.text.clone(), true)),
-        Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments),
-        Command::New(arguments) => new::run(&arguments),
-        Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments),
-        Command::Page { name } => Ok((page(&entry(&catalogue, &name)?.profile), true)),
-        Command::Schema => Ok((format!("{:#}", schema()), true)),
-        Command::Sign(arguments) => sign::run(entry(&catalogue, &arguments.name)?, &arguments),
-    });
-    match done {
+    match answer(command, dir) {
         Ok((text, good)) => {
             anstream::println!("{}", text.trim_end());
             if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NO) }
         }
         Err(reason) => {
             anstream::eprintln!("{reason}");
-            ExitCode::from(EXIT_USAGE)
+            ExitCode::from(reason.exit_code())
         }
     }
+}
+
+fn answer(command: Command, dir: Option<&Path>) -> Result<Told, Failed> {
+    let catalogue = catalogue(dir)?;
+    Ok(match command {
+        Command::List => (list::list(&catalogue), true),
+        Command::Show { name } => (entry(&catalogue, &name)?.text.clone(), true),
+        Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments)?,
+        Command::New(arguments) => new::run(&arguments)?,
+        Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments)?,
+        Command::Page { name } => (page(&entry(&catalogue, &name)?.profile), true),
+        Command::Schema => (format!("{:#}", schema()), true),
+        Command::Sign(arguments) => sign::run(entry(&catalogue, &arguments.name)?, &arguments)?,
+    })
 }
 
 fn catalogue(dir: Option<&Path>) -> Result<Catalogue, String> {

@@ -1,6 +1,6 @@
 //! Secrets, wherever they stand, and who presents them.
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::Checker;
 use crate::config::secret::SecretSetting;
@@ -21,6 +21,19 @@ impl Checker<'_> {
         let clients = clients.iter().enumerate();
         let clients = clients.filter_map(|(index, client)| self.client(&format!("{section}.oauth[{index}]"), client));
         Credentials { tokens, basic, clients: clients.collect() }
+    }
+
+    /// A monitor's token opens nothing else: a secret that monitoring knows must not register or read records.
+    pub(super) fn own_tokens(&mut self, monitor: &Credentials, others: &[(&str, &Credentials)]) {
+        for (index, token) in monitor.tokens.iter().enumerate() {
+            let has = |credentials: &Credentials| {
+                credentials.tokens.iter().any(|other| other.expose_secret() == token.expose_secret())
+            };
+            if let Some((other, _)) = others.iter().find(|(_, credentials)| has(credentials)) {
+                let reason = format!("is a token of {other}.tokens too; the monitor needs one of its own");
+                self.wrong(&format!("monitor.tokens[{index}]"), reason);
+            }
+        }
     }
 
     pub(super) fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {

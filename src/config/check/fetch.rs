@@ -61,6 +61,9 @@ impl Checker<'_> {
         let all = self.count(&format!("{key}.max_hints"), settings.max_hints.as_ref(), MAX_HINTS, COUNT_MAX);
         let each = settings.max_hints_per_address.as_ref();
         let each = self.count(&format!("{key}.max_hints_per_address"), each, (all / ADDRESSES).max(1), COUNT_MAX);
+        if each > all && !self.is_wrong(key) {
+            self.wrong(&format!("{key}.max_hints_per_address"), format!("{each}: must not be above max_hints, {all}"));
+        }
         Some(Arc::new(Account {
             mode,
             profile: Arc::clone(profile),

@@ -57,6 +57,7 @@ pub(super) fn check(
     let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
+    checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
     let certificates = checker.certificates(&settings.certificates);
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
@@ -133,7 +134,7 @@ impl Checker<'_> {
 
     fn span(&mut self, key: &str, text: &str) -> Duration {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason = || "is no span of time such as \"500ms\", \"10s\" or \"72h\", 9600h at most".to_owned();
+        let reason = || "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most".to_owned();
         self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
     }
 

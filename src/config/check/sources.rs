@@ -37,9 +37,9 @@ impl Checker<'_> {
         let sources: BTreeMap<_, _> = checked.flatten().map(|source| (source.name.clone(), source)).collect();
         for (source, oracle) in shared_with_a_challenge(&sources) {
             let reason = format!(
-                "a secret is that of sources.{} too, however each is written; {:?} signs endpoint checks for anybody with it, \
-                 so it must be of one profile only",
-                oracle.name, oracle.profile.name
+                "sources.{} has one of these secrets too, however it is written. Its profile {:?} signs endpoint checks with it for anybody: give \
+                 sources.{} a secret of its own",
+                oracle.name, oracle.profile.name, source.name
             );
             self.wrong(&format!("sources.{}.secrets", source.name), reason);
         }

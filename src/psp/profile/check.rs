@@ -77,7 +77,7 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
         check_fetch(fetch).map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
     }
     check_own_places(form).map_err(|reason| (Some(at), reason))?;
-    check_signed(form).map_err(|reason| (Some(at), reason))?;
+    check_signed(form, at)?;
     let mut unconditional = BTreeSet::new();
     for rule in &form.rules {
         let at = Some(rule.span().start);

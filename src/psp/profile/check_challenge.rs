@@ -31,7 +31,10 @@ fn check_itself(challenge: &Challenge) -> Result<(), String> {
     }
     let (least, greatest) = challenge.length;
     if least == 0 || least > greatest || greatest > CHALLENGE_MAX {
-        return Err(format!("length: [{least}, {greatest}] must lie between 1 and {CHALLENGE_MAX}"));
+        return Err(format!(
+            "length: [{least}, {greatest}]: the least length must not be above the greatest, and both must be from 1 to \
+             {CHALLENGE_MAX}"
+        ));
     }
     let known = |place: &Place| {
         matches!(place, Place::Text(_) | Place::Setting(_) | Place::Given)
@@ -184,7 +187,10 @@ mod tests {
         let reason = read(&challenge("hex", 20, 65), &body).unwrap_err();
         assert!(reason.contains("challenge.length: [20, 65]") && reason.contains("at most 64"), "{reason}");
         let reason = read(&challenge("hex", 0, 64), &body).unwrap_err();
-        assert!(reason.contains("challenge.length: [0, 64] must lie between 1 and 256"), "{reason}");
+        assert!(
+            reason.contains("challenge.length: [0, 64]: the least length") && reason.contains("from 1 to 256"),
+            "{reason}"
+        );
         for other in ["plain", "sha256", "md5", "ed25519", "rsa-sha256"] {
             let challenge = challenge("hex", 1, 64).replace("hmac-sha256", other);
             let reason = read(&challenge, &body).unwrap_err();

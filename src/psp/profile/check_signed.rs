@@ -1,6 +1,7 @@
 //! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor, unless
 //! the form says so, a time may stand there.
 
+use super::check::Wrong;
 use super::{EventRule, Form, Signature};
 use crate::psp::place::{Piece, Place};
 
@@ -8,24 +9,31 @@ use crate::psp::place::{Piece, Place};
 ///
 /// A form that is vouched for as a whole, by a door or by a secret that comes along, protects nothing of itself: whoever has
 /// caught one notification has all that it takes to make others. It is not checked.
-pub(super) fn check_signed(form: &Form) -> Result<(), String> {
+pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
     if !form.is_protected() {
         return Ok(());
     }
+    check_dedupe(form).map_err(|reason| (Some(at), reason))?;
+    for rule in form.rules.iter().filter(|rule| !rule.get_ref().ignore) {
+        check_times(form, rule.get_ref()).map_err(|reason| (Some(rule.span().start), reason))?;
+    }
+    Ok(())
+}
+
+/// The dedupe key is made of what is signed.
+fn check_dedupe(form: &Form) -> Result<(), String> {
     let signatures = || form.signature.iter().map(toml::Spanned::get_ref);
     if form.dedupe.is_empty() && !signatures().all(|signature| covers_body(form, signature)) {
         return Err(
-            "dedupe: the signature covers parts of the body, whose hash would be the key; name such parts".into()
+            "dedupe: is needed, since the signature covers parts of the body only; make it of these parts".into()
         );
     }
-    if let Some(place) = form.dedupe.iter().find(|place| !is_signed(form, place)) {
-        return Err(format!("dedupe: {place} is not signed: one notification could be sent again under many keys"));
+    match form.dedupe.iter().find(|place| !is_signed(form, place)) {
+        Some(place) => {
+            Err(format!("dedupe: {place} is not signed: one notification could be sent again under many keys"))
+        }
+        None => Ok(()),
     }
-    form.rules
-        .iter()
-        .map(toml::Spanned::get_ref)
-        .filter(|rule| !rule.ignore)
-        .try_for_each(|rule| check_times(form, rule))
 }
 
 /// The times that a rule reads are signed, or the form says that they are not.
@@ -36,12 +44,12 @@ fn check_times(form: &Form, rule: &EventRule) -> Result<(), String> {
     let at = rule.at.as_ref().unwrap_or(&form.defaults.at);
     let booked = rule.items.iter().map(|item| &item.at).chain(rule.chargeback.iter().map(|one| &one.at));
     match booked.flatten().chain(at).find(|place| !is_signed(form, place)) {
-        Some(place) => Err(format!("at: {place} is not signed; {REMEDY}")),
+        Some(place) => Err(format!("at: {place} is not signed. {REMEDY}")),
         None => Ok(()),
     }
 }
 
-const REMEDY: &str = "say time_signed = false, so that nobody can send it again as later news";
+const REMEDY: &str = "Read a signed time, or say time_signed = false in this [[notification]]";
 
 /// Whether every way in which the form may be signed covers a place. What is fetched, the relay has asked for itself.
 pub(super) fn is_signed(form: &Form, place: &Place) -> bool {
@@ -116,13 +124,16 @@ mod tests {
 
     /// A form with these keys that is signed so, and reads the time there.
     fn read(keys: &str, signed: &str, at: &str) -> Result<(), String> {
+        Profile::read(&text(keys, signed, at)).map(drop).map_err(|error| error.reason)
+    }
+
+    fn text(keys: &str, signed: &str, at: &str) -> String {
         let algorithm = if signed == PLAIN { "plain" } else { "hmac-sha256" };
-        let text = format!(
+        format!(
             "name = \"it\"\ntitle = \"It\"\namounts = \"minor\"\n[[notification]]\nname = \"it\"\n\
              type = [\"/type\"]\n{keys}\n[[notification.signature]]\nalgorithm = \"{algorithm}\"\n{signed}\n\
              [[notification.event]]\ntype = \"paid\"\nkind = \"payment\"\nids = [\"/id\"]\nstatus = \"Pending\"\n{at}\n"
-        );
-        Profile::read(&text).map(drop).map_err(|error| error.reason)
+        )
     }
 
     #[test]
@@ -138,6 +149,9 @@ mod tests {
             assert!(wrong.starts_with("at: ") && wrong.contains("time_signed = false"), "{signed}{at}: {wrong}");
             assert_eq!(read("dedupe = [\"/id\"]\ntime_signed = false", signed, at), Ok(()));
         }
+        let text = text("dedupe = [\"/id\"]", PARTS, at);
+        let rule = text.lines().position(|line| line == "[[notification.event]]").map(|before| before + 1);
+        assert_eq!(Profile::read(&text).unwrap_err().line, rule, "the line is that of the rule");
         let item = "at = [\"/id\"]\n[[notification.event.item]]\nid = [\"/id\"]\nat = [\"/booked\"]";
         assert!(read("dedupe = [\"/id\"]", PARTS, item).unwrap_err().starts_with("at: /booked"));
     }

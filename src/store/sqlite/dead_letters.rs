@@ -3,12 +3,25 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::parked;
+use crate::store::DeadLetterGone;
+
 /// A step ends once so many bytes are deleted, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
+/// Deletes one, with the events that wait for room to refund. Says what somebody may still want to know of it.
+pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<DeadLetterGone> {
+    parked::forget(connection, id)?;
+    connection
+        .prepare_cached("DELETE FROM notifications WHERE id = ?1 RETURNING source, ifnull(reason, '')")?
+        .query_row([id], |row| {
+            Ok(DeadLetterGone { notification: Uuid::from_bytes(id), source: row.get(0)?, reason: row.get(1)? })
+        })
+}
+
 /// Deletes so many of the oldest dead letters at most, while all together have more bytes than this; but none of which an
 /// event still waits, for its record or for room to refund, or that waits to be fetched.
-pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<Uuid>> {
+pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let held: i64 =
         connection.prepare_cached("SELECT bytes FROM dead_letter_bytes")?.query_row([], |row| row.get(0))?;
     let excess = held.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
@@ -24,16 +37,15 @@ pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite
         )?
         .query_map([most], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
-    let (mut deleted, mut ids) = (0, Vec::new());
+    let (mut deleted, mut gone) = (0, Vec::new());
     for (id, size) in oldest {
         if deleted >= excess.min(STEP_BYTES) {
             break;
         }
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id])?;
+        gone.push(delete(connection, id)?);
         deleted += size;
-        ids.push(Uuid::from_bytes(id));
     }
-    Ok(ids)
+    Ok(gone)
 }
 
 #[cfg(test)]
@@ -74,7 +86,8 @@ mod tests {
             insert(&connection, n, if n == 3 { "applied" } else { "dead_letter" });
         }
         assert!(beyond(&connection, 900, 500).unwrap().is_empty(), "nine of a hundred bytes each");
-        let gone: Vec<_> = beyond(&connection, 750, 500).unwrap().iter().map(|id| id.as_bytes()[0]).collect();
+        let gone: Vec<_> =
+            beyond(&connection, 750, 500).unwrap().iter().map(|one| one.notification.as_bytes()[0]).collect();
         assert_eq!(gone, [1, 2]);
         assert_eq!((one(&connection, COUNTED), one(&connection, "SELECT count(*) FROM notifications")), (700, 8));
         assert!(beyond(&connection, 750, 500).unwrap().is_empty());
@@ -89,7 +102,9 @@ mod tests {
             .unwrap();
         connection.execute("INSERT INTO fetches (id, source, path, trusted) VALUES (1, 's', '/', 1)", []).unwrap();
         connection.execute("INSERT INTO fetch_waiting VALUES (1, ?1, 0, 1, NULL)", [[2; 16]]).unwrap();
-        assert_eq!(beyond(&connection, 0, 500).unwrap(), [Uuid::from_bytes([3; 16])]);
+        let (notification, source) = (Uuid::from_bytes([3; 16]), "s".to_owned());
+        let third = DeadLetterGone { notification, source, reason: String::new() };
+        assert_eq!(beyond(&connection, 0, 500).unwrap(), [third]);
         assert!(beyond(&connection, 0, 500).unwrap().is_empty());
     }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp};
+use super::past::PAGE_ROWS;
 use crate::domain::event::Event;
 use crate::psp::identity::Identity;
 
@@ -97,9 +98,6 @@ pub(super) fn take_over(
         }
     }
 }
-
-/// How many rows are read in one read transaction: while one is open the WAL cannot begin anew.
-const PAGE_ROWS: u32 = 500;
 
 fn page(other: &Connection, after: &(String, Vec<u8>)) -> rusqlite::Result<Vec<(String, FirstTime)>> {
     other

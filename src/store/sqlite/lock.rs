@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::place;
@@ -80,7 +80,7 @@ pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path)),
         Err(TryLockError::Error(error)) => return Err(OpenError::failed(&path, error)),
     }
-    let opened = database.metadata().map(|file| (file.dev(), file.ino())).map_err(failed)?;
+    let opened = database.metadata().map(|file| place::identity_of(&file)).map_err(failed)?;
     if place::identity(&path).map_err(failed)? != opened {
         return Err(OpenError::failed(&path, "it was replaced just now"));
     }

@@ -1,6 +1,6 @@
 //! A store as a past that is read again, also while a relay runs on it.
 //!
-//! It is read in pages, each in a read transaction of its own: while one is open the WAL cannot begin anew, and a store may
+//! It is read in pages, each in a read transaction of its own: while one is open the WAL cannot be shortened, and a store may
 //! take minutes to be read. So the pages are of different moments; who reads them has to mind that.
 
 use std::path::{Path, PathBuf};
@@ -17,8 +17,9 @@ use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
-/// How many rows a page has, and about how many bytes, at most.
-const PAGE_ROWS: u32 = 500;
+/// How many rows a page has, and about how many bytes, at most: each is a read transaction, and while one is open the WAL
+/// cannot be shortened.
+pub(super) const PAGE_ROWS: u32 = 500;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The schema version since which forms and fetched answers are stored.
 const FETCHES_SINCE: i64 = 3;

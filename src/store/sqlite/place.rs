@@ -1,5 +1,6 @@
 //! Where the database file is: whether it can be used there, and whether it is still the same.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -47,7 +48,12 @@ impl Place {
 
 /// Which file a path leads to.
 pub(super) fn identity(path: &Path) -> std::io::Result<FileId> {
-    std::fs::metadata(path).map(|file| (file.dev(), file.ino()))
+    std::fs::metadata(path).map(|file| identity_of(&file))
+}
+
+/// Which file this is.
+pub(super) fn identity_of(file: &Metadata) -> FileId {
+    (file.dev(), file.ino())
 }
 
 /// Where the WAL of a database lies.

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use uuid::Uuid;
 
 use super::columns::{in_row, key, micros};
-use super::{fetches, parked};
+use super::{dead_letters, fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
-use crate::store::{Pruned, StoreOptions};
+use crate::store::{DeadLetterGone, Pruned, StoreOptions};
 
 /// How long it is remembered when an object was fetched last.
 const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -31,8 +30,8 @@ pub(super) fn step(
     // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
     let now = now.steady;
     let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), most)?;
-    let dead_letters = dead_letters(connection, before(now, keep.dead_letters), most)?;
-    let dead_letters_beyond = super::dead_letters::beyond(connection, keep.dead_letters_size, most)?;
+    let dead_letters = old_dead_letters(connection, before(now, keep.dead_letters), most)?;
+    let dead_letters_beyond = dead_letters::beyond(connection, keep.dead_letters_size, most)?;
     let given_up = given_up(connection, before(now, keep.dead_letters), most)?;
     let rows = notifications(connection, before(now, keep.notifications), most)?
         + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
@@ -75,16 +74,12 @@ const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
 
 /// Dead letters, with the events that wait for room to refund; but not while another event of theirs waits for its
 /// record.
-fn dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
+fn old_dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let old: Vec<[u8; 16]> = connection
         .prepare_cached(OLD_DEAD_LETTERS)?
         .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    for id in &old {
-        parked::forget(connection, *id)?;
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id])?;
-    }
-    Ok(old.into_iter().map(Uuid::from_bytes).collect())
+    old.into_iter().map(|id| dead_letters::delete(connection, id)).collect()
 }
 
 fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<RecordKey>> {

@@ -1,4 +1,4 @@
-//! The WAL has a size, also beside readers: it can only begin anew when nobody reads what is in it.
+//! The WAL has a size, also beside readers: it can only be shortened when nobody reads what is in it.
 
 use std::time::Duration;
 
@@ -7,16 +7,16 @@ use tokio::time::Instant;
 
 use super::connection::wait_for_locks;
 
-/// What is longer than this, in bytes, is cut off when the WAL begins anew.
+/// To this length, in bytes, SQLite shortens the WAL when it writes it from the beginning again.
 pub(super) const KEPT: u64 = 8 * 1024 * 1024;
-/// From this length on, in bytes, the writer waits for the readers, so that it can begin anew.
+/// From this length on, in bytes, the writer waits for the readers, so that it can shorten it.
 pub(super) const LARGE: u64 = 32 * 1024 * 1024;
 /// How long it waits for them; nothing is written meanwhile.
 const WAIT: Duration = Duration::from_millis(100);
 /// Between two such waits.
 const WAIT_EVERY: Duration = Duration::from_secs(2);
 
-/// SQLite's part: what is too long is cut off when the WAL begins anew by itself.
+/// SQLite's part: it shortens the WAL when nobody reads it.
 pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
     let kept = i64::try_from(KEPT).unwrap_or(i64::MAX);
     // The pragma answers with the limit.
@@ -25,40 +25,40 @@ pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
 
 /// The writer's part: it looks after each group.
 #[derive(Debug, Default)]
-pub(super) struct Trim {
+pub(super) struct Shortener {
     tried: Option<Instant>,
-    /// Whether it was said that the WAL cannot begin anew.
+    /// Whether it was said that the WAL cannot be shortened.
     said: bool,
 }
 
-impl Trim {
-    /// Has a WAL of this length begin anew if it is too long. Readers that come later do not hold it up; one that has been
+impl Shortener {
+    /// Shortens a WAL of this length if it is too long. Readers that come later do not hold it up; one that has been
     /// there for long does.
     pub(super) fn look(&mut self, connection: &Connection, length: u64, now: Instant) {
         if length < LARGE || self.tried.is_some_and(|tried| now.duration_since(tried) < WAIT_EVERY) {
             return;
         }
         self.tried = Some(now);
-        match begin_anew(connection) {
+        match shorten(connection) {
             Ok(true) => {
-                tracing::info!(bytes = length, "the store's WAL had grown and is short again");
+                tracing::info!(bytes = length, "the store's WAL had grown and was shortened");
                 self.said = false;
             }
             Ok(false) if !self.said => {
                 tracing::warn!(
                     bytes = length,
-                    "the store's WAL grows: somebody has been reading the store for long; it is cut when that ends"
+                    "the store's WAL grows: somebody has been reading the store for long; it is shortened when that ends"
                 );
                 self.said = true;
             }
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, bytes = length, "the store's WAL cannot be cut now"),
+            Err(error) => tracing::warn!(%error, bytes = length, "the store's WAL cannot be shortened now"),
         }
     }
 }
 
-/// Says whether nobody was in the way.
-fn begin_anew(connection: &Connection) -> rusqlite::Result<bool> {
+/// Shortens it to nothing. Says whether nobody was in the way.
+fn shorten(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(WAIT)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
     wait_for_locks(connection)?;
@@ -70,9 +70,9 @@ mod tests {
     use super::super::{connection, place};
     use super::*;
 
-    /// Short readers that come and go do not keep it from beginning anew; one that stays does.
+    /// Short readers that come and go do not keep it from being shortened; one that stays does.
     #[test]
-    fn a_large_wal_begins_anew_as_soon_as_nobody_reads_it() {
+    fn a_large_wal_is_shortened_as_soon_as_nobody_reads_it() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relay.db");
         let opened = connection::open(&path, false).unwrap();
@@ -85,15 +85,15 @@ mod tests {
                 opened.connection.execute(write, [4 * 1024 * 1024]).unwrap();
             }
         };
-        let (mut trim, now) = (Trim::default(), Instant::now());
+        let (mut shortener, now) = (Shortener::default(), Instant::now());
         read();
         write();
-        trim.look(&opened.connection, length(), now);
+        shortener.look(&opened.connection, length(), now);
         assert!(length() > LARGE, "somebody reads what is in it");
         reader.execute_batch("COMMIT").unwrap();
-        trim.look(&opened.connection, length(), now);
+        shortener.look(&opened.connection, length(), now);
         assert!(length() > LARGE, "it was tried just now");
-        trim.look(&opened.connection, length(), now + WAIT_EVERY);
+        shortener.look(&opened.connection, length(), now + WAIT_EVERY);
         assert_eq!(length(), 0);
         // Waiting for locks is as it was.
         let timeout: i64 = opened.connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::columns;
 use super::lock::Lock;
 use super::place::Place;
-use super::wal::Trim;
+use super::wal::Shortener;
 use crate::store::StoreError;
 
 /// How much is committed together.
@@ -86,7 +86,7 @@ impl Writer {
 }
 
 fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Receiver<Job>) {
-    let mut trim = Trim::default();
+    let mut shortener = Shortener::default();
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         let there = place.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
@@ -98,7 +98,7 @@ fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Rec
         let usable = begun.is_ok();
         commit_group(&connection, begun, group);
         if usable {
-            trim.look(&connection, place.wal_length(), Instant::now());
+            shortener.look(&connection, place.wal_length(), Instant::now());
         }
     }
 }

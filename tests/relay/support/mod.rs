@@ -4,6 +4,7 @@ pub(crate) mod adyen;
 pub(crate) mod api;
 pub(crate) mod certificates;
 pub(crate) mod integrator;
+pub(crate) mod mounts;
 pub(crate) mod planted;
 pub(crate) mod pointing;
 pub(crate) mod program;

@@ -201,7 +201,7 @@ impl Relay {
 async fn begin(setup: &Setup, folder: &TempDir, transform: &str) -> (Program, String) {
     let file = setup.write(folder.path(), transform);
     let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start_after(setup.before, &arguments, &setup.environment());
+    let program = Program::start_after(&setup.before, &arguments, &setup.environment());
     let line = program.logged(&["listening address="]).await;
     let address = line.split("address=").nth(1).unwrap().trim();
     let url = format!("http://{address}");

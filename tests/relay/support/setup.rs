@@ -64,7 +64,7 @@ pub(crate) struct Setup {
     /// More of the environment.
     pub(crate) environment: Vec<(String, String)>,
     /// What the shell that starts the relay does before.
-    pub(crate) before: &'static str,
+    pub(crate) before: String,
 }
 
 impl Default for Setup {
@@ -87,7 +87,7 @@ impl Default for Setup {
             default_target: true,
             more: String::new(),
             environment: Vec::new(),
-            before: "",
+            before: String::new(),
         }
     }
 }

@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use self::difference::difference;
 use self::reread::{Counts, Reader};
-use super::Told;
+use super::{Failed, Told};
 use crate::config;
 use crate::ingest::Source;
 use crate::psp::catalogue::Entry;
@@ -38,18 +38,18 @@ pub(in crate::cli) struct Arguments {
     since: Option<String>,
 }
 
-pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> {
+pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, Failed> {
     let config = match &arguments.config {
         Some(file) => Some(config::load(Some(file), std::env::vars_os()).map_err(|errors| errors.to_string())?),
         None => None,
     };
     let path = arguments.store.as_ref().or(config.as_ref().map(|config| &config.store.path));
-    let path = path.ok_or("--store: needed")?;
+    let path = path.ok_or_else(|| "--store: needed".to_owned())?;
     let configured: BTreeMap<String, Source> = config.as_ref().map(|config| config.sources.clone()).unwrap_or_default();
     let since = arguments.since.as_deref().map(|text| instant(text, Timestamp::now())).transpose()?;
     let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since };
     let mut reader = Reader::new(&entry.profile, &configured);
-    let rehearsal = sqlite::rehearse(path, &wanted, |past| reader.read(past)).map_err(|error| error.to_string())?;
+    let rehearsal = sqlite::rehearse(path, &wanted, |past| reader.read(past))?;
     Ok(told(&wanted, &rehearsal, &reader.counts))
 }
 
@@ -59,12 +59,12 @@ fn chosen(
     arguments: &Arguments,
     configured: &BTreeMap<String, Source>,
     path: &std::path::Path,
-) -> Result<BTreeSet<String>, String> {
-    let known = sqlite::sources(path).map_err(|error| error.to_string())?;
+) -> Result<BTreeSet<String>, Failed> {
+    let known = sqlite::sources(path)?;
     if !arguments.sources.is_empty() {
         let unknown = arguments.sources.iter().find(|source| !known.contains(source));
         return match unknown {
-            Some(unknown) => Err(format!("--source {unknown}: the store knows {}", listed(&known))),
+            Some(unknown) => Err(format!("--source {unknown}: the store knows {}", listed(&known)).into()),
             None => Ok(arguments.sources.iter().cloned().collect()),
         };
     }
@@ -72,13 +72,13 @@ fn chosen(
         let of_profile = configured.values().filter(|source| source.profile.name == entry.profile.name);
         let sources: BTreeSet<_> = of_profile.map(|source| source.name.clone()).collect();
         return match sources.len() {
-            0 => Err(format!("no source of the configuration has the profile {:?}", entry.profile.name)),
+            0 => Err(format!("no source of the configuration has the profile {:?}", entry.profile.name).into()),
             _ => Ok(sources),
         };
     }
     match known.as_slice() {
         [] | [_] => Ok(known.into_iter().collect()),
-        _ => Err(format!("--source: which of {}", listed(&known))),
+        _ => Err(format!("--source: which of {}", listed(&known)).into()),
     }
 }
 

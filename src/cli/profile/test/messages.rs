@@ -2,7 +2,7 @@
 
 use super::super::Told;
 use super::signatures::line_up;
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item};
 use crate::domain::text::shown;
 use crate::psp::catalogue::Entry;
 use crate::psp::explain::{MessageSeen, RuleSeen, Verdict};
@@ -67,6 +67,13 @@ impl<'a> Telling<'a> {
             line_up(&mut self.text, 2, "rule", "none is about this type");
         }
         self.meaning(&seen.message.meaning);
+        for Ahead { what, said } in &seen.message.ahead {
+            let minutes = AHEAD_MAX.as_mins();
+            let of = if *what == "event" { "the event" } else { what };
+            let told =
+                format!("{of} at {said}: more than {minutes} minutes ahead of the receipt; it counts as the receipt");
+            line_up(&mut self.text, 4, "ahead", &told);
+        }
     }
 
     fn meaning(&mut self, meaning: &Meaning) {

@@ -19,7 +19,8 @@ pub(super) fn config(api: SocketAddr) -> String {
     )
 }
 
-/// Hints at objects that there are none of. They may be taken or refused; the relay asks the API for each once at most.
+/// Hints at objects that there are none of. They may be taken or refused. The relay asks the API for what it has taken, and
+/// after a 404 it asks again while places are plenty.
 pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     for _ in 0..HINTS {
         let Some(url) = stranger.url(&format!("/notifications/{MOLLIE}")) else { return };

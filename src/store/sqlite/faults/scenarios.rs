@@ -165,7 +165,7 @@ fn housekeeping() -> Vec<Scenario> {
     vec![
         scenario("what is told is pruned", told, now.clone(), "rows: 3"),
         scenario("what was given up is pruned", given_up, now.clone(), "given_up: [Rec"),
-        scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [0"),
+        scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [DeadLetterGone"),
         scenario("what is parked waits in vain", parked, now, "waited_in_vain: [0"),
     ]
 }
