@@ -60,7 +60,7 @@ fn compare(before: Option<Moment>, now: Moment) {
         tracing::warn!(
             %was, %is, by,
             "the machine's clock is ahead of the store's, which runs with the relay and counts a day at most for a rest. \
-             What is stored stays longer by the difference; nothing is deleted or given up early. If the machine's clock is \
+             What is stored grew older by that day at most and stays longer by the rest; nothing is given up early. If the machine's clock is \
              wrong, set it right: signed times are checked by it"
         );
     } else {
