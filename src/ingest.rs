@@ -6,6 +6,7 @@ mod source;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -13,7 +14,7 @@ use uuid::Uuid;
 
 use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Look, counts, same};
-use crate::domain::due::Moment;
+use crate::domain::due::{Moment, later};
 use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
@@ -38,6 +39,8 @@ pub struct Ingest {
     certificates: Arc<Certificates>,
     vouchers: Vouchers,
     ignored: Mutex<HashMap<(String, String), u64>>,
+    /// Hints that were displaced since the start, by source; and when that may be logged again.
+    displaced: Mutex<HashMap<String, (u64, Timestamp)>>,
 }
 
 /// Why a notification was not taken. Nothing was stored.
@@ -86,6 +89,8 @@ pub struct Sender {
 /// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
 /// largest batch that a PSP is known to send has 250 messages.
 const BATCH_MAX: usize = 10_000;
+/// How many hints were displaced is logged so often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// Ignored types are counted for as many types as this; a PSP has some hundred.
 const IGNORED_TYPES_MAX: usize = 1024;
 
@@ -93,7 +98,14 @@ impl Ingest {
     /// Into this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
     pub fn new(store: Arc<Store>, issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
-        Self { store, issuer, certificates, vouchers: Vouchers::default(), ignored: Mutex::default() }
+        Self {
+            store,
+            issuer,
+            certificates,
+            vouchers: Vouchers::default(),
+            ignored: Mutex::default(),
+            displaced: Mutex::default(),
+        }
     }
 
     /// What a secret of a source vouched for since the start.
@@ -190,14 +202,28 @@ impl Ingest {
         let receipt = self.store.take_hint(hinted).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         if receipt.displaced > 0 {
-            let (source, hints) = (source.name.as_str(), receipt.displaced);
+            self.tell_displaced(&source.name, receipt.displaced, now.steady);
+        }
+        Ok(receipt)
+    }
+
+    /// Says how many hints were displaced: once a minute, for a flood displaces hundreds.
+    fn tell_displaced(&self, source: &str, hints: u32, now: Timestamp) {
+        let mut displaced = self.displaced.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, tell_at) = displaced.entry(source.to_owned()).or_insert((0, now));
+        *all = all.saturating_add(hints.into());
+        let (hints, is_told) = (*all, *tell_at <= now);
+        if is_told {
+            *tell_at = later(now, TELL_EVERY);
+        }
+        drop(displaced);
+        if is_told {
             tracing::info!(
                 source,
                 hints,
-                "hints were displaced: all places were taken, and the address with most of them gave some up"
+                "displaced: so many hints since the start, of the address that had most, by those of others; said once a minute"
             );
         }
-        Ok(receipt)
     }
 
     /// Verifies with the secrets that hold; says if another one would have vouched.

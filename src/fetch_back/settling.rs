@@ -38,6 +38,8 @@ pub(super) struct Ended {
     pub(super) down: Option<Option<Duration>>,
     /// Hints that came to nothing.
     pub(super) dropped: u64,
+    /// Of these, those of an object that the PSP did not know at once, while places were scarce.
+    pub(super) scarce: u64,
 }
 
 /// How many of those who wait are read with an answer at once.
@@ -137,6 +139,7 @@ impl Fetching {
                 break;
             }
         }
+        ended.scarce = if missing && self.fetch.scarce { ended.dropped } else { 0 };
         ended
     }
 

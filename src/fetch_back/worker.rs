@@ -60,11 +60,15 @@ struct Lane {
     under_way: BTreeSet<i64>,
     look_at: Timestamp,
     dropped: u64,
+    /// Hints that came to nothing because places are scarce, since that was logged; and when it may be logged again.
+    scarce: (u64, Timestamp),
 }
 
 impl Default for Lane {
     fn default() -> Self {
-        Self { budget: Budget::default(), under_way: BTreeSet::new(), look_at: Timestamp::MIN, dropped: 0 }
+        let never = Timestamp::MIN;
+        let (budget, under_way) = (Budget::default(), BTreeSet::new());
+        Self { budget, under_way, look_at: never, dropped: 0, scarce: (0, never) }
     }
 }
 
@@ -85,6 +89,16 @@ struct Lanes {
 }
 
 impl Lane {
+    /// How many hints came to nothing because places are scarce, if that is to be logged now: once a minute.
+    fn scarce(&mut self, now: Timestamp) -> Option<u64> {
+        let (hints, tell_at) = self.scarce;
+        let told = hints > 0 && tell_at <= now;
+        told.then(|| {
+            self.scarce = (0, later(now, TELL_EVERY));
+            hints
+        })
+    }
+
     /// Those of the fetches that are due that may begin.
     fn may_begin(&self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
         let mut strangers = free.strangers;
@@ -102,6 +116,8 @@ impl Lane {
 
 /// A source is looked at at least so often.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
+/// What a flood does is logged so often, summed up.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// When the store is in trouble or a fetch panicked, it is looked at again after this.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
@@ -180,6 +196,14 @@ impl Worker {
         }
         let Lanes { lanes, fetches, of } = lanes;
         let Some(lane) = lanes.get_mut(source).filter(|lane| lane.look_at <= now) else { return };
+        if let Some(hints) = lane.scarce(now) {
+            tracing::info!(
+                source,
+                hints,
+                "places for hints are scarce: the API's first 404 was believed, and these hints are gone; if PSPs sent some of \
+                 them, register records with the PSP's id, or let the PSP's addresses in only (ip_ranges)"
+            );
+        }
         let free = lane.budget.free(account.limits, now);
         let soon = later(now, LOOK_AT_LEAST_EVERY);
         if free.all == 0 {
@@ -240,7 +264,8 @@ impl Worker {
         lane.look_at = Timestamp::MIN;
         let now = self.now();
         match ended {
-            Ok((_, Ended { down: None, dropped })) => {
+            Ok((_, Ended { down: None, dropped, scarce })) => {
+                lane.scarce.0 = lane.scarce.0.saturating_add(scarce);
                 lane.dropped = lane.dropped.saturating_add(dropped);
                 if dropped > 0 {
                     tracing::debug!(source, dropped = lane.dropped, "hints came to nothing, since the start");
@@ -265,6 +290,18 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_dropped_because_places_are_scarce_is_told_once_a_minute() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let mut lane = Lane::default();
+        let mut told = Vec::new();
+        for second in 0..150 {
+            lane.scarce.0 += u64::from(second < 100);
+            told.extend(lane.scarce(at(second)));
+        }
+        assert_eq!(told, [1, 60, 39]);
+    }
 
     /// A wait of nothing, for ever, is a processor that does nothing else.
     #[test]

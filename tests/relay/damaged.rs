@@ -3,6 +3,8 @@
 use reqwest::Method;
 use rusqlite::Connection;
 
+use crate::support::api::Api;
+use crate::support::pointing::{SOURCE, has_paid, setup};
 use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{PATIENCE, Relay, Setup, payment, start, stripe};
 
@@ -103,4 +105,34 @@ async fn lists_leave_out_what_cannot_be_read() {
     relay.restart().await;
     relay.program.logged(&["this row is left out of a list", "table outbox, row 1", "no kind 7"]).await;
     relay.program.logged(&["records that Transform has yet to hear of", "owed=1"]).await;
+}
+
+/// What is fetched for a source does not wait for a row of which nothing can be read.
+#[tokio::test]
+async fn a_fetch_that_cannot_be_read_stops_no_other() {
+    for (trusted, broken) in [
+        (true, "attempts = -1"),
+        (true, "failing_since = -9223372036854775808"),
+        (false, "attempts = -1"),
+        (true, "due_at = 9223372036854775807"),
+    ] {
+        let api = Api::start();
+        let (transform, relay) = start(setup(&api, "concurrency = 2\ntimeout = \"1h\"")).await;
+        for id in ["tx-1", "tx-2"] {
+            relay.register("payment", id, &payment(&id.replace("tx-", "tr_"), "10")).await;
+        }
+        has_paid(&api, "tr_2", "10.00");
+        api.hangs_at(if trusted { "tr_1" } else { "made_up" });
+        if trusted {
+            relay.point(SOURCE, "tr_1", 1).await.expect(200);
+        } else {
+            relay.hint("tr_made_up").await.expect(200);
+        }
+        api.nth(1).await;
+        damage(&relay, &format!("UPDATE fetches SET {broken}"));
+        relay.point(SOURCE, "tr_2", 1).await.expect(200);
+        transform.told("payment", "tx-2", 1).await;
+        names(&relay, "table fetches, row 1").await;
+        assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded", "{broken}");
+    }
 }

@@ -103,6 +103,10 @@ async fn a_flood_from_many_addresses_makes_room_for_a_new_one() {
     relay.hint_from("192.0.2.10", "tr_1").await.expect(200);
     relay.program.logged(&["displaced", "pointing"]).await;
     assert_eq!(relay.made_up(), 39, "it took the place of one of them");
+    for n in 0..5 {
+        relay.hint_from(&format!("198.51.100.{n}"), &format!("tr_made_up_{n}")).await.expect(200);
+    }
+    assert_eq!(relay.program.log().matches("displaced").count(), 1, "a flood gets a line a minute");
     let left = "SELECT count(*) FROM notifications WHERE hint = 1 AND outcome = 'fetching'";
     assert_eq!(relay.stored::<u32>(left), 40, "nothing is left of a hint that was displaced");
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM fetch_waiting"), 40);
@@ -141,6 +145,7 @@ async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once()
     assert_eq!(relay.made_up(), 4);
     gate.open();
     relay.program.logged(&["hints came to nothing", "dropped=2"]).await;
+    relay.program.logged(&["INFO", "places for hints are scarce", "hints=1"]).await;
     // Of what is left more than half of its places is free.
     assert_eq!(relay.made_up(), 2);
 }

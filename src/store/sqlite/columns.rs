@@ -89,11 +89,23 @@ impl<T> Listed<T> {
     /// Reads all rows of a table; their first column is their place in it.
     pub(super) fn read(
         table: &'static str,
+        rows: Rows<'_>,
+        read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> rusqlite::Result<Self> {
+        Self::read_most(table, rows, usize::MAX, read)
+    }
+
+    /// Reads rows of a table until so many could be read: damaged ones take no place of others.
+    pub(super) fn read_most(
+        table: &'static str,
         mut rows: Rows<'_>,
+        most: usize,
         read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<Self> {
         let mut listed = Self { rows: Vec::new(), damaged: Vec::new(), last: None };
-        while let Some(row) = rows.next()? {
+        while listed.rows.len() < most
+            && let Some(row) = rows.next()?
+        {
             let place: i64 = row.get(0)?;
             listed.last = Some(place);
             match read(row).map_err(in_row(table, place)) {
@@ -103,6 +115,13 @@ impl<T> Listed<T> {
             }
         }
         Ok(listed)
+    }
+
+    /// Adds what was read after it.
+    pub(super) fn append(&mut self, mut more: Self) {
+        self.rows.append(&mut more.rows);
+        self.damaged.append(&mut more.damaged);
+        self.last = more.last.or(self.last);
     }
 
     /// How many rows there were.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::columns::{in_row, micros, timestamp};
+use super::columns::{Listed, micros, timestamp};
 use super::{inbox, strangers};
 use crate::domain::due::later;
 use crate::store::{Awaiting, Fetch, FetchFailed, FetchesSought};
@@ -32,8 +32,6 @@ pub(super) enum Asker<'a> {
     Stranger {
         /// Whose place it takes.
         address: &'a str,
-        /// It is fetched after what strangers have asked for whose turn is earlier.
-        turn: Timestamp,
     },
 }
 
@@ -47,25 +45,24 @@ pub(super) fn ask(
     asker: Asker<'_>,
     now: Timestamp,
 ) -> rusqlite::Result<Asked> {
-    let (trusted, address, turn) = match asker {
-        Asker::Trusted => (true, "", now),
-        Asker::Stranger { address, turn } => (false, address, turn),
+    let (trusted, address) = match asker {
+        Asker::Trusted => (true, ""),
+        Asker::Stranger { address } => (false, address),
     };
     connection
         .prepare_cached(
-            "INSERT INTO fetches (id, source, path, trusted, asked, due_at, hinted_by, turn)
-             VALUES (max(?4, (SELECT ifnull(max(id), 0) + 1 FROM fetches)), ?1, ?2, ?3, 1, ?4, ?6, ?7)
+            "INSERT INTO fetches (id, source, path, trusted, asked, due_at, hinted_by)
+             VALUES (max(?4, (SELECT ifnull(max(id), 0) + 1 FROM fetches)), ?1, ?2, ?3, 1, ?4, ?6)
              ON CONFLICT (source, path) DO UPDATE SET
                  asked = asked + 1,
                  trusted = iif(due_at IS NULL, excluded.trusted, max(trusted, excluded.trusted)),
                  hinted_by = iif(due_at IS NULL, excluded.hinted_by, hinted_by),
-                 turn = iif(due_at IS NULL, excluded.turn, turn),
                  failing_since = iif(excluded.trusted, NULL, failing_since),
                  missing_since = iif(excluded.trusted, NULL, missing_since),
                  due_at = ifnull(due_at, min(max(?4, ifnull(began_at, 0) + ?5), ?4 + ?5))
              RETURNING id, asked",
         )?
-        .query_row(params![source, path, trusted, micros(now), spacing(), address, micros(turn)], |row| {
+        .query_row(params![source, path, trusted, micros(now), spacing(), address], |row| {
             Ok(Asked { fetch: row.get(0)?, asked: row.get(1)? })
         })
 }
@@ -112,15 +109,10 @@ pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::R
         .map(drop)
 }
 
-fn fetch(row: &Row<'_>) -> rusqlite::Result<(Fetch, String)> {
-    let id: i64 = row.get(0)?;
-    fetch_of(row, id).map_err(in_row("fetches", id))
-}
-
-fn fetch_of(row: &Row<'_>, id: i64) -> rusqlite::Result<(Fetch, String)> {
+fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
     let at = |column: usize| row.get::<_, Option<i64>>(column)?.map(|at| timestamp(column, at)).transpose();
-    let fetch = Fetch {
-        id,
+    Ok(Fetch {
+        id: row.get(0)?,
         path: row.get(1)?,
         asked: row.get(2)?,
         attempts: row.get(3)?,
@@ -128,43 +120,91 @@ fn fetch_of(row: &Row<'_>, id: i64) -> rusqlite::Result<(Fetch, String)> {
         missing_since: at(5)?,
         fetched_at: at(6)?,
         trusted: row.get(7)?,
-        scarce: false,
-    };
-    Ok((fetch, row.get(8)?))
+        scarce,
+    })
 }
 
-/// The fetches that are sought: those that can be trusted first, by their due times; then strangers', by their turns.
-pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Vec<Fetch>> {
-    const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted, hinted_by
-         FROM fetches WHERE source = ?1 AND due_at <= ?2 AND";
-    let now = micros(sought.now);
-    let trusted: Vec<_> = connection
-        .prepare_cached(&format!("{OF} trusted = 1 ORDER BY due_at LIMIT ?3"))?
-        .query_map(params![sought.source, now, place(sought.most)], fetch)?
-        .collect::<rusqlite::Result<_>>()?;
-    let left = sought.strangers.min(sought.most.saturating_sub(trusted.len()));
-    let strangers: Vec<_> = connection
-        .prepare_cached(&format!("{OF} trusted = 0 ORDER BY max(turn, due_at) LIMIT ?3"))?
-        .query_map(params![sought.source, now, place(left)], fetch)?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut due: Vec<Fetch> = trusted.into_iter().map(|(fetch, _)| fetch).collect();
-    for (fetch, address) in strangers {
-        let (all, own) = strangers::held(connection, &sought.source, &address)?;
-        due.push(Fetch { scarce: sought.places.scarce(all, own), ..fetch });
-    }
+const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted FROM fetches";
+
+/// The fetches that are sought: those that can be trusted first, by their due times; then strangers', by the turns of their
+/// addresses.
+pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
+    let mut trusted = connection
+        .prepare_cached(&format!("{OF} WHERE source = ?1 AND due_at <= ?2 AND trusted = 1 ORDER BY due_at"))?;
+    let rows = trusted.query(params![sought.source, micros(sought.now)])?;
+    let mut due = Listed::read_most("fetches", rows, sought.most, |row| fetch(row, false))?;
+    let most = sought.most.min(due.rows.len().saturating_add(sought.strangers));
+    by_turns(connection, sought, most, &mut due)?;
     Ok(due)
 }
 
-/// When the next fetch of a source is due that is not due yet.
-pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
-    let mut query = connection
-        .prepare_cached("SELECT min(due_at) FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3")?;
-    let mut next = None;
-    for trusted in [true, false] {
-        let due: Option<i64> = query.query_row(params![source, trusted, micros(now)], |row| row.get(0))?;
-        let due = due.map(|at| timestamp(0, at)).transpose()?;
-        next = next.into_iter().chain(due).min();
+/// Strangers' fetches until there are so many: one of each address that is waiting, then another one of each, and so on.
+fn by_turns(
+    connection: &Connection,
+    sought: &FetchesSought,
+    most: usize,
+    due: &mut Listed<Fetch>,
+) -> rusqlite::Result<()> {
+    if due.rows.len() >= most {
+        return Ok(());
     }
+    let all = strangers::held_by_all(connection, &sought.source)?;
+    let mut turns = connection.prepare_cached(strangers::TURNS)?;
+    let mut turns = turns.query(params![sought.source, micros(sought.now)])?;
+    let mut addresses = Vec::new();
+    while due.rows.len() < most
+        && let Some(turn) = turns.next()?
+    {
+        let (address, own): (i64, u32) = (turn.get(0)?, turn.get(1)?);
+        let address = (address, sought.places.scarce(all, own));
+        if nth(connection, sought, address, 0, due)? {
+            addresses.push(address);
+        }
+    }
+    let mut round = 1;
+    while due.rows.len() < most && !addresses.is_empty() {
+        let mut left = Vec::new();
+        for address in addresses {
+            if due.rows.len() < most && nth(connection, sought, address, round, due)? {
+                left.push(address);
+            }
+        }
+        (addresses, round) = (left, round.saturating_add(1));
+    }
+    Ok(())
+}
+
+pub(super) const NTH_OF_ADDRESS: &str =
+    "INDEXED BY fetches_of_strangers WHERE source = ?1 AND due_at <= ?2 AND trusted = 0
+    AND hinted_by = (SELECT address FROM hint_addresses WHERE id = ?3) ORDER BY due_at LIMIT 1 OFFSET ?4";
+
+/// Adds the fetch of an address that has waited longest but for so many. Says whether there is one, be it damaged.
+fn nth(
+    connection: &Connection,
+    sought: &FetchesSought,
+    (address, scarce): (i64, bool),
+    before: usize,
+    due: &mut Listed<Fetch>,
+) -> rusqlite::Result<bool> {
+    let mut query = connection.prepare_cached(&format!("{OF} {NTH_OF_ADDRESS}"))?;
+    let rows = query.query(params![sought.source, micros(sought.now), address, place(before)])?;
+    let found = Listed::read("fetches", rows, |row| fetch(row, scarce))?;
+    let any = found.len() > 0;
+    due.append(found);
+    Ok(any)
+}
+
+/// When the next fetch of a source is due that is not due yet. A time that cannot be read never comes.
+pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) -> rusqlite::Result<Listed<Timestamp>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, due_at FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1",
+    )?;
+    let mut of = |trusted: bool| {
+        let rows = query.query(params![source, trusted, micros(now)])?;
+        Listed::read("fetches", rows, |row| timestamp(1, row.get(1)?))
+    };
+    let mut next = of(true)?;
+    next.append(of(false)?);
     Ok(next)
 }
 
@@ -285,6 +325,7 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
 
 /// Brings back times that lie further ahead than any wait is long, and failures of times to come: see [`super::outbox::clamp`].
 pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) -> rusqlite::Result<usize> {
+    strangers::clamp(connection, now)?;
     connection.execute(
         "UPDATE fetches SET due_at = min(due_at, ?2), failing_since = min(failing_since, ?1),
              missing_since = min(missing_since, ?1), began_at = min(began_at, ?1)

@@ -53,16 +53,17 @@ impl Store {
         self.read(move |connection| inbox::kept(connection, id)).await
     }
 
-    /// Fetches of a source that are due, the most urgent first; and when the next one is.
+    /// Fetches of a source that are due, the most urgent first; and when the next one is. Damaged ones are left out.
     ///
     /// # Errors
     /// The store cannot be read.
     pub async fn due_fetches(&self, sought: FetchesSought) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
-        self.read(move |connection| {
+        let look = move |connection: &Connection| {
             let next = fetches::next_due(connection, &sought.source, sought.now)?;
             Ok((fetches::due(connection, &sought)?, next))
-        })
-        .await
+        };
+        let (due, next) = self.read(look).await?;
+        Ok((self.sound(due), self.sound(next).into_iter().min()))
     }
 
     /// Up to `most` messages that wait for a fetch and had asked by then.

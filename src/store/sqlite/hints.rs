@@ -1,19 +1,12 @@
 //! Hints: notifications that nobody vouches for. What they point to is looked up at the PSP; of themselves nothing is
 //! believed and next to nothing is kept.
 
-use std::time::Duration;
-
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::fetches::Asker;
 use super::{fetches, inbox, strangers};
-use crate::domain::due::later;
 use crate::store::{Admission, HintError, Hinted, Outcome, PlacesTaken, Receipt};
-
-/// An object gives way to all others of this time for each that its address has waiting already: so addresses take turns, and
-/// nobody waits for ever.
-const TURN: Duration = Duration::from_secs(60);
 
 /// Takes a hint, or says why too many objects of strangers wait already.
 pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Result<Receipt, HintError>> {
@@ -51,7 +44,7 @@ fn asker<'a>(
         return Ok(Ok((Asker::Trusted, false)));
     }
     let (all, own) = strangers::held(connection, source, address)?;
-    let stranger = Asker::Stranger { address, turn: later(hinted.received_at.steady, TURN.saturating_mul(own)) };
+    let stranger = Asker::Stranger { address };
     if fetches::is_waited_for(connection, source, path)? {
         return Ok(Ok((stranger, false)));
     }

@@ -3,7 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 7] = [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM];
+const STEPS: [&str; 8] =
+    [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM, super::strangers::STEP];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -240,7 +241,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 7;
+pub(super) const VERSION: i64 = 8;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -292,5 +293,22 @@ mod tests {
         assert_eq!(one("SELECT bytes FROM dead_letter_bytes"), 5);
         connection.execute("DELETE FROM parked WHERE id > 1", []).unwrap();
         assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
+    }
+
+    /// Hints that waited when addresses took no turns yet are in the queue of their addresses.
+    #[test]
+    fn hints_of_an_earlier_version_keep_their_places() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().take_while(|step| **step != super::super::strangers::STEP);
+        before.for_each(|step| connection.execute_batch(step).unwrap());
+        let rows =
+            "INSERT INTO fetches (source, path, trusted, due_at, hinted_by, turn) VALUES ('s', '/1', 0, 9, 'a', 70),
+                ('s', '/2', 0, 8, 'a', 10), ('s', '/3', 0, NULL, 'a', 0), ('s', '/4', 1, 5, '', 0);
+            PRAGMA user_version = 7;";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(one("SELECT held FROM hint_counts WHERE source = 's'"), 2);
+        assert_eq!(one("SELECT sum(held * 100 + turn_at) FROM hint_addresses"), 208);
     }
 }

@@ -32,13 +32,13 @@ mod unfinished;
 mod wal;
 mod writer;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio::time::Instant;
 
 use self::connection::Opened;
 use self::readers::Readers;
@@ -65,8 +65,8 @@ pub struct Store {
     readers: Readers,
     options: Arc<Live<StoreOptions>>,
     wake: Wake,
-    /// Damage that was met, and when.
-    damage: Mutex<Option<(Instant, String)>>,
+    /// Damage that was met of late.
+    damage: Mutex<HashMap<String, sound::Met>>,
 }
 
 impl Store {

@@ -14,6 +14,14 @@ use crate::store::StoreError;
 
 /// How long damage that was met makes the store unfit: what else works says nothing about it.
 const DAMAGE_STAYS: Duration = Duration::from_secs(60);
+/// When damage was met.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Met {
+    last: Instant,
+    /// When it was logged.
+    told: Instant,
+}
+
 /// What a readiness probe writes: 16 pages, about as many as a notification of the usual size changes in tables and indexes.
 const PROBE_BYTES: i64 = 64 * 1024;
 
@@ -31,9 +39,10 @@ impl Store {
         };
         self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*damage {
-            Some((met, reason)) if met.elapsed() < DAMAGE_STAYS => Err(StoreError::Damaged(reason.clone())),
-            _ => Ok(()),
+        let of_late = damage.iter().filter(|(_, met)| met.last.elapsed() < DAMAGE_STAYS);
+        match of_late.max_by_key(|(_, met)| met.last) {
+            Some((reason, _)) => Err(StoreError::Damaged(reason.clone())),
+            None => Ok(()),
         }
     }
 
@@ -61,23 +70,34 @@ impl Store {
     /// The rows that could be read. The others are damage, and named in the log.
     pub(super) fn sound<T>(&self, listed: Listed<T>) -> Vec<T> {
         for error in listed.damaged.into_iter().map(unavailable) {
-            tracing::error!(%error, "this row is left out of a list");
-            self.met(&error);
+            if self.is_news(&error) {
+                tracing::error!(%error, "this row is left out of a list");
+            }
         }
         listed.rows
     }
 
     /// Remembers damage.
     pub(super) fn met(&self, error: &StoreError) {
-        let StoreError::Damaged(reason) = error else { return };
+        self.is_news(error);
+    }
+
+    /// Remembers damage. Says whether it was logged: once a minute, however often it is met.
+    fn is_news(&self, error: &StoreError) -> bool {
+        let StoreError::Damaged(reason) = error else { return false };
+        let now = Instant::now();
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
-        if damage.as_ref().is_none_or(|(met, known)| known != reason || met.elapsed() >= DAMAGE_STAYS) {
+        damage.retain(|_, met| met.last.elapsed() < DAMAGE_STAYS);
+        let told = damage.get(reason).map(|met| met.told).filter(|told| told.elapsed() < DAMAGE_STAYS);
+        damage.insert(reason.clone(), Met { last: now, told: told.unwrap_or(now) });
+        drop(damage);
+        if told.is_none() {
             tracing::error!(
                 damage = reason,
                 "the store is damaged: what needs this is answered 503, and the relay is not ready; stop it, and restore \
                  a backup or mend the row"
             );
         }
-        *damage = Some((Instant::now(), reason.clone()));
+        told.is_none()
     }
 }

@@ -1,11 +1,73 @@
 //! What is no stranger's, and the places of objects of which nobody but strangers has spoken: who has them, and who gives one
 //! up.
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use url::form_urlencoded;
 
+use super::columns::micros;
 use super::{fetches, inbox};
 use crate::store::Outcome;
+
+/// The step of the schema by which addresses take turns.
+pub(super) const STEP: &str = r"
+-- The addresses of strangers whose objects wait, kept by the table of fetches itself: counting the objects of all for each
+-- look would take longer the more there are. held: how many places an address has. served_at: when the last fetch for it
+-- began. turn_at: since when it has waited for its turn, that is since then, or since its first object was due if that is
+-- later. Who comes new, or was served, is behind all others.
+CREATE TABLE hint_addresses (
+    id        INTEGER PRIMARY KEY,
+    source    TEXT NOT NULL,
+    address   TEXT NOT NULL,
+    held      INTEGER NOT NULL,
+    served_at INTEGER NOT NULL DEFAULT 0,
+    turn_at   INTEGER NOT NULL,
+    UNIQUE (source, address)
+) STRICT;
+CREATE INDEX hint_addresses_by_turn ON hint_addresses (source, turn_at);
+CREATE INDEX hint_addresses_by_places ON hint_addresses (source, held);
+CREATE TABLE hint_counts (source TEXT NOT NULL PRIMARY KEY, held INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TRIGGER hint_address_in AFTER INSERT ON hint_addresses BEGIN
+    INSERT INTO hint_counts VALUES (new.source, new.held) ON CONFLICT (source) DO UPDATE SET held = held + new.held;
+END;
+CREATE TRIGGER hint_address_held AFTER UPDATE OF held ON hint_addresses BEGIN
+    UPDATE hint_counts SET held = held + new.held - old.held WHERE source = new.source;
+END;
+
+DROP INDEX fetches_of_strangers;
+ALTER TABLE fetches DROP COLUMN turn;
+CREATE INDEX fetches_of_strangers ON fetches (source, hinted_by, due_at) WHERE trusted = 0 AND due_at IS NOT NULL;
+INSERT INTO hint_addresses (source, address, held, turn_at)
+    SELECT source, hinted_by, count(*), min(due_at) FROM fetches WHERE trusted = 0 AND due_at IS NOT NULL
+    GROUP BY source, hinted_by;
+
+CREATE TRIGGER hint_in AFTER INSERT ON fetches WHEN new.trusted = 0 AND new.due_at IS NOT NULL BEGIN
+    INSERT INTO hint_addresses (source, address, held, turn_at) VALUES (new.source, new.hinted_by, 1, new.due_at)
+        ON CONFLICT (source, address)
+        DO UPDATE SET held = held + 1, turn_at = max(served_at, min(turn_at, excluded.turn_at));
+END;
+-- One that leaves its place, and one that keeps it but is due at another time.
+CREATE TRIGGER hint_out AFTER DELETE ON fetches WHEN old.trusted = 0 AND old.due_at IS NOT NULL BEGIN
+    UPDATE hint_addresses SET held = held - 1, turn_at = max(served_at, ifnull((
+            SELECT min(due_at) FROM fetches
+            WHERE source = old.source AND hinted_by = old.hinted_by AND trusted = 0 AND due_at IS NOT NULL), 0))
+        WHERE source = old.source AND address = old.hinted_by;
+    DELETE FROM hint_addresses WHERE source = old.source AND address = old.hinted_by AND held <= 0;
+END;
+CREATE TRIGGER hint_changed AFTER UPDATE OF trusted, due_at, hinted_by, began_at ON fetches
+    WHEN old.trusted = 0 AND old.due_at IS NOT NULL OR new.trusted = 0 AND new.due_at IS NOT NULL BEGIN
+    INSERT INTO hint_addresses (source, address, held, turn_at)
+        SELECT new.source, new.hinted_by, 1, new.due_at WHERE new.trusted = 0 AND new.due_at IS NOT NULL
+        ON CONFLICT (source, address) DO UPDATE SET held = held + 1;
+    UPDATE hint_addresses SET held = held - 1, served_at = max(served_at, ifnull(new.began_at, 0))
+        WHERE source = old.source AND address = old.hinted_by AND old.trusted = 0 AND old.due_at IS NOT NULL;
+    UPDATE hint_addresses SET turn_at = max(served_at, ifnull((
+            SELECT min(due_at) FROM fetches
+            WHERE source = new.source AND hinted_by = address AND trusted = 0 AND due_at IS NOT NULL), 0))
+        WHERE source = new.source AND address IN (old.hinted_by, new.hinted_by);
+    DELETE FROM hint_addresses WHERE source = old.source AND address = old.hinted_by AND held <= 0;
+END;
+";
 
 /// Whether a record was registered with, or has learned, an id that stands in the call.
 pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
@@ -23,24 +85,35 @@ pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rus
 
 /// How many places of a source are taken: in all, and by this address.
 pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<(u32, u32)> {
-    connection
-        .prepare_cached(
-            "SELECT count(*), ifnull(sum(hinted_by = ?2), 0) FROM fetches
-             WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL",
-        )?
-        .query_row([source, address], |row| Ok((row.get(0)?, row.get(1)?)))
+    let own = connection
+        .prepare_cached("SELECT held FROM hint_addresses WHERE source = ?1 AND address = ?2")?
+        .query_row([source, address], |row| row.get(0))
+        .optional()?;
+    Ok((held_by_all(connection, source)?, own.unwrap_or_default()))
+}
+
+/// How many places of a source are taken in all.
+pub(super) fn held_by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
+    let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
+    Ok(held.query_row([source], |row| row.get(0)).optional()?.unwrap_or_default())
 }
 
 /// The address that has most of a source's places, and how many.
 pub(super) fn holds_most(connection: &Connection, source: &str) -> rusqlite::Result<Option<(String, u32)>> {
     connection
-        .prepare_cached(
-            "SELECT hinted_by, count(*) AS held FROM fetches
-             WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL
-             GROUP BY hinted_by ORDER BY held DESC LIMIT 1",
-        )?
+        .prepare_cached("SELECT address, held FROM hint_addresses WHERE source = ?1 ORDER BY held DESC LIMIT 1")?
         .query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()
+}
+
+/// The addresses whose turn has come at a source, who has waited longest first; and how many places each has.
+pub(super) const TURNS: &str =
+    "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
+
+/// Brings back turns of times to come: see [`super::outbox::clamp`].
+pub(super) fn clamp(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
+    let since = "UPDATE hint_addresses SET served_at = ?1, turn_at = ?1 WHERE served_at > ?1";
+    connection.execute(since, [micros(now)])
 }
 
 /// Takes a place from an address: that of an object that the PSP did not know when it was asked, or else of the one that
@@ -50,7 +123,7 @@ pub(super) fn displace(connection: &Connection, source: &str, address: &str) -> 
         .prepare_cached(
             "SELECT id FROM fetches
              WHERE source = ?1 AND hinted_by = ?2 AND trusted = 0 AND due_at IS NOT NULL AND fetched_at IS NULL
-             ORDER BY missing_since IS NULL, max(turn, due_at) DESC LIMIT 1",
+             ORDER BY missing_since IS NULL, due_at DESC LIMIT 1",
         )?
         .query_row([source, address], |row| row.get(0))
         .optional()?;
@@ -62,4 +135,132 @@ pub(super) fn displace(connection: &Connection, source: &str, address: &str) -> 
     }
     connection.prepare_cached("DELETE FROM fetches WHERE id = ?1")?.execute([fetch])?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::super::{fetched, hints, migrations};
+    use super::*;
+    use crate::domain::due::Moment;
+    use crate::store::{Fetch, FetchFailed, FetchesSought, Hinted, Places};
+
+    const PLACES: Places = Places { all: 1000, each: 250 };
+
+    fn store() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut connection).unwrap();
+        connection
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
+    }
+
+    fn hint(connection: &Connection, address: &str, path: &str, now: Timestamp) {
+        let hinted = Hinted {
+            source: "s".to_owned(),
+            received_at: Moment { wall: now, steady: now },
+            form: "hint".to_owned(),
+            calls: vec![(Uuid::now_v7(), path.to_owned())],
+            address: address.to_owned(),
+            places: PLACES,
+        };
+        hints::take(connection, &hinted).unwrap().unwrap();
+    }
+
+    fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
+        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, places: PLACES };
+        fetches::due(connection, &sought).unwrap().rows
+    }
+
+    /// The object is looked up in vain, and again then, if ever.
+    fn look_up(connection: &Connection, fetch: &Fetch, now: Timestamp, again: Option<Timestamp>) {
+        let (fetch, asked, reason) = (fetch.id, fetch.asked, String::new());
+        fetched::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again }).unwrap();
+    }
+
+    /// Five lookups a second for a minute. So many addresses make up six objects a second; another one sends a hint a second.
+    /// How many of these are looked up. With `patience` the made-up ones are looked up five times each.
+    fn genuine_beside(flooding: usize, patience: bool) -> usize {
+        let connection = store();
+        let (mut made_up, mut genuine) = (0, 0);
+        for tick in 0_i64..300 {
+            let now = at(tick * 200);
+            while made_up * 5 < usize::try_from(tick).unwrap() * 6 {
+                hint(&connection, &format!("10.0.0.{}", made_up % flooding), &format!("/made-up/{made_up}"), now);
+                made_up += 1;
+            }
+            if tick % 5 == 0 {
+                hint(&connection, "192.0.2.1", &format!("/genuine/{tick}"), now);
+            }
+            for fetch in due(&connection, 1, now) {
+                let is_genuine = fetch.path.starts_with("/genuine");
+                genuine += usize::from(is_genuine);
+                let again = (patience && !is_genuine && fetch.attempts < 4).then(|| at(tick * 200 + 1000));
+                look_up(&connection, &fetch, now, again);
+            }
+            if tick % 25 == 0 {
+                assert_eq!(difference(&connection), 0, "what the table keeps of addresses is what it holds");
+            }
+        }
+        genuine
+    }
+
+    /// How many addresses have other places or another turn than their objects say.
+    fn difference(connection: &Connection) -> u32 {
+        let question = "SELECT (SELECT count(*) FROM hint_addresses a FULL JOIN (
+                SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
+                WHERE trusted = 0 AND due_at IS NOT NULL GROUP BY source, hinted_by) f
+                ON a.source = f.source AND a.address = f.hinted_by
+            WHERE a.held IS NOT f.held OR a.turn_at IS NOT max(a.served_at, f.due))
+            + abs((SELECT held FROM hint_counts)
+                - (SELECT count(*) FROM fetches WHERE trusted = 0 AND due_at IS NOT NULL))";
+        connection.query_row(question, [], |row| row.get(0)).unwrap()
+    }
+
+    /// However many objects and addresses wait, a look goes by indexes.
+    #[test]
+    fn whose_turn_it_is_is_found_without_looking_at_the_others() {
+        let connection = store();
+        for (question, index) in [
+            (TURNS, "hint_addresses_by_turn (source=? AND turn_at<?)"),
+            (fetches::NTH_OF_ADDRESS, "fetches_of_strangers (source=? AND hinted_by=? AND due_at<?)"),
+        ] {
+            let select = if question == TURNS { "" } else { "SELECT id FROM fetches " };
+            let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {select}{question}")).unwrap();
+            let all = plan.parameter_count();
+            let rows = plan.query_map(rusqlite::params_from_iter(vec![1; all]), |row| row.get::<_, String>(3)).unwrap();
+            let plan = rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n");
+            assert!(plan.contains(index) && !plan.contains("SCAN ") && !plan.contains("B-TREE"), "{plan}");
+        }
+    }
+
+    /// A damaged row is named; those behind it are fetched as if it were not there.
+    #[test]
+    fn a_damaged_row_takes_no_place_of_others() {
+        let connection = store();
+        for n in 0..3 {
+            hint(&connection, "10.0.0.1", &format!("/{n}"), at(n));
+        }
+        hint(&connection, "10.0.0.2", "/3", at(3));
+        let broken = "UPDATE fetches SET attempts = -1 WHERE path IN ('/0', '/3')";
+        assert_eq!(connection.execute(broken, []).unwrap(), 2);
+        let paths = |most| due(&connection, most, at(10)).into_iter().map(|fetch| fetch.path).collect::<Vec<_>>();
+        assert_eq!(paths(1), ["/1"]);
+        assert_eq!(paths(9), ["/1", "/2"]);
+        connection.execute("UPDATE fetches SET trusted = 1", []).unwrap();
+        assert_eq!(paths(1), ["/1"]);
+        assert_eq!(difference(&connection), 0);
+    }
+
+    #[test]
+    fn an_address_gets_its_share_whatever_others_send_and_however_much_it_has_waiting() {
+        for (flooding, patience) in [(1, false), (4, true), (8, false), (8, true), (30, false), (30, true)] {
+            let (genuine, share) = (genuine_beside(flooding, patience), (300 / (flooding + 1)).min(60));
+            assert!(genuine + 2 >= share, "{flooding}, {patience}: {genuine} of {share}");
+        }
+    }
 }
