@@ -8,16 +8,37 @@ const NUMBER: &str = "$serde_json::private::Number";
 /// How many bytes a sign of a name may take as JSON: `\u0024`.
 const ESCAPED_MAX: usize = 6;
 
+/// JSON may have so many values, whatever its size…
+const VALUES_ALWAYS: usize = 20_000;
+/// …and another one for so many bytes. A value costs up to some hundred bytes of memory and a microsecond, and a few bytes
+/// are enough to write one; notifications, even batches of thousands of messages, have more bytes for each.
+const BYTES_PER_VALUE: usize = 16;
+
 /// Reads JSON. Numbers keep every digit; how deep it may be nested, serde_json limits to 128.
 ///
 /// # Errors
-/// Where it is no JSON, or that a field has a name that is not read.
+/// Where it is no JSON, that it has too many values for its size, or that a field has a name that is not read.
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
+    let (values, most) = (values(bytes), VALUES_ALWAYS.saturating_add(bytes.len() / BYTES_PER_VALUE));
+    if values > most {
+        return Err(format!("it has about {values} values; of {} bytes at most {most} values are read", bytes.len()));
+    }
     let value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if has_forged_number(bytes) {
         return Err(format!("a field has the name {NUMBER:?}, which is not read"));
     }
     Ok(value)
+}
+
+/// How many values JSON has at most: each comes first, or behind what opens an object or a list, or behind a comma.
+fn values(json: &[u8]) -> usize {
+    let (mut rest, mut values) = (json, 1_usize);
+    let count = |bytes: &[u8]| bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
+    while let Some((between, after)) = split_at_quote(rest) {
+        values = values.saturating_add(count(between));
+        rest = split_at_quote(after).map_or(&[], |(_, after)| after);
+    }
+    values.saturating_add(count(rest))
 }
 
 /// Whether what is JSON has a field of that name, however it is written.
@@ -85,13 +106,37 @@ mod tests {
     }
 
     #[test]
+    fn the_number_of_values_has_a_bound() {
+        let list = |value: &str, times: usize| format!("[{}]", vec![value; times].join(","));
+        // Each is the list itself and what is in it.
+        for (value, values) in [("0", 1), ("{\"\":0}", 2), ("[]", 2), ("{\"a\":{\"b\":[]}}", 4)] {
+            let most = (VALUES_ALWAYS - 1) / values;
+            assert!(read(list(value, most).as_bytes()).is_ok(), "{value}");
+            let mebibyte = list(value, (1 << 20) / (value.len() + 1));
+            assert!(read(mebibyte.as_bytes()).unwrap_err().contains("values are read"), "{value}");
+            // Refused before it is known whether it is JSON.
+            assert!(
+                read(&mebibyte.as_bytes()[..mebibyte.len() - 1]).unwrap_err().contains("values are read"),
+                "{value}"
+            );
+        }
+        let text = serde_json::to_string(&list("{\"\":0}", 150_000)).unwrap();
+        assert!(read(text.as_bytes()).is_ok(), "what stands in a text is no value");
+        let message = r#"{"id":"re_0","amount":{"value":1,"currency":"EUR"},"state":"succeeded"}"#;
+        assert!(read(list(message, 10_000).as_bytes()).is_ok(), "a large batch of short messages");
+    }
+
+    #[test]
     fn nesting_has_a_bound() {
         let nested = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
         assert!(read(nested(127).as_bytes()).is_ok());
-        for depth in [128, 500_000] {
+        for depth in [128, 15_000] {
             assert!(read(nested(depth).as_bytes()).unwrap_err().contains("recursion limit"));
         }
-        let objects = format!("{}1{}", "{\"a\":".repeat(500_000), "}".repeat(500_000));
-        assert!(read(objects.as_bytes()).unwrap_err().contains("recursion limit"));
+        let objects = |depth: usize| format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth));
+        assert!(read(objects(15_000).as_bytes()).unwrap_err().contains("recursion limit"));
+        for endless in [nested(500_000), objects(500_000)] {
+            assert!(read(endless.as_bytes()).is_err());
+        }
     }
 }

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::web::Payload;
 use futures_core::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::gate::Gate;
 use super::problem::Problem;
 use super::server::ServerOptions;
-use super::stream::Gate;
 
 /// What bodies may cost, one by one and all together.
 #[derive(Debug)]
@@ -63,17 +64,18 @@ impl Bodies {
         if announced.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
-        let body = tokio::time::timeout(self.timeout, self.collect(most, payload)).await;
-        let body = body.map_err(|_| Problem::new(408, "the body took too long"))??;
-        Gate::close(request);
-        Ok(body)
+        let in_time = async {
+            let body = tokio::time::timeout(self.timeout, self.collect(most, payload)).await;
+            body.map_err(|_| Problem::new(408, "the body took too long"))?
+        };
+        Gate::while_open(request, in_time).await
     }
 
     /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing.
     async fn collect(&self, most: usize, mut payload: Payload) -> Result<Body, Problem> {
         let mut body = Body { bytes: Vec::new(), room: self.room(0)? };
         while let Some(chunk) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
-            let chunk = chunk.map_err(|error| Problem::new(400, format!("the body broke off: {error}")))?;
+            let chunk = chunk.map_err(|error| broken(&error))?;
             let length = body.bytes.len().saturating_add(chunk.len());
             if length > most {
                 return Err(too_large(most));
@@ -97,6 +99,14 @@ impl Bodies {
 /// The room that a body of so many bytes needs.
 fn units(length: usize) -> usize {
     length.saturating_sub(NEEDS_NO_ROOM).div_ceil(UNIT)
+}
+
+fn broken(error: &PayloadError) -> Problem {
+    match error {
+        PayloadError::Incomplete(_) => Problem::new(400, "the body broke off before its end"),
+        PayloadError::EncodingCorrupted => Problem::new(400, "the body does not come in chunks as RFC 9112 has them"),
+        other => Problem::new(400, format!("the body broke off: {other}")),
+    }
 }
 
 fn too_large(most: usize) -> Problem {

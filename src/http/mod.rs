@@ -3,6 +3,7 @@
 mod body;
 mod caller;
 mod fetch;
+mod gate;
 mod health;
 mod lists;
 mod metrics;

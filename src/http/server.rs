@@ -19,8 +19,9 @@ use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-use super::stream::{Gate, Paced, Patience};
-use super::{Doors, refusals, routes, stream, unread};
+use super::gate::Gate;
+use super::stream::{Paced, Patience};
+use super::{Doors, gate, refusals, routes, unread};
 
 /// How the doors are served.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +65,8 @@ impl ServerOptions {
     }
 }
 
+/// So many connections that nobody has accepted yet are kept by the machine, unless its own limit is lower.
+const BACKLOG: i32 = 1024;
 /// What the machine holds at most of what a client does not read, in bytes, beside what the relay holds.
 const SEND_BUFFER: usize = 128 * 1024;
 /// How long a connection that is to be closed may take to do so.
@@ -77,13 +80,19 @@ const WORKERS_MAX: usize = 512;
 /// The address cannot be bound.
 pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(options.listen)?;
+    SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
     bound_what_is_unsent(&listener, options.write_timeout)?;
     let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
     let (server, options) = (Server::build(), *options);
     let hall = Hall {
         room: Arc::new(Semaphore::new(options.max_connections)),
-        patience: Patience { write_timeout: options.write_timeout, stopping: server.graceful_shutdown_signal() },
+        patience: Patience {
+            header_timeout: options.header_timeout,
+            keep_alive: options.keep_alive,
+            write_timeout: options.write_timeout,
+            stopping: server.graceful_shutdown_signal(),
+        },
         doors: web::Data::new(doors),
     };
     let server = server
@@ -116,7 +125,7 @@ fn service(
         .app_data(hall.doors.clone())
         .wrap(from_fn(unread::ends_the_connection))
         .wrap(from_fn(refusals::logged))
-        .wrap(from_fn(stream::one_at_a_time))
+        .wrap(from_fn(gate::one_at_a_time))
         .configure(routes);
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     let stopping = hall.patience.stopping.clone();
@@ -126,9 +135,10 @@ fn service(
             async move { stopping.notified().await }
         })
         .keep_alive(options.keep_alive)
-        .client_request_timeout(options.header_timeout)
+        // None: the stream sees to that. actix looks at the first head only, and at the clock before it reads what has come.
+        .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
-        .on_connect_ext(Gate::connect)
+        .on_connect_ext(Paced::connect)
         .finish(map_config(app, |()| AppConfig::default()));
     fn_factory(move || {
         let (http, hall) = (http.new_service(()), hall.clone());
@@ -164,10 +174,11 @@ impl Hall {
         let now = self.doors.clock.now().steady;
         match ended {
             Err(error) => self.doors.refusals.ended(peer, &error, now),
-            Ok(()) if gate.was_left_halfway() => {
-                self.doors.refusals.cut(peer, "half a request", "no whole request came", now);
+            Ok(()) => {
+                if let Some((kind, reason)) = gate.cut() {
+                    self.doors.refusals.cut(peer, kind, reason, now);
+                }
             }
-            Ok(()) => {}
         }
         Ok(())
     }

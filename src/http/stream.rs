@@ -4,22 +4,21 @@
 //! as long as the connection is open (docs/upstream/actix-http-unread-answers.md). So the stream below it reads nothing
 //! while an answer is being made or waits to be sent, and little at a time.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
+use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
-use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use actix_server::GracefulShutdownSignal;
-use actix_web::body::MessageBody;
-use actix_web::dev::{Extensions, ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{HttpRequest, dev};
+use actix_web::dev::Extensions;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::sleep;
+use tokio::time::{Sleep, sleep};
+
+use super::gate::Gate;
 
 /// So many bytes are read before actix looks at what they are. It answers all requests among them before it lets others
 /// have their turn, and each of them costs memory.
@@ -27,10 +26,22 @@ const READ_AT_ONCE: usize = 2 * 1024;
 /// How long a client may take to read what is left when the relay stops.
 const WHEN_STOPPING: Duration = Duration::from_secs(1);
 
-/// How long a client may take to read an answer.
+/// How long a client that is refused may go on sending, so that it gets to read why.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+/// The answer to a head that does not end.
+const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/// The answer to a head that is larger than [`super::gate::HEAD_MAX`].
+const TOO_LARGE: &[u8] =
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+/// How long a client may take.
 #[derive(Clone)]
 pub(super) struct Patience {
-    /// While the relay runs.
+    /// To send the head of a request.
+    pub(super) header_timeout: Duration,
+    /// To begin with another request.
+    pub(super) keep_alive: Duration,
+    /// To read an answer, while the relay runs.
     pub(super) write_timeout: Duration,
     /// Says that the relay stops.
     pub(super) stopping: GracefulShutdownSignal,
@@ -49,57 +60,6 @@ impl Patience {
     }
 }
 
-/// What a connection and the requests on it know of each other.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Gate(Rc<Entered>);
-
-#[derive(Debug, Default)]
-struct Entered {
-    /// Whether a request was read to its end and has no answer yet.
-    closed: Cell<bool>,
-    /// Whether anything came at all.
-    heard: Cell<bool>,
-    /// Whether there was a request.
-    used: Cell<bool>,
-}
-
-impl Gate {
-    /// The request has been read to its end: what comes next is another one, which waits for its turn.
-    pub(super) fn close(request: &HttpRequest) {
-        if let Some(gate) = request.conn_data::<Self>() {
-            gate.0.closed.set(true);
-        }
-    }
-
-    /// Whether something came that never became a request.
-    pub(super) fn was_left_halfway(&self) -> bool {
-        self.0.heard.get() && !self.0.used.get()
-    }
-
-    /// Tells the requests of a connection which one it is.
-    pub(super) fn connect(stream: &Paced, data: &mut Extensions) {
-        data.insert(stream.gate.clone());
-    }
-}
-
-/// Closes the connection's gate while a request without a body is answered; one with a body closes it when that is read.
-pub(super) async fn one_at_a_time<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> std::result::Result<ServiceResponse<B>, actix_web::Error> {
-    let gate = request.conn_data::<Gate>().cloned().unwrap_or_default();
-    gate.0.used.set(true);
-    gate.0.closed.set(!has_body(request.head()));
-    let answer = next.call(request).await;
-    gate.0.closed.set(false);
-    answer
-}
-
-fn has_body(head: &dev::RequestHead) -> bool {
-    let length = head.headers().get("content-length");
-    head.headers().contains_key("transfer-encoding") || length.is_some_and(|length| length != "0")
-}
-
 /// A connection on which nothing is read while something is to be written.
 pub(super) struct Paced {
     tcp: TcpStream,
@@ -109,26 +69,102 @@ pub(super) struct Paced {
     taken: usize,
     /// Ends when the client has had enough time to read what is to be sent; none if nothing is.
     unsent: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    /// Ends when the client has had enough time for the head of a request, after so many requests.
+    late: Option<(u64, Pin<Box<Sleep>>)>,
     /// Whether actix would have read something and was told to wait.
     refused: bool,
 }
 
 impl Paced {
     pub(super) fn new(tcp: TcpStream, patience: Patience, gate: Gate) -> Self {
-        Self { tcp, patience, gate, taken: 0, unsent: None, refused: false }
+        Self { tcp, patience, gate, taken: 0, unsent: None, late: None, refused: false }
+    }
+
+    /// Tells the requests of this connection whose turn it is.
+    pub(super) fn connect(&self, data: &mut Extensions) {
+        self.gate.connect(data);
     }
 
     fn may_read(&self) -> bool {
-        self.unsent.is_none() && !self.gate.0.closed.get()
+        self.unsent.is_none() && self.gate.is_open()
+    }
+
+    /// Something came. From the first byte of a head on, the client has so much time for all of it.
+    fn hear(&mut self, bytes: usize, context: &mut Context<'_>) {
+        let Some(requests) = self.gate.awaits_head().filter(|_| bytes > 0) else { return };
+        if requests > 0 && self.gate.heard() == 0 {
+            self.late = Some((requests, Box::pin(sleep(self.patience.header_timeout))));
+        }
+        self.gate.hear(bytes);
+        if self.gate.is_refused() {
+            self.say(TOO_LARGE, context);
+            self.late = Some((requests, Box::pin(sleep(LAST_WORDS))));
+        }
+    }
+
+    /// Nothing came. Ends the connection if the client has had enough time for a head, unless there is more that actix has not
+    /// looked at.
+    fn hear_nothing(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let is_looked_at = mem::take(&mut self.taken) == 0;
+        let Some(requests) = self.gate.awaits_head() else { return Poll::Pending };
+        let mut late = match self.late.take() {
+            Some((then, late)) if then == requests => late,
+            // actix ends what is idle after keep_alive, but does not see that if a beginning came along with the last request.
+            _ if requests > 0 => Box::pin(sleep(self.patience.keep_alive.saturating_add(self.patience.header_timeout))),
+            _ => Box::pin(sleep(self.patience.header_timeout)),
+        };
+        if late.as_mut().poll(context).is_pending() || self.has_more() {
+            self.late = Some((requests, late));
+            return Poll::Pending;
+        }
+        if !is_looked_at {
+            self.late = Some((requests, late));
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        if self.gate.heard() > 0 {
+            self.say(TOO_SLOW, context);
+        }
+        self.gate.give_up();
+        Poll::Ready(Ok(()))
+    }
+
+    /// Whether something came of which tokio does not know yet: it will, and wakes the reader then.
+    fn has_more(&self) -> bool {
+        let nothing = |error: Error| error.kind() == ErrorKind::WouldBlock;
+        !SockRef::from(&self.tcp).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
+    }
+
+    /// Answers what never became a request, if the machine takes it at once: nothing else is to be sent then.
+    fn say(&mut self, answer: &[u8], context: &mut Context<'_>) {
+        let _: Poll<Result<usize>> = Pin::new(&mut self.tcp).poll_write(context, answer);
+    }
+
+    /// Throws away what comes after a head that is too large: the answer gets lost if its client is hung up on while it writes.
+    fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let is_over = self.late.as_mut().is_none_or(|(_, over)| over.as_mut().poll(context).is_ready());
+        let mut bytes = [0; READ_AT_ONCE];
+        let mut part = ReadBuf::new(&mut bytes);
+        let read = Pin::new(&mut self.tcp).poll_read(context, &mut part);
+        if is_over || matches!(read, Poll::Ready(Err(_))) || (read.is_ready() && part.filled().is_empty()) {
+            return Poll::Ready(Ok(()));
+        }
+        if read.is_ready() {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
     }
 }
 
 impl AsyncRead for Paced {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         if !self.may_read() {
-            // Whoever writes the answer wakes the reader.
+            // Whoever writes the answer, or opens the gate, wakes the reader.
             self.refused = true;
             return Poll::Pending;
+        }
+        if self.gate.is_refused() {
+            return self.throw_away(context);
         }
         if self.taken >= READ_AT_ONCE {
             self.taken = 0;
@@ -139,11 +175,15 @@ impl AsyncRead for Paced {
         let most = READ_AT_ONCE.saturating_sub(self.taken).min(into.remaining());
         let mut part = ReadBuf::new(bytes.get_mut(..most).unwrap_or_default());
         let read = Pin::new(&mut self.tcp).poll_read(context, &mut part);
-        into.put_slice(part.filled());
-        self.taken = if read.is_pending() { 0 } else { self.taken.saturating_add(part.filled().len()) };
-        if !part.filled().is_empty() {
-            self.gate.0.heard.set(true);
+        if read.is_pending() {
+            return self.hear_nothing(context);
         }
+        self.taken = self.taken.saturating_add(part.filled().len());
+        self.hear(part.filled().len(), context);
+        if self.gate.is_refused() {
+            return self.throw_away(context);
+        }
+        into.put_slice(part.filled());
         read
     }
 }

@@ -67,6 +67,85 @@ async fn a_head_that_never_ends_is_cut_off() {
     relay.still_serves().await;
 }
 
+/// A connection over which one request was answered, and what came with that answer.
+fn after_an_answer(relay: &Relay, request: &str) -> TcpStream {
+    let mut stream = relay.connect();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.peek(&mut [0]).unwrap();
+    stream
+}
+
+const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n";
+
+/// Whoever was answered once has no more time for the next head than for the first.
+#[tokio::test]
+async fn a_later_head_that_never_ends_is_cut_off_and_told() {
+    let (_transform, relay, _) = impatient(&["HEADER_TIMEOUT", "KEEP_ALIVE"]).await;
+    for beginning in ["G", "GET /healthz HTTP/1.1\r\nhost: r\r\nx-slow: "] {
+        let mut silent = after_an_answer(&relay, HEALTH);
+        silent.write_all(beginning.as_bytes()).unwrap();
+        assert_eq!(statuses(&until_hung_up(&mut silent)), [200, 408], "{beginning:?}");
+    }
+    relay.program.logged_times(&["connection cut off", "half a request", "127.0.0.1"], 2).await;
+    let mut slow = after_an_answer(&relay, HEALTH);
+    slow.read_exact(&mut [0; 15]).unwrap();
+    slow.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n").unwrap();
+    until_quiet(&mut slow);
+    let answer = dripped(&mut slow, b"x-slow: loris\r\n");
+    assert!(answer.is_empty() || statuses(&answer) == [408], "{answer:?}");
+    // What came along with the request before it is the beginning of a head as well.
+    let mut together = after_an_answer(&relay, &format!("{HEALTH}G"));
+    assert_eq!(statuses(&until_hung_up(&mut together)), [200]);
+    relay.still_serves().await;
+}
+
+/// Reads what is there, until nothing more comes for a moment.
+fn until_quiet(stream: &mut TcpStream) {
+    stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+    while stream.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
+}
+
+/// What has arrived in time is a request, however late the relay gets to look at it.
+#[tokio::test]
+async fn a_head_that_came_in_time_is_answered_though_the_relay_was_busy() {
+    let (_transform, relay, _) = impatient(&["HEADER_TIMEOUT"]).await;
+    let mut first = relay.connect();
+    let mut later = after_an_answer(&relay, HEALTH);
+    later.write_all(b"G").unwrap();
+    relay.still_serves().await;
+    relay.program.signal("STOP");
+    first.write_all(HEALTH.as_bytes()).unwrap();
+    later.write_all(&HEALTH.as_bytes()[1..]).unwrap();
+    // As long as a head may take, and longer.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    relay.program.signal("CONT");
+    for (stream, expected) in [(&mut first, &[200, 200][..]), (&mut later, &[200, 200, 200])] {
+        let last = HEALTH.replacen("host: r", "host: r\r\nconnection: close", 1);
+        stream.write_all(last.as_bytes()).unwrap();
+        assert_eq!(statuses(&until_hung_up(stream)), expected);
+    }
+}
+
+/// A head costs memory as long as it has not ended.
+#[tokio::test]
+async fn a_head_that_is_too_large_is_answered_431_and_told() {
+    let (_transform, relay, before) = impatient(&[]).await;
+    let head = |length: usize| {
+        format!("GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\nx: {}\r\n\r\n", "x".repeat(length))
+    };
+    for first in ["", HEALTH] {
+        let answered = usize::from(!first.is_empty());
+        assert_eq!(relay.exchange(format!("{first}{}", head(25_000)).as_bytes()).0.last(), Some(&200));
+        for length in [40_000, 400_000] {
+            let (statuses, answer) = relay.exchange(format!("{first}{}", head(length)).as_bytes());
+            assert_eq!(statuses, [&vec![200; answered][..], &[431]].concat(), "{length}: {answer:?}");
+        }
+    }
+    relay.program.logged_times(&["connection cut off", "too large a head", "127.0.0.1"], 4).await;
+    assert_eq!(relay.all_stored(), before);
+    relay.still_serves().await;
+}
+
 #[tokio::test]
 async fn a_body_that_never_ends_is_answered_408() {
     let (_transform, relay, before) = impatient(&["BODY_TIMEOUT"]).await;
@@ -105,6 +184,16 @@ async fn a_connection_that_is_not_used_is_closed() {
     relay.still_serves().await;
 }
 
+#[tokio::test]
+async fn a_body_that_breaks_off_is_answered_in_plain_words() {
+    let (_transform, relay, before) = impatient(&[]).await;
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    let (statuses, answer) = relay.exchange(format!("{}\r\n{{", head(body.as_bytes())).as_bytes());
+    assert_eq!(statuses, [400]);
+    assert!(answer.contains("the body broke off before its end") && !answer.contains("None"), "{answer}");
+    assert_eq!(relay.all_stored(), before);
+}
+
 /// A body that no door wants is not waited for, and one that is read leaves the connection as it was.
 #[tokio::test]
 async fn a_body_that_nobody_reads_ends_the_connection() {
@@ -129,6 +218,21 @@ async fn a_body_that_nobody_reads_ends_the_connection() {
     let answer = until_hung_up(&mut stream);
     assert_eq!(statuses(&answer), [200, 200, 200], "{answer}");
     assert_eq!(answer.matches("\"parked\"").count(), 2, "{answer}");
+}
+
+/// Whoever comes while the relay is busy waits to be accepted, and is not turned away.
+#[tokio::test]
+async fn a_crowd_that_comes_all_at_once_is_let_in() {
+    let (_transform, relay, _) = impatient(&[]).await;
+    let address = relay.url.strip_prefix("http://").unwrap().parse().unwrap();
+    relay.program.signal("STOP");
+    let mut crowd: Vec<_> = (0..400).map(|_| TcpStream::connect_timeout(&address, PATIENCE).unwrap()).collect();
+    relay.program.signal("CONT");
+    for stream in &mut crowd {
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(HEALTH.replacen("host: r", "host: r\r\nconnection: close", 1).as_bytes()).unwrap();
+        assert_eq!(statuses(&until_hung_up(stream)), [200]);
+    }
 }
 
 /// A crowd of slow clients is served with what it deserves; a quick one in the middle of it does not notice.
