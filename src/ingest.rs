@@ -53,7 +53,7 @@ pub enum Refused {
     #[error(transparent)]
     Certificate(#[from] NoKey),
     /// A secret vouches for it whose time it is not.
-    #[error("{fate} secret vouched: {secret:?}")]
+    #[error("{fate} secret vouched: {secret}")]
     OutOfTime {
         /// The secret's name.
         secret: String,

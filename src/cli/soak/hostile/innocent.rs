@@ -10,7 +10,7 @@ use super::Stranger;
 /// Between two requests.
 const PAUSE: Duration = Duration::from_millis(200);
 /// Whoever waits longer for an answer is kept out. So much that a slow machine alone does not come to it.
-const LONGEST: Duration = Duration::from_secs(10);
+const LONGEST: Duration = Duration::from_secs(20);
 
 /// Asks again and again, each time on a connection of its own, until the time is over.
 pub(super) async fn asks(stranger: &Stranger, until: Instant) -> anyhow::Result<()> {
