@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::columns::{in_row, key, micros};
+use super::columns::{damage, in_row, key, micros};
 use super::{dead_letters, fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -29,15 +29,26 @@ pub(super) fn step(
     let keep = &options.keep;
     // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
     let now = now.steady;
-    let waited_in_vain = parked::expire(connection, before(now, options.parked.max_age), most)?;
-    let dead_letters = old_dead_letters(connection, before(now, keep.dead_letters), most)?;
-    let dead_letters_beyond = dead_letters::beyond(connection, keep.dead_letters_size, most)?;
-    let given_up = given_up(connection, before(now, keep.dead_letters), most)?;
+    let waited_in_vain = apart(parked::expire(connection, before(now, options.parked.max_age), most))?;
+    let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most))?;
+    let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most))?;
+    let given_up = apart(given_up(connection, before(now, keep.dead_letters), most))?;
     let rows = notifications(connection, before(now, keep.notifications), most)?
         + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
         + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history), most)?
         + fetches::prune(connection, before(now, FETCHES_KEPT), most)?;
     Ok(Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk: shrink(connection)? })
+}
+
+/// A row that cannot be read keeps its own kind from being deleted, and no other. The file itself is sound then.
+fn apart<T: Default>(done: rusqlite::Result<T>) -> rusqlite::Result<T> {
+    match done {
+        Err(error) if error.sqlite_error_code().is_none() && damage(&error).is_some() => {
+            tracing::error!(%error, "a damaged row keeps what is like it from being deleted; restore a backup, or delete the row");
+            Ok(T::default())
+        }
+        done => done,
+    }
 }
 
 fn before(now: Timestamp, span: Duration) -> Timestamp {
@@ -211,5 +222,18 @@ mod tests {
             assert!(plan.iter().any(|line| line.contains(index)), "{question}: {plan:#?}");
             assert!(plan.iter().all(|line| !line.starts_with("SCAN") && !line.contains("B-TREE")), "{plan:#?}");
         }
+    }
+
+    /// One damaged row is in the way of its own kind only.
+    #[test]
+    fn what_cannot_be_read_keeps_nothing_else() {
+        let connection = store();
+        let rows = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+                 VALUES (x'00000000000000000000000000000001', 's', 0, x'', x'', 'applied', '[]', x'');
+             INSERT INTO parked (notification, source, parked_at, event) VALUES (x'01', 's', 0, '{}');";
+        connection.execute_batch(rows).unwrap();
+        let far = later(Timestamp::UNIX_EPOCH, DAY * 400);
+        let pruned = step(&connection, &options(), Moment { wall: far, steady: far }, 100).unwrap();
+        assert_eq!((pruned.waited_in_vain.len(), pruned.rows), (0, 1));
     }
 }
