@@ -37,7 +37,7 @@ pub struct Ingest {
     store: Arc<Store>,
     issuer: Arc<Issuer>,
     certificates: Arc<Certificates>,
-    vouchers: Vouchers,
+    vouchers: Arc<Vouchers>,
     ignored: Mutex<HashMap<(String, String), u64>>,
     /// Hints that were displaced since the start, by source; and when that may be logged again.
     displaced: Mutex<HashMap<String, (u64, Timestamp)>>,
@@ -86,6 +86,9 @@ pub struct Sender {
     pub wary: bool,
 }
 
+/// What somebody vouches for, and the secret that did; none where it was a certificate or the door.
+type VouchedFor<'a> = (Verified<'a>, Option<&'a NamedSecret>);
+
 /// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
 /// largest batch that a PSP is known to send has 250 messages.
 const BATCH_MAX: usize = 10_000;
@@ -102,13 +105,13 @@ impl Ingest {
             store,
             issuer,
             certificates,
-            vouchers: Vouchers::default(),
+            vouchers: Arc::default(),
             ignored: Mutex::default(),
             displaced: Mutex::default(),
         }
     }
 
-    /// What a secret of a source vouched for since the start.
+    /// What a secret of a source vouched for since the start: new notifications that were taken.
     #[must_use]
     pub fn vouched(&self, source: &Source, secret: &NamedSecret) -> Vouched {
         self.vouchers.of(&source.name, secret)
@@ -130,8 +133,8 @@ impl Ingest {
         sender: Sender,
     ) -> Result<Receipt, Refused> {
         let wary = sender.wary;
-        let verified = match self.vouched_for(source, received, now).await {
-            Ok(verified) => verified,
+        let (verified, secret) = match self.vouched_for(source, received, now).await {
+            Ok(vouched) => vouched,
             Err(refused) => return self.take_hint(source, received, now, sender, refused).await,
         };
         self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
@@ -153,7 +156,8 @@ impl Ingest {
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
-        let receipt = self.store.take(taken).await?;
+        let noted = self.noting(source, secret, received.at);
+        let receipt = self.store.take(taken, noted).await?;
         log(source, &receipt, &ahead);
         Ok(receipt)
     }
@@ -164,12 +168,12 @@ impl Ingest {
         source: &'a Source,
         received: Received<'a>,
         now: Moment,
-    ) -> Result<Verified<'a>, Refused> {
+    ) -> Result<VouchedFor<'a>, Refused> {
         let certificate = match certificate_url(&source.profile, &received) {
             Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
             None => None,
         };
-        self.verified(source, received, certificate.as_ref())
+        verified(source, received, certificate.as_ref())
     }
 
     /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
@@ -226,40 +230,28 @@ impl Ingest {
         }
     }
 
-    /// Verifies with the secrets that hold; says if another one would have vouched.
-    fn verified<'a>(
+    /// Notes that a secret vouched, once what it vouched for is on disk; also if the PSP has hung up by then. A repetition
+    /// does not count: anybody may send again what they have caught, and it says nothing of the secret that the PSP signs
+    /// with now.
+    fn noting(
         &self,
-        source: &'a Source,
-        received: Received<'a>,
-        certificate: Option<&PublicKey>,
-    ) -> Result<Verified<'a>, Refused> {
-        let at = received.at;
-        let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
-        match verified_by(source, &held, certificate, received) {
-            Ok(verified) => {
-                if let Some(secret) = verified.secret().and_then(|index| held.get(index)) {
-                    self.note(source, secret, &held, at);
-                }
-                Ok(verified)
+        source: &Source,
+        secret: Option<&NamedSecret>,
+        at: Timestamp,
+    ) -> impl FnOnce(&Receipt) + Send + use<> {
+        let is_older =
+            |secret: &NamedSecret| source.secrets.iter().any(|other| other.holds(at) && secret.is_older_than(other));
+        let vouched = secret.map(|secret| (secret.clone(), is_older(secret)));
+        let (source, vouchers) = (source.name.clone(), Arc::clone(&self.vouchers));
+        move |receipt| {
+            let Some((secret, is_older)) = vouched.filter(|_| receipt.is_news) else { return };
+            vouchers.note(&source, &secret, at);
+            let secret = secret.name;
+            if is_older {
+                tracing::info!(source, secret, "notification verified by an older secret: the PSP still signs with it");
+            } else {
+                tracing::debug!(source, secret, "notification verified");
             }
-            Err(reason) => {
-                let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
-                Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
-            }
-        }
-    }
-
-    fn note(&self, source: &Source, secret: &NamedSecret, held: &[&NamedSecret], at: Timestamp) {
-        self.vouchers.note(&source.name, secret, at);
-        let (source, name) = (source.name.as_str(), secret.name.as_str());
-        if held.iter().any(|other| secret.is_older_than(other)) {
-            tracing::info!(
-                source,
-                secret = name,
-                "notification verified by an older secret: the PSP still signs with it"
-            );
-        } else {
-            tracing::debug!(source, secret = name, "notification verified");
         }
     }
 
@@ -314,6 +306,26 @@ impl Refused {
     fn out_of_time(secret: &NamedSecret, at: Timestamp) -> Self {
         let fate = if secret.has_expired(at) { "an expired" } else { "a not yet valid" };
         Self::OutOfTime { secret: secret.name.clone(), fate }
+    }
+}
+
+/// Verifies with the secrets that hold; says which one vouched, or if another one would have.
+fn verified<'a>(
+    source: &'a Source,
+    received: Received<'a>,
+    certificate: Option<&PublicKey>,
+) -> Result<VouchedFor<'a>, Refused> {
+    let at = received.at;
+    let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
+    match verified_by(source, &held, certificate, received) {
+        Ok(verified) => {
+            let secret = verified.secret().and_then(|index| held.get(index).copied());
+            Ok((verified, secret))
+        }
+        Err(reason) => {
+            let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
+            Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
+        }
     }
 }
 

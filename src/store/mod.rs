@@ -261,6 +261,8 @@ pub struct Receipt {
     pub outcome: Outcome,
     /// Whether the very same notification came before, byte for byte.
     pub replayed: bool,
+    /// Whether it is news: nobody can have made it by sending again what the store knows.
+    pub is_news: bool,
     /// Why it is a dead letter.
     pub reason: Option<String>,
     /// Whether another notification of the same dedupe key but different content came before.

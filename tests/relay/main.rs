@@ -57,4 +57,5 @@ mod transform_wrong;
 mod trouble;
 mod unread;
 mod verification;
+mod vouched;
 mod ways_in;

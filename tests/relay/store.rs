@@ -163,5 +163,6 @@ async fn a_client_that_hangs_up_during_the_commit_changes_nothing() {
     // Writing goes in turns: when this is written, so is the notification.
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1, "it was taken");
+    assert_eq!(relay.verified("stripe-main").await, 1, "and its secret was noted");
     transform.told("payment", "tx-1", 1).await;
 }

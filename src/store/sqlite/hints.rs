@@ -64,6 +64,7 @@ const fn receipt(id: Uuid, displaced: u32) -> Receipt {
         id,
         outcome: Outcome::Fetching,
         replayed: false,
+        is_news: false,
         reason: None,
         key_reused: false,
         redated: false,

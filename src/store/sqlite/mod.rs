@@ -90,11 +90,16 @@ impl Store {
         Arc::clone(&self.options)
     }
 
-    /// Takes a verified notification: it and all that it changes are on disk when this returns.
+    /// Takes a verified notification: it and all that it changes are on disk when this returns. `noted` hears of it there,
+    /// also if whoever brought it has gone.
     ///
     /// # Errors
     /// Too many others of its dedupe key are kept, or the store cannot take it now; nothing was written.
-    pub async fn take(&self, taken: Taken) -> Result<Receipt, TakeError> {
+    pub async fn take(
+        &self,
+        taken: Taken,
+        noted: impl FnOnce(&Receipt) + Send + 'static,
+    ) -> Result<Receipt, TakeError> {
         let (options, wake) = (self.options.get(), self.wake.clone());
         let source = taken.source.clone();
         let work =
@@ -102,8 +107,11 @@ impl Store {
                 Took::In(receipt) => Ok(receipt),
                 Took::OneTooMany(_) => Err(TakeError::TooManyContents(inbox::CONTENTS_MAX)),
             };
-        let done = self.writer.write(work, move |receipt: &Receipt| wake.taken(&source, receipt)).await;
-        done.inspect_err(|error| {
+        let after = move |receipt: &Receipt| {
+            wake.taken(&source, receipt);
+            noted(receipt);
+        };
+        self.writer.write(work, after).await.inspect_err(|error| {
             if let TakeError::Store(error) = error {
                 self.met(error);
             }

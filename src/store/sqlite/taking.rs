@@ -54,12 +54,15 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
         Seen::DeadLetter(id) => {
             inbox::count_repeat(connection, id)?;
-            judge_anew(connection, options, taken, id).map(Took::In)
+            let receipt = judge_anew(connection, options, taken, id)?;
+            Ok(Took::In(Receipt { is_news: false, ..receipt }))
         }
         Seen::New => judge(connection, options, taken, taken.id, insert).map(Took::In),
         Seen::KeyOnly { full: false, .. } => {
             let receipt = judge(connection, options, taken, taken.id, insert)?;
-            Ok(Took::In(Receipt { key_reused: true, ..receipt }))
+            // What is signed as a whole is the PSP's own; of what is signed in parts anybody can make another content.
+            let is_news = receipt.is_news && !taken.partly_signed;
+            Ok(Took::In(Receipt { key_reused: true, is_news, ..receipt }))
         }
         Seen::KeyOnly { one, full: true } => one_more(connection, options, taken, one),
     }
@@ -78,6 +81,7 @@ fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one:
         }
         Outcome::DeadLetter => Ok(()),
     })?;
+    let receipt = Receipt { is_news: false, ..receipt };
     Ok(match receipt.outcome {
         _ if kept.get() => Took::In(Receipt { key_reused: true, ..receipt }),
         Outcome::Ignored | Outcome::Repeated | Outcome::Stale => {
@@ -126,6 +130,7 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         id,
         outcome,
         replayed: false,
+        is_news: false,
         reason: None,
         key_reused: false,
         redated: false,
@@ -133,6 +138,29 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         displaced: 0,
         owed: Vec::new(),
         fetches: false,
+    }
+}
+
+/// Which messages of a notification were not told of before, as far as that is remembered.
+#[derive(Default)]
+struct FirstSeen {
+    /// Whether its first one is among them.
+    first: bool,
+    /// Whether any is.
+    any: bool,
+}
+
+impl FirstSeen {
+    fn note(&mut self, index: usize, told: Told) {
+        let is_first = told == Told::First;
+        self.first |= is_first && index == 0;
+        self.any |= is_first;
+    }
+
+    /// Whether a notification with these is news. Messages that are signed one by one can be put together by anybody: the
+    /// secret that is said to have vouched for such a notification is that of its first message.
+    const fn is_news(&self, partly_signed: bool) -> bool {
+        if partly_signed { self.first } else { self.any }
     }
 }
 
@@ -147,7 +175,7 @@ fn judge(
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, false);
     let mut reasons = Vec::new();
-    let mut judged = HashSet::new();
+    let (mut judged, mut first_seen) = (HashSet::new(), FirstSeen::default());
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         let identity = message.identity.as_ref();
         // One that was caught could be put into a batch a thousand times.
@@ -156,7 +184,9 @@ fn judge(
             continue;
         }
         let mut events = Cow::from(message.events());
-        match told(connection, taken, id, message, &mut events)? {
+        let told = told(connection, taken, id, message, &mut events)?;
+        first_seen.note(index, told);
+        match told {
             Told::Shifted => {
                 through = Outcome::DeadLetter;
                 reasons.push(message.because(SHIFTED));
@@ -188,5 +218,6 @@ fn judge(
     save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     work.apply_released()?;
-    Ok(Receipt { reason, redated, crowded_out, owed: work.into_owed(), fetches, ..receipt(id, outcome) })
+    let is_news = first_seen.is_news(taken.partly_signed);
+    Ok(Receipt { is_news, reason, redated, crowded_out, owed: work.into_owed(), fetches, ..receipt(id, outcome) })
 }

@@ -80,6 +80,13 @@ impl Relay {
         self.send(request).await.expect(200).json()["sources"].take()
     }
 
+    /// How many notifications the secrets of a source are said to have verified.
+    pub(crate) async fn verified(&self, source: &str) -> i64 {
+        let sources = self.sources().await;
+        let source = sources.as_array().unwrap().iter().find(|one| one["name"] == source).unwrap();
+        source["secrets"].as_array().unwrap().iter().map(|one| one["verified"].as_i64().unwrap()).sum()
+    }
+
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

@@ -41,7 +41,7 @@ impl Work {
     pub(super) async fn run(self, store: &Store) -> Result<String, String> {
         let told = match self {
             Self::Take(taken) => {
-                let receipt = store.take(*taken).await;
+                let receipt = store.take(*taken, |_| ()).await;
                 return receipt.map(|receipt| format!("{receipt:?}")).map_err(|error| error.to_string());
             }
             Self::Register(key, said, now) => {
