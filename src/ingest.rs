@@ -26,7 +26,7 @@ use crate::psp::received::Received;
 use crate::psp::verify::{Means, Unverified, Verified, verify};
 use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
-use crate::store::{HintError, Hinted, Outcome, Receipt, TakeError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
 
 pub use replay::ReplayError;
 pub use source::Source;
@@ -369,17 +369,26 @@ fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if !receipt.replayed {
         told_ahead(source, notification, ahead);
     }
-    if receipt.key_reused {
-        tracing::warn!(source, %notification, "its dedupe key came before with another content; judged by content");
-    }
-    if receipt.redated {
+    if let Some(before) = receipt.key_reused {
         tracing::warn!(
-            source, %notification,
-            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts"
+            source, %notification, %before,
+            "its dedupe key came before with another content; judged by content. If the PSP does not send one event with two \
+             contents, somebody changes what nobody signs, or the profile's dedupe key does not tell notifications apart"
+        );
+    }
+    if let Some(Redated { first, another }) = receipt.redated {
+        tracing::warn!(
+            source, %notification, %first, %another,
+            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts. \
+             If the PSP does not date anew what it repeats, somebody sends again what they have caught"
         );
     }
     if receipt.crowded_out > 0 {
-        tracing::warn!(source, events = receipt.crowded_out, "too many are parked; the oldest are dead letters now");
+        tracing::warn!(
+            source,
+            events = receipt.crowded_out,
+            "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
+        );
     }
     match (&receipt.reason, receipt.outcome) {
         (Some(reason), Outcome::DeadLetter) => {

@@ -165,7 +165,11 @@ impl Fetching {
         let source = self.source.as_str();
         if settled.crowded_out > 0 {
             let events = settled.crowded_out;
-            tracing::warn!(source, events, "too many are parked; the oldest are dead letters now");
+            tracing::warn!(
+                source,
+                events,
+                "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
+            );
         }
         let mut dropped = 0;
         for Through { notification, outcome, reason } in &settled.through {

@@ -52,7 +52,11 @@ pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Resul
         refusals.get_or_create(&labels).inc_by(times);
     }
     let mut registry = Registry::with_prefix("transform_relay");
-    registry.register("secret_verified", "New notifications that a source's secret has verified since the start", verified);
+    registry.register(
+        "secret_verified",
+        "New notifications that a source's secret has verified since the start",
+        verified,
+    );
     registry.register("secret_verified_timestamp_seconds", "When a source's secret last verified a new one", last);
     registry.register("refusals", "Requests, connections and credentials that were refused since the start", refusals);
     let mut text = String::new();

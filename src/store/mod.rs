@@ -265,10 +265,10 @@ pub struct Receipt {
     pub is_news: bool,
     /// Why it is a dead letter.
     pub reason: Option<String>,
-    /// Whether another notification of the same dedupe key but different content came before.
-    pub key_reused: bool,
-    /// Whether one with a dedupe key of its messages came before with another time, which nobody signs: that counts.
-    pub redated: bool,
+    /// The first of the notifications of the same dedupe key but different content that are kept, if there is one.
+    pub key_reused: Option<Uuid>,
+    /// Whether a message of it came before with another time, which nobody signs.
+    pub redated: Option<Redated>,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
     /// How many hints from the address that has most of them gave way to it.
@@ -279,12 +279,29 @@ pub struct Receipt {
     pub fetches: bool,
 }
 
+/// A message came before with another time, which nobody signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redated {
+    /// The time of the first, which counts.
+    pub first: Timestamp,
+    /// The other time.
+    pub another: Timestamp,
+}
+
 /// A notification was not taken. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TakeError {
     /// It would change something, and as many others of its dedupe key are kept as may be, each with another content.
-    #[error("{0} other contents of its dedupe key are kept, and that is the most")]
-    TooManyContents(u32),
+    #[error(
+        "up to {most} other contents of its dedupe key are kept, and large ones while those after the first have less than \
+         {bytes} bytes; there is no room for it"
+    )]
+    TooManyContents {
+        /// How many there may be.
+        most: u32,
+        /// With how many bytes after the first there is no room for another large one.
+        bytes: i64,
+    },
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),

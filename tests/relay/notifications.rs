@@ -126,11 +126,13 @@ async fn one_event_id_with_two_contents_is_two_events() {
     let mut first = stripe::paid("pi_1", 1_700_000_000, 400);
     let mut second = stripe::paid("pi_1", 1_700_000_001, 1000);
     (first["id"], second["id"]) = (json!("evt_same"), json!("evt_same"));
-    assert_eq!(relay.stripe(&first).await, "applied");
+    let before = relay.notify("stripe-main", &first).await.expect(200).json();
+    assert_eq!(before["outcome"], "applied");
     assert_eq!(relay.stripe(&second).await, "applied");
     assert_eq!(relay.stripe(&first).await, "repeated");
     assert_eq!(relay.fetched("Payment", "tx-1").await["payments"][0]["amount"].to_string(), "10");
-    relay.program.logged(&["WARN", "dedupe key"]).await;
+    let before = format!("before={}", before["notification"].as_str().unwrap());
+    relay.program.logged(&["WARN", "dedupe key", &before]).await;
 }
 
 #[tokio::test]

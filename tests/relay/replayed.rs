@@ -45,7 +45,12 @@ async fn an_item_that_is_sent_again_with_another_date_overrules_nothing() {
             }
             let state = payment_of(&relay).await;
             assert_eq!(state["status"], "Cancelled", "{date} {order:?}");
-            relay.program.logged(&["WARN", "another time. Nobody signs the time"]).await;
+            let line = relay.program.logged(&["WARN", "another time. Nobody signs the time"]).await;
+            let named = |field: &str| line.split(&format!(" {field}=")).nth(1).unwrap().split(' ').next().unwrap();
+            let (first, another): (Timestamp, Timestamp) =
+                (named("first").parse().unwrap(), named("another").parse().unwrap());
+            assert!((Timestamp::now() - first).get_seconds() / 60 == 50, "{line}");
+            assert!(date.parse::<Timestamp>().unwrap() == another || date.starts_with("2099"), "{line}");
         }
     }
 }
@@ -184,4 +189,60 @@ async fn what_somebody_has_made_of_an_item_gives_way_to_the_item() {
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
     relay.program.logged(&["WARN", "adyen-main", "this dead letter gives way"]).await;
+}
+
+/// A caught item with so much beside it that is not signed.
+fn padded(item: &Value, bytes: usize, n: usize) -> Value {
+    adyen::with(item.clone(), "padding", &format!("{n:03}{}", "x".repeat(bytes)))
+}
+
+const BYTES: &str = "SELECT sum(length(body) + length(headers)) FROM notifications";
+
+/// Whoever has caught an item could have a hundred bodies kept of it, each as large as may be.
+#[tokio::test]
+async fn one_item_takes_so_many_bytes_and_no_more() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let item = authorised();
+    tell(&relay, &item).await;
+    for n in 0..20 {
+        tell(&relay, &padded(&item, 300_000, n)).await;
+    }
+    // The first, four that are large, and no more: they say nothing new.
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
+    assert!(relay.stored::<i64>(BYTES) < 1_300_000);
+    // What would have to be kept is not answered as if it were.
+    let refused = relay.notify("adyen-main", &dated(&padded(&item, 20_000, 0), "yesterday")).await;
+    assert!(refused.problem(503).contains("less than 1048576 bytes"), "{}", refused.text);
+    relay.program.logged(&["WARN", "adyen-main", "notification refused", "dedupe key"]).await;
+    // A PSP's own items are small, and find room.
+    tell(&relay, &dated(&item, "yesterday")).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
+    // The very same ones are repetitions as before.
+    tell(&relay, &padded(&item, 300_000, 0)).await;
+    tell(&relay, &item).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
+    assert_eq!(payment_of(&relay).await["status"], "Succeeded");
+}
+
+/// What is made of an item before the relay has it gives way to it, as much as has to.
+#[tokio::test]
+async fn large_contents_that_somebody_has_made_give_way_to_a_large_one_that_counts() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let item = authorised();
+    for n in 0..4 {
+        tell(&relay, &dated(&padded(&item, 400_000, n), "no date")).await;
+    }
+    for n in 0..3 {
+        tell(&relay, &dated(&padded(&item, 2, n), "no date")).await;
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 7);
+    let refused = dated(&padded(&item, 400_000, 9), "no date");
+    relay.notify("adyen-main", &refused).await.problem(503);
+    tell(&relay, &padded(&item, 50_000, 9)).await;
+    assert_eq!(payment_of(&relay).await["status"], "Succeeded");
+    // The three that are small came last and went first; one that is large had to go with them.
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 4);
+    relay.program.logged_times(&["WARN", "adyen-main", "this dead letter gives way"], 4).await;
 }

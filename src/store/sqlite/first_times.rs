@@ -10,16 +10,17 @@ use super::columns::{digest, micros, timestamp};
 use super::past::PAGE_ROWS;
 use crate::domain::event::Event;
 use crate::psp::identity::Identity;
+use crate::store::Redated;
 
 /// How a message stands to the first that was told of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     /// It is the first.
     First,
-    /// It was told of before; whether an event of it named another time.
+    /// It was told of before.
     Again {
-        /// Whether it did.
-        redated: bool,
+        /// Whether an event of it named another time.
+        redated: Option<Redated>,
     },
     /// The signed text is that of another message, with the borders between its fields moved.
     Shifted,
@@ -46,11 +47,13 @@ pub(super) fn date(
     if known != fields {
         return Ok(Told::Shifted);
     }
-    let mut redated = false;
+    let mut redated = None;
     for place in undated() {
         if let Some(event) = events.get_mut(place) {
             // As precise as what is stored.
-            redated |= micros(event.at) != micros(at);
+            if micros(event.at) != micros(at) {
+                redated.get_or_insert(Redated { first: at, another: event.at });
+            }
             event.date(at);
         }
     }
@@ -157,8 +160,9 @@ mod tests {
             (told, events.map(|event| event.at.as_second()))
         };
         assert_eq!(tell(100), (Told::First, [5, 100]));
-        assert_eq!(tell(200), (Told::Again { redated: true }, [5, 100]));
-        assert_eq!(tell(100), (Told::Again { redated: false }, [5, 100]));
+        let redated = Some(Redated { first: at(100), another: at(200) });
+        assert_eq!(tell(200), (Told::Again { redated }, [5, 100]));
+        assert_eq!(tell(100), (Told::Again { redated: None }, [5, 100]));
     }
 
     /// Of several unsigned times the earliest counts for what is told again.
@@ -179,7 +183,8 @@ mod tests {
             (told, events.map(|event| event.at.as_second()))
         };
         assert_eq!(tell(&identity, [70, 50]), (Told::First, [70, 50]));
-        assert_eq!(tell(&identity, [800, 900]), (Told::Again { redated: true }, [50, 50]));
+        let redated = Some(Redated { first: at(50), another: at(800) });
+        assert_eq!(tell(&identity, [800, 900]), (Told::Again { redated }, [50, 50]));
         let shifted = Identity { fields: "other".into(), ..identity };
         assert_eq!(tell(&shifted, [70, 50]).0, Told::Shifted);
     }

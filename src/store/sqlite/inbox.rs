@@ -19,9 +19,9 @@ pub(super) enum Seen {
     DeadLetter(Uuid),
     /// Others of that key, with another content.
     KeyOnly {
-        /// The id of one of them.
+        /// The id of one of them: of the first, unless there are more than [`CONTENTS_MAX`].
         one: Uuid,
-        /// Whether there are as many of them as [`CONTENTS_MAX`], and somebody may have made them of one.
+        /// Whether there is no room for one more of them, and somebody may have made them of one.
         full: bool,
     },
 }
@@ -29,6 +29,12 @@ pub(super) enum Seen {
 /// How many notifications of one dedupe key are kept, each with another content, where a signature covers parts of a body
 /// only: whoever has caught one can make as many as they like. What is signed as a whole is the PSP's own news.
 pub(super) const CONTENTS_MAX: u32 = 100;
+/// How many bytes those after the first may have before there is no room for another large one. Each may be as large as
+/// `server.max_body`: somebody could have a hundred times that kept for each notification that they have caught.
+pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
+/// One that is no larger than this is not large: what fills the room for large ones keeps it out of nothing. A PSP's item has
+/// some 2 KB, with its headers.
+const LARGE_BYTES: usize = 10 * 1024;
 
 /// The very same notification: its id, what it was answered, and whether it is a dead letter.
 const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
@@ -37,6 +43,10 @@ const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter
 /// only a hint's two hashes are the same.
 const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
+/// How many bytes those of a key have that came after a place. Lengths stand at the beginning of a row, so that no body is
+/// read.
+const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
+     WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 
 pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
@@ -50,35 +60,72 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     if let Some(same) = same {
         return Ok(same);
     }
-    let (contents, place): (u32, Option<i64>) = connection
-        .prepare_cached(OF_KEY)?
-        .query_row(params![taken.source, key, CONTENTS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let Some(place) = place else { return Ok(Seen::New) };
+    let Some(kept) = of_key(connection, taken, key)? else { return Ok(Seen::New) };
     let one = connection
         .prepare_cached("SELECT id FROM notifications WHERE rowid = ?1")?
-        .query_row([place], |row| row.get(0).map(Uuid::from_bytes))?;
-    Ok(Seen::KeyOnly { one, full: taken.partly_signed && contents >= CONTENTS_MAX })
+        .query_row([kept.place], |row| row.get(0).map(Uuid::from_bytes))?;
+    Ok(Seen::KeyOnly { one, full: taken.partly_signed && is_full(connection, taken, key, &kept)? })
 }
 
-/// The latest dead letter of a dedupe key is deleted, so that another content has room. Says whether there was one.
+/// What is kept of a dedupe key.
+struct OfKey {
+    /// How many contents, as far as it matters.
+    contents: u32,
+    /// The place of one of them.
+    place: i64,
+}
+
+fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<OfKey>> {
+    connection.prepare_cached(OF_KEY)?.query_row(params![taken.source, key, CONTENTS_MAX], |row| {
+        let (contents, place): (u32, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(place.map(|place| OfKey { contents, place }))
+    })
+}
+
+/// Whether there are too many contents of a key for this one; or too many bytes of those after the first, if it is large.
+fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) -> rusqlite::Result<bool> {
+    let headers = taken.headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
+    let is_large = taken.body.len().saturating_add(headers) > LARGE_BYTES;
+    if kept.contents >= CONTENTS_MAX || !is_large {
+        return Ok(kept.contents >= CONTENTS_MAX);
+    }
+    let bytes: i64 = connection
+        .prepare_cached(FURTHER_BYTES)?
+        .query_row(params![taken.source, key, kept.place], |row| row.get(0))?;
+    Ok(bytes >= FURTHER_BYTES_MAX)
+}
+
+/// The latest dead letters of a dedupe key are deleted, until another content has room. Says whether it has.
 pub(super) fn gives_way(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
-    let dead: Option<[u8; 16]> = connection
+    let mut gone = Vec::new();
+    while let Some(kept) = of_key(connection, taken, key)?
+        && is_full(connection, taken, key, &kept)?
+    {
+        let Some(dead) = latest_dead_letter(connection, taken, key)? else { return Ok(false) };
+        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([dead.into_bytes()])?;
+        gone.push(dead);
+    }
+    for notification in gone {
+        tracing::warn!(
+            source = taken.source, %notification,
+            "this dead letter gives way to another notification of its dedupe key: as many as are kept were there"
+        );
+    }
+    Ok(true)
+}
+
+/// The latest dead letter of a dedupe key for which nothing waits.
+fn latest_dead_letter(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<Uuid>> {
+    connection
         .prepare_cached(
             "SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND outcome = 'dead_letter' AND hint = 0
                  AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
                  AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
              ORDER BY rowid DESC LIMIT 1",
         )?
-        .query_row(params![taken.source, key], |row| row.get(0))
-        .optional()?;
-    let Some(dead) = dead else { return Ok(false) };
-    connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([dead])?;
-    tracing::warn!(
-        source = taken.source, notification = %Uuid::from_bytes(dead),
-        "this dead letter gives way to another notification of its dedupe key: as many as are kept were there"
-    );
-    Ok(true)
+        .query_row(params![taken.source, key], |row| row.get(0).map(Uuid::from_bytes))
+        .optional()
 }
 
 fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
@@ -351,5 +398,7 @@ mod tests {
         assert!(same.contains("notifications_by_content (source=? AND dedupe_key=? AND body_hash=?)"), "{same}");
         let of_key = plan(&connection, OF_KEY);
         assert!(of_key.contains("COVERING INDEX notifications_by_content"), "{of_key}");
+        let bytes = plan(&connection, FURTHER_BYTES);
+        assert!(bytes.contains("INDEX notifications_by_content (source=? AND dedupe_key=?"), "{bytes}");
     }
 }

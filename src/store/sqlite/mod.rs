@@ -105,7 +105,9 @@ impl Store {
         let work =
             move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
                 Took::In(receipt) => Ok(receipt),
-                Took::OneTooMany(_) => Err(TakeError::TooManyContents(inbox::CONTENTS_MAX)),
+                Took::OneTooMany(_) => {
+                    Err(TakeError::TooManyContents { most: inbox::CONTENTS_MAX, bytes: inbox::FURTHER_BYTES_MAX })
+                }
             };
         let after = move |receipt: &Receipt| {
             wake.taken(&source, receipt);

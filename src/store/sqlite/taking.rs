@@ -58,11 +58,11 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
             Ok(Took::In(Receipt { is_news: false, ..receipt }))
         }
         Seen::New => judge(connection, options, taken, taken.id, insert).map(Took::In),
-        Seen::KeyOnly { full: false, .. } => {
+        Seen::KeyOnly { one, full: false } => {
             let receipt = judge(connection, options, taken, taken.id, insert)?;
             // What is signed as a whole is the PSP's own; of what is signed in parts anybody can make another content.
             let is_news = receipt.is_news && !taken.partly_signed;
-            Ok(Took::In(Receipt { key_reused: true, is_news, ..receipt }))
+            Ok(Took::In(Receipt { key_reused: Some(one), is_news, ..receipt }))
         }
         Seen::KeyOnly { one, full: true } => one_more(connection, options, taken, one),
     }
@@ -83,9 +83,9 @@ fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one:
     })?;
     let receipt = Receipt { is_news: false, ..receipt };
     Ok(match receipt.outcome {
-        _ if kept.get() => Took::In(Receipt { key_reused: true, ..receipt }),
+        _ if kept.get() => Took::In(Receipt { key_reused: Some(one), ..receipt }),
         Outcome::Ignored | Outcome::Repeated | Outcome::Stale => {
-            Took::In(Receipt { id: one, key_reused: true, ..receipt })
+            Took::In(Receipt { id: one, key_reused: Some(one), ..receipt })
         }
         Outcome::Parked | Outcome::Applied | Outcome::Fetching | Outcome::DeadLetter => Took::OneTooMany(receipt),
     })
@@ -132,8 +132,8 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         replayed: false,
         is_news: false,
         reason: None,
-        key_reused: false,
-        redated: false,
+        key_reused: None,
+        redated: None,
         crowded_out: 0,
         displaced: 0,
         owed: Vec::new(),
@@ -173,7 +173,7 @@ fn judge(
     save: impl FnOnce(&Became) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
-    let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, false);
+    let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, None);
     let mut reasons = Vec::new();
     let (mut judged, mut first_seen) = (HashSet::new(), FirstSeen::default());
     for (index, message) in taken.normalised.messages.iter().enumerate() {
@@ -192,7 +192,7 @@ fn judge(
                 reasons.push(message.because(SHIFTED));
                 continue;
             }
-            Told::Again { redated: again } => redated |= again,
+            Told::Again { redated: again } => redated = redated.or(again),
             Told::First => {}
         }
         match &message.meaning {
