@@ -54,7 +54,7 @@ use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::live::Live;
 
-pub use backup::{BackupError, backup};
+pub use backup::{BackupError, Cancelled, backup};
 pub use rehearse::{rehearse, sources};
 
 /// The store. All that it answers is on disk.
