@@ -29,6 +29,7 @@ mod sound;
 mod strangers;
 mod taking;
 mod unfinished;
+mod unwritten;
 mod wal;
 mod writer;
 

@@ -4,6 +4,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::columns::{in_row, json, unreadable};
+use super::unwritten::Unwritten;
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
@@ -43,18 +44,37 @@ fn read(row: &Row<'_>, place: i64, id: &str) -> rusqlite::Result<Stored> {
 
 /// The record of that Transform id, of whatever kind.
 pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
+    by_id_among(connection, &Unwritten::default(), id)
+}
+
+fn by_id_among(connection: &Connection, among: &Unwritten, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
     connection
         .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE transform_id = ?1"))?
-        .query_row([id.as_str()], stored)
+        .query_row([id.as_str()], |row| among.stored(row))
         .optional()
 }
 
 pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Stored>> {
-    Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
+    by_key_among(connection, &Unwritten::default(), key)
+}
+
+/// The same, as it stands by now in a piece of work.
+pub(super) fn by_key_among(
+    connection: &Connection,
+    among: &Unwritten,
+    key: &RecordKey,
+) -> rusqlite::Result<Option<Stored>> {
+    Ok(by_id_among(connection, among, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
 }
 
 /// The record of that PSP id: one that is bound to the source, or to none yet.
-fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) -> rusqlite::Result<Option<Stored>> {
+fn by_psp_id(
+    connection: &Connection,
+    among: &Unwritten,
+    kind: Kind,
+    source: &str,
+    psp_id: &str,
+) -> rusqlite::Result<Option<Stored>> {
     connection
         .prepare_cached(concat!(
             "SELECT ",
@@ -62,7 +82,7 @@ fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) ->
             " FROM psp_ids p JOIN records r ON r.id = p.record
              WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC LIMIT 1",
         ))?
-        .query_row(params![psp_id, kind.code(), source], stored)
+        .query_row(params![psp_id, kind.code(), source], |row| among.stored(row))
         .optional()
 }
 
@@ -74,16 +94,21 @@ pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusq
         .collect()
 }
 
-/// The record that an event is about: by the merchant's reference, the surest way, else by its own PSP ids, else by
+/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP ids, else by
 /// those that it shares.
-pub(super) fn of_event(connection: &Connection, source: &str, event: &Event) -> rusqlite::Result<Option<Stored>> {
+pub(super) fn of_event(
+    connection: &Connection,
+    among: &Unwritten,
+    source: &str,
+    event: &Event,
+) -> rusqlite::Result<Option<Stored>> {
     let takes = |stored: &Stored| {
         let bound = stored.record.source.as_deref().is_none_or(|own| own == source);
         bound && concerns(event, &stored.record)
     };
     let mut awaited = false;
     for id in &event.references {
-        match by_id(connection, id)? {
+        match by_id_among(connection, among, id)? {
             Some(found) if takes(&found) => return Ok(Some(found)),
             Some(_) => {}
             None => awaited |= id.has_transforms_form(),
@@ -97,7 +122,8 @@ pub(super) fn of_event(connection: &Connection, source: &str, event: &Event) -> 
     };
     for kind in &event.kinds {
         for psp_id in event.psp_ids.iter().chain(&event.shared_ids) {
-            if let Some(found) = by_psp_id(connection, *kind, source, psp_id)?.filter(|found| leads(psp_id, found)) {
+            let found = by_psp_id(connection, among, *kind, source, psp_id)?;
+            if let Some(found) = found.filter(|found| leads(psp_id, found)) {
                 return Ok(Some(found));
             }
         }
