@@ -22,7 +22,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
-    let Locked { lock, path } = lock::take(path, must_exist)?;
+    let Locked { mut lock, path } = lock::take(path, must_exist)?;
     path.parent().into_iter().for_each(unfinished::remove_in);
     let failed = |error: rusqlite::Error| OpenError::failed(&path, error);
     check_wal(&path, &lock)?;
@@ -46,7 +46,9 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     }
     migrations::migrate(&mut connection).map_err(failed)?;
     give_back_pages(&connection).map_err(failed)?;
-    let place = Place::of(&path).map_err(|error| OpenError::failed(&path, error))?;
+    let beside = |error: std::io::Error| OpenError::failed(&path, error);
+    let place = Place::of(&path).map_err(beside)?;
+    lock.watch_wal(&path).map_err(beside)?;
     Ok(Opened { connection, place, lock, path })
 }
 

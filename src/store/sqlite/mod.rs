@@ -30,6 +30,7 @@ mod strangers;
 mod taking;
 mod unfinished;
 mod wal;
+mod wal_end;
 mod writer;
 
 use std::collections::HashMap;
