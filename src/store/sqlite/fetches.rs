@@ -155,7 +155,7 @@ fn by_turns(
     while due.rows.len() < most
         && let Some(turn) = turns.next()?
     {
-        let (address, own): (i64, u32) = (turn.get(0)?, turn.get(1)?);
+        let (address, own): (i64, u32) = (turn.get(0)?, strangers::count(turn, 1)?);
         let address = (address, sought.places.scarce(all, own));
         if nth(connection, sought, address, 0, due)? {
             addresses.push(address);

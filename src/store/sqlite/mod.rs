@@ -5,6 +5,7 @@ mod clock;
 mod columns;
 mod commit;
 mod connection;
+mod counts;
 mod dead_letters;
 #[cfg(test)]
 mod faults;

@@ -1,11 +1,11 @@
 //! Verified events that wait, each under all that would release it.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, in_row, json, micros, timestamp};
-use super::inbox;
+use super::{counts, inbox};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
@@ -108,11 +108,8 @@ pub(super) fn release(
 
 /// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
-    let parked: Option<u32> = connection
-        .prepare_cached("SELECT parked FROM parked_counts WHERE source = ?1")?
-        .query_row([source], |row| row.get(0))
-        .optional()?;
-    let excess = parked.unwrap_or_default().saturating_sub(most);
+    let excess = counts::parked(connection, source)?.saturating_sub(most.into());
+    let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
     if excess > 0 {
         let oldest: Vec<i64> = connection
             .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
