@@ -1,10 +1,11 @@
 //! Verified events that wait, each under all that would release it.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, in_row, json, micros, timestamp};
+use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
 use super::{counts, inbox};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
@@ -172,6 +173,22 @@ pub(super) fn list(
     })
 }
 
+/// Reads a page of rows, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT p.id, p.notification, p.source, p.event, p.parked_at, p.kept_since, n.id IS NULL
+         FROM parked p LEFT JOIN notifications n ON n.id = p.notification WHERE p.id > ?1 ORDER BY p.id LIMIT ?2",
+    )?;
+    Listed::read("parked", query.query(params![after, most])?, |row| {
+        row.get::<_, [u8; 16]>(1)?;
+        row.get::<_, String>(2)?;
+        json::<Event>(3, row.get_ref(3)?.as_str()?)?;
+        timestamp(4, row.get(4)?)?;
+        row.get::<_, Option<i64>>(5)?;
+        if row.get(6)? { Err(unreadable(6, Type::Null, "its notification is missing")) } else { Ok(()) }
+    })
+}
+
 fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
@@ -183,6 +200,8 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
                 reason: columns.get(3)?,
             })
         })
+        .optional()
+        .and_then(|parked| parked.ok_or_else(|| unreadable(0, Type::Null, "the event that a key leads to is missing")))
         .map_err(in_row("parked", row))?;
     remove(connection, row)?;
     Ok(parked)
