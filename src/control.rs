@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -53,6 +53,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub struct Control {
     listener: UnixListener,
     path: PathBuf,
+    /// Device and number of the socket that this relay has made. Nothing else gets them while the listener has it open.
+    made: (u64, u64),
 }
 
 /// Somebody who is at the door, and waits for the outcome.
@@ -72,7 +74,8 @@ impl Control {
         }
         let listener = UnixListener::bind(&path)?;
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        Ok(Self { listener, path })
+        let made = identity(&path)?;
+        Ok(Self { listener, path, made })
     }
 
     /// Waits until somebody is there. May be cancelled: then they wait for the next call.
@@ -90,9 +93,17 @@ impl Control {
 }
 
 impl Drop for Control {
+    /// Another relay may have the store by now, and have put its own socket there.
     fn drop(&mut self) {
-        drop(std::fs::remove_file(&self.path));
+        if identity(&self.path).is_ok_and(|found| found == self.made) {
+            drop(std::fs::remove_file(&self.path));
+        }
     }
+}
+
+/// Which file is at a path; a link is the link itself.
+fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
+    path.symlink_metadata().map(|file| (file.dev(), file.ino()))
 }
 
 impl Asked {
@@ -167,5 +178,20 @@ mod tests {
         assert_eq!(asking.join().unwrap().unwrap(), outcome);
         drop(control);
         assert!(matches!(ask(&store), Err(Unanswered::NotRunning(_))));
+    }
+
+    /// The first relay has let go of the store, and ends a moment later than the next one begins.
+    #[tokio::test]
+    async fn a_relay_that_ends_leaves_the_socket_of_the_next_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("relay.db");
+        std::fs::write(&store, "").unwrap();
+        let first = Control::open(&store).unwrap();
+        let next = Control::open(&store).unwrap();
+        drop(first);
+        let path = socket(&store).unwrap();
+        assert!(std::os::unix::net::UnixStream::connect(&path).is_ok(), "the next one can be asked");
+        drop(next);
+        assert!(!path.exists(), "the last one leaves nothing");
     }
 }

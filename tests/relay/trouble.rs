@@ -297,15 +297,45 @@ async fn a_store_that_was_removed_takes_nothing() {
     refuses(&relay, &["was written over"]).await;
     std::fs::write(relay.file("relay.db"), whole).unwrap();
     ready_when(&relay, |ready| ready.status == 200).await;
-    // What was committed last is in the WAL only.
-    std::fs::rename(relay.file("relay.db-wal"), relay.file("aside")).unwrap();
-    refuses(&relay, &["relay.db-wal is gone"]).await;
-    std::fs::rename(relay.file("aside"), relay.file("relay.db-wal")).unwrap();
-    ready_when(&relay, |ready| ready.status == 200).await;
+    // What was committed last is in the WAL only, and other processes know by its index what is in there.
+    for name in ["relay.db-wal", "relay.db-shm"] {
+        std::fs::rename(relay.file(name), relay.file("aside")).unwrap();
+        refuses(&relay, &[&format!("{name} is gone")]).await;
+        std::fs::copy(relay.file("aside"), relay.file(name)).unwrap();
+        ready_when(&relay, |ready| ready.text.contains(&format!("{name} was replaced"))).await;
+        std::fs::rename(relay.file("aside"), relay.file(name)).unwrap();
+        ready_when(&relay, |ready| ready.status == 200).await;
+    }
     assert_eq!(relay.stripe(&event(1)).await, "applied");
     relay.kill().await;
     relay.restart().await;
     all_there(&transform, &relay, 1).await;
+}
+
+/// Somebody cuts the WAL under the relay. SQLite would go on behind the hole, and a restart would not find what is there.
+#[tokio::test]
+async fn a_wal_that_was_cut_takes_nothing_more() {
+    for left in [0, 2] {
+        let (transform, mut relay) = start(Setup::default()).await;
+        relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+        relay.caught_up(&transform).await;
+        settle_file(&relay);
+        assert_eq!(relay.stripe(&event(1)).await, "applied");
+        relay.caught_up(&transform).await;
+        let wal = File::options().write(true).open(relay.file("relay.db-wal")).unwrap();
+        wal.set_len(wal.metadata().unwrap().len() * left / 3).unwrap();
+        refuses(&relay, &["relay.db-wal was cut", "disk I/O error"]).await;
+        // What it lost was lost by whoever cut it. What comes now is 503 until a restart, and is kept then.
+        relay.notify("stripe-main", &event(1)).await.problem(503);
+        relay.terminate().await;
+        relay.restart().await;
+        assert_eq!(relay.stored::<String>("PRAGMA integrity_check"), "ok");
+        relay.put("payment", "tx-2", &payment("pi_2", "10")).await.expect(201);
+        assert_eq!(relay.stripe(&event(2)).await, "applied");
+        relay.kill().await;
+        relay.restart().await;
+        assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded");
+    }
 }
 
 /// Takes the right to write from a file or folder, and gives it back in the end.

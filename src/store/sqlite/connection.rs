@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::lock::{self, Lock, Locked};
 use super::place::{self, Place};
-use super::{migrations, unfinished, wal};
+use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
 
 /// The write connection, and the lock that keeps a second relay out for as long as it is held.
@@ -22,7 +22,7 @@ pub(super) struct Opened {
 }
 
 pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
-    let Locked { lock, path } = lock::take(path, must_exist)?;
+    let Locked { mut lock, path } = lock::take(path, must_exist)?;
     path.parent().into_iter().for_each(unfinished::remove_in);
     let failed = |error: rusqlite::Error| OpenError::failed(&path, error);
     check_wal(&path, &lock)?;
@@ -45,8 +45,11 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
         _ => {}
     }
     migrations::migrate(&mut connection).map_err(failed)?;
+    counts::look_at_parked(&connection).map_err(failed)?;
     give_back_pages(&connection).map_err(failed)?;
-    let place = Place::of(&path).map_err(|error| OpenError::failed(&path, error))?;
+    let beside = |error: std::io::Error| OpenError::failed(&path, error);
+    let place = Place::of(&path).map_err(beside)?;
+    lock.watch_wal(&path).map_err(beside)?;
     Ok(Opened { connection, place, lock, path })
 }
 

@@ -10,12 +10,15 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::place;
+use super::wal_end::WalEnd;
 use crate::store::{OpenError, StoreError};
 
 /// Keeps other relays out for as long as it is held. It goes with the process, even a killed one.
 #[derive(Debug)]
 pub(super) struct Lock {
     database: File,
+    /// Once SQLite has made a WAL.
+    wal: Option<WalEnd>,
     /// A relay of an earlier version locks only this.
     _beside: File,
 }
@@ -39,6 +42,23 @@ impl Lock {
             )),
             Err(error) => Err(StoreError::Unavailable(format!("the store cannot be read: {error}"))),
         }
+    }
+
+    /// Watches the end of the WAL from now on.
+    ///
+    /// # Errors
+    /// There is none, or it cannot be read.
+    pub(super) fn watch_wal(&mut self, database: &Path) -> std::io::Result<()> {
+        self.wal = Some(WalEnd::open(database)?);
+        Ok(())
+    }
+
+    /// Checks that the WAL still ends with what was committed last. To be asked by who has the right to write.
+    ///
+    /// # Errors
+    /// It does not; what would be written now could not be found behind the hole.
+    pub(super) fn check_wal(&self) -> Result<(), StoreError> {
+        self.wal.as_ref().map_or(Ok(()), WalEnd::check)
     }
 
     /// Whether the database is one that is written by a WAL, as a relay's is and a backup is not; none if it is empty.
@@ -95,7 +115,7 @@ pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
         return Err(OpenError::failed(&path, "it was replaced just now"));
     }
     place::check(&path).map_err(|reason| OpenError::Place { path: path.clone(), reason })?;
-    Ok(Locked { lock: Lock { database, _beside: beside }, path })
+    Ok(Locked { lock: Lock { database, wal: None, _beside: beside }, path })
 }
 
 fn options() -> OpenOptions {

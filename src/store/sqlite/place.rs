@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::StoreError;
 
-/// Where the file is, and which one it was when it was opened. SQLite would go on writing into one that has been removed,
+/// Where the files are, and which they were when they were opened. SQLite would go on writing into one that has been removed,
 /// and nothing of that would be there after a restart.
 pub(super) struct Place(Vec<(PathBuf, FileId)>);
 
@@ -14,28 +14,30 @@ pub(super) struct Place(Vec<(PathBuf, FileId)>);
 pub(super) type FileId = (u64, u64);
 
 impl Place {
-    /// The database and, if there is one by now, the WAL, which has what is not in the database yet.
+    /// The database and, if they are there by now, the WAL, which has what is not in the database yet, and its index, by
+    /// which other processes know what is in the WAL: with another one a backup would be of another moment, or spoilt.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let mut files = vec![(path.to_owned(), identity(path)?)];
-        let wal = wal(path);
-        if wal.exists() {
-            let identity = identity(&wal)?;
-            files.push((wal, identity));
+        for beside in [wal(path), index(path)] {
+            if beside.exists() {
+                let identity = identity(&beside)?;
+                files.push((beside, identity));
+            }
         }
         Ok(Self(files))
     }
 
-    /// Checks that the file is still there.
+    /// Checks that the files are still there.
     ///
     /// # Errors
-    /// It was removed, or another is in its place.
+    /// One was removed, or another is in its place.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|(path, opened)| {
             let name = path.display();
             match identity(path) {
                 Ok(file) if file == *opened => Ok(()),
                 Ok(_) => Err(StoreError::Unavailable(format!("{name} was replaced; restart the relay"))),
-                Err(error) => Err(StoreError::Unavailable(format!("{name} is gone: {error}"))),
+                Err(error) => Err(StoreError::Unavailable(format!("{name} is gone: {error}; restart the relay"))),
             }
         })
     }
@@ -59,6 +61,11 @@ pub(super) fn identity_of(file: &Metadata) -> FileId {
 /// Where the WAL of a database lies.
 pub(super) fn wal(path: &Path) -> PathBuf {
     beside(path, "-wal")
+}
+
+/// Where the index of that WAL lies, which all processes that have the database open share.
+pub(super) fn index(path: &Path) -> PathBuf {
+    beside(path, "-shm")
 }
 
 /// A file that belongs to the database: its name with this at the end.

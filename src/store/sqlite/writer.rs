@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -90,7 +91,7 @@ fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Rec
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         let there = place.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
-        let begun = there.and_then(|()| connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable));
+        let begun = there.and_then(|()| begin(&connection, lock));
         if begun.is_err() {
             // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
             group.extend(waiting.try_iter());
@@ -101,6 +102,19 @@ fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Rec
             shortener.look(&connection, place.wal_length(), Instant::now());
         }
     }
+}
+
+/// Begins the transaction of a group.
+fn begin(connection: &Connection, lock: Option<&Lock>) -> Result<(), StoreError> {
+    connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
+    // Nobody else writes from here on.
+    lock.map_or(Ok(()), Lock::check_wal).inspect_err(|_| {
+        // SQLite would bring parts of what is left into the database when the relay ends.
+        let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+        if let Err(error) = kept.and_then(|_| connection.execute_batch("ROLLBACK")) {
+            tracing::error!(%error, "cannot roll back");
+        }
+    })
 }
 
 fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: Vec<Job>) {

@@ -1,0 +1,152 @@
+//! Whether the WAL still ends with what was committed last. Somebody may cut it while the relay runs. SQLite would go on
+//! writing behind the hole, and a restart would find nothing of what was acknowledged before and after it.
+//!
+//! SQLite's index of the WAL (the file that ends in -shm) says which frame is the last one, also after a checkpoint of another
+//! process has emptied the WAL. So the two are compared. Their formats are SQLite's published ones.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::place;
+use crate::store::StoreError;
+
+/// The version of the index that is read here; SQLite has had no other.
+const INDEX_VERSION: u32 = 3_007_000;
+/// How long the header of the index is.
+const INDEX_HEADER: usize = 48;
+/// How long the header of a WAL is, and that of each frame in it.
+const WAL_HEADER: u64 = 32;
+const FRAME_HEADER: u64 = 24;
+
+/// The WAL and its index, open for as long as the store is: closing the index would end the locks that SQLite has on it.
+#[derive(Debug)]
+pub(super) struct WalEnd {
+    wal: File,
+    index: File,
+    path: PathBuf,
+}
+
+/// What the index says of the last frame.
+#[derive(Debug, PartialEq, Eq)]
+struct LastFrame {
+    /// Where it begins and ends in the WAL.
+    begins: u64,
+    ends: u64,
+    /// Its salts and checksums, as they stand in its header.
+    mark: [u8; 16],
+}
+
+impl WalEnd {
+    /// Opens both. SQLite must have made them.
+    pub(super) fn open(database: &Path) -> std::io::Result<Self> {
+        let path = place::wal(database);
+        Ok(Self { wal: File::open(&path)?, index: File::open(place::index(database))?, path })
+    }
+
+    /// Checks that the last frame is there. Nobody else may be writing meanwhile.
+    ///
+    /// # Errors
+    /// It is not, or that cannot be seen.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        match self.is_whole() {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(StoreError::Unavailable(format!(
+                "{} was cut or written over while the relay runs, and what was written last may be lost; stop the relay, and \
+                 restore a backup, or start it and have PSPs send again",
+                self.path.display()
+            ))),
+            Err(error) => Err(StoreError::Unavailable(format!("{} cannot be read: {error}", self.path.display()))),
+        }
+    }
+
+    fn is_whole(&self) -> std::io::Result<bool> {
+        let mut header = [0; INDEX_HEADER];
+        self.index.read_exact_at(&mut header, 0)?;
+        let Some(last) = last_frame(&header) else { return Ok(true) };
+        let mut mark = [0; 16];
+        match self.wal.read_exact_at(&mut mark, last.begins.saturating_add(8)) {
+            Ok(()) => Ok(mark == last.mark && self.wal.metadata()?.len() >= last.ends),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The last frame by the header of the index; none if there is nothing in the WAL, or in an index of another version.
+fn last_frame(header: &[u8; INDEX_HEADER]) -> Option<LastFrame> {
+    let (version, last, page) = (number(header, 0)?, number(header, 16)?, bytes::<2>(header, 14)?);
+    if version != INDEX_VERSION || last == 0 {
+        return None;
+    }
+    // The lowest bit stands for 65536.
+    let page = match u16::from_ne_bytes(page) {
+        1 => 65_536,
+        page => u64::from(page),
+    };
+    let begins = u64::from(last - 1).checked_mul(page.checked_add(FRAME_HEADER)?)?.checked_add(WAL_HEADER)?;
+    let ends = begins.checked_add(FRAME_HEADER)?.checked_add(page)?;
+    let [first, second] = [number(header, 24)?.to_be_bytes(), number(header, 28)?.to_be_bytes()];
+    let mut mark = [0; 16];
+    let parts = bytes::<8>(header, 32)?.into_iter().chain(first).chain(second);
+    mark.iter_mut().zip(parts).for_each(|(to, from)| *to = from);
+    Some(LastFrame { begins, ends, mark })
+}
+
+fn number(header: &[u8], at: usize) -> Option<u32> {
+    bytes(header, at).map(u32::from_ne_bytes)
+}
+
+fn bytes<const N: usize>(header: &[u8], at: usize) -> Option<[u8; N]> {
+    header.get(at..)?.first_chunk().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::connection;
+    use super::*;
+
+    /// Whatever SQLite does with its WAL is no damage; a WAL that was cut or filled with zeros is.
+    #[test]
+    fn a_wal_that_was_cut_is_told_from_one_that_was_checkpointed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let opened = connection::open(&path, false).unwrap();
+        let end = WalEnd::open(&opened.path).unwrap();
+        let other = Connection::open(&path).unwrap();
+        let write = |connection: &Connection| {
+            connection.execute("UPDATE probe SET at = at + 1, room = randomblob(20000)", []).unwrap();
+            end.check().unwrap();
+        };
+        let checkpoint = |how: &str| {
+            let busy: i64 = other.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get(0)).unwrap();
+            assert_eq!(busy, 0);
+            end.check().unwrap();
+        };
+        for how in ["PASSIVE", "FULL", "RESTART", "TRUNCATE"] {
+            write(&opened.connection);
+            write(&other);
+            checkpoint(how);
+            write(&opened.connection);
+        }
+        let wal = File::options().write(true).read(true).open(place::wal(&opened.path)).unwrap();
+        // Behind the last frame there may be some of an earlier, longer WAL.
+        checkpoint("TRUNCATE");
+        write(&opened.connection);
+        let whole = std::fs::read(place::wal(&opened.path)).unwrap();
+        let length = u64::try_from(whole.len()).unwrap();
+        for cut in [0, 31, length / 2, length - 1] {
+            wal.set_len(cut).unwrap();
+            assert!(end.check().unwrap_err().to_string().contains("relay.db-wal was cut"), "{cut}");
+            wal.set_len(length).unwrap();
+            if cut < length - 1 {
+                assert!(end.check().is_err(), "{cut}, and as many zeros");
+            }
+            wal.write_all_at(&whole, 0).unwrap();
+            end.check().unwrap();
+        }
+    }
+}
