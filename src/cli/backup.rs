@@ -6,8 +6,10 @@ use std::process::ExitCode;
 use super::{EXIT_IO, EXIT_USAGE};
 use crate::config;
 use crate::store::sqlite::backup;
+use crate::telemetry;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
+    telemetry::init();
     let config = match config::load(file, std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
