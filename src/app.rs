@@ -25,7 +25,7 @@ use crate::ingest::{Ingest, Source};
 use crate::live::Live;
 use crate::oauth::Issuer;
 use crate::store::sqlite::Store;
-use crate::store::{OpenError, StoreError, StoreOptions, Wake};
+use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
 use crate::transform::fetch::FailedAs;
 
 /// All options of all parts.
@@ -193,6 +193,8 @@ impl App {
             let _ended = fetching_ended.drop_guard();
             fetcher.run().await;
         });
+        let waits = Arc::clone(&delivery);
+        let longest = move || LongestWaits { retry: waits.get().retry.max, fetch: fetch_back::budget::ASKED_MAX };
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;
@@ -204,7 +206,7 @@ impl App {
             let _ended = delivery_ended.drop_guard();
             worker.run().await;
         });
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
+        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, longest, stop_delivery.clone()));
         tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
         Ok(Self {
             server,

@@ -1,5 +1,5 @@
-//! Keeps the store's clock, and the store from growing for ever: small steps, now and then, for as long as there is
-//! something to do.
+//! Keeps the store's clock, looks the store over for damage, and keeps it from growing for ever: small steps, now and then, for
+//! as long as there is something to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::clock::Clock;
 use crate::domain::age;
 use crate::domain::due::Moment;
 use crate::store::sqlite::Store;
-use crate::store::{DeadLetterGone, Pruned, StoreError};
+use crate::store::{DeadLetterGone, LongestWaits, Pruned, StoreError};
 
 /// Between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
@@ -72,17 +72,23 @@ fn compare(before: Option<Moment>, now: Moment) {
     }
 }
 
-/// Keeps house until `stop`.
-pub async fn run(store: Arc<Store>, clock: Clock, stop: CancellationToken) {
-    while stop.run_until_cancelled(round(&store, clock)).await.is_some() {
+/// Keeps house until `stop`; `longest` says how long waits are by now.
+pub async fn run(store: Arc<Store>, clock: Clock, longest: impl Fn() -> LongestWaits + Send, stop: CancellationToken) {
+    while stop.run_until_cancelled(round(&store, clock, longest())).await.is_some() {
         if stop.run_until_cancelled(tokio::time::sleep(ROUND_EVERY)).await.is_none() {
             return;
         }
     }
 }
 
-async fn round(store: &Store, clock: Clock) {
+async fn round(store: &Store, clock: Clock, longest: LongestWaits) {
     keep_clock(store, clock).await;
+    if let Err(error) = store.bring_back(clock.now(), longest).await {
+        tracing::warn!(%error, "due times cannot be looked at now");
+    }
+    if let Err(error) = store.look_over().await {
+        tracing::warn!(%error, "the store cannot be looked over now");
+    }
     let (mut rows, mut most) = (0_usize, ROWS_MIN);
     loop {
         let began = Instant::now();

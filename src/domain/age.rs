@@ -33,6 +33,13 @@ pub fn begun(newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
     begun.clamp(Timestamp::UNIX_EPOCH, LATEST_BEGIN)
 }
 
+/// Where the clock of a store begins anew of which what was kept is damaged: at the newest time in the store, so that it is no
+/// later than it was; but no later than the machine's.
+#[must_use]
+pub fn begun_anew(newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
+    newest.unwrap_or(wall).min(wall).clamp(Timestamp::UNIX_EPOCH, LATEST_BEGIN)
+}
+
 /// Whether a store's clock can say this. What cannot be was not written by a relay.
 #[must_use]
 pub fn can_be(steady: Timestamp) -> bool {
@@ -90,6 +97,13 @@ mod tests {
         assert_eq!(begun(Some(at(5)), at(9)), at(9));
         assert_eq!(begun(Some(at(5)), at(9 + 200 * DAY)), at(5 + DAY));
         assert_eq!(begun(Some(at(400 * DAY)), at(200 * DAY)), at(200 * DAY), "rows of the future");
+    }
+
+    #[test]
+    fn a_clock_that_was_damaged_is_no_later_than_it_was() {
+        assert_eq!(begun_anew(None, at(5)), at(5));
+        assert_eq!(begun_anew(Some(at(5)), at(9)), at(5));
+        assert_eq!(begun_anew(Some(at(400 * DAY)), at(200 * DAY)), at(200 * DAY), "rows of the future");
     }
 
     #[test]

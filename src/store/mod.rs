@@ -190,6 +190,15 @@ pub struct Resumed {
     pub now: Moment,
 }
 
+/// The longest waits that there are: what is due later was not made due by one.
+#[derive(Debug, Clone, Copy)]
+pub struct LongestWaits {
+    /// Between two attempts to tell Transform.
+    pub retry: Duration,
+    /// Between two fetches.
+    pub fetch: Duration,
+}
+
 /// A verified notification, ready to be committed.
 #[derive(Debug, Clone)]
 pub struct Taken {

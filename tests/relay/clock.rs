@@ -114,6 +114,31 @@ async fn a_start_with_the_clock_ahead_makes_nothing_old() {
     assert!(counted(&relay, "attempts") >= 1);
 }
 
+/// A bit of the store's clock is wrong: what was acknowledged stays, and the log says what came of it.
+#[tokio::test]
+async fn a_clock_that_is_damaged_makes_nothing_old() {
+    let (_transform, mut relay) = start(Setup::default()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "10")).await;
+    authorised(&relay, "PSP1", 1, 1000).await;
+    relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
+    relay.terminate().await;
+    let store = rusqlite::Connection::open(relay.file("relay.db")).unwrap();
+    assert_eq!(store.execute("UPDATE clock SET steady = steady | 1 << 52", []).unwrap(), 1);
+    drop(store);
+    relay.restart().await;
+    relay
+        .program
+        .logged(&["ERROR", "the store's clock was damaged", "goes on from the newest time in the store"])
+        .await;
+    housekept(&relay).await;
+    assert_eq!(["notifications", "transitions"].map(|table| counted(&relay, table)), [1, 1]);
+    assert!(counted(&relay, "attempts") >= 1);
+    relay.terminate().await;
+    relay.restart().await;
+    housekept(&relay).await;
+    assert!(!relay.program.log().contains("damaged"), "{}", relay.program.log());
+}
+
 /// A debt is as old as the failures that were seen of it.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_gives_no_debt_up() {

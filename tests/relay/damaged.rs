@@ -136,3 +136,74 @@ async fn a_fetch_that_cannot_be_read_stops_no_other() {
         assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded", "{broken}");
     }
 }
+
+/// A store that is damaged while nobody has it open.
+fn damage_at_rest(relay: &Relay, sql: &str) {
+    let store = Connection::open(relay.file("relay.db")).unwrap();
+    store.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    assert_eq!(store.execute(sql, []).unwrap(), 1, "{sql}");
+}
+
+/// A time of which a bit is wrong keeps no record from being told.
+#[tokio::test]
+async fn what_is_owed_is_told_whatever_its_times_are() {
+    for broken in [
+        "due_at = -9223372036854775808",
+        "due_at = 9223372036854775807",
+        "not_before = 9223372036854775807, attempts = 1",
+        "failing_since = -9223372036854775808",
+        "owed_since = -9223372036854775808",
+        "attempts = -1",
+    ] {
+        let (transform, mut relay) = start(Setup { quiet: "1h", max_wait: "1h", ..Setup::default() }).await;
+        relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+        assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
+        relay.kill().await;
+        damage_at_rest(&relay, &format!("UPDATE outbox SET {broken}"));
+        (relay.setup.quiet, relay.setup.max_wait) = ("20ms", "20ms");
+        (relay.setup.retry_first, relay.setup.retry_max) = ("20ms", "20ms");
+        relay.restart().await;
+        relay.program.logged(&["WARN", "were damaged, and were brought back", "records=1"]).await;
+        transform.told("payment", "tx-1", 1).await;
+    }
+}
+
+/// What is owed of a record that is missing is not left out of a list without a word.
+#[tokio::test]
+async fn what_is_owed_of_a_missing_record_is_damage() {
+    let (transform, mut relay) = start(Setup { quiet: "1h", max_wait: "1h", ..Setup::default() }).await;
+    for n in [1, 2] {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+        assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "applied");
+    }
+    relay.kill().await;
+    damage_at_rest(&relay, "DELETE FROM records WHERE transform_id = 'tx-1'");
+    (relay.setup.quiet, relay.setup.max_wait) = ("20ms", "20ms");
+    relay.restart().await;
+    names(&relay, "table outbox, row 1: its record is missing").await;
+    transform.told("payment", "tx-2", 1).await;
+    relay.program.logged(&["a round of housekeeping is over"]).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox WHERE record = 1"), 1, "nothing owed goes");
+}
+
+/// Nobody has asked for it: damage is found by looking.
+#[tokio::test]
+async fn a_damaged_row_is_found_before_it_is_needed() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    for n in [1, 2] {
+        assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "parked");
+    }
+    relay.register("payment", "tx-3", &payment("pi_3", "10")).await;
+    relay.kill().await;
+    for (sql, row) in [
+        ("UPDATE parked SET event = '{' WHERE id = 1", "table parked, row 1"),
+        ("DELETE FROM notifications WHERE rowid = 2", "table parked, row 2: its notification is missing"),
+        ("UPDATE records SET record = '{' WHERE id = 1", "table records, row 1"),
+        ("UPDATE notifications SET outcome = 'done' WHERE rowid = 1", "table notifications, row 1"),
+    ] {
+        damage_at_rest(&relay, sql);
+        relay.restart().await;
+        relay.program.logged(&["ERROR", "the store is damaged", row]).await;
+        relay.kill().await;
+    }
+}

@@ -1,10 +1,11 @@
 //! The store's clock: it is kept in the store, so that a start goes on from it and not from what the machine says.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Store;
 use super::columns::{micros, timestamp};
+use super::counts;
 use super::writer::unavailable;
 use crate::domain::age;
 use crate::domain::due::Moment;
@@ -57,42 +58,80 @@ impl Store {
     pub async fn keep_clock(&self, now: Moment) -> Result<Option<Moment>, StoreError> {
         let work = move |connection: &Connection| {
             let before = kept(connection).map_err(unavailable)?;
+            if matches!(before, Kept::Damaged) {
+                tracing::error!(
+                    "the store's clock was damaged on disk; the running relay's is kept in its place. Check the disk"
+                );
+            }
             keep(connection, now).map_err(unavailable)?;
-            Ok(before)
+            Ok(before.whole())
         };
         self.writer.write(work, |_: &Option<Moment>| ()).await.inspect_err(|error| self.met(error))
     }
 }
 
 fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed> {
-    let before = kept(connection)?;
-    let steady = match before {
-        Some(kept) => {
+    let kept = kept(connection)?;
+    let steady = match kept {
+        Kept::Whole(kept) => {
             let steady = age::resumed(kept, wall);
             forgive(connection, micros(steady) - micros(kept.steady), steady)?;
             steady
         }
-        None => begin(connection, wall)?,
+        Kept::Nothing => begin(connection, |newest| age::begun(newest, wall))?,
+        // Too low a clock only keeps things longer. One that is too high deletes them.
+        Kept::Damaged => begin(connection, |newest| age::begun_anew(newest, wall))?,
     };
+    if matches!(kept, Kept::Damaged) {
+        tracing::error!(
+            %steady,
+            "the store's clock was damaged while the relay was down; it goes on from the newest time in the store, so that nothing \
+             is deleted early, and some things later. Check the disk"
+        );
+    }
     let now = Moment { wall, steady };
     keep(connection, now)?;
-    Ok(Resumed { before, now })
+    Ok(Resumed { before: kept.whole(), now })
 }
 
-/// As it was kept last; none in a new store, in one of an earlier version, and where no relay can have written it.
-fn kept(connection: &Connection) -> rusqlite::Result<Option<Moment>> {
-    let found: Option<(i64, i64)> = connection
-        .prepare_cached("SELECT steady, wall FROM clock")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+/// How the clocks were kept last.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    /// As a relay keeps them.
+    Whole(Moment),
+    /// Not yet: in a new store, and in one of an earlier version.
+    Nothing,
+    /// As no relay can have written them.
+    Damaged,
+}
+
+impl Kept {
+    fn whole(self) -> Option<Moment> {
+        match self {
+            Self::Whole(kept) => Some(kept),
+            Self::Nothing | Self::Damaged => None,
+        }
+    }
+}
+
+fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+    let read = |row: &Row<'_>| {
+        let read = |at: usize| counts::agreed(row.get(at).ok()?, row.get(at + 1).ok()?);
+        let (steady, wall) = (timestamp(0, read(0)?).ok()?, timestamp(2, read(2)?).ok()?);
+        Some(Moment { steady, wall }).filter(|kept| age::can_be(kept.steady))
+    };
+    let found = connection
+        .prepare_cached("SELECT steady, steady_inverse, wall, wall_inverse FROM clock")?
+        .query_row([], |row| Ok(read(row)))
         .optional()?;
-    let moment = found
-        .and_then(|(steady, wall)| Some(Moment { steady: timestamp(0, steady).ok()?, wall: timestamp(1, wall).ok()? }));
-    Ok(moment.filter(|kept| age::can_be(kept.steady)))
+    Ok(found.map_or(Kept::Nothing, |kept| kept.map_or(Kept::Damaged, Kept::Whole)))
 }
 
 fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT OR REPLACE INTO clock (id, steady, wall) VALUES (1, ?1, ?2)")?
+        .prepare_cached(
+            "INSERT OR REPLACE INTO clock (id, steady, wall, steady_inverse, wall_inverse) VALUES (1, ?1, ?2, ~?1, ~?2)",
+        )?
         .execute([micros(now.steady), micros(now.wall)])
         .map(drop)
 }
@@ -117,8 +156,8 @@ fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Resu
 const AGEING: [(&str, &str); 4] =
     [("notifications", "received_at"), ("parked", "parked_at"), ("transitions", "at"), ("attempts", "at")];
 
-/// The clock begins. What is dated later than that grows old from now on.
-fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp> {
+/// The clock begins, by the newest time in the store. What is dated later than it begins grows old from now on.
+fn begin(connection: &Connection, by: impl FnOnce(Option<Timestamp>) -> Timestamp) -> rusqlite::Result<Timestamp> {
     let mut newest = None;
     for (table, at) in AGEING {
         let latest: Option<i64> =
@@ -130,7 +169,7 @@ fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp
     newest = newest.max(connection.query_row(given_up, [], |row| row.get(0))?);
     // What lies beyond all times is cut down to the latest.
     let newest = newest.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
-    let begun = age::begun(newest, wall);
+    let begun = by(newest);
     for (table, at) in AGEING {
         let update = format!("UPDATE {table} SET kept_since = ?1 WHERE ifnull(kept_since, {at}) > ?1");
         connection.execute(&update, params![micros(begun)])?;
@@ -239,11 +278,37 @@ mod tests {
     fn what_no_relay_can_have_kept_is_not_gone_by() {
         for (steady, wall) in [(i64::MAX, NEWEST), (NEWEST, i64::MIN), (-1, NEWEST), (micros(Timestamp::MAX), NEWEST)] {
             let connection = old_store(NEWEST);
-            connection.execute("INSERT INTO clock VALUES (1, ?1, ?2)", [steady, wall]).unwrap();
+            let row = "INSERT INTO clock VALUES (1, ?1, ?2, ~?1, ~?2)";
+            connection.execute(row, [steady, wall]).unwrap();
             connection.execute("UPDATE parked SET kept_since = ?1", [steady.max(0)]).unwrap();
             let resumed = resume(&connection, at(NEWEST + DAY / 2)).unwrap();
-            assert_eq!((resumed.before, resumed.now.steady), (None, at(NEWEST + DAY / 2)), "{steady} {wall}");
+            assert!(resumed.before.is_none() && resumed.now.steady <= at(NEWEST + DAY / 2), "{steady} {wall}");
             assert!(kept_since(&connection).into_iter().all(|since| since <= NEWEST + DAY / 2));
         }
+    }
+
+    /// Each bit of each value: the clock is no later than a relay kept it, whatever the machine says, and is whole again.
+    #[test]
+    fn a_flipped_bit_makes_nothing_old() {
+        let connection = old_store(NEWEST);
+        let kept = Moment { wall: at(NEWEST + 3 * DAY), steady: at(NEWEST + DAY) };
+        for column in ["steady", "wall", "steady_inverse", "wall_inverse"] {
+            for bit in 0..64 {
+                keep(&connection, kept).unwrap();
+                let flip = format!("UPDATE clock SET {column} = ({column} | 1 << {bit}) - ({column} & 1 << {bit})");
+                connection.execute(&flip, []).unwrap();
+                let resumed = resume(&connection, at(NEWEST + 200 * DAY)).unwrap();
+                assert_eq!((resumed.before, resumed.now.steady), (None, at(NEWEST)), "{column}, {bit}");
+                assert_eq!(kept_since(&connection), [NEWEST; 5]);
+                assert!(matches!(super::kept(&connection), Ok(Kept::Whole(now)) if now == resumed.now));
+            }
+        }
+    }
+
+    #[test]
+    fn a_damaged_clock_of_an_empty_store_begins_at_the_machines() {
+        let connection = store();
+        connection.execute("INSERT INTO clock VALUES (1, 5, 5, 5, 5)", []).unwrap();
+        assert_eq!(resume(&connection, at(NEWEST)).unwrap().now.steady, at(NEWEST));
     }
 }

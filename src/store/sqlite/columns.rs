@@ -52,9 +52,12 @@ struct DamagedRow {
     reason: String,
 }
 
-/// Names the row in which something could not be read.
+/// Names the row in which something could not be read, if that was not done nearer to it.
 pub(super) fn in_row(table: &'static str, row: impl ToString) -> impl FnOnce(rusqlite::Error) -> rusqlite::Error {
     move |error| match damage(&error) {
+        Some(_) if matches!(&error, rusqlite::Error::FromSqlConversionFailure(_, _, reason) if reason.is::<DamagedRow>()) => {
+            error
+        }
         Some(reason) => unreadable(0, Type::Null, DamagedRow { table, row: row.to_string(), reason }),
         None => error,
     }

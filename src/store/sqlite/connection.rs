@@ -10,7 +10,7 @@ use super::engine::{self, Access};
 use super::lock::{self, Lock, Locked};
 use super::place::{self, Place};
 use super::whose::{self, Whose};
-use super::{migrations, unfinished, wal};
+use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
 
 /// The write connection, and the lock that keeps a second relay out for as long as it is held.
@@ -37,6 +37,7 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     }
     engine::with_room_beside(&mut connection, &path, |connection| {
         migrations::migrate(connection)?;
+        counts::look_at_parked(connection)?;
         give_back_pages(connection)
     })
     .map_err(failed)?;

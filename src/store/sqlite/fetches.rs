@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, micros, timestamp};
+use super::columns::{Listed, micros, timestamp, unreadable};
 use super::{inbox, strangers};
 use crate::domain::due::later;
 use crate::store::{Awaiting, Fetch, FetchFailed, FetchesSought};
@@ -155,7 +156,7 @@ fn by_turns(
     while due.rows.len() < most
         && let Some(turn) = turns.next()?
     {
-        let (address, own): (i64, u32) = (turn.get(0)?, turn.get(1)?);
+        let (address, own): (i64, u32) = (turn.get(0)?, strangers::count(turn, 1)?);
         let address = (address, sought.places.scarce(all, own));
         if nth(connection, sought, address, 0, due)? {
             addresses.push(address);
@@ -215,6 +216,13 @@ pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<(String, 
     query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
+/// Nobody is served whose notification is missing. It would be tried without end; the look over the store says it instead.
+macro_rules! its_notification_is_there {
+    () => {
+        "EXISTS (SELECT 1 FROM notifications WHERE id = fetch_waiting.notification)"
+    };
+}
+
 /// Up to `most` messages that had asked by then.
 pub(super) fn awaiting(
     connection: &Connection,
@@ -223,7 +231,11 @@ pub(super) fn awaiting(
     most: usize,
 ) -> rusqlite::Result<Vec<Awaiting>> {
     let waiting: Vec<([u8; 16], i64)> = connection
-        .prepare_cached("SELECT notification, message FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2 LIMIT ?3")?
+        .prepare_cached(concat!(
+            "SELECT notification, message FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2 AND ",
+            its_notification_is_there!(),
+            " LIMIT ?3",
+        ))?
         .query_map(params![fetch, asked, place(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut awaiting = Vec::new();
@@ -271,7 +283,10 @@ pub(super) fn serve(
 /// Whether anybody who had asked by then still waits.
 pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite::Result<bool> {
     connection
-        .prepare_cached("SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2")?
+        .prepare_cached(concat!(
+            "SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2 AND ",
+            its_notification_is_there!(),
+        ))?
         .exists(params![fetch, asked])
 }
 
@@ -283,12 +298,14 @@ pub(super) fn rest(
     fetched_at: Option<Timestamp>,
 ) -> rusqlite::Result<()> {
     connection
-        .prepare_cached(
+        .prepare_cached(concat!(
             "UPDATE fetches SET attempts = 0, failing_since = NULL, missing_since = NULL, reason = NULL,
                  began_at = ?2, fetched_at = ifnull(?3, fetched_at),
-                 due_at = iif(EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = ?1), ?2 + ?4, NULL)
+                 due_at = iif(EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND ",
+            its_notification_is_there!(),
+            "), ?2 + ?4, NULL)
              WHERE id = ?1",
-        )?
+        ))?
         .execute(params![fetch, micros(began), fetched_at.map(micros), spacing()])
         .map(drop)
 }
@@ -323,21 +340,94 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
     Ok(Some((source, trusted)))
 }
 
-/// Brings back times that lie further ahead than any wait is long, and failures of times to come: see [`super::outbox::clamp`].
-pub(super) fn clamp(connection: &Connection, now: Timestamp, longest: Duration) -> rusqlite::Result<usize> {
-    strangers::clamp(connection, now)?;
-    connection.execute(
-        "UPDATE fetches SET due_at = min(due_at, ?2), failing_since = min(failing_since, ?1),
-             missing_since = min(missing_since, ?1), began_at = min(began_at, ?1)
-         WHERE due_at > ?2 OR failing_since > ?1 OR missing_since > ?1 OR began_at > ?1",
-        [micros(now), micros(later(now, longest))],
-    )
+/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the places of hints anew. What was
+/// written since `now` was asked for lies further ahead by the slack. Says how many fetches were concerned.
+pub(super) fn clamp(
+    connection: &Connection,
+    now: Timestamp,
+    longest: Duration,
+    slack: Duration,
+) -> rusqlite::Result<usize> {
+    strangers::clamp(connection, later(now, slack))?;
+    let clamped = connection.execute(
+        "UPDATE fetches SET
+             due_at = iif(typeof(due_at) IN ('integer', 'null') AND ifnull(due_at, 0) >= 0, min(due_at, ?2), ?1),
+             failing_since = iif(failing_since < 0, ?1, min(failing_since, ?1)),
+             missing_since = iif(missing_since < 0, ?1, min(missing_since, ?1)),
+             began_at = iif(began_at < 0, ?1, min(began_at, ?1)),
+             fetched_at = iif(fetched_at BETWEEN 0 AND ?4, fetched_at, NULL),
+             attempts = iif(attempts BETWEEN 0 AND 4294967295, attempts, 0)
+         WHERE typeof(due_at) NOT IN ('integer', 'null') OR due_at < 0 OR due_at > ?3 + ?2
+             OR failing_since < 0 OR failing_since > ?3 + ?1 OR missing_since < 0 OR missing_since > ?3 + ?1
+             OR began_at < 0 OR began_at > ?3 + ?1 OR fetched_at NOT BETWEEN 0 AND ?4
+             OR attempts NOT BETWEEN 0 AND 4294967295",
+        [
+            micros(now),
+            micros(later(now, longest)),
+            i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
+            micros(Timestamp::MAX),
+        ],
+    )?;
+    strangers::recount_all(connection)?;
+    Ok(clamped)
+}
+
+/// Reads a page of rows, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted, due_at, source FROM fetches
+         WHERE id > ?1 ORDER BY id LIMIT ?2",
+    )?;
+    Listed::read("fetches", query.query(params![after, most])?, |row| {
+        fetch(row, false)?;
+        row.get::<_, Option<i64>>(8)?.map(|at| timestamp(8, at)).transpose()?;
+        row.get::<_, String>(9).map(drop)
+    })
+}
+
+/// Those who wait for a fetch that is missing, or whose notification is: nothing brings them on.
+pub(super) fn look_at_waiting(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT w.fetch, f.id IS NULL FROM fetch_waiting w LEFT JOIN fetches f ON f.id = w.fetch
+             LEFT JOIN notifications n ON n.id = w.notification
+         WHERE w.fetch > ?1 AND (f.id IS NULL OR n.id IS NULL) ORDER BY w.fetch LIMIT ?2",
+    )?;
+    Listed::read("fetch_waiting", query.query(params![after, most])?, |row| {
+        let missing = if row.get(1)? { "its fetch is missing" } else { "its notification is missing" };
+        Err(unreadable(0, Type::Null, missing))
+    })
 }
 
 pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
-    SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1 ORDER BY began_at LIMIT ?2)";
+    SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1
+        AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = fetches.id)
+    ORDER BY began_at LIMIT ?2)";
 
 /// Forgets when objects were fetched that nobody has asked for since.
 pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
     connection.prepare_cached(FORGOTTEN)?.execute(params![micros(cutoff), most])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{fetched, migrations};
+    use super::*;
+
+    /// A fetch ends although nobody can be served, is not begun again and again for that, and is in nobody's way.
+    #[test]
+    fn a_fetch_ends_for_those_whose_notification_is_missing() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut connection).unwrap();
+        let rows = "INSERT INTO fetches (id, source, path, trusted, asked, due_at) VALUES (1, 's', '/', 1, 1, 5);
+            INSERT INTO fetch_waiting VALUES (1, x'00000000000000000000000000000001', 0, 1, NULL);";
+        connection.execute_batch(rows).unwrap();
+        let (began, reason) = (Timestamp::from_second(1000).unwrap(), "gone".to_owned());
+        assert!(awaiting(&connection, 1, 1, 9).unwrap().is_empty());
+        let failed = FetchFailed { fetch: 1, asked: 1, began, reason, missing: false, again: None };
+        assert!(!fetched::failed(&connection, &failed).unwrap().more);
+        assert_eq!(backlog(&connection), Ok(Vec::new()));
+        assert_eq!(prune(&connection, Timestamp::MAX, 9), Ok(0));
+        let said = look_at_waiting(&connection, i64::MIN, 9).unwrap().damaged;
+        assert!(said[0].to_string().contains("table fetch_waiting, row 1: its notification is missing"), "{said:?}");
+    }
 }

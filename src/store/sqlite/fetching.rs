@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::writer::unavailable;
-use super::{Store, fetched, fetches, hints, inbox, taking};
+use super::{Store, fetched, fetches, hints, inbox, look_over, taking};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -95,14 +95,15 @@ impl Store {
         self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// How much is to be fetched, by source: what a restart begins with. Times that lie further ahead than any wait is
-    /// long are brought back first.
+    /// How much is to be fetched, by source: what a restart begins with. Times that no wait has made are brought back first.
     ///
     /// # Errors
     /// The store cannot be used.
     pub async fn resume_fetches(&self, now: Moment, longest: Duration) -> Result<Vec<(String, u32)>, StoreError> {
-        let work = move |connection: &Connection| fetches::clamp(connection, now.steady, longest).map_err(unavailable);
-        self.writer.write(work, |_: &usize| ()).await?;
+        let work = move |connection: &Connection| {
+            fetches::clamp(connection, now.steady, longest, Duration::ZERO).map_err(unavailable)
+        };
+        look_over::said(0, self.writer.write(work, |_: &usize| ()).await?);
         self.read(fetches::backlog).await
     }
 }

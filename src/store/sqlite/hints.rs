@@ -32,6 +32,15 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
     Ok(first.map(|id| receipt(id, displaced)).ok_or(HintError::Crowded))
 }
 
+/// Whether there is a place for one more object of this address; and the address that has most, if all are taken.
+fn admit(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<(Admission, String)> {
+    let (all, own) = strangers::held(connection, &hinted.source, &hinted.address)?;
+    let full = all >= hinted.places.all;
+    let largest = if full { strangers::holds_most(connection, &hinted.source)? } else { None };
+    let (largest, most) = largest.unwrap_or_default();
+    Ok((hinted.places.admit(PlacesTaken { all, own, most }), largest))
+}
+
 /// As whom a hint asks for an object, and whether another one gave way to it; or why there is no place for it. What a record
 /// is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
 fn asker<'a>(
@@ -43,15 +52,21 @@ fn asker<'a>(
     if strangers::is_known(connection, source, path)? {
         return Ok(Ok((Asker::Trusted, false)));
     }
-    let (all, own) = strangers::held(connection, source, address)?;
     let stranger = Asker::Stranger { address };
     if fetches::is_waited_for(connection, source, path)? {
         return Ok(Ok((stranger, false)));
     }
-    let full = all >= hinted.places.all;
-    let largest = if full { strangers::holds_most(connection, source)? } else { None };
-    let (largest, most) = largest.unwrap_or_default();
-    Ok(match hinted.places.admit(PlacesTaken { all, own, most }) {
+    let mut admitted = admit(connection, hinted)?;
+    // Nobody is refused, and no place taken from anybody, on the word of a count that may be damaged.
+    if admitted.0 != Admission::Free && strangers::recount(connection, source)? {
+        tracing::error!(
+            source,
+            "the counts of hints were damaged; they were made anew. Check the disk and the memory of the machine"
+        );
+        admitted = admit(connection, hinted)?;
+    }
+    let (admission, largest) = admitted;
+    Ok(match admission {
         Admission::Free => Ok((stranger, false)),
         Admission::Displacing if strangers::displace(connection, source, &largest)? => Ok((stranger, true)),
         Admission::Displacing | Admission::Full => Err(HintError::Crowded),

@@ -316,6 +316,22 @@ pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &
         .map(drop)
 }
 
+/// Reads a page of rows but for their bodies, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT rowid, id, source, received_at, headers, outcome, answered FROM notifications
+         WHERE rowid > ?1 ORDER BY rowid LIMIT ?2",
+    )?;
+    Listed::read("notifications", query.query(params![after, most])?, |row| {
+        row.get::<_, [u8; 16]>(1)?;
+        row.get::<_, String>(2)?;
+        timestamp(3, row.get(3)?)?;
+        json::<Vec<(String, String)>>(4, row.get_ref(4)?.as_str()?)?;
+        outcome(5, &row.get::<_, String>(5)?)?;
+        row.get::<_, Option<String>>(6)?.map_or(Ok(()), |answered| outcome(6, &answered).map(drop))
+    })
+}
+
 /// The dead letters, the oldest first, from the one after `after` on.
 pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<DeadLetter>> {
     let mut query = connection.prepare_cached(

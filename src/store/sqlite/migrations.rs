@@ -3,8 +3,17 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 8] =
-    [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM, super::strangers::STEP];
+const STEPS: [&str; 9] = [
+    FIRST,
+    SECOND,
+    THIRD,
+    super::clock::STEP,
+    FIFTH,
+    FIRST_TIMES,
+    PROBE_ROOM,
+    super::strangers::STEP,
+    super::counts::STEP,
+];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -241,7 +250,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -311,5 +320,28 @@ mod tests {
         let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(one("SELECT held FROM hint_counts WHERE source = 's'"), 2);
         assert_eq!(one("SELECT sum(held * 100 + turn_at) FROM hint_addresses"), 208);
+    }
+
+    /// What rows are deleted by is kept twice from now on, also where nothing of it changes.
+    #[test]
+    fn what_an_earlier_version_kept_once_is_kept_twice() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before = STEPS.iter().take_while(|step| **step != super::super::counts::STEP);
+        before.for_each(|step| connection.execute_batch(step).unwrap());
+        let rows = "INSERT INTO clock VALUES (1, 1800000000000000, -5);
+            INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00', 's', 0, '{}'), (x'01', 's', 0, '{}');
+            UPDATE parked_counts SET parked = 4096;
+            INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+                VALUES (x'02', 's', 0, x'', x'', 'dead_letter', '[]', x'0102');
+            PRAGMA user_version = 8;";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(
+            one("SELECT steady FROM clock WHERE steady = ~steady_inverse AND wall = ~wall_inverse"),
+            1_800_000_000_000_000
+        );
+        assert_eq!(one("SELECT parked FROM parked_counts WHERE parked = ~parked_inverse"), 2);
+        assert_eq!(one("SELECT bytes FROM dead_letter_bytes WHERE bytes = ~bytes_inverse"), 4);
     }
 }

@@ -5,6 +5,7 @@ mod clock;
 mod columns;
 mod commit;
 mod connection;
+mod counts;
 mod dead_letters;
 mod engine;
 #[cfg(test)]
@@ -18,6 +19,7 @@ mod history;
 mod inbox;
 mod journal;
 mod lock;
+mod look_over;
 mod migrations;
 mod outbox;
 mod parked;
@@ -45,6 +47,8 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 
 use self::connection::Opened;
+use self::look_over::Standing;
+use self::outbox::Bounds;
 use self::readers::Readers;
 use self::taking::Took;
 use self::writer::{Writer, unavailable};
@@ -71,6 +75,8 @@ pub struct Store {
     wake: Wake,
     /// Damage that was met of late.
     damage: Mutex<HashMap<String, sound::Met>>,
+    /// Damage that is there.
+    standing: Mutex<Standing>,
 }
 
 impl Store {
@@ -85,8 +91,8 @@ impl Store {
         let readers = Readers::new(path, Arc::clone(&place), Arc::clone(&lock));
         let (writer, thread) = Writer::start(connection, place, Some(lock), options.max_waiting)
             .map_err(|error| OpenError::failed(&options.path, error))?;
-        let (options, damage) = (Live::new(options), Mutex::default());
-        Ok(Self { writer, thread, readers, options, wake, damage })
+        let (options, damage, standing) = (Live::new(options), Mutex::default(), Mutex::default());
+        Ok(Self { writer, thread, readers, options, wake, damage, standing })
     }
 
     /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
@@ -178,24 +184,19 @@ impl Store {
         self.list(after, most, outbox::given_up).await
     }
 
-    /// All that Transform is owed, by due time: what a restart begins with. Due times that lie further ahead than any
-    /// wait is long are brought back first; `longest_retry` is the longest wait after a failure.
+    /// All that Transform is owed, by due time: what a restart begins with. Times that no wait has made are brought
+    /// back first; `longest_retry` is the longest wait after a failure.
     ///
     /// # Errors
     /// The store cannot be used.
     pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
         let longest_debounce = self.options.get().debounce.max_wait;
         let work = move |connection: &Connection| {
-            outbox::clamp(connection, now.steady, longest_debounce, longest_retry).map_err(unavailable)
+            let bounds = Bounds { now: now.steady, longest_debounce, longest_retry, slack: Duration::ZERO };
+            outbox::clamp(connection, &bounds).map_err(unavailable)
         };
-        let clamped = self.writer.write(work, |_: &usize| ()).await?;
-        if clamped > 0 {
-            tracing::warn!(
-                records = clamped,
-                "due times lay further ahead than any wait is long, and were brought back"
-            );
-        }
-        Ok(self.sound(self.read(outbox::owed).await?))
+        look_over::said(self.writer.write(work, |_| ()).await?.len(), 0);
+        Ok(self.sound(self.read(|connection| outbox::owed(connection, None)).await?))
     }
 
     /// What an attempt for this record needs; none if nothing is owed.
@@ -225,7 +226,9 @@ impl Store {
     pub async fn prune(&self, now: Moment, most: u32) -> Result<Pruned, StoreError> {
         let options = self.options.get();
         let work = move |connection: &Connection| prune::step(connection, &options, now, most).map_err(unavailable);
-        self.writer.write(work, |_: &Pruned| ()).await.inspect_err(|error| self.met(error))
+        let (pruned, damaged) = self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))?;
+        self.in_the_way(damaged);
+        Ok(pruned)
     }
 
     async fn read<T: Send + 'static>(

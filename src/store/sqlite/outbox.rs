@@ -1,11 +1,13 @@
 //! The outbox: which records Transform is owed a webhook for, and when.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Listed, in_row, key, micros, timestamp, version_column};
+use super::columns::{Listed, in_row, key, micros, timestamp, unreadable, version_column};
 use super::history;
 use super::records::{self, Stored};
 use crate::domain::due::{Debounce, later};
@@ -77,20 +79,23 @@ pub(super) fn owe(
     Ok(due)
 }
 
-/// All that is owed and not given up.
-pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Listed<Owed>> {
+/// All that is owed and not given up; or those of these records.
+pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rusqlite::Result<Listed<Owed>> {
     let mut query = connection.prepare(
-        "SELECT r.id, r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
-         FROM outbox o JOIN records r ON r.id = o.record
+        "SELECT o.record, r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
+         FROM outbox o LEFT JOIN records r ON r.id = o.record
          WHERE o.dead_at IS NULL ORDER BY o.due_at",
     )?;
     let listed = Listed::read("outbox", query.query([])?, |row| {
-        let key = key(row.get(1)?, row.get(2)?)?;
-        Ok((key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
+        let (place, key) = (row.get(0)?, key_of(row, 1)?);
+        Ok((place, key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
     })?;
     let mut owed = Vec::new();
-    let mut refunds = std::collections::HashMap::<_, Vec<_>>::new();
-    for (key, due, payment) in listed.rows {
+    let mut refunds = HashMap::<_, Vec<_>>::new();
+    for (place, key, due, payment) in listed.rows {
+        if among.is_some_and(|among| !among.contains(&place)) {
+            continue;
+        }
         if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
             refunds.entry(RecordKey::new(Kind::Payment, payment)).or_default().push(key.clone());
         }
@@ -102,23 +107,74 @@ pub(super) fn owed(connection: &Connection) -> rusqlite::Result<Listed<Owed>> {
     Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
 }
 
-/// Brings back times that lie further ahead than any wait is long, and times of the past that lie ahead. The store's clock
+/// The key of a row's record: its kind, and its id in the next column.
+pub(super) fn key_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<RecordKey> {
+    match row.get::<_, Option<u8>>(column)? {
+        Some(kind) => key(kind, row.get(column + 1)?),
+        None => Err(unreadable(column, Type::Null, "its record is missing")),
+    }
+}
+
+/// Reads a page of rows, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT o.record, r.kind, r.transform_id, o.version, o.attempts, o.due_at, o.owed_since, o.changed_at,
+             o.first_untold_at, o.not_before, o.failing_since, o.dead_at, o.given_up_at, o.reason
+         FROM outbox o LEFT JOIN records r ON r.id = o.record WHERE o.record > ?1 ORDER BY o.record LIMIT ?2",
+    )?;
+    Listed::read("outbox", query.query(params![after, most])?, |row| {
+        key_of(row, 1)?;
+        row.get::<_, i64>(3)?;
+        row.get::<_, u32>(4)?;
+        (5..=12).try_for_each(|column| {
+            row.get::<_, Option<i64>>(column)?.map_or(Ok(()), |at| timestamp(column, at).map(drop))
+        })?;
+        row.get::<_, Option<String>>(13).map(drop)
+    })
+}
+
+/// How far times may lie ahead.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Bounds {
+    pub(super) now: Timestamp,
+    pub(super) longest_debounce: Duration,
+    pub(super) longest_retry: Duration,
+    /// What has been written since `now` was asked for lies further ahead by as much.
+    pub(super) slack: Duration,
+}
+
+/// Brings back times that no wait has made. Says for which records.
+///
+/// Some lie further ahead than any wait is long, or are times of the past that lie ahead. The store's clock
 /// makes none; but a wait may have been made shorter, the store may come from a version that went by the machine's clock,
-/// and who was killed had written for up to a minute since the clock was kept.
-pub(super) fn clamp(
-    connection: &Connection,
-    now: Timestamp,
-    longest_debounce: Duration,
-    longest_retry: Duration,
-) -> rusqlite::Result<usize> {
-    connection.execute(
-        "UPDATE outbox SET
-             due_at = min(due_at, iif(attempts = 0, ?2, ?3)), not_before = min(not_before, ?3),
-             first_untold_at = min(first_untold_at, ?1), changed_at = min(changed_at, ?1),
-             owed_since = min(owed_since, ?1), failing_since = min(failing_since, ?1)
-         WHERE due_at > iif(attempts = 0, ?2, ?3) OR not_before > ?3 OR changed_at > ?1 OR failing_since > ?1",
-        [micros(now), micros(later(now, longest_debounce)), micros(later(now, longest_retry))],
-    )
+/// and who was killed had written for up to a minute since the clock was kept. Others are damaged: before all times, no
+/// times at all, or a failure before there was anything to tell. What is owed is due now then, with all its patience.
+pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<HashSet<i64>> {
+    let Bounds { now, longest_debounce, longest_retry, slack } = *bounds;
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET
+                 due_at = iif(typeof(due_at) = 'integer' AND due_at >= 0, min(due_at, iif(attempts = 0, ?2, ?3)), ?1),
+                 not_before = iif(not_before < 0, NULL, min(not_before, ?3)),
+                 first_untold_at = min(max(first_untold_at, 0), ?1), changed_at = min(max(changed_at, 0), ?1),
+                 owed_since = min(max(owed_since, 0), ?1), failing_since = min(max(failing_since, owed_since), ?1),
+                 attempts = iif(attempts BETWEEN 0 AND 4294967295, attempts, 0)
+             WHERE typeof(due_at) <> 'integer' OR due_at < 0 OR due_at > ?4 + iif(attempts = 0, ?2, ?3)
+                 OR not_before < 0 OR not_before > ?4 + ?3 OR first_untold_at < 0 OR first_untold_at > ?4 + ?1
+                 OR changed_at < 0 OR changed_at > ?4 + ?1 OR owed_since < 0 OR owed_since > ?4 + ?1
+                 OR failing_since < owed_since OR failing_since > ?4 + ?1 OR attempts NOT BETWEEN 0 AND 4294967295
+             RETURNING record",
+        )?
+        .query_map(
+            [
+                micros(now),
+                micros(later(now, longest_debounce)),
+                micros(later(now, longest_retry)),
+                i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
+            ],
+            |row| row.get(0),
+        )?
+        .collect()
 }
 
 /// What an attempt for this record needs; none if nothing is owed.
@@ -146,13 +202,13 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
 pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
     let mut query = connection.prepare_cached(
         "SELECT o.record, r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason
-         FROM outbox o JOIN records r ON r.id = o.record
+         FROM outbox o LEFT JOIN records r ON r.id = o.record
          WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
     )?;
     Listed::read("outbox", query.query(params![after, most])?, |row| {
         Ok(GivenUp {
             place: row.get(0)?,
-            key: key(row.get(1)?, row.get(2)?)?,
+            key: key_of(row, 1)?,
             version: row.get::<_, i64>(3)?.unsigned_abs(),
             at: timestamp(4, row.get(4)?)?,
             attempts: row.get(5)?,
@@ -174,7 +230,9 @@ pub(super) fn settle(
     history::attempted(connection, stored.row, attempt, settlement)?;
     let Some(row) = find(connection, stored.row)? else { return Ok(None) };
     // The first change that was not in what was sent came at `began` or later.
-    let fresh = (row.version > attempt.version).then(|| debounce.due(row.changed_at, began).max(now));
+    // No version is worth telling that the record does not have: it would be told for ever.
+    let fresh = (row.version.min(stored.record.version) > attempt.version)
+        .then(|| debounce.due(row.changed_at, began).max(now));
     let first_untold = fresh.map(|_| began);
     match (settlement, fresh) {
         (Settlement::Told, Some(due)) => {
@@ -232,4 +290,89 @@ fn fail(connection: &Connection, row: &Row, failure: &Failure<'_>, now: Timestam
             failure.reason,
         ])
         .map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000_000;
+    const MINUTE: i64 = 60 * 1_000_000;
+
+    /// A store with a record that is owed since ten minutes ago, due in a minute, and failing for five.
+    fn store() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let (ten, five, soon) = (NOW - 10 * MINUTE, NOW - 5 * MINUTE, NOW + MINUTE);
+        let rows = format!(
+            "INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}');
+             INSERT INTO outbox (record, version, due_at, attempts, failing_since, owed_since, changed_at, not_before)
+                 VALUES (1, 2, {soon}, 3, {five}, {ten}, {ten}, {soon});"
+        );
+        connection.execute_batch(&rows).unwrap();
+        connection
+    }
+
+    fn clamped(connection: &Connection) -> Vec<i64> {
+        let now = Timestamp::from_microsecond(NOW).unwrap();
+        let hour = Duration::from_secs(3600);
+        let bounds = Bounds { now, longest_debounce: hour, longest_retry: hour, slack: Duration::from_secs(60) };
+        clamp(connection, &bounds).unwrap().into_iter().collect()
+    }
+
+    /// Each bit of each time: what is owed is still owed, due within the longest wait, and not given up for it.
+    #[test]
+    fn what_is_owed_stays_owed_whatever_bit_of_its_times_is_wrong() {
+        for column in
+            ["due_at", "not_before", "failing_since", "owed_since", "changed_at", "first_untold_at", "attempts"]
+        {
+            for bit in 0..64 {
+                let connection = store();
+                let old = format!("ifnull({column}, 0)");
+                let flip = format!("UPDATE outbox SET {column} = ({old} | 1 << {bit}) - ({old} & 1 << {bit})");
+                connection.execute(&flip, []).unwrap();
+                clamped(&connection);
+                assert!(look(&connection, 0, 9).unwrap().damaged.is_empty(), "{column}, {bit}");
+                let owed = owed(&connection, None).unwrap();
+                assert_eq!((owed.rows.len(), owed.damaged.len()), (1, 0), "{column}, {bit}");
+                assert!(owed.rows[0].due <= Timestamp::from_microsecond(NOW + 61 * MINUTE).unwrap(), "{column}, {bit}");
+                let failing: i64 =
+                    connection.query_row("SELECT failing_since FROM outbox", [], |row| row.get(0)).unwrap();
+                assert!(failing >= NOW - 11 * MINUTE, "{column}, {bit}");
+            }
+        }
+        assert!(clamped(&store()).is_empty(), "what is well stays as it is");
+    }
+
+    /// STRICT keeps texts out; damage does not.
+    #[test]
+    fn a_due_time_that_is_no_time_is_now() {
+        let connection = store();
+        connection
+            .execute_batch(
+                "PRAGMA writable_schema = 1;
+                 UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '') WHERE name = 'outbox';
+                 PRAGMA writable_schema = RESET;
+                 UPDATE outbox SET due_at = 'soon'",
+            )
+            .unwrap();
+        assert_eq!(owed(&connection, None).unwrap().damaged.len(), 1);
+        assert_eq!(clamped(&connection), [1]);
+        let owed = owed(&connection, None).unwrap();
+        assert_eq!(owed.rows[0].due, Timestamp::from_microsecond(NOW).unwrap());
+    }
+
+    /// The record is away: nobody can be told of it, and that is damage wherever the row is read.
+    #[test]
+    fn what_is_owed_of_a_missing_record_is_damage() {
+        let connection = store();
+        connection.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM records").unwrap();
+        let said = |error: &rusqlite::Error| super::super::columns::damage(error).unwrap();
+        for damaged in [look(&connection, 0, 9).unwrap().damaged, owed(&connection, None).unwrap().damaged] {
+            let said: Vec<_> = damaged.iter().map(said).collect();
+            assert_eq!(said, ["table outbox, row 1: its record is missing"]);
+        }
+        connection.execute("UPDATE outbox SET dead_at = 5", []).unwrap();
+        assert_eq!(given_up(&connection, 0, 9).unwrap().damaged.len(), 1);
+    }
 }

@@ -1,11 +1,12 @@
 //! Verified events that wait, each under all that would release it.
 
 use jiff::Timestamp;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, in_row, json, micros, timestamp};
-use super::inbox;
+use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
+use super::{counts, inbox};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
@@ -108,11 +109,8 @@ pub(super) fn release(
 
 /// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
-    let parked: Option<u32> = connection
-        .prepare_cached("SELECT parked FROM parked_counts WHERE source = ?1")?
-        .query_row([source], |row| row.get(0))
-        .optional()?;
-    let excess = parked.unwrap_or_default().saturating_sub(most);
+    let excess = counts::parked(connection, source)?.saturating_sub(most.into());
+    let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
     if excess > 0 {
         let oldest: Vec<i64> = connection
             .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
@@ -175,6 +173,22 @@ pub(super) fn list(
     })
 }
 
+/// Reads a page of rows, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(
+        "SELECT p.id, p.notification, p.source, p.event, p.parked_at, p.kept_since, n.id IS NULL
+         FROM parked p LEFT JOIN notifications n ON n.id = p.notification WHERE p.id > ?1 ORDER BY p.id LIMIT ?2",
+    )?;
+    Listed::read("parked", query.query(params![after, most])?, |row| {
+        row.get::<_, [u8; 16]>(1)?;
+        row.get::<_, String>(2)?;
+        json::<Event>(3, row.get_ref(3)?.as_str()?)?;
+        timestamp(4, row.get(4)?)?;
+        row.get::<_, Option<i64>>(5)?;
+        if row.get(6)? { Err(unreadable(6, Type::Null, "its notification is missing")) } else { Ok(()) }
+    })
+}
+
 fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
@@ -186,6 +200,8 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
                 reason: columns.get(3)?,
             })
         })
+        .optional()
+        .and_then(|parked| parked.ok_or_else(|| unreadable(0, Type::Null, "the event that a key leads to is missing")))
         .map_err(in_row("parked", row))?;
     remove(connection, row)?;
     Ok(parked)

@@ -6,7 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::columns::{damage, in_row, key, micros};
+use super::columns::{damage, in_row, micros};
+use super::outbox::key_of;
 use super::{dead_letters, fetches, parked};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -19,32 +20,34 @@ const STEP_PAGES: u32 = 256;
 /// So many free pages stay for what comes next.
 const SPARE_PAGES: u32 = 1024;
 
-/// One step, which looks at so many rows of a kind.
+/// One step, which looks at so many rows of a kind. Says also what could not be read.
 pub(super) fn step(
     connection: &Connection,
     options: &StoreOptions,
     now: Moment,
     most: u32,
-) -> rusqlite::Result<Pruned> {
+) -> rusqlite::Result<(Pruned, Vec<rusqlite::Error>)> {
+    let mut damaged = Vec::new();
     let keep = &options.keep;
     // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
     let now = now.steady;
-    let waited_in_vain = apart(parked::expire(connection, before(now, options.parked.max_age), most))?;
-    let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most))?;
-    let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most))?;
-    let given_up = apart(given_up(connection, before(now, keep.dead_letters), most))?;
+    let waited_in_vain = apart(parked::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
+    let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
+    let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most), &mut damaged)?;
+    let given_up = apart(given_up(connection, before(now, keep.dead_letters), most), &mut damaged)?;
     let rows = notifications(connection, before(now, keep.notifications), most)?
         + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
         + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history), most)?
         + fetches::prune(connection, before(now, FETCHES_KEPT), most)?;
-    Ok(Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk: shrink(connection)? })
+    let shrunk = shrink(connection)?;
+    Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk }, damaged))
 }
 
 /// A row that cannot be read keeps its own kind from being deleted, and no other. The file itself is sound then.
-fn apart<T: Default>(done: rusqlite::Result<T>) -> rusqlite::Result<T> {
+fn apart<T: Default>(done: rusqlite::Result<T>, damaged: &mut Vec<rusqlite::Error>) -> rusqlite::Result<T> {
     match done {
         Err(error) if error.sqlite_error_code().is_none() && damage(&error).is_some() => {
-            tracing::error!(%error, "a damaged row keeps what is like it from being deleted; restore a backup, or delete the row");
+            damaged.push(error);
             Ok(T::default())
         }
         done => done,
@@ -63,7 +66,8 @@ const OLD_DEAD_LETTERS: &str = "SELECT id FROM notifications INDEXED BY dead_let
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
     ORDER BY ifnull(kept_since, received_at) LIMIT ?2";
 
-const OLD_GIVEN_UP: &str = "SELECT o.record, r.kind, r.transform_id FROM outbox o JOIN records r ON r.id = o.record
+const OLD_GIVEN_UP: &str =
+    "SELECT o.record, r.kind, r.transform_id FROM outbox o LEFT JOIN records r ON r.id = o.record
     WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 ORDER BY o.dead_at LIMIT ?2";
 
 const OLD_NOTIFICATIONS: &str = "DELETE FROM notifications WHERE rowid IN (
@@ -98,8 +102,7 @@ fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::
         .prepare_cached(OLD_GIVEN_UP)?
         .query_map(params![micros(cutoff), most], |row| {
             let record: i64 = row.get(0)?;
-            let key = row.get(1).and_then(|kind| key(kind, row.get(2)?));
-            Ok((record, key.map_err(in_row("outbox", record))?))
+            Ok((record, key_of(row, 1).map_err(in_row("outbox", record))?))
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
@@ -179,8 +182,8 @@ mod tests {
              INSERT INTO parked (notification, source, parked_at, event) VALUES (x'00000000000000000000000000000002', 's', 0, '{}');";
         connection.execute_batch(rows).unwrap();
         let now = Moment { wall: day(400), steady: day(1) };
-        assert!(step(&connection, &options(), now, 500).unwrap().is_empty());
-        let done = step(&connection, &options(), Moment { wall: day(0), steady: day(2) }, 500).unwrap();
+        assert!(step(&connection, &options(), now, 500).unwrap().0.is_empty());
+        let done = step(&connection, &options(), Moment { wall: day(0), steady: day(2) }, 500).unwrap().0;
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
@@ -199,8 +202,9 @@ mod tests {
                 SELECT record, version, at, x'', '', '', kept_since FROM attempts ORDER BY id;";
         connection.execute_batch(rows).unwrap();
         let now = Moment { wall: day(2), steady: day(2) };
-        let steps =
-            std::iter::from_fn(|| Some(step(&connection, &options(), now, 500).unwrap().rows).filter(|rows| *rows > 0));
+        let steps = std::iter::from_fn(|| {
+            Some(step(&connection, &options(), now, 500).unwrap().0.rows).filter(|rows| *rows > 0)
+        });
         assert_eq!(steps.collect::<Vec<_>>(), [1000, 400]);
         assert_eq!((count(&connection, "attempts"), count(&connection, "transitions")), (1400, 1400));
     }
@@ -233,7 +237,7 @@ mod tests {
              INSERT INTO parked (notification, source, parked_at, event) VALUES (x'01', 's', 0, '{}');";
         connection.execute_batch(rows).unwrap();
         let far = later(Timestamp::UNIX_EPOCH, DAY * 400);
-        let pruned = step(&connection, &options(), Moment { wall: far, steady: far }, 100).unwrap();
-        assert_eq!((pruned.waited_in_vain.len(), pruned.rows), (0, 1));
+        let (pruned, damaged) = step(&connection, &options(), Moment { wall: far, steady: far }, 100).unwrap();
+        assert_eq!((pruned.waited_in_vain.len(), pruned.rows, damaged.len()), (0, 1, 1));
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::columns::{in_row, json, unreadable};
+use super::columns::{Listed, in_row, json, unreadable};
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
@@ -64,6 +64,16 @@ fn by_psp_id(connection: &Connection, kind: Kind, source: &str, psp_id: &str) ->
         ))?
         .query_row(params![psp_id, kind.code(), source], stored)
         .optional()
+}
+
+/// Reads a page of rows, for damage in them.
+pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
+    let mut query = connection.prepare_cached(concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"
+    ))?;
+    Listed::read("records", query.query(params![after, most])?, |row| stored(row).map(drop))
 }
 
 /// The refunds of a payment.

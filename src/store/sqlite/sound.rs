@@ -1,6 +1,6 @@
 //! Whether the store can be trusted: it can be written, and no damage was met of late.
 
-use std::sync::PoisonError;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rusqlite::Connection;
@@ -8,12 +8,16 @@ use tokio::time::Instant;
 
 use super::Store;
 use super::columns::{self, Listed};
+use super::look_over::Standing;
 use super::writer::unavailable;
 use crate::domain::due::Moment;
 use crate::store::StoreError;
 
-/// How long damage that was met makes the store unfit: what else works says nothing about it.
-const DAMAGE_STAYS: Duration = Duration::from_secs(60);
+/// How long damage that was met makes the store unfit: what else works says nothing about it. Housekeeping meets what is in
+/// its way in each round, and there is a round each minute.
+const DAMAGE_STAYS: Duration = Duration::from_secs(150);
+/// However often damage is met, it is logged so often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 /// When damage was met.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
@@ -38,6 +42,9 @@ impl Store {
             connection.execute(write, [at, PROBE_BYTES]).map(drop).map_err(unavailable)
         };
         self.writer.write(work, |()| ()).await.inspect_err(|error| self.met(error))?;
+        if let Some(reason) = self.standing().any() {
+            return Err(StoreError::Damaged(reason.clone()));
+        }
         let damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         let of_late = damage.iter().filter(|(_, met)| met.last.elapsed() < DAMAGE_STAYS);
         match of_late.max_by_key(|(_, met)| met.last) {
@@ -77,6 +84,23 @@ impl Store {
         listed.rows
     }
 
+    /// Damage that is there, by the last look over it.
+    pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Rows that housekeeping could not read.
+    pub(super) fn in_the_way(&self, damaged: Vec<rusqlite::Error>) {
+        for error in damaged.into_iter().map(unavailable) {
+            if self.is_news(&error) {
+                tracing::error!(
+                    %error,
+                    "a damaged row keeps what is like it from being deleted; restore a backup, or delete the row"
+                );
+            }
+        }
+    }
+
     /// Remembers damage.
     pub(super) fn met(&self, error: &StoreError) {
         self.is_news(error);
@@ -88,7 +112,7 @@ impl Store {
         let now = Instant::now();
         let mut damage = self.damage.lock().unwrap_or_else(PoisonError::into_inner);
         damage.retain(|_, met| met.last.elapsed() < DAMAGE_STAYS);
-        let told = damage.get(reason).map(|met| met.told).filter(|told| told.elapsed() < DAMAGE_STAYS);
+        let told = damage.get(reason).map(|met| met.told).filter(|told| told.elapsed() < TELL_EVERY);
         damage.insert(reason.clone(), Met { last: now, told: told.unwrap_or(now) });
         drop(damage);
         if told.is_none() {

@@ -2,7 +2,7 @@
 //! up.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::form_urlencoded;
 
 use super::columns::micros;
@@ -87,7 +87,7 @@ pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rus
 pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<(u32, u32)> {
     let own = connection
         .prepare_cached("SELECT held FROM hint_addresses WHERE source = ?1 AND address = ?2")?
-        .query_row([source, address], |row| row.get(0))
+        .query_row([source, address], |row| count(row, 0))
         .optional()?;
     Ok((held_by_all(connection, source)?, own.unwrap_or_default()))
 }
@@ -95,15 +95,68 @@ pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusq
 /// How many places of a source are taken in all.
 pub(super) fn held_by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
     let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
-    Ok(held.query_row([source], |row| row.get(0)).optional()?.unwrap_or_default())
+    Ok(held.query_row([source], |row| count(row, 0)).optional()?.unwrap_or_default())
 }
 
 /// The address that has most of a source's places, and how many.
 pub(super) fn holds_most(connection: &Connection, source: &str) -> rusqlite::Result<Option<(String, u32)>> {
     connection
         .prepare_cached("SELECT address, held FROM hint_addresses WHERE source = ?1 ORDER BY held DESC LIMIT 1")?
-        .query_row([source], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([source], |row| Ok((row.get(0)?, count(row, 1)?)))
         .optional()
+}
+
+/// A count that no number of places can have is damage; it counts as the most, so that it is [counted anew](recount).
+pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
+    Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
+}
+
+/// Counts the places of a source anew, and puts right what differs, as its turns. An index has them all, and they are no more
+/// than may wait; so it can be asked whenever a hint would be refused, or take another's place. Says whether anything
+/// differed.
+pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result<bool> {
+    const WAITING: &str = "FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL";
+    const OWN: &str = "AND hinted_by = address";
+    let wrong = connection
+        .prepare_cached(&format!(
+            "UPDATE hint_addresses SET held = (SELECT count(*) {WAITING} {OWN}),
+                 turn_at = max(served_at, ifnull((SELECT min(due_at) {WAITING} {OWN}), 0))
+             WHERE source = ?1 AND (held <> (SELECT count(*) {WAITING} {OWN})
+                 OR turn_at <> max(served_at, ifnull((SELECT min(due_at) {WAITING} {OWN}), 0)))"
+        ))?
+        .execute([source])?;
+    let missing = connection
+        .prepare_cached(&format!(
+            "INSERT OR IGNORE INTO hint_addresses (source, address, held, turn_at)
+                 SELECT source, hinted_by, count(*), min(due_at) {WAITING} GROUP BY hinted_by"
+        ))?
+        .execute([source])?;
+    let empty =
+        connection.prepare_cached("DELETE FROM hint_addresses WHERE source = ?1 AND held <= 0")?.execute([source])?;
+    let all = connection
+        .prepare_cached(&format!(
+            "INSERT INTO hint_counts SELECT ?1, count(*) {WAITING}
+             ON CONFLICT (source) DO UPDATE SET held = excluded.held WHERE held <> excluded.held"
+        ))?
+        .execute([source])?;
+    Ok(wrong + missing + empty + all > 0)
+}
+
+/// Counts the places of all sources anew.
+pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
+    let sources: Vec<String> = connection
+        .prepare(
+            "SELECT source FROM hint_counts UNION SELECT source FROM hint_addresses
+             UNION SELECT source FROM fetches WHERE trusted = 0 AND due_at IS NOT NULL",
+        )?
+        .query_map([], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for source in sources {
+        if recount(connection, &source)? {
+            tracing::warn!(source, "the places of hints did not agree with what waits; they were counted anew");
+        }
+    }
+    Ok(())
 }
 
 /// The addresses whose turn has come at a source, who has waited longest first; and how many places each has.
@@ -254,6 +307,35 @@ mod tests {
         connection.execute("UPDATE fetches SET trusted = 1", []).unwrap();
         assert_eq!(paths(1), ["/1"]);
         assert_eq!(difference(&connection), 0);
+    }
+
+    /// A count of which a bit is wrong keeps nobody out and takes nobody's place, and no turn is lost by it.
+    #[test]
+    fn a_damaged_count_is_counted_anew_before_anything_goes_by_it() {
+        const FEW: Places = Places { all: 8, each: 8 };
+        for damage in [
+            "UPDATE hint_counts SET held = held | 1 << 40",
+            "UPDATE hint_counts SET held = 9",
+            "UPDATE hint_addresses SET held = 8",
+            "UPDATE hint_addresses SET held = 1 << 40",
+            "DELETE FROM hint_addresses",
+            "UPDATE hint_addresses SET turn_at = 1 << 62",
+        ] {
+            let connection = store();
+            (0..3).for_each(|n| hint(&connection, "10.0.0.1", &format!("/{n}"), at(n)));
+            connection.execute(damage, []).unwrap();
+            let hinted = Hinted {
+                source: "s".to_owned(),
+                received_at: Moment { wall: at(9), steady: at(9) },
+                form: "hint".to_owned(),
+                calls: vec![(Uuid::now_v7(), "/9".to_owned())],
+                address: "10.0.0.1".to_owned(),
+                places: FEW,
+            };
+            assert_eq!(hints::take(&connection, &hinted).unwrap().unwrap().displaced, 0, "{damage}");
+            recount_all(&connection).unwrap();
+            assert_eq!((difference(&connection), due(&connection, 9, at(20)).len()), (0, 4), "{damage}");
+        }
     }
 
     #[test]

@@ -122,8 +122,7 @@ mod tests {
             end.check().unwrap();
         };
         let checkpoint = |how: &str| {
-            let busy: i64 =
-                other.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get(0)).unwrap();
+            let busy: i64 = other.query_row(&format!("PRAGMA wal_checkpoint({how})"), [], |row| row.get(0)).unwrap();
             assert_eq!(busy, 0);
             end.check().unwrap();
         };

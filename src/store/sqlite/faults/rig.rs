@@ -181,6 +181,7 @@ impl Rig {
             readers: Readers::new(path.clone(), place, Arc::new(opened.lock)),
             options: crate::live::Live::new(options(path.clone())),
             damage: Mutex::default(),
+            standing: Mutex::default(),
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
         };
         let outside = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();

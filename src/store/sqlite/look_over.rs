@@ -1,0 +1,251 @@
+//! All rows are looked over while the relay runs, so that damage is said for as long as it is there, whoever needs the row
+//! meanwhile: what is owed of a row that cannot be read would be owed for ever, and nobody would know.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use super::Store;
+use super::columns::Listed;
+use super::writer::unavailable;
+use super::{fetches, history, inbox, outbox, parked, records};
+use crate::domain::due::Moment;
+use crate::store::{LongestWaits, StoreError};
+
+/// A table that is looked over.
+struct Table {
+    name: &'static str,
+    /// Reads a page of it.
+    look: fn(&Connection, i64, u32) -> rusqlite::Result<Listed<()>>,
+    /// How many pages are read in one round. What somebody waits for is read whole.
+    pages: usize,
+}
+
+const fn table(
+    name: &'static str,
+    look: fn(&Connection, i64, u32) -> rusqlite::Result<Listed<()>>,
+    pages: usize,
+) -> Table {
+    Table { name, look, pages }
+}
+
+const WHOLE: usize = usize::MAX;
+/// A million rows take some eight hours.
+const PART: usize = 4;
+const TABLES: [Table; 8] = [
+    table("outbox", outbox::look, WHOLE),
+    table("parked", parked::look, WHOLE),
+    table("fetches", fetches::look, WHOLE),
+    table("fetch_waiting", fetches::look_at_waiting, WHOLE),
+    table("records", records::look, PART),
+    table("notifications", inbox::look, PART),
+    table("transitions", history::look_at_versions, PART),
+    table("attempts", history::look_at_attempts, PART),
+];
+
+/// How many rows a page has.
+const PAGE_ROWS: u32 = 500;
+/// Between two pages: others want the disk, too.
+const PAGE_EVERY: Duration = Duration::from_millis(5);
+/// Between asking for the time and the write that goes by it.
+const SLACK: Duration = Duration::from_secs(60);
+
+/// How far a table was looked over, and what was found.
+#[derive(Debug, Default)]
+pub(super) struct Lap {
+    after: i64,
+    /// In this lap so far.
+    found: Vec<String>,
+    /// In the lap before: it stands until this one is over.
+    stands: Vec<String>,
+}
+
+/// What was found in each table.
+#[derive(Debug, Default)]
+pub(super) struct Standing(BTreeMap<&'static str, Lap>);
+
+impl Standing {
+    /// Any damage that is there.
+    pub(super) fn any(&self) -> Option<&String> {
+        self.0.values().flat_map(|lap| lap.stands.iter().chain(&lap.found)).next()
+    }
+
+    fn after(&self, table: &'static str) -> i64 {
+        self.0.get(table).map_or(i64::MIN, |lap| lap.after)
+    }
+
+    /// Takes up what was found in a page; the lap is over where there was no row after it.
+    fn note(&mut self, table: &'static str, found: impl IntoIterator<Item = String>, last: Option<i64>) {
+        let lap = self.0.entry(table).or_insert_with(|| Lap { after: i64::MIN, ..Lap::default() });
+        lap.found.extend(found);
+        match last {
+            Some(last) => lap.after = last,
+            None => (lap.after, lap.stands) = (i64::MIN, std::mem::take(&mut lap.found)),
+        }
+    }
+}
+
+impl Store {
+    /// Looks over what somebody waits for, and a part of everything else. What cannot be read is said, and makes the store
+    /// unfit until it can.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn look_over(&self) -> Result<(), StoreError> {
+        for Table { name, look, pages } in TABLES {
+            for _ in 0..pages {
+                let after = self.standing().after(name);
+                let listed = self.read(move |connection| look(connection, after, PAGE_ROWS)).await?;
+                let (rows, last) = (listed.len(), listed.last);
+                let found: Vec<_> = listed.damaged.into_iter().map(unavailable).collect();
+                found.iter().for_each(|damage| self.met(damage));
+                let reasons = found.into_iter().filter_map(|error| match error {
+                    StoreError::Damaged(reason) => Some(reason),
+                    StoreError::Busy | StoreError::Unavailable(_) => None,
+                });
+                let is_full = u32::try_from(rows) == Ok(PAGE_ROWS);
+                self.standing().note(name, reasons, last.filter(|_| is_full));
+                if !is_full {
+                    break;
+                }
+                tokio::time::sleep(PAGE_EVERY).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Brings back times that no wait has made, and has whoever waits looked at again.
+    ///
+    /// # Errors
+    /// The store cannot take it now; nothing was written.
+    pub async fn bring_back(&self, now: Moment, longest: LongestWaits) -> Result<(), StoreError> {
+        let (wake, longest_debounce) = (self.wake.clone(), self.options.get().debounce.max_wait);
+        let work = move |connection: &Connection| {
+            let bounds =
+                outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };
+            let records = outbox::clamp(connection, &bounds).map_err(unavailable)?;
+            let fetches = fetches::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
+            let owed = match records.is_empty() {
+                true => Vec::new(),
+                false => outbox::owed(connection, Some(&records)).map_err(unavailable)?.rows,
+            };
+            Ok((records.len(), fetches, owed))
+        };
+        let after = move |(_, _, owed): &(usize, usize, Vec<_>)| wake.each(owed);
+        let (records, fetches, _) = self.writer.write(work, after).await.inspect_err(|error| self.met(error))?;
+        said(records, fetches);
+        Ok(())
+    }
+}
+
+/// Says that times were brought back.
+pub(super) fn said(records: usize, fetches: usize) {
+    if records + fetches > 0 {
+        tracing::warn!(
+            records,
+            fetches,
+            "due times lay further ahead than any wait is long, or were damaged, and were brought back: what they are of is due \
+             within the longest wait. If no wait was made shorter, check the disk"
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::domain::due::Debounce;
+    use crate::store::{Keep, ParkedLimits, StoreOptions, Wake};
+
+    const NOW: i64 = 1_800_000_000_000_000;
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    fn options(folder: &std::path::Path) -> StoreOptions {
+        StoreOptions {
+            path: folder.join("relay.db"),
+            must_exist: false,
+            debounce: Debounce { quiet: HOUR, max_wait: HOUR },
+            max_waiting: 10,
+            parked: ParkedLimits { per_source: 1, max_age: HOUR },
+            keep: Keep { notifications: HOUR, dead_letters: HOUR, dead_letters_size: 0, attempts: HOUR, history: HOUR },
+        }
+    }
+
+    fn now() -> Moment {
+        let at = jiff::Timestamp::from_microsecond(NOW).unwrap();
+        Moment { wall: at, steady: at }
+    }
+
+    /// A store with records that are owed, and another connection to it.
+    fn store() -> (tempfile::TempDir, Store, Connection, Arc<Mutex<Vec<String>>>) {
+        let folder = tempfile::tempdir().unwrap();
+        let woken = Arc::new(Mutex::new(Vec::new()));
+        let wakes = Arc::clone(&woken);
+        let wake = Wake::new(move |owed| wakes.lock().unwrap().push(format!("{} {}", owed.key, owed.due)));
+        let store = Store::open(options(folder.path()), wake).unwrap();
+        let other = Connection::open(folder.path().join("relay.db")).unwrap();
+        let rows = format!(
+            "PRAGMA foreign_keys = OFF;
+             INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}'), (2, 'tx-2', 2, NULL, '{{}}');
+             INSERT INTO outbox (record, version, due_at, changed_at, owed_since)
+                SELECT id, 1, {NOW} + 1000000, {NOW}, {NOW} FROM records;"
+        );
+        other.execute_batch(&rows).unwrap();
+        (folder, store, other, woken)
+    }
+
+    #[tokio::test]
+    async fn damage_is_said_for_as_long_as_it_is_there() {
+        let (_folder, store, other, _) = store();
+        other.execute_batch("DELETE FROM records").unwrap();
+        for _ in 0..3 {
+            store.look_over().await.unwrap();
+            // Whatever is forgotten of what was met.
+            store.damage.lock().unwrap().clear();
+            let said = store.probe(now()).await.unwrap_err().to_string();
+            assert!(said.contains("table outbox, row 1: its record is missing"), "{said}");
+        }
+        other.execute_batch("DELETE FROM outbox").unwrap();
+        store.look_over().await.unwrap();
+        store.damage.lock().unwrap().clear();
+        assert_eq!(store.probe(now()).await, Ok(()));
+    }
+
+    /// The relay runs: what waits for a time that never comes is looked at again.
+    #[tokio::test]
+    async fn what_is_brought_back_is_looked_at_again() {
+        for due in ["-9223372036854775808", "-1", "9223372036854775807", "1 << 57"] {
+            let (_folder, store, other, woken) = store();
+            other.execute_batch(&format!("UPDATE outbox SET due_at = {due} WHERE record = 2")).unwrap();
+            other
+                .execute_batch(&format!(
+                    "INSERT INTO fetches (source, path, trusted, due_at) VALUES ('s', '/', 1, {due})"
+                ))
+                .unwrap();
+            let longest = LongestWaits { retry: HOUR, fetch: HOUR };
+            store.bring_back(now(), longest).await.unwrap();
+            let soon = if due.starts_with('-') { NOW } else { NOW + 3_600_000_000 };
+            let soon = jiff::Timestamp::from_microsecond(soon).unwrap();
+            assert_eq!(*woken.lock().unwrap(), [format!("payment/tx-2 {soon}")], "{due}");
+            let fetch: i64 = other.query_row("SELECT due_at FROM fetches", [], |row| row.get(0)).unwrap();
+            assert_eq!(fetch, soon.as_microsecond(), "{due}");
+            store.bring_back(now(), longest).await.unwrap();
+            assert_eq!(woken.lock().unwrap().len(), 1, "once");
+        }
+    }
+
+    /// A lap of many pages: what was found in the one before stands until this one is over.
+    #[test]
+    fn what_was_found_stands_until_the_next_lap_is_over() {
+        let mut standing = Standing::default();
+        standing.note("t", ["a".to_owned()], Some(500));
+        assert_eq!((standing.any(), standing.after("t")), (Some(&"a".to_owned()), 500));
+        standing.note("t", [], None);
+        standing.note("t", [], Some(500));
+        assert_eq!(standing.any(), Some(&"a".to_owned()));
+        standing.note("t", [], None);
+        assert_eq!((standing.any(), standing.after("t")), (None, i64::MIN));
+    }
+}
