@@ -10,11 +10,13 @@ use super::serve::runtime;
 use super::{EXIT_IO, EXIT_USAGE};
 use crate::config;
 use crate::store::sqlite::{BackupError, Cancelled, backup};
+use crate::telemetry;
 
 /// What a signal's number is added to for the exit code, as shells do.
 const EXIT_SIGNAL: u8 = 128;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
+    telemetry::init();
     let config = match config::load(file, std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
 
 /// Exit code for a wrong configuration or wrong arguments (EX_USAGE).
 const EXIT_USAGE: u8 = 64;
@@ -94,6 +95,14 @@ enum Command {
     },
 }
 
+/// Has a write fail as on a full disk where a file would get longer than it may (ulimit -f). Unless somebody listens for
+/// the signal, it ends the process. Who listens once does so for the life of the process.
+fn survive_limits_of_files() -> std::io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
 /// Runs the command that the arguments name.
 #[must_use]
 pub fn run() -> ExitCode {
@@ -106,6 +115,9 @@ pub fn run() -> ExitCode {
             return ExitCode::from(code);
         }
     };
+    if let Err(error) = survive_limits_of_files() {
+        anstream::eprintln!("a file that reaches its limit (ulimit -f) will end this program: {error}");
+    }
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { config } => check::run(config.as_deref()),

@@ -6,6 +6,7 @@
 
 #![cfg(test)]
 
+mod beside;
 mod breaker;
 mod certificates;
 mod clock;

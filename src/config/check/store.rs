@@ -1,6 +1,7 @@
 //! `[store]` and `[debounce]`
 
 use super::{COUNT_MAX, Checker, KEPT_MAX};
+use crate::config::secret::others_can_read;
 use crate::config::settings::{DebounceSettings, StoreSettings};
 use crate::domain::due::Debounce;
 use crate::store::{Keep, ParkedLimits, StoreOptions};
@@ -9,6 +10,12 @@ impl Checker<'_> {
     pub(super) fn store(&mut self, settings: &StoreSettings, debounce: &DebounceSettings) -> StoreOptions {
         if settings.path.is_empty() || settings.path.starts_with(":memory:") {
             self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
+        }
+        if others_can_read(settings.path.as_ref()) {
+            let path = &settings.path;
+            self.warnings.push(format!(
+                "store.path: everybody on this machine can read {path}, and lock it; set its mode to 0600"
+            ));
         }
         let dead_letters_size = self.bytes("store.keep.dead_letters_size", &settings.keep.dead_letters_size, KEPT_MAX);
         let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);

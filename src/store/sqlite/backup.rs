@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 
+use super::engine::{self, Access};
 use super::unfinished::{self, Unfinished};
-use super::{connection, place};
+use super::whose::{self, Whose};
+use super::{connection, journal, place};
 
 /// Whether a backup has been cancelled, by whoever has a clone.
 #[derive(Debug, Clone, Default)]
@@ -83,28 +85,57 @@ fn make(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupEr
         return Err(BackupError::Exists(copy.to_owned()));
     }
     let unreadable = |reason: String| BackupError::Store { path: store.to_owned(), reason };
+    let unwritable = |reason: String| BackupError::Copy { path: copy.to_owned(), reason };
     let path = store.canonicalize().map_err(|error| unreadable(error.to_string()))?;
     place::check(&path).map_err(unreadable)?;
-    let mut connection = open(&path).map_err(|error| unreadable(error.to_string()))?;
-    let unwritable = |reason: String| BackupError::Copy { path: copy.to_owned(), reason };
+    journal::check_for_reading(&path).map_err(unreadable)?;
+    if [store, path.as_path()].into_iter().any(|store| is_companion(copy, store)) {
+        return Err(unwritable("a file of that name belongs to the store itself; give the copy another".to_owned()));
+    }
+    let (mut connection, access) = open(&path).map_err(unreadable)?;
     let unfinished = Unfinished::make(copy).map_err(|error| unwritable(error.to_string()))?;
     write(&mut connection, &unfinished.path, cancelled).map_err(|error| unwritable(error.to_string()))?;
+    if access == Access::AtRest && place::access(&path) != access {
+        return Err(unreadable("a relay began to write it meanwhile; try again".to_owned()));
+    }
     unfinished.finish(copy).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => BackupError::Exists(copy.to_owned()),
         _ => unwritable(error.to_string()),
     })
 }
 
-fn open(store: &Path) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    connection::wait_for_locks(&connection)?;
-    Ok(connection)
+/// Where nothing can be made beside the store, as on a read-only mount, one that was stopped in order is read at rest.
+fn open(store: &Path) -> Result<(Connection, Access), String> {
+    let as_in_use = open_as(store, Access::Read);
+    match as_in_use {
+        Ok(connection) => Ok((connection, Access::Read)),
+        Err(_) if place::access(store) == Access::AtRest => Ok((open_as(store, Access::AtRest)?, Access::AtRest)),
+        Err(reason) => Err(reason),
+    }
+}
+
+fn open_as(store: &Path, access: Access) -> Result<Connection, String> {
+    let found = engine::open(store, access).and_then(|connection| Ok((whose::whose(&connection)?, connection)));
+    match found {
+        Ok((Whose::Ours(_), connection)) => Ok(connection),
+        Ok(_) => Err(whose::NO_STORE.to_owned()),
+        Err(error) => Err(match place::missing(store) {
+            Some(missing) => format!("{error}; {} is missing and cannot be made", missing.display()),
+            None => error.to_string(),
+        }),
+    }
+}
+
+/// Whether the copy would be found as a file that belongs to the store.
+fn is_companion(copy: &Path, store: &Path) -> bool {
+    let placed = |path: &Path| Some(unfinished::folder_of(path).canonicalize().ok()?.join(path.file_name()?));
+    placed(copy).zip(placed(store)).is_some_and(|(copy, store)| place::is_companion(&copy, &store))
 }
 
 fn write(connection: &mut Connection, file: &Path, cancelled: &Cancelled) -> Result<(), Box<dyn std::error::Error>> {
     cancelled.watch(connection)?;
-    connection.execute("VACUUM INTO ?1", [file.to_str().ok_or("its name is not UTF-8")?])?;
-    let mut copied = Connection::open_with_flags(file, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    connection.execute("VACUUM INTO ?1", [engine::uri(file)])?;
+    let mut copied = engine::open(file, Access::AtRest)?;
     cancelled.watch(&mut copied)?;
     match connection::damage(&mut copied, None)? {
         _ if cancelled.is() => Err("cancelled".into()),

@@ -80,7 +80,7 @@ fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed>
         }
         Kept::Nothing => begin(connection, |newest| age::begun(newest, wall))?,
         // Too low a clock only keeps things longer. One that is too high deletes them.
-        Kept::Damaged => begin(connection, |newest| age::begun_anew(newest, wall))?,
+        Kept::Damaged => (None, begin(connection, |newest| age::begun_anew(newest, wall))?.1),
     };
     if matches!(kept, Kept::Damaged) {
         tracing::error!(
@@ -290,7 +290,7 @@ mod tests {
             connection.execute("UPDATE parked SET kept_since = ?1", [steady.max(0)]).unwrap();
             let resumed = resume(&connection, at(NEWEST + DAY / 2)).unwrap();
             assert!(resumed.now.steady <= at(NEWEST + DAY / 2), "{steady} {wall}");
-            assert_eq!(resumed.before.and_then(|kept| age::disagreement(kept, resumed.now)), None);
+            assert_eq!(resumed.before, None);
             assert!(kept_since(&connection).into_iter().all(|since| since <= NEWEST + DAY / 2));
         }
     }

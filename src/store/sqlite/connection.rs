@@ -6,8 +6,10 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
+use super::engine::{self, Access};
 use super::lock::{self, Lock, Locked};
 use super::place::{self, Place};
+use super::whose::{self, Whose};
 use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
 
@@ -24,38 +26,46 @@ pub(super) struct Opened {
 pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let Locked { mut lock, path } = lock::take(path, must_exist)?;
     path.parent().into_iter().for_each(unfinished::remove_in);
-    let failed = |error: rusqlite::Error| OpenError::failed(&path, error);
     check_wal(&path, &lock)?;
-    let mut connection = Connection::open(&path).map_err(failed)?;
+    lock.check_journal(&path)?;
+    check_whose(&path, must_exist)?;
+    let failed = |error: rusqlite::Error| OpenError::failed(&path, place::cause(&path, &error));
+    let mut connection = engine::open(&path, Access::Write).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed)? {
         return Err(OpenError::Damaged { path, reason });
     }
-    let found = migrations::version(&connection).map_err(failed)?;
-    if found > migrations::VERSION {
-        return Err(OpenError::TooNew { path, found, known: migrations::VERSION });
-    }
-    match found {
-        0 if is_somebody_elses(&connection).map_err(failed)? => {
-            let reason = "it is another program's database; name a file of the relay's own in store.path".to_owned();
-            return Err(OpenError::Place { path, reason });
-        }
-        0 if must_exist => return Err(OpenError::Missing(path)),
-        0 => announce(&path),
-        _ => {}
-    }
-    migrations::migrate(&mut connection).map_err(failed)?;
-    counts::look_at_parked(&connection).map_err(failed)?;
-    give_back_pages(&connection).map_err(failed)?;
+    engine::with_room_beside(&mut connection, &path, |connection| {
+        migrations::migrate(connection)?;
+        counts::look_at_parked(connection)?;
+        give_back_pages(connection)
+    })
+    .map_err(failed)?;
     let beside = |error: std::io::Error| OpenError::failed(&path, error);
     let place = Place::of(&path).map_err(beside)?;
     lock.watch_wal(&path).map_err(beside)?;
     Ok(Opened { connection, place, lock, path })
 }
 
-/// Whether a database that no relay has written has tables all the same.
-fn is_somebody_elses(connection: &Connection) -> rusqlite::Result<bool> {
-    connection.query_row("SELECT EXISTS (SELECT 1 FROM sqlite_schema)", [], |row| row.get(0))
+/// Looks whose the database is. Nothing is changed before that: not in another program's, nor in a later relay's.
+fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
+    let found = engine::open(path, place::access(path)).and_then(|connection| whose::whose(&connection));
+    match found {
+        Ok(Whose::Nobodys) if must_exist => Err(OpenError::Missing(path.to_owned())),
+        Ok(Whose::Nobodys) => {
+            announce(path);
+            Ok(())
+        }
+        Ok(Whose::Ours(found)) if found > migrations::VERSION => {
+            Err(OpenError::TooNew { path: path.to_owned(), found, known: migrations::VERSION })
+        }
+        Ok(Whose::Ours(_)) => Ok(()),
+        Ok(Whose::Others) => Err(OpenError::Place { path: path.to_owned(), reason: whose::OTHERS.to_owned() }),
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
+            Err(OpenError::Damaged { path: path.to_owned(), reason: error.to_string() })
+        }
+        Err(error) => Err(OpenError::failed(path, place::cause(path, &error))),
+    }
 }
 
 /// A store that begins anew where one had been is as good as lost, and nothing else would say so.
@@ -83,12 +93,6 @@ fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
-/// How long another process's lock on the database is waited for.
-pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
-    connection.busy_timeout(LOCK_TIMEOUT)
-}
-
-const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long looking for damage may take at the start; a large file is not looked at whole.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// How many steps of the engine between two looks at the time.
@@ -132,7 +136,6 @@ const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
 /// synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    wait_for_locks(connection)?;
     // Takes effect in a new file only, and there only before anything is written.
     connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;

@@ -4,13 +4,13 @@
 //! process. SQLite's own locks on the file (fcntl) are the process's: they would be gone as soon as the process closed any
 //! other descriptor of the file. So nothing else in this process may open it by itself while the store is open.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::place;
 use super::wal_end::WalEnd;
+use super::{journal, place};
 use crate::store::{OpenError, StoreError};
 
 /// Keeps other relays out for as long as it is held. It goes with the process, even a killed one.
@@ -42,6 +42,14 @@ impl Lock {
             )),
             Err(error) => Err(StoreError::Unavailable(format!("the store cannot be read: {error}"))),
         }
+    }
+
+    /// Checks that a rollback journal beside the database is its own.
+    ///
+    /// # Errors
+    /// It is not; with the remedy.
+    pub(super) fn check_journal(&self, database: &Path) -> Result<(), OpenError> {
+        journal::check(database, &self.database)
     }
 
     /// Watches the end of the WAL from now on.
@@ -132,15 +140,32 @@ fn make(path: &Path) -> std::io::Result<()> {
     }
 }
 
+/// Nobody else may open it: whoever can could lock it, and keep every relay out.
 fn take_beside(path: &Path) -> Result<File, OpenError> {
     let beside = place::beside(path, ".lock");
     // Whatever is there is not emptied: it may be a link to something else.
-    let opened = File::options().create(true).truncate(false).write(true).open(&beside);
+    let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&beside);
     let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => Err(OpenError::failed(&beside, error)),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
+        Err(TryLockError::Error(error)) => return Err(OpenError::failed(&beside, error)),
+    }
+    tighten(&file, &beside);
+    Ok(file)
+}
+
+const LOCK_MODE: u32 = 0o600;
+
+/// Earlier versions made one that everybody could open. What is not a plain file, or has other names, is left alone.
+fn tighten(file: &File, path: &Path) {
+    let is_plain = path.symlink_metadata().is_ok_and(|found| found.is_file() && found.nlink() == 1);
+    let is_open = file.metadata().is_ok_and(|file| file.permissions().mode() & 0o777 != LOCK_MODE);
+    if is_plain
+        && is_open
+        && let Err(error) = file.set_permissions(Permissions::from_mode(LOCK_MODE))
+    {
+        tracing::warn!(path = %path.display(), %error, "others may open this, and lock out every relay; its owner can change its mode to 0600");
     }
 }
 

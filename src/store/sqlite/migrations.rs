@@ -264,6 +264,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
+    transaction.pragma_update(None, "application_id", super::whose::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()
 }

@@ -7,6 +7,7 @@ mod commit;
 mod connection;
 mod counts;
 mod dead_letters;
+mod engine;
 #[cfg(test)]
 mod faults;
 mod fetched;
@@ -16,6 +17,7 @@ mod first_times;
 mod hints;
 mod history;
 mod inbox;
+mod journal;
 mod lock;
 mod look_over;
 mod migrations;
@@ -34,6 +36,7 @@ mod unfinished;
 mod unwritten;
 mod wal;
 mod wal_end;
+mod whose;
 mod writer;
 
 use std::collections::HashMap;
@@ -85,8 +88,8 @@ impl Store {
     /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
         let Opened { connection, place, lock, path } = connection::open(&options.path, options.must_exist)?;
-        let lock = Arc::new(lock);
-        let readers = Readers::new(path, Arc::clone(&lock));
+        let (place, lock) = (Arc::new(place), Arc::new(lock));
+        let readers = Readers::new(path, Arc::clone(&place), Arc::clone(&lock));
         let (writer, thread) = Writer::start(connection, place, Some(lock), options.max_waiting)
             .map_err(|error| OpenError::failed(&options.path, error))?;
         let (options, damage, standing) = (Live::new(options), Mutex::default(), Mutex::default());

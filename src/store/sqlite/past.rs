@@ -5,14 +5,15 @@
 
 use std::path::{Path, PathBuf};
 
-use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, Row, params};
+use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::{in_row, json, micros, timestamp, unreadable};
+use super::engine::{self, Access};
 use super::records::{record_columns, stored};
-use super::{connection, lock, migrations, place};
+use super::whose::{self, Whose};
+use super::{journal, lock, migrations, place};
 use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
@@ -37,36 +38,30 @@ pub(super) fn at_rest_or_not<T>(
 ) -> Result<T, RehearsalError> {
     let failed = |reason: String| RehearsalError::Unreadable { path: store.to_owned(), reason };
     let path = store.canonicalize().map_err(|error| failed(error.to_string()))?;
-    let wal = place::wal(&path);
-    let in_use = || std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0);
+    journal::check_for_reading(&path).map_err(failed)?;
+    let in_use = || place::access(&path) == Access::Read;
     let at_rest = || !in_use() && (place::check(&path).is_ok() || lock::is_backup(&path));
     if at_rest() {
-        let done = open(&path, true).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
+        let done = open(&path, Access::AtRest).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
         if at_rest() {
             return done;
         }
     }
     place::check(&path).map_err(failed)?;
-    open(&path, false).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
+    open(&path, Access::Read).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
 }
 
-/// What a path may not hold in a `file:` URI.
-const IN_URI: &AsciiSet = &CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
-
-fn open(path: &Path, at_rest: bool) -> Result<Connection, RehearsalError> {
+fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     let failed = |reason: String| RehearsalError::Unreadable { path: path.to_owned(), reason };
-    let name = path.to_str().ok_or_else(|| failed("its name is not UTF-8".to_owned()))?;
-    let immutable = if at_rest { "&immutable=1" } else { "" };
-    let uri = format!("file:{}?mode=ro{immutable}", utf8_percent_encode(name, IN_URI));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
     let unreadable = |error: rusqlite::Error| failed(error.to_string());
-    let past = Connection::open_with_flags(uri, flags).map_err(unreadable)?;
-    connection::wait_for_locks(&past).map_err(unreadable)?;
-    let found = migrations::version(&past).map_err(unreadable)?;
-    if found > migrations::VERSION {
-        return Err(RehearsalError::TooNew { path: PathBuf::from(path), found, known: migrations::VERSION });
+    let past = engine::open(path, access).map_err(unreadable)?;
+    match whose::whose(&past).map_err(unreadable)? {
+        Whose::Ours(found) if found > migrations::VERSION => {
+            Err(RehearsalError::TooNew { path: PathBuf::from(path), found, known: migrations::VERSION })
+        }
+        Whose::Ours(_) => Ok(past),
+        Whose::Nobodys | Whose::Others => Err(failed(whose::NO_STORE.to_owned())),
     }
-    Ok(past)
 }
 
 /// Reads rows in the order of their places. The query has the place in its first column; it asks for those after `?1`, up

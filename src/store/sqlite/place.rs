@@ -1,13 +1,18 @@
 //! Where the database file is: whether it can be used there, and whether it is still the same.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata};
+use std::io::ErrorKind;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rusqlite::ErrorCode;
+
+use super::engine::Access;
 use crate::store::StoreError;
 
 /// Where the files are, and which they were when they were opened. SQLite would go on writing into one that has been removed,
 /// and nothing of that would be there after a restart.
+#[derive(Debug)]
 pub(super) struct Place(Vec<(PathBuf, FileId)>);
 
 /// Device and number on it.
@@ -66,6 +71,52 @@ pub(super) fn wal(path: &Path) -> PathBuf {
 /// Where the index of that WAL lies, which all processes that have the database open share.
 pub(super) fn index(path: &Path) -> PathBuf {
     beside(path, "-shm")
+}
+
+/// Where a rollback journal of a database lies: only while it is not written by a WAL.
+pub(super) fn journal(path: &Path) -> PathBuf {
+    beside(path, "-journal")
+}
+
+/// How to read a database as it lies there: where nothing waits in a WAL, as a file that nobody changes.
+pub(super) fn access(path: &Path) -> Access {
+    if std::fs::metadata(wal(path)).is_ok_and(|wal| wal.len() > 0) { Access::Read } else { Access::AtRest }
+}
+
+/// What SQLite makes beside a database, by the ends of their names.
+const MADE_BY_SQLITE: [&str; 3] = ["-wal", "-shm", "-journal"];
+/// What belongs to a store, by the ends of their names.
+const COMPANIONS: [&str; 5] = ["-journal", "-wal", "-shm", ".lock", ".control"];
+
+/// Whether a file would be found as one that belongs to this database.
+pub(super) fn is_companion(path: &Path, of: &Path) -> bool {
+    COMPANIONS.iter().any(|end| beside(of, end) == path)
+}
+
+/// What a process that reads a database needs beside it and has not found or made.
+pub(super) fn missing(path: &Path) -> Option<PathBuf> {
+    [wal(path), index(path)].into_iter().find(|file| !file.exists())
+}
+
+/// Why SQLite cannot open a database. It does not say which file cannot be made, as where a disk has no more inodes.
+pub(super) fn cause(path: &Path, error: &rusqlite::Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull) => {}
+        _ => return error.to_string(),
+    }
+    // All of them are needed at once, so none goes before the last one is there.
+    let mut made = Vec::new();
+    let mut make = |file: PathBuf| {
+        match File::options().write(true).create_new(true).mode(0o600).open(&file) {
+            Ok(_) => made.push(file),
+            Err(reason) if reason.kind() == ErrorKind::AlreadyExists => {}
+            Err(reason) => return Some(format!("{error}: {} cannot be made: {reason}", file.display())),
+        }
+        None
+    };
+    let cannot_be_made = MADE_BY_SQLITE.iter().find_map(|end| make(beside(path, end)));
+    made.iter().for_each(|file| drop(std::fs::remove_file(file)));
+    cannot_be_made.unwrap_or_else(|| error.to_string())
 }
 
 /// A file that belongs to the database: its name with this at the end.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
+use super::engine::{self, Access};
 use super::lock::Lock;
+use super::place::Place;
 use super::writer::unavailable;
 use crate::store::StoreError;
 
@@ -20,16 +21,18 @@ pub(super) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
+    place: Arc<Place>,
     /// Held until the connections have gone.
-    _lock: Arc<Lock>,
+    lock: Arc<Lock>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, lock: Arc<Lock>) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), _lock: lock }
+    pub(super) fn new(path: PathBuf, place: Arc<Place>, lock: Arc<Lock>) -> Self {
+        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), place, lock }
     }
 
-    /// Runs a read on a thread where it may block.
+    /// Runs a read on a thread where it may block. What was read counts only if the store is still the one that was opened:
+    /// another one in its place may know better.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -39,22 +42,22 @@ impl Readers {
         let readers = self.clone();
         let read = tokio::task::spawn_blocking(move || {
             let _permit = permit;
+            readers.check()?;
             let idle = readers.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             let connection = match idle {
                 Some(connection) => connection,
-                None => readers.open()?,
+                None => engine::open(&readers.path, Access::Read).map_err(unavailable)?,
             };
             let found = query(&connection);
+            // A connection to another file goes.
+            readers.check()?;
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
-            found
+            found.map_err(unavailable)
         });
-        read.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(unavailable)
+        read.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
-    fn open(&self) -> rusqlite::Result<Connection> {
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(&self.path, flags)?;
-        connection.busy_timeout(Duration::from_secs(5))?;
-        Ok(connection)
+    fn check(&self) -> Result<(), StoreError> {
+        self.place.check().and_then(|()| self.lock.check())
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Unfinished {
 impl Unfinished {
     /// Makes and locks one, the operator's alone: it holds payer data, as the store does.
     pub(super) fn make(copy: &Path) -> std::io::Result<Self> {
+        check_name(copy)?;
         for _ in 0..ATTEMPTS {
             let path = place::beside(copy, &format!("{MARK}{}", Uuid::now_v7().simple()));
             let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
@@ -58,12 +59,41 @@ impl Unfinished {
 impl Drop for Unfinished {
     /// What is left of one that was not finished is of no use.
     fn drop(&mut self) {
-        if self.is_there() {
-            // SQLite's journal of it first: by itself nobody would find it.
-            drop(std::fs::remove_file(place::beside(&self.path, "-journal")));
-            drop(std::fs::remove_file(&self.path));
+        if !self.is_there() {
+            return;
+        }
+        // SQLite's journal of it first: by itself nobody would find it.
+        drop(std::fs::remove_file(place::journal(&self.path)));
+        if let Err(error) = std::fs::remove_file(&self.path) {
+            stays(&self.path, &error);
         }
     }
+}
+
+/// An unfinished copy that is somebody else's to remove.
+fn stays(path: &Path, error: &std::io::Error) {
+    tracing::warn!(
+        path = %path.display(),
+        %error,
+        "this unfinished copy cannot be removed, and it holds payer data; if no backup runs, remove it as its owner"
+    );
+}
+
+/// How long a file's name may be, in bytes.
+const NAME_MAX: usize = 255;
+/// What SQLite puts behind the name of a file that it writes.
+const JOURNAL: &str = "-journal";
+
+/// Checks that the name of the copy leaves room for what stands behind it while it is not whole.
+fn check_name(copy: &Path) -> std::io::Result<()> {
+    let length = copy.file_name().map_or(0, |name| name.as_encoded_bytes().len());
+    let most = NAME_MAX.saturating_sub(MARK.len() + DIGITS + JOURNAL.len());
+    if length <= most {
+        return Ok(());
+    }
+    let reason =
+        format!("its name has {length} bytes and may have {most}: more stands behind it while it is not whole");
+    Err(std::io::Error::new(ErrorKind::InvalidFilename, reason))
 }
 
 /// Removes what killed backups left in a folder.
@@ -82,7 +112,11 @@ fn is_unfinished(entry: &DirEntry) -> bool {
 }
 
 fn remove_dead(path: &Path) {
-    let Ok(mut file) = File::open(path) else { return };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return,
+        Err(error) => return stays(path, &error),
+    };
     if file.try_lock().is_err() {
         tracing::debug!(path = %path.display(), "a backup is being written");
         return;
@@ -96,7 +130,9 @@ fn remove_dead(path: &Path) {
     }
     let dead = Unfinished { path: path.to_owned(), file };
     drop(dead);
-    tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
+    if !path.exists() {
+        tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
+    }
 }
 
 /// The folder that a file is in.

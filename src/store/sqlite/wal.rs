@@ -5,7 +5,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use super::connection::wait_for_locks;
+use super::engine::wait_for_locks;
 
 /// To this length, in bytes, SQLite shortens the WAL when it writes it from the beginning again.
 pub(super) const KEPT: u64 = 8 * 1024 * 1024;

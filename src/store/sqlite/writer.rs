@@ -43,7 +43,7 @@ impl Writer {
     /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
     pub(super) fn start(
         connection: Connection,
-        place: Place,
+        place: Arc<Place>,
         lock: Option<Arc<Lock>>,
         max_waiting: usize,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
@@ -184,8 +184,8 @@ mod tests {
     }
 
     /// A place for a database that has none: it is always there.
-    fn here() -> Place {
-        Place::of(std::path::Path::new(".")).unwrap()
+    fn here() -> Arc<Place> {
+        Arc::new(Place::of(std::path::Path::new(".")).unwrap())
     }
 
     #[tokio::test]

@@ -171,13 +171,14 @@ impl Rig {
         // Power does not fail here, and the tests wait for many commits.
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
-        let (writer, thread) = Writer::start(opened.connection, opened.place, None, 100).unwrap();
+        let place = Arc::new(opened.place);
+        let (writer, thread) = Writer::start(opened.connection, Arc::clone(&place), None, 100).unwrap();
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {
             writer,
             thread,
-            readers: Readers::new(path.clone(), Arc::new(opened.lock)),
+            readers: Readers::new(path.clone(), place, Arc::new(opened.lock)),
             options: crate::live::Live::new(options(path.clone())),
             damage: Mutex::default(),
             standing: Mutex::default(),

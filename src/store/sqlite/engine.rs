@@ -1,0 +1,89 @@
+//! How this program has SQLite open a file, whatever the file is for.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
+use rusqlite::{Connection, OpenFlags};
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// To write.
+    Write,
+    /// To read, also while others write.
+    Read,
+    /// To read a file that nobody changes, so that SQLite makes none of the files beside it.
+    AtRest,
+}
+
+/// What a path may not hold in a `file:` URI.
+const IN_URI: &AsciiSet = &CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
+/// How long another process's lock on the database is waited for.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Opens a file that is there.
+pub(super) fn open(path: &Path, access: Access) -> rusqlite::Result<Connection> {
+    let kind =
+        if access == Access::Write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
+    let more = if access == Access::AtRest { "?immutable=1" } else { "" };
+    let flags = kind | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(format!("{}{more}", uri(path)), flags)?;
+    wait_for_locks(&connection)?;
+    connection.pragma_update(None, "temp_store", IN_MEMORY)?;
+    Ok(connection)
+}
+
+/// A path as SQLite takes it, whatever it begins with: a relative one that begins with `file:` would be a URI.
+pub(super) fn uri(path: &Path) -> String {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URI))
+}
+
+/// How long another process's lock on the database is waited for.
+pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(LOCK_TIMEOUT)
+}
+
+/// What a savepoint may have to take back is kept here. In a file it would need a folder for temporary files, which a
+/// container may lack, and payer data would be in it.
+const IN_MEMORY: &str = "MEMORY";
+
+/// Does what may need as much room as the store itself: what does not belong in the store is in files beside it meanwhile.
+/// SQLite removes their names at once, so that none is left behind.
+pub(super) fn with_room_beside<T>(
+    connection: &mut Connection,
+    path: &Path,
+    does: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
+) -> rusqlite::Result<T> {
+    let Some(folder) = path.parent().and_then(Path::to_str) else { return does(connection) };
+    // The folder counts for all of the process; no other connection uses such files.
+    connection.pragma_update(None, "temp_store_directory", folder)?;
+    connection.pragma_update(None, "temp_store", "FILE")?;
+    let done = does(connection);
+    connection.pragma_update(None, "temp_store", IN_MEMORY)?;
+    connection.pragma_update(None, "temp_store_directory", "")?;
+    done
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_a_name_and_no_address() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["file:relay.db", "a b?c#d%41.db", ":memory:", "-"] {
+            let path = folder.path().join(name);
+            std::fs::write(&path, "").unwrap();
+            let connection = open(&path, Access::Write).unwrap();
+            connection.execute_batch("CREATE TABLE t (x)").unwrap();
+            assert!(std::fs::metadata(&path).unwrap().len() > 0, "{name}");
+            let copy = folder.path().join(format!("{name}.copy"));
+            connection.execute("VACUUM INTO ?1", [uri(&copy)]).unwrap();
+            assert!(copy.exists(), "{name}");
+        }
+        assert!(uri(Path::new("file:copy.db")).starts_with("file:///"));
+    }
+}

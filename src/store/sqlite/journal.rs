@@ -1,0 +1,246 @@
+//! A rollback journal that lies beside the database. SQLite takes back with it what a killed process had half written, and
+//! it cannot tell whether the database beside it is still the same one: beside a restored copy it would spoil that.
+//!
+//! The relay itself writes one only where a new store or a restored copy begins to be written by a WAL. That changes
+//! nothing but two bytes and counters in the header, and by that its own journal is known.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::place;
+use crate::store::OpenError;
+
+/// How a journal begins.
+const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
+/// How long the part of its header is that says something.
+const HEADER: usize = 28;
+/// What else a page of the database has in the journal: its number before it, a checksum behind it.
+const AROUND: u64 = 8;
+/// Where the header of a database has what changes when it is to be written by a WAL: how it is written, and counters.
+const MAY_DIFFER: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
+/// Where page 1 has the kind of its tree, and the number of its cells, which are the tables.
+const KIND_AT: usize = 100;
+const LEAF: u8 = 13;
+const CELLS_AT: std::ops::Range<usize> = 103..105;
+
+/// Checks, before SQLite looks at them, that a journal takes nothing back but what this program has half done.
+///
+/// # Errors
+/// It is another database's, or another program's half-written transaction; with the remedy.
+pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
+    let journal = place::journal(path);
+    let failed = |error: std::io::Error| OpenError::failed(&journal, error);
+    let Some(file) = hot(&journal).map_err(failed)? else { return Ok(()) };
+    if is_own(&file, database).map_err(failed)? {
+        return Ok(());
+    }
+    let (name, journal) = (path.display(), journal.display());
+    let reason = format!(
+        "{journal} would change it; if a copy was restored, remove {journal}; if not, another program was killed while it \
+         wrote: have it undone by `sqlite3 {name} 'PRAGMA quick_check'`"
+    );
+    Err(OpenError::Place { path: path.to_owned(), reason })
+}
+
+/// Checks, before a database is only read, that nothing is to be taken back.
+///
+/// # Errors
+/// There is; with the remedy.
+pub(super) fn check_for_reading(path: &Path) -> Result<(), String> {
+    let journal = place::journal(path);
+    match hot(&journal) {
+        Ok(None) => Ok(()),
+        Ok(Some(_)) => Err(format!(
+            "{} is not empty; start the relay first, which undoes what is in it or says why not",
+            journal.display()
+        )),
+        Err(error) => Err(format!("{}: {error}", journal.display())),
+    }
+}
+
+/// The journal, if SQLite would heed it.
+fn hot(journal: &Path) -> std::io::Result<Option<File>> {
+    let file = match File::open(journal) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut first = [0];
+    Ok((file.read_at(&mut first, 0)? == 1 && first != [0]).then_some(file))
+}
+
+/// Whether it would change nothing in the database but what may differ.
+fn is_own(journal: &File, database: &File) -> std::io::Result<bool> {
+    let Some(header) = Header::read(journal)? else { return Ok(false) };
+    let length = database.metadata()?.len();
+    let page_1 = read(database, 0, header.page)?;
+    if header.pages == 0 {
+        // A new store: there is nothing to lose.
+        return Ok(length == 0 || length == header.page && page_1.as_deref().is_some_and(has_no_tables));
+    }
+    let Some(page_1) = page_1.filter(|_| header.pages.checked_mul(header.page) == Some(length)) else {
+        return Ok(false);
+    };
+    let mut at = header.sector;
+    // One that is not whole is not heeded.
+    while let Some(record) = read(journal, at, header.page.saturating_add(AROUND))? {
+        let (number, page) = record.split_at_checked(4).unwrap_or_default();
+        if number != [0, 0, 0, 1] || !is_alike(page, &page_1) {
+            return Ok(false);
+        }
+        at = at.saturating_add(header.page).saturating_add(AROUND);
+    }
+    Ok(true)
+}
+
+fn has_no_tables(page_1: &[u8]) -> bool {
+    page_1.get(KIND_AT) == Some(&LEAF) && page_1.get(CELLS_AT).is_some_and(|cells| cells == [0, 0])
+}
+
+/// Whether two first pages are the same but for what may differ; the first one has a checksum behind it.
+fn is_alike(one: &[u8], other: &[u8]) -> bool {
+    let may_differ = |at: usize| MAY_DIFFER.iter().any(|range| range.contains(&at));
+    one.iter().zip(other).enumerate().all(|(at, (one, other))| one == other || may_differ(at))
+}
+
+/// What a journal says of itself.
+struct Header {
+    /// How many pages the database had.
+    pages: u64,
+    /// How long the header is.
+    sector: u64,
+    /// How long a page is.
+    page: u64,
+}
+
+impl Header {
+    /// None if it is no journal.
+    fn read(journal: &File) -> std::io::Result<Option<Self>> {
+        let Some(bytes) = read(journal, 0, u64::try_from(HEADER).unwrap_or(u64::MAX))? else { return Ok(None) };
+        let number = |at: usize| {
+            let four = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>);
+            four.map_or(0, |four| u64::from(u32::from_be_bytes(*four)))
+        };
+        let header = Self { pages: number(16), sector: number(20), page: number(24) };
+        let is_page = (512..=65_536).contains(&header.page) && header.page.is_power_of_two();
+        Ok((bytes.starts_with(&MAGIC) && is_page && header.sector > 0).then_some(header))
+    }
+}
+
+/// So many bytes from there on; none if they are not all there.
+fn read(file: &File, at: u64, length: u64) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    match file.read_exact_at(&mut bytes, at) {
+        Ok(()) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::*;
+
+    const PAGE: usize = 4096;
+    const SECTOR: usize = 512;
+
+    /// A journal as SQLite writes it: of a database of so many pages, with these pages as they were.
+    fn journal(pages: u32, were: &[(u32, &[u8])]) -> Vec<u8> {
+        const NONCE: u32 = 7;
+        let numbers = [u32::try_from(were.len()).unwrap(), NONCE, pages, 512, 4096];
+        let mut journal: Vec<u8> = MAGIC.into_iter().chain(numbers.into_iter().flat_map(u32::to_be_bytes)).collect();
+        journal.resize(SECTOR, 0);
+        for (number, page) in were {
+            let summed = (1..).map(|n| PAGE.saturating_sub(200 * n)).take_while(|at| *at > 0);
+            let sum = summed.fold(NONCE, |sum, at| sum.wrapping_add(page[at].into()));
+            journal.extend(number.to_be_bytes());
+            journal.extend(*page);
+            journal.extend(sum.to_be_bytes());
+        }
+        journal
+    }
+
+    /// A database that is written without a WAL, with so many rows.
+    fn database(path: &Path, rows: usize) -> Vec<u8> {
+        let made = Connection::open(path).unwrap();
+        made.execute_batch("PRAGMA auto_vacuum = 2; CREATE TABLE t (x)").unwrap();
+        for _ in 0..rows {
+            made.execute("INSERT INTO t VALUES (randomblob(3000))", []).unwrap();
+        }
+        drop(made);
+        std::fs::read(path).unwrap()
+    }
+
+    fn rows(path: &Path) -> i64 {
+        Connection::open(path).unwrap().query_row("SELECT count(*) FROM t", [], |row| row.get(0)).unwrap()
+    }
+
+    #[test]
+    fn its_own_journal_is_heeded_and_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let beside = place::journal(&path);
+        let checked = || check(&path, &File::open(&path).unwrap()).map_err(|error| error.to_string());
+        let old = database(&folder.path().join("old.db"), 1);
+        let copy = database(&path, 9);
+        let pages = u32::try_from(copy.len() / PAGE).unwrap();
+        let begun = |journal: &[u8]| std::fs::write(&beside, journal).unwrap();
+        assert_eq!(checked(), Ok(()));
+        check_for_reading(&path).unwrap();
+
+        // A start was killed while it had the copy written by a WAL from now on: SQLite makes it what it was.
+        let mut half = copy.clone();
+        half[18..20].copy_from_slice(&[2, 2]);
+        half[27] ^= 1;
+        std::fs::write(&path, &half).unwrap();
+        begun(&journal(pages, &[(1, &copy[..PAGE])]));
+        assert_eq!(checked(), Ok(()));
+        assert!(check_for_reading(&path).unwrap_err().contains("relay.db-journal is not empty"));
+        assert_eq!(rows(&path), 9);
+        assert_eq!(std::fs::read(&path).unwrap(), copy, "SQLite has heeded it");
+
+        // What another database left, as large or not, and what another program has half written.
+        let was = &copy[PAGE * 3..PAGE * 4];
+        let old_pages = u32::try_from(old.len() / PAGE).unwrap();
+        for other in [
+            journal(0, &[]),
+            journal(old_pages, &[(1, &old[..PAGE])]),
+            journal(pages, &[(1, &old[..PAGE])]),
+            journal(pages, &[(1, &copy[..PAGE]), (4, was)]),
+            b"somebody's notes".to_vec(),
+        ] {
+            begun(&other);
+            let refused = checked().unwrap_err();
+            assert!(refused.contains("relay.db-journal would change it") && refused.contains("remove"), "{refused}");
+        }
+        assert_eq!(std::fs::read(&path).unwrap(), copy);
+        // That is why.
+        begun(&journal(0, &[]));
+        drop(Connection::open(&path).unwrap().query_row("SELECT count(*) FROM t", [], |_| Ok(())));
+        assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
+    }
+
+    /// A first start that was killed leaves an empty database, or one without tables.
+    #[test]
+    fn a_start_that_made_a_new_store_and_was_killed_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let empty = folder.path().join("empty.db");
+        Connection::open(&empty).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
+        for left in [Vec::new(), std::fs::read(&empty).unwrap()] {
+            std::fs::write(&path, &left).unwrap();
+            std::fs::write(place::journal(&path), journal(0, &[])).unwrap();
+            check(&path, &File::open(&path).unwrap()).unwrap();
+            drop(super::super::connection::open(&path, false).unwrap());
+            ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(place::beside(&path, end))));
+        }
+        std::fs::write(&path, "").unwrap();
+        // SQLite takes back nothing by a journal that begins with zeros.
+        std::fs::write(place::journal(&path), [0; SECTOR]).unwrap();
+        check_for_reading(&path).unwrap();
+    }
+}
