@@ -3,8 +3,17 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 8] =
-    [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM, super::strangers::STEP];
+const STEPS: [&str; 9] = [
+    FIRST,
+    SECOND,
+    THIRD,
+    super::clock::STEP,
+    FIFTH,
+    FIRST_TIMES,
+    PROBE_ROOM,
+    super::strangers::STEP,
+    super::fair::STEP,
+];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -241,7 +250,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -310,5 +319,20 @@ mod tests {
         let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
         assert_eq!(one("SELECT held FROM hint_counts WHERE source = 's'"), 2);
         assert_eq!(one("SELECT sum(held * 100 + turn_at) FROM hint_addresses"), 208);
+    }
+
+    /// What waits to be fetched may be the PSP's own news, and goes first as before.
+    #[test]
+    fn fetches_of_an_earlier_version_that_could_be_trusted_go_first() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before: Vec<_> = STEPS.iter().take_while(|step| **step != super::super::fair::STEP).collect();
+        before.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "user_version", i64::try_from(before.len()).unwrap()).unwrap();
+        let rows = "INSERT INTO fetches (source, path, trusted, due_at, hinted_by) VALUES ('s', '/1', 0, 9, 'a'),
+                ('s', '/2', 1, 8, '')";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let trusted = "SELECT group_concat(trusted, ' ') FROM fetches ORDER BY id";
+        assert_eq!(connection.query_row(trusted, [], |row| row.get::<_, String>(0)).unwrap(), "0 2");
     }
 }

@@ -6,6 +6,7 @@ mod columns;
 mod commit;
 mod connection;
 mod dead_letters;
+mod fair;
 #[cfg(test)]
 mod faults;
 mod fetched;
