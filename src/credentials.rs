@@ -55,7 +55,7 @@ pub struct Look<'a> {
 }
 
 /// As many characters as this nobody guesses, however often they may try.
-const GUESSABLE_BELOW: usize = 20;
+pub const GUESSABLE_BELOW: usize = 20;
 
 /// Whether a secret counts for somebody who was wrong too often, or was not.
 #[must_use]

@@ -124,7 +124,8 @@ fn log(pruned: &Pruned) {
     for DeadLetterGone { notification, source, reason } in &pruned.dead_letters_beyond {
         tracing::warn!(
             %notification, source, reason,
-            "dead letters have more bytes than store.keep.dead_letters_size; this one was the oldest and is deleted"
+            "dead letters have more bytes than store.keep.dead_letters_size; this one is deleted: one of several contents of its \
+             dedupe key, or else the oldest"
         );
     }
     for record in &pruned.given_up {

@@ -120,8 +120,8 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one. Where there is no signature the door vouches, and is as wary of who was wrong too often as any
-    /// other.
+    /// guessed one by one. A right signature does not end wariness: whoever has caught one notification could guess a short
+    /// password behind it.
     ///
     /// # Errors
     /// It is not believed, or cannot be stored now. Nothing was stored.
@@ -132,12 +132,11 @@ impl Ingest {
         now: Moment,
         sender: Sender,
     ) -> Result<Receipt, Refused> {
-        let wary = sender.wary;
         let (verified, secret) = match self.vouched_for(source, received, now).await {
             Ok(vouched) => vouched,
             Err(refused) => return self.take_hint(source, received, now, sender, refused).await,
         };
-        self.check_credentials(source, received, now.steady, wary && verified.form().trusts_door)?;
+        self.check_credentials(source, received, now.steady, sender.wary)?;
         let normalised = source.read(&verified);
         let size = normalised.size();
         if size > BATCH_MAX {

@@ -56,7 +56,7 @@ impl NamedSecret {
 }
 
 /// Adds a new secret to those that were known (`others` stand elsewhere, by name): from `until` on, only the new one of them
-/// holds. What has expired by now goes, and so does what would never hold.
+/// holds. What has expired by now goes. What is planned for later is not touched: somebody has told the PSP of it.
 ///
 /// # Errors
 /// Why it cannot be added.
@@ -73,11 +73,18 @@ pub fn rotated(
     if !is_name(&new.name) {
         return Err(format!("a secret's name must have 1 to {NAME_MAX} characters"));
     }
+    if let Some((name, from)) =
+        known.iter().find_map(|old| Some((&old.name, old.not_before.filter(|from| *from > now)?)))
+    {
+        return Err(format!(
+            "{name:?} is planned for later: not_before is {from}, and the old ones would end at {until}. Remove it from the \
+             secrets_file, or rotate once it holds"
+        ));
+    }
     let mut all: Vec<_> = known.into_iter().filter(|old| !old.has_expired(now)).collect();
     for old in &mut all {
         old.expires_at = Some(old.expires_at.map_or(until, |end| end.min(until)));
     }
-    all.retain(|old| old.not_before.is_none_or(|from| from < until));
     let room = SECRETS_MAX.saturating_sub(others.len()).saturating_sub(1);
     // What expires at once stays if there is room, so that the log can tell who still signs with it.
     while all.len() > room {
@@ -177,13 +184,32 @@ mod tests {
             secret("stays", None, None),
             secret("ends sooner", None, Some(105)),
             secret("ends later", Some(50), Some(999)),
-            secret("never", Some(500), None),
         ];
         let after = rotated(known, secret("new", None, None), at(100), at(110), &["x"]).unwrap();
         let expected = [("stays", Some(110)), ("ends sooner", Some(105)), ("ends later", Some(110)), ("new", None)];
         assert_eq!(names(&after), expected);
         let again = secret("stays", None, None);
         assert!(rotated(after, again, at(101), at(110), &[]).is_err(), "known already");
+    }
+
+    /// It would end before it begins, or hold for the overlap only.
+    #[test]
+    fn a_rotation_leaves_what_is_planned_for_later() {
+        let planned = |from, end| {
+            rotated(
+                vec![secret("old", None, None), secret("planned", Some(from), end)],
+                secret("new", None, None),
+                at(100),
+                at(110),
+                &[],
+            )
+        };
+        for (from, end) in [(101, None), (109, Some(120)), (110, None), (500, None)] {
+            let refused = planned(from, end).unwrap_err();
+            assert!(refused.contains("\"n-planned\"") && refused.contains(&at(from).to_string()), "{refused}");
+        }
+        assert_eq!(names(&planned(100, None).unwrap()), [("old", Some(110)), ("planned", Some(110)), ("new", None)]);
+        assert!(planned(50, Some(99)).is_ok(), "it has been");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Who fetches: looks at what is due, asks within each source's budget, settles.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::live::Live;
 use crate::store::sqlite::Store;
-use crate::store::{Fetch, FetchesSought, StoreError};
+use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
 
 /// Rings when a source has something to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]
@@ -58,6 +58,8 @@ pub struct Worker {
 struct Lane {
     budget: Budget,
     under_way: BTreeSet<i64>,
+    /// Whether a stranger's object is the next to be fetched, rather than one of ours at which a hint points.
+    strangers_turn: bool,
     look_at: Timestamp,
     dropped: u64,
     /// Hints that came to nothing because places are scarce, since that was logged; and when it may be logged again.
@@ -68,7 +70,7 @@ impl Default for Lane {
     fn default() -> Self {
         let never = Timestamp::MIN;
         let (budget, under_way) = (Budget::default(), BTreeSet::new());
-        Self { budget, under_way, look_at: never, dropped: 0, scarce: (0, never) }
+        Self { budget, under_way, strangers_turn: false, look_at: never, dropped: 0, scarce: (0, never) }
     }
 }
 
@@ -99,18 +101,27 @@ impl Lane {
         })
     }
 
-    /// Those of the fetches that are due that may begin.
-    fn may_begin(&self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
-        let mut strangers = free.strangers;
-        let mut may_begin = |fetch: &Fetch| {
-            if self.under_way.contains(&fetch.id) {
-                return false;
+    /// Those of the fetches that are due that may begin: what the PSP asks for first. Then objects of ours and of strangers
+    /// take turns, for a stranger can know some of ours, and have hints at these take all calls.
+    fn may_begin(&mut self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
+        let (mut begin, mut hinted, mut strangers) = (Vec::new(), VecDeque::new(), VecDeque::new());
+        for fetch in due.into_iter().filter(|fetch| !self.under_way.contains(&fetch.id)) {
+            match fetch.by {
+                AskedBy::Psp => begin.push(fetch),
+                AskedBy::Hint => hinted.push_back(fetch),
+                AskedBy::Stranger => strangers.push_back(fetch),
             }
-            let left = if fetch.trusted { Some(strangers) } else { strangers.checked_sub(1) };
-            strangers = left.unwrap_or_default();
-            left.is_some()
-        };
-        due.into_iter().filter(|fetch| may_begin(fetch)).take(free.all).collect()
+        }
+        begin.truncate(free.all);
+        strangers.truncate(free.strangers);
+        while begin.len() < free.all {
+            let (first, second) =
+                if self.strangers_turn { (&mut strangers, &mut hinted) } else { (&mut hinted, &mut strangers) };
+            let Some(fetch) = first.pop_front().or_else(|| second.pop_front()) else { break };
+            self.strangers_turn = fetch.by == AskedBy::Hint;
+            begin.push(fetch);
+        }
+        begin
     }
 }
 
@@ -228,11 +239,12 @@ impl Worker {
             }
         };
         let due = lane.may_begin(due, free);
-        let (begun, strangers) = (due.len(), due.iter().filter(|fetch| !fetch.trusted).count());
+        let (begun, strangers) = (due.len(), due.iter().filter(|fetch| fetch.by == AskedBy::Stranger).count());
         for fetch in due {
-            lane.budget.begin(account.limits, fetch.trusted, now);
+            let trusted = fetch.by != AskedBy::Stranger;
+            lane.budget.begin(account.limits, trusted, now);
             lane.under_way.insert(fetch.id);
-            let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted: fetch.trusted };
+            let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted };
             let fetching = self.fetching(source, account, fetch);
             let task = fetches.spawn(async move { fetching.run().await });
             of.insert(task.id(), begun);
@@ -301,6 +313,44 @@ mod tests {
             told.extend(lane.scarce(at(second)));
         }
         assert_eq!(told, [1, 60, 39]);
+    }
+
+    fn fetch(id: i64, by: AskedBy) -> Fetch {
+        Fetch {
+            id,
+            path: String::new(),
+            asked: 1,
+            attempts: 0,
+            failing_since: None,
+            missing_since: None,
+            fetched_at: None,
+            by,
+            scarce: false,
+        }
+    }
+
+    /// However many hints point to objects of ours, one at a time or several: a stranger's is fetched for each of them.
+    #[test]
+    fn objects_of_ours_and_of_strangers_take_turns() {
+        use AskedBy::{Hint, Psp, Stranger};
+        let due = |psp: i64| {
+            let some = |from, count, by| (from..from + count).map(move |id| fetch(id, by));
+            some(0, psp, Psp).chain(some(100, 5, Hint)).chain(some(200, 5, Stranger)).collect::<Vec<_>>()
+        };
+        let mut lane = Lane::default();
+        let mut begun = |psp, all, strangers| {
+            let fetches = lane.may_begin(due(psp), Free { all, strangers });
+            let ids: Vec<_> = fetches.iter().map(|fetch| fetch.id).collect();
+            lane.under_way.extend(ids.iter().filter(|id| **id >= 100));
+            ids
+        };
+        assert_eq!(begun(0, 1, 1), [100]);
+        assert_eq!(begun(0, 1, 1), [200]);
+        assert_eq!(begun(0, 3, 1), [101, 201, 102]);
+        assert_eq!(begun(2, 3, 1), [0, 1, 202], "what the PSP asks for goes first");
+        assert_eq!(begun(0, 2, 0), [103, 104], "a stranger has no more calls for now");
+        assert_eq!(begun(0, 9, 9), [203, 204]);
+        assert_eq!(begun(0, 9, 9), [0; 0]);
     }
 
     /// A wait of nothing, for ever, is a processor that does nothing else.

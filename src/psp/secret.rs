@@ -1,8 +1,13 @@
-//! A new secret in the form that a profile's signatures take.
+//! Secrets in the forms that profiles' signatures take: a new one, and what two of them have in common.
+
+use std::collections::BTreeSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
+
+use super::crypto::{self, Key};
 use super::needs::signatures;
 use super::profile::{Algorithm, KeyEncoding, Profile};
 
@@ -26,6 +31,18 @@ pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String,
     Ok(format!("{}{text}", signature.key_prefix.as_deref().unwrap_or_default()))
 }
 
+/// What the keys leave behind that a profile's signatures make of a secret, and the secret's text. Two secrets that have one
+/// of these in common verify each other's signatures, however each is written. HMACs tell keys apart, since they take some of
+/// other bytes for the same, too.
+#[must_use]
+pub fn fingerprints(profile: &Profile, secret: &SecretString) -> BTreeSet<Vec<u8>> {
+    let text = SecretSlice::from(secret.expose_secret().as_bytes().to_vec());
+    let takes_one = signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256);
+    let keys = takes_one.filter_map(|signature| crypto::key(signature, secret.expose_secret()).ok());
+    let made_by = |key| crypto::signature(Algorithm::HmacSha256, Key::Secret(&key), b"fingerprint");
+    std::iter::once(text).chain(keys).filter_map(made_by).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,5 +61,21 @@ mod tests {
         assert_eq!(made("adyen"), "a7".repeat(32));
         assert_eq!(made("standard-webhooks"), format!("whsec_{}", STANDARD.encode([0xA7; 32])));
         assert_eq!(made("digital-river").len(), 43);
+    }
+
+    #[test]
+    fn one_key_is_known_in_every_spelling() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let of = |name: &str, secret: &str| {
+            fingerprints(&catalogue.get(name).unwrap().profile, &SecretString::from(secret.to_owned()))
+        };
+        let key = "a7".repeat(32);
+        let base64 = format!("whsec_{}", STANDARD.encode([0xA7; 32]));
+        let shared = |one: &BTreeSet<Vec<u8>>, other: &BTreeSet<Vec<u8>>| !one.is_disjoint(other);
+        assert!(shared(&of("adyen", &key), &of("adyen", &key.to_uppercase())));
+        assert!(shared(&of("adyen", &key), &of("standard-webhooks", &base64)));
+        assert!(shared(&of("adyen", &key), &of("stripe", &key)), "the same text, another key");
+        assert!(!shared(&of("adyen", &key), &of("adyen", &"a8".repeat(32))));
+        assert!(!shared(&of("stripe", &key), &of("stripe", &key.to_uppercase())), "text is not hexadecimal");
     }
 }

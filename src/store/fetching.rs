@@ -69,12 +69,23 @@ pub struct FetchesSought {
     pub source: String,
     /// They are due by now.
     pub now: Timestamp,
-    /// So many at most.
+    /// So many at most that the PSP asks for, and so many at most at which hints point.
     pub most: usize,
-    /// Of these so many at most of which nobody but strangers has spoken.
+    /// So many at most of which nobody but strangers has spoken, and no more than of the others.
     pub strangers: usize,
     /// How many of those may wait.
     pub places: Places,
+}
+
+/// Who asks for an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// The PSP itself.
+    Psp,
+    /// A hint at an object of ours: nobody vouches for it.
+    Hint,
+    /// Nobody but strangers has spoken of it.
+    Stranger,
 }
 
 /// A fetch that is due.
@@ -94,8 +105,8 @@ pub struct Fetch {
     pub missing_since: Option<Timestamp>,
     /// The time that the object's last answer stands for.
     pub fetched_at: Option<Timestamp>,
-    /// Whether others than strangers have spoken of the object.
-    pub trusted: bool,
+    /// Who asks for it.
+    pub by: AskedBy,
     /// Whether places are [scarce](Places::scarce) where its place is.
     pub scarce: bool,
 }

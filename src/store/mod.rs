@@ -22,7 +22,7 @@ use crate::domain::registration::Refusal;
 use crate::psp::normalise::Normalised;
 
 pub use fetching::{
-    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
+    Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
 };
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};
 pub use places::{Admission, Places, PlacesTaken};

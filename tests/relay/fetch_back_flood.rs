@@ -172,3 +172,32 @@ async fn addresses_take_turns() {
     let before = api.calls().iter().position(|call| call.path == path("tr_1")).unwrap();
     assert!(before < 15, "{before} calls for another address came first");
 }
+
+/// Any shopper knows an id of ours: a checkout has it. Hints at such ids are no stranger's, but not the PSP's either.
+#[tokio::test]
+async fn hints_at_known_objects_leave_calls_to_others() {
+    let api = Api::start();
+    let (transform, relay) = behind_a_proxy(&api, "rate = 1000\nconcurrency = 1").await;
+    by_reference(&relay, &api).await;
+    let known: Vec<_> = (0..20).map(|n| format!("tr_known_{n}")).collect();
+    for (n, id) in known.iter().enumerate() {
+        relay.register("payment", &format!("tx-known-{n}"), &payment(id, "10")).await;
+        api.put(&path(id), &object(id, "open", "10.00"));
+    }
+    has_paid(&api, "tr_signed", "10.00");
+    let (held, gate) = Told::held();
+    api.script([held]);
+    relay.hint_from("203.0.113.66", "tr_other").await.expect(200);
+    api.nth(1).await;
+    for id in &known {
+        relay.hint_from("203.0.113.66", id).await.expect(200);
+    }
+    relay.hint_from("192.0.2.10", "tr_1").await.expect(200);
+    relay.point(SOURCE, "tr_signed", 1).await.expect(200);
+    gate.open();
+    has_succeeded(&transform, &relay).await;
+    let order: Vec<_> = api.calls().into_iter().map(|call| call.path).collect();
+    assert_eq!(order[1], path("tr_signed"), "what is signed goes first: {order:?}");
+    let before = order.iter().position(|call| *call == path("tr_1")).unwrap();
+    assert!(before < 6, "{before} calls came first: {order:?}");
+}

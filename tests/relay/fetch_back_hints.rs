@@ -56,6 +56,25 @@ async fn hints_at_one_object_cost_two_fetches_however_many_they_are() {
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM fetch_waiting"), 0);
 }
 
+/// What Transform can see is news; the same truth once more is none, and neither is an object that is not there.
+#[tokio::test]
+async fn what_a_hint_brings_says_whether_it_was_in_vain() {
+    let api = Api::start();
+    let (transform, relay) = start(setup(&api, "not_found_for = \"0s\"")).await;
+    relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
+    let in_vain = || relay.stored::<u32>("SELECT in_vain FROM fetches");
+    let answered = relay.hint("tr_1").await.expect(200);
+    relay.died(&answered).await;
+    assert_eq!(in_vain(), 1);
+    has_paid(&api, "tr_1", "10.00");
+    relay.hint("tr_1").await.expect(200);
+    transform.told("payment", "tx-1", 1).await;
+    assert_eq!(in_vain(), 0);
+    relay.hint("tr_1").await.expect(200);
+    relay.program.logged_times(&["what a notification points to was fetched", &id(&answered)], 2).await;
+    assert_eq!(in_vain(), 1);
+}
+
 #[tokio::test]
 async fn what_fails_verification_is_a_hint_only_where_the_source_says_so() {
     let body = json!({"id": "tr_1"}).to_string();
@@ -107,7 +126,7 @@ async fn a_flood_of_made_up_objects_keeps_no_real_one_out() {
     gate.open();
     transform.told("payment", "tx-1", 1).await;
     let order: Vec<_> = api.nth(3).await.into_iter().map(|call| call.path).collect();
-    assert_eq!(order[1..3], [path("tr_1"), path("tr_2")], "what can be trusted goes first");
+    assert_eq!(order[1..3], [path("tr_2"), path("tr_1")], "what is signed goes first, then what is registered");
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM notifications WHERE body LIKE '%made_up_3%'"), 0);
 }
 

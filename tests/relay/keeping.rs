@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::program::{Program, run};
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Answer, Relay, Setup, payment, refund, start, stripe};
+use crate::support::{Answer, Relay, Setup, adyen, payment, refund, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 const KEEP_NOTHING: &str =
@@ -101,6 +101,34 @@ async fn past_their_size_the_oldest_dead_letters_go() {
     assert_eq!(relay.stored::<u32>(kept), 9, "of a little more than 10,000 bytes each");
     assert!(!relay.program.log().contains(&format!("notification={} ", ids[21])), "the newest stay");
     assert_eq!(outcomes(&relay), ["dead_letter 9", "parked 1"]);
+}
+
+/// Whoever has caught one item can make many dead letters of it. They push out none that nobody can have made.
+#[tokio::test]
+async fn dead_letters_that_are_made_of_one_item_push_out_no_other() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    let object = serde_json::json!({"id": "pi_1", "amount_received": 10.5, "description": "x".repeat(10_000)});
+    let genuine = relay.notify("stripe-main", &stripe::event("payment_intent.succeeded", AT, object)).await.expect(200);
+    assert_eq!(genuine.json()["outcome"], "dead_letter");
+    let id = genuine.json()["notification"].as_str().unwrap().to_owned();
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let caught = adyen::item("AUTHORISATION", "PSP1", "", 0, 8925);
+    relay.notify("adyen-main", &caught).await.expect(200);
+    for n in 0..20 {
+        let made =
+            adyen::with(adyen::with(caught.clone(), "eventDate", "never"), "padding", &n.to_string().repeat(5_000));
+        relay.notify("adyen-main", &made).await.expect(200);
+    }
+    assert_eq!(outcomes(&relay), ["applied 1", "dead_letter 21"]);
+    relay.terminate().await;
+    relay.setup.more = "[store.keep]\ndead_letters_size = \"50KB\"".to_owned();
+    relay.restart().await;
+    relay.program.logged(&["a round of housekeeping is over"]).await;
+    let bytes: i64 = relay.stored("SELECT bytes FROM dead_letter_bytes");
+    assert!((10_000..=50_000).contains(&bytes), "{bytes}");
+    let gone = relay.program.log();
+    let gone: Vec<_> = gone.lines().filter(|line| line.contains("store.keep.dead_letters_size")).collect();
+    assert!(!gone.is_empty() && !gone.iter().any(|line| line.contains(&id)), "{gone:?}");
 }
 
 fn outcomes(relay: &Relay) -> Vec<String> {

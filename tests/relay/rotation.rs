@@ -292,6 +292,25 @@ async fn a_secret_that_the_relay_did_not_take_up_is_not_said_to_be_in_force() {
     notify(&relay, FIRST, "pi_1").await.expect(200);
 }
 
+/// A secret that somebody has planned would be lost without a word.
+#[tokio::test]
+async fn a_rotation_does_not_lose_a_secret_that_is_planned_for_later() {
+    let (relay, _transform) = with_file().await;
+    let file = relay.file("turning.toml");
+    let mut planned = std::fs::read_to_string(&file).unwrap();
+    planned
+        .push_str("[[secret]]\nname = \"planned\"\nvalue = \"whsec_planned\"\nnot_before = \"2099-01-01T00:00:00Z\"\n");
+    std::fs::write(&file, &planned).unwrap();
+    for overlap in ["0", "24h"] {
+        let refused = relay.rotate(&["turning", "--overlap", overlap]).await;
+        assert_eq!((refused.code, refused.stdout.as_str()), (Some(64), ""), "{refused:?}");
+        for part in ["\"planned\" is planned for later", "2099-01-01T00:00:00Z", "nothing was changed"] {
+            assert!(refused.stderr.contains(part), "{part}: {refused:?}");
+        }
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), planned);
+    }
+}
+
 #[tokio::test]
 async fn no_rotation_leaves_more_than_five_secrets() {
     let (relay, _transform) = with_file().await;

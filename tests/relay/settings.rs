@@ -272,6 +272,87 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
 }
 
+/// Each secret that is shown at a door, of whatever kind; what is shown to others is not meant.
+#[tokio::test]
+async fn a_short_secret_of_a_door_is_warned_of_by_name() {
+    let text = |length: usize| {
+        let of = |letter: &str| letter.repeat(length);
+        format!(
+            r#"[transform]
+            allowed_hosts = ["x.example"]
+            webhook_target = "https://x.example/hook"
+            tokens = ["{}", "{}"]
+            [monitor]
+            tokens = ["{}"]
+            [integrator]
+            basic = {{ username = "u", password = "{}" }}
+            oauth = [{{ client_id = "c", client_secret = "{}", username = "u", password = "{}" }}]
+            [sources.short]
+            profile = "mollie"
+            secrets = ["mollie-secret"]
+            tokens = ["{}"]
+            headers = {{ "X-Key" = "{}" }}
+            fetch = {{ token = "api" }}
+            "#,
+            "a".repeat(20),
+            of("b"),
+            of("c"),
+            of("d"),
+            of("e"),
+            of("f"),
+            of("g"),
+            of("h"),
+        )
+    };
+    let said = async |length: usize| {
+        let ended = check(&text(length), &[]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let lines = ended.stdout.lines().filter(|line| line.contains("fewer than 20 characters"));
+        let mut keys: Vec<_> = lines.map(|line| line.split(": ").nth(1).unwrap().to_owned()).collect();
+        keys.sort();
+        keys
+    };
+    let expected = [
+        "integrator.basic.password",
+        "integrator.oauth[0].client_secret",
+        "integrator.oauth[0].password",
+        "monitor.tokens[0]",
+        "sources.short.headers.X-Key",
+        "sources.short.tokens[0]",
+        "transform.tokens[1]",
+    ];
+    assert_eq!(said(19).await, expected);
+    assert_eq!(said(20).await, [""; 0]);
+}
+
+/// Whoever has a notification of the one could bind a record through the other.
+#[tokio::test]
+async fn one_secret_of_two_sources_is_warned_of() {
+    let key = "44782def547aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056";
+    let shared = |secret: &str| {
+        let text = format!(
+            "[sources.one]\nprofile = \"adyen\"\nsecrets = [\"{key}\"]\n\
+             [sources.three]\nprofile = \"adyen\"\nsecrets = [\"{}\"]\n\
+             [sources.two]\nprofile = \"adyen\"\nsecrets = [\"{}\", \"{secret}\"]\n",
+            "02".repeat(32),
+            "03".repeat(32)
+        );
+        async move {
+            let ended = check(&text, &[]).await;
+            assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+            let lines = ended.stdout.lines().filter(|line| line.contains("both have the same secret"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        }
+    };
+    assert_eq!(shared(&"04".repeat(32)).await, [""; 0]);
+    for spelling in [key.to_owned(), key.to_uppercase()] {
+        let said = shared(&spelling).await;
+        let [line] = said.as_slice() else { panic!("{said:?}") };
+        assert!(line.starts_with("not safe: sources.one.secrets, sources.two.secrets: "), "{line}");
+        assert!(!line.contains(key), "{line}");
+    }
+}
+
 /// Variables that are no text are nobody's business here; but settings must be.
 #[tokio::test]
 async fn a_variable_that_is_no_text_is_no_setting() {

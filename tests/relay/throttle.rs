@@ -117,6 +117,40 @@ async fn a_right_notification_is_taken_whatever_came_from_its_address() {
     assert_eq!(planted::found_in(&relay.program.log()), [""; 0]);
 }
 
+/// Whoever has caught one notification has a right signature, and could guess a short password behind it.
+#[tokio::test]
+async fn a_right_signature_does_not_make_a_short_password_count() {
+    let source = format!(
+        "[sources.guarded]\nprofile = \"stripe\"\nsecrets = [\"whsec_guarded\"]\n\
+         tokens = [\"{SHORT}\", \"{TRANSFORM_TOKEN}-too\"]\n\
+         [sources.headed]\nprofile = \"stripe\"\nsecrets = [\"whsec_headed\"]\nheaders = {{ X-Key = \"{SHORT}\" }}\n"
+    );
+    let environment = vec![("RELAY_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned())];
+    let setup = Setup { environment, throttle_failures: 3, more: source, ..Setup::silent() };
+    let (_transform, relay) = start(setup).await;
+    let body = stripe::event("customer.created", 1_700_000_000, serde_json::json!({"id": "cus_1"})).to_string();
+    let now = jiff::Timestamp::now().as_second();
+    let show = async |source: &str, address: &str, credentials: (&str, String)| {
+        let secret = if source == "guarded" { "whsec_guarded" } else { "whsec_headed" };
+        let mut headers = seal_with("stripe", secret, now, body.as_bytes()).headers;
+        headers.push(("x-forwarded-for".to_owned(), address.to_owned()));
+        headers.push((credentials.0.to_owned(), credentials.1));
+        relay.post(source, &headers, body.clone()).await
+    };
+    let bearer = |token: &str| ("authorization", format!("Bearer {token}"));
+    let key = |value: &str| ("x-key", value.to_owned());
+    for n in 0..3 {
+        show("guarded", "192.0.2.1", bearer(&format!("guess-{n}"))).await.problem(401);
+        show("headed", "192.0.2.2", key(&format!("guess-{n}"))).await.problem(401);
+    }
+    show("guarded", "192.0.2.1", bearer(SHORT)).await.problem(429);
+    show("headed", "192.0.2.2", key(SHORT)).await.problem(429);
+    // The PSP was never wrong, and what nobody guesses counts from anywhere.
+    show("guarded", "192.0.2.9", bearer(SHORT)).await.expect(200);
+    show("headed", "192.0.2.9", key(SHORT)).await.expect(200);
+    show("guarded", "192.0.2.1", bearer(&format!("{TRANSFORM_TOKEN}-too"))).await.expect(200);
+}
+
 /// A notification of Frisbii Media's.
 fn fixture() -> String {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frisbii-media/failed-payment.json");

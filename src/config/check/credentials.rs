@@ -5,7 +5,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::Checker;
 use crate::config::secret::SecretSetting;
 use crate::config::settings::{BasicSettings, ClientSettings};
-use crate::credentials::{Basic, Credentials};
+use crate::credentials::{Basic, Credentials, GUESSABLE_BELOW, counts};
 use crate::oauth::Client;
 
 impl Checker<'_> {
@@ -18,6 +18,9 @@ impl Checker<'_> {
     ) -> Credentials {
         let tokens = self.secrets(&format!("{section}.tokens"), tokens);
         let basic = basic.and_then(|basic| self.basic(&format!("{section}.basic"), basic));
+        if let Some(basic) = &basic {
+            self.guessable(&format!("{section}.basic.password"), &basic.password);
+        }
         let clients = clients.iter().enumerate();
         let clients = clients.filter_map(|(index, client)| self.client(&format!("{section}.oauth[{index}]"), client));
         Credentials { tokens, basic, clients: clients.collect() }
@@ -37,8 +40,26 @@ impl Checker<'_> {
     }
 
     pub(super) fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {
-        let resolved = settings.iter().enumerate().map(|(index, one)| self.secret(&format!("{key}[{index}]"), one));
+        let resolved =
+            settings.iter().enumerate().map(|(index, one)| self.door_secret(&format!("{key}[{index}]"), one));
         resolved.flatten().collect()
+    }
+
+    /// A secret that whoever comes shows at a door.
+    pub(super) fn door_secret(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
+        let secret = self.secret(key, setting)?;
+        self.guessable(key, &secret);
+        Some(secret)
+    }
+
+    /// Warns of a secret that does not count for whoever was wrong too often. What is counted is bytes, as where it counts.
+    fn guessable(&mut self, key: &str, secret: &SecretString) {
+        if !counts(secret, true) {
+            self.warnings.push(format!(
+                "{key}: it has fewer than {GUESSABLE_BELOW} characters. It may be guessed, and an address that was wrong too often \
+                 is refused with it for a while (throttle.failures): make it {GUESSABLE_BELOW} or longer"
+            ));
+        }
     }
 
     pub(super) fn secret(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
@@ -82,10 +103,14 @@ impl Checker<'_> {
             self.wrong(&format!("{key}.client_secret"), "is needed");
             return None;
         };
-        let secret = self.secret(&format!("{key}.client_secret"), secret)?;
+        let secret = self.door_secret(&format!("{key}.client_secret"), secret)?;
         // A user that is wrong must not become none.
         let user = match user {
-            Some(user) => Some(user?),
+            Some(user) => {
+                let user = user?;
+                self.guessable(&format!("{key}.password"), &user.password);
+                Some(user)
+            }
             None => None,
         };
         Some(Client { id: id?.to_owned(), secret, user })

@@ -12,6 +12,7 @@ use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
+use crate::psp::secret::fingerprints;
 use crate::psp::{challenge, needs};
 use crate::secrets::NamedSecret;
 
@@ -42,6 +43,13 @@ impl Checker<'_> {
                 oracle.name, oracle.profile.name, source.name
             );
             self.wrong(&format!("sources.{}.secrets", source.name), reason);
+        }
+        for (one, other) in sharing(&sources) {
+            self.warnings.push(format!(
+                "sources.{one}.secrets, sources.{other}.secrets: both have the same secret, however it is written. What the PSP signs \
+                 for one is taken at the door of the other, and binds a record there that is registered without `source`: \
+                 give each source a secret of its own"
+            ));
         }
         sources
     }
@@ -74,7 +82,7 @@ impl Checker<'_> {
             if !is_header_name(header) {
                 self.wrong(&format!("{key}.headers.{header}"), "is no name of a header");
             }
-            Some((header.to_ascii_lowercase(), self.secret(&format!("{key}.headers.{header}"), value)?))
+            Some((header.to_ascii_lowercase(), self.door_secret(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
         let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
@@ -110,6 +118,26 @@ impl Checker<'_> {
         self.door_needed(&source);
         Some(source)
     }
+}
+
+/// The sources that have a secret in common, two and two.
+fn sharing(sources: &BTreeMap<String, Source>) -> Vec<(&str, &str)> {
+    let prints = |source: &Source| -> BTreeSet<_> {
+        source.secrets.iter().flat_map(|secret| fingerprints(&source.profile, &secret.value)).collect()
+    };
+    let mut before: Vec<(&str, BTreeSet<Vec<u8>>)> = Vec::new();
+    let mut found = Vec::new();
+    for source in sources.values() {
+        let own = prints(source);
+        found.extend(
+            before
+                .iter()
+                .filter(|(_, others)| !own.is_disjoint(others))
+                .map(|(other, _)| (*other, source.name.as_str())),
+        );
+        before.push((&source.name, own));
+    }
+    found
 }
 
 /// The sources that have a secret in common with one of another profile, whose endpoint check signs with it. Only that

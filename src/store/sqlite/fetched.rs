@@ -54,7 +54,7 @@ pub(super) fn answered(
     settled.owed = work.finish()?;
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
-        fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at))?;
+        fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at), !settled.owed.is_empty())?;
     }
     Ok(settled)
 }
@@ -85,7 +85,7 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
     }
     settled.more = fetches::waits(connection, failed.fetch, failed.asked)?;
     if !settled.more {
-        fetches::rest(connection, failed.fetch, failed.began, None)?;
+        fetches::rest(connection, failed.fetch, failed.began, None, false)?;
         fetches::forget_stranger(connection, failed.fetch)?;
     }
     Ok(settled)

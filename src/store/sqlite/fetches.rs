@@ -10,11 +10,16 @@ use uuid::Uuid;
 use super::columns::{Listed, micros, timestamp, unreadable};
 use super::{inbox, strangers};
 use crate::domain::due::later;
-use crate::store::{Awaiting, Fetch, FetchFailed, FetchesSought};
+use crate::store::{AskedBy, Awaiting, Fetch, FetchFailed, FetchesSought};
 
-/// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it, or somebody who
-/// points to it again and again, costs two fetches.
+/// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it costs two
+/// fetches.
 const SPACING: Duration = Duration::from_secs(1);
+/// Where only hints ask, and the last fetches in a row brought nothing new, that doubles with each after the first; so many
+/// are counted. Somebody who points to an object again and again has it fetched every 32 seconds.
+const IN_VAIN_MAX: u32 = 6;
+/// An object that was left alone for so long is fetched at the first hint, as if none had been in vain.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 
 /// An object that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -27,8 +32,10 @@ pub(super) struct Asked {
 /// Who asks for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker<'a> {
-    /// The PSP, or somebody who names an object of ours.
+    /// The PSP.
     Trusted,
+    /// Somebody who names an object of ours.
+    Hint,
     /// Anybody.
     Stranger {
         /// Whose place it takes.
@@ -36,8 +43,8 @@ pub(super) enum Asker<'a> {
     },
 }
 
-/// Asks for an object: who asks while it is being fetched has it fetched once more. News that can be trusted begins its
-/// patience anew; a stranger's does not. No row gets the id of another one that was deleted: a fetch may still be under way
+/// Asks for an object: who asks while it is being fetched has it fetched once more. News of an object of ours begins its
+/// patience anew; a stranger's does not. What the PSP asks for waits for no hint: it is due a second after the last fetch. No row gets the id of another one that was deleted: a fetch may still be under way
 /// for that.
 pub(super) fn ask(
     connection: &Connection,
@@ -47,8 +54,9 @@ pub(super) fn ask(
     now: Timestamp,
 ) -> rusqlite::Result<Asked> {
     let (trusted, address) = match asker {
-        Asker::Trusted => (true, ""),
-        Asker::Stranger { address } => (false, address),
+        Asker::Trusted => (PSP, ""),
+        Asker::Hint => (HINT, ""),
+        Asker::Stranger { address } => (STRANGER, address),
     };
     connection
         .prepare_cached(
@@ -58,15 +66,28 @@ pub(super) fn ask(
                  asked = asked + 1,
                  trusted = iif(due_at IS NULL, excluded.trusted, max(trusted, excluded.trusted)),
                  hinted_by = iif(due_at IS NULL, excluded.hinted_by, hinted_by),
-                 failing_since = iif(excluded.trusted, NULL, failing_since),
-                 missing_since = iif(excluded.trusted, NULL, missing_since),
-                 due_at = ifnull(due_at, min(max(?4, ifnull(began_at, 0) + ?5), ?4 + ?5))
+                 failing_since = iif(excluded.trusted > 0, NULL, failing_since),
+                 missing_since = iif(excluded.trusted > 0, NULL, missing_since),
+                 in_vain = iif(excluded.trusted = 2 OR ifnull(began_at, 0) + ?7 < ?4, 0, in_vain),
+                 due_at = CASE
+                     WHEN due_at IS NULL THEN
+                         min(max(?4, ifnull(began_at, 0)
+                                 + (?5 << iif(excluded.trusted = 2, 0, min(max(in_vain - 1, 0), ?8)))),
+                             ?4 + (?5 << iif(excluded.trusted = 2, 0, min(max(in_vain - 1, 0), ?8))))
+                     WHEN excluded.trusted = 2 AND attempts = 0 THEN min(due_at, max(?4, ifnull(began_at, 0) + ?5))
+                     ELSE due_at END
              RETURNING id, asked",
         )?
-        .query_row(params![source, path, trusted, micros(now), spacing(), address], |row| {
-            Ok(Asked { fetch: row.get(0)?, asked: row.get(1)? })
-        })
+        .query_row(
+            params![source, path, trusted, micros(now), spacing(0), address, span(FORGIVEN_AFTER), IN_VAIN_MAX - 1],
+            |row| Ok(Asked { fetch: row.get(0)?, asked: row.get(1)? }),
+        )
 }
+
+/// What `trusted` says of who asks for an object.
+const STRANGER: u8 = 0;
+const HINT: u8 = 1;
+const PSP: u8 = 2;
 
 /// Whether anybody waits for an object.
 pub(super) fn is_waited_for(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
@@ -75,8 +96,13 @@ pub(super) fn is_waited_for(connection: &Connection, source: &str, path: &str) -
         .exists([source, path])
 }
 
-fn spacing() -> i64 {
-    i64::try_from(SPACING.as_micros()).unwrap_or(i64::MAX)
+fn span(span: Duration) -> i64 {
+    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// How long after its last fetch an object is fetched again, of which so many were in vain.
+fn spacing(in_vain: u32) -> i64 {
+    span(SPACING) << in_vain.min(IN_VAIN_MAX).saturating_sub(1)
 }
 
 /// A message waits for an object that it asked for. One that waits already is served by the next answer, and waits on for
@@ -120,23 +146,43 @@ fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
         failing_since: at(4)?,
         missing_since: at(5)?,
         fetched_at: at(6)?,
-        trusted: row.get(7)?,
+        by: match row.get(7)? {
+            STRANGER => AskedBy::Stranger,
+            HINT => AskedBy::Hint,
+            _ => AskedBy::Psp,
+        },
         scarce,
     })
 }
 
 const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted FROM fetches";
 
-/// The fetches that are sought: those that can be trusted first, by their due times; then strangers', by the turns of their
-/// addresses.
+/// The fetches that are sought: those that the PSP asks for, by their due times; then those at whose objects hints point that
+/// are ours, what brought news last first; then strangers', by the turns of their addresses.
 pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
-    let mut trusted = connection
-        .prepare_cached(&format!("{OF} WHERE source = ?1 AND due_at <= ?2 AND trusted = 1 ORDER BY due_at"))?;
-    let rows = trusted.query(params![sought.source, micros(sought.now)])?;
+    let mut psp = connection
+        .prepare_cached(&format!("{OF} WHERE source = ?1 AND due_at <= ?2 AND trusted = 2 ORDER BY due_at"))?;
+    let rows = psp.query(params![sought.source, micros(sought.now)])?;
     let mut due = Listed::read_most("fetches", rows, sought.most, |row| fetch(row, false))?;
-    let most = sought.most.min(due.rows.len().saturating_add(sought.strangers));
+    due.append(hinted(connection, sought)?);
+    let most = due.rows.len().saturating_add(sought.strangers.min(sought.most));
     by_turns(connection, sought, most, &mut due)?;
     Ok(due)
+}
+
+pub(super) const HINTED: &str = "INDEXED BY fetches_hinted
+    WHERE source = ?1 AND trusted = 1 AND in_vain = ?3 AND due_at <= ?2 ORDER BY due_at";
+
+/// Of objects of ours, so many at most.
+fn hinted(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
+    let mut query = connection.prepare_cached(&format!("{OF} {HINTED}"))?;
+    let mut found: Listed<Fetch> = Listed { rows: Vec::new(), damaged: Vec::new(), last: None };
+    for in_vain in 0..=IN_VAIN_MAX {
+        let left = sought.most.saturating_sub(found.rows.len());
+        let rows = query.query(params![sought.source, micros(sought.now), in_vain])?;
+        found.append(Listed::read_most("fetches", rows, left, |row| fetch(row, false))?);
+    }
+    Ok(found)
 }
 
 /// Strangers' fetches until there are so many: one of each address that is waiting, then another one of each, and so on.
@@ -200,12 +246,13 @@ pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) ->
     let mut query = connection.prepare_cached(
         "SELECT id, due_at FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1",
     )?;
-    let mut of = |trusted: bool| {
+    let mut of = |trusted: u8| {
         let rows = query.query(params![source, trusted, micros(now)])?;
         Listed::read("fetches", rows, |row| timestamp(1, row.get(1)?))
     };
-    let mut next = of(true)?;
-    next.append(of(false)?);
+    let mut next = of(PSP)?;
+    next.append(of(HINT)?);
+    next.append(of(STRANGER)?);
     Ok(next)
 }
 
@@ -290,23 +337,35 @@ pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite
         .exists(params![fetch, asked])
 }
 
-/// The object was fetched, and all who had asked by then are served: whoever asked since has it fetched once more.
+/// The object was fetched, and all who had asked by then are served: whoever asked since has it fetched once more; later,
+/// if that is only hints, and the last ones were in vain. `news` if it was not.
 pub(super) fn rest(
     connection: &Connection,
     fetch: i64,
     began: Timestamp,
     fetched_at: Option<Timestamp>,
+    news: bool,
 ) -> rusqlite::Result<()> {
+    let (trusted, in_vain, psp_waits): (u8, u32, bool) = connection
+        .prepare_cached(
+            "SELECT trusted, in_vain, EXISTS (SELECT 1 FROM fetch_waiting w JOIN notifications n ON n.id = w.notification
+                 WHERE w.fetch = fetches.id AND n.hint = 0)
+             FROM fetches WHERE id = ?1",
+        )?
+        .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let in_vain = if news || trusted == PSP { 0 } else { in_vain.saturating_add(1).min(IN_VAIN_MAX) };
+    // A hint does not wait on in the PSP's name.
+    let trusted = if trusted == PSP && !psp_waits { HINT } else { trusted };
     connection
         .prepare_cached(concat!(
             "UPDATE fetches SET attempts = 0, failing_since = NULL, missing_since = NULL, reason = NULL,
-                 began_at = ?2, fetched_at = ifnull(?3, fetched_at),
+                 began_at = ?2, fetched_at = ifnull(?3, fetched_at), trusted = ?5, in_vain = ?6,
                  due_at = iif(EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND ",
             its_notification_is_there!(),
             "), ?2 + ?4, NULL)
              WHERE id = ?1",
         ))?
-        .execute(params![fetch, micros(began), fetched_at.map(micros), spacing()])
+        .execute(params![fetch, micros(began), fetched_at.map(micros), spacing(in_vain), trusted, in_vain])
         .map(drop)
 }
 
@@ -349,6 +408,8 @@ pub(super) fn clamp(
     slack: Duration,
 ) -> rusqlite::Result<usize> {
     strangers::clamp(connection, later(now, slack))?;
+    // A number that no relay has written would keep its fetch from ever being found.
+    connection.execute("UPDATE fetches SET in_vain = 0 WHERE in_vain NOT BETWEEN 0 AND ?1", [IN_VAIN_MAX])?;
     let clamped = connection.execute(
         "UPDATE fetches SET
              due_at = iif(typeof(due_at) IN ('integer', 'null') AND ifnull(due_at, 0) >= 0, min(due_at, ?2), ?1),

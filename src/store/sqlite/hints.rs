@@ -50,7 +50,7 @@ fn asker<'a>(
 ) -> rusqlite::Result<Result<(Asker<'a>, bool), HintError>> {
     let (source, address) = (hinted.source.as_str(), hinted.address.as_str());
     if strangers::is_known(connection, source, path)? {
-        return Ok(Ok((Asker::Trusted, false)));
+        return Ok(Ok((Asker::Hint, false)));
     }
     let stranger = Asker::Stranger { address };
     if fetches::is_waited_for(connection, source, path)? {
@@ -87,5 +87,156 @@ const fn receipt(id: Uuid, displaced: u32) -> Receipt {
         displaced,
         owed: Vec::new(),
         fetches: true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::super::{fetched, migrations};
+    use super::*;
+    use crate::domain::due::{Debounce, Moment};
+    use crate::store::{Answered, AskedBy, Fetch, FetchesSought, Keep, ParkedLimits, Places, StoreOptions};
+
+    const PLACES: Places = Places { all: 1000, each: 250 };
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// A store where `/known/0` to `/known/19` are objects of ours.
+    fn store() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut connection).unwrap();
+        connection.execute("INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}')", []).unwrap();
+        for n in 0..20 {
+            connection.execute("INSERT INTO psp_ids VALUES (?1, 2, 's', 1)", [format!("{n}")]).unwrap();
+        }
+        connection
+    }
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millisecond(1_700_000_000_000 + millis).unwrap()
+    }
+
+    fn hint(connection: &Connection, path: &str, now: Timestamp) -> Uuid {
+        let hinted = Hinted {
+            source: "s".to_owned(),
+            received_at: Moment { wall: now, steady: now },
+            form: "hint".to_owned(),
+            calls: vec![(Uuid::now_v7(), path.to_owned())],
+            address: "192.0.2.1".to_owned(),
+            places: PLACES,
+        };
+        take(connection, &hinted).unwrap().unwrap().id
+    }
+
+    fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
+        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, places: PLACES };
+        fetches::due(connection, &sought).unwrap().rows
+    }
+
+    fn options() -> StoreOptions {
+        StoreOptions {
+            path: "none".into(),
+            must_exist: false,
+            debounce: Debounce { quiet: DAY, max_wait: DAY },
+            max_waiting: 1,
+            parked: ParkedLimits { per_source: 1, max_age: DAY },
+            keep: Keep {
+                notifications: DAY,
+                dead_letters: DAY,
+                dead_letters_size: u64::MAX,
+                attempts: DAY,
+                history: DAY,
+            },
+        }
+    }
+
+    /// The object is fetched, and is as it was.
+    fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
+        let waiting = fetches::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
+        let read = waiting.iter().map(|one| {
+            let message = crate::psp::normalise::Message::new("x".to_owned(), crate::psp::normalise::Meaning::Ignored);
+            (one.notification.id, one.message, message)
+        });
+        let read = read.collect();
+        let (fetch, asked) = (fetch.id, fetch.asked);
+        let answered = Answered { fetch, asked, began: now, fetched_at: now, body: b"{}".to_vec(), read };
+        fetched::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
+    }
+
+    /// The milliseconds at which one known object is fetched to which a hint points every half second.
+    fn fetches_of_one(connection: &Connection, from: i64, until: i64) -> Vec<i64> {
+        let mut begun = Vec::new();
+        for millis in (from..until).step_by(500) {
+            hint(connection, "/known/0", at(millis));
+            for fetch in due(connection, 9, at(millis)) {
+                begun.push(millis);
+                fetched(connection, &fetch, at(millis));
+            }
+        }
+        begun
+    }
+
+    #[test]
+    fn a_hint_that_is_repeated_in_vain_waits_longer_each_time() {
+        let connection = store();
+        let begun = fetches_of_one(&connection, 0, 130_000);
+        assert_eq!(begun, [0, 1, 3, 7, 15, 31, 63, 95, 127].map(|second| second * 1000));
+        // Nobody points to it for a while.
+        assert_eq!(fetches_of_one(&connection, 900_000, 903_500), [900_000, 901_000, 903_000]);
+    }
+
+    /// What the PSP signs waits for no hint, and a hint does not go on in its name.
+    #[test]
+    fn what_the_psp_asks_for_is_fetched_at_once_whatever_hints_were_in_vain() {
+        let connection = store();
+        fetches_of_one(&connection, 0, 64_000);
+        assert!(due(&connection, 9, at(70_000)).is_empty());
+        let signed = Uuid::now_v7();
+        let row = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+            VALUES (?1, 's', 0, x'00', x'01', 'fetching', '[]', x'')";
+        connection.execute(row, [signed.into_bytes()]).unwrap();
+        let asked = fetches::ask(&connection, "s", "/known/0", Asker::Trusted, at(70_000)).unwrap();
+        fetches::wait(&connection, asked, signed, 0).unwrap();
+        let begun = due(&connection, 9, at(70_000));
+        assert_eq!(begun.iter().map(|fetch| fetch.by).collect::<Vec<_>>(), [AskedBy::Psp]);
+        hint(&connection, "/known/0", at(70_100));
+        fetched(&connection, &begun[0], at(70_000));
+        assert!(due(&connection, 9, at(70_999)).is_empty());
+        let begun = due(&connection, 9, at(71_000));
+        assert_eq!(begun.iter().map(|fetch| fetch.by).collect::<Vec<_>>(), [AskedBy::Hint]);
+    }
+
+    /// Twenty known objects ask for more than ten calls a second. A hint at another one waits behind none of them.
+    #[test]
+    fn a_hint_at_an_object_with_news_goes_before_those_that_were_in_vain() {
+        let connection = store();
+        let mut calls: BTreeMap<String, u32> = BTreeMap::new();
+        for millis in (0..120_000).step_by(100) {
+            for n in 1..20 {
+                hint(&connection, &format!("/known/{n}"), at(millis));
+            }
+            for fetch in due(&connection, 1, at(millis)) {
+                *calls.entry(fetch.path.clone()).or_default() += 1;
+                fetched(&connection, &fetch, at(millis));
+            }
+        }
+        assert!(calls.values().all(|calls| (5..=12).contains(calls)), "{calls:?}");
+        connection.execute("UPDATE fetches SET due_at = 0", []).unwrap();
+        hint(&connection, "/known/0", at(120_000));
+        assert_eq!(due(&connection, 1, at(120_000))[0].path, "/known/0");
+    }
+
+    #[test]
+    fn what_hints_point_to_is_found_by_an_index() {
+        let connection = store();
+        let mut plan =
+            connection.prepare(&format!("EXPLAIN QUERY PLAN SELECT id FROM fetches {}", fetches::HINTED)).unwrap();
+        let plan: Vec<String> = plan.query_map([1, 2, 3], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+        assert_eq!(plan.len(), 1);
+        assert!(plan[0].contains("fetches_hinted (source=? AND in_vain=? AND due_at<?)"), "{plan:?}");
     }
 }

@@ -154,8 +154,9 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
     connection
         .prepare_cached(
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
-                 form, signed_at, became, kept_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+                 form, signed_at, became, kept_since, further)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND EXISTS (
+                 SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key))",
         )?
         .execute(params![
             taken.id.into_bytes(),
@@ -171,6 +172,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             taken.signed_at,
             became.through.map(Outcome::name),
             micros(taken.received_at.steady),
+            taken.partly_signed,
         ])
         .map(drop)
 }

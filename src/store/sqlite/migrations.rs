@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 10] = [
     FIRST,
     SECOND,
     THIRD,
@@ -13,6 +13,7 @@ const STEPS: [&str; 9] = [
     PROBE_ROOM,
     super::strangers::STEP,
     super::counts::STEP,
+    super::fair::STEP,
 ];
 
 const FIRST: &str = r"
@@ -250,7 +251,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 9;
+pub(super) const VERSION: i64 = 10;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
@@ -343,5 +344,20 @@ mod tests {
         );
         assert_eq!(one("SELECT parked FROM parked_counts WHERE parked = ~parked_inverse"), 2);
         assert_eq!(one("SELECT bytes FROM dead_letter_bytes WHERE bytes = ~bytes_inverse"), 4);
+    }
+
+    /// What waits to be fetched may be the PSP's own news, and goes first as before.
+    #[test]
+    fn fetches_of_an_earlier_version_that_could_be_trusted_go_first() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before: Vec<_> = STEPS.iter().take_while(|step| **step != super::super::fair::STEP).collect();
+        before.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        connection.pragma_update(None, "user_version", i64::try_from(before.len()).unwrap()).unwrap();
+        let rows = "INSERT INTO fetches (source, path, trusted, due_at, hinted_by) VALUES ('s', '/1', 0, 9, 'a'),
+                ('s', '/2', 1, 8, '')";
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let trusted = "SELECT group_concat(trusted, ' ') FROM fetches ORDER BY id";
+        assert_eq!(connection.query_row(trusted, [], |row| row.get::<_, String>(0)).unwrap(), "0 2");
     }
 }

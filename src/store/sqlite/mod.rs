@@ -8,6 +8,7 @@ mod connection;
 mod counts;
 mod dead_letters;
 mod engine;
+mod fair;
 #[cfg(test)]
 mod faults;
 mod fetched;

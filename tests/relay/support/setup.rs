@@ -15,8 +15,9 @@ pub(crate) const STRIPE_OLD_SECRET: &str = "whsec_relay_rolled_1d2c";
 pub(crate) const STRIPE_TWO_SECRET: &str = "whsec_relay_second_account_44";
 pub(crate) const ADYEN_SECRET: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
 pub(crate) const MEDIA_SECRET: &str = "media-hmac-key-93e1";
-pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2";
-pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] = [("Test", "test-header-value-a1"), ("X-Tenant", "tenant-value-b2")];
+pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2-f7c1";
+pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] =
+    [("Test", "test-header-value-a1"), ("X-Tenant", "tenant-value-b2-e5e5e5")];
 pub(crate) const DIGITAL_RIVER_SECRET: &str = "digital-river-secret-2e2e";
 pub(crate) const POINTING_SECRET: &str = "pointing-secret-7c7c";
 pub(crate) const API_TOKEN: &str = "api-token-19d3";
