@@ -39,6 +39,7 @@ mod oracle;
 mod parked;
 mod profile_tools;
 mod psps;
+mod reaching;
 mod refused;
 mod registration;
 mod reload;

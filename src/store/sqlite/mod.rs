@@ -55,6 +55,7 @@ use crate::domain::registration::Registration;
 use crate::live::Live;
 
 pub use backup::{BackupError, backup};
+pub use lock::is_taken;
 pub use rehearse::{rehearse, sources};
 
 /// The store. All that it answers is on disk.
