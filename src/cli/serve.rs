@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tokio::runtime::{Builder, Runtime};
+use anyhow::Context;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::EXIT_USAGE;
@@ -18,12 +19,18 @@ use crate::telemetry;
 enum Ended {
     /// Before it began.
     WrongConfiguration,
+    /// As it was asked to, be it in the middle of its start.
     Stopped,
 }
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     telemetry::init();
-    let served = runtime().and_then(|runtime| runtime.block_on(serve(file)));
+    let served = runtime().and_then(|runtime| {
+        let ended = runtime.block_on(serve(file))?;
+        // What goes on in a thread of its own has been cut off: a start, say. The process ends without it, as by a kill.
+        runtime.shutdown_background();
+        Ok(ended)
+    });
     match served {
         Ok(Ended::Stopped) => ExitCode::SUCCESS,
         Ok(Ended::WrongConfiguration) => ExitCode::from(EXIT_USAGE),
@@ -68,24 +75,25 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     }
     log_hints(&config);
     let store = config.store.path.clone();
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let app = App::build(options(config)).await?;
+    let mut stop = Stop::heard()?;
+    let Some(app) = start(config, &mut stop).await? else {
+        tracing::info!("stopped before the start was over");
+        return Ok(Ended::Stopped);
+    };
     let control = Control::open(&store).inspect_err(|error| {
         tracing::warn!(
             %error,
             "this relay cannot be asked: `transform-relay reload` and `secret rotate` are refused; SIGHUP reloads"
         );
     });
-    let reloader = app.reloader();
-    read_once_more(&reloader, file).await;
-    let reloads = tokio::spawn(reload_when_asked(reloader, file.map(Path::to_owned), hangup, control.ok()));
-    tracing::info!(address = %app.address(), "listening");
+    let (reloader, address, file) = (app.reloader(), app.address(), file.map(Path::to_owned));
+    let reloads = tokio::spawn(async move {
+        read_once_more(&reloader, file.clone()).await;
+        tracing::info!(%address, "listening");
+        reload_when_asked(reloader, file, hangup, control.ok()).await;
+    });
     let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
+        stop.asked().await;
         // Its door is closed before the store is free for the next relay, whose door it would take away.
         reloads.abort();
         drop(reloads.await);
@@ -94,12 +102,43 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     Ok(Ended::Stopped)
 }
 
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on they are heard, and end nothing by themselves.
+    fn heard() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until one comes, or has come already.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Builds the relay; none if it is to stop before that is done. Opening a store may take long, and blocks the thread that it
+/// is done in.
+async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
+    let build = || Handle::current().block_on(App::build(options(config)));
+    tokio::select! {
+        built = tokio::task::spawn_blocking(build) => built.context("the start panicked")?.map(Some),
+        () = stop.asked() => Ok(None),
+    }
+}
+
 /// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
 /// could tell it. A configuration that comes by a pipe can be read once only.
-async fn read_once_more(reloader: &Reloader, file: Option<&Path>) {
-    let is_file = |file: &Path| file.metadata().map_or(true, |found| found.is_file());
-    if file.is_none_or(is_file)
-        && let Ok(config) = load(file.map(Path::to_owned)).await
+async fn read_once_more(reloader: &Reloader, file: Option<PathBuf>) {
+    let is_file = |file: &PathBuf| file.metadata().map_or(true, |found| found.is_file());
+    if file.as_ref().is_none_or(is_file)
+        && let Ok(config) = load(file).await
     {
         put_in_force(reloader, config);
     }

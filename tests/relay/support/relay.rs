@@ -56,15 +56,20 @@ impl Relay {
         (self.program, self.url) = begin(&self.setup, &self.folder, &self.transform).await;
     }
 
+    /// Begins to start again.
+    pub(crate) fn begin(&mut self) {
+        assert!(!self.program.runs(), "it still runs");
+        self.program = spawned(&self.setup, &self.folder, &self.transform);
+    }
+
     /// Begins to start on a store that somebody else is writing. It has read its configuration and has the store when this
     /// returns, and goes no further before the store is free. It gives up after some seconds, unless it is stopped.
     pub(crate) async fn begin_to_start(&mut self) -> Connection {
-        assert!(!self.program.runs(), "it still runs");
         let busy = Connection::open(self.file("relay.db")).unwrap();
         busy.execute_batch("BEGIN IMMEDIATE").unwrap();
         let lock = self.file("relay.db.lock");
         std::fs::remove_file(&lock).unwrap();
-        self.program = spawned(&self.setup, &self.folder, &self.transform);
+        self.begin();
         let has_the_store = async {
             while !lock.exists() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
