@@ -1,18 +1,26 @@
 //! The relay's own door for whoever runs it: a socket beside the store, through which a command asks the running relay
-//! to reload and hears what came of it.
+//! for the time, or to reload, and hears what came of it.
 //!
 //! Only who may write there gets in, which is who may write the store; no token is needed, and none of the tokens that
-//! are just being replaced. Whoever connects gets the outcome of a reload that began afterwards.
+//! are just being replaced. Whoever connects gets the outcome of a reload that began afterwards. A relay reads its
+//! configuration once more when its door is open: so whoever finds nobody there has changed what the next relay reads.
+
+mod address;
+mod ask;
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
+
+use self::address::Address;
+pub use self::ask::{Unanswered, reload, time};
 
 /// What came of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,34 +33,43 @@ pub struct Outcome {
     pub secrets: BTreeMap<String, Vec<String>>,
 }
 
-/// Why there is no outcome.
-#[derive(Debug, thiserror::Error)]
-pub enum Unanswered {
-    /// No relay runs on this store.
-    #[error("no relay runs on {0}")]
-    NotRunning(PathBuf),
-    /// A relay may run, but did not answer.
-    #[error("the relay did not answer at {path}: {reason}")]
-    Failed {
-        /// Its socket.
-        path: PathBuf,
-        /// What went wrong.
-        reason: String,
-    },
+/// The time, as the relay sees it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Time {
+    /// On the machine's clock.
+    pub now: Timestamp,
 }
 
-/// The one thing that can be asked for.
-const RELOAD: &[u8] = b"reload\n";
+/// What can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wish {
+    /// That the configuration is read anew; the answer is an [`Outcome`].
+    Reload,
+    /// The [`Time`].
+    Time,
+}
+
+impl Wish {
+    const ALL: [Self; 2] = [Self::Reload, Self::Time];
+    /// As many bytes as the longest has.
+    const WORDS_MAX: u64 = 7;
+
+    const fn words(self) -> &'static [u8] {
+        match self {
+            Self::Reload => b"reload\n",
+            Self::Time => b"time\n",
+        }
+    }
+}
+
 /// Who connects has something to say at once.
 const SAY_WITHIN: Duration = Duration::from_secs(5);
-/// A configuration is read within this, also from a slow disk.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 
 /// The relay's end.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
-    path: PathBuf,
+    address: Address,
     /// Device and number of the socket that this relay has made. Nothing else gets them while the listener has it open.
     made: (u64, u64),
 }
@@ -65,17 +82,17 @@ impl Control {
     /// Opens the door of a relay that has the store: another socket that lies there is a dead relay's.
     ///
     /// # Errors
-    /// The socket cannot be made; its path may be too long.
+    /// The socket cannot be made; its name may be too long.
     pub fn open(store: &Path) -> std::io::Result<Self> {
-        let path = socket(store)?;
-        match std::fs::remove_file(&path) {
+        let address = Address::of(&store.canonicalize()?)?;
+        match std::fs::remove_file(&address.path) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
-        let made = identity(&path)?;
-        Ok(Self { listener, path, made })
+        let listener = UnixListener::bind(&address.short)?;
+        std::fs::set_permissions(&address.path, std::fs::Permissions::from_mode(0o600))?;
+        let made = identity(&address.path)?;
+        Ok(Self { listener, address, made })
     }
 
     /// Waits until somebody is there. May be cancelled: then they wait for the next call.
@@ -95,8 +112,8 @@ impl Control {
 impl Drop for Control {
     /// Another relay may have the store by now, and have put its own socket there.
     fn drop(&mut self) {
-        if identity(&self.path).is_ok_and(|found| found == self.made) {
-            drop(std::fs::remove_file(&self.path));
+        if identity(&self.address.path).is_ok_and(|found| found == self.made) {
+            drop(std::fs::remove_file(&self.address.path));
         }
     }
 }
@@ -107,77 +124,95 @@ fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
 }
 
 impl Asked {
-    /// Whether they ask for a reload; there is nothing else to ask for.
-    pub async fn wants_reload(&mut self) -> bool {
-        let mut said = [0; RELOAD.len()];
-        let heard = tokio::time::timeout(SAY_WITHIN, self.0.read_exact(&mut said)).await;
-        matches!(heard, Ok(Ok(_))) && said == *RELOAD
+    /// What they ask for; none if that is nothing that there is.
+    pub async fn wish(&mut self) -> Option<Wish> {
+        let mut said = Vec::new();
+        let hear = async {
+            let mut words = (&mut self.0).take(Wish::WORDS_MAX);
+            while !said.ends_with(b"\n") && words.read_buf(&mut said).await? > 0 {}
+            std::io::Result::Ok(())
+        };
+        tokio::time::timeout(SAY_WITHIN, hear).await.ok()?.ok()?;
+        Wish::ALL.into_iter().find(|wish| wish.words() == said)
     }
 
     /// Says what came of it. Whoever asked may have gone.
-    pub async fn answer(mut self, outcome: &Outcome) {
-        let text = serde_json::to_vec(outcome).unwrap_or_default();
+    pub async fn answer(mut self, answer: &impl Serialize) {
+        let text = serde_json::to_vec(answer).unwrap_or_default();
         let said = async {
             self.0.write_all(&text).await?;
             self.0.shutdown().await
         };
         if !matches!(tokio::time::timeout(SAY_WITHIN, said).await, Ok(Ok(()))) {
-            tracing::debug!("whoever asked for the reload has gone");
+            tracing::debug!("whoever asked has gone");
         }
     }
-}
-
-/// The command's end: asks the relay that runs on this store to reload, and waits for what comes of it.
-///
-/// # Errors
-/// There is none, or it does not answer.
-pub fn ask(store: &Path) -> Result<Outcome, Unanswered> {
-    let not_running = || Unanswered::NotRunning(store.to_owned());
-    let path = socket(store).map_err(|_| not_running())?;
-    let failed = |reason: String| Unanswered::Failed { path: path.clone(), reason };
-    let mut stream = std::os::unix::net::UnixStream::connect(&path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound | ErrorKind::ConnectionRefused => not_running(),
-        _ => failed(error.to_string()),
-    })?;
-    let mut answer = Vec::new();
-    let talk = |stream: &mut std::os::unix::net::UnixStream, answer: &mut Vec<u8>| {
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
-        stream.write_all(RELOAD)?;
-        stream.read_to_end(answer)
-    };
-    talk(&mut stream, &mut answer).map_err(|error| failed(error.to_string()))?;
-    serde_json::from_slice(&answer).map_err(|_| failed("it stopped meanwhile".to_owned()))
-}
-
-/// Where the socket of a store is. One file has one, whatever links lead to it.
-fn socket(store: &Path) -> std::io::Result<PathBuf> {
-    Ok(PathBuf::from(format!("{}.control", store.canonicalize()?.display())))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn asked(store: &Path) -> Result<Outcome, Unanswered> {
+        reload(store, |_| ())
+    }
+
+    /// Short and long: a socket's address has 107 bytes at most.
     #[tokio::test]
     async fn who_asks_hears_the_outcome_and_nobody_is_there_afterwards() {
+        for length in [1, 100, 200] {
+            let folder = tempfile::tempdir().unwrap();
+            let folder = folder.path().join("l".repeat(length));
+            std::fs::create_dir(&folder).unwrap();
+            let store = folder.join("relay.db");
+            assert!(matches!(asked(&store), Err(Unanswered::NoStore(_))));
+            std::fs::write(&store, "").unwrap();
+            assert!(matches!(asked(&store), Err(Unanswered::NotRunning(_))));
+            std::fs::write(folder.join("relay.db.control"), "what a dead relay left").unwrap();
+            let control = Control::open(&store).unwrap();
+            let asking = std::thread::spawn({
+                let store = store.clone();
+                move || (time(&store, |_| ()), asked(&store))
+            });
+            let outcome =
+                Outcome { restart: vec!["server.listen".into()], errors: vec!["a: b".into()], ..Outcome::default() };
+            let mut first = control.next().await;
+            assert_eq!(first.wish().await, Some(Wish::Time));
+            first.answer(&Time { now: Timestamp::UNIX_EPOCH }).await;
+            let mut second = control.next().await;
+            assert_eq!(second.wish().await, Some(Wish::Reload));
+            second.answer(&outcome).await;
+            let (now, answered) = asking.join().unwrap();
+            assert_eq!((now.unwrap(), answered.unwrap()), (Timestamp::UNIX_EPOCH, outcome));
+            drop(control);
+            assert!(matches!(asked(&store), Err(Unanswered::NotRunning(_))));
+            assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left behind");
+        }
+    }
+
+    #[test]
+    fn a_name_that_no_socket_can_have_is_said_to_be_too_long() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("n".repeat(150));
+        std::fs::write(&store, "").unwrap();
+        let errors = [Control::open(&store).unwrap_err().to_string(), asked(&store).unwrap_err().to_string()];
+        for error in errors {
+            assert!(error.contains("too long for a socket") && error.contains("store.path"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_nobody_can_ask_for_is_no_wish() {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("relay.db");
-        assert!(matches!(ask(&store), Err(Unanswered::NotRunning(_))), "no store");
         std::fs::write(&store, "").unwrap();
-        std::fs::write(folder.path().join("relay.db.control"), "what a dead relay left").unwrap();
         let control = Control::open(&store).unwrap();
-        let asking = std::thread::spawn({
-            let store = store.clone();
-            move || ask(&store)
-        });
-        let outcome =
-            Outcome { restart: vec!["server.listen".into()], errors: vec!["a: b".into()], ..Outcome::default() };
-        let mut asked = control.next().await;
-        assert!(asked.wants_reload().await);
-        asked.answer(&outcome).await;
-        assert_eq!(asking.join().unwrap().unwrap(), outcome);
-        drop(control);
-        assert!(matches!(ask(&store), Err(Unanswered::NotRunning(_))));
+        for said in ["", "\n", "reload", "reloads\n", "GET / HTTP/1.1\r\n", "time\nreload\n"] {
+            let mut stream = UnixStream::connect(&control.address.path).await.unwrap();
+            stream.write_all(said.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+            assert_eq!(control.next().await.wish().await, None, "{said:?}");
+        }
     }
 
     /// The first relay has let go of the store, and ends a moment later than the next one begins.
@@ -189,7 +224,7 @@ mod tests {
         let first = Control::open(&store).unwrap();
         let next = Control::open(&store).unwrap();
         drop(first);
-        let path = socket(&store).unwrap();
+        let path = Address::of(&store.canonicalize().unwrap()).unwrap().path;
         assert!(std::os::unix::net::UnixStream::connect(&path).is_ok(), "the next one can be asked");
         drop(next);
         assert!(!path.exists(), "the last one leaves nothing");

@@ -16,6 +16,8 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+/// Exit code for what has none of its own.
+const EXIT_FAILED: u8 = 1;
 /// Exit code for a wrong configuration or wrong arguments (EX_USAGE).
 const EXIT_USAGE: u8 = 64;
 /// Exit code where the store, or another file, cannot be used: EX_IOERR.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::EXIT_USAGE;
 use crate::config;
-use crate::control::{self, Outcome};
+use crate::control::{self, Outcome, Unanswered};
 
 /// No relay runs there, or it does not answer (EX_UNAVAILABLE).
 pub(super) const EXIT_UNAVAILABLE: u8 = 69;
@@ -18,9 +18,9 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match control::ask(&store) {
+    match control::reload(&store, say_waiting) {
         Err(reason) => {
-            anstream::eprintln!("{reason}");
+            anstream::eprintln!("{}", said(&reason, &store));
             ExitCode::from(EXIT_UNAVAILABLE)
         }
         Ok(outcome) if !outcome.errors.is_empty() => {
@@ -34,6 +34,24 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             }
             ExitCode::SUCCESS
         }
+    }
+}
+
+/// Nothing is heard of a relay that starts or ends for as long as that takes.
+pub(super) fn say_waiting(store: &Path) {
+    let store = store.display();
+    anstream::eprintln!("the relay on {store} starts or ends: waiting until it can be asked");
+}
+
+/// Why no relay can be asked, and what to do.
+pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
+    match reason {
+        Unanswered::NoStore(_) if store.is_relative() => format!(
+            "{reason}; store.path = {store:?} is relative, and starts at the folder that a relay or a command is started in: \
+             run this in the relay's folder"
+        ),
+        Unanswered::NoStore(_) => format!("{reason}; run this where the relay's store is, or start the relay first"),
+        _ => reason.to_string(),
     }
 }
 

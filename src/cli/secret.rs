@@ -1,5 +1,7 @@
 //! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
 
+mod relay;
+
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,11 +11,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::reload::{EXIT_UNAVAILABLE, print_errors};
 use super::{EXIT_IO, EXIT_USAGE};
-use crate::clock::Clock;
 use crate::config::{self, Rotation};
-use crate::control::{self, Unanswered};
 use crate::domain::due::later;
 use crate::psp::needs::check_secret;
 use crate::psp::profile::Profile;
@@ -85,19 +84,22 @@ pub(super) fn run(command: Command) -> ExitCode {
             anstream::eprintln!("{reason}");
             ExitCode::from(code)
         },
-        |()| ExitCode::SUCCESS,
+        ExitCode::from,
     )
 }
 
+/// An exit code and what is to be said.
 type Failure = (u8, String);
 
-fn rotate(asked: Rotate) -> Result<(), Failure> {
+/// Whoever is told of a failure finds everything as it was. Where the new secret stays in the file, it is printed, and the
+/// exit code says whether a relay has taken it up.
+fn rotate(asked: Rotate) -> Result<u8, Failure> {
     let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
     let rotation = config::rotation(Some(&config), std::env::vars_os(), &source)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
     let value = if from_stdin { given(&rotation.profile) } else { made(&rotation.profile) }.map_err(usage)?;
-    let now = Clock::start().now().wall;
+    let now = relay::time(&rotation).map_err(|(code, reason)| (code, format!("{reason}\nnothing was changed")))?;
     let until = later(now, overlap.span());
     let new = NamedSecret {
         name: name.unwrap_or_else(|| dated(&rotation, now)),
@@ -109,49 +111,19 @@ fn rotate(asked: Rotate) -> Result<(), Failure> {
     let others: Vec<_> = rotation.elsewhere.iter().map(|(name, _)| name.as_str()).collect();
     let all = rotated(rotation.secrets.clone(), new.clone(), now, until, &others).map_err(usage)?;
     rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
-    let taken_up = take_up(&rotation, &source, &new.name)?;
+    let (code, taken_up) = relay::take_up(&rotation, &source, &new.name)?;
     if !from_stdin {
         anstream::println!("{}", new.value.expose_secret());
     }
     anstream::eprintln!("{:?} is a secret of {source} now; {taken_up}", new.name);
     say_what_of_the_old_ones(&all, &new.name, &rotation);
-    Ok(())
-}
-
-/// Has the relay take it up. If it refuses or reads another file, everything is as it was.
-fn take_up(rotation: &Rotation, source: &str, name: &str) -> Result<String, Failure> {
-    match control::ask(&rotation.store) {
-        Ok(outcome) if !outcome.errors.is_empty() => {
-            print_errors(&outcome);
-            Err(undone(rotation))
-        }
-        // A copy of the configuration names the same store, but has secrets of its own beside it.
-        Ok(outcome) if !outcome.secrets.get(source).is_some_and(|names| names.iter().any(|one| one == name)) => {
-            let store = rotation.store.display();
-            anstream::eprintln!(
-                "the relay on {store} reads another configuration: there {source} has no secret {name:?}"
-            );
-            Err(undone(rotation))
-        }
-        Ok(_) => Ok("the relay has taken it up".to_owned()),
-        // The path may be relative, and the relay's own another one.
-        Err(reason @ Unanswered::NotRunning(_)) => Ok(format!("{reason} now, the next one takes it up")),
-        Err(reason @ Unanswered::Failed { .. }) => {
-            let file = rotation.file.display();
-            Err((
-                EXIT_UNAVAILABLE,
-                format!("{reason}\nthe new secret is in {file}; whether it is in force is not known"),
-            ))
-        }
+    if let Some(reader) = rotation.only_reader() {
+        let file = rotation.file.display();
+        anstream::eprintln!(
+            "only user {reader} can read {file}, which is new: where the relay runs as another user, give it to that one (chown)"
+        );
     }
-}
-
-fn undone(rotation: &Rotation) -> Failure {
-    let said = rotation.undo().map_or_else(
-        |error| format!("{} could not be put back: {error}", rotation.file.display()),
-        |()| "nothing was changed".to_owned(),
-    );
-    (EXIT_USAGE, said)
+    Ok(code)
 }
 
 fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str, rotation: &Rotation) {

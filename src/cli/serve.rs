@@ -3,31 +3,37 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::EXIT_USAGE;
 use crate::app::{self, App, Options, Reloader};
+use crate::clock::Clock;
 use crate::config::{self, Config, ConfigErrors};
-use crate::control::{Asked, Control, Outcome};
+use crate::control::{Asked, Control, Outcome, Time, Wish};
 use crate::ingest::Source;
 use crate::telemetry;
 
+/// How a relay ended that did not fail.
+enum Ended {
+    /// Before it began.
+    WrongConfiguration,
+    /// As it was asked to, be it in the middle of its start.
+    Stopped,
+}
+
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     telemetry::init();
-    let config = match config::load(file, std::env::vars_os()) {
-        Ok(config) => config,
-        Err(errors) => {
-            log_errors(&errors);
-            return ExitCode::from(EXIT_USAGE);
-        }
-    };
-    if file.is_none() {
-        tracing::info!("no --config: the embedded defaults are in force");
-    }
-    log_hints(&config);
-    let served = runtime().and_then(|runtime| runtime.block_on(serve(config, file)));
+    let served = runtime().and_then(|runtime| {
+        let ended = runtime.block_on(serve(file))?;
+        // What goes on in a thread of its own has been cut off: a start, say. The process ends without it, as by a kill.
+        runtime.shutdown_background();
+        Ok(ended)
+    });
     match served {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Ended::Stopped) => ExitCode::SUCCESS,
+        Ok(Ended::WrongConfiguration) => ExitCode::from(EXIT_USAGE),
         Err(error) => {
             tracing::error!("{error:#}");
             ExitCode::from(app::exit_code(&error))
@@ -35,8 +41,8 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     }
 }
 
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    Ok(tokio::runtime::Builder::new_multi_thread().enable_all().build()?)
+pub(super) fn runtime() -> anyhow::Result<Runtime> {
+    Ok(Builder::new_multi_thread().enable_all().build()?)
 }
 
 fn log_errors(errors: &ConfigErrors) {
@@ -54,43 +60,106 @@ fn log_hints(config: &Config) {
     }
 }
 
-async fn serve(config: Config, file: Option<&Path>) -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
+    // Before the configuration is read: whoever changes it then and says so has it read again, and ends nothing.
     let hangup = signal(SignalKind::hangup())?;
-    let store = config.store.path.clone();
-    let app = App::build(options(config)).await?;
-    let control = Control::open(&store)
-        .inspect_err(|error| tracing::warn!(%error, "`transform-relay reload` will not find this relay; SIGHUP does"));
-    let reloads = tokio::spawn(reload_when_asked(app.reloader(), file.map(Path::to_owned), hangup, control.ok()));
-    tracing::info!(address = %app.address(), "listening");
-    let stop = async {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+    let config = match config::load(file, std::env::vars_os()) {
+        Ok(config) => config,
+        Err(errors) => {
+            log_errors(&errors);
+            return Ok(Ended::WrongConfiguration);
         }
+    };
+    if file.is_none() {
+        tracing::info!("no --config: the embedded defaults are in force");
+    }
+    log_hints(&config);
+    let store = config.store.path.clone();
+    let mut stop = Stop::heard()?;
+    let Some(app) = start(config, &mut stop).await? else {
+        tracing::info!("stopped before the start was over");
+        return Ok(Ended::Stopped);
+    };
+    let control = Control::open(&store).inspect_err(|error| {
+        tracing::warn!(
+            %error,
+            "this relay cannot be asked: `transform-relay reload` and `secret rotate` are refused; SIGHUP reloads"
+        );
+    });
+    let (reloader, address, file) = (app.reloader(), app.address(), file.map(Path::to_owned));
+    let reloads = tokio::spawn(async move {
+        read_once_more(&reloader, file.clone()).await;
+        tracing::info!(%address, "listening");
+        reload_when_asked(reloader, file, hangup, control.ok()).await;
+    });
+    let stop = async {
+        stop.asked().await;
         // Its door is closed before the store is free for the next relay, whose door it would take away.
         reloads.abort();
         drop(reloads.await);
     };
-    app.run_until(stop).await
+    app.run_until(stop).await?;
+    Ok(Ended::Stopped)
+}
+
+/// SIGTERM and SIGINT.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    /// From now on they are heard, and end nothing by themselves.
+    fn heard() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    /// Waits until one comes, or has come already.
+    async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Builds the relay; none if it is to stop before that is done. Opening a store may take long, and blocks the thread that it
+/// is done in.
+async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
+    let build = || Handle::current().block_on(App::build(options(config)));
+    tokio::select! {
+        built = tokio::task::spawn_blocking(build) => built.context("the start panicked")?.map(Some),
+        () = stop.asked() => Ok(None),
+    }
+}
+
+/// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
+/// could tell it. A configuration that comes by a pipe can be read once only.
+async fn read_once_more(reloader: &Reloader, file: Option<PathBuf>) {
+    let is_file = |file: &PathBuf| file.metadata().map_or(true, |found| found.is_file());
+    if file.as_ref().is_none_or(is_file)
+        && let Ok(config) = load(file).await
+    {
+        put_in_force(reloader, config);
+    }
 }
 
 /// Reloads on SIGHUP and for whoever asks at the door, one after the other.
 async fn reload_when_asked(reloader: Reloader, file: Option<PathBuf>, mut hangup: Signal, control: Option<Control>) {
+    let clock = Clock::start();
     loop {
-        let mut asked = tokio::select! {
+        let asked = tokio::select! {
             _ = hangup.recv() => None,
             asked = next(control.as_ref()) => Some(asked),
         };
-        if let Some(asked) = &mut asked
-            && !asked.wants_reload().await
-        {
+        let Some(mut asked) = asked else {
+            reload(&reloader, file.clone()).await;
             continue;
-        }
-        let outcome = reload(&reloader, file.clone()).await;
-        if let Some(asked) = asked {
-            asked.answer(&outcome).await;
+        };
+        match asked.wish().await {
+            Some(Wish::Reload) => asked.answer(&reload(&reloader, file.clone()).await).await,
+            Some(Wish::Time) => asked.answer(&Time { now: clock.now().wall }).await,
+            None => {}
         }
     }
 }
@@ -103,29 +172,45 @@ async fn next(control: Option<&Control>) -> Asked {
 }
 
 async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
+    match load(file).await {
+        Ok(config) => {
+            log_hints(&config);
+            let outcome = put_in_force(reloader, config);
+            tracing::info!("reloaded: the configuration is in force");
+            outcome
+        }
+        Err(errors) => Outcome { errors, ..Outcome::default() },
+    }
+}
+
+/// Reads the configuration anew.
+///
+/// # Errors
+/// All that is wrong with it; that is logged.
+async fn load(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
     let loaded = tokio::task::spawn_blocking(move || config::load(file.as_deref(), std::env::vars_os())).await;
     match loaded {
-        Ok(Ok(config)) => {
-            log_hints(&config);
-            let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
-            let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
-            let restart = reloader.reload(options(config));
-            for key in &restart {
-                tracing::warn!(key, "its new value needs a restart");
-            }
-            tracing::info!("reloaded: the configuration is in force");
-            Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
-        }
+        Ok(Ok(config)) => Ok(config),
         Ok(Err(errors)) => {
             log_errors(&errors);
             tracing::error!("not reloaded: the old configuration stays in force");
-            Outcome { errors: errors.to_string().lines().map(str::to_owned).collect(), ..Outcome::default() }
+            Err(errors.to_string().lines().map(str::to_owned).collect())
         }
         Err(error) => {
             tracing::error!(%error, "not reloaded: reading the configuration panicked");
-            Outcome { errors: vec!["reading the configuration panicked".to_owned()], ..Outcome::default() }
+            Err(vec!["reading the configuration panicked".to_owned()])
         }
     }
+}
+
+fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
+    let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
+    let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
+    let restart = reloader.reload(options(config));
+    for key in &restart {
+        tracing::warn!(key, "its new value needs a restart");
+    }
+    Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
 }
 
 fn options(config: Config) -> Options {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ pub struct Rotation {
     pub elsewhere: Vec<(String, bool)>,
     /// Whether there is a file yet.
     exists: bool,
+    /// The relay's own file, whose owner gets a new one: the store, or the configuration where there is none yet.
+    model: Option<PathBuf>,
     _lock: File,
 }
 
@@ -73,8 +76,9 @@ pub fn rotation(
     let exists = path.exists();
     let secrets = if exists { secrets_file::read(&path).map_err(wrong)? } else { Vec::new() };
     let elsewhere = found.secrets.iter().enumerate().map(|(index, secret)| secret.known_as(index)).collect();
-    let (store, profile) = (settings.store.path.into(), Arc::clone(&profile.profile));
-    Ok(Rotation { profile, store, file: path, secrets, elsewhere, exists, _lock: lock })
+    let (store, profile) = (PathBuf::from(settings.store.path), Arc::clone(&profile.profile));
+    let model = if store.exists() { Some(store.clone()) } else { file.map(Path::to_owned) };
+    Ok(Rotation { profile, store, file: path, secrets, elsewhere, exists, model, _lock: lock })
 }
 
 impl Rotation {
@@ -83,7 +87,20 @@ impl Rotation {
     /// # Errors
     /// They cannot be written; the file is as it was.
     pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<()> {
-        secrets_file::write(&self.file, secrets)
+        secrets_file::write(&self.file, secrets, self.model.as_deref())
+    }
+
+    /// Whether there was no file before.
+    #[must_use]
+    pub const fn is_first(&self) -> bool {
+        !self.exists
+    }
+
+    /// The number of the one user who can read the file, if that was made just now.
+    #[must_use]
+    pub fn only_reader(&self) -> Option<u32> {
+        let made = self.is_first().then(|| std::fs::metadata(&self.file).ok()).flatten();
+        made.map(|file| file.uid())
     }
 
     /// Puts back what was there before.

@@ -1,6 +1,6 @@
 //! The file of a source's secrets that the relay writes itself: `[[secret]]` tables with name, value and times.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
 use std::io::Write;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -57,9 +57,10 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
 }
 
-/// Writes it: whole or not at all. A new one is for its owner's eyes only; of one that was there, owner and permissions
-/// stay, since the relay may be one of its group, and could not read it any more.
-pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()> {
+/// Writes it: whole or not at all. A new one is for its owner's eyes only, and is given to the owner of `model`, as whom the
+/// relay runs, where this process may give; of one that was there, owner and permissions stay, since the relay may be one of
+/// its group, and could not read it any more.
+pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<()> {
     // A link stays one.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = folder(&path);
@@ -72,11 +73,11 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()>
     let written = (|| {
         file.set_permissions(Permissions::from_mode(0o600))?;
         if let Ok(old) = std::fs::metadata(&path) {
-            let own = file.metadata()?;
-            if (own.uid(), own.gid()) != (old.uid(), old.gid()) {
-                fchown(&file, Some(old.uid()), Some(old.gid()))?;
-            }
+            give(&file, &old)?;
             file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
+        } else if let Some(Ok(model)) = model.map(std::fs::metadata) {
+            // Only root may give files away; nobody else needs to, as a rule.
+            drop(give(&file, &model));
         }
         file.write_all(text(secrets).as_bytes())?;
         file.sync_all()?;
@@ -87,6 +88,15 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret]) -> std::io::Result<()>
     }
     written?;
     File::open(folder)?.sync_all()
+}
+
+/// Gives it to the owner and the group of another.
+fn give(file: &File, to: &Metadata) -> std::io::Result<()> {
+    let own = file.metadata()?;
+    if (own.uid(), own.gid()) == (to.uid(), to.gid()) {
+        return Ok(());
+    }
+    fchown(file, Some(to.uid()), Some(to.gid()))
 }
 
 /// Keeps other rotations out until it is dropped: the lock is on the folder, since the file is replaced.
@@ -147,7 +157,7 @@ mod tests {
             },
         ];
         for _ in 0..2 {
-            write(&path, &secrets).unwrap();
+            write(&path, &secrets, None).unwrap();
             let read = read(&path).unwrap();
             assert_eq!(format!("{read:?}"), format!("{secrets:?}"));
             let values =
@@ -166,7 +176,7 @@ mod tests {
         for mode in [0o640, 0o600, 0o644, 0o440] {
             std::fs::write(&path, "").unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            write(&path, &[]).unwrap();
+            write(&path, &[], None).unwrap();
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode, "{mode:o}");
             std::fs::remove_file(&path).unwrap();
         }

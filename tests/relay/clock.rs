@@ -11,6 +11,11 @@ use crate::support::{Answer, Relay, Setup, adyen, payment, pointing, start};
 
 /// A relay whose clock is stepped by writing seconds into its file `step`.
 fn stepping(setup: Setup, folder: &Path) -> Setup {
+    Setup { environment: stepped(folder), ..setup }
+}
+
+/// The variables of a process whose clock is stepped so.
+pub(crate) fn stepped(folder: &Path) -> Vec<(String, String)> {
     let library = folder.join("clock_step.so");
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relay/support/clock_step.c");
     let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
@@ -19,10 +24,10 @@ fn stepping(setup: Setup, folder: &Path) -> Setup {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     let environment = [("LD_PRELOAD", path("clock_step.so")), ("CLOCK_STEP_FILE", path("step"))];
-    Setup { environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec(), ..setup }
+    environment.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
-fn step(folder: &Path, seconds: i64) {
+pub(crate) fn step(folder: &Path, seconds: i64) {
     // Renamed into place: the relay never reads half of it.
     std::fs::write(folder.join("step.new"), seconds.to_string()).unwrap();
     std::fs::rename(folder.join("step.new"), folder.join("step")).unwrap();

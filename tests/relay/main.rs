@@ -40,6 +40,7 @@ mod oracle;
 mod parked;
 mod profile_tools;
 mod psps;
+mod reaching;
 mod refused;
 mod registration;
 mod reload;

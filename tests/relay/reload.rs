@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 
 use reqwest::Method;
 
+use crate::support::program::Program;
 use crate::support::psp::seal_with;
 use crate::support::setup::TRANSFORM_TOKEN;
 use crate::support::{Relay, Setup, Transform, integrator, payment, psp, start, stripe, webhook};
@@ -137,6 +138,19 @@ async fn a_request_goes_by_what_was_in_force_when_it_began() {
     reader.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("HTTP/1.1 200 OK"), "{answer}");
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1);
+}
+
+/// A pipe can be read once only, and a relay that starts reads its configuration once more when it can be asked.
+#[tokio::test]
+async fn a_configuration_that_comes_by_a_pipe_stays_in_force() {
+    let (_transform, mut relay) = start(Setup { more: source("one"), ..Setup::silent() }).await;
+    relay.terminate().await;
+    let (file, pipe) = (relay.file("relay.toml"), relay.file("pipe"));
+    let before = format!("mkfifo {pipe} && {{ cat {} >{pipe} & }}", file.display(), pipe = pipe.display());
+    let arguments = ["serve", "--config", pipe.to_str().unwrap()];
+    relay.program = Program::start_after(&before, &arguments, &relay.setup.environment());
+    relay.started().await;
+    assert_eq!(notify(&relay, "one", "pi_1").await, 200);
 }
 
 #[tokio::test]

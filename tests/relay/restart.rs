@@ -2,9 +2,14 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+#[cfg(target_os = "linux")]
+use std::os::unix::fs::OpenOptionsExt;
+use std::time::Duration;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Answer, PATIENCE, Setup, attempt_in_flight, payment, psp, refund, start, stripe, webhook};
+use crate::support::{
+    Answer, PATIENCE, Setup, attempt_in_flight, payment, psp, refund, start, stripe, webhook, within,
+};
 
 const AT: i64 = 1_700_000_000;
 
@@ -145,6 +150,54 @@ async fn sigterm_and_sigint_end_it_with_0() {
     }
 }
 
+/// Nothing is acknowledged before a start is over, so nobody has to wait for its end.
+#[tokio::test]
+async fn sigterm_and_sigint_end_a_start_at_once() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.terminate().await;
+    for signal in ["TERM", "INT"] {
+        let busy = relay.begin_to_start().await;
+        relay.program.signal(signal);
+        let ended = relay.program.ended().await;
+        assert_eq!(ended.code, Some(0), "SIG{signal}, and not that the store is busy: {}", ended.stderr);
+        assert!(ended.stderr.contains("stopped before the start was over"), "{}", ended.stderr);
+        drop(busy);
+    }
+    relay.restart().await;
+    relay.record("payment", "tx-1").await;
+}
+
+#[cfg(target_os = "linux")]
+const O_NONBLOCK: i32 = 0o4000;
+
+/// A start reads its configuration once more; here a pipe, which nobody writes into again, stands in for a disk that hangs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sigterm_ends_a_relay_that_cannot_read_its_configuration_again() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.terminate().await;
+    let pipe = relay.file("pipe").display().to_string();
+    relay.setup.more = format!("[sources.one]\nprofile = \"stripe\"\nsecrets = [{{ file = \"{pipe}\" }}]\n");
+    relay.setup.before = format!("mkfifo {pipe} && {{ echo whsec_once >{pipe} & }}");
+    relay.begin();
+    relay.program.logged(&["workers"]).await;
+    // Somebody is there to write for as soon as somebody reads.
+    let writer = std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).to_owned();
+    let reads_again = async {
+        loop {
+            match writer.open(&pipe) {
+                Ok(writer) => break writer,
+                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+    };
+    let writes_again = within("the second reading", reads_again).await;
+    relay.program.signal("TERM");
+    assert_eq!(relay.program.ended().await.code, Some(0));
+    drop(writes_again);
+}
+
 #[tokio::test]
 async fn sigterm_lets_an_attempt_in_flight_finish() {
     let (transform, mut relay, gate) = attempt_in_flight(202).await;
@@ -208,7 +261,7 @@ async fn a_relay_that_stops_takes_no_new_requests() {
     relay.program.signal("TERM");
     relay.program.logged(&["stopping"]).await;
     let refused = async { while relay.request(reqwest::Method::GET, "/healthz").send().await.is_ok() {} };
-    crate::support::within("the doors to close", refused).await;
+    within("the doors to close", refused).await;
     assert!(relay.program.runs(), "it waits for the attempt in flight");
     gate.open();
     assert_eq!(relay.program.ended().await.code, Some(0));

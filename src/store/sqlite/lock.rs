@@ -8,6 +8,7 @@ use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::wal_end::WalEnd;
 use super::{journal, place};
@@ -142,17 +143,25 @@ fn make(path: &Path) -> std::io::Result<()> {
 
 /// Nobody else may open it: whoever can could lock it, and keep every relay out.
 fn take_beside(path: &Path) -> Result<File, OpenError> {
-    let beside = place::beside(path, ".lock");
+    let beside = place::beside(path, BESIDE);
     // Whatever is there is not emptied: it may be a link to something else.
     let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&beside);
     let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path.to_owned())),
-        Err(TryLockError::Error(error)) => return Err(OpenError::failed(&beside, error)),
-    }
+    outlast_looks(&file, path, &beside)?;
     tighten(&file, &beside);
     Ok(file)
+}
+
+/// A command may be looking at the lock: a start outlasts that.
+fn outlast_looks(file: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {
+    for _ in 0..LOOKS_OUTLASTED {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOOK_TAKES),
+            Err(TryLockError::Error(error)) => return Err(OpenError::failed(beside, error)),
+        }
+    }
+    Err(OpenError::InUse(path.to_owned()))
 }
 
 const LOCK_MODE: u32 = 0o600;
@@ -166,6 +175,29 @@ fn tighten(file: &File, path: &Path) {
         && let Err(error) = file.set_permissions(Permissions::from_mode(LOCK_MODE))
     {
         tracing::warn!(path = %path.display(), %error, "others may open this, and lock out every relay; its owner can change its mode to 0600");
+    }
+}
+
+/// The lock beside the database.
+const BESIDE: &str = ".lock";
+/// A command that looks whether a relay has the store keeps none from starting: a start outlasts so many looks of this length.
+const LOOKS_OUTLASTED: u32 = 50;
+const LOOK_TAKES: Duration = Duration::from_millis(10);
+
+/// Whether a relay has this store (a path without links). It has it from the beginning of its start to its very end.
+///
+/// # Errors
+/// Nobody can say.
+pub fn is_taken(path: &Path) -> std::io::Result<bool> {
+    let beside = match File::open(place::beside(path, BESIDE)) {
+        Ok(beside) => beside,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(error),
+    };
+    match beside.try_lock_shared() {
+        Ok(()) => Ok(false),
+        Err(TryLockError::WouldBlock) => Ok(true),
+        Err(TryLockError::Error(error)) => Err(error),
     }
 }
 
@@ -185,6 +217,25 @@ mod tests {
         drop(take(&file, false).unwrap());
         std::fs::write(&file, "something").unwrap();
         drop(take(&file, true).unwrap());
+    }
+
+    #[test]
+    fn a_store_is_taken_from_the_first_to_the_last_and_a_look_keeps_nobody_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().canonicalize().unwrap().join("relay.db");
+        assert!(!is_taken(&file).unwrap(), "no relay was ever there");
+        let taken = take(&file, false).unwrap();
+        assert!(is_taken(&file).unwrap());
+        drop(taken);
+        assert!(!is_taken(&file).unwrap());
+        let look = File::open(place::beside(&file, BESIDE)).unwrap();
+        look.try_lock_shared().unwrap();
+        let looking = std::thread::spawn(move || {
+            std::thread::sleep(LOOK_TAKES);
+            drop(look);
+        });
+        drop(take(&file, false).unwrap());
+        looking.join().unwrap();
     }
 
     #[test]

@@ -65,6 +65,7 @@ use crate::domain::registration::Registration;
 use crate::live::Live;
 
 pub use backup::{BackupError, Cancelled, backup};
+pub use lock::is_taken;
 pub use rehearse::{rehearse, sources};
 
 /// The store. All that it answers is on disk.

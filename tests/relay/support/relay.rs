@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::program::{Ended, Program, run};
 use super::setup::{INTEGRATOR_TOKEN, Setup, TRANSFORM_TOKEN};
-use super::{PATIENCE, Reply, Transform, payment, psp, stripe};
+use super::{PATIENCE, Reply, Transform, payment, psp, stripe, within};
 
 /// `transform-relay serve` on a folder of its own.
 #[derive(Debug)]
@@ -54,6 +54,34 @@ impl Relay {
     pub(crate) async fn restart(&mut self) {
         assert!(!self.program.runs(), "it still runs");
         (self.program, self.url) = begin(&self.setup, &self.folder, &self.transform).await;
+    }
+
+    /// Begins to start again.
+    pub(crate) fn begin(&mut self) {
+        assert!(!self.program.runs(), "it still runs");
+        self.program = spawned(&self.setup, &self.folder, &self.transform);
+    }
+
+    /// Begins to start on a store that somebody else is writing. It has read its configuration and has the store when this
+    /// returns, and goes no further before the store is free. It gives up after some seconds, unless it is stopped.
+    pub(crate) async fn begin_to_start(&mut self) -> Connection {
+        let busy = Connection::open(self.file("relay.db")).unwrap();
+        busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let lock = self.file("relay.db.lock");
+        std::fs::remove_file(&lock).unwrap();
+        self.begin();
+        let has_the_store = async {
+            while !lock.exists() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        within("the relay to have the store", has_the_store).await;
+        busy
+    }
+
+    /// Waits until a start is over.
+    pub(crate) async fn started(&mut self) {
+        self.url = listening(&self.program).await;
     }
 
     /// Writes the set-up as it is now, and has the relay take it up: without the relay's own environment.
@@ -206,11 +234,19 @@ impl Relay {
 }
 
 async fn begin(setup: &Setup, folder: &TempDir, transform: &str) -> (Program, String) {
+    let program = spawned(setup, folder, transform);
+    let url = listening(&program).await;
+    (program, url)
+}
+
+fn spawned(setup: &Setup, folder: &TempDir, transform: &str) -> Program {
     let file = setup.write(folder.path(), transform);
     let arguments = ["serve", "--config", file.to_str().unwrap()];
-    let program = Program::start_after(&setup.before, &arguments, &setup.environment());
+    Program::start_after(&setup.before, &arguments, &setup.environment())
+}
+
+async fn listening(program: &Program) -> String {
     let line = program.logged(&["listening address="]).await;
     let address = line.split("address=").nth(1).unwrap().trim();
-    let url = format!("http://{address}");
-    (program, url)
+    format!("http://{address}")
 }

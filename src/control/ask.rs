@@ -1,0 +1,189 @@
+//! The command's end: asks the relay that has a store, and waits for one that starts or ends.
+
+use std::io::{Error, ErrorKind, Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use tokio::time::Instant;
+
+use super::address::Address;
+use super::{Outcome, Time, Wish};
+use crate::store::sqlite::is_taken;
+
+/// Why there is no outcome.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// There is no such store, and so nothing that a relay could run on.
+    #[error("there is no store at {0}")]
+    NoStore(PathBuf),
+    /// There is a store, and no relay has it.
+    #[error("no relay runs on {0}")]
+    NotRunning(PathBuf),
+    /// A relay may run, but did not answer.
+    #[error("the relay on {store} cannot be asked: {reason}")]
+    Failed {
+        /// Its store.
+        store: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}
+
+/// A configuration is read within this, also from a slow disk.
+const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+/// A relay that starts or ends is waited for as long as this.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Asks the relay that has this store to reload. `waiting` hears of the store where the relay cannot be asked yet.
+///
+/// # Errors
+/// There is none, or it does not answer.
+pub fn reload(store: &Path, waiting: impl Fn(&Path)) -> Result<Outcome, Unanswered> {
+    ask(store, Wish::Reload, waiting, READY_WITHIN)
+}
+
+/// Asks the relay that has this store for the time, by the machine's clock as the relay sees it.
+///
+/// # Errors
+/// There is none, or it does not answer.
+pub fn time(store: &Path, waiting: impl Fn(&Path)) -> Result<Timestamp, Unanswered> {
+    ask(store, Wish::Time, waiting, READY_WITHIN).map(|Time { now }| now)
+}
+
+/// A relay has its store before its socket is open, and for a while after that is closed; so nobody at the socket is not
+/// nobody on the store.
+fn ask<T: DeserializeOwned>(
+    store: &Path,
+    wish: Wish,
+    waiting: impl Fn(&Path),
+    patience: Duration,
+) -> Result<T, Unanswered> {
+    let store = found(store)?;
+    let failed = |reason: String| Unanswered::Failed { store: store.clone(), reason };
+    let refused = |error: Error| failed(error.to_string());
+    let address = Address::of(&store).map_err(refused)?;
+    let mut began = None;
+    loop {
+        match connect(&address).map_err(refused)? {
+            Some(stream) => {
+                let answer = exchange(stream, wish).map_err(failed)?;
+                if !answer.is_empty() {
+                    return serde_json::from_slice(&answer).map_err(|_| failed("it stopped in its answer".to_owned()));
+                }
+            }
+            None if !is_taken(&store).map_err(refused)? => return Err(Unanswered::NotRunning(store)),
+            None => {}
+        }
+        let began = began.get_or_insert_with(|| {
+            waiting(&store);
+            Instant::now()
+        });
+        if began.elapsed() > patience {
+            let reason =
+                "it has been starting or ending for long, or has lost its socket; try again, or send it SIGHUP";
+            return Err(failed(reason.to_owned()));
+        }
+        std::thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// The store without the links that lead to it.
+fn found(store: &Path) -> Result<PathBuf, Unanswered> {
+    let whole = || std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
+    store.canonicalize().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => Unanswered::NoStore(whole()),
+        _ => Unanswered::Failed { store: whole(), reason: error.to_string() },
+    })
+}
+
+/// Somebody at the socket; none where it is not there, or is one that a dead relay left.
+fn connect(address: &Address) -> std::io::Result<Option<UnixStream>> {
+    match UnixStream::connect(&address.short) {
+        Ok(stream) => Ok(Some(stream)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What is answered; nothing by a relay that ends meanwhile.
+fn exchange(mut stream: UnixStream, wish: Wish) -> Result<Vec<u8>, String> {
+    let mut answer = Vec::new();
+    let mut talk = || {
+        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.write_all(wish.words())?;
+        stream.read_to_end(&mut answer)
+    };
+    match talk() {
+        Ok(_) => Ok(answer),
+        Err(error) => match error.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(Vec::new()),
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Err(format!("it did not answer within {ANSWER_WITHIN:?}")),
+            _ => Err(error.to_string()),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// A store that a relay has, and the lock that goes with the relay.
+    fn taken() -> (tempfile::TempDir, PathBuf, std::fs::File) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().canonicalize().unwrap().join("relay.db");
+        std::fs::write(&store, "").unwrap();
+        let lock = std::fs::File::create(folder.path().join("relay.db.lock")).unwrap();
+        lock.lock().unwrap();
+        (folder, store, lock)
+    }
+
+    fn outcome(store: &Path, patience: Duration, waiting: impl Fn(&Path)) -> Result<Outcome, Unanswered> {
+        ask(store, Wish::Reload, waiting, patience)
+    }
+
+    #[test]
+    fn a_relay_that_has_the_store_and_no_socket_is_not_taken_for_none() {
+        let (_folder, store, lock) = taken();
+        let asked = outcome(&store, Duration::ZERO, |_| ()).unwrap_err();
+        assert!(asked.to_string().contains("send it SIGHUP"), "{asked}");
+        drop(lock);
+        assert!(matches!(outcome(&store, Duration::ZERO, |_| ()), Err(Unanswered::NotRunning(_))));
+    }
+
+    /// A relay hangs up at its end without an answer, and another one takes its place.
+    #[test]
+    fn who_is_hung_up_on_asks_the_next_relay() {
+        let (_folder, store, _lock) = taken();
+        let socket = Address::of(&store).unwrap().path;
+        let ending = UnixListener::bind(&socket).unwrap();
+        let relays = std::thread::spawn(move || {
+            drop(ending.accept().unwrap());
+            std::fs::remove_file(&socket).unwrap();
+            let next = UnixListener::bind(&socket).unwrap();
+            let (mut asked, _) = next.accept().unwrap();
+            let mut said = [0; 7];
+            asked.read_exact(&mut said).unwrap();
+            asked.write_all(&serde_json::to_vec(&Outcome::default()).unwrap()).unwrap();
+            said
+        });
+        assert_eq!(outcome(&store, READY_WITHIN, |_| ()).unwrap(), Outcome::default());
+        assert_eq!(&relays.join().unwrap(), b"reload\n");
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_not_said_to_be_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let none = folder.path().join("none.db");
+        let asked = outcome(&none, Duration::ZERO, |_| ()).unwrap_err();
+        assert_eq!(asked.to_string(), format!("there is no store at {}", none.display()));
+        std::fs::write(folder.path().join("file"), "").unwrap();
+        let asked = outcome(&folder.path().join("file/relay.db"), Duration::ZERO, |_| ()).unwrap_err();
+        assert!(matches!(asked, Unanswered::Failed { .. }), "{asked}");
+    }
+}
