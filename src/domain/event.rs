@@ -1,6 +1,6 @@
 //! The normalised fact inside a notification.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +42,9 @@ pub struct Event {
     pub shared_ids: Vec<String>,
     /// What the PSP returns of the merchant's own reference: the Transform id, if the integrator put it there.
     pub references: Vec<TransformId>,
+    /// What of it can be led elsewhere by whoever has caught its message; none where all that leads to a record is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loose: Option<Loose>,
     /// The PSP's time of the event.
     pub at: Timestamp,
     /// The event's dedupe key, the last tie-break of [`super::stamp::Stamp`].
@@ -58,7 +61,23 @@ pub struct Event {
     pub facts: Facts,
 }
 
+/// What nobody signs of that which leads an event to its record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loose {
+    /// What is signed of the message, as the hash of one text: it counts for the records that it reached first.
+    pub text: String,
+    /// Those of the event's ids and references that nobody signs. What is signed leads before them.
+    pub unsigned: BTreeSet<String>,
+}
+
 impl Event {
+    /// Whether an id or a reference of it is signed, or as good as that.
+    #[must_use]
+    pub fn is_sure_of(&self, id: &str) -> bool {
+        self.loose.as_ref().is_none_or(|loose| !loose.unsigned.contains(id))
+    }
+
     /// The state that it says a record of that kind is in.
     ///
     /// What may concern a preauthorization, has succeeded and books nothing is a reservation. Where only a payment is
@@ -229,6 +248,7 @@ mod tests {
             psp_ids: vec!["pi_1".into()],
             shared_ids: Vec::new(),
             references: Vec::new(),
+            loose: None,
             at: at(event),
             key: "evt_1#5f".into(),
             late: false,

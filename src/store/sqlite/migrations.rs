@@ -3,8 +3,17 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 8] =
-    [FIRST, SECOND, THIRD, super::clock::STEP, FIFTH, FIRST_TIMES, PROBE_ROOM, super::strangers::STEP];
+const STEPS: [&str; 9] = [
+    FIRST,
+    SECOND,
+    THIRD,
+    super::clock::STEP,
+    FIFTH,
+    FIRST_TIMES,
+    PROBE_ROOM,
+    super::strangers::STEP,
+    super::reached::STEP,
+];
 
 const FIRST: &str = r"
 -- The inbox: what PSPs sent, as received. dedupe_key and body_hash are SHA-256, cut to 16 bytes.
@@ -241,7 +250,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 8;
+pub(super) const VERSION: i64 = 9;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

@@ -75,28 +75,46 @@ pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusq
 }
 
 /// The record that an event is about: by the merchant's reference, the surest way, else by its own PSP ids, else by
-/// those that it shares.
+/// those that it shares. What is signed of all these leads before what is not.
 pub(super) fn of_event(connection: &Connection, source: &str, event: &Event) -> rusqlite::Result<Option<Stored>> {
+    let mut awaited = false;
+    let found = led(connection, source, event, true, &mut awaited)?;
+    match found {
+        None if event.loose.is_some() => led(connection, source, event, false, &mut awaited),
+        found => Ok(found),
+    }
+}
+
+/// The record that the sure ids and references of an event lead to, or the others. `awaited`: whether it names a transaction
+/// that is not registered yet.
+fn led(
+    connection: &Connection,
+    source: &str,
+    event: &Event,
+    sure: bool,
+    awaited: &mut bool,
+) -> rusqlite::Result<Option<Stored>> {
     let takes = |stored: &Stored| {
         let bound = stored.record.source.as_deref().is_none_or(|own| own == source);
         bound && concerns(event, &stored.record)
     };
-    let mut awaited = false;
-    for id in &event.references {
+    for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {
         match by_id(connection, id)? {
             Some(found) if takes(&found) => return Ok(Some(found)),
             Some(_) => {}
-            None => awaited |= id.has_transforms_form(),
+            None => *awaited |= id.has_transforms_form(),
         }
     }
     // It names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
     // may take it away from there. Only a record that was registered with its id may.
     let leads = |psp_id: &String, found: &Stored| {
         let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && event.psp_ids.contains(psp_id);
-        takes(found) && (registered || !awaited)
+        takes(found) && (registered || !*awaited)
     };
+    let ids: Vec<&String> =
+        event.psp_ids.iter().chain(&event.shared_ids).filter(|id| event.is_sure_of(id) == sure).collect();
     for kind in &event.kinds {
-        for psp_id in event.psp_ids.iter().chain(&event.shared_ids) {
+        for psp_id in &ids {
             if let Some(found) = by_psp_id(connection, *kind, source, psp_id)?.filter(|found| leads(psp_id, found)) {
                 return Ok(Some(found));
             }
