@@ -1,11 +1,18 @@
-//! `backup`: a consistent copy of the store, also while a relay runs on it.
+//! `backup`: a consistent copy of the store, also while a relay runs.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinError;
+
+use super::serve::runtime;
 use super::{EXIT_IO, EXIT_USAGE};
 use crate::config;
-use crate::store::sqlite::backup;
+use crate::store::sqlite::{BackupError, Cancelled, backup};
+
+/// What a signal's number is added to for the exit code, as shells do.
+const EXIT_SIGNAL: u8 = 128;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
     let config = match config::load(file, std::env::vars_os()) {
@@ -15,14 +22,49 @@ pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    match backup(&config.store.path, copy) {
-        Ok(()) => {
-            anstream::println!("{} is a copy of {}", copy.display(), config.store.path.display());
+    let store = config.store.path;
+    let done = runtime().and_then(|runtime| runtime.block_on(until_signal(store.clone(), copy.to_owned())));
+    match done {
+        Ok(Ended { done: Ok(()), .. }) => {
+            anstream::println!("{} is a copy of {}", copy.display(), store.display());
             ExitCode::SUCCESS
         }
-        Err(error) => {
+        Ok(Ended { done: Err(error), by }) => {
             anstream::eprintln!("{error}");
+            let signal = by.filter(|_| matches!(error, BackupError::Cancelled(_)));
+            let number = signal.and_then(|signal| u8::try_from(signal.as_raw_value()).ok());
+            ExitCode::from(number.map_or(EXIT_IO, |number| EXIT_SIGNAL.saturating_add(number)))
+        }
+        Err(error) => {
+            anstream::eprintln!("{error:#}");
             ExitCode::from(EXIT_IO)
         }
     }
+}
+
+/// How a backup ended, and the signal that came before.
+struct Ended {
+    done: Result<(), BackupError>,
+    by: Option<SignalKind>,
+}
+
+/// Makes the copy. SIGTERM and SIGINT cancel it, so that no unfinished copy stays behind: it holds payer data. One that comes
+/// when the copy is there already comes too late. SIGHUP is left alone, for `nohup`.
+async fn until_signal(store: PathBuf, copy: PathBuf) -> anyhow::Result<Ended> {
+    let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()];
+    let (mut interrupted, mut terminated) = (signal(interrupt)?, signal(terminate)?);
+    let cancelled = Cancelled::default();
+    let work = cancelled.clone();
+    let mut work = tokio::task::spawn_blocking(move || backup(&store, &copy, &work));
+    let by = tokio::select! {
+        done = &mut work => return ended(done, None),
+        _ = interrupted.recv() => interrupt,
+        _ = terminated.recv() => terminate,
+    };
+    cancelled.cancel();
+    ended(work.await, Some(by))
+}
+
+fn ended(done: Result<Result<(), BackupError>, JoinError>, by: Option<SignalKind>) -> anyhow::Result<Ended> {
+    Ok(Ended { done: done?, by })
 }

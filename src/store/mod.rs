@@ -184,7 +184,7 @@ impl OpenError {
 /// How the store's clock goes on at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
-    /// Both clocks as they were kept last; none if the store's begins.
+    /// Both clocks as they were kept last. Where the store's begins, they are the time of the newest row; none in a new store.
     pub before: Option<Moment>,
     /// Both clocks now.
     pub now: Moment,

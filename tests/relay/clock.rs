@@ -83,6 +83,27 @@ fn counted(relay: &Relay, table: &str) -> i64 {
     relay.stored(&format!("SELECT count(*) FROM {table}"))
 }
 
+/// A store of an earlier version has kept no clock.
+#[tokio::test]
+async fn a_long_rest_before_an_upgrade_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_transform, mut relay) = start(stepping(Setup::silent(), folder.path())).await;
+    authorised(&relay, "PSP1", 1, 1000).await;
+    relay.terminate().await;
+    let forget = |relay: &Relay| {
+        rusqlite::Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM clock", []).unwrap();
+    };
+    forget(&relay);
+    relay.restart().await;
+    relay.program.logged(&["listening address="]).await;
+    assert!(!relay.program.log().contains("the machine's clock"), "a short rest:\n{}", relay.program.log());
+    relay.terminate().await;
+    forget(&relay);
+    step(folder.path(), 200 * DAY);
+    relay.restart().await;
+    relay.program.logged(&["WARN", "the machine's clock is ahead of the store's", " was=", " by="]).await;
+}
+
 /// What was acknowledged outlives a machine that wakes up in another year.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_makes_nothing_old() {

@@ -59,6 +59,38 @@ async fn a_second_relay_does_not_start_by_another_name_of_the_file() {
     relay.caught_up(&transform).await;
 }
 
+/// Some tools keep the backups of several days as links to one file. None of them has a WAL that could be missed.
+#[tokio::test]
+async fn a_backup_with_several_names_is_read_again_and_a_store_is_not() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
+    let folder = relay.file("other");
+    std::fs::create_dir(&folder).unwrap();
+    let (file, copy) = (relay.file("relay.db"), relay.file("monday.db"));
+    let (tuesday, store) = (folder.join("tuesday.db"), folder.join("relay.db"));
+    let made = run(&["backup", copy.to_str().unwrap()], &environment(&relay, &file)).await;
+    assert_eq!(made.code, Some(0), "{made:?}");
+    std::fs::hard_link(&copy, &tuesday).unwrap();
+    std::fs::hard_link(&file, &store).unwrap();
+    let replay =
+        async |path: &Path| run(&["profile", "replay", "stripe", "--store", path.to_str().unwrap()], &[]).await;
+    for name in [&copy, &tuesday] {
+        let read = replay(name).await;
+        assert_eq!(read.code, Some(0), "{read:?}");
+        assert!(read.stdout.contains("1 records compared: 0 would differ"), "{read:?}");
+    }
+    // What the relay took last is in its WAL, which no other name leads to.
+    for name in [&store, &file] {
+        refused(&replay(name).await, &["2 names (hard links)", "remove the other names"]);
+    }
+    relay.terminate().await;
+    refused(&replay(&store).await, &["2 names (hard links)"]);
+    assert!(std::fs::read_dir(&folder).unwrap().count() == 2, "nothing is written beside them");
+    std::fs::remove_file(&store).unwrap();
+    assert_eq!(replay(&file).await.code, Some(0));
+}
+
 #[tokio::test]
 async fn a_lock_file_that_was_deleted_lets_nobody_in() {
     let (transform, mut relay) = start(Setup::default()).await;

@@ -6,7 +6,7 @@ use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::program::run;
+use crate::support::program::{Program, run};
 use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{Answer, Relay, Setup, payment, refund, start, stripe};
 
@@ -235,6 +235,46 @@ async fn what_a_killed_backup_left_is_removed() {
     relay.terminate().await;
     relay.restart().await;
     assert!(copy.exists() && accounts.exists() && !living.exists());
+}
+
+/// Whoever cancels a backup wants no half of it: it holds payer data.
+#[tokio::test]
+async fn a_backup_that_is_cancelled_leaves_nothing() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    // So much that it is not over before the signal has come.
+    let rows = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50000)
+         INSERT INTO attempts (record, version, at, millis, failure) SELECT 1, n, unixepoch() * 1000000, 1, hex(zeroblob(1000)) FROM n";
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    Connection::open(relay.file("relay.db")).unwrap().execute_batch(rows).unwrap();
+    let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
+    let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
+    let unfinished = || {
+        let names = std::fs::read_dir(relay.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.into_iter().any(|name| name.to_str().unwrap().contains("unfinished"))
+    };
+    let cancelled = async |signal: &str| {
+        let backup = Program::start(&arguments, &relay.setup.environment());
+        while backup.runs() && !unfinished() {
+            tokio::task::yield_now().await;
+        }
+        backup.signal(signal);
+        backup.ended().await
+    };
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let mut ended = cancelled(signal).await;
+        for _ in 0..5 {
+            // On a busy machine the backup may be over before the signal is there.
+            if ended.code == Some(0) {
+                std::fs::remove_file(&copy).unwrap();
+                ended = cancelled(signal).await;
+            }
+        }
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        assert!(ended.stderr.contains("cancelled") && ended.stderr.contains("copy.db"), "{ended:?}");
+        assert!(!copy.exists() && !unfinished());
+    }
+    let ended = run(&arguments, &relay.setup.environment()).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
 }
 
 #[tokio::test]

@@ -65,12 +65,11 @@ impl Store {
 }
 
 fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed> {
-    let before = kept(connection)?;
-    let steady = match before {
+    let (before, steady) = match kept(connection)? {
         Some(kept) => {
             let steady = age::resumed(kept, wall);
             forgive(connection, micros(steady) - micros(kept.steady), steady)?;
-            steady
+            (Some(kept), steady)
         }
         None => begin(connection, wall)?,
     };
@@ -117,8 +116,9 @@ fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Resu
 const AGEING: [(&str, &str); 4] =
     [("notifications", "received_at"), ("parked", "parked_at"), ("transitions", "at"), ("attempts", "at")];
 
-/// The clock begins. What is dated later than that grows old from now on.
-fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp> {
+/// The clock begins. What is dated later than that grows old from now on. The newest row is all that says when a relay ran
+/// last: both clocks are taken to have been there.
+fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<(Option<Moment>, Timestamp)> {
     let mut newest = None;
     for (table, at) in AGEING {
         let latest: Option<i64> =
@@ -138,7 +138,7 @@ fn begin(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Timestamp
     connection.execute("UPDATE outbox SET dead_at = ?1 WHERE dead_at > ?1", [micros(begun)])?;
     // Nobody knows on which clock it was failing: patience begins anew.
     forgive(connection, micros(Timestamp::MAX), begun)?;
-    Ok(begun)
+    Ok((newest.map(|at| Moment { wall: at, steady: at }), begun))
 }
 
 #[cfg(test)]
@@ -219,9 +219,12 @@ mod tests {
 
     #[test]
     fn a_store_of_an_earlier_version_is_no_older_than_its_rows_and_a_day() {
-        for (wall, begins) in [(NEWEST + DAY / 2, NEWEST + DAY / 2), (NEWEST + 200 * DAY, NEWEST + DAY)] {
+        for (rest, begins, ahead) in [(DAY / 2, DAY / 2, None), (200 * DAY, DAY, Some(199))] {
             let connection = old_store(NEWEST);
-            assert_eq!(resume(&connection, at(wall)).unwrap().now.steady, at(begins));
+            let resumed = resume(&connection, at(NEWEST + rest)).unwrap();
+            assert_eq!(resumed.now.steady, at(NEWEST + begins));
+            let disagrees = resumed.before.and_then(|kept| age::disagreement(kept, resumed.now));
+            assert_eq!(disagrees.map(|by| by.as_hours() / 24), ahead, "in days, for the log");
             assert_eq!(kept_since(&connection), [NEWEST; 5]);
         }
     }
@@ -242,7 +245,8 @@ mod tests {
             connection.execute("INSERT INTO clock VALUES (1, ?1, ?2)", [steady, wall]).unwrap();
             connection.execute("UPDATE parked SET kept_since = ?1", [steady.max(0)]).unwrap();
             let resumed = resume(&connection, at(NEWEST + DAY / 2)).unwrap();
-            assert_eq!((resumed.before, resumed.now.steady), (None, at(NEWEST + DAY / 2)), "{steady} {wall}");
+            assert_eq!(resumed.now.steady, at(NEWEST + DAY / 2), "{steady} {wall}");
+            assert_eq!(resumed.before.and_then(|kept| age::disagreement(kept, resumed.now)), None);
             assert!(kept_since(&connection).into_iter().all(|since| since <= NEWEST + DAY / 2));
         }
     }

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::parked::{self, Placed, ReleaseKey};
 use super::reached::{self, Open};
 use super::records::{self, Stored};
+use super::unwritten::Unwritten;
 use super::{history, inbox, outbox};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
@@ -69,8 +70,7 @@ pub(super) fn register(
         records::learn(connection, &stored, psp_id)?;
         work.release(stored.record.source.as_deref(), &ReleaseKey::PspId(key.kind, psp_id))?;
     }
-    work.apply_released()?;
-    let owed = work.owed;
+    let owed = work.finish()?;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
     Ok(Ok(RegistrationReceipt { record, created: done.created, owed }))
 }
@@ -125,23 +125,28 @@ pub(super) fn joined(reasons: &[String]) -> Option<String> {
     }
 }
 
-/// One piece of work under way.
+/// One piece of work under way. Only what [`Work::finish`] has ended is written whole.
 pub(super) struct Work<'a> {
     connection: &'a Connection,
     options: &'a StoreOptions,
     now: Moment,
     released: VecDeque<Placed>,
+    unwritten: Unwritten,
     owed: Vec<Owed>,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
-        Self { connection, options, now, released: VecDeque::new(), owed: Vec::new() }
+        let (released, unwritten, owed) = (VecDeque::new(), Unwritten::default(), Vec::new());
+        Self { connection, options, now, released, unwritten, owed }
     }
 
-    /// The records that Transform is owed a webhook for by now.
-    pub(super) fn into_owed(self) -> Vec<Owed> {
-        self.owed
+    /// Applies what was released, and what that releases, and writes the records. Says which of them Transform is owed a
+    /// webhook for.
+    pub(super) fn finish(mut self) -> rusqlite::Result<Vec<Owed>> {
+        self.apply_released()?;
+        self.unwritten.write(self.connection)?;
+        Ok(self.owed)
     }
 
     /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
@@ -164,7 +169,7 @@ impl<'a> Work<'a> {
     /// Brings an event to its record, or parks it.
     fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
         let open = self.open(&placed)?;
-        let found = records::of_event(self.connection, &placed.source, &placed.event)?;
+        let found = records::of_event(self.connection, &self.unwritten, &placed.source, &placed.event)?;
         let mut stored = match found {
             Some(stored) if open.holds(stored.row) => stored,
             None if open == Open::All => {
@@ -181,7 +186,10 @@ impl<'a> Work<'a> {
         }
         stored.record.source.get_or_insert_with(|| placed.source.clone());
         let payment = match stored.record.parent_payment() {
-            Some(id) => records::by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?,
+            Some(id) => {
+                let key = RecordKey::new(Kind::Payment, id.clone());
+                records::by_key_among(self.connection, &self.unwritten, &key)?
+            }
             None => None,
         };
         match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
@@ -206,16 +214,15 @@ impl<'a> Work<'a> {
         outcome: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: outcome.record };
-        records::update(self.connection, stored.row, &stored.record)?;
         if outcome.transition == Transition::Changed {
             self.changed(&stored, placed, None)?;
         }
         if let (Some(old), Some(record)) = (payment, outcome.payment) {
             let payment = Stored { row: old.row, record };
-            records::update(self.connection, payment.row, &payment.record)?;
             if outcome.payment_changed {
                 self.changed(&payment, placed, Some(&stored.record.key))?;
             }
+            self.unwritten.set(self.connection, payment)?;
         }
         records::bind(self.connection, &stored, &placed.source)?;
         // What is not signed is learned from the first notification only: anybody can write other ids into those that follow.
@@ -229,6 +236,7 @@ impl<'a> Work<'a> {
             let payment = stored.record.parent_payment().unwrap_or(&stored.record.key.id).clone();
             self.release(None, &ReleaseKey::Headroom(&payment))?;
         }
+        self.unwritten.set(self.connection, stored)?;
         Ok(match outcome.transition {
             Transition::Changed => Outcome::Applied,
             Transition::Repeated => Outcome::Repeated,
@@ -266,8 +274,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Applies what was released, and what that releases.
-    pub(super) fn apply_released(&mut self) -> rusqlite::Result<()> {
+    fn apply_released(&mut self) -> rusqlite::Result<()> {
         while let Some(placed) = self.released.pop_front() {
             let (notification, waited_as) = (placed.notification, placed.reason.clone());
             let (outcome, reason) = self.place(placed)?;

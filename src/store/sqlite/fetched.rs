@@ -51,8 +51,7 @@ pub(super) fn answered(
         settled.through.push(inbox::through(connection, &kept, outcome, joined(&reasons))?);
     }
     settled.crowded_out = parked::crowd_out(connection, &source, options.parked.per_source)?;
-    work.apply_released()?;
-    settled.owed = work.into_owed();
+    settled.owed = work.finish()?;
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
         fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at))?;

@@ -43,13 +43,23 @@ impl Lock {
 
     /// Whether the database is one that is written by a WAL, as a relay's is and a backup is not; none if it is empty.
     pub(super) fn writes_a_wal(&self) -> std::io::Result<Option<bool>> {
-        let mut versions = [0; 2];
-        match self.database.read_exact_at(&mut versions, WRITE_VERSION_AT) {
-            Ok(()) => Ok(Some(versions == WAL_VERSION)),
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
-            Err(error) => Err(error),
-        }
+        writes_a_wal(&self.database)
     }
+}
+
+fn writes_a_wal(database: &File) -> std::io::Result<Option<bool>> {
+    let mut versions = [0; 2];
+    match database.read_exact_at(&mut versions, WRITE_VERSION_AT) {
+        Ok(()) => Ok(Some(versions == WAL_VERSION)),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a file is a backup of which no relay has made a store yet: a database without a WAL. Not to be asked of a file
+/// that this process may have open.
+pub(super) fn is_backup(path: &Path) -> bool {
+    File::open(path).and_then(|file| writes_a_wal(&file)).is_ok_and(|found| found == Some(false))
 }
 
 /// A database file that no other relay has.

@@ -30,6 +30,7 @@ mod sound;
 mod strangers;
 mod taking;
 mod unfinished;
+mod unwritten;
 mod wal;
 mod writer;
 
@@ -55,7 +56,7 @@ use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::live::Live;
 
-pub use backup::{BackupError, backup};
+pub use backup::{BackupError, Cancelled, backup};
 pub use rehearse::{rehearse, sources};
 
 /// The store. All that it answers is on disk.

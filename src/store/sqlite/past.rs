@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::columns::{in_row, json, micros, timestamp, unreadable};
 use super::records::{record_columns, stored};
-use super::{connection, migrations, place};
+use super::{connection, lock, migrations, place};
 use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
@@ -28,21 +28,25 @@ const FIRST_TIMES_SINCE: i64 = 6;
 
 /// A store in which nothing waits in a WAL is read as a file that nobody changes, so that SQLite makes none of the files
 /// beside it. If there is a WAL afterwards, somebody has begun to write meanwhile, and it is read again as a store in use.
+///
+/// A store must have one name, so that its WAL is found. A backup has no WAL, and may have any number of names: some tools keep
+/// backups of several days as links. If it is none any more afterwards, a relay has made a store of it meanwhile.
 pub(super) fn at_rest_or_not<T>(
     store: &Path,
     mut read: impl FnMut(&Connection) -> rusqlite::Result<T>,
 ) -> Result<T, RehearsalError> {
     let failed = |reason: String| RehearsalError::Unreadable { path: store.to_owned(), reason };
     let path = store.canonicalize().map_err(|error| failed(error.to_string()))?;
-    place::check(&path).map_err(failed)?;
     let wal = place::wal(&path);
     let in_use = || std::fs::metadata(&wal).is_ok_and(|wal| wal.len() > 0);
-    if !in_use() {
+    let at_rest = || !in_use() && (place::check(&path).is_ok() || lock::is_backup(&path));
+    if at_rest() {
         let done = open(&path, true).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
-        if !in_use() {
+        if at_rest() {
             return done;
         }
     }
+    place::check(&path).map_err(failed)?;
     open(&path, false).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
 }
 

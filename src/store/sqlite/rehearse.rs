@@ -234,7 +234,7 @@ fn keys(record: &Record) -> impl Iterator<Item = &str> {
 }
 
 /// In memory nothing is told and nothing grows old.
-fn without_limits() -> StoreOptions {
+pub(super) fn without_limits() -> StoreOptions {
     let ever = Duration::MAX;
     StoreOptions {
         path: PathBuf::new(),

@@ -248,7 +248,7 @@ fn judge(
     let reason = joined(&reasons);
     save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    work.apply_released()?;
+    let owed = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    Ok(Receipt { is_news, reason, redated, crowded_out, owed: work.into_owed(), fetches, ..receipt(id, outcome) })
+    Ok(Receipt { is_news, reason, redated, crowded_out, owed, fetches, ..receipt(id, outcome) })
 }

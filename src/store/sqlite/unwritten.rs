@@ -1,0 +1,146 @@
+//! The records that a piece of work has changed, until they are written. A batch may change one record a thousand times; to
+//! read and write the whole of it each time would cost a thousand times a thousand bookings.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, Row};
+
+use super::records::{self, Stored};
+use crate::domain::record::Record;
+
+/// How many records are held back; a batch of payments that differ gains nothing by it.
+const HELD_MAX: usize = 100;
+
+/// Changed records by their rows. They must be written before the work ends.
+#[derive(Default)]
+pub(super) struct Unwritten(BTreeMap<i64, Record>);
+
+impl Unwritten {
+    /// The record of a row, as it stands by now.
+    pub(super) fn stored(&self, row: &Row<'_>) -> rusqlite::Result<Stored> {
+        let place = row.get(0)?;
+        match self.0.get(&place) {
+            Some(record) => Ok(Stored { row: place, record: record.clone() }),
+            None => records::stored(row),
+        }
+    }
+
+    /// A record has changed.
+    pub(super) fn set(&mut self, connection: &Connection, stored: Stored) -> rusqlite::Result<()> {
+        self.0.insert(stored.row, stored.record);
+        if self.0.len() > HELD_MAX { self.write(connection) } else { Ok(()) }
+    }
+
+    /// Writes all of them.
+    pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        std::mem::take(&mut self.0).iter().try_for_each(|(row, record)| records::update(connection, *row, record))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use jiff::Timestamp;
+    use rust_decimal::Decimal;
+    use uuid::Uuid;
+
+    use super::super::commit::{Work, register};
+    use super::super::{migrations, rehearse};
+    use super::*;
+    use crate::domain::due::Moment;
+    use crate::domain::event::{Booking, Event, Facts, Item};
+    use crate::domain::ids::{Kind, RecordKey};
+    use crate::store::Outcome;
+
+    fn now() -> Moment {
+        let at = Timestamp::from_second(1_700_000_000).unwrap();
+        Moment { wall: at, steady: at }
+    }
+
+    fn key(n: usize) -> RecordKey {
+        RecordKey::new(Kind::Payment, format!("tx-{n}").parse().unwrap())
+    }
+
+    /// A booking of a payment.
+    fn booking(payment: usize, n: usize) -> Event {
+        let (amount, date) = (Decimal::ONE, jiff::civil::date(2026, 1, 1));
+        let item = Item { id: format!("item {n}"), amount, booking: Booking::Booked, date, description: None };
+        Event {
+            event_type: "booked".into(),
+            kinds: vec![Kind::Payment],
+            psp_ids: Vec::new(),
+            shared_ids: vec![format!("psp {payment}")],
+            references: Vec::new(),
+            at: now().wall,
+            key: format!("k{n}#0"),
+            late: false,
+            gives_way: false,
+            currency: None,
+            facts: Facts { items: vec![item], ..Facts::default() },
+        }
+    }
+
+    fn registered(connection: &Connection, payment: usize) {
+        let said =
+            serde_json::json!({"pspTransactionId": format!("psp {payment}"), "requestedAmount": 50, "currency": "EUR"});
+        let said = serde_json::from_value(said).unwrap();
+        register(connection, &rehearse::without_limits(), &key(payment), &said, now()).unwrap().unwrap();
+    }
+
+    /// How often a record was written by these pieces of work.
+    fn told(connection: &mut Connection, works: &[&[Event]]) -> u32 {
+        let written = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&written);
+        let hook = move |_, _: &str, table: &str, _| {
+            count.fetch_add(u32::from(table == "records"), Ordering::SeqCst);
+        };
+        connection.update_hook(Some(hook)).unwrap();
+        for events in works {
+            let options = rehearse::without_limits();
+            let mut work = Work::new(connection, &options, now());
+            let (outcome, _) = work.place_all(Uuid::nil(), "s", events).unwrap();
+            assert_ne!(outcome, Outcome::DeadLetter);
+            work.finish().unwrap();
+        }
+        connection.update_hook(None::<fn(_, &str, &str, _)>).unwrap();
+        written.load(Ordering::SeqCst)
+    }
+
+    fn store() -> Connection {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut connection).unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_record_is_written_once_however_often_a_batch_changes_it() {
+        let events: Vec<Event> = (0..50).map(|n| booking(1, n)).collect();
+        let each: Vec<&[Event]> = events.chunks(1).collect();
+        let (mut batch, mut one_by_one, mut late) = (store(), store(), store());
+        [&batch, &one_by_one].into_iter().for_each(|store| registered(store, 1));
+        assert_eq!(told(&mut batch, &[&events]), 1);
+        assert_eq!(told(&mut one_by_one, &each), 50);
+        assert_eq!(told(&mut late, &each), 0, "parked");
+        registered(&late, 1);
+        let [batch, one_by_one, late] =
+            [batch, one_by_one, late].map(|store| records::by_key(&store, &key(1)).unwrap().unwrap().record);
+        assert_eq!((batch.seen.items.len(), batch.version), (50, 51));
+        assert_eq!(batch, one_by_one);
+        assert_eq!(batch, late);
+    }
+
+    /// More records than are held back.
+    #[test]
+    fn every_record_of_a_large_batch_is_written() {
+        let (mut store, many) = (store(), 2 * HELD_MAX + 10);
+        (0..many).for_each(|n| registered(&store, n));
+        let events: Vec<Event> = (0..2 * many).map(|n| booking(n % many, n)).collect();
+        told(&mut store, &[&events]);
+        for n in 0..many {
+            let record = records::by_key(&store, &key(n)).unwrap().unwrap().record;
+            assert_eq!((record.seen.items.len(), record.version), (2, 3), "{n}");
+        }
+    }
+}
