@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod breaker;
+mod caught;
 mod certificates;
 mod clock;
 mod commands;

@@ -14,6 +14,7 @@ mod maps;
 mod rule;
 mod schema;
 mod signature;
+mod signs;
 
 use std::collections::BTreeMap;
 

@@ -108,7 +108,7 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
 fn led_elsewhere(placed: &Placed, record: Option<&Stored>) {
     let record = record.map_or_else(|| "none that is registered".to_owned(), |stored| stored.record.key.to_string());
     tracing::warn!(
-        source = placed.source, notification = %placed.notification, record,
+        source = placed.source, notification = %placed.notification, %record,
         "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
          and written other ids into it where nobody signs"
     );
