@@ -1,6 +1,7 @@
 //! The normalised fact inside a notification.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +28,7 @@ pub struct Ahead {
 }
 
 /// One fact about one record, in our words, whatever PSP said it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// The PSP's name for what happened, for people to read.
@@ -69,6 +70,28 @@ pub struct Loose {
     pub text: String,
     /// Those of the event's ids and references that nobody signs. What is signed leads before them.
     pub unsigned: BTreeSet<String>,
+}
+
+impl fmt::Debug for Event {
+    /// What it says, and what is out of the ordinary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Event");
+        text.field("event_type", &self.event_type)
+            .field("kinds", &self.kinds)
+            .field("psp_ids", &self.psp_ids)
+            .field("shared_ids", &self.shared_ids)
+            .field("references", &self.references);
+        if let Some(loose) = &self.loose {
+            text.field("loose", loose);
+        }
+        text.field("at", &self.at)
+            .field("key", &self.key)
+            .field("late", &self.late)
+            .field("gives_way", &self.gives_way)
+            .field("currency", &self.currency)
+            .field("facts", &self.facts)
+            .finish()
+    }
 }
 
 impl Event {

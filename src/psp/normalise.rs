@@ -20,7 +20,7 @@ use crate::domain::json;
 use crate::domain::text::{masked, shown};
 
 /// A notification in our words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Normalised {
     /// The same for every repetition of the notification.
     pub dedupe_key: String,
@@ -29,6 +29,18 @@ pub struct Normalised {
     pub beside: String,
     /// Its messages, in the order of the batch.
     pub messages: Vec<Message>,
+}
+
+impl fmt::Debug for Normalised {
+    /// What it says, and what is out of the ordinary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Normalised");
+        text.field("dedupe_key", &self.dedupe_key);
+        if !self.beside.is_empty() {
+            text.field("beside", &self.beside);
+        }
+        text.field("messages", &self.messages).finish()
+    }
 }
 
 impl Normalised {
