@@ -85,11 +85,12 @@ pub(crate) fn with_checksum(object: &serde_json::Value, crc: u32) -> String {
     let sum = |letters: &[u8]| crc32fast::hash(body(letters).as_bytes());
     let mut letters = [b'@'; LETTERS];
     let plain = sum(&letters);
+    let highest = |change: u32| usize::try_from(change.ilog2()).unwrap();
     // By its highest bit: a change of the sum, and the letters that make it.
     let mut basis: [Option<(u32, u64)>; 32] = [None; 32];
     let reduced = |basis: &[Option<(u32, u64)>; 32], mut change: u32, mut set: u64| {
         while change != 0
-            && let Some((other, letters)) = basis[31 - change.leading_zeros() as usize]
+            && let Some((other, letters)) = basis[highest(change)]
         {
             (change, set) = (change ^ other, set ^ letters);
         }
@@ -100,7 +101,7 @@ pub(crate) fn with_checksum(object: &serde_json::Value, crc: u32) -> String {
         one[n] ^= 1;
         let (change, set) = reduced(&basis, sum(&one) ^ plain, 1 << n);
         if change != 0 {
-            basis[31 - change.leading_zeros() as usize] = Some((change, set));
+            basis[highest(change)] = Some((change, set));
         }
     }
     let (left, set) = reduced(&basis, plain ^ crc, 0);
