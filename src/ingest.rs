@@ -16,9 +16,10 @@ use crate::certificates::{Certificates, NoKey};
 use crate::credentials::{Look, counts, same};
 use crate::domain::due::{Moment, later};
 use crate::domain::event::{AHEAD_MAX, Ahead};
+use crate::fetch_back::account::Account;
 use crate::oauth::Issuer;
 use crate::psp::crypto::PublicKey;
-use crate::psp::fetch::hint;
+use crate::psp::fetch::{Hint, hint};
 use crate::psp::needs::certificate_url;
 use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::psp::profile::FetchMode;
@@ -151,14 +152,24 @@ impl Ingest {
             body: received.body.to_vec(),
             form: verified.form().name.clone(),
             partly_signed: verified.form().is_partly_signed(),
+            is_pointer: verified.form().pointer_only && source.fetch.is_some(),
             signed_at: verified.signed_at().map(str::to_owned),
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
         let noted = self.noting(source, secret, received.at);
-        let receipt = self.store.take(taken, noted).await?;
-        log(source, &receipt, &ahead);
-        Ok(receipt)
+        let pointed = Hint { form: taken.form.clone(), calls: calls(&taken) };
+        match (self.store.take(taken, noted).await, &source.fetch) {
+            // Somebody may have made all those that wait. What it points to is looked up all the same.
+            (Err(TakeError::TooManyContents { .. }), Some(account)) if !pointed.calls.is_empty() => {
+                self.keep_hint(source, account, pointed, now, sender).await
+            }
+            (taken, _) => {
+                let receipt = taken?;
+                log(source, &receipt, &ahead);
+                Ok(receipt)
+            }
+        }
     }
 
     /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
@@ -190,6 +201,18 @@ impl Ingest {
         });
         let Some((account, hint)) = hint else { return Err(refused) };
         self.check_credentials(source, received, now.steady, sender.wary)?;
+        self.keep_hint(source, account, hint, now, sender).await
+    }
+
+    /// Has looked up what a hint points to.
+    async fn keep_hint(
+        &self,
+        source: &Source,
+        account: &Account,
+        hint: Hint,
+        now: Moment,
+        sender: Sender,
+    ) -> Result<Receipt, Refused> {
         let size = hint.calls.len();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });
@@ -326,6 +349,14 @@ fn verified<'a>(
             Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
         }
     }
+}
+
+/// The calls that a mere pointer asks for; none of anything else.
+fn calls(taken: &Taken) -> Vec<String> {
+    let messages = taken.normalised.messages.iter().filter(|_| taken.is_pointer);
+    let calls =
+        messages.filter_map(|message| if let Meaning::Fetch(path) = &message.meaning { Some(path) } else { None });
+    calls.cloned().collect()
 }
 
 fn verified_by<'a>(

@@ -146,6 +146,7 @@ mod tests {
             psp_ids: vec!["psp".into()],
             shared_ids: Vec::new(),
             references: Vec::new(),
+            loose: None,
             at: Timestamp::from_second(second).unwrap(),
             key,
             late: false,

@@ -1,6 +1,7 @@
 //! The normalised fact inside a notification.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -27,7 +28,7 @@ pub struct Ahead {
 }
 
 /// One fact about one record, in our words, whatever PSP said it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// The PSP's name for what happened, for people to read.
@@ -42,6 +43,9 @@ pub struct Event {
     pub shared_ids: Vec<String>,
     /// What the PSP returns of the merchant's own reference: the Transform id, if the integrator put it there.
     pub references: Vec<TransformId>,
+    /// What of it can be led elsewhere by whoever has caught its message; none where all that leads to a record is signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loose: Option<Loose>,
     /// The PSP's time of the event.
     pub at: Timestamp,
     /// The event's dedupe key, the last tie-break of [`super::stamp::Stamp`].
@@ -58,7 +62,45 @@ pub struct Event {
     pub facts: Facts,
 }
 
+/// What nobody signs of that which leads an event to its record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Loose {
+    /// What is signed of the message, as the hash of one text: it counts for the records that it reached first.
+    pub text: String,
+    /// Those of the event's ids and references that nobody signs. What is signed leads before them.
+    pub unsigned: BTreeSet<String>,
+}
+
+impl fmt::Debug for Event {
+    /// What it says, and what is out of the ordinary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Event");
+        text.field("event_type", &self.event_type)
+            .field("kinds", &self.kinds)
+            .field("psp_ids", &self.psp_ids)
+            .field("shared_ids", &self.shared_ids)
+            .field("references", &self.references);
+        if let Some(loose) = &self.loose {
+            text.field("loose", loose);
+        }
+        text.field("at", &self.at)
+            .field("key", &self.key)
+            .field("late", &self.late)
+            .field("gives_way", &self.gives_way)
+            .field("currency", &self.currency)
+            .field("facts", &self.facts)
+            .finish()
+    }
+}
+
 impl Event {
+    /// Whether an id or a reference of it is signed, or as good as that.
+    #[must_use]
+    pub fn is_sure_of(&self, id: &str) -> bool {
+        self.loose.as_ref().is_none_or(|loose| !loose.unsigned.contains(id))
+    }
+
     /// The state that it says a record of that kind is in.
     ///
     /// What may concern a preauthorization, has succeeded and books nothing is a reservation. Where only a payment is
@@ -229,6 +271,7 @@ mod tests {
             psp_ids: vec!["pi_1".into()],
             shared_ids: Vec::new(),
             references: Vec::new(),
+            loose: None,
             at: at(event),
             key: "evt_1#5f".into(),
             late: false,

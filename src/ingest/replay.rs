@@ -55,6 +55,7 @@ impl Ingest {
             form,
             signed_at,
             partly_signed: false,
+            is_pointer: false,
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
@@ -95,5 +96,9 @@ fn hint(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     }
     let path = String::from_utf8_lossy(&kept.body).into_owned();
     let messages = vec![Message::new(String::new(), Meaning::Fetch(path))];
-    Ok((kept.form.clone().unwrap_or_default(), None, Normalised { dedupe_key: String::new(), messages }))
+    Ok((
+        kept.form.clone().unwrap_or_default(),
+        None,
+        Normalised { dedupe_key: String::new(), beside: String::new(), messages },
+    ))
 }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::normalise::{Message, hash};
-use super::place::Scope;
+use super::place::{Place, Scope};
 use super::profile::Form;
 use crate::domain::event::Event;
 
@@ -17,11 +17,14 @@ use crate::domain::event::Event;
 pub struct Identity {
     /// The same for all that can be made of one message: by the text that is signed, or the dedupe key where all is.
     pub key: String,
-    /// By the signed fields one by one: another one for the same key is made by moving the borders between them.
+    /// By the signed fields one by one: another one for the same key is made by moving the borders between them. Where the body
+    /// is signed by a checksum only, by the body as well.
     pub fields: String,
     /// Whether it has several signed fields, so that borders can be moved.
     pub has_borders: bool,
-    /// Whether parts of the body are signed only.
+    /// Whether the signed text belongs to the first body that comes with it, since others can be made for it.
+    pub binds_body: bool,
+    /// Whether not all that is read of it is signed.
     pub partly_signed: bool,
     /// The events whose time is that of the message when it was told of first, by their places.
     pub first_time: Vec<usize>,
@@ -31,40 +34,74 @@ impl Identity {
     /// Whether it has to be remembered when the message was told of first, and how.
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.has_borders || !self.first_time.is_empty()
+        self.has_borders || self.binds_body || !self.first_time.is_empty()
     }
 }
 
-/// What is signed of a message, part by part; none where all of the body is.
-pub(super) fn signed_parts(form: &Form, scope: &Scope<'_>) -> Option<Vec<String>> {
-    let signature = form.signature.first().filter(|_| form.is_partly_signed())?.get_ref();
+/// What is signed of a message, part by part; of the body a digest.
+fn parts(form: &Form, scope: &Scope<'_>) -> Vec<String> {
+    let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { return Vec::new() };
     // Signatures read what is around an inner message.
     let outer = form.content.inner.as_ref().map(|_| form.content.outer(scope.received.body).unwrap_or_default());
     let message: &Value = outer.as_ref().unwrap_or(scope.message);
     let around =
         Scope { configured: scope.configured, signed_at: scope.signed_at, ..Scope::new(scope.received, message) };
-    Some(signature.signed.iter().map(|place| around.text(place).unwrap_or_default()).collect())
+    let part = |place: &Place| match place {
+        Place::Body => Some(hash(scope.received.body)),
+        other => around.text(other),
+    };
+    signature.signed.iter().map(|place| part(place).unwrap_or_default()).collect()
 }
 
-/// The identity of a message that was received `at`; none where nothing of it has to be remembered.
+/// What is signed of a message, part by part; none where all of it is.
+pub(super) fn signed_parts(form: &Form, scope: &Scope<'_>) -> Option<Vec<String>> {
+    form.is_partly_signed().then(|| parts(form, scope))
+}
+
+/// What is signed, as the one text that it is for its signature; hashed.
+pub(super) fn text(form: &Form, parts: &[String]) -> String {
+    let separator = form.signature.first().map_or("", |signature| signature.get_ref().separator.as_str());
+    hash(parts.join(separator).as_bytes())
+}
+
+/// What is signed of a message that may be led elsewhere; none where nothing can be.
+pub(super) fn loose_text(form: &Form, scope: &Scope<'_>) -> Option<String> {
+    form.is_loose().then(|| text(form, &parts(form, scope)))
+}
+
+/// The identity of a message that was received `at`, the one at this place in its notification; none where nothing of it has to
+/// be remembered.
 pub(super) fn of(
     form: &Form,
     parts: Option<&[String]>,
     dedupe_key: &str,
-    message: &Message,
-    at: Timestamp,
+    (place, message): (usize, &Message),
+    (body_hash, at): (&str, Timestamp),
 ) -> Option<Identity> {
     let first_time = first_time(form, message.events(), at);
     let Some(parts) = parts else {
-        let key = dedupe_key.to_owned();
-        let identity = Identity { key, fields: String::new(), has_borders: false, partly_signed: false, first_time };
+        let identity = Identity {
+            key: dedupe_key.to_owned(),
+            fields: String::new(),
+            has_borders: false,
+            binds_body: false,
+            partly_signed: false,
+            first_time,
+        };
         return Some(identity).filter(Identity::is_remembered);
     };
-    let separator = form.signature.first().map_or("", |signature| signature.get_ref().separator.as_str());
+    let binds_body = form.binds_body();
+    let mut fields = parts.to_vec();
+    fields.extend(binds_body.then(|| body_hash.to_owned()));
+    // The messages of a body that is signed as a whole have one signed text.
+    let text = text(form, parts);
+    let key = if place > 0 && form.is_signed_whole() { hash(format!("{text} {place}").as_bytes()) } else { text };
     Some(Identity {
-        key: hash(parts.join(separator).as_bytes()),
-        fields: hash(Value::from(parts).to_string().as_bytes()),
-        has_borders: parts.len() > 1,
+        key,
+        fields: hash(Value::from(fields).to_string().as_bytes()),
+        // Of a mere pointer nothing is believed but where to look.
+        has_borders: parts.len() > 1 && !form.pointer_only,
+        binds_body,
         partly_signed: true,
         first_time,
     })

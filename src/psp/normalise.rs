@@ -20,12 +20,27 @@ use crate::domain::json;
 use crate::domain::text::{masked, shown};
 
 /// A notification in our words.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Normalised {
     /// The same for every repetition of the notification.
     pub dedupe_key: String,
+    /// What it was read with beside its body and is not signed, as a digest; empty where there is nothing of that kind. Part of
+    /// what makes a repetition: anybody can send the same body with something else beside it.
+    pub beside: String,
     /// Its messages, in the order of the batch.
     pub messages: Vec<Message>,
+}
+
+impl fmt::Debug for Normalised {
+    /// What it says, and what is out of the ordinary.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("Normalised");
+        text.field("dedupe_key", &self.dedupe_key);
+        if !self.beside.is_empty() {
+            text.field("beside", &self.beside);
+        }
+        text.field("messages", &self.messages).finish()
+    }
 }
 
 impl Normalised {
@@ -114,7 +129,10 @@ pub enum Meaning {
 pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> Normalised {
     let body_hash = hash(verified.received().body);
     let form = verified.form();
-    let read = each_message(verified, |scope| read_first(profile, form, scope, &body_hash, fetching));
+    let mut place = 0..;
+    let read = each_message(verified, |scope| {
+        read_first(profile, form, (place.next().unwrap_or_default(), scope), &body_hash, fetching)
+    });
     let (mut keys, messages): (Vec<String>, Vec<Message>) = match read {
         Ok(read) if read.is_empty() => (vec![body_hash], vec![not_understood("the batch holds no message".to_owned())]),
         Ok(read) => read.into_iter().unzip(),
@@ -125,16 +143,23 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> 
         let first = messages.first().and_then(|message| message.identity.as_ref());
         keys = vec![first.map_or_else(|| signed_key(form, verified), |identity| identity.key.clone())];
     }
-    Normalised { dedupe_key: keys.join("\n"), messages }
+    Normalised { dedupe_key: keys.join("\n"), beside: beside(form, verified), messages }
 }
 
-/// The key of a notification that cannot be read: by what is signed around the message.
+/// The key of a notification that cannot be read: by what is signed around the message, or of the body as a whole.
 fn signed_key(form: &Form, verified: &Verified<'_>) -> String {
     let received = verified.received();
     let scope = Scope { signed_at: verified.signed_at(), ..Scope::new(received, &Value::Null) };
-    let inner = form.content.inner.is_some();
-    let parts = identity::signed_parts(form, &scope).filter(|_| inner);
-    parts.map_or_else(|| hash(received.body), |parts| hash(parts.concat().as_bytes()))
+    let is_around = form.content.inner.is_some() || form.is_signed_whole();
+    let parts = identity::signed_parts(form, &scope).filter(|_| is_around);
+    parts.map_or_else(|| hash(received.body), |parts| identity::text(form, &parts))
+}
+
+/// The headers that a notification is read with and that nobody signs.
+fn beside(form: &Form, verified: &Verified<'_>) -> String {
+    let given = |name: &String| verified.received().header(name).map(|value| (name.clone(), Value::from(value)));
+    let given: serde_json::Map<String, Value> = form.unsigned_headers.iter().filter_map(given).collect();
+    if given.is_empty() { String::new() } else { hash(Value::from(given).to_string().as_bytes()) }
 }
 
 /// What this makes of each message of a notification.
@@ -154,7 +179,7 @@ pub(super) fn each_message<T>(verified: &Verified<'_>, read: impl FnMut(Scope<'_
 pub(super) fn read_first(
     profile: &Profile,
     form: &Form,
-    scope: Scope<'_>,
+    (place, scope): (usize, Scope<'_>),
     body_hash: &str,
     fetching: bool,
 ) -> (String, Message) {
@@ -165,7 +190,7 @@ pub(super) fn read_first(
         None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
         None => read_message(profile, form, scope, body_hash),
     };
-    let identity = identity::of(form, parts.as_deref(), &key, &message, at);
+    let identity = identity::of(form, parts.as_deref(), &key, (place, &message), (body_hash, at));
     (key, Message { identity, ..message })
 }
 
@@ -294,8 +319,10 @@ fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
 
 fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meaning {
     let mut events = Vec::new();
+    let text = identity::loose_text(form, &scope);
     for rule in readers(form, &scope).into_iter().map(toml::Spanned::get_ref).filter(|rule| !rule.ignore) {
-        match (Translation { profile, defaults: &form.defaults, rule, key }).events(scope) {
+        let translation = Translation { profile, form, rule, key, loose_text: text.as_deref() };
+        match translation.events(scope) {
             Ok(more) => events.extend(more),
             Err(reason) => return Meaning::NotUnderstood(reason),
         }

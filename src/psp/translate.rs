@@ -1,5 +1,7 @@
 //! One rule on its way to events: what a message says in the domain's words.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
@@ -7,10 +9,10 @@ use sha2::{Digest, Sha256};
 use super::normalise::holds;
 use super::place::{Place, Scope};
 use super::profile::{
-    BookingFrom, ChargebackRule, Defaults, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Profile, StatusFrom,
+    BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, Profile, StatusFrom,
 };
 use super::read::{self, Reader, id, ids, names, texts, words};
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Why};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Why};
 use crate::domain::status::{PspError, Status};
 use crate::domain::text::shown;
 use crate::domain::view::utc_date;
@@ -18,9 +20,11 @@ use crate::domain::view::utc_date;
 /// One rule on its way to events.
 pub(super) struct Translation<'a> {
     pub(super) profile: &'a Profile,
-    pub(super) defaults: &'a Defaults,
+    pub(super) form: &'a Form,
     pub(super) rule: &'a EventRule,
     pub(super) key: &'a str,
+    /// What is signed of the message, hashed, where it may be led elsewhere.
+    pub(super) loose_text: Option<&'a str>,
 }
 
 impl Translation<'_> {
@@ -37,7 +41,7 @@ impl Translation<'_> {
     }
 
     fn event(&self, scope: Scope<'_>) -> Result<Event, String> {
-        let (rule, defaults) = (self.rule, self.defaults);
+        let (rule, defaults) = (self.rule, &self.form.defaults);
         let currency = read::currency(&scope, rule.currency.as_ref().unwrap_or(&defaults.currency))?;
         let reader = Reader {
             profile: self.profile,
@@ -50,15 +54,16 @@ impl Translation<'_> {
         };
         let at = reader.instant(rule.at.as_ref().unwrap_or(&defaults.at))?.unwrap_or(scope.received.at);
         let facts = self.facts(&reader, at)?;
+        let own = rule.ids.as_ref().unwrap_or(&defaults.ids);
+        let shared = rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids);
+        let reference = rule.reference.as_ref().unwrap_or(&defaults.reference);
         let event = Event {
             event_type: scope.event_type.to_owned(),
             kinds: rule.kind.as_slice().to_vec(),
-            psp_ids: ids(&scope, rule.ids.as_ref().unwrap_or(&defaults.ids))?,
-            shared_ids: ids(&scope, rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids))?,
-            references: texts(&scope, rule.reference.as_ref().unwrap_or(&defaults.reference))
-                .into_iter()
-                .filter_map(|text| text.parse().ok())
-                .collect(),
+            psp_ids: ids(&scope, own)?,
+            shared_ids: ids(&scope, shared)?,
+            references: texts(&scope, reference).into_iter().filter_map(|text| text.parse().ok()).collect(),
+            loose: self.loose(&scope, [own, shared, reference]),
             at,
             key: event_key(self.key, &facts),
             late: rule.late,
@@ -67,9 +72,21 @@ impl Translation<'_> {
             facts,
         };
         if event.psp_ids.is_empty() && event.shared_ids.is_empty() && event.references.is_empty() {
-            return Err(format!("no id at {}", names(rule.ids.as_ref().unwrap_or(&defaults.ids))));
+            return Err(format!("no id at {}", names(own)));
         }
         Ok(event)
+    }
+
+    /// What nobody signs of all that leads to a record. A text that stands in a signed place too is signed.
+    fn loose(&self, scope: &Scope<'_>, leads: [&Vec<Place>; 3]) -> Option<Loose> {
+        let text = self.loose_text?.to_owned();
+        let (signed, unsigned): (Vec<&Place>, Vec<&Place>) =
+            leads.into_iter().flatten().partition(|place| self.form.signs(place));
+        let mut unsigned: BTreeSet<String> = unsigned.into_iter().filter_map(|place| scope.text(place)).collect();
+        for place in signed {
+            scope.text(place).map(|text| unsigned.remove(&text));
+        }
+        Some(Loose { text, unsigned })
     }
 
     fn facts(&self, reader: &Reader<'_>, at: Timestamp) -> Result<Facts, String> {

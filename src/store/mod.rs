@@ -218,6 +218,8 @@ pub struct Taken {
     pub signed_at: Option<String>,
     /// Whether parts of it are signed only, so that whoever has caught one can make many.
     pub partly_signed: bool,
+    /// Whether it is a mere pointer, and so can as well be taken as a hint.
+    pub is_pointer: bool,
     /// What it says.
     pub normalised: Normalised,
 }

@@ -7,7 +7,7 @@ use std::task::Poll;
 use serde_json::json;
 use transform_relay::psp::catalogue::Catalogue;
 
-use crate::support::certificates::{Authority, Host, Page, SigningKey};
+use crate::support::certificates::{Authority, Host, Page, SigningKey, with_checksum};
 use crate::support::integrator::{amount, with};
 use crate::support::tls::Certificate;
 use crate::support::{Relay, Reply, Setup, payment, refund, start};
@@ -316,4 +316,48 @@ async fn a_negative_amount_is_a_refund() {
     }
     assert_eq!(world.relay.fetched("Refund", "tx-refund").await["refundedAmount"].to_string(), "0.15");
     assert_eq!(world.relay.fetched("Payment", "tx-usd").await["refundedAmount"].to_string(), "0.15");
+}
+
+/// PayPal signs the CRC-32 of a body, and anybody can make another body with the same one.
+#[tokio::test]
+async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let (relay, url) = (&world.relay, world.host.url(CERTIFICATE));
+    relay.register("payment", "tx-1", &payment("CAP1", "10")).await;
+    relay.register("payment", "tx-2", &payment("CAP2", "5000")).await;
+    let genuine = completed("WH-1");
+    let headers = world.key.transmission(WEBHOOK, &url, &genuine);
+    let made = |n: usize| {
+        let mut other: serde_json::Value = serde_json::from_str(&completed(&format!("WH-made-{n}"))).unwrap();
+        other["resource"]["id"] = "CAP2".into();
+        other["resource"]["amount"]["value"] = "5000.00".into();
+        with_checksum(&other, crc32fast::hash(genuine.as_bytes()))
+    };
+    relay.post("paypal", &headers, genuine.clone()).await.expect(200);
+    for n in 0..110 {
+        let answered = relay.post("paypal", &headers, made(n)).await;
+        assert!([200, 503].contains(&answered.status), "{}", answered.text);
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 99);
+    assert_eq!(relay.fetch("Payment", "tx-2").await.json()["status"], "Initiated");
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+    assert_eq!(relay.post("paypal", &headers, genuine).await.header("idempotent-replayed"), "true");
+    relay.program.logged(&["WARN", "paypal", "came before with another body"]).await;
+}
+
+/// Also where the first body concerns no record.
+#[tokio::test]
+async fn what_is_signed_of_an_ignored_body_is_not_anothers() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let (relay, url) = (&world.relay, world.host.url(CERTIFICATE));
+    relay.register("payment", "tx-1", &payment("CAP1", "10")).await;
+    let genuine = json!({"id": "WH-1", "event_type": "NOT.OF.A.RECORD", "resource_version": "2.0"}).to_string();
+    let headers = world.key.transmission(WEBHOOK, &url, &genuine);
+    relay.post("paypal", &headers, genuine.clone()).await.expect(200);
+    let other: serde_json::Value = serde_json::from_str(&completed("WH-2")).unwrap();
+    relay.post("paypal", &headers, with_checksum(&other, crc32fast::hash(genuine.as_bytes()))).await.expect(200);
+    assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Initiated");
 }

@@ -137,6 +137,31 @@ async fn frisbii_pay_signs_two_fields_and_the_invoice_tells() {
     relay.post("psp", &[], forged.to_string()).await.problem(401);
 }
 
+/// Frisbii Pay signs no more than an id and a time: whoever has caught them can point anywhere with them.
+#[tokio::test]
+async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
+    let api = Api::start();
+    let (transform, relay) = relay("frisbii-pay", &api, &secrets()).await;
+    let id = "20260302-65e2f1a0b3c4d5e6f7081920";
+    relay.register("payment", id, &json!({"requestedAmount": 125.5, "currency": "DKK"})).await;
+    let path = format!("/v1/invoice/{id}");
+    api.put(&path, &fixture("frisbii-pay", "settled-after-a-failed-attempt").1);
+    let event = |invoice: &str| {
+        json!({
+            "id": "00000000000000000000000000000002", "event_id": "e0000000000000000000000000000002",
+            "event_type": "invoice_failed", "timestamp": "2026-03-02T09:15:00.64Z", "invoice": invoice,
+        })
+    };
+    // They wait: the API does not know yet what they point to.
+    for n in 0..100 {
+        signed(&relay, "frisbii-pay", &event(&format!("made-up-{n}"))).await.expect(200);
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'fetching'"), 100);
+    signed(&relay, "frisbii-pay", &event(id)).await.expect(200);
+    transform.told("payment", id, 1).await;
+    assert_eq!(relay.fetched("payment", id).await["status"], "Succeeded");
+}
+
 #[tokio::test]
 async fn gocardless_tells_in_batches_and_each_object_is_fetched_once() {
     let api = Api::start();

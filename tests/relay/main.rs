@@ -8,6 +8,7 @@
 
 mod beside;
 mod breaker;
+mod caught;
 mod certificates;
 mod clock;
 mod commands;

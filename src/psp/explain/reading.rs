@@ -79,8 +79,10 @@ pub struct Stood {
 pub fn reading<'a>(profile: &Profile, verified: &Verified<'a>, fetching: bool) -> Reading<'a> {
     let form = verified.form();
     let body_hash = hash(verified.received().body);
+    let mut place = 0..;
     let messages = each_message(verified, |scope| {
-        let (key, message) = read_first(profile, form, scope, &body_hash, fetching);
+        let at = place.next().unwrap_or_default();
+        let (key, message) = read_first(profile, form, (at, scope), &body_hash, fetching);
         let calls = if fetching || form.pointer_only { calls(form, &scope) } else { Vec::new() };
         let is_called = calls.iter().any(|call| call.verdict == Verdict::Fits);
         let rules = if is_called || form.pointer_only { Vec::new() } else { rules(form, scope) };

@@ -181,7 +181,7 @@ fn protected(form: &Form, signature: &Signature) -> String {
     } else if protects_content(form, signature) {
         "It protects the message, which is all that is read of the body"
     } else if has(&Place::BodyCrc32) {
-        "It protects the body by a checksum, which is no protection against somebody who makes another of the same"
+        "It protects the body by a checksum, which others can have too: what is signed belongs to the first body that comes with it"
     } else if signature.signed.iter().all(|place| matches!(place, Place::Secret | Place::Text(_))) {
         "It protects nothing of what it comes with"
     } else {

@@ -108,6 +108,12 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
         let key =
             if form.dedupe.is_empty() { "what it says, byte for byte".to_owned() } else { places(&form.dedupe, ", ") };
         lines.push(format!("A repetition{which} is known by {key}."));
+        if form.is_loose() {
+            lines.push(format!(
+                "Not all is signed{which} that leads to a record or says what has happened. What is signed of a notification counts \
+                 for the records that it reached first. Ids that are signed lead before others."
+            ));
+        }
         if !form.time_signed {
             lines.push(format!(
                 "The time of a notification{which} is not signed: where one comes again with another time, the time of the \

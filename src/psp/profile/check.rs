@@ -6,7 +6,8 @@ use url::Url;
 
 use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
-use super::check_signed::{check_signed, is_signed};
+use super::check_signed::check_signed;
+use super::signs::is_signed;
 use super::{Algorithm, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::place::{Piece, Place};

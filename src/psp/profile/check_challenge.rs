@@ -158,7 +158,7 @@ mod tests {
         let text = format!(
             "name = \"own\"\ntitle = \"Own\"\namounts = \"minor\"\n[settings]\nword = \"A word\"\n\
              [challenge]\nquery = \"check\"\nanswer = [\"signature\", \"setting:word\"]\n{challenge}\n\
-             [[notification]]\nname = \"it\"\ntype = [\"/type\"]\n{signature}\n"
+             [[notification]]\nname = \"it\"\ntype = [\"/type\"]\ntype_signed = false\n{signature}\n"
         );
         Profile::read(&text).map_err(|error| error.to_string())
     }

@@ -104,7 +104,7 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
 }
 
 /// All places that a rule reads.
-fn places(rule: &EventRule) -> Vec<&Place> {
+pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
     let mut all: Vec<&Place> = rule.when.keys().chain(&rule.exponent).collect();
     let lists = [&rule.ids, &rule.shared_ids, &rule.reference, &rule.at, &rule.currency];
     let amounts = [&rule.authorized, &rule.expires_at, &rule.refunded];

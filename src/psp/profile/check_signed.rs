@@ -1,11 +1,14 @@
-//! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor, unless
-//! the form says so, a time may stand there.
+//! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor money may
+//! stand there; a time, a type or an id only if the form says so.
 
 use super::check::Wrong;
-use super::{EventRule, Form, Signature};
+use super::check_rule::places;
+use super::rule::Fixed;
+use super::signs::{covers_body, is_signed};
+use super::{EventRule, Form};
 use crate::psp::place::{Piece, Place};
 
-/// Checks the dedupe key and the times of a form.
+/// Checks what a form reads where it is not signed.
 ///
 /// A form that is vouched for as a whole, by a door or by a secret that comes along, protects nothing of itself: whoever has
 /// caught one notification has all that it takes to make others. It is not checked.
@@ -14,8 +17,15 @@ pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
         return Ok(());
     }
     check_dedupe(form).map_err(|reason| (Some(at), reason))?;
+    check_checksum(form).map_err(|reason| (Some(at), reason))?;
+    if form.pointer_only {
+        return Ok(());
+    }
+    check_type(form).map_err(|reason| (Some(at), reason))?;
     for rule in form.rules.iter().filter(|rule| !rule.get_ref().ignore) {
-        check_times(form, rule.get_ref()).map_err(|reason| (Some(rule.span().start), reason))?;
+        let (at, rule) = (Some(rule.span().start), rule.get_ref());
+        let checks = [check_times, check_conditions, check_ids, check_money];
+        checks.into_iter().try_for_each(|check| check(form, rule)).map_err(|reason| (at, reason))?;
     }
     Ok(())
 }
@@ -36,9 +46,112 @@ fn check_dedupe(form: &Form) -> Result<(), String> {
     }
 }
 
+/// A body that is signed by its CRC-32 belongs to its signature as a whole: it holds one message.
+fn check_checksum(form: &Form) -> Result<(), String> {
+    if form.batch.is_some() && form.binds_body() {
+        return Err(
+            "batch: a body that is signed by its CRC-32 only holds one message; sign body or body-sha256".into()
+        );
+    }
+    Ok(())
+}
+
+/// The type is signed, or the form says that it is not.
+fn check_type(form: &Form) -> Result<(), String> {
+    let parts = form.event_type.iter().flat_map(|part| part.as_slice());
+    match parts.chain(form.requires.keys()).find(|place| form.type_signed && !is_signed(form, place)) {
+        Some(place) => Err(format!("type: {place} is not signed. Read a signed place, or say {TYPE}")),
+        None => Ok(()),
+    }
+}
+
+/// What decides what a message means is signed, or the form says that it is not.
+fn check_conditions(form: &Form, rule: &EventRule) -> Result<(), String> {
+    let state = match &rule.status {
+        Some(Fixed::Mapped(mapped)) => mapped.from.as_slice(),
+        _ => &[],
+    };
+    let conditions = rule.when.keys().chain(rule.items.iter().flat_map(|item| item.when.keys())).chain(state);
+    match conditions.into_iter().find(|place| form.type_signed && !is_signed(form, place)) {
+        Some(place) => Err(format!("when: {place} is not signed. Read a signed place, or say {TYPE}")),
+        None => Ok(()),
+    }
+}
+
+const TYPE: &str = "type_signed = false in this [[notification]]";
+
+/// What leads to a record is signed, or the form says that it is not.
+fn check_ids(form: &Form, rule: &EventRule) -> Result<(), String> {
+    match leads(form, rule).find(|place| form.ids_signed && !is_signed(form, place)) {
+        Some(place) => Err(format!(
+            "ids: {place} is not signed. Read a signed place, or say ids_signed = false in this [[notification]]"
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Where that stands which leads from a rule to records.
+fn leads<'f>(form: &'f Form, rule: &'f EventRule) -> impl Iterator<Item = &'f Place> {
+    let (own, defaults) = (rule, &form.defaults);
+    let lists = [
+        own.ids.as_ref().unwrap_or(&defaults.ids),
+        own.shared_ids.as_ref().unwrap_or(&defaults.shared_ids),
+        own.reference.as_ref().unwrap_or(&defaults.reference),
+    ];
+    lists.into_iter().flatten()
+}
+
+/// Money is signed: its amounts, its currency and the ids that it is booked under.
+fn check_money(form: &Form, rule: &EventRule) -> Result<(), String> {
+    let amounts = [&rule.authorized, &rule.refunded].into_iter().flatten().flatten();
+    let items = rule.items.iter().flat_map(|item| item.id.iter().chain(&item.amount));
+    let chargeback = rule.chargeback.iter().flat_map(|one| one.id.iter().chain(&one.amount));
+    let currency = rule.currency.as_ref().unwrap_or(&form.defaults.currency);
+    match amounts.chain(items).chain(chargeback).chain(currency).find(|place| !is_signed(form, place)) {
+        Some(place) => {
+            Err(format!("amount: {place} is not signed: one notification could book any money. Read signed places"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The headers that a form is read with and that not every signature of it covers.
+pub(super) fn unsigned_headers(form: &Form) -> Vec<String> {
+    let defaults = &form.defaults;
+    let lists = [&defaults.ids, &defaults.shared_ids, &defaults.reference, &defaults.at, &defaults.currency];
+    let own = form.event_type.iter().flat_map(|part| part.as_slice()).chain(form.requires.keys());
+    let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls);
+    let called = calls.flat_map(|call| call.when.keys().chain(call.path.0.iter().filter_map(place_of)));
+    let rules = form.rules.iter().flat_map(|rule| places(rule.get_ref()));
+    let read =
+        own.chain(&form.object).chain(&form.dedupe).chain(lists.into_iter().flatten()).chain(called).chain(rules);
+    let mut names: Vec<String> = read.flat_map(headers).filter(|place| !is_signed(form, place)).map(name).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn name(header: &Place) -> String {
+    if let Place::Header(name) = header { name.clone() } else { String::new() }
+}
+
+const fn place_of(piece: &Piece) -> Option<&Place> {
+    if let Piece::Place(place) = piece { Some(place) } else { None }
+}
+
+/// The headers among the places that this one names.
+fn headers(place: &Place) -> Vec<&Place> {
+    match place {
+        Place::Header(_) => vec![place],
+        Place::Tail(place) => headers(place),
+        Place::Joined(pieces) => pieces.iter().filter_map(place_of).flat_map(headers).collect(),
+        _ => Vec::new(),
+    }
+}
+
 /// The times that a rule reads are signed, or the form says that they are not.
 fn check_times(form: &Form, rule: &EventRule) -> Result<(), String> {
-    if !form.time_signed || form.pointer_only {
+    if !form.time_signed {
         return Ok(());
     }
     let at = rule.at.as_ref().unwrap_or(&form.defaults.at);
@@ -50,67 +163,6 @@ fn check_times(form: &Form, rule: &EventRule) -> Result<(), String> {
 }
 
 const REMEDY: &str = "Read a signed time, or say time_signed = false in this [[notification]]";
-
-/// Whether every way in which the form may be signed covers a place. What is fetched, the relay has asked for itself.
-pub(super) fn is_signed(form: &Form, place: &Place) -> bool {
-    !form.signature.is_empty() && form.signature.iter().all(|signature| covers(form, signature.get_ref(), place))
-}
-
-fn covers(form: &Form, signature: &Signature, place: &Place) -> bool {
-    match place {
-        Place::Text(_) | Place::Fetched(_) => true,
-        Place::Tail(place) => covers(form, signature, place),
-        Place::Joined(pieces) => pieces.iter().all(|piece| match piece {
-            Piece::Text(_) => true,
-            Piece::Place(place) => covers(form, signature, place),
-        }),
-        Place::Type => {
-            form.event_type.iter().flat_map(|part| part.as_slice()).all(|part| covers(form, signature, part))
-        }
-        Place::SignedAt => signature.time.is_some(),
-        Place::Header(_) => signature.signed.contains(place),
-        Place::Message(_) => covers_body(form, signature) || signature.signed.contains(place),
-        _ => covers_body(form, signature),
-    }
-}
-
-/// Whether it covers all of the body.
-fn covers_all(signature: &Signature) -> bool {
-    signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256 | Place::BodyCrc32))
-}
-
-/// Whether it covers all of the body, or all that is read of it.
-fn covers_body(form: &Form, signature: &Signature) -> bool {
-    let inner = form.content.inner.as_ref().map(|inner| &inner.pointer);
-    covers_all(signature)
-        || signature.signed.iter().any(|place| matches!(place, Place::Message(pointer) if inner == Some(pointer)))
-}
-
-impl Form {
-    /// Whether a signature covers anything of it, whichever of its signatures it has. If not, a door or a secret that comes
-    /// along vouches for it as a whole, and whoever has caught one can make others.
-    #[must_use]
-    pub fn is_protected(&self) -> bool {
-        !self.signature.is_empty() && self.signature.iter().all(|signature| protects(signature.get_ref()))
-    }
-
-    /// Whether it is protected, but not all of its body: whoever has caught one can make many of it that verify.
-    #[must_use]
-    pub fn is_partly_signed(&self) -> bool {
-        self.is_protected() && self.signature.iter().any(|signature| !covers_all(signature.get_ref()))
-    }
-}
-
-/// Whether it covers anything of what it comes with.
-fn protects(signature: &Signature) -> bool {
-    let own = |place: &Place| {
-        matches!(
-            place,
-            Place::Body | Place::BodySha256 | Place::BodyCrc32 | Place::Message(_) | Place::Header(_) | Place::SignedAt
-        )
-    };
-    signature.signed.iter().any(own)
-}
 
 #[cfg(test)]
 mod tests {
@@ -175,5 +227,69 @@ mod tests {
         ] {
             assert_eq!(read(keys, signed, at), Ok(()), "{keys}");
         }
+    }
+
+    #[test]
+    fn a_type_and_ids_are_signed_or_said_not_to_be() {
+        let (dedupe, at) = ("dedupe = [\"/id\"]", "at = [\"/id\"]");
+        for (at, key) in [
+            (
+                "at = [\"/id\"]\nwhen = { \"/state\" = \"x\" }",
+                "when: /state is not signed. Read a signed place, or say type_signed",
+            ),
+            (
+                "at = [\"/id\"]\nreference = [\"/order\"]",
+                "ids: /order is not signed. Read a signed place, or say ids_signed",
+            ),
+            ("at = [\"/id\"]\nshared_ids = [\"tail:/link\"]", "ids: tail:/link is not signed"),
+        ] {
+            let wrong = read(dedupe, PARTS, at).unwrap_err();
+            assert!(wrong.starts_with(key), "{wrong}");
+            let said = "dedupe = [\"/id\"]\ntype_signed = false\nids_signed = false";
+            assert_eq!(read(said, PARTS, at), Ok(()), "{at}");
+            assert_eq!((read(dedupe, BODY, at), read(dedupe, PLAIN, at)), (Ok(()), Ok(())), "{at}");
+        }
+        let header = "at = [\"/id\"]\nreference = [\"header:x-order\"]";
+        assert!(read(dedupe, BODY, header).unwrap_err().starts_with("ids: header:x-order"));
+        let requires = "dedupe = [\"/id\"]\nrequires = { \"/version\" = \"2\" }";
+        assert!(read(requires, PARTS, at).unwrap_err().starts_with("type: /version is not signed"));
+    }
+
+    #[test]
+    fn money_is_signed_in_any_case() {
+        let said = "dedupe = [\"/id\"]\ntype_signed = false\nids_signed = false\ntime_signed = false";
+        let rule = |item: &str| format!("at = [\"/id\"]\n[[notification.event.item]]\n{item}");
+        for item in ["id = [\"/charge\"]", "id = [\"/id\"]\namount = [\"/amount\"]"] {
+            let wrong = read(said, PARTS, &rule(item)).unwrap_err();
+            assert!(wrong.starts_with("amount: /") && wrong.contains("is not signed"), "{wrong}");
+            assert_eq!(read(said, BODY, &rule(item)), Ok(()));
+        }
+    }
+
+    #[test]
+    fn a_body_that_is_signed_by_a_checksum_holds_one_message() {
+        let checksum = BODY.replace("body", "body-crc32");
+        let batch = "dedupe = [\"/id\"]\nbatch = \"/events/*\"";
+        assert!(read(batch, &checksum, "at = [\"/id\"]").unwrap_err().starts_with("batch: "));
+        assert_eq!(read(batch, BODY, "at = [\"/id\"]"), Ok(()));
+        let profile = Profile::read(&text("dedupe = [\"/id\"]", &checksum, "at = [\"/id\"]")).unwrap();
+        let form = profile.forms[0].get_ref();
+        assert!(form.binds_body() && form.is_partly_signed() && !form.is_loose());
+    }
+
+    #[test]
+    fn a_header_that_is_read_is_signed_or_known_not_to_be() {
+        let keys = "dedupe = [\"/id\"]\ntype_signed = false\nids_signed = false\ntime_signed = false";
+        let rule = "at = [\"join:{header:day}T{header:hour}\"]\nreference = [\"header:order\"]\nwhen = { \"header:kind\" = \"x\" }";
+        let profile = Profile::read(&text(keys, BODY, rule)).unwrap();
+        let form = profile.forms[0].get_ref();
+        assert_eq!(form.unsigned_headers, ["day", "hour", "kind", "order"]);
+        assert!(form.is_partly_signed() && form.is_loose());
+        let signed =
+            BODY.replace("\"body\"", "\"body\", \"header:day\", \"header:hour\", \"header:kind\", \"header:order\"");
+        let profile = Profile::read(&text("dedupe = [\"/id\"]", &signed, rule)).unwrap();
+        assert!(
+            profile.forms[0].get_ref().unsigned_headers.is_empty() && !profile.forms[0].get_ref().is_partly_signed()
+        );
     }
 }

@@ -14,6 +14,7 @@ mod maps;
 mod rule;
 mod schema;
 mod signature;
+mod signs;
 
 use std::collections::BTreeMap;
 
@@ -132,6 +133,14 @@ pub struct Form {
     /// The same holds for what names no time.
     #[serde(default = "yes")]
     pub time_signed: bool,
+    /// Whether what signs it covers its type, the conditions of its rules and the states that they look up. If not, whoever has
+    /// caught a notification can send it again as other news: so it counts only for the records that it reached first.
+    #[serde(default = "yes")]
+    pub type_signed: bool,
+    /// Whether what signs it covers the ids and references that lead to records. If not, whoever has caught a notification can
+    /// lead it elsewhere: so it counts only for the records that it reached first, and what is signed leads before the rest.
+    #[serde(default = "yes")]
+    pub ids_signed: bool,
     /// What all rules share; each may say otherwise.
     #[serde(default)]
     pub defaults: Defaults,
@@ -139,6 +148,10 @@ pub struct Form {
     #[serde(rename = "event", default)]
     #[schemars(with = "Vec<EventRule>")]
     pub rules: Vec<Spanned<EventRule>>,
+    /// The headers that it is read with and that not all of its signatures cover: anybody can send it with others. Reading the
+    /// profile finds them.
+    #[serde(skip)]
+    pub unsigned_headers: Vec<String>,
 }
 
 const fn yes() -> bool {
@@ -177,6 +190,10 @@ impl Profile {
         })?;
         let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| line_of(text, at)), reason };
         maps::fill_in(&mut profile).map_err(wrong)?;
+        for form in &mut profile.forms {
+            let form = form.get_mut();
+            form.unsigned_headers = check_signed::unsigned_headers(form);
+        }
         check::check(&profile).map_err(wrong)?;
         Ok(profile)
     }

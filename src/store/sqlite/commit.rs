@@ -7,6 +7,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::parked::{self, Placed, ReleaseKey};
+use super::reached::{self, Open};
 use super::records::{self, Stored};
 use super::unwritten::Unwritten;
 use super::{history, inbox, outbox};
@@ -103,6 +104,16 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
     }))
 }
 
+/// Says that a notification is without effect because it leads away from where its signed text was.
+fn led_elsewhere(placed: &Placed, record: Option<&Stored>) {
+    let record = record.map_or_else(|| "none that is registered".to_owned(), |stored| stored.record.key.to_string());
+    tracing::warn!(
+        source = placed.source, notification = %placed.notification, %record,
+        "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
+         and written other ids into it where nobody signs"
+    );
+}
+
 /// The first reasons and how many more there are: a batch may have thousands.
 pub(super) fn joined(reasons: &[String]) -> Option<String> {
     const SHOWN: usize = 10;
@@ -157,11 +168,22 @@ impl<'a> Work<'a> {
 
     /// Brings an event to its record, or parks it.
     fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
-        let Some(mut stored) = records::of_event(self.connection, &self.unwritten, &placed.source, &placed.event)?
-        else {
-            parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
-            return Ok((Outcome::Parked, None));
+        let open = self.open(&placed)?;
+        let found = records::of_event(self.connection, &self.unwritten, &placed.source, &placed.event)?;
+        let mut stored = match found {
+            Some(stored) if open.holds(stored.row) => stored,
+            None if open == Open::All => {
+                parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
+                return Ok((Outcome::Parked, None));
+            }
+            elsewhere => {
+                led_elsewhere(&placed, elsewhere.as_ref());
+                return Ok((Outcome::Repeated, None));
+            }
         };
+        if let Some(loose) = &placed.event.loose {
+            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)?;
+        }
         stored.record.source.get_or_insert_with(|| placed.source.clone());
         let payment = match stored.record.parent_payment() {
             Some(id) => {
@@ -171,8 +193,16 @@ impl<'a> Work<'a> {
             None => None,
         };
         match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
-            Ok(outcome) => self.save(stored.row, payment, &placed, outcome).map(|became| (became, None)),
+            Ok(outcome) => self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None)),
             Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
+        }
+    }
+
+    /// Which records are open to an event: where not all is signed that leads to one, those that its signed text reached first.
+    fn open(&self, placed: &Placed) -> rusqlite::Result<Open> {
+        match &placed.event.loose {
+            Some(loose) => reached::open(self.connection, &placed.source, &loose.text, placed.notification),
+            None => Ok(Open::All),
         }
     }
 
@@ -180,7 +210,7 @@ impl<'a> Work<'a> {
         &mut self,
         row: i64,
         payment: Option<Stored>,
-        placed: &Placed,
+        (placed, open): (&Placed, &Open),
         outcome: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: outcome.record };
@@ -195,7 +225,9 @@ impl<'a> Work<'a> {
             self.unwritten.set(self.connection, payment)?;
         }
         records::bind(self.connection, &stored, &placed.source)?;
-        for psp_id in &placed.event.psp_ids {
+        // What is not signed is learned from the first notification only: anybody can write other ids into those that follow.
+        let sure = |psp_id: &&String| *open == Open::All || placed.event.is_sure_of(psp_id);
+        for psp_id in placed.event.psp_ids.iter().filter(sure) {
             if records::learn(self.connection, &stored, psp_id)? {
                 self.release(stored.record.source.as_deref(), &ReleaseKey::PspId(stored.record.key.kind, psp_id))?;
             }

@@ -133,6 +133,7 @@ mod tests {
             psp_ids: vec!["pi_1".into()],
             shared_ids: Vec::new(),
             references: Vec::new(),
+            loose: None,
             at: at(second),
             key: "k#0".into(),
             late: false,
@@ -151,6 +152,7 @@ mod tests {
             key: "k".into(),
             fields: String::new(),
             has_borders: false,
+            binds_body: false,
             partly_signed: false,
             first_time: vec![1],
         };
@@ -174,6 +176,7 @@ mod tests {
             key: "k".into(),
             fields: "f".into(),
             has_borders: true,
+            binds_body: false,
             partly_signed: true,
             first_time: vec![0, 1],
         };

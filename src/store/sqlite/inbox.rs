@@ -48,11 +48,17 @@ const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifi
 const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 
+/// What makes a repetition: the body, and what it was read with beside it that nobody signs.
+fn content(taken: &Taken) -> [u8; 16] {
+    let beside = taken.normalised.beside.as_bytes();
+    if beside.is_empty() { digest(&taken.body) } else { digest(&[taken.body.as_slice(), beside].concat()) }
+}
+
 pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let same = connection
         .prepare_cached(SAME)?
-        .query_row(params![taken.source, key, digest(&taken.body)], |row| {
+        .query_row(params![taken.source, key, content(taken)], |row| {
             let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
             Ok(if row.get(2)? { Seen::DeadLetter(id) } else { Seen::Same(id, outcome(1, &answered)?) })
         })
@@ -95,38 +101,62 @@ fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) 
     Ok(bytes >= FURTHER_BYTES_MAX)
 }
 
-/// The latest dead letters of a dedupe key are deleted, until another content has room. Says whether it has.
-pub(super) fn gives_way(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
+/// Others of a dedupe key are deleted until another content has room that came to this. Says whether it has.
+///
+/// The first stays, since it may be the genuine one. Of the others dead letters go first, then what changed nothing, then what
+/// is in the records by now, the latest of each; then what still waits, the oldest. To a dead letter no other one gives way, and
+/// nothing that waits.
+pub(super) fn gives_way(connection: &Connection, taken: &Taken, became: Outcome) -> rusqlite::Result<bool> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let mut gone = Vec::new();
     while let Some(kept) = of_key(connection, taken, key)?
         && is_full(connection, taken, key, &kept)?
     {
-        let Some(dead) = latest_dead_letter(connection, taken, key)? else { return Ok(false) };
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([dead.into_bytes()])?;
-        gone.push(dead);
+        let Some((one, was)) = last_of_use(connection, taken, (key, kept.place), became)? else { return Ok(false) };
+        super::parked::forget(connection, one.into_bytes())?;
+        fetches::forget(connection, one)?;
+        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([one.into_bytes()])?;
+        gone.push((one, was));
     }
-    for notification in gone {
+    for (notification, was) in gone {
         tracing::warn!(
-            source = taken.source, %notification,
-            "this dead letter gives way to another notification of its dedupe key: as many as are kept were there"
+            source = taken.source, %notification, outcome = was,
+            "this notification gives way to another one of its dedupe key: as many as are kept were there"
         );
     }
     Ok(true)
 }
 
-/// The latest dead letter of a dedupe key for which nothing waits.
-fn latest_dead_letter(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<Uuid>> {
+/// The notification of a dedupe key that is of least use, but for the first one; and what became of it.
+fn last_of_use(
+    connection: &Connection,
+    taken: &Taken,
+    (key, first): ([u8; 16], i64),
+    became: Outcome,
+) -> rusqlite::Result<Option<(Uuid, String)>> {
+    // A mere pointer is taken as a hint instead: then nothing that waits has to go.
+    let most = match became {
+        Outcome::DeadLetter => 2,
+        _ if taken.is_pointer => 2,
+        _ => 3,
+    };
     connection
-        .prepare_cached(
-            "SELECT id FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND outcome = 'dead_letter' AND hint = 0
-                 AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
-                 AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
-             ORDER BY rowid DESC LIMIT 1",
-        )?
-        .query_row(params![taken.source, key], |row| row.get(0).map(Uuid::from_bytes))
+        .prepare_cached(LAST_OF_USE)?
+        .query_row(params![taken.source, key, first, became == Outcome::DeadLetter, most], |row| {
+            Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))
+        })
         .optional()
 }
+
+const LAST_OF_USE: &str = "SELECT id, outcome FROM (
+         SELECT id, outcome, rowid AS place, CASE
+             WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
+                 OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN 3
+             WHEN outcome = 'dead_letter' THEN iif(?4, 4, 0)
+             WHEN outcome IN ('ignored', 'repeated', 'stale') THEN 1
+             ELSE 2 END AS use
+         FROM notifications n WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3)
+     WHERE use <= ?5 ORDER BY use, iif(use = 3, place, -place) LIMIT 1";
 
 fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
     let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == name);
@@ -163,7 +193,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             taken.source,
             micros(taken.received_at.wall),
             digest(taken.normalised.dedupe_key.as_bytes()),
-            digest(&taken.body),
+            content(taken),
             became.outcome.name(),
             became.reason,
             headers,

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, TransactionBehavior};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 10] = [
+const STEPS: [&str; 11] = [
     FIRST,
     SECOND,
     THIRD,
@@ -14,6 +14,7 @@ const STEPS: [&str; 10] = [
     super::strangers::STEP,
     super::counts::STEP,
     super::fair::STEP,
+    super::reached::STEP,
 ];
 
 const FIRST: &str = r"
@@ -251,7 +252,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 10;
+pub(super) const VERSION: i64 = 11;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

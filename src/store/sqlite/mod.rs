@@ -27,6 +27,7 @@ mod parked;
 mod past;
 mod place;
 mod prune;
+mod reached;
 mod readers;
 mod records;
 mod rehearse;

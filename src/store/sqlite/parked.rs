@@ -94,6 +94,21 @@ fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey<'_>
         .map(drop)
 }
 
+/// Whether a notification parked nothing but what others of its dedupe key have parked before.
+pub(super) fn is_parked_before(
+    connection: &Connection,
+    source: &str,
+    dedupe_key: [u8; 16],
+    notification: Uuid,
+) -> rusqlite::Result<bool> {
+    let mut news = connection.prepare_cached(
+        "SELECT 1 FROM parked p WHERE notification = ?3 AND NOT EXISTS (
+             SELECT 1 FROM notifications n JOIN parked o ON o.notification = n.id
+             WHERE n.source = ?1 AND n.dedupe_key = ?2 AND n.id <> ?3 AND o.event = p.event AND o.reason IS p.reason)",
+    )?;
+    Ok(!news.exists(params![source, dedupe_key, notification.into_bytes()])?)
+}
+
 /// Takes out the events that this releases, of one source or, where the record is bound to none yet, of any.
 pub(super) fn release(
     connection: &Connection,

@@ -104,41 +104,63 @@ pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusq
         .collect()
 }
 
-/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP ids, else by
-/// those that it shares.
+/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP
+/// ids, else by those that it shares. What is signed of all these leads before what is not.
 pub(super) fn of_event(
     connection: &Connection,
     among: &Unwritten,
     source: &str,
     event: &Event,
 ) -> rusqlite::Result<Option<Stored>> {
-    let takes = |stored: &Stored| {
-        let bound = stored.record.source.as_deref().is_none_or(|own| own == source);
-        bound && concerns(event, &stored.record)
-    };
-    let mut awaited = false;
-    for id in &event.references {
-        match by_id_among(connection, among, id)? {
-            Some(found) if takes(&found) => return Ok(Some(found)),
-            Some(_) => {}
-            None => awaited |= id.has_transforms_form(),
-        }
+    let mut way = Way { connection, among, source, event, awaited: false };
+    match way.led(true)? {
+        None if event.loose.is_some() => way.led(false),
+        found => Ok(found),
     }
-    // It names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
-    // may take it away from there. Only a record that was registered with its id may.
-    let leads = |psp_id: &String, found: &Stored| {
-        let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && event.psp_ids.contains(psp_id);
-        takes(found) && (registered || !awaited)
-    };
-    for kind in &event.kinds {
-        for psp_id in event.psp_ids.iter().chain(&event.shared_ids) {
-            let found = by_psp_id(connection, among, *kind, source, psp_id)?;
-            if let Some(found) = found.filter(|found| leads(psp_id, found)) {
+}
+
+/// The way from an event to its record.
+struct Way<'a> {
+    connection: &'a Connection,
+    among: &'a Unwritten,
+    source: &'a str,
+    event: &'a Event,
+    /// Whether it names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
+    /// may take it away from there. Only a record that was registered with its id may.
+    awaited: bool,
+}
+
+impl Way<'_> {
+    /// The record that the ids and references lead to of which the event is sure, or the others.
+    fn led(&mut self, sure: bool) -> rusqlite::Result<Option<Stored>> {
+        let event = self.event;
+        for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {
+            match by_id_among(self.connection, self.among, id)? {
+                Some(found) if self.takes(&found) => return Ok(Some(found)),
+                Some(_) => {}
+                None => self.awaited |= id.has_transforms_form(),
+            }
+        }
+        let ids = || event.psp_ids.iter().chain(&event.shared_ids).filter(|id| event.is_sure_of(id) == sure);
+        for (kind, psp_id) in event.kinds.iter().flat_map(|kind| ids().map(move |id| (kind, id))) {
+            let found = by_psp_id(self.connection, self.among, *kind, self.source, psp_id)?;
+            if let Some(found) = found.filter(|found| self.leads(psp_id, found)) {
                 return Ok(Some(found));
             }
         }
+        Ok(None)
     }
-    Ok(None)
+
+    fn takes(&self, found: &Stored) -> bool {
+        let bound = found.record.source.as_deref().is_none_or(|own| own == self.source);
+        bound && concerns(self.event, &found.record)
+    }
+
+    fn leads(&self, psp_id: &String, found: &Stored) -> bool {
+        let own = self.event.psp_ids.contains(psp_id);
+        let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && own;
+        self.takes(found) && (registered || !self.awaited)
+    }
 }
 
 /// An event that may concern a preauthorization never concerns the payment that captures it: the capture has events

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use super::columns::digest;
 use super::records::{self, Stored};
 use super::taking::{self, Took};
-use super::{first_times, migrations, past};
+use super::{first_times, migrations, past, reached};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::event::message_key;
 use crate::domain::ids::TransformId;
@@ -80,6 +80,7 @@ impl Stage {
             })?;
         }
         past::records(past, |record| stage.set(record, wanted))?;
+        reached::take_over(&stage.connection, past)?;
         Ok(stage)
     }
 
@@ -118,6 +119,7 @@ impl Stage {
                 form: one.form.clone().unwrap_or_default(),
                 signed_at: None,
                 partly_signed: false,
+                is_pointer: false,
                 normalised: reread.normalised,
             };
             let (Took::In(receipt) | Took::OneTooMany(receipt)) =

@@ -7,6 +7,7 @@ use std::collections::HashSet;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::columns::digest;
 use super::commit::{Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
@@ -28,6 +29,10 @@ pub(super) enum Took {
 const SHIFTED: &str = "the text that is signed was told of before with other borders between its fields: somebody has moved \
                        them";
 
+/// Why a message is a dead letter whose signed text came with another body before.
+const ANOTHER_BODY: &str = "what is signed came before with another body, to which it belongs: the signature covers the body by its \
+                            CRC-32 only, so that somebody may have made this one";
+
 /// Looks whether a message was told of before, where that has to be remembered, and dates its events.
 fn told(
     connection: &Connection,
@@ -38,7 +43,8 @@ fn told(
 ) -> rusqlite::Result<Told> {
     let understood = matches!(message.meaning, Meaning::Events(_) | Meaning::Fetch(_));
     match &message.identity {
-        Some(identity) if identity.is_remembered() && understood => {
+        // A body has its signed text to itself whatever it says.
+        Some(identity) if identity.is_remembered() && (understood || identity.binds_body) => {
             let receipt = taken.received_at.wall;
             first_times::date(connection, &taken.source, id, identity, events.to_mut(), receipt)
         }
@@ -68,27 +74,51 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
 }
 
-/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own. To what
-/// would change something a dead letter of the key gives way: somebody may have made it of the same message. Where there is
-/// none, it is not taken, so that it is not answered as if it were kept.
+/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own, and neither
+/// does what waits already as another content says it. To what would change something another one gives way: somebody may have
+/// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
-    let kept = Cell::new(false);
-    let receipt = judge(connection, options, taken, taken.id, |judged| match judged.outcome {
-        Outcome::Ignored | Outcome::Repeated | Outcome::Stale => inbox::count_repeat(connection, one),
-        Outcome::Parked | Outcome::Applied | Outcome::Fetching => {
-            kept.set(inbox::gives_way(connection, taken)?);
-            if kept.get() { inbox::insert(connection, taken, judged) } else { Ok(()) }
+    let fate = Cell::new(Fate::NothingNew);
+    let receipt = judge(connection, options, taken, taken.id, |judged| {
+        fate.set(match judged.outcome {
+            Outcome::Ignored | Outcome::Repeated | Outcome::Stale => Fate::NothingNew,
+            Outcome::Parked if waits_already(connection, taken)? => Fate::NothingNew,
+            became if inbox::gives_way(connection, taken, became)? => Fate::Kept,
+            _ => Fate::NoRoom,
+        });
+        match fate.get() {
+            Fate::NothingNew => inbox::count_repeat(connection, one),
+            Fate::Kept => inbox::insert(connection, taken, judged),
+            Fate::NoRoom => Ok(()),
         }
-        Outcome::DeadLetter => Ok(()),
     })?;
-    let receipt = Receipt { is_news: false, ..receipt };
-    Ok(match receipt.outcome {
-        _ if kept.get() => Took::In(Receipt { key_reused: Some(one), ..receipt }),
-        Outcome::Ignored | Outcome::Repeated | Outcome::Stale => {
-            Took::In(Receipt { id: one, key_reused: Some(one), ..receipt })
-        }
-        Outcome::Parked | Outcome::Applied | Outcome::Fetching | Outcome::DeadLetter => Took::OneTooMany(receipt),
+    let receipt = Receipt { is_news: false, key_reused: Some(one), ..receipt };
+    Ok(match fate.get() {
+        Fate::NothingNew => Took::In(Receipt { id: one, ..receipt }),
+        Fate::Kept => Took::In(receipt),
+        Fate::NoRoom => Took::OneTooMany(receipt),
     })
+}
+
+/// What becomes of one more content of a full dedupe key.
+#[derive(Clone, Copy)]
+enum Fate {
+    /// It needs no row.
+    NothingNew,
+    /// It has the room of another one.
+    Kept,
+    /// There is no room.
+    NoRoom,
+}
+
+/// Whether all that was parked of it waits already, by another content of its key; then it needs not wait twice.
+fn waits_already(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
+    let key = digest(taken.normalised.dedupe_key.as_bytes());
+    let waits = parked::is_parked_before(connection, &taken.source, key, taken.id)?;
+    if waits {
+        parked::forget(connection, taken.id.into_bytes())?;
+    }
+    Ok(waits)
 }
 
 /// Judges a dead letter anew; none if there is no such dead letter.
@@ -189,7 +219,8 @@ fn judge(
         match told {
             Told::Shifted => {
                 through = Outcome::DeadLetter;
-                reasons.push(message.because(SHIFTED));
+                let is_body = identity.is_some_and(|identity| identity.binds_body);
+                reasons.push(message.because(if is_body { ANOTHER_BODY } else { SHIFTED }));
                 continue;
             }
             Told::Again { redated: again } => redated = redated.or(again),

@@ -73,6 +73,7 @@ mod tests {
             psp_ids: Vec::new(),
             shared_ids: vec![format!("psp {payment}")],
             references: Vec::new(),
+            loose: None,
             at: now().wall,
             key: format!("k{n}#0"),
             late: false,

@@ -75,6 +75,44 @@ impl SigningKey {
     }
 }
 
+/// An object with a field more, so that its CRC-32 is this one: what a checksum covers is not protected by it. A CRC is linear,
+/// so that it is a matter of which letters of the field have their lowest bit.
+pub(crate) fn with_checksum(object: &serde_json::Value, crc: u32) -> String {
+    const LETTERS: usize = 64;
+    let start = object.to_string();
+    let start = start.strip_suffix('}').unwrap();
+    let body = |letters: &[u8]| format!("{start},\"z\":\"{}\"}}", str::from_utf8(letters).unwrap());
+    let sum = |letters: &[u8]| crc32fast::hash(body(letters).as_bytes());
+    let mut letters = [b'@'; LETTERS];
+    let plain = sum(&letters);
+    let highest = |change: u32| usize::try_from(change.ilog2()).unwrap();
+    // By its highest bit: a change of the sum, and the letters that make it.
+    let mut basis: [Option<(u32, u64)>; 32] = [None; 32];
+    let reduced = |basis: &[Option<(u32, u64)>; 32], mut change: u32, mut set: u64| {
+        while change != 0
+            && let Some((other, letters)) = basis[highest(change)]
+        {
+            (change, set) = (change ^ other, set ^ letters);
+        }
+        (change, set)
+    };
+    for n in 0..LETTERS {
+        let mut one = letters;
+        one[n] ^= 1;
+        let (change, set) = reduced(&basis, sum(&one) ^ plain, 1 << n);
+        if change != 0 {
+            basis[highest(change)] = Some((change, set));
+        }
+    }
+    let (left, set) = reduced(&basis, plain ^ crc, 0);
+    assert_eq!(left, 0, "so many letters make every sum");
+    for (n, letter) in letters.iter_mut().enumerate() {
+        *letter ^= u8::from(set >> n & 1 == 1);
+    }
+    assert_eq!(sum(&letters), crc);
+    body(&letters)
+}
+
 /// What stands at a path.
 pub(crate) struct Page {
     pub(crate) status: u16,

@@ -121,7 +121,10 @@ impl<'a> Reader<'a> {
 
 /// A notification that says nothing itself.
 fn nothing(past: &Past) -> Reread {
-    Reread { normalised: Normalised { dedupe_key: past.id.to_string(), messages: Vec::new() }, keys: Vec::new() }
+    Reread {
+        normalised: Normalised { dedupe_key: past.id.to_string(), beside: String::new(), messages: Vec::new() },
+        keys: Vec::new(),
+    }
 }
 
 /// The notifications that mean something else than they did, each on a line.

@@ -4,8 +4,8 @@ use serde_json::json;
 
 use super::rig::KEPT_S;
 use super::work::{
-    Work, at, bearer, fetch_failed, fetched, hinted, moment, notified, paid, payment, pointing, refund, refunded,
-    register, replayed, settled, taken, undated,
+    Work, at, bearer, fetch_failed, fetched, hinted, loose, moment, notified, paid, payment, pointing, refund,
+    refunded, register, replayed, settled, taken, undated,
 };
 use crate::domain::ids::Kind;
 use crate::psp::normalise::Meaning;
@@ -56,6 +56,13 @@ fn notifications() -> Vec<Scenario> {
         scenario("a stale one", vec![p1(), applied.clone()], notified(3, vec![paid(5, &["pi_1"], 60)]), "Stale"),
         scenario("a repetition", vec![p1(), applied.clone()], applied.clone(), "replayed: true"),
         scenario("one whose time nobody signs", vec![p1()], undated(2, vec![paid(10, &["pi_1"], 40)]), "Applied"),
+        scenario("one that may be led elsewhere", vec![p1()], loose(2, vec![paid(10, &["pi_1"], 40)]), "Applied"),
+        scenario(
+            "one that is led elsewhere",
+            vec![p1(), payment("p2", "pi_2"), loose(2, vec![paid(10, &["pi_1"], 40)])],
+            loose(3, vec![paid(10, &["pi_2"], 40)]),
+            "Repeated",
+        ),
         scenario("one that is parked", vec![], notified(2, vec![paid(10, &["pi_9", "ch_9"], 40)]), "Parked"),
         scenario(
             "one too many that is parked",

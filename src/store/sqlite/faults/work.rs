@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::super::Store;
 use crate::domain::due::Moment;
-use crate::domain::event::{Booking, Event, Facts, Item};
+use crate::domain::event::{Booking, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
@@ -107,6 +107,7 @@ pub(super) fn event(kind: Kind, seconds: i64, psp_ids: &[&str], facts: Facts) ->
         psp_ids: psp_ids.iter().map(ToString::to_string).collect(),
         shared_ids: Vec::new(),
         references: Vec::new(),
+        loose: None,
         at: at(seconds),
         key: format!("event-{seconds}"),
         late: false,
@@ -152,11 +153,20 @@ pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
         key: format!("key {n}"),
         fields: String::new(),
         has_borders: false,
+        binds_body: false,
         partly_signed: false,
         first_time: vec![0],
     };
     taken.normalised.messages.iter_mut().for_each(|message| message.identity = Some(identity.clone()));
     Work::Take(Box::new(taken))
+}
+
+/// The same, and nobody signs what leads them to their records.
+pub(super) fn loose(n: u128, mut events: Vec<Event>) -> Work {
+    let loose =
+        Loose { text: "signed".into(), unsigned: events.iter().flat_map(|event| event.psp_ids.clone()).collect() };
+    events.iter_mut().for_each(|event| event.loose = Some(loose.clone()));
+    notified(n, events)
 }
 
 /// A notification that means this.
@@ -180,7 +190,8 @@ fn meant(n: u128, meaning: Meaning) -> Taken {
         form: "form".into(),
         signed_at: None,
         partly_signed: false,
-        normalised: Normalised { dedupe_key: format!("key {n}"), messages: vec![message] },
+        is_pointer: false,
+        normalised: Normalised { dedupe_key: format!("key {n}"), beside: String::new(), messages: vec![message] },
     }
 }
 

@@ -52,7 +52,10 @@ fn wanted() -> Wanted {
 }
 
 fn nothing(past: &Past) -> Reread {
-    Reread { normalised: Normalised { dedupe_key: past.id.to_string(), messages: Vec::new() }, keys: Vec::new() }
+    Reread {
+        normalised: Normalised { dedupe_key: past.id.to_string(), beside: String::new(), messages: Vec::new() },
+        keys: Vec::new(),
+    }
 }
 
 /// Who reads for minutes must not keep the WAL from beginning anew: it would grow by all that is written meanwhile.

@@ -1,0 +1,239 @@
+//! What somebody has caught and leads elsewhere: a signed text counts for the records that it reached first.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::program::run;
+use crate::support::psp::seal_with;
+use crate::support::setup::{INTEGRATOR_TOKEN, POINTING_SECRET};
+use crate::support::{Relay, Setup, adyen, payment, refund, start};
+
+/// An Adyen item with this beside it, which nobody signs.
+fn beside(mut item: Value, field: &str, value: &str) -> Value {
+    item["notificationItems"][0]["NotificationRequestItem"]["additionalData"][field] = value.into();
+    item
+}
+
+async fn tell(relay: &Relay, notification: &Value) {
+    relay.notify("adyen-main", notification).await.expect(200);
+}
+
+async fn payments(relay: &Relay, most: usize) {
+    for n in 1..=most {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("PSP{n}"), "89.25")).await;
+        tell(relay, &adyen::item("AUTHORISATION", &format!("PSP{n}"), "", 0, 8925)).await;
+    }
+}
+
+fn chargeback() -> Value {
+    adyen::item("CHARGEBACK", "DISPUTE1", "OTHER", 10, 8925)
+}
+
+/// How many chargebacks each of the first so many payments has.
+async fn chargebacks(relay: &Relay, most: usize) -> Vec<usize> {
+    let mut counts = Vec::new();
+    for n in 1..=most {
+        let state = relay.fetch("Payment", &format!("tx-{n}")).await.json();
+        counts.push(state["chargebacks"].as_array().map_or(0, Vec::len));
+    }
+    counts
+}
+
+/// Adyen signs the dispute, but not the capture that it concerns.
+#[tokio::test]
+async fn one_chargeback_takes_the_money_of_one_payment() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 3).await;
+    for n in [2, 1, 3] {
+        tell(&relay, &beside(chargeback(), "captureMerchantReference", &format!("tx-{n}"))).await;
+        tell(&relay, &beside(chargeback(), "capturePspReference", &format!("PSP{n}"))).await;
+    }
+    assert_eq!(chargebacks(&relay, 3).await, [0, 1, 0]);
+}
+
+/// What waits is led no further than what came first.
+#[tokio::test]
+async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 1).await;
+    let led = |id: &str| beside(chargeback(), "captureMerchantReference", id);
+    tell(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081921")).await;
+    tell(&relay, &led("tx-1")).await;
+    tell(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081922")).await;
+    for n in 1..=2 {
+        let id = format!("20260302-65e2f1a0b3c4d5e6f708192{n}");
+        relay.register("payment", &id, &payment(&format!("LATER{n}"), "89.25")).await;
+        assert_eq!(relay.fetch("Payment", &id).await.json()["chargebacks"], json!([]));
+    }
+    assert_eq!(chargebacks(&relay, 1).await, [1]);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0);
+}
+
+/// The inbox forgets after a while; what a text has reached is kept, also for a changed profile that is tried.
+#[tokio::test]
+async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 2).await;
+    let led = |n: usize| beside(chargeback(), "captureMerchantReference", &format!("tx-{n}"));
+    tell(&relay, &led(1)).await;
+    let store = relay.file("relay.db");
+    let forget = "DELETE FROM notifications WHERE rowid = 3";
+    rusqlite::Connection::open(&store).unwrap().execute_batch(forget).unwrap();
+    tell(&relay, &led(2)).await;
+    assert_eq!(chargebacks(&relay, 2).await, [1, 0]);
+    let replay = ["profile", "replay", "adyen", "--store", store.to_str().unwrap()];
+    let ended = run(&replay, &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains(": 0 would differ"), "{ended:?}");
+}
+
+/// A dead letter that waited in vain is led nowhere else when it is judged anew.
+#[tokio::test]
+async fn a_dead_letter_that_is_judged_anew_is_led_nowhere_else() {
+    let more = "[store.parked]\nper_source = 1\n".to_owned();
+    let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
+    payments(&relay, 1).await;
+    let id = "20260302-65e2f1a0b3c4d5e6f7081921";
+    tell(&relay, &beside(chargeback(), "captureMerchantReference", id)).await;
+    tell(&relay, &adyen::item("AUTHORISATION", "PSP9", "", 0, 8925)).await;
+    tell(&relay, &beside(chargeback(), "captureMerchantReference", "tx-1")).await;
+    relay.register("payment", id, &payment("LATER", "89.25")).await;
+    let listed = relay.request(Method::GET, "/dead-letters/notifications").bearer_auth(INTEGRATOR_TOKEN);
+    let dead = relay.send(listed).await.expect(200).json()["notifications"][0]["notification"].take();
+    let path = format!("/dead-letters/notifications/{}/replay", dead.as_str().unwrap());
+    let replay = relay.request(Method::POST, &path).bearer_auth(INTEGRATOR_TOKEN);
+    assert_eq!(relay.send(replay).await.expect(200).json()["outcome"], "repeated");
+    assert_eq!(relay.fetch("Payment", id).await.json()["chargebacks"], json!([]));
+    assert_eq!(chargebacks(&relay, 1).await, [1]);
+}
+
+/// Adyen signs the token, but not whose it is.
+#[tokio::test]
+async fn one_token_is_the_token_of_one_agreement() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 1..=3 {
+        relay.register("agreement", &format!("ag-{n}"), &json!({})).await;
+    }
+    let contract = || adyen::item("RECURRING_CONTRACT", "TOKEN1", "PAY1", 0, 0);
+    let of = |n: usize| beside(contract(), "recurring.shopperReference", &format!("ag-{n}"));
+    tell(&relay, &of(1)).await;
+    tell(&relay, &of(2)).await;
+    tell(&relay, &beside(of(3), "recurring.recurringDetailReference", "TOKEN3")).await;
+    // Nor does the agreement learn another customer's token.
+    tell(&relay, &beside(of(1), "recurring.recurringDetailReference", "TOKEN2")).await;
+    for (n, status) in [(1, "Active"), (2, "Initiated"), (3, "Initiated")] {
+        assert_eq!(relay.fetch("Agreement", &format!("ag-{n}")).await.json()["status"], status, "{n}");
+    }
+    assert_eq!(relay.stored::<String>("SELECT group_concat(psp_id) FROM psp_ids"), "TOKEN1");
+    // The token that the agreement has learned leads to it, whatever stands beside it.
+    let later = adyen::item("RECURRING_CONTRACT", "TOKEN1", "PAY2", 5, 0);
+    tell(&relay, &beside(later, "recurring.shopperReference", "ag-2")).await;
+    assert_eq!(relay.fetch("Agreement", "ag-2").await.json()["status"], "Initiated");
+}
+
+fn action(action: &str) -> Value {
+    beside(adyen::item("CANCEL_OR_REFUND", "RE1", "PSP1", 20, 8925), "modification.action", action)
+}
+
+/// What decides between a refund and a cancellation is not signed.
+#[tokio::test]
+async fn what_was_a_refund_is_no_cancellation_as_well() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 1).await;
+    relay.register("refund", "re-1", &refund("RE1", "tx-1", "89.25")).await;
+    tell(&relay, &action("refund")).await;
+    tell(&relay, &action("cancel")).await;
+    assert_eq!(relay.fetch("Refund", "re-1").await.json()["status"], "Succeeded");
+    assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Succeeded");
+    relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
+}
+
+/// Nor is it one when it has waited for its payment meanwhile.
+#[tokio::test]
+async fn a_cancellation_that_waits_is_none_when_it_was_a_refund() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-2", &payment("PSP2", "89.25")).await;
+    tell(&relay, &adyen::item("AUTHORISATION", "PSP2", "", 0, 8925)).await;
+    relay.register("refund", "re-1", &refund("RE1", "tx-2", "89.25")).await;
+    tell(&relay, &action("cancel")).await;
+    tell(&relay, &action("refund")).await;
+    assert_eq!(relay.fetch("Refund", "re-1").await.json()["status"], "Succeeded");
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Initiated");
+    relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
+    // A changed profile is tried on what is kept, and it stays so.
+    let replay = ["profile", "replay", "adyen", "--store", relay.file("relay.db").to_str().unwrap()].map(str::to_owned);
+    let ended = run(&replay.each_ref().map(String::as_str), &[]).await;
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains(": 0 would differ"), "{ended:?}");
+}
+
+/// QuickPay's older bodies have no type; a header has it, which nobody signs.
+#[tokio::test]
+async fn a_body_with_another_header_is_no_repetition() {
+    let more = format!("[sources.quickpay]\nprofile = \"quickpay\"\nsecrets = [\"{POINTING_SECRET}\"]\n");
+    let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
+    relay.register("payment", "tx-1", &payment("777", "89.25")).await;
+    let operation = json!({
+        "id": 1, "type": "capture", "amount": 8925, "pending": false, "qp_status_code": "20000",
+        "created_at": "2026-03-02T10:00:00Z",
+    });
+    let body = json!({"id": 777, "currency": "EUR", "operations": [operation]}).to_string();
+    let sealed = seal_with("quickpay", POINTING_SECRET, 0, body.as_bytes());
+    let tell = async |kind: Option<String>| {
+        let mut headers = sealed.headers.clone();
+        headers.extend(kind.map(|kind| ("QuickPay-Resource-Type".to_owned(), kind)));
+        relay.post("quickpay", &headers, sealed.body.clone()).await.expect(200)
+    };
+    tell(Some("Subscription".to_owned())).await;
+    tell(None).await;
+    for n in 0..120 {
+        tell(Some(format!("Made{n}"))).await;
+    }
+    let taken = tell(Some("Payment".to_owned())).await;
+    assert_eq!(taken.json()["outcome"], "applied");
+    assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Succeeded");
+    assert_eq!(tell(Some("Payment".to_owned())).await.header("idempotent-replayed"), "true");
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+}
+
+/// Whoever has caught an item keeps it out by no number of others that changed something, or nothing.
+#[tokio::test]
+async fn what_changed_something_or_nothing_gives_way() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let refused = adyen::with(adyen::item("AUTHORISATION", "PSP1", "", 0, 8925), "success", "false");
+    for n in 0..105 {
+        tell(&relay, &adyen::with(refused.clone(), "reason", &format!("made up {n}"))).await;
+    }
+    tell(&relay, &adyen::with(refused.clone(), "reason", "Refused")).await;
+    // A dead letter needs a row, and has that of one that changed nothing.
+    tell(&relay, &adyen::with(refused, "eventDate", "no date")).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
+    relay.program.logged(&["WARN", "adyen-main", "gives way to another one of its dedupe key"]).await;
+}
+
+/// What waits for its record keeps nothing out that waits as well.
+#[tokio::test]
+async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let item = adyen::item("AUTHORISATION", "PSP1", "", 0, 8925);
+    for n in 0..100 {
+        tell(&relay, &adyen::with(item.clone(), "made", &n.to_string())).await;
+    }
+    let first: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1");
+    let second: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1 OFFSET 1");
+    // It says what waits already.
+    tell(&relay, &item).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 100);
+    // It says something else.
+    tell(&relay, &beside(item.clone(), "cardSummary", "1142")).await;
+    let ids = "SELECT count(*) FROM notifications n JOIN parked p ON p.notification = n.id WHERE n.id = ?1";
+    let is_there = |id: &Vec<u8>| relay.store().query_row(ids, [id], |row| row.get::<_, i64>(0)).unwrap() == 1;
+    assert!(is_there(&first) && !is_there(&second));
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
+    let state = relay.fetch("Payment", "tx-1").await.json();
+    assert_eq!(state["status"], "Succeeded");
+}
