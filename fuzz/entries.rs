@@ -63,8 +63,8 @@ pub(crate) fn normalise(data: &[u8]) {
     for form in &profile.forms {
         let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
         let Ok(verified) = verified(profile, SECRET, &signed.headers, &signed.body) else { continue };
-        let read = normalised(profile, &verified, true);
-        assert_eq!(read, normalised(profile, &verified, true));
+        let read = normalised(profile, &(&verified).into(), true);
+        assert_eq!(read, normalised(profile, &(&verified).into(), true));
         assert!(!read.dedupe_key.is_empty() && !read.messages.is_empty());
         let (size, limit) = (size(&read), 64 * 1024 + 1000 * body.len());
         assert!(size <= limit, "{} bytes become {size}", body.len());
@@ -98,7 +98,7 @@ pub(crate) fn profile(data: &[u8]) {
     for form in &profile.forms {
         let Ok(signed) = signed(&profile, &form.get_ref().name, body) else { continue };
         let Ok(verified) = verified(&profile, SECRET, &signed.headers, &signed.body) else { continue };
-        assert!(!normalised(&profile, &verified, true).messages.is_empty());
+        assert!(!normalised(&profile, &(&verified).into(), true).messages.is_empty());
     }
 }
 

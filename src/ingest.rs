@@ -138,7 +138,7 @@ impl Ingest {
             Err(refused) => return self.take_hint(source, received, now, sender, refused).await,
         };
         self.check_credentials(source, received, now.steady, sender.wary)?;
-        let normalised = source.read(&verified);
+        let normalised = source.read(&(&verified).into());
         let size = normalised.size();
         if size > BATCH_MAX {
             return Err(Refused::TooMany { size });

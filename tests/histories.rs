@@ -19,10 +19,10 @@ use transform_relay::domain::status::Status;
 use transform_relay::domain::transition::{Transition, apply};
 use transform_relay::domain::view::{Detail, View};
 use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
+use transform_relay::psp::in_form::InForm;
 use transform_relay::psp::normalise::{Meaning, Message, normalise, normalise_fetched};
 use transform_relay::psp::profile::{Form, Profile};
 use transform_relay::psp::received::Received;
-use transform_relay::psp::verify::Verified;
 
 /// Later than anything that a fixture tells of.
 const NOW: Timestamp = Timestamp::constant(1_900_000_000, 0);
@@ -53,7 +53,7 @@ fn events(profile: &str, fixtures: &[&str]) -> Vec<Event> {
         let text = fs::read(folder.join(format!("{fixture}.json"))).unwrap();
         if !fixture.starts_with("fetched/") {
             let received = Received { headers: &[], body: &text, at: NOW };
-            return normalise(profile, &Verified::before(profile.forms[0].get_ref(), None, received), false).messages;
+            return normalise(profile, &InForm::new(profile.forms[0].get_ref(), received), false).messages;
         }
         let fetched: Value = serde_json::from_slice(&text).unwrap();
         let form = profile.forms.iter().find(|form| fetched["form"] == *form.get_ref().name).unwrap().get_ref();
@@ -135,7 +135,7 @@ fn all_events(profile: &Profile) -> Vec<Event> {
         for form in profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| !form.pointer_only) {
             let body = body(form, &file);
             let received = Received { headers: &headers, body: &body, at: NOW };
-            messages.extend(normalise(profile, &Verified::before(form, None, received), false).messages);
+            messages.extend(normalise(profile, &InForm::new(form, received), false).messages);
         }
     }
     for file in listed(&folder.join("fetched")) {

@@ -18,10 +18,11 @@ use serde_json::{Value, json};
 use transform_relay::domain::event::Event;
 use transform_relay::psp::catalogue::Catalogue;
 use transform_relay::psp::crypto::PublicKey;
+use transform_relay::psp::in_form::InForm;
 use transform_relay::psp::normalise::{Meaning, Message, normalise};
 use transform_relay::psp::profile::Profile;
 use transform_relay::psp::received::Received;
-use transform_relay::psp::verify::{Means, Secret, Verified, verify};
+use transform_relay::psp::verify::{Means, Secret, verify};
 use url::Url;
 
 /// Which profile reads which folder of originals.
@@ -169,7 +170,7 @@ fn body(profile: &Profile, file: &Path) -> String {
         if form.content.message(&body).is_err() {
             continue;
         }
-        let read = normalise(profile, &Verified::before(form, None, received), false);
+        let read = normalise(profile, &InForm::new(form, received), false);
         let understood = !read.messages.iter().any(|message| matches!(message.meaning, Meaning::NotUnderstood(_)));
         let said = read.messages.iter().map(one).collect::<Vec<_>>().join(" + ");
         if understood {

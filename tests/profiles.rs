@@ -23,6 +23,7 @@ use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::challenge;
 use transform_relay::psp::crypto::PublicKey;
 use transform_relay::psp::explain::{self, Expected, MessageSeen, Verdict, Verification};
+use transform_relay::psp::in_form::InForm;
 use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
 use transform_relay::psp::place::Configured;
 use transform_relay::psp::profile::{Algorithm, Form, Profile};
@@ -131,8 +132,8 @@ fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verifi
 }
 
 /// What `profile test` tells of the rules is what they do.
-fn the_reading_agrees(profile: &Profile, verified: &Verified<'_>, normalised: &Normalised, fetching: bool) {
-    let reading = explain::reading(profile, verified, fetching);
+fn the_reading_agrees(profile: &Profile, notification: &InForm<'_>, normalised: &Normalised, fetching: bool) {
+    let reading = explain::reading(profile, notification, fetching);
     assert_eq!(&reading.normalised, normalised);
     if reading.messages.is_empty() {
         assert!(matches!(normalised.messages[..], [Message { meaning: Meaning::NotUnderstood(_), .. }]));
@@ -286,7 +287,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
         form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
             let received = Received { headers: &own, body: &body, at: now };
-            let verified = Verified::before(form, None, received);
+            let verified = InForm::new(form, received);
             let normalised = normalise(profile, &verified, fetching);
             the_reading_agrees(profile, &verified, &normalised, fetching);
             return Some(normalised);
@@ -294,8 +295,9 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
         let headers: Vec<_> = own.iter().chain(&signed.headers).cloned().collect();
         let received = Received { headers: &headers, body: &signed.body, at: now };
         let verified = verify::verify(profile, &means, received).ok()?;
-        let normalised = normalise(profile, &verified, fetching);
-        the_reading_agrees(profile, &verified, &normalised, fetching);
+        let notification = InForm::from(&verified);
+        let normalised = normalise(profile, &notification, fetching);
+        the_reading_agrees(profile, &notification, &normalised, fetching);
         (verified.form().name == form.name).then_some(normalised)
     });
     // Where several forms are signed as a whole, the body's own is the one in which it has a type.
@@ -402,7 +404,7 @@ fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String
     };
     let verified = verify::verify(profile, &means, received).ok()?;
     let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == verified.form().name)?;
-    Some((form, normalise(profile, &verified, true).dedupe_key))
+    Some((form, normalise(profile, &(&verified).into(), true).dedupe_key))
 }
 
 /// Each header with another value, and each that the form names, and one that nobody names.

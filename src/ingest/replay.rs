@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{Ingest, Source, ahead, log, verified_by};
 use crate::domain::due::Moment;
+use crate::psp::in_form::InForm;
 use crate::psp::normalise::{Meaning, Message, Normalised};
 use crate::psp::received::Received;
-use crate::psp::verify::Verified;
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
 /// Why nothing was judged anew.
@@ -71,22 +71,26 @@ type Again = (String, Option<String>, Normalised);
 /// What was verified when it was taken needs no secret now: that may have been replaced since.
 fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     let received = Received { headers: &kept.headers, body: &kept.body, at: kept.received_at };
-    let verified = match &kept.form {
+    let notification = match &kept.form {
         Some(name) => {
             let forms = source.profile.forms.iter().map(toml::Spanned::get_ref);
             let form = forms.into_iter().find(|form| form.name == *name);
             let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
-            Verified::before(form, kept.signed_at.clone(), received)
+            InForm { received, form, signed_at: kept.signed_at.as_deref() }
         }
         // Earlier versions knew no certificates.
-        None => verified_by(source, &source.secrets.iter().collect::<Vec<_>>(), None, received).map_err(|_| {
-            ReplayError::Unreadable(
-                "an earlier version took it, and it does not verify any more; have the PSP send it again",
-            )
-        })?,
+        None => {
+            let secrets = source.secrets.iter().collect::<Vec<_>>();
+            let verified = verified_by(source, &secrets, None, received).map_err(|_| {
+                ReplayError::Unreadable(
+                    "an earlier version took it, and it does not verify any more; have the PSP send it again",
+                )
+            })?;
+            InForm::from(&verified)
+        }
     };
-    let signed_at = verified.signed_at().map(str::to_owned);
-    Ok((verified.form().name.clone(), signed_at, source.read(&verified)))
+    let signed_at = notification.signed_at.map(str::to_owned);
+    Ok((notification.form.name.clone(), signed_at, source.read(&notification)))
 }
 
 /// Of a hint its call is kept.

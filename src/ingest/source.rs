@@ -12,9 +12,10 @@ use url::Url;
 
 use crate::credentials::Credentials;
 use crate::fetch_back::account::Account;
+use crate::psp::in_form::InForm;
 use crate::psp::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Profile};
-use crate::psp::verify::{Means, Secret, Verified};
+use crate::psp::verify::{Means, Secret};
 use crate::secrets::NamedSecret;
 
 /// One PSP account in the configuration, and its door.
@@ -111,10 +112,10 @@ impl Source {
         signatures.any(|signature| signature.get_ref().certificate.is_some())
     }
 
-    /// What a verified notification says, as far as the source wants to hear it.
-    pub(super) fn read(&self, verified: &Verified<'_>) -> Normalised {
+    /// What a notification says, as far as the source wants to hear it.
+    pub(super) fn read(&self, notification: &InForm<'_>) -> Normalised {
         let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
-        let mut normalised = normalise(&self.profile, verified, always);
+        let mut normalised = normalise(&self.profile, notification, always);
         if let Some(events) = &self.events {
             normalised.keep_only(events);
         }

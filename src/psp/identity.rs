@@ -116,9 +116,9 @@ fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use crate::psp::catalogue::Catalogue;
+    use crate::psp::in_form::InForm;
     use crate::psp::normalise::normalise;
     use crate::psp::received::Received;
-    use crate::psp::verify::Verified;
 
     /// Of a form only the field with the message is signed: whatever stands beside it makes no other notification.
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         let key = |payload: &str, pad: &str| {
             let body = format!("bt_signature=k%7C00&bt_payload={payload}&pad={pad}");
             let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
-            normalise(profile, &Verified::before(form, None, received), false).dedupe_key
+            normalise(profile, &InForm::new(form, received), false).dedupe_key
         };
         let check = "PG5vdGlmaWNhdGlvbj48a2luZD5jaGVjazwva2luZD48L25vdGlmaWNhdGlvbj4%3D";
         for payload in [check, "AAAA"] {

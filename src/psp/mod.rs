@@ -1,7 +1,7 @@
 //! The PSPs' dialects, pure: is this notification theirs, and what does it say in our words?
 //!
 //! A PSP is data: a [`profile::Profile`] read from a TOML file. [`verify`] turns a received notification into a
-//! [`verify::Verified`] one, and nothing else can; [`normalise`] takes only verified ones.
+//! [`verify::Verified`] one, and nothing else can. [`normalise`] reads an [`in_form::InForm`]: a notification and its form.
 
 pub mod catalogue;
 pub mod challenge;
@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod explain;
 pub mod fetch;
 pub mod identity;
+pub mod in_form;
 pub mod needs;
 pub mod normalise;
 pub mod page;

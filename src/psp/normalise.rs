@@ -9,12 +9,12 @@ use sha2::{Digest, Sha256};
 
 use super::fetch;
 use super::identity::{self, Identity};
+use super::in_form::InForm;
 use super::place::{Place, Scope};
 use super::profile::{Condition, EventRule, Form, Profile, When};
 use super::read::names;
 use super::received::Received;
 use super::translate::Translation;
-use super::verify::Verified;
 use crate::domain::event::{Ahead, Event};
 use crate::domain::json;
 use crate::domain::text::{masked, shown};
@@ -123,14 +123,14 @@ pub enum Meaning {
     Fetch(String),
 }
 
-/// Reads a verified notification by the rules of its form. `fetching`: whether the source fetches what the profile says
+/// Reads a notification by the rules of its form. `fetching`: whether the source fetches what the profile says
 /// is to be fetched; otherwise a message is read as it is.
 #[must_use]
-pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> Normalised {
-    let body_hash = hash(verified.received().body);
-    let form = verified.form();
+pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -> Normalised {
+    let body_hash = hash(notification.received.body);
+    let form = notification.form;
     let mut place = 0..;
-    let read = each_message(verified, |scope| {
+    let read = each_message(notification, |scope| {
         read_first(profile, form, (place.next().unwrap_or_default(), scope), &body_hash, fetching)
     });
     let (mut keys, messages): (Vec<String>, Vec<Message>) = match read {
@@ -141,23 +141,24 @@ pub fn normalise(profile: &Profile, verified: &Verified<'_>, fetching: bool) -> 
     if form.is_partly_signed() {
         // Messages that are signed one by one can be put together in any number of ways.
         let first = messages.first().and_then(|message| message.identity.as_ref());
-        keys = vec![first.map_or_else(|| signed_key(form, verified), |identity| identity.key.clone())];
+        keys = vec![first.map_or_else(|| signed_key(notification), |identity| identity.key.clone())];
     }
-    Normalised { dedupe_key: keys.join("\n"), beside: beside(form, verified), messages }
+    Normalised { dedupe_key: keys.join("\n"), beside: beside(notification), messages }
 }
 
 /// The key of a notification that cannot be read: by what is signed around the message, or of the body as a whole.
-fn signed_key(form: &Form, verified: &Verified<'_>) -> String {
-    let received = verified.received();
-    let scope = Scope { signed_at: verified.signed_at(), ..Scope::new(received, &Value::Null) };
+fn signed_key(notification: &InForm<'_>) -> String {
+    let InForm { received, form, signed_at } = notification;
+    let scope = Scope { signed_at: *signed_at, ..Scope::new(received, &Value::Null) };
     let is_around = form.content.inner.is_some() || form.is_signed_whole();
     let parts = identity::signed_parts(form, &scope).filter(|_| is_around);
     parts.map_or_else(|| hash(received.body), |parts| identity::text(form, &parts))
 }
 
 /// The headers that a notification is read with and that nobody signs.
-fn beside(form: &Form, verified: &Verified<'_>) -> String {
-    let given = |name: &String| verified.received().header(name).map(|value| (name.clone(), Value::from(value)));
+fn beside(notification: &InForm<'_>) -> String {
+    let InForm { received, form, .. } = notification;
+    let given = |name: &String| received.header(name).map(|value| (name.clone(), Value::from(value)));
     let given: serde_json::Map<String, Value> = form.unsigned_headers.iter().filter_map(given).collect();
     if given.is_empty() { String::new() } else { hash(Value::from(given).to_string().as_bytes()) }
 }
@@ -166,12 +167,11 @@ fn beside(form: &Form, verified: &Verified<'_>) -> String {
 ///
 /// # Errors
 /// The body cannot be read.
-pub(super) fn each_message<T>(verified: &Verified<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
-    let (received, form) = (verified.received(), verified.form());
+pub(super) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
+    let InForm { received, form, signed_at } = notification;
     let body = form.content.message(received.body)?;
     let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
-    let scopes =
-        found.into_iter().map(|message| Scope { signed_at: verified.signed_at(), ..Scope::new(received, message) });
+    let scopes = found.into_iter().map(|message| Scope { signed_at: *signed_at, ..Scope::new(received, message) });
     Ok(scopes.map(read).collect())
 }
 
@@ -408,7 +408,7 @@ status = "Succeeded"
         let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
         match answer {
             Some(answer) => normalise_fetched(&profile, form, &received, None, 0, answer.as_bytes()),
-            None => normalise(&profile, &Verified::before(form, None, received), true).messages.remove(0),
+            None => normalise(&profile, &InForm::new(form, received), true).messages.remove(0),
         }
     }
 

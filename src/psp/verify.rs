@@ -65,17 +65,11 @@ impl<'a> Means<'a> {
 pub struct Verified<'a> {
     received: Received<'a>,
     form: &'a Form,
-    signed_at: Option<String>,
+    signed_at: Option<&'a str>,
     secret: Option<usize>,
 }
 
 impl<'a> Verified<'a> {
-    /// A notification that was verified when it was taken, as it was stored then.
-    #[must_use]
-    pub const fn before(form: &'a Form, signed_at: Option<String>, received: Received<'a>) -> Self {
-        Self { received, form, signed_at, secret: None }
-    }
-
     /// The notification.
     #[must_use]
     pub const fn received(&self) -> &Received<'a> {
@@ -90,8 +84,8 @@ impl<'a> Verified<'a> {
 
     /// The signature's timestamp, as text.
     #[must_use]
-    pub fn signed_at(&self) -> Option<&str> {
-        self.signed_at.as_deref()
+    pub const fn signed_at(&self) -> Option<&'a str> {
+        self.signed_at
     }
 
     /// Which of the secrets vouched, from 0; none where it was a certificate or the door.
@@ -189,7 +183,7 @@ pub(super) fn verify_as<'a>(
     {
         return Err(Unverified::Time);
     }
-    Ok(Verified { received, form, signed_at: signed_at.map(str::to_owned), secret })
+    Ok(Verified { received, form, signed_at, secret })
 }
 
 /// What verifies, and its place among the secrets.

@@ -32,7 +32,8 @@ fn the_example_is_a_profile_that_reads_its_notification() {
     assert_eq!((name.as_str(), value.starts_with("1767225600.")), ("kiosk-signature", true), "{value}");
     let at = Timestamp::from_second(now).unwrap();
     let received = Received { headers: &signed.headers, body: body.as_bytes(), at };
-    let normalised = normalise(&profile, &verify(&profile, &means(&secret), received).unwrap(), true);
+    let verified = verify(&profile, &means(&secret), received).unwrap();
+    let normalised = normalise(&profile, &(&verified).into(), true);
     let Meaning::Events(events) = &normalised.messages[0].meaning else { panic!("{normalised:?}") };
     let event = &events[0];
     assert_eq!((normalised.dedupe_key.as_str(), event.psp_ids.as_slice()), ("evt_81", &["ch_7".to_owned()][..]));

@@ -1,6 +1,7 @@
 //! What each rule makes of a message.
 
 use crate::domain::text::shown;
+use crate::psp::in_form::InForm;
 use crate::psp::normalise::{
     Message, Normalised, about, around, each_message, event_type, hash, normalise, read_first, read_message, readers,
     unmet, with_fetched,
@@ -8,9 +9,8 @@ use crate::psp::normalise::{
 use crate::psp::place::{Place, Scope};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
 use crate::psp::received::Received;
-use crate::psp::verify::Verified;
 
-/// What a verified notification says, and why.
+/// What a notification says, and why.
 #[derive(Debug)]
 pub struct Reading<'a> {
     /// What [`normalise`] says.
@@ -76,11 +76,11 @@ pub struct Stood {
 
 /// Explains what [`normalise`] decides.
 #[must_use]
-pub fn reading<'a>(profile: &Profile, verified: &Verified<'a>, fetching: bool) -> Reading<'a> {
-    let form = verified.form();
-    let body_hash = hash(verified.received().body);
+pub fn reading<'a>(profile: &Profile, notification: &InForm<'a>, fetching: bool) -> Reading<'a> {
+    let form = notification.form;
+    let body_hash = hash(notification.received.body);
     let mut place = 0..;
-    let messages = each_message(verified, |scope| {
+    let messages = each_message(notification, |scope| {
         let at = place.next().unwrap_or_default();
         let (key, message) = read_first(profile, form, (at, scope), &body_hash, fetching);
         let calls = if fetching || form.pointer_only { calls(form, &scope) } else { Vec::new() };
@@ -88,7 +88,7 @@ pub fn reading<'a>(profile: &Profile, verified: &Verified<'a>, fetching: bool) -
         let rules = if is_called || form.pointer_only { Vec::new() } else { rules(form, scope) };
         MessageSeen { key, message, calls, rules }
     });
-    Reading { normalised: normalise(profile, verified, fetching), messages: messages.unwrap_or_default() }
+    Reading { normalised: normalise(profile, notification, fetching), messages: messages.unwrap_or_default() }
 }
 
 /// Explains what [`crate::psp::normalise::normalise_fetched`] decides.
@@ -193,7 +193,7 @@ status = "Failed"
         let profile = Profile::read(PROFILE).unwrap();
         let form = profile.forms[0].get_ref();
         let received = Received { headers: &[], body: body.as_bytes(), at: Timestamp::UNIX_EPOCH };
-        let reading = reading(&profile, &Verified::before(form, None, received), false);
+        let reading = reading(&profile, &InForm::new(form, received), false);
         let message = &reading.messages[0];
         assert_eq!(message.message, reading.normalised.messages[0]);
         assert!(matches!(message.message.meaning, Meaning::Events(_)));

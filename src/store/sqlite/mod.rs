@@ -15,6 +15,8 @@ mod fetched;
 mod fetches;
 mod fetching;
 mod first_times;
+#[cfg(test)]
+mod golden;
 mod hints;
 mod history;
 mod inbox;

@@ -7,11 +7,11 @@ use uuid::Uuid;
 use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::explain;
+use crate::psp::in_form::InForm;
 use crate::psp::normalise::{Meaning, Message, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::received::Received;
 use crate::psp::signed::signed_at;
-use crate::psp::verify::Verified;
 use crate::store::Outcome;
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
 
@@ -57,7 +57,7 @@ impl<'a> Reader<'a> {
         };
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
         let signed_at = past.signed_at.clone().or_else(|| signed_at(form, received));
-        let mut reread = if past.hint { nothing(past) } else { self.own(past, form, signed_at.clone()) };
+        let mut reread = if past.hint { nothing(past) } else { self.own(past, form, signed_at.as_deref()) };
         for answer in &past.answers {
             self.fetched(past, form, signed_at.as_deref(), answer, &mut reread);
         }
@@ -73,16 +73,16 @@ impl<'a> Reader<'a> {
     }
 
     /// What the notification says itself.
-    fn own(&self, past: &Past, form: &Form, signed_at: Option<String>) -> Reread {
+    fn own(&self, past: &Past, form: &Form, signed_at: Option<&str>) -> Reread {
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
-        let verified = Verified::before(form, signed_at, received);
+        let notification = InForm { received, form, signed_at };
         // Without the configuration, that something was fetched tells that it was to be.
         let configured = self.configured.get(&past.source);
         let always =
             configured.and_then(|source| source.fetch.as_ref()).map(|account| account.mode == FetchMode::Always);
         let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
-        let normalised = normalise(self.profile, &verified, fetching);
-        let keys = explain::reading(self.profile, &verified, fetching).messages.into_iter().map(|seen| seen.key);
+        let normalised = normalise(self.profile, &notification, fetching);
+        let keys = explain::reading(self.profile, &notification, fetching).messages.into_iter().map(|seen| seen.key);
         Reread { normalised, keys: keys.collect() }
     }
 
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
         self.counts.guessed += 1;
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
         let is_understood = |form: &&Form| {
-            let said = normalise(self.profile, &Verified::before(form, None, received), false);
+            let said = normalise(self.profile, &InForm::new(form, received), false);
             !said.messages.iter().all(|message| matches!(message.meaning, Meaning::NotUnderstood(_)))
         };
         forms.clone().find(is_understood).or_else(|| forms.find(|form| form.content.message(&past.body).is_ok()))

@@ -16,11 +16,12 @@ use super::{Told, read, split_headers};
 use crate::psp::catalogue::Entry;
 use crate::psp::explain::{self, Reading};
 use crate::psp::fetch::hint;
+use crate::psp::in_form::InForm;
 use crate::psp::needs::{certificate_url, check_secret};
 use crate::psp::normalise::Meaning;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::received::Received;
-use crate::psp::verify::{Means, Verified};
+use crate::psp::verify::Means;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -75,7 +76,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let explained = explain::verification(&entry.profile, &means, received);
     let (mut text, mut good) = match &explained.verdict {
         Ok(verified) => {
-            let (read, good) = told(entry, verified, &answers);
+            let (read, good) = told(entry, &verified.into(), &answers);
             let by = verified.secret().map(|secret| format!(" by secret {}", secret + 1)).unwrap_or_default();
             (format!("verified as {:?}{by}\n{read}", verified.form().name), good)
         }
@@ -118,15 +119,15 @@ fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -
     let Some(form) = forms.find(|form| form.content.message(received.body).is_ok()) else {
         return Err("the body is of none of the forms that the profile knows".to_owned());
     };
-    let (text, good) = told(entry, &Verified::before(form, None, received), answers);
+    let (text, good) = told(entry, &InForm::new(form, received), answers);
     let why = if form.signature.is_empty() { "nobody signs it" } else { "no --secret" };
     Ok((format!("not verified: {why}; read as {:?}\n{text}", form.name), good))
 }
 
 /// What the notification says, as far as it says it itself and as far as what was fetched says it.
-fn told(entry: &Entry, verified: &Verified<'_>, answers: &[Vec<u8>]) -> Told {
-    let fetching = fetches(verified.form()) || !answers.is_empty();
-    let Reading { normalised, messages } = explain::reading(&entry.profile, verified, fetching);
+fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
+    let fetching = fetches(notification.form) || !answers.is_empty();
+    let Reading { normalised, messages } = explain::reading(&entry.profile, notification, fetching);
     let mut telling = Telling::of(entry);
     if messages.is_empty() {
         normalised.messages.iter().for_each(|message| telling.unreadable(message));
@@ -137,8 +138,8 @@ fn told(entry: &Entry, verified: &Verified<'_>, answers: &[Vec<u8>]) -> Told {
         if let Meaning::Fetch(_) = seen.message.meaning
             && let Some(answer) = answers.next()
         {
-            let (form, received) = (verified.form(), verified.received());
-            telling.fetched(explain::fetched(&entry.profile, form, received, verified.signed_at(), index, answer));
+            let InForm { form, received, signed_at } = *notification;
+            telling.fetched(explain::fetched(&entry.profile, form, &received, signed_at, index, answer));
         }
     }
     if answers.next().is_some() {

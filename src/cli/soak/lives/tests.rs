@@ -138,7 +138,7 @@ fn events(life: &Life) -> Vec<Event> {
         let signed = psp.sign(one.form, one.body.to_string().as_bytes(), now).unwrap();
         let received = Received { headers: &signed.headers, body: &signed.body, at: now };
         let verified = verify(&psp.profile, &Means::secret(&psp.secret), received).expect("signed as the PSP signs");
-        for message in normalise(&psp.profile, &verified, false).messages {
+        for message in normalise(&psp.profile, &(&verified).into(), false).messages {
             assert!(message.ahead.is_empty(), "{}: the relay would not believe its times: {message:?}", life.label);
             // Where nobody signs the time, the relay goes by the first one of a dedupe key.
             let identity = message.identity.as_ref();

@@ -1,0 +1,31 @@
+//! A notification and the form whose rules read it.
+
+use super::profile::Form;
+use super::received::Received;
+use super::verify::Verified;
+
+/// What the rules read. It says nothing about trust: only [`Verified`] does, and only [`super::verify::verify`] makes one.
+/// What was verified before, and what a tool shows, is read through this alone.
+#[derive(Debug, Clone, Copy)]
+pub struct InForm<'a> {
+    /// The notification.
+    pub received: Received<'a>,
+    /// The form whose rules read it.
+    pub form: &'a Form,
+    /// The signature's timestamp, as text.
+    pub signed_at: Option<&'a str>,
+}
+
+impl<'a> InForm<'a> {
+    /// A notification without a signature's timestamp, read by the rules of a form.
+    #[must_use]
+    pub const fn new(form: &'a Form, received: Received<'a>) -> Self {
+        Self { received, form, signed_at: None }
+    }
+}
+
+impl<'a> From<&Verified<'a>> for InForm<'a> {
+    fn from(verified: &Verified<'a>) -> Self {
+        Self { received: *verified.received(), form: verified.form(), signed_at: verified.signed_at() }
+    }
+}

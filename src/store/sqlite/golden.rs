@@ -1,0 +1,203 @@
+//! What each version of the schema has written of a record and an event is read as it was meant. `fixtures/stored/N` holds
+//! what version N wrote: a record and an event with a value in every field. A version that is raised needs its folder, and
+//! the folder of a version before is never edited: a field that changes its name would drop facts about money in silence.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::columns::json;
+use super::migrations::VERSION;
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Why};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::record::{Record, Registered, Seen};
+use crate::domain::stamp::{Stamp, Stamped};
+use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
+
+/// From this version on a record keeps a chargeback's amount by its dispute.
+const CHARGEBACK_AMOUNTS: i64 = 3;
+/// From this version on an event says what of it nobody signs.
+const LOOSE: i64 = 11;
+
+fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
+    let file = folder(version).join(what);
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    (json(0, &text).unwrap_or_else(|error| panic!("{}: {error}", file.display())), text)
+}
+
+fn folder(version: i64) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/stored").join(version.to_string())
+}
+
+fn time(text: &str) -> Timestamp {
+    text.parse().unwrap()
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+fn money(text: &str) -> Decimal {
+    text.parse().unwrap()
+}
+
+fn id(text: &str) -> TransformId {
+    text.to_owned().try_into().unwrap()
+}
+
+fn stamped<T>(value: T) -> Stamped<T> {
+    Stamped { stamp: Stamp { at: time("2026-03-01T10:00:00.25Z"), rank: 5, tie: "evt_7#0a".into() }, value }
+}
+
+fn bearer() -> BTreeMap<String, String> {
+    BTreeMap::from([("cardType".into(), "visa".into())])
+}
+
+fn error() -> PspError {
+    PspError {
+        code: Some(ErrorCode::PSPConnectionProblem),
+        psp_code: Some("91".into()),
+        message: Some("issuer away".into()),
+    }
+}
+
+fn item() -> Item {
+    Item {
+        id: "ch_7".into(),
+        amount: money("49.90"),
+        booking: Booking::Booked,
+        date: day("2026-03-01"),
+        description: Some("capture".into()),
+    }
+}
+
+fn why() -> Why {
+    Why {
+        reason: ChargebackReason::UserInitiated,
+        psp_code: Some("4853".into()),
+        psp_message: Some("not as described".into()),
+    }
+}
+
+fn chargeback() -> Chargeback {
+    Chargeback {
+        id: "dp_7".into(),
+        amount: money("20.00"),
+        fee: Some(money("15.00")),
+        booking: Booking::Reversed,
+        date: day("2026-04-02"),
+        why: Some(why()),
+    }
+}
+
+fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
+    BTreeMap::from([(key.into(), stamped(value))])
+}
+
+fn record(version: i64) -> Record {
+    let amounts = if version < CHARGEBACK_AMOUNTS { BTreeMap::new() } else { one("dp_7", money("20.00")) };
+    Record {
+        key: RecordKey::new(Kind::Payment, id("tx-7")),
+        source: Some("stripe-main".into()),
+        registered_at: time("2026-02-28T23:59:59.000001Z"),
+        registered: Registered {
+            psp_id: Some("pi_7".into()),
+            webhook_target: Some("https://app.example/hook".into()),
+            requested_amount: Some(money("49.90")),
+            currency: Some("EUR".parse().unwrap()),
+            agreement_id: Some(id("ag-7")),
+            preauth_id: Some(id("pre-7")),
+            payment_id: Some(id("pay-7")),
+            bearer: bearer(),
+            expires_at: Some(time("2026-03-08T00:00:00Z")),
+            due_date: Some(day("2026-03-05")),
+            redirect_url: Some("https://psp.example/3ds".into()),
+            status: Some(Status::Pending),
+        },
+        seen: Seen {
+            status: Some(stamped(StatusFact {
+                status: Status::Failed,
+                error: Some(error()),
+                since: time("2026-03-01T09:59:00Z"),
+            })),
+            psp_id: Some(stamped("pi_8".into())),
+            authorized: Some(stamped(money("50.00"))),
+            expires_at: Some(stamped(time("2026-03-09T00:00:00Z"))),
+            refunded: Some(stamped(money("1.10"))),
+            bearer: Some(stamped(bearer())),
+            items: one("ch_7", item()),
+            chargebacks: one("dp_7", chargeback()),
+            chargeback_reasons: one("dp_7", why()),
+            chargeback_amounts: amounts,
+        },
+        refunds: BTreeMap::from([(id("ref-7"), money("5.00"))]),
+        version: 4,
+        last_updated: time("2026-04-02T08:00:00.000009Z"),
+    }
+}
+
+fn event(version: i64) -> Event {
+    let loose = Loose { text: "9f86d081".into(), unsigned: BTreeSet::from(["cus_7".into()]) };
+    Event {
+        event_type: "charge.dispute.closed".into(),
+        kinds: vec![Kind::Payment, Kind::Preauth, Kind::Refund, Kind::Agreement],
+        psp_ids: vec!["pi_7".into()],
+        shared_ids: vec!["cus_7".into()],
+        references: vec![id("tx-7")],
+        loose: (version >= LOOSE).then_some(loose),
+        at: time("2026-03-01T10:00:00.25Z"),
+        key: "evt_7#0a".into(),
+        late: true,
+        gives_way: true,
+        currency: Some("EUR".parse().unwrap()),
+        facts: Facts {
+            status: Some(Status::Succeeded),
+            error: Some(error()),
+            authorized: Some(money("50.00")),
+            expires_at: Some(time("2026-03-09T00:00:00Z")),
+            items: vec![item()],
+            chargebacks: vec![chargeback()],
+            refunded: Some(money("1.10")),
+            bearer: bearer(),
+        },
+    }
+}
+
+#[test]
+fn what_every_version_has_written_is_read_as_it_was_meant() {
+    for version in 1..=VERSION {
+        assert_eq!(written::<Record>(version, "record.json").0, record(version), "version {version}");
+        assert_eq!(written::<Event>(version, "event.json").0, event(version), "version {version}");
+    }
+    assert!(!folder(VERSION + 1).exists(), "no version has written that yet");
+}
+
+/// A change of what is written needs a new version, and with it a new folder.
+#[test]
+fn this_version_writes_what_its_folder_holds() {
+    is_written_so("record.json", &record(VERSION));
+    is_written_so("event.json", &event(VERSION));
+}
+
+fn is_written_so<T: Serialize + DeserializeOwned>(what: &str, value: &T) {
+    let written: Value = serde_json::from_str(&written::<T>(VERSION, what).1).unwrap();
+    assert_eq!(serde_json::to_value(value).unwrap(), written, "{what}");
+    assert!(is_full(&written), "{what}: a field without a value proves nothing");
+}
+
+fn is_full(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Array(list) => !list.is_empty() && list.iter().all(is_full),
+        Value::Object(fields) => !fields.is_empty() && fields.values().all(is_full),
+        Value::Bool(said) => *said,
+        Value::Number(_) | Value::String(_) => true,
+    }
+}
