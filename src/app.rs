@@ -21,7 +21,7 @@ use crate::fetch_back;
 use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
 use crate::http::{self, Bodies, Doors, InForce, Proxies, Refusals, ServerOptions, Throttle, ThrottlePolicy};
-use crate::ingest::{Ingest, Source};
+use crate::ingest::{Ingest, Repeats, Source};
 use crate::live::Live;
 use crate::oauth::Issuer;
 use crate::store::sqlite::Store;
@@ -87,6 +87,7 @@ pub struct App {
     address: SocketAddr,
     ingest: Arc<Ingest>,
     refusals: Arc<Refusals>,
+    repeats: Arc<Repeats>,
     worker: JoinHandle<()>,
     fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
@@ -206,11 +207,14 @@ impl App {
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, stop_delivery.clone()));
         tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
+        let repeats = ingest.repeats();
+        tokio::spawn(Arc::clone(&repeats).sum_up(clock, stop_delivery.clone()));
         Ok(Self {
             server,
             address,
             ingest,
             refusals,
+            repeats,
             worker,
             fetcher,
             housekeeping,
@@ -260,6 +264,7 @@ impl App {
             }
         }
         self.refusals.sum_up_the_rest();
+        self.repeats.sum_up_the_rest();
         self.ingest.log_ignored();
         drop(self.ingest);
         housekeeping::keep_clock(&self.store, self.clock).await;

@@ -1,5 +1,6 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod repeats;
 mod replay;
 mod source;
 
@@ -28,6 +29,7 @@ use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, TakeError, Taken};
 
+pub use repeats::Repeats;
 pub use replay::ReplayError;
 pub use source::Source;
 
@@ -38,6 +40,7 @@ pub struct Ingest {
     issuer: Arc<Issuer>,
     certificates: Arc<Certificates>,
     vouchers: Vouchers,
+    repeats: Arc<Repeats>,
     ignored: Mutex<HashMap<(String, String), u64>>,
     /// Hints that were displaced since the start, by source; and when that may be logged again.
     displaced: Mutex<HashMap<String, (u64, Timestamp)>>,
@@ -103,9 +106,16 @@ impl Ingest {
             issuer,
             certificates,
             vouchers: Vouchers::default(),
+            repeats: Arc::default(),
             ignored: Mutex::default(),
             displaced: Mutex::default(),
         }
+    }
+
+    /// What was told before, and is summed up in the log.
+    #[must_use]
+    pub fn repeats(&self) -> Arc<Repeats> {
+        Arc::clone(&self.repeats)
     }
 
     /// What a secret of a source vouched for since the start.
@@ -153,8 +163,11 @@ impl Ingest {
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
+        let id = taken.id;
         let receipt = self.store.take(taken).await?;
-        log(source, &receipt, &ahead);
+        if self.repeats.is_told(id, &source.name, &receipt, now.steady) {
+            log(source, &receipt, &ahead);
+        }
         Ok(receipt)
     }
 

@@ -25,5 +25,6 @@ pub mod oauth;
 pub mod psp;
 pub mod secrets;
 pub mod store;
+pub mod tally;
 pub mod telemetry;
 pub mod transform;
