@@ -22,6 +22,7 @@ pub mod ingest;
 pub mod live;
 pub mod loopback;
 pub mod oauth;
+pub mod open_files;
 pub mod psp;
 pub mod secrets;
 pub mod store;

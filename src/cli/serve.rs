@@ -128,7 +128,7 @@ async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
     }
 }
 
-fn options(config: Config) -> Options {
+pub(super) fn options(config: Config) -> Options {
     Options {
         server: config.server,
         store: config.store,

@@ -42,7 +42,7 @@ pub use body::Bodies;
 pub use caller::{ForwardedBy, Proxies};
 pub use health::Probed;
 pub use refusals::Refusals;
-pub use server::{ServerOptions, bind};
+pub use server::{ServerOptions, bind, workers};
 pub use throttle::{Throttle, ThrottlePolicy};
 
 use problem::Problem;

@@ -35,6 +35,7 @@ mod limits;
 mod money;
 mod notifications;
 mod oauth;
+mod open_files;
 mod oracle;
 mod parked;
 mod profile_tools;
