@@ -127,7 +127,7 @@ impl App {
             throttle: Throttle::default(),
             refusals: Arc::clone(&refusals),
             delivery_ended: delivery_ended.clone(),
-            bodies: Bodies::new(&server),
+            bodies: Bodies::new(&server, stop_delivery.clone()),
             clock,
             breakers: Arc::clone(&breakers),
             probed: http::Probed::default(),

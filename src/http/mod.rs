@@ -5,6 +5,7 @@ mod caller;
 mod fetch;
 mod gate;
 mod health;
+mod lines;
 mod lists;
 mod metrics;
 mod notification;

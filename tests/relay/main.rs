@@ -38,6 +38,7 @@ mod oauth;
 mod open_files;
 mod oracle;
 mod parked;
+mod pipelined;
 mod profile_tools;
 mod psps;
 mod refused;
