@@ -1,6 +1,7 @@
 //! The composition root: build, bind, run; stop HTTP and delivery, then the store.
 
-use std::collections::BTreeMap;
+mod options;
+
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,73 +14,22 @@ use tokio_util::sync::CancellationToken;
 
 use crate::certificates::{CertificateOptions, Certificates};
 use crate::clock::Clock;
-use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::fetch_back;
 use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
-use crate::http::{self, Bodies, Doors, InForce, Proxies, Refusals, ServerOptions, Throttle, ThrottlePolicy};
-use crate::ingest::{Ingest, Source};
+use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions, Throttle};
+use crate::ingest::{Ingest, Repeats};
 use crate::live::Live;
 use crate::oauth::Issuer;
+use crate::open_files;
 use crate::store::sqlite::Store;
 use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
-use crate::transform::fetch::FailedAs;
 
-/// All options of all parts.
-#[derive(Debug, Clone)]
-pub struct Options {
-    /// The HTTP server.
-    pub server: ServerOptions,
-    /// The store.
-    pub store: StoreOptions,
-    /// Telling Transform.
-    pub delivery: DeliveryOptions,
-    /// What Transform presents.
-    pub transform: Credentials,
-    /// How a failed transaction is fetched.
-    pub failed_as: FailedAs,
-    /// What the integrator presents.
-    pub integrator: Credentials,
-    /// What a monitor presents.
-    pub monitor: Credentials,
-    /// Who may say for whom they call.
-    pub proxies: Proxies,
-    /// How often an address may show wrong credentials.
-    pub throttle: ThrottlePolicy,
-    /// How long a token of ours lasts.
-    pub token_lifetime: Duration,
-    /// The PSPs' certificates.
-    pub certificates: CertificateOptions,
-    /// The doors for PSPs, by name.
-    pub sources: BTreeMap<String, Source>,
-}
-
-impl Options {
-    /// What a reload replaces, by who goes by it.
-    fn split(self) -> (ServerOptions, StoreOptions, DeliveryOptions, InForce) {
-        let in_force = InForce {
-            sources: self.sources,
-            transform: self.transform,
-            integrator: self.integrator,
-            monitor: self.monitor,
-            failed_as: self.failed_as,
-            allowed_hosts: self.delivery.allowed_hosts.clone(),
-            has_webhook_target: self.delivery.webhook_target.is_some(),
-            proxies: self.proxies,
-            throttle: self.throttle,
-            token_lifetime: self.token_lifetime,
-        };
-        (self.server, self.store, self.delivery, in_force)
-    }
-}
-
-/// How the PSPs of all sources that fetch are asked.
-fn accounts(sources: &BTreeMap<String, Source>) -> Accounts {
-    sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
-}
+pub use options::Options;
+use options::accounts;
 
 /// A relay, built and bound.
 pub struct App {
@@ -87,6 +37,7 @@ pub struct App {
     address: SocketAddr,
     ingest: Arc<Ingest>,
     refusals: Arc<Refusals>,
+    repeats: Arc<Repeats>,
     worker: JoinHandle<()>,
     fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
@@ -144,6 +95,10 @@ impl App {
         let bell = Arc::new(fetch_back::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
+        let room = options.room(open_files::raise()).map_err(|reason| anyhow!(reason))?;
+        if let Some(why) = room.why {
+            tracing::warn!("{why}");
+        }
         let (server, store, delivery, in_force) = options.split();
         let store = Arc::new(Store::open(store, wake)?);
         // Nothing asks for the time before the store has said where its clock was.
@@ -159,7 +114,7 @@ impl App {
             accounts: Arc::clone(&accounts),
             in_force: Arc::clone(&in_force),
         };
-        let delivery_ended = CancellationToken::new();
+        let (delivery_ended, stop_delivery) = (CancellationToken::new(), CancellationToken::new());
         let issuer = Arc::new(Issuer::new(random_key()?));
         let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
         let refusals = Arc::new(Refusals::default());
@@ -172,15 +127,14 @@ impl App {
             throttle: Throttle::default(),
             refusals: Arc::clone(&refusals),
             delivery_ended: delivery_ended.clone(),
-            bodies: Bodies::new(&server),
+            bodies: Bodies::new(&server, stop_delivery.clone()),
             clock,
             breakers: Arc::clone(&breakers),
             probed: http::Probed::default(),
         };
         let grace = server.shutdown_grace;
-        let (server, address) =
-            http::bind(&server, doors).with_context(|| format!("cannot listen on {}", server.listen))?;
-        let stop_delivery = CancellationToken::new();
+        let (server, address) = http::bind(&ServerOptions { max_connections: room.connections, ..server }, doors)
+            .with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop = stop_delivery.clone();
         let fetcher = fetch_back::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
         let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
@@ -208,11 +162,14 @@ impl App {
         });
         let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, longest, stop_delivery.clone()));
         tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
+        let repeats = ingest.repeats();
+        tokio::spawn(Arc::clone(&repeats).sum_up(clock, stop_delivery.clone()));
         Ok(Self {
             server,
             address,
             ingest,
             refusals,
+            repeats,
             worker,
             fetcher,
             housekeeping,
@@ -262,6 +219,7 @@ impl App {
             }
         }
         self.refusals.sum_up_the_rest();
+        self.repeats.sum_up_the_rest();
         self.ingest.log_ignored();
         drop(self.ingest);
         housekeeping::keep_clock(&self.store, self.clock).await;

@@ -1,5 +1,6 @@
 //! The use case on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod repeats;
 mod replay;
 mod source;
 
@@ -29,6 +30,7 @@ use crate::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
 
+pub use repeats::Repeats;
 pub use replay::ReplayError;
 pub use source::Source;
 
@@ -39,6 +41,7 @@ pub struct Ingest {
     issuer: Arc<Issuer>,
     certificates: Arc<Certificates>,
     vouchers: Arc<Vouchers>,
+    repeats: Arc<Repeats>,
     ignored: Mutex<HashMap<(String, String), u64>>,
     /// Hints that were displaced since the start, by source; and when that may be logged again.
     displaced: Mutex<HashMap<String, (u64, Timestamp)>>,
@@ -107,9 +110,16 @@ impl Ingest {
             issuer,
             certificates,
             vouchers: Arc::default(),
+            repeats: Arc::default(),
             ignored: Mutex::default(),
             displaced: Mutex::default(),
         }
+    }
+
+    /// What was told before, and is summed up in the log.
+    #[must_use]
+    pub fn repeats(&self) -> Arc<Repeats> {
+        Arc::clone(&self.repeats)
     }
 
     /// What a secret of a source vouched for since the start: new notifications that were taken.
@@ -157,7 +167,7 @@ impl Ingest {
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
-        let noted = self.noting(source, secret, received.at);
+        let (noted, id) = (self.noting(source, secret, received.at), taken.id);
         let pointed = Hint { form: taken.form.clone(), calls: calls(&taken) };
         match (self.store.take(taken, noted).await, &source.fetch) {
             // Somebody may have made all those that wait. What it points to is looked up all the same.
@@ -166,7 +176,9 @@ impl Ingest {
             }
             (taken, _) => {
                 let receipt = taken?;
-                log(source, &receipt, &ahead);
+                if self.repeats.is_told(id, &source.name, &receipt, now.steady) {
+                    log(source, &receipt, &ahead);
+                }
                 Ok(receipt)
             }
         }

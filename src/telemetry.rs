@@ -1,13 +1,24 @@
 //! Logs: to stderr, filtered by RUST_LOG (default `info`, the server's own from `warn`), in colour only for people.
 //!
 //! What the HTTP library says of single connections is left out unless RUST_LOG names it: anybody can make it say that as
-//! often as they like, and `http` says the same within bounds.
+//! often as they like, and `http` says the same within bounds. That no connection can be accepted it says twice a second, for
+//! as long as that lasts: one line a minute is kept.
 
 use std::io::IsTerminal;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use tracing_subscriber::EnvFilter;
+use tokio::time::Instant;
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 const DEFAULT: &str = "info,actix_server=warn";
+/// The part of the server that accepts connections.
+const ACCEPTS: &str = "actix_server::accept";
+/// One line of it is kept in this time.
+const ONCE_IN: Duration = Duration::from_secs(60);
 
 /// Turns logging on. Later calls change nothing.
 pub fn init() {
@@ -17,7 +28,72 @@ pub fn init() {
     if let (false, Ok(quiet)) = (wanted.contains("actix_http"), "actix_http=off".parse()) {
         filter = filter.add_directive(quiet);
     }
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     // Fails only if it is on already.
-    drop(logs.with_ansi(std::io::stderr().is_terminal()).with_target(false).try_init());
+    drop(tracing_subscriber::registry().with(lines.with_filter(Rare::default())).with(filter).try_init());
+}
+
+/// Lets one line a minute through that says that no connection can be accepted.
+#[derive(Debug, Default)]
+struct Rare(Mutex<Option<Instant>>);
+
+impl Rare {
+    fn is_told(&self, now: Instant) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_told = last.is_none_or(|last| now.saturating_duration_since(last) >= ONCE_IN);
+        if is_told {
+            *last = Some(now);
+        }
+        is_told
+    }
+}
+
+impl<S: Subscriber> Filter<S> for Rare {
+    fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &tracing::Event<'_>, _context: &Context<'_, S>) -> bool {
+        let about = event.metadata();
+        about.target() != ACCEPTS || *about.level() != Level::ERROR || self.is_told(Instant::now())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    /// Counts lines.
+    struct Lines(Arc<AtomicUsize>);
+
+    impl<S: Subscriber> Layer<S> for Lines {
+        fn on_event(&self, _event: &tracing::Event<'_>, _context: Context<'_, S>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn that_no_connection_can_be_accepted_is_said_once_a_minute() {
+        let rare = Rare::default();
+        let begin = Instant::now();
+        let told = (0..240).filter(|half| rare.is_told(begin + Duration::from_millis(500 * half))).count();
+        assert_eq!(told, 2);
+    }
+
+    #[test]
+    fn other_lines_are_kept() {
+        let lines = Arc::new(AtomicUsize::new(0));
+        let layer = Lines(Arc::clone(&lines)).with_filter(Rare::default());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), || {
+            for _ in 0..3 {
+                tracing::error!(target: "actix_server::accept", "Error accepting connection: too many open files");
+                tracing::info!(target: "actix_server::accept", "accept thread stopped");
+                tracing::error!("something else");
+            }
+        });
+        assert_eq!(lines.load(Ordering::Relaxed), 1 + 3 + 3);
+    }
 }

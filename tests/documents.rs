@@ -287,7 +287,7 @@ const ONLY: [(&str, &[&str]); 7] = [
     ("actix*", &["http/", "app.rs", "cli/demo/"]),
     ("reqwest", &["delivery/client.rs", "certificates/client.rs", "fetch_back/client.rs", "cli/demo/", "cli/soak/"]),
     ("dashmap", &["delivery/debounce.rs"]),
-    ("crate::app", &["app.rs", "cli/"]),
+    ("crate::app", &["app.rs", "app/", "cli/"]),
     ("crate::config", &["config/", "cli/"]),
     ("crate::cli", &["cli/", "main.rs"]),
 ];

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::EXIT_USAGE;
-use crate::config;
+use super::{EXIT_USAGE, serve};
+use crate::{config, open_files};
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     match config::load(file, std::env::vars_os()) {
@@ -15,6 +15,11 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             }
             for hint in config::missing(&config) {
                 anstream::println!("to add: {hint}");
+            }
+            // The limit is that of whoever checks, which may not be that of the service: no mistake of the configuration.
+            let room = serve::options(config).room(open_files::most());
+            if let Some(why) = room.map_or_else(Some, |room| room.why) {
+                anstream::println!("not safe: {why}");
             }
             ExitCode::SUCCESS
         }

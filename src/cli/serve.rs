@@ -213,7 +213,7 @@ fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
     Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
 }
 
-fn options(config: Config) -> Options {
+pub(super) fn options(config: Config) -> Options {
     Options {
         server: config.server,
         store: config.store,

@@ -7,11 +7,13 @@ use std::time::Duration;
 
 use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
-use actix_web::web::Payload;
+use actix_web::web::{Bytes, Payload};
 use futures_core::Stream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
 
-use super::gate::Gate;
+use super::gate::{self, Gate};
 use super::problem::Problem;
 use super::server::ServerOptions;
 
@@ -24,8 +26,12 @@ pub struct Bodies {
     timeout: Duration,
     /// Room for all that are held at once, in units of [`UNIT`].
     room: Arc<Semaphore>,
+    /// Says that the relay stops.
+    stop: CancellationToken,
 }
 
+/// How long the next part of a body may take to come while the relay stops.
+const WHEN_STOPPING: Duration = Duration::from_secs(1);
 /// Room is counted in KiB, since permits are counted in 32 bits.
 const UNIT: usize = 1024;
 /// So much of every body needs no room, so that a small one is taken whatever others hold. At most it costs this much for
@@ -39,11 +45,11 @@ pub(super) struct Body {
 }
 
 impl Bodies {
-    /// Bodies as the server's options allow them.
+    /// Bodies as the server's options allow them, until `stop`; what has begun by then may go on to come.
     #[must_use]
-    pub fn new(options: &ServerOptions) -> Self {
+    pub fn new(options: &ServerOptions, stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
-        Self { max: options.max_body, timeout: options.body_timeout, room }
+        Self { max: options.max_body, timeout: options.body_timeout, room, stop }
     }
 
     /// Reads a body.
@@ -59,23 +65,24 @@ impl Bodies {
         payload: Payload,
     ) -> Result<Body, Problem> {
         let most = most.min(self.max);
-        let announced =
-            request.headers().get("content-length").and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        let announced = gate::body_length(request.head()).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > most) {
             return Err(too_large(most));
         }
         let in_time = async {
-            let body = tokio::time::timeout(self.timeout, self.collect(most, payload)).await;
+            let body = tokio::time::timeout(self.timeout, self.collect(most, announced, payload)).await;
             body.map_err(|_| Problem::new(408, "the body took too long"))?
         };
         Gate::while_open(request, in_time).await
     }
 
-    /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing.
-    async fn collect(&self, most: usize, mut payload: Payload) -> Result<Body, Problem> {
+    /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing. A body of a known
+    /// length ends there, also where actix would go on, since its client offers to speak another protocol.
+    async fn collect(&self, most: usize, announced: Option<usize>, mut payload: Payload) -> Result<Body, Problem> {
         let mut body = Body { bytes: Vec::new(), room: self.room(0)? };
-        while let Some(chunk) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
-            let chunk = chunk.map_err(|error| broken(&error))?;
+        while announced.is_none_or(|length| body.bytes.len() < length)
+            && let Some(chunk) = self.next(&mut payload).await?
+        {
             let length = body.bytes.len().saturating_add(chunk.len());
             if length > most {
                 return Err(too_large(most));
@@ -84,6 +91,20 @@ impl Bodies {
             body.bytes.extend_from_slice(&chunk);
         }
         Ok(body)
+    }
+
+    /// The next part of a body, unless nothing comes while the relay stops: it would be waited for as long as work is.
+    async fn next(&self, payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
+        let stopped = async {
+            self.stop.cancelled().await;
+            sleep(WHEN_STOPPING).await;
+        };
+        let next = poll_fn(|context| Pin::new(&mut *payload).poll_next(context));
+        tokio::select! {
+            biased;
+            chunk = next => chunk.transpose().map_err(|error| broken(&error)),
+            () = stopped => Err(Problem::new(503, "the relay stops and the rest of the body did not come")),
+        }
     }
 
     fn room(&self, units: usize) -> Result<OwnedSemaphorePermit, Problem> {

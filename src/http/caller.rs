@@ -46,11 +46,12 @@ impl ForwardedBy {
         }
     }
 
-    /// The elements of one line, from the right.
-    fn elements(self, line: &str) -> Vec<&str> {
+    /// The elements of one line, from the right. They are bytes: what a client wrote into one may be no text, and must not
+    /// hide what a proxy added to it.
+    fn elements(self, line: &[u8]) -> Vec<&[u8]> {
         match self {
-            Self::XForwardedFor => line.rsplit(',').collect(),
-            Self::Forwarded => unquoted_rsplit(line, ','),
+            Self::XForwardedFor => line.rsplit(|byte| *byte == b',').collect(),
+            Self::Forwarded => unquoted_rsplit(line, b','),
         }
     }
 }
@@ -58,21 +59,28 @@ impl ForwardedBy {
 /// Splits where the separator stands outside of quotes. A proxy may quote the host that the client asked for, which may
 /// be anything. Quotes are paired from the right, too: what a trusted proxy added is whole, while the client, who wrote
 /// what is left of it, may have opened one and not closed it.
-fn unquoted_rsplit(text: &str, separator: char) -> Vec<&str> {
-    let escaped = |before: &str| before.bytes().rev().take_while(|byte| *byte == b'\\').count() % 2 == 1;
+fn unquoted_rsplit(text: &[u8], separator: u8) -> Vec<&[u8]> {
+    let escaped = |before: &[u8]| before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
     let (mut parts, mut rest, mut quoted) = (Vec::new(), text, false);
-    for (at, found) in text.char_indices().rev() {
+    for (at, found) in text.iter().enumerate().rev() {
         let (before, from) = text.split_at(at);
-        if found == '"' && !escaped(before) {
+        if *found == b'"' && !escaped(before) {
             quoted = !quoted;
-        } else if found == separator && !quoted {
+        } else if *found == separator && !quoted {
             let part = rest.get(at..).unwrap_or(from);
-            parts.push(part.strip_prefix(separator).unwrap_or(part));
+            parts.push(part.strip_prefix(&[separator]).unwrap_or(part));
             rest = before;
         }
     }
     parts.push(rest);
     parts
+}
+
+/// What one pair of an element says, if it is `for=`.
+fn node(pair: &[u8]) -> Option<&[u8]> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    let (name, value) = pair.split_at(at);
+    name.trim_ascii().eq_ignore_ascii_case(b"for").then(|| value.get(1..).unwrap_or_default())
 }
 
 impl Proxies {
@@ -83,7 +91,7 @@ impl Proxies {
 
     /// The address of the client: from the peer on backwards, the first that is no trusted proxy. Where a proxy names
     /// somebody without an address, nobody before it can be known, and it counts for the proxy itself.
-    fn client(&self, peer: IpAddr, hops: &[&str]) -> IpAddr {
+    fn client(&self, peer: IpAddr, hops: &[&[u8]]) -> IpAddr {
         let mut client = peer.to_canonical();
         for hop in hops.iter().rev().flat_map(|line| self.header.elements(line)) {
             if !self.trust(client) {
@@ -95,16 +103,17 @@ impl Proxies {
         client
     }
 
-    fn address(&self, hop: &str) -> Option<IpAddr> {
+    fn address(&self, hop: &[u8]) -> Option<IpAddr> {
         let node = match self.header {
-            ForwardedBy::XForwardedFor => hop.trim(),
+            ForwardedBy::XForwardedFor => hop,
             ForwardedBy::Forwarded => {
-                let pairs = unquoted_rsplit(hop, ';').into_iter().filter_map(|pair| pair.split_once('='));
-                let mut named = pairs.filter(|(name, _)| name.trim().eq_ignore_ascii_case("for"));
-                let (Some((_, node)), None) = (named.next(), named.next()) else { return None };
-                node.trim().trim_matches('"')
+                let mut named = unquoted_rsplit(hop, b';').into_iter().filter_map(node);
+                let (Some(node), None) = (named.next(), named.next()) else { return None };
+                node
             }
         };
+        let node = std::str::from_utf8(node).ok()?.trim();
+        let node = if self.header == ForwardedBy::Forwarded { node.trim_matches('"') } else { node };
         let bare = || node.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(node).parse();
         let with_port = || node.parse::<SocketAddr>().map(|address| address.ip());
         bare().or_else(|_| with_port()).ok().map(|address: IpAddr| address.to_canonical())
@@ -115,8 +124,7 @@ impl Proxies {
 pub(super) fn address(request: &HttpRequest, in_force: &InForce) -> IpAddr {
     let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let headers = request.headers().get_all(in_force.proxies.header.name());
-    // A line that is no text names nobody.
-    let hops: Vec<_> = headers.map(|line| line.to_str().unwrap_or("?")).collect();
+    let hops: Vec<_> = headers.map(|line| line.as_bytes()).collect();
     in_force.proxies.client(peer, &hops)
 }
 
@@ -183,7 +191,30 @@ mod tests {
 
     fn client(trusted: &[&str], header: ForwardedBy, peer: &str, hops: &[&str]) -> String {
         let trusted = trusted.iter().map(|network| network.parse().unwrap()).collect();
-        Proxies { trusted, header }.client(peer.parse().unwrap(), hops).to_string()
+        let hops: Vec<_> = hops.iter().map(|line| line.as_bytes()).collect();
+        Proxies { trusted, header }.client(peer.parse().unwrap(), &hops).to_string()
+    }
+
+    /// What a client writes into the header has no say in what its proxy adds.
+    #[test]
+    fn bytes_that_are_no_text_hide_nobody_but_the_element_that_they_stand_in() {
+        let (plain, by_rfc) = (ForwardedBy::XForwardedFor, ForwardedBy::Forwarded);
+        for (header, line, expected) in [
+            (plain, &b"\xff, 203.0.113.7"[..], "203.0.113.7"),
+            (plain, b"1.1.1.1\x80,203.0.113.7", "203.0.113.7"),
+            (plain, b"\xc3\xa9,1.1.1.1\xff , 203.0.113.7,10.0.0.2", "203.0.113.7"),
+            (plain, b"203.0.113.7, \xff", "10.0.0.1"),
+            (plain, b"1.1.1.1, 203.0.113.7\xff, 10.0.0.2", "10.0.0.2"),
+            (by_rfc, b"for=\xff, for=203.0.113.7", "203.0.113.7"),
+            (by_rfc, b"for=1.1.1.1;host=\"\xff, for=203.0.113.7", "203.0.113.7"),
+            (by_rfc, b"for=203.0.113.7;host=\"\xff\"", "203.0.113.7"),
+            (by_rfc, b"\xff=x;for=203.0.113.7;\xfe", "203.0.113.7"),
+            (by_rfc, b"for=203.0.113.7\xff", "10.0.0.1"),
+        ] {
+            let proxies = Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap()], header };
+            let client = proxies.client("10.0.0.1".parse().unwrap(), &[line]);
+            assert_eq!(client.to_string(), expected, "{:?}", String::from_utf8_lossy(line));
+        }
     }
 
     #[test]

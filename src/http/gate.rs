@@ -1,4 +1,7 @@
-//! What a connection and the requests on it know of each other: whose turn it is.
+//! What a connection and the requests on it know of each other: whose turn it is, and how far a request reaches.
+//!
+//! actix decodes all that it has, and has one state for it: the method and the version of a request that came behind another
+//! one would decide how the first is answered. So it gets one request at a time.
 
 use std::cell::Cell;
 use std::future::Future;
@@ -7,8 +10,10 @@ use std::rc::Rc;
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, RequestHead, ServiceRequest, ServiceResponse};
-use actix_web::http::ConnectionType;
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
+
+use super::lines::Lines;
 
 /// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
@@ -24,8 +29,23 @@ struct State {
     requests: Cell<u64>,
     /// How much came while a head was awaited, in bytes.
     heard: Cell<usize>,
+    /// Where the line ends of what actix got last.
+    lines: Cell<Lines>,
+    /// How much of the body actix has yet to get, in bytes; none if the body's end stands in it.
+    left: Cell<Option<u64>>,
     /// Whether the request has a body that was not read to its end.
     unread: Cell<bool>,
+    /// Whether actix takes all that comes for this request's body, whatever its head says.
+    endless: Cell<bool>,
+}
+
+/// As much as actix may have at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Portion {
+    /// So many bytes.
+    pub(super) bytes: usize,
+    /// Whether the request may end there, so that actix has to look before it gets more.
+    pub(super) may_be_all: bool,
 }
 
 /// What is awaited.
@@ -70,22 +90,51 @@ impl Gate {
     }
 
     fn begin(&self, head: &RequestHead) {
+        let length = body_length(head);
         self.0.requests.set(self.0.requests.get().saturating_add(1));
         self.0.heard.set(0);
-        self.0.unread.set(has_body(head));
+        self.0.lines.set(Lines::of_chunks());
+        self.0.left.set(length);
+        self.0.unread.set(length != Some(0));
+        self.0.endless.set(speaks_on(head));
         self.0.turn.set(Turn::Answer);
     }
 
     /// Says whether there may be another request.
     fn end(&self) -> bool {
-        let goes_on = !self.0.unread.get();
+        let goes_on = !self.0.unread.get() && !self.0.endless.get();
+        self.0.lines.set(Lines::of_a_head());
         self.0.turn.set(if goes_on { Turn::Head } else { Turn::End });
         goes_on
     }
 
     /// Whether anything is read now.
     pub(super) fn is_open(&self) -> bool {
-        self.0.turn.get() != Turn::Answer
+        match self.0.turn.get() {
+            Turn::Answer => false,
+            Turn::Body => self.0.left.get() != Some(0),
+            Turn::Head | Turn::End | Turn::Late | Turn::TooLarge => true,
+        }
+    }
+
+    /// How many of these bytes actix may have before it has looked at them. A head ends with an empty line, and so do chunks: what
+    /// comes behind one may be the next request.
+    pub(super) fn portion(&self, bytes: &[u8]) -> Portion {
+        let all = bytes.len();
+        match (self.0.turn.get(), self.0.left.get()) {
+            (Turn::Body, Some(left)) => {
+                let most = usize::try_from(left).unwrap_or(usize::MAX).min(all);
+                self.0.left.set(Some(left.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX))));
+                Portion { bytes: most, may_be_all: most < all }
+            }
+            (Turn::Head | Turn::Body, _) => {
+                let mut lines = self.0.lines.get();
+                let end = lines.empty(bytes);
+                self.0.lines.set(lines);
+                Portion { bytes: end.unwrap_or(all), may_be_all: end.is_some() }
+            }
+            _ => Portion { bytes: all, may_be_all: false },
+        }
     }
 
     /// How many requests came before the head that is awaited; none if no head is.
@@ -111,9 +160,9 @@ impl Gate {
         self.0.turn.get() == Turn::TooLarge
     }
 
-    /// The head that is awaited did not come in time. A client that never said anything goes without a trace.
+    /// The head that is awaited did not come in time. A client that said nothing of it goes without a trace.
     pub(super) fn give_up(&self) {
-        let is_silent = self.0.requests.get() == 0 && self.heard() == 0;
+        let is_silent = self.heard() == 0;
         self.0.turn.set(if is_silent { Turn::End } else { Turn::Late });
     }
 
@@ -145,8 +194,18 @@ pub(super) async fn one_at_a_time<B: MessageBody>(
     answer
 }
 
-fn has_body(head: &RequestHead) -> bool {
-    let length = |text: &str| text.trim().parse::<u64>();
-    let length = head.headers().get("content-length").map(|value| value.to_str().map(length));
-    head.headers().contains_key("transfer-encoding") || length.is_some_and(|length| !matches!(length, Ok(Ok(0))))
+/// How long the body is, in bytes; none if that stands in the body itself. actix has refused what is contradictory.
+pub(super) fn body_length(head: &RequestHead) -> Option<u64> {
+    if head.headers().contains_key("transfer-encoding") {
+        return None;
+    }
+    let length = head.headers().get("content-length").and_then(|value| value.to_str().ok()?.trim().parse().ok());
+    Some(length.unwrap_or(0))
+}
+
+/// Whether actix believes that another protocol follows. No door speaks any, so that the connection ends with the answer.
+fn speaks_on(head: &RequestHead) -> bool {
+    let is_websocket = |value: &str| value.trim().eq_ignore_ascii_case("websocket");
+    let mut upgrades = head.headers().get_all("upgrade").filter_map(|value| value.to_str().ok());
+    head.method == Method::CONNECT || upgrades.any(is_websocket)
 }

@@ -5,6 +5,7 @@ mod caller;
 mod fetch;
 mod gate;
 mod health;
+mod lines;
 mod lists;
 mod metrics;
 mod notification;
@@ -42,7 +43,7 @@ pub use body::Bodies;
 pub use caller::{ForwardedBy, Proxies};
 pub use health::Probed;
 pub use refusals::Refusals;
-pub use server::{ServerOptions, bind};
+pub use server::{ServerOptions, bind, workers};
 pub use throttle::{Throttle, ThrottlePolicy};
 
 use problem::Problem;

@@ -1,9 +1,7 @@
 //! What was refused: logged one by one, unless there is a flood of it; then it is counted, and nobody goes without a trace.
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use actix_http::error::DispatchError;
 use actix_web::body::MessageBody;
@@ -15,16 +13,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Doors, InForce, caller};
 use crate::clock::Clock;
-use crate::domain::due::later;
+use crate::tally::{LOOK_EVERY, Tally};
 
-/// The first so many of a kind are logged one by one…
-const ONE_BY_ONE: u64 = 20;
-/// …within this; then the others are summed up.
-const WINDOW: Duration = Duration::from_secs(60);
-/// How often it is looked at which windows have ended.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// So many kinds are told apart, some hundred kilobytes. There are as many as doors and reasons.
-const KINDS_MAX: usize = 1_000;
 /// The door of requests for none that there is.
 const NO_DOOR: &str = "no such door";
 /// The door of what is no request.
@@ -73,17 +63,9 @@ impl Place {
     }
 }
 
-/// Refusals by their kind.
+/// Refusals by their kind. There are as many as doors and reasons.
 #[derive(Debug, Default)]
-pub struct Refusals(Mutex<HashMap<Kind, Count>>);
-
-#[derive(Debug, Default)]
-struct Count {
-    /// Since the start.
-    all: u64,
-    /// In the window, which ends then; none if the last one has ended.
-    window: Option<(Timestamp, u64)>,
-}
+pub struct Refusals(Tally<Kind>);
 
 /// Why a request was refused, as the log says it. It travels with the answer.
 #[derive(Debug, Clone)]
@@ -97,53 +79,24 @@ pub(super) struct Why {
 impl Refusals {
     /// Counts a refusal. Says whether it gets a line of its own.
     fn is_told(&self, at: Place, reason: &'static str, now: Timestamp) -> bool {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut kind = Kind { at, reason };
-        if kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind) {
-            kind.at = Place::new(OTHERS);
-        }
-        let count = kinds.entry(kind).or_default();
-        count.all = count.all.saturating_add(1);
-        let (_, in_window) = count.window.get_or_insert_with(|| (later(now, WINDOW), 0));
-        *in_window = in_window.saturating_add(1);
-        *in_window <= ONE_BY_ONE
-    }
-
-    /// The kinds of which some got no line, in windows that have ended, and how many; all windows end at the end.
-    fn untold(&self, now: Option<Timestamp>) -> Vec<(Kind, u64)> {
-        let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut untold = Vec::new();
-        for (kind, count) in kinds.iter_mut() {
-            if let Some((until, in_window)) = count.window
-                && now.is_none_or(|now| until <= now)
-            {
-                count.window = None;
-                if in_window > ONE_BY_ONE {
-                    untold.push((kind.clone(), in_window.saturating_sub(ONE_BY_ONE)));
-                }
-            }
-        }
-        untold.sort();
-        untold
+        self.0.is_told(Kind { at, reason }, |kind| Kind { at: Place::new(OTHERS), ..kind }, now)
     }
 
     /// How many of each kind there were since the start.
     pub(super) fn all(&self) -> Vec<(Kind, u64)> {
-        let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let refused = kinds.iter().filter(|(kind, _)| kind.reason != SLOWED_DOWN);
-        refused.map(|(kind, count)| (kind.clone(), count.all)).collect()
+        self.0.all().into_iter().filter(|(kind, _)| kind.reason != SLOWED_DOWN).collect()
     }
 
     /// Logs how many got no line of their own, window by window, until `stop`.
     pub async fn sum_up(self: Arc<Self>, clock: Clock, stop: CancellationToken) {
         while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
-            log(self.untold(Some(clock.now().steady)));
+            log(self.0.untold(Some(clock.now().steady)));
         }
     }
 
     /// Logs how many got no line of their own and are not summed up yet.
     pub fn sum_up_the_rest(&self) {
-        log(self.untold(None));
+        log(self.0.untold(None));
     }
 
     /// A connection that ended with an error, or without a request. That a client is gone is no refusal.
@@ -226,6 +179,7 @@ pub(super) async fn logged<B: MessageBody>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tally::KINDS_MAX;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -240,40 +194,19 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_a_kind_are_told_and_the_others_are_summed_up_when_the_window_ends() {
+    fn doors_sources_and_reasons_are_kinds_and_the_rest_of_too_many_is_one() {
         let refusals = Refusals::default();
-        let told = (0..1_000).filter(|_| refusals.is_told(at_source("stripe"), "unverified", at(0))).count();
-        assert_eq!(told, 20);
+        for _ in 0..21 {
+            refusals.is_told(at_source("stripe"), "unverified", at(0));
+        }
         assert!(refusals.is_told(at_source("adyen"), "unverified", at(0)), "another source");
         assert!(refusals.is_told(at_source("stripe"), WRONG_CREDENTIALS, at(0)), "another reason");
-        assert_eq!(refusals.untold(Some(at(59))), []);
-        assert_eq!(refusals.untold(Some(at(60))), [(kind("stripe", "unverified"), 980)]);
-        assert_eq!(refusals.untold(Some(at(60))), [], "once");
-        assert!(refusals.is_told(at_source("stripe"), "unverified", at(61)), "a new window");
-    }
-
-    /// Nobody looks at the very moment at which a window ends.
-    #[test]
-    fn what_is_refused_between_the_end_of_a_window_and_the_look_at_it_counts_too() {
-        let refusals = Refusals::default();
-        for second in 0..70 {
-            refusals.is_told(at_source("stripe"), "unverified", at(second));
-        }
-        assert_eq!(refusals.untold(Some(at(70))), [(kind("stripe", "unverified"), 50)]);
-        let told = (0..21).filter(|_| refusals.is_told(at_source("stripe"), "unverified", at(71))).count();
-        assert_eq!(told, 20);
-        assert_eq!(refusals.untold(None), [(kind("stripe", "unverified"), 1)], "at the end");
-        assert_eq!(refusals.all(), [(kind("stripe", "unverified"), 91)]);
-    }
-
-    #[test]
-    fn the_table_does_not_grow() {
-        let refusals = Refusals::default();
-        for door in 0..5_000 {
+        assert_eq!(refusals.0.untold(None), [(kind("stripe", "unverified"), 1)]);
+        for door in 0..KINDS_MAX {
             refusals.is_told(Place::new(door.to_string()), "unverified", at(0));
         }
-        assert_eq!(refusals.all().len(), KINDS_MAX + 1);
-        assert_eq!(refusals.untold(None), [(Kind { at: Place::new(OTHERS), reason: "unverified" }, 3_980)]);
+        let others = Kind { at: Place::new(OTHERS), reason: "unverified" };
+        assert!(refusals.all().contains(&(others, 3)));
     }
 
     /// What is told besides counts as it did, and a source may be called as a door is.

@@ -74,6 +74,12 @@ const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// More workers than this are not to be had.
 const WORKERS_MAX: usize = 512;
 
+/// How many threads serve connections.
+#[must_use]
+pub fn workers() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX)
+}
+
 /// Binds the socket and serves the doors on it, once the server is awaited.
 ///
 /// # Errors
@@ -83,7 +89,7 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
     SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
     bound_what_is_unsent(&listener, options.write_timeout)?;
-    let workers = std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX);
+    let workers = workers();
     let (server, options) = (Server::build(), *options);
     let hall = Hall {
         room: Arc::new(Semaphore::new(options.max_connections)),

@@ -2,7 +2,8 @@
 //!
 //! actix reads on while nobody takes its answers. Once its buffer is full of requests it polls itself without a pause, for
 //! as long as the connection is open (docs/upstream/actix-http-unread-answers.md). So the stream below it reads nothing
-//! while an answer is being made or waits to be sent, and little at a time.
+//! while an answer is being made or waits to be sent, and little at a time. What came behind a request is held back until that
+//! has its answer.
 
 use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
@@ -65,7 +66,9 @@ pub(super) struct Paced {
     tcp: TcpStream,
     patience: Patience,
     gate: Gate,
-    /// What was read since actix last looked, in bytes.
+    /// What was read and actix may not have yet.
+    held: Vec<u8>,
+    /// What actix got since it last looked, in bytes.
     taken: usize,
     /// Ends when the client has had enough time to read what is to be sent; none if nothing is.
     unsent: Option<Pin<Box<dyn Future<Output = ()>>>>,
@@ -77,7 +80,7 @@ pub(super) struct Paced {
 
 impl Paced {
     pub(super) fn new(tcp: TcpStream, patience: Patience, gate: Gate) -> Self {
-        Self { tcp, patience, gate, taken: 0, unsent: None, late: None, refused: false }
+        Self { tcp, patience, gate, held: Vec::new(), taken: 0, unsent: None, late: None, refused: false }
     }
 
     /// Tells the requests of this connection whose turn it is.
@@ -109,8 +112,8 @@ impl Paced {
         let Some(requests) = self.gate.awaits_head() else { return Poll::Pending };
         let mut late = match self.late.take() {
             Some((then, late)) if then == requests => late,
-            // actix ends what is idle after keep_alive, but does not see that if a beginning came along with the last request.
-            _ if requests > 0 => Box::pin(sleep(self.patience.keep_alive.saturating_add(self.patience.header_timeout))),
+            // actix begins its own time anew whenever it looks.
+            _ if requests > 0 => Box::pin(sleep(self.patience.keep_alive)),
             _ => Box::pin(sleep(self.patience.header_timeout)),
         };
         if late.as_mut().poll(context).is_pending() || self.has_more() {
@@ -127,6 +130,26 @@ impl Paced {
         }
         self.gate.give_up();
         Poll::Ready(Ok(()))
+    }
+
+    /// What comes next: what was held back, or what the client sent.
+    fn next(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        if self.held.is_empty() {
+            return Pin::new(&mut self.tcp).poll_read(context, into);
+        }
+        let rest = self.held.split_off(self.held.len().min(into.remaining()));
+        into.put_slice(&self.held);
+        self.held = rest;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Holds back what may be no part of the request any more; how much of it is left.
+    fn hold_back(&mut self, bytes: &[u8]) -> usize {
+        let portion = self.gate.portion(bytes);
+        let (_, behind) = bytes.split_at_checked(portion.bytes).unwrap_or_default();
+        self.held = [behind, &self.held].concat();
+        self.taken = if portion.may_be_all { READ_AT_ONCE } else { self.taken.saturating_add(portion.bytes) };
+        portion.bytes
     }
 
     /// Whether something came of which tokio does not know yet: it will, and wakes the reader then.
@@ -174,16 +197,16 @@ impl AsyncRead for Paced {
         let mut bytes = [0; READ_AT_ONCE];
         let most = READ_AT_ONCE.saturating_sub(self.taken).min(into.remaining());
         let mut part = ReadBuf::new(bytes.get_mut(..most).unwrap_or_default());
-        let read = Pin::new(&mut self.tcp).poll_read(context, &mut part);
+        let read = self.next(context, &mut part);
         if read.is_pending() {
             return self.hear_nothing(context);
         }
-        self.taken = self.taken.saturating_add(part.filled().len());
-        self.hear(part.filled().len(), context);
+        let given = self.hold_back(part.filled());
+        self.hear(given, context);
         if self.gate.is_refused() {
             return self.throw_away(context);
         }
-        into.put_slice(part.filled());
+        into.put_slice(part.filled().get(..given).unwrap_or_default());
         read
     }
 }

@@ -79,6 +79,36 @@ async fn a_flood_of_refusals_is_summed_up() {
     assert!(ended.stderr.lines().count() < 100, "{}", ended.stderr);
 }
 
+/// Whoever has caught one notification can send it again without end; what is told for the first time is never left out.
+#[tokio::test]
+async fn a_flood_of_repetitions_is_summed_up() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let mut unread = stripe::paid("pi_2", AT, 1000);
+    unread["data"]["object"]["amount_received"] = "x".into();
+    for event in [stripe::paid("pi_1", AT, 1000), unread] {
+        let sealed = psp::seal("stripe-main", event.to_string().as_bytes());
+        let again = (0..200).map(|_| {
+            let request = relay.request(Method::POST, "/notifications/stripe-main").body(sealed.body.clone());
+            request.header(&sealed.headers[0].0, &sealed.headers[0].1)
+        });
+        for reply in relay.send_all(again).await {
+            reply.expect(200);
+        }
+    }
+    for n in 0..50 {
+        relay.stripe(&stripe::paid(&format!("pi_new_{n}"), AT, 1000)).await;
+    }
+    let ended = relay.terminate().await;
+    let lines =
+        |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    assert_eq!(lines(&["notification taken", "stripe-main"]), 51);
+    assert_eq!(lines(&["notification repeated", "stripe-main"]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
+    // The first of all is one of them, and no repetition.
+    assert_eq!(lines(&["kept as a dead letter", "stripe-main"]), 21, "{}", ended.stderr);
+    assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"dead_letter\""]), 1, "{}", ended.stderr);
+}
+
 /// A source may be called as a door is, and one thing has one name at all doors.
 #[tokio::test]
 async fn the_metrics_tell_doors_sources_and_reasons_apart() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Relay, Setup, Transform, psp, start, stripe};
 
@@ -93,10 +94,61 @@ async fn a_later_head_that_never_ends_is_cut_off_and_told() {
     until_quiet(&mut slow);
     let answer = dripped(&mut slow, b"x-slow: loris\r\n");
     assert!(answer.is_empty() || statuses(&answer) == [408], "{answer:?}");
-    // What came along with the request before it is the beginning of a head as well.
-    let mut together = after_an_answer(&relay, &format!("{HEALTH}G"));
-    assert_eq!(statuses(&until_hung_up(&mut together)), [200]);
     relay.still_serves().await;
+}
+
+/// What came along with the request before it is the beginning of a head as well.
+#[tokio::test]
+async fn a_head_that_began_behind_another_request_is_cut_off_in_its_time() {
+    let mut setup = Setup::silent();
+    for (name, value) in [("HEADER_TIMEOUT", SHORT), ("KEEP_ALIVE", "1h")] {
+        setup.environment.push((format!("RELAY_SERVER__{name}"), value.to_owned()));
+    }
+    let (_transform, relay) = start(setup).await;
+    let mut together = after_an_answer(&relay, &format!("{HEALTH}G"));
+    assert_eq!(statuses(&until_hung_up(&mut together)), [200, 408]);
+    relay.program.logged(&["connection cut off", "half a request", "127.0.0.1"]).await;
+}
+
+/// A connection has its time without a request, and not that of a head on top of it.
+#[tokio::test]
+async fn a_connection_without_a_request_is_closed_in_its_time() {
+    let mut setup = Setup::silent();
+    for (name, value) in [("HEADER_TIMEOUT", "8s"), ("KEEP_ALIVE", "10s")] {
+        setup.environment.push((format!("RELAY_SERVER__{name}"), value.to_owned()));
+    }
+    let (_transform, relay) = start(setup).await;
+    let requests = [HEALTH, "GET /readyz HTTP/1.1\r\nhost: r\r\n\r\n"];
+    for idle in &mut requests.map(|request| after_an_answer(&relay, request)) {
+        // The time of the first head passes, and does not begin that without a request anew.
+        idle.set_read_timeout(Some(Duration::from_secs(16))).unwrap();
+        assert_eq!(statuses(&until_hung_up(idle)), [200]);
+    }
+    let ended = relay.terminate().await;
+    assert!(!ended.stderr.contains("connection cut off"), "{}", ended.stderr);
+}
+
+/// While the relay stops, a body of which nothing comes is not waited for as long as work is.
+#[tokio::test]
+async fn a_body_that_does_not_come_does_not_hold_up_a_stop() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let form = "content-type: application/x-www-form-urlencoded\r\ncontent-length: 10";
+    let token = format!("POST /oauth/token HTTP/1.1\r\nhost: r\r\n{form}\r\n\r\na");
+    let chunked = "PUT /records/payment/tx-1 HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked";
+    let chunked = format!("{chunked}\r\nauthorization: Bearer {INTEGRATOR_TOKEN}\r\n\r\n");
+    let mut streams = [token, chunked, format!("{}\r\n", head(&[b' '; 100]))].map(|request| {
+        let mut stream = relay.connect();
+        stream.write_all(request.as_bytes()).unwrap();
+        stream
+    });
+    relay.still_serves().await;
+    let ended = relay.terminate().await;
+    assert_eq!(ended.code, Some(0));
+    assert!(!ended.stderr.contains("the grace period is over"), "{}", ended.stderr);
+    for stream in &mut streams {
+        let answer = until_hung_up(stream);
+        assert_eq!(statuses(&answer), [503], "{answer}");
+    }
 }
 
 /// Reads what is there, until nothing more comes for a moment.

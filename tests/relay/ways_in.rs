@@ -138,3 +138,29 @@ async fn what_is_wrong_with_a_way_in_is_named() {
         assert!(ended.stderr.contains(&format!("{key}: ")), "{key} in {:?}", ended.stderr);
     }
 }
+
+/// A client can write bytes into the header that are no text; what its proxy adds to them counts all the same.
+#[tokio::test]
+async fn bytes_that_are_no_text_hide_nobody_behind_a_proxy() {
+    let signed = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    for (header, elements) in [
+        ("X-Forwarded-For", [&b"\xff, 203.0.113.1"[..], b"192.0.2.7\xe9, 203.0.113.1", b"\x80,192.0.2.7,203.0.113.1"]),
+        (
+            "Forwarded",
+            [b"for=\xff, for=203.0.113.1", b"for=203.0.113.1;host=\"\xe9\"", b"for=192.0.2.7;\xff, for=203.0.113.1"],
+        ),
+    ] {
+        // The proxy itself would be let in.
+        let (_transform, relay) = start(proxied("ip_ranges = [\"192.0.2.0/24\", \"127.0.0.1\"]", header)).await;
+        for line in elements {
+            let sealed = seal_with("stripe", SECRET, jiff::Timestamp::now().as_second(), signed.as_bytes());
+            let head =
+                format!("POST /notifications/guarded HTTP/1.1\r\nhost: r\r\ncontent-length: {}\r\n", signed.len());
+            let signature = format!("{}: {}\r\n{header}: ", sealed.headers[0].0, sealed.headers[0].1);
+            let bytes = [head.as_bytes(), signature.as_bytes(), line, b"\r\n\r\n", signed.as_bytes()].concat();
+            let (statuses, answer) = relay.exchange(&bytes);
+            assert_eq!(statuses, [403], "{:?} → {answer}", String::from_utf8_lossy(line));
+        }
+        relay.program.logged_times(&["not in ip_ranges", "guarded", "address=203.0.113.1"], 3).await;
+    }
+}

@@ -1,0 +1,145 @@
+//! Where an empty line ends. **Pure.**
+//!
+//! It ends the head of a request, and a body in chunks. It may also stand in the middle of a chunk: whoever stops there has to look
+//! and go on.
+
+/// What came last of the bytes of a connection, as far as it matters for where an empty line ends.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Lines {
+    last: Last,
+    /// Whether a line may end without a carriage return: in a head it may, in chunks it may not.
+    is_lax: bool,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Last {
+    /// Nothing of a head yet: empty lines before it are nothing.
+    #[default]
+    Nothing,
+    /// The middle of a line.
+    Middle,
+    /// The end of a line.
+    End,
+    /// A carriage return right behind the end of a line.
+    Return,
+}
+
+impl Lines {
+    /// Before the first byte of a head.
+    pub(super) const fn of_a_head() -> Self {
+        Self { last: Last::Nothing, is_lax: true }
+    }
+
+    /// Before the first byte of a body in chunks.
+    pub(super) const fn of_chunks() -> Self {
+        Self { last: Last::Middle, is_lax: false }
+    }
+
+    /// Goes on to where the first empty line among these bytes ends; so many bytes are before that. None if it goes through
+    /// all of them without one.
+    pub(super) fn empty(&mut self, bytes: &[u8]) -> Option<usize> {
+        for (at, byte) in bytes.iter().enumerate() {
+            let ends = *byte == b'\n' && (self.last == Last::Return || (self.last == Last::End && self.is_lax));
+            self.last = match (self.last, byte) {
+                (Last::Nothing, b'\r' | b'\n') => Last::Nothing,
+                (Last::End, b'\r') => Last::Return,
+                (_, b'\n') => Last::End,
+                _ => Last::Middle,
+            };
+            if ends {
+                return Some(at.saturating_add(1));
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_http::ServiceConfig;
+    use actix_http::error::ParseError;
+    use actix_http::h1::Codec;
+    use actix_web::web::BytesMut;
+    use proptest::prelude::*;
+    use tokio_util::codec::Decoder;
+
+    use super::*;
+
+    fn ends(mut lines: Lines, text: &str) -> Vec<usize> {
+        let (mut ends, mut at) = (Vec::new(), 0);
+        while let Some(end) = lines.empty(&text.as_bytes()[at..]) {
+            at += end;
+            ends.push(at);
+        }
+        ends
+    }
+
+    #[test]
+    fn a_head_ends_with_an_empty_line() {
+        for (text, expected) in [
+            ("GET / HTTP/1.1\r\nhost: r\r\n\r\nGET", vec![27]),
+            ("GET / HTTP/1.1\nhost: r\n\nGET", vec![24]),
+            ("GET / HTTP/1.1\r\nhost: r\n\r\n", vec![26]),
+            ("\r\n\n\r\nG\r\n\r\n", vec![10]),
+            ("\r\n\r\n\r\n", vec![]),
+            ("G\r\n\rx\r\n", vec![]),
+            ("G\r\r\n\r\n", vec![6]),
+        ] {
+            assert_eq!(ends(Lines::of_a_head(), text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn chunks_end_with_an_empty_line_and_may_hold_others() {
+        for (text, expected) in [
+            ("2\r\n{}\r\n0\r\n\r\nGET", vec![12]),
+            ("0\r\nx: y\r\n\r\n", vec![11]),
+            ("4\r\n\n\n\n\n\r\n0\r\n\r\n", vec![9, 14]),
+            ("6\r\na\r\n\r\nb\r\n0\r\n\r\n", vec![8, 16]),
+        ] {
+            assert_eq!(ends(Lines::of_chunks(), text), expected, "{text:?}");
+        }
+    }
+
+    /// What is cut anywhere is read as it is in one piece.
+    fn in_two(text: &[u8], cut: usize) -> Option<usize> {
+        let (one, two) = text.split_at(cut.min(text.len()));
+        let mut lines = Lines::of_a_head();
+        lines.empty(one).or_else(|| lines.empty(two).map(|end| end + one.len()))
+    }
+
+    /// What actix makes of it: how many bytes a head has; none if it waits for more.
+    fn decoded(text: &str) -> Result<Option<usize>, ParseError> {
+        let decode = async {
+            let mut bytes = BytesMut::from(text.as_bytes());
+            let head = Codec::new(ServiceConfig::default()).decode(&mut bytes)?;
+            Ok(head.map(|_| text.len() - bytes.len()))
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        tokio::task::LocalSet::new().block_on(&runtime, decode)
+    }
+
+    proptest! {
+        /// actix never takes a head for whole that goes beyond the empty line, and never waits for more behind it: neither is
+        /// something of the next request read with it, nor is anything waited for that is held back.
+        #[test]
+        fn a_head_ends_where_actix_says(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "GET / HTTP/1.1", "POST /x HTTP/1.0", "GET", " ", "/", "HTTP/1.", "\r\n", "\r\n", "\n", "\r", "host: r", "a:b", "a", ":",
+                    "content-length: 3", "transfer-encoding: chunked", "\r\n\r\n", "upgrade: websocket", "\t", "\u{e9}", "\0",
+                ]),
+                0..14,
+            ),
+            begins in any::<bool>(),
+            cut in 0_usize..60,
+        ) {
+            let text = if begins { "GET / HTTP/1.1\r\nhost: r\r\n" } else { "" }.to_owned() + &parts.concat();
+            let end = Lines::of_a_head().empty(text.as_bytes());
+            prop_assert_eq!(in_two(text.as_bytes(), cut), end);
+            if let Ok(head) = decoded(&text) {
+                prop_assert_eq!(head, end, "{:?}", text);
+            }
+        }
+    }
+}
