@@ -54,7 +54,9 @@ impl Relay {
     /// The same without the inbox: what a notification that is kept as a dead letter must not touch.
     pub(crate) fn all_but_the_inbox(&self) -> Vec<String> {
         let mut all = self.all_stored();
-        all.retain(|row| !["notifications: ", "dead_letter_bytes: "].iter().any(|inbox| row.starts_with(inbox)));
+        all.retain(|row| {
+            !["notifications: ", "dead_letter_bytes: ", "dead_letter_keys: "].iter().any(|inbox| row.starts_with(inbox))
+        });
         all
     }
 
