@@ -26,9 +26,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::Instant;
-use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::Means;
+use transform_relay::psp::profile::catalogue::Catalogue;
+use transform_relay::psp::vouch::sign::sign;
+use transform_relay::psp::vouch::verify::Means;
 
 /// Below this part of the healthy rate it fails.
 const RATIO_MIN: f64 = 0.8;

@@ -13,15 +13,17 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 use toml::Spanned;
-use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::content::{Content, FIELDS_MAX, Format};
-use transform_relay::psp::fetch::hint;
-use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise as normalised, normalise_fetched};
+use transform_relay::psp::document::content::{Content, FIELDS_MAX, Format};
+use transform_relay::psp::document::received::Received;
+use transform_relay::psp::document::xml::{self, DEPTH_MAX};
+use transform_relay::psp::meaning::call::hint;
+use transform_relay::psp::meaning::normalise::{
+    Meaning, Message, Normalised, normalise as normalised, normalise_fetched,
+};
+use transform_relay::psp::profile::catalogue::Catalogue;
 use transform_relay::psp::profile::{Algorithm, Profile, Signature};
-use transform_relay::psp::received::Received;
-use transform_relay::psp::sign::{Signed, sign};
-use transform_relay::psp::verify::{self, Means, Unverified, Verified};
-use transform_relay::psp::xml::{self, DEPTH_MAX};
+use transform_relay::psp::vouch::sign::{Signed, sign};
+use transform_relay::psp::vouch::verify::{self, Means, Unverified, Verified};
 use url::Url;
 
 /// Good for every profile: text, hex and Base64. No seed is signed with it.

@@ -4,11 +4,11 @@ use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
 use toml::Spanned;
-use transform_relay::psp::challenge::answer;
-use transform_relay::psp::content::Format;
-use transform_relay::psp::place::Place;
+use transform_relay::psp::document::content::Format;
+use transform_relay::psp::document::place::Place;
 use transform_relay::psp::profile::{Challenge, ChallengeSignature, Characters, Form, Profile, Signature};
-use transform_relay::psp::sign::Signed;
+use transform_relay::psp::vouch::challenge::answer;
+use transform_relay::psp::vouch::sign::Signed;
 
 use super::{CATALOGUE, NOW, SECRET, chosen, means, signed, verified};
 

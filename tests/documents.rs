@@ -291,6 +291,8 @@ const ONLY: [(&str, &[&str]); 7] = [
     ("crate::config", &["config/", "cli/"]),
     ("crate::cli", &["cli/", "main.rs"]),
 ];
+/// The storeys of `psp`, from the ground up: each uses only those below it. Tests may look up.
+const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
 const LINES_MAX: usize = 500;
 
 #[test]
@@ -322,6 +324,9 @@ fn crossings_are_seen() {
     assert_eq!(crossed("delivery/worker.rs", "let map = dashmap::DashMap::new(); use reqwest::{Client, Url};"), 3);
     assert_eq!(crossed("http/a.rs", "use rusqlite as db;"), 1);
     assert_eq!(crossed("domain/a.rs", "use super::*; let a = Vec::<fastrand::Rng>::new();"), 1);
+    assert_eq!(crossed("psp/document/a.rs", "use crate::psp::profile::Form; use super::place::Place;"), 1);
+    assert_eq!(crossed("psp/vouch/a.rs", "use crate::psp::explain; use crate::psp::profile::Form;"), 1);
+    assert_eq!(crossed("psp/vouch/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::psp::explain;\n}\n"), 0);
     assert_eq!(crossed("cli/demo/psp.rs", "use reqwest::Client; use crate::app::App;"), 0);
     assert_eq!(crossed("ingest.rs", "use crate::http as door; use crate::config::Config;"), 1);
 }
@@ -347,6 +352,7 @@ fn sources(folder: &Path) -> BTreeMap<String, String> {
 fn crossings(file: &str, code: &str) -> Vec<String> {
     let part = file.split('/').next().unwrap_or_default();
     let mut crossed = Vec::new();
+    let tests = if file.ends_with("/tests.rs") { 0 } else { tests_begin(code) };
     for (line, path) in paths(file, code) {
         for (what, who) in ONLY {
             if uses(&path, what) && !who.iter().any(|who| file.starts_with(who)) {
@@ -359,11 +365,27 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
             || path.split("::").any(|word| ["SystemTime", "Instant", "now_v7", "new_v4"].contains(&word))
             || path.ends_with("::now")
             || path.ends_with("TimeZone::system");
+        if line < tests && climbs(file, &path) {
+            crossed.push(format!("src/{file}:{line} uses {path}: a storey uses only those below it"));
+        }
         if PURE.contains(&part) && impure {
             crossed.push(format!("src/{file}:{line} uses {path}: {} are computation only", PURE.join(", ")));
         }
     }
     crossed
+}
+
+/// The line in which a file's tests begin.
+fn tests_begin(code: &str) -> usize {
+    code.lines().position(|line| line == "#[cfg(test)]").map_or(usize::MAX, |at| at + 1)
+}
+
+/// Whether a path leads from a storey to one above it, or to what stands beside them.
+fn climbs(file: &str, path: &str) -> bool {
+    let Some(own) = STOREYS.iter().position(|storey| file.starts_with(storey)) else { return false };
+    let Some(path) = path.strip_prefix("crate::psp::") else { return false };
+    let storey = path.split("::").next().map(|part| format!("psp/{part}/"));
+    STOREYS.iter().position(|known| Some(*known) == storey.as_deref()).is_none_or(|used| used > own)
 }
 
 /// Whether a path is that of a thing or of something in it; `*` at the end stands for any end of the first word.

@@ -16,7 +16,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::json;
-use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
+use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 
 use mutations::{changed, changes};
 

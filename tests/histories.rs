@@ -18,11 +18,11 @@ use transform_relay::domain::record::{Record, Registered, Seen};
 use transform_relay::domain::status::Status;
 use transform_relay::domain::transition::{Transition, apply};
 use transform_relay::domain::view::{Detail, View};
-use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
-use transform_relay::psp::in_form::InForm;
-use transform_relay::psp::normalise::{Meaning, Message, normalise, normalise_fetched};
+use transform_relay::psp::document::received::Received;
+use transform_relay::psp::meaning::in_form::InForm;
+use transform_relay::psp::meaning::normalise::{Meaning, Message, normalise, normalise_fetched};
+use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::profile::{Form, Profile};
-use transform_relay::psp::received::Received;
 
 /// Later than anything that a fixture tells of.
 const NOW: Timestamp = Timestamp::constant(1_900_000_000, 0);

@@ -16,13 +16,13 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use transform_relay::domain::event::Event;
-use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::crypto::PublicKey;
-use transform_relay::psp::in_form::InForm;
-use transform_relay::psp::normalise::{Meaning, Message, normalise};
+use transform_relay::psp::document::received::Received;
+use transform_relay::psp::meaning::in_form::InForm;
+use transform_relay::psp::meaning::normalise::{Meaning, Message, normalise};
 use transform_relay::psp::profile::Profile;
-use transform_relay::psp::received::Received;
-use transform_relay::psp::verify::{Means, Secret, verify};
+use transform_relay::psp::profile::catalogue::Catalogue;
+use transform_relay::psp::vouch::crypto::PublicKey;
+use transform_relay::psp::vouch::verify::{Means, Secret, verify};
 use url::Url;
 
 /// Which profile reads which folder of originals.

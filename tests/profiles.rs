@@ -19,17 +19,17 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
-use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
-use transform_relay::psp::challenge;
-use transform_relay::psp::crypto::PublicKey;
+use transform_relay::psp::document::place::Configured;
+use transform_relay::psp::document::received::Received;
 use transform_relay::psp::explain::{self, Expected, MessageSeen, Verdict, Verification};
-use transform_relay::psp::in_form::InForm;
-use transform_relay::psp::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
-use transform_relay::psp::place::Configured;
+use transform_relay::psp::meaning::in_form::InForm;
+use transform_relay::psp::meaning::normalise::{Meaning, Message, Normalised, normalise, normalise_fetched};
+use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::profile::{Algorithm, Form, Profile};
-use transform_relay::psp::received::Received;
-use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{self, Means, Secret, Unverified, Verified};
+use transform_relay::psp::vouch::challenge;
+use transform_relay::psp::vouch::crypto::PublicKey;
+use transform_relay::psp::vouch::sign::sign;
+use transform_relay::psp::vouch::verify::{self, Means, Secret, Unverified, Verified};
 use url::Url;
 
 #[derive(Clone, Deserialize)]

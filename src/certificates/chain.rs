@@ -7,7 +7,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
-use crate::psp::crypto::PublicKey;
+use crate::psp::vouch::crypto::PublicKey;
 
 /// Who may vouch for a certificate.
 #[derive(Debug)]

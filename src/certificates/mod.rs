@@ -19,8 +19,8 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::domain::due::{Moment, later};
-use crate::psp::crypto::PublicKey;
 use crate::psp::profile::CertificateRule;
+use crate::psp::vouch::crypto::PublicKey;
 
 pub use chain::authorities_of_pem;
 

@@ -14,9 +14,9 @@ use secrecy::{ExposeSecret, SecretString};
 use super::{EXIT_IO, EXIT_USAGE};
 use crate::config::{self, Rotation};
 use crate::domain::due::later;
-use crate::psp::needs::check_secret;
 use crate::psp::profile::Profile;
-use crate::psp::secret::{RANDOM_BYTES, made_of};
+use crate::psp::vouch::needs::check_secret;
+use crate::psp::vouch::secret::{RANDOM_BYTES, made_of};
 use crate::secrets::{NamedSecret, rotated};
 
 #[derive(Debug, Subcommand)]

@@ -22,7 +22,7 @@ use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
 use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
 use crate::ingest::Source;
-use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::catalogue::Catalogue;
 use crate::store::StoreOptions;
 use crate::transform::fetch::FailedAs;
 

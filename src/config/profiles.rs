@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::catalogue::Catalogue;
 
 /// Adds all profiles of a folder, by file name.
 ///

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use super::check::beside;
 use super::settings::{self, Settings};
 use super::{ConfigError, ConfigErrors, add_folder, environment, secrets_file};
-use crate::psp::catalogue::Catalogue;
 use crate::psp::profile::Profile;
+use crate::psp::profile::catalogue::Catalogue;
 use crate::secrets::NamedSecret;
 
 /// A source whose secret is about to be rotated. While this is held, no other rotation has it.

@@ -15,8 +15,8 @@ use crate::clock::Clock;
 use crate::domain::due::{Moment, wait};
 use crate::domain::text::shown;
 use crate::ingest::told_ahead;
-use crate::psp::normalise::{Meaning, Message, normalise_fetched};
-use crate::psp::received::Received;
+use crate::psp::document::received::Received;
+use crate::psp::meaning::normalise::{Meaning, Message, normalise_fetched};
 use crate::store::sqlite::Store;
 use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, StoreError, Through};
 

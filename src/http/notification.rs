@@ -10,8 +10,8 @@ use super::{Doors, InForce, body, caller, throttle};
 use crate::certificates::NoKey;
 use crate::domain::text::shown;
 use crate::ingest::{Refused, Sender, Source};
-use crate::psp::challenge;
-use crate::psp::received::Received;
+use crate::psp::document::received::Received;
+use crate::psp::vouch::challenge;
 use crate::store::{HintError, Receipt, TakeError};
 
 /// Whether a source is not there or not enabled is nobody's business.

@@ -12,10 +12,10 @@ use url::Url;
 
 use crate::credentials::Credentials;
 use crate::fetch_back::account::Account;
-use crate::psp::in_form::InForm;
-use crate::psp::normalise::{Meaning, Normalised, normalise};
+use crate::psp::meaning::in_form::InForm;
+use crate::psp::meaning::normalise::{Meaning, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Profile};
-use crate::psp::verify::{Means, Secret};
+use crate::psp::vouch::verify::{Means, Secret};
 use crate::secrets::NamedSecret;
 
 /// One PSP account in the configuration, and its door.

@@ -19,7 +19,7 @@ use crate::domain::due::{Debounce, Moment};
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
-use crate::psp::normalise::Normalised;
+use crate::psp::meaning::normalise::Normalised;
 
 pub use fetching::{
     Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,

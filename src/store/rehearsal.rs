@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::Outcome;
 use crate::domain::record::Record;
-use crate::psp::normalise::Normalised;
+use crate::psp::meaning::normalise::Normalised;
 
 /// Which notifications are read again.
 #[derive(Debug, Clone)]

@@ -5,11 +5,11 @@ use std::fs;
 use jiff::Timestamp;
 use transform_relay::domain::event::Booking;
 use transform_relay::domain::status::Status;
-use transform_relay::psp::normalise::{Meaning, normalise};
+use transform_relay::psp::document::received::Received;
+use transform_relay::psp::meaning::normalise::{Meaning, normalise};
 use transform_relay::psp::profile::Profile;
-use transform_relay::psp::received::Received;
-use transform_relay::psp::sign::sign;
-use transform_relay::psp::verify::{Means, verify};
+use transform_relay::psp::vouch::sign::sign;
+use transform_relay::psp::vouch::verify::{Means, verify};
 
 use crate::docs;
 
@@ -45,7 +45,7 @@ fn the_example_is_a_profile_that_reads_its_notification() {
 #[test]
 fn every_place_is_explained() {
     let text = fs::read_to_string(docs("PROFILES.md")).unwrap();
-    let code = include_str!("../../src/psp/place.rs");
+    let code = include_str!("../../src/psp/document/place.rs");
     let rows: Vec<_> = code.lines().filter_map(|line| line.strip_prefix("/// |")).collect();
     assert!(rows.len() > 10, "{rows:?}");
     for row in rows {

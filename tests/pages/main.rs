@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use transform_relay::psp::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::page::page;
+use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 
 fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)

@@ -2,7 +2,7 @@
 
 use jsonschema::Validator;
 use serde_json::Value;
-use transform_relay::psp::catalogue::BUILT_IN;
+use transform_relay::psp::profile::catalogue::BUILT_IN;
 use transform_relay::psp::profile::{Profile, schema};
 
 use crate::{docs, must_be};

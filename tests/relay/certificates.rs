@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::task::Poll;
 
 use serde_json::json;
-use transform_relay::psp::catalogue::Catalogue;
+use transform_relay::psp::profile::catalogue::Catalogue;
 
 use crate::support::certificates::{Authority, Host, Page, SigningKey, with_checksum};
 use crate::support::integrator::{amount, with};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use transform_relay::psp::catalogue::BUILT_IN;
+use transform_relay::psp::profile::catalogue::BUILT_IN;
 
 use crate::support::program::{Ended, Program, run};
 use crate::support::setup::STRIPE_SECRET;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use reqwest::Method;
 use serde_json::{Value, json};
-use transform_relay::psp::sign::Signed;
+use transform_relay::psp::vouch::sign::Signed;
 
 use crate::support::setup::{ADYEN_SECRET, INTEGRATOR_TOKEN};
 use crate::support::{Relay, Setup, payment, psp, start};
@@ -95,11 +95,11 @@ async fn digital_river_may_send_anything_anywhere() {
 async fn adyen_may_send_anything_that_it_can_sign() {
     let (_transform, relay) = start(Setup::silent()).await;
     let secret = ADYEN_SECRET.to_owned().into();
-    let means = transform_relay::psp::verify::Means::secret(&secret);
+    let means = transform_relay::psp::vouch::verify::Means::secret(&secret);
     let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
     for variant in variants(&fixture("adyen/chargeback-visa.json")) {
         let body = variant.to_string().into_bytes();
-        match transform_relay::psp::sign::sign(&adyen(), None, &means, 0, "", &body) {
+        match transform_relay::psp::vouch::sign::sign(&adyen(), None, &means, 0, "", &body) {
             Ok(sealed) => signed.push(post(&relay, "adyen-main", sealed)),
             Err(_) => unsigned.push(post(&relay, "adyen-main", Signed { headers: Vec::new(), body })),
         }
@@ -126,7 +126,7 @@ async fn adyen_may_send_anything_that_it_can_sign() {
 }
 
 fn adyen() -> std::sync::Arc<transform_relay::psp::profile::Profile> {
-    transform_relay::psp::catalogue::Catalogue::built_in().unwrap().get("adyen").unwrap().profile.clone()
+    transform_relay::psp::profile::catalogue::Catalogue::built_in().unwrap().get("adyen").unwrap().profile.clone()
 }
 
 #[tokio::test]

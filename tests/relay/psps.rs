@@ -5,9 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 use transform_relay::domain::ids::TransformId;
-use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::sign::{Signed, sign};
-use transform_relay::psp::verify::Means;
+use transform_relay::psp::profile::catalogue::Catalogue;
+use transform_relay::psp::vouch::sign::{Signed, sign};
+use transform_relay::psp::vouch::verify::Means;
 use url::Url;
 
 use crate::support::integrator::amount;

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use transform_relay::psp::sign::Signed;
+use transform_relay::psp::vouch::sign::Signed;
 
 use crate::support::setup::{ADYEN_SECRET, MEDIA_SECRET, STRIPE_OLD_SECRET, STRIPE_SECRET, STRIPE_TWO_SECRET};
 use crate::support::{Relay, Setup, adyen, payment, planted, psp, start, stripe};

@@ -1,6 +1,6 @@
 //! `profile list`: the profiles, one on a line.
 
-use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::catalogue::Catalogue;
 
 pub(super) fn list(catalogue: &Catalogue) -> String {
     let mut text = String::new();

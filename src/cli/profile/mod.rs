@@ -12,8 +12,8 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{EXIT_IO, EXIT_USAGE};
-use crate::psp::catalogue::{Catalogue, Entry};
 use crate::psp::page::page;
+use crate::psp::profile::catalogue::{Catalogue, Entry};
 use crate::psp::profile::schema;
 use crate::store::rehearsal::RehearsalError;
 

@@ -7,11 +7,11 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{Told, read};
-use crate::psp::catalogue::Entry;
-use crate::psp::needs::{check_secret, needs_public_url};
 use crate::psp::profile::Profile;
-use crate::psp::sign::sign;
-use crate::psp::verify::Means;
+use crate::psp::profile::catalogue::Entry;
+use crate::psp::vouch::needs::{check_secret, needs_public_url};
+use crate::psp::vouch::sign::sign;
+use crate::psp::vouch::verify::Means;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {

@@ -19,7 +19,7 @@ use super::plan::{Act, Post, Step, plan};
 use super::relay::Relay;
 use super::world::{World, one};
 use crate::cli::stand_in::{Psp, STACK_TOKEN};
-use crate::psp::sign::Signed;
+use crate::psp::vouch::sign::Signed;
 
 /// So many requests are under way at once.
 const AT_ONCE: usize = 48;

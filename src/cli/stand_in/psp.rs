@@ -6,10 +6,10 @@ use anyhow::anyhow;
 use jiff::Timestamp;
 use secrecy::SecretString;
 
-use crate::psp::catalogue::Catalogue;
 use crate::psp::profile::Profile;
-use crate::psp::sign::{Signed, sign};
-use crate::psp::verify::Means;
+use crate::psp::profile::catalogue::Catalogue;
+use crate::psp::vouch::sign::{Signed, sign};
+use crate::psp::vouch::verify::Means;
 
 /// A PSP with its account's secret.
 #[derive(Debug, Clone)]

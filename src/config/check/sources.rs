@@ -10,10 +10,10 @@ use crate::config::profiles;
 use crate::config::settings::SourceSettings;
 use crate::domain::text::shown;
 use crate::ingest::Source;
-use crate::psp::catalogue::Catalogue;
+use crate::psp::profile::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
-use crate::psp::secret::fingerprints;
-use crate::psp::{challenge, needs};
+use crate::psp::vouch::secret::fingerprints;
+use crate::psp::vouch::{challenge, needs};
 use crate::secrets::NamedSecret;
 
 impl Checker<'_> {

@@ -1,14 +1,14 @@
 //! What each rule makes of a message.
 
 use crate::domain::text::shown;
-use crate::psp::in_form::InForm;
-use crate::psp::normalise::{
+use crate::psp::document::place::{Place, Scope};
+use crate::psp::document::received::Received;
+use crate::psp::meaning::in_form::InForm;
+use crate::psp::meaning::normalise::{
     Message, Normalised, about, around, each_message, event_type, hash, normalise, read_first, read_message, readers,
     unmet, with_fetched,
 };
-use crate::psp::place::{Place, Scope};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
-use crate::psp::received::Received;
 
 /// What a notification says, and why.
 #[derive(Debug)]
@@ -91,7 +91,7 @@ pub fn reading<'a>(profile: &Profile, notification: &InForm<'a>, fetching: bool)
     Reading { normalised: normalise(profile, notification, fetching), messages: messages.unwrap_or_default() }
 }
 
-/// Explains what [`crate::psp::normalise::normalise_fetched`] decides.
+/// Explains what [`crate::psp::meaning::normalise::normalise_fetched`] decides.
 ///
 /// # Errors
 /// The answer or the notification cannot be read.
@@ -161,7 +161,7 @@ fn calls(form: &Form, scope: &Scope<'_>) -> Vec<CallSeen> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::psp::normalise::Meaning;
+    use crate::psp::meaning::normalise::Meaning;
     use jiff::Timestamp;
 
     const PROFILE: &str = r#"

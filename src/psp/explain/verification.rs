@@ -3,12 +3,12 @@
 use secrecy::ExposeSecret;
 
 use crate::domain::text::{masked, shown};
-use crate::psp::crypto::{self, Key};
-use crate::psp::place::{Place, Scope};
+use crate::psp::document::place::{Place, Scope};
+use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
-use crate::psp::received::Received;
-use crate::psp::signed;
-use crate::psp::verify::{self, Means, Unverified, Verified};
+use crate::psp::vouch::crypto::{self, Key};
+use crate::psp::vouch::signed;
+use crate::psp::vouch::verify::{self, Means, Unverified, Verified};
 
 /// Why a notification is believed or not.
 #[derive(Debug)]
@@ -232,8 +232,8 @@ fn cut(signature: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::psp::catalogue::Catalogue;
-    use crate::psp::sign::sign;
+    use crate::psp::profile::catalogue::Catalogue;
+    use crate::psp::vouch::sign::sign;
     use jiff::Timestamp;
     use secrecy::SecretString;
 

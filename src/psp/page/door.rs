@@ -1,9 +1,9 @@
 //! What a source of the profile is configured with, and what vouches for its notifications.
 
 use super::words::{bulleted, code, places};
-use crate::psp::needs::{needs_door, needs_public_url, needs_secrets};
-use crate::psp::place::Place;
+use crate::psp::document::place::Place;
 use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
+use crate::psp::vouch::needs::{needs_door, needs_public_url, needs_secrets};
 
 /// The source in the configuration: all that it has to have.
 pub(super) fn source(profile: &Profile) -> String {

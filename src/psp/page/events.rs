@@ -6,7 +6,7 @@ use super::words::{cell, code, codes, conditions, places};
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
-use crate::psp::place::Place;
+use crate::psp::document::place::Place;
 use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped};
 
 /// More words than this are a table of their own.

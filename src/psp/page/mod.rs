@@ -5,8 +5,8 @@ mod events;
 mod words;
 
 use self::words::{bulleted, code, codes, numbered, places, section};
-use super::needs::needs_door;
 use super::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
+use super::vouch::needs::needs_door;
 
 /// The page of a PSP.
 #[must_use]
@@ -180,7 +180,7 @@ fn fetched(form: &Form, fetch: &Fetch) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::psp::catalogue::Catalogue;
+    use crate::psp::profile::catalogue::Catalogue;
 
     #[test]
     fn a_page_says_what_the_profile_says() {

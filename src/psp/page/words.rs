@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-use crate::psp::place::Place;
+use crate::psp::document::place::Place;
 use crate::psp::profile::{Condition, Not, Starts, When};
 
 /// A section, unless there is nothing to say.

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::signature::{Algorithm, Encoding, KeyEncoding};
-use crate::psp::place::Place;
+use crate::psp::document::place::Place;
 
 /// A GET by which a PSP looks whether the endpoint is its account's.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use super::check_signed::check_signed;
 use super::signs::is_signed;
 use super::{Algorithm, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
-use crate::psp::place::{Piece, Place};
+use crate::psp::document::place::{Piece, Place};
 
 /// Where (byte offset) and what.
 pub(super) type Wrong = (Option<usize>, String);

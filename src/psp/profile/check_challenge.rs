@@ -3,8 +3,8 @@
 
 use super::check::Wrong;
 use super::{Algorithm, Challenge, Characters, Form, Profile, Signature};
-use crate::psp::content::{Format, Inner, InnerEncoding};
-use crate::psp::place::{Place, UrlPart};
+use crate::psp::document::content::{Format, Inner, InnerEncoding};
+use crate::psp::document::place::{Place, UrlPart};
 
 /// The longest challenge that is answered, in bytes.
 const CHALLENGE_MAX: usize = 256;

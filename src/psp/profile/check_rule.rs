@@ -5,8 +5,8 @@ use super::check::check_read;
 use super::rule::{ChargebackRule, EventRule, Fixed, ItemRule, Mapped};
 use crate::domain::ids::Kind;
 use crate::domain::status::Status;
-use crate::psp::place::Place;
-use crate::psp::pointer::{Each, Root};
+use crate::psp::document::place::Place;
+use crate::psp::document::pointer::{Each, Root};
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {

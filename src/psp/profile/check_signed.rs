@@ -6,7 +6,7 @@ use super::check_rule::places;
 use super::rule::Fixed;
 use super::signs::{covers_body, is_signed};
 use super::{EventRule, Form};
-use crate::psp::place::{Piece, Place};
+use crate::psp::document::place::{Piece, Place};
 
 /// Checks what a form reads where it is not signed.
 ///

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::rule::When;
-use crate::psp::place::{Piece, pieces, write_pieces};
-use crate::psp::pointer::Pointer;
+use crate::psp::document::place::{Piece, pieces, write_pieces};
+use crate::psp::document::pointer::Pointer;
 
 /// How the truth is fetched.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

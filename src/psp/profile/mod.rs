@@ -4,6 +4,7 @@
 //! be reached are errors that name the line.
 
 mod about;
+pub mod catalogue;
 mod challenge;
 mod check;
 mod check_challenge;
@@ -32,9 +33,9 @@ pub use rule::{
 pub use schema::schema;
 pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 
-use super::content::Content;
-use super::place::Place;
-use super::pointer::Each;
+use super::document::content::Content;
+use super::document::place::Place;
+use super::document::pointer::Each;
 
 /// One PSP's dialect.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
-use crate::psp::place::Place;
-use crate::psp::pointer::Each;
+use crate::psp::document::place::Place;
+use crate::psp::document::pointer::Each;
 
 /// One or several, as TOML writers like it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

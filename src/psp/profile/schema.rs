@@ -8,9 +8,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
 use super::{Profile, Template};
-use crate::psp::content::CharsetName;
-use crate::psp::place::Place;
-use crate::psp::pointer::{Each, Pointer};
+use crate::psp::document::content::CharsetName;
+use crate::psp::document::place::Place;
+use crate::psp::document::pointer::{Each, Pointer};
 
 /// The JSON Schema of a profile.
 #[must_use]

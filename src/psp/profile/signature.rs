@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::psp::place::Place;
-use crate::psp::pointer::Pointer;
+use crate::psp::document::place::Place;
+use crate::psp::document::pointer::Pointer;
 
 /// One way a form of notification may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

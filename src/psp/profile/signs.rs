@@ -1,7 +1,7 @@
 //! What the signatures of a form cover.
 
 use super::{Form, Signature};
-use crate::psp::place::{Piece, Place};
+use crate::psp::document::place::{Piece, Place};
 
 /// Whether every way in which the form may be signed covers a place. What is fetched, the relay has asked for itself.
 pub(super) fn is_signed(form: &Form, place: &Place) -> bool {

@@ -158,7 +158,10 @@ mod tests {
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
         let waiting = fetches::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
-            let message = crate::psp::normalise::Message::new("x".to_owned(), crate::psp::normalise::Meaning::Ignored);
+            let message = crate::psp::meaning::normalise::Message::new(
+                "x".to_owned(),
+                crate::psp::meaning::normalise::Meaning::Ignored,
+            );
             (one.notification.id, one.message, message)
         });
         let read = read.collect();

@@ -14,7 +14,7 @@ use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
 use super::{fetches, parked};
 use crate::domain::event::Event;
-use crate::psp::normalise::{Meaning, Message};
+use crate::psp::meaning::normalise::{Meaning, Message};
 use crate::store::{Outcome, Receipt, StoreOptions, Taken};
 
 /// How a notification was taken.

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use transform_relay::psp::profile::Profile;
-use transform_relay::psp::sign::{Signed, sign};
-use transform_relay::psp::verify::Means;
+use transform_relay::psp::vouch::sign::{Signed, sign};
+use transform_relay::psp::vouch::verify::Means;
 
 use super::api::Api;
 use super::planted::with_payer;

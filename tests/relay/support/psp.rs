@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use transform_relay::psp::catalogue::Catalogue;
-use transform_relay::psp::sign::{Signed, sign};
-use transform_relay::psp::verify::Means;
+use transform_relay::psp::profile::catalogue::Catalogue;
+use transform_relay::psp::vouch::sign::{Signed, sign};
+use transform_relay::psp::vouch::verify::Means;
 
 use super::setup;
 

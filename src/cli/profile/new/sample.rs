@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::psp::content::{Content, Format};
-use crate::psp::place::scalar;
+use crate::psp::document::content::{Content, Format};
+use crate::psp::document::place::scalar;
 
 /// A notification that somebody kept.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use super::guess::{Guess, time_format};
 use super::sample::{Leaf, Sample};
 use crate::domain::text::shown;
-use crate::psp::content::Format;
+use crate::psp::document::content::Format;
 
 /// A profile that loads, claims no money, and says what to look at.
 pub(super) fn skeleton(name: &str, sample: &Sample, guess: &Guess) -> String {

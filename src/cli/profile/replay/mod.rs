@@ -14,7 +14,7 @@ use self::reread::{Counts, Reader};
 use super::{Failed, Told};
 use crate::config;
 use crate::ingest::Source;
-use crate::psp::catalogue::Entry;
+use crate::psp::profile::catalogue::Entry;
 use crate::store::rehearsal::{Rehearsal, Wanted};
 use crate::store::sqlite;
 

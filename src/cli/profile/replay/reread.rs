@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use crate::domain::text::shown;
 use crate::ingest::Source;
+use crate::psp::document::received::Received;
 use crate::psp::explain;
-use crate::psp::in_form::InForm;
-use crate::psp::normalise::{Meaning, Message, Normalised, normalise};
+use crate::psp::meaning::in_form::InForm;
+use crate::psp::meaning::normalise::{Meaning, Message, Normalised, normalise};
 use crate::psp::profile::{FetchMode, Form, Profile};
-use crate::psp::received::Received;
-use crate::psp::signed::signed_at;
+use crate::psp::vouch::signed::signed_at;
 use crate::store::Outcome;
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
 

@@ -13,15 +13,15 @@ use url::Url;
 
 use self::messages::Telling;
 use super::{Told, read, split_headers};
-use crate::psp::catalogue::Entry;
+use crate::psp::document::received::Received;
 use crate::psp::explain::{self, Reading};
-use crate::psp::fetch::hint;
-use crate::psp::in_form::InForm;
-use crate::psp::needs::{certificate_url, check_secret};
-use crate::psp::normalise::Meaning;
+use crate::psp::meaning::call::hint;
+use crate::psp::meaning::in_form::InForm;
+use crate::psp::meaning::normalise::Meaning;
+use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::{FetchMode, Form, Profile};
-use crate::psp::received::Received;
-use crate::psp::verify::Means;
+use crate::psp::vouch::needs::{certificate_url, check_secret};
+use crate::psp::vouch::verify::Means;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -93,7 +93,8 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
 
 /// Whether nothing can be said of the notification without a secret: a certificate may vouch as well.
 fn asks_for_secrets(profile: &Profile) -> bool {
-    crate::psp::needs::needs_secrets(profile) || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
+    crate::psp::vouch::needs::needs_secrets(profile)
+        || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
 }
 
 fn settings(profile: &Profile, given: &[String]) -> Result<BTreeMap<String, String>, String> {

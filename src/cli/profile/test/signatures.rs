@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::psp::catalogue::Entry;
 use crate::psp::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
+use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 
 /// Each signature of the profile: where it was looked for, what was signed, what was expected and given.

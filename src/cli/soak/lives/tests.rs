@@ -15,9 +15,9 @@ use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::registration::{Registration, register};
-use crate::psp::normalise::{Meaning, normalise};
-use crate::psp::received::Received;
-use crate::psp::verify::{Means, verify};
+use crate::psp::document::received::Received;
+use crate::psp::meaning::normalise::{Meaning, normalise};
+use crate::psp::vouch::verify::{Means, verify};
 use crate::transform::fetch::{FailedAs, fetched};
 
 static PSPS: LazyLock<Vec<Psp>> = LazyLock::new(|| {

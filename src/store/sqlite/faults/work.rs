@@ -15,8 +15,8 @@ use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::utc_date;
-use crate::psp::identity::Identity;
-use crate::psp::normalise::{Meaning, Message, Normalised};
+use crate::psp::meaning::identity::Identity;
+use crate::psp::meaning::normalise::{Meaning, Message, Normalised};
 use crate::store::{Answered, Attempt, FetchFailed, Hinted, Places, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::registration::{Registration, register};
-use crate::psp::normalise::Normalised;
+use crate::psp::meaning::normalise::Normalised;
 use crate::store::sqlite::connection::{self, Opened};
 use jiff::Timestamp;
 

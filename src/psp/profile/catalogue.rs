@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::profile::{Profile, ProfileError};
+use super::{Profile, ProfileError};
 
 /// The built-in profiles' names and texts, by name: one for each file of `src/psp/profiles`. `build.rs` makes the list.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/built_in.rs"));

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::psp::needs::{needs_door, needs_secrets};
-use crate::psp::sign::sign;
+use crate::psp::vouch::needs::{needs_door, needs_secrets};
+use crate::psp::vouch::sign::sign;
 
 const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
 const SIGNED: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"body\"]\n\
@@ -49,7 +49,7 @@ fn a_form_is_signed_or_fetched_or_trusts_the_door() {
 
 #[test]
 fn any_line_of_a_header_may_hold_the_signature() {
-    let profile = crate::psp::catalogue::Catalogue::built_in().unwrap();
+    let profile = crate::psp::profile::catalogue::Catalogue::built_in().unwrap();
     let profile = &profile.get("stripe").unwrap().profile;
     let (old, new): (SecretString, SecretString) = ("old".to_owned().into(), "new".to_owned().into());
     let [mut headers, second] =
@@ -130,7 +130,7 @@ fn the_door_does_not_vouch_for_what_may_have_been_signed_for_anybody() {
 
 #[test]
 fn what_a_key_expects_is_made_once_however_many_signatures_are_given() {
-    let catalogue = crate::psp::catalogue::Catalogue::built_in().unwrap();
+    let catalogue = crate::psp::profile::catalogue::Catalogue::built_in().unwrap();
     let stripe = &catalogue.get("stripe").unwrap().profile;
     let secrets: Vec<SecretString> = (0..5).map(|n| format!("secret {n}").into()).collect();
     let means = Means { secrets: secrets.iter().map(Into::into).collect(), ..Means::default() };

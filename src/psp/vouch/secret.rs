@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::crypto::{self, Key};
 use super::needs::signatures;
-use super::profile::{Algorithm, KeyEncoding, Profile};
+use crate::psp::profile::{Algorithm, KeyEncoding, Profile};
 
 /// How many random bytes a secret is made of: as many as the hashes have that sign with it.
 pub const RANDOM_BYTES: usize = 32;
@@ -46,8 +46,8 @@ pub fn fingerprints(profile: &Profile, secret: &SecretString) -> BTreeSet<Vec<u8
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::psp::catalogue::Catalogue;
-    use crate::psp::needs::{check_secret, needs_secrets};
+    use crate::psp::profile::catalogue::Catalogue;
+    use crate::psp::vouch::needs::{check_secret, needs_secrets};
 
     #[test]
     fn a_new_secret_is_one_that_its_profile_takes() {

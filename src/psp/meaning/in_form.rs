@@ -1,10 +1,10 @@
 //! A notification and the form whose rules read it.
 
-use super::profile::Form;
-use super::received::Received;
-use super::verify::Verified;
+use crate::psp::document::received::Received;
+use crate::psp::profile::Form;
+use crate::psp::vouch::verify::Verified;
 
-/// What the rules read. It says nothing about trust: only [`Verified`] does, and only [`super::verify::verify`] makes one.
+/// What the rules read. It says nothing about trust: only [`Verified`] does, and only [`crate::psp::vouch::verify::verify`] makes one.
 /// What was verified before, and what a tool shows, is read through this alone.
 #[derive(Debug, Clone, Copy)]
 pub struct InForm<'a> {

@@ -3,14 +3,14 @@
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::content::Format;
 use super::crypto::{self, Key};
-use super::place::{Configured, Place, Scope};
-use super::pointer::Pointer;
-use super::profile::{Form, Locator, Profile, Signature};
-use super::received::Received;
 use super::signed::signed;
 use super::verify::Means;
+use crate::psp::document::content::Format;
+use crate::psp::document::place::{Configured, Place, Scope};
+use crate::psp::document::pointer::Pointer;
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Form, Locator, Profile, Signature};
 
 /// A notification ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -136,8 +136,8 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::psp::catalogue::Catalogue;
-    use crate::psp::verify::verify;
+    use crate::psp::profile::catalogue::Catalogue;
+    use crate::psp::vouch::verify::verify;
 
     #[test]
     fn what_is_signed_verifies() {

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::normalise::{Message, hash};
-use super::place::{Place, Scope};
-use super::profile::Form;
 use crate::domain::event::Event;
+use crate::psp::document::place::{Place, Scope};
+use crate::psp::profile::Form;
 
 /// Which message it is, whatever else has been made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -115,10 +115,10 @@ fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use crate::psp::catalogue::Catalogue;
-    use crate::psp::in_form::InForm;
-    use crate::psp::normalise::normalise;
-    use crate::psp::received::Received;
+    use crate::psp::document::received::Received;
+    use crate::psp::meaning::in_form::InForm;
+    use crate::psp::meaning::normalise::normalise;
+    use crate::psp::profile::catalogue::Catalogue;
 
     /// Of a form only the field with the message is signed: whatever stands beside it makes no other notification.
     #[test]

@@ -9,8 +9,8 @@ use quick_xml::escape::resolve_xml_entity;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 use serde_json::{Map, Value};
 
-use grammar::{is_blank, is_char, named};
-use namespaces::{Attribute, Namespaces, attributes};
+use self::grammar::{is_blank, is_char, named};
+use self::namespaces::{Attribute, Namespaces, attributes};
 
 /// No notification has more elements.
 pub const ELEMENTS_MAX: usize = 20_000;

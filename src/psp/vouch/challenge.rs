@@ -5,9 +5,9 @@ use subtle::ConstantTimeEq;
 
 use super::crypto::{self, Key};
 use super::needs::signatures;
-use super::place::{Configured, Place, Scope};
-use super::profile::{Algorithm, Challenge, ChallengeSignature, Profile};
-use super::received::Received;
+use crate::psp::document::place::{Configured, Place, Scope};
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Algorithm, Challenge, ChallengeSignature, Profile};
 
 /// The answer to an endpoint check; none if this is none. `header` and `query` look a header and a parameter up.
 #[must_use]
@@ -66,12 +66,12 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::psp::catalogue::Catalogue;
-    use crate::psp::content::Format;
+    use crate::psp::document::content::Format;
     use crate::psp::explain;
+    use crate::psp::profile::catalogue::Catalogue;
     use crate::psp::profile::{Algorithm, Characters, Encoding, Form, KeyEncoding, Profile, Signature};
-    use crate::psp::sign::sign;
-    use crate::psp::verify::{Means, Unverified, verify};
+    use crate::psp::vouch::sign::sign;
+    use crate::psp::vouch::verify::{Means, Unverified, verify};
 
     #[test]
     fn a_challenge_is_signed_and_echoed_within_its_bounds() {

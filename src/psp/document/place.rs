@@ -93,7 +93,7 @@ pub enum Piece {
 }
 
 /// Writes what [`pieces`] reads.
-pub(super) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
+pub(in crate::psp) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Text(words) => f.write_str(words),
         Piece::Place(place) => write!(f, "{{{place}}}"),

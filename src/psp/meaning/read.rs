@@ -5,10 +5,10 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 
-use super::place::{Place, Scope};
-use super::profile::{Amounts, Profile, TimeFormat};
 use crate::domain::money::{Currency, believed, from_minor, parse_decimal};
 use crate::domain::text::shown;
+use crate::psp::document::place::{Place, Scope};
+use crate::psp::profile::{Amounts, Profile, TimeFormat};
 
 /// Reads one message's values; remembers nothing.
 #[derive(Debug, Clone, Copy)]

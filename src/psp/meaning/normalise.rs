@@ -7,17 +7,17 @@ use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::fetch;
+use super::call;
 use super::identity::{self, Identity};
 use super::in_form::InForm;
-use super::place::{Place, Scope};
-use super::profile::{Condition, EventRule, Form, Profile, When};
 use super::read::names;
-use super::received::Received;
 use super::translate::Translation;
 use crate::domain::event::{Ahead, Event};
 use crate::domain::json;
 use crate::domain::text::{masked, shown};
+use crate::psp::document::place::{Place, Scope};
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
 
 /// A notification in our words.
 #[derive(Clone, PartialEq, Eq)]
@@ -167,7 +167,10 @@ fn beside(notification: &InForm<'_>) -> String {
 ///
 /// # Errors
 /// The body cannot be read.
-pub(super) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
+pub(in crate::psp) fn each_message<T>(
+    notification: &InForm<'_>,
+    read: impl FnMut(Scope<'_>) -> T,
+) -> Result<Vec<T>, String> {
     let InForm { received, form, signed_at } = notification;
     let body = form.content.message(received.body)?;
     let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
@@ -176,7 +179,7 @@ pub(super) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<
 }
 
 /// A message's dedupe key, and what it says before anything is fetched for it.
-pub(super) fn read_first(
+pub(in crate::psp) fn read_first(
     profile: &Profile,
     form: &Form,
     (place, scope): (usize, Scope<'_>),
@@ -185,7 +188,7 @@ pub(super) fn read_first(
 ) -> (String, Message) {
     let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
     let (parts, at) = (identity::signed_parts(form, &scope), scope.received.at);
-    let (key, message) = match call.and_then(|call| fetch::message(form, call, &scope)) {
+    let (key, message) = match call.and_then(|call| call::message(form, call, &scope)) {
         Some(message) => (dedupe_key(form, &scope, body_hash), message),
         None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
         None => read_message(profile, form, scope, body_hash),
@@ -217,7 +220,7 @@ pub fn normalise_fetched(
 ///
 /// # Errors
 /// The answer or the notification cannot be read.
-pub(super) fn with_fetched<T>(
+pub(in crate::psp) fn with_fetched<T>(
     form: &Form,
     received: &Received<'_>,
     signed_at: Option<&str>,
@@ -248,12 +251,12 @@ fn not_understood(reason: String) -> Message {
     Message::new(String::new(), Meaning::NotUnderstood(reason))
 }
 
-pub(super) fn hash(bytes: &[u8]) -> String {
+pub(in crate::psp) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
 /// A message's dedupe key, and what it says. `hash` is the key of what has no other.
-pub(super) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
+pub(in crate::psp) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
     let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
@@ -279,7 +282,7 @@ fn received(meaning: &mut Meaning, at: Timestamp) -> Vec<Ahead> {
 }
 
 /// The type of a message, as far as it is known yet.
-pub(super) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
+pub(in crate::psp) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
     let parts = form.event_type.iter().map(|part| scope.first(part.as_slice()).unwrap_or_default());
     parts.collect::<Vec<_>>().join(" ").trim().to_owned()
 }
@@ -290,7 +293,7 @@ fn type_names(form: &Form) -> String {
 }
 
 /// A message with the thing that it is about, if its form says where that stands.
-pub(super) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
+pub(in crate::psp) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
     let there = |place: &Place| scope.value(place).filter(|value| value.is_object());
     let object = (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message));
     Scope { element: object, ..scope }
@@ -331,7 +334,7 @@ fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meani
 }
 
 /// The rules that read a message: the first that fits, and those after it as long as each lets the next one read on.
-pub(super) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
+pub(in crate::psp) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
     let mut readers = Vec::new();
     for rule in &form.rules {
         let own = rule.get_ref();
@@ -346,7 +349,7 @@ pub(super) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Sp
 }
 
 /// Where the conditions of a rule look: `./` in those of one with `each` is one of its elements.
-pub(super) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
+pub(in crate::psp) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
     Scope { element: scope.element.filter(|_| rule.each.is_none()), ..*scope }
 }
 
@@ -363,7 +366,10 @@ pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
 }
 
 /// The conditions that are not met, each with the text that stands there. Those on an element count once there is one.
-pub(super) fn unmet<'w>(when: &'w When, scope: &Scope<'_>) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
+pub(in crate::psp) fn unmet<'w>(
+    when: &'w When,
+    scope: &Scope<'_>,
+) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
     let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
     when.iter()
         .filter(move |(place, _)| counts(place))

@@ -3,9 +3,9 @@
 use url::Url;
 
 use super::crypto;
-use super::place::Place;
-use super::profile::{Algorithm, CertificateRule, Form, Profile, Signature};
-use super::received::Received;
+use crate::psp::document::place::Place;
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Algorithm, CertificateRule, Form, Profile, Signature};
 
 /// Whether sources of this profile need a door: without one they do not take what nobody signs.
 #[must_use]

@@ -3,9 +3,9 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::normalise::{Meaning, Message, event_type, holds, printable};
-use super::place::{Piece, Scope};
-use super::profile::{Fetch, Form, Profile, Template};
-use super::received::Received;
+use crate::psp::document::place::{Piece, Scope};
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Fetch, Form, Profile, Template};
 
 /// A notification that nobody vouches for, as the mere hint that there may be news: nothing of it is believed but where
 /// to look.

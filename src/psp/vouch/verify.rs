@@ -8,10 +8,10 @@ use url::Url;
 
 use super::crypto::{self, Key, PublicKey};
 use super::needs::forms_of_the_door;
-use super::place::{Configured, Scope};
-use super::profile::{Algorithm, Challenge, Form, Profile, Signature};
-use super::received::Received;
 use super::signed::{key_id, located, missing, signed, signed_time, within};
+use crate::psp::document::place::{Configured, Scope};
+use crate::psp::document::received::Received;
+use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
 
 /// What a source has to verify with.
 #[derive(Debug, Clone, Default)]
@@ -158,7 +158,7 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     }
 }
 
-pub(super) fn verify_as<'a>(
+pub(in crate::psp) fn verify_as<'a>(
     challenge: Option<&Challenge>,
     form: &'a Form,
     signature: &'a Signature,
@@ -234,7 +234,11 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
 
 /// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
 /// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
-pub(super) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
+pub(in crate::psp) fn messages(
+    form: &Form,
+    signature: &Signature,
+    received: Received<'_>,
+) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
     }

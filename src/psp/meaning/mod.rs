@@ -1,0 +1,8 @@
+//! What a notification says, in the words of `domain`.
+
+pub mod call;
+pub mod identity;
+pub mod in_form;
+pub mod normalise;
+pub mod read;
+mod translate;
