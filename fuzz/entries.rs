@@ -13,13 +13,12 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
 use toml::Spanned;
+use transform_relay::domain::message::{Meaning, Message, Normalised};
 use transform_relay::psp::document::content::{Content, FIELDS_MAX, Format};
 use transform_relay::psp::document::received::Received;
 use transform_relay::psp::document::xml::{self, DEPTH_MAX};
 use transform_relay::psp::meaning::call::hint;
-use transform_relay::psp::meaning::normalise::{
-    Meaning, Message, Normalised, normalise as normalised, normalise_fetched,
-};
+use transform_relay::psp::meaning::normalise::{normalise as normalised, normalise_fetched};
 use transform_relay::psp::profile::catalogue::Catalogue;
 use transform_relay::psp::profile::{Algorithm, Profile, Signature};
 use transform_relay::psp::vouch::sign::{Signed, sign};

@@ -293,6 +293,8 @@ const ONLY: [(&str, &[&str]); 7] = [
 ];
 /// The storeys of `psp`, from the ground up: each uses only those below it. Tests may look up.
 const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
+/// The store knows the domain, and nothing else of ours.
+const STORE_USES: [&str; 2] = ["domain", "store"];
 const LINES_MAX: usize = 500;
 
 #[test]
@@ -324,6 +326,7 @@ fn crossings_are_seen() {
     assert_eq!(crossed("delivery/worker.rs", "let map = dashmap::DashMap::new(); use reqwest::{Client, Url};"), 3);
     assert_eq!(crossed("http/a.rs", "use rusqlite as db;"), 1);
     assert_eq!(crossed("domain/a.rs", "use super::*; let a = Vec::<fastrand::Rng>::new();"), 1);
+    assert_eq!(crossed("store/sqlite/a.rs", "use crate::psp::profile::Form; use crate::domain::event::Event;"), 1);
     assert_eq!(crossed("psp/document/a.rs", "use crate::psp::profile::Form; use super::place::Place;"), 1);
     assert_eq!(crossed("psp/vouch/a.rs", "use crate::psp::explain; use crate::psp::profile::Form;"), 1);
     assert_eq!(crossed("psp/vouch/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::psp::explain;\n}\n"), 0);
@@ -367,6 +370,9 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
             || path.ends_with("TimeZone::system");
         if line < tests && climbs(file, &path) {
             crossed.push(format!("src/{file}:{line} uses {path}: a storey uses only those below it"));
+        }
+        if part == "store" && of_ours.is_some_and(|part| !STORE_USES.contains(&part)) {
+            crossed.push(format!("src/{file}:{line} uses {path}: the store knows the domain alone"));
         }
         if PURE.contains(&part) && impure {
             crossed.push(format!("src/{file}:{line} uses {path}: {} are computation only", PURE.join(", ")));

@@ -14,13 +14,14 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use transform_relay::domain::event::Event;
 use transform_relay::domain::ids::{Kind, RecordKey};
+use transform_relay::domain::message::{Meaning, Message};
 use transform_relay::domain::record::{Record, Registered, Seen};
 use transform_relay::domain::status::Status;
 use transform_relay::domain::transition::{Transition, apply};
 use transform_relay::domain::view::{Detail, View};
 use transform_relay::psp::document::received::Received;
 use transform_relay::psp::meaning::in_form::InForm;
-use transform_relay::psp::meaning::normalise::{Meaning, Message, normalise, normalise_fetched};
+use transform_relay::psp::meaning::normalise::{normalise, normalise_fetched};
 use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::profile::{Form, Profile};
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::Offset;
 
 /// One instant, on two clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,12 @@ pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
 #[must_use]
 pub fn wait(now: Timestamp, at: Timestamp) -> String {
     format!("{:#}", at.duration_since(now).round(jiff::Unit::Millisecond).unwrap_or_default())
+}
+
+/// The UTC day of an instant.
+#[must_use]
+pub fn utc_date(at: Timestamp) -> Date {
+    Offset::UTC.to_datetime(at).date()
 }
 
 #[cfg(test)]

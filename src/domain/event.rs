@@ -9,10 +9,10 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::due::utc_date;
 use super::ids::{Kind, TransformId};
 use super::money::Currency;
 use super::status::{ChargebackReason, PspError, Status};
-use super::view::utc_date;
 
 /// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further
 /// ahead counts as the receipt, since it would outrank whatever the PSP says until then.

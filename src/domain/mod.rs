@@ -9,6 +9,7 @@ pub mod event;
 pub mod family;
 pub mod ids;
 pub mod json;
+pub mod message;
 pub mod money;
 pub mod record;
 pub mod registration;

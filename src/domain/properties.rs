@@ -7,13 +7,14 @@ use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
 
+use super::due::utc_date;
 use super::event::{Booking, Chargeback, Event, Facts, Item, Why};
 use super::family;
 use super::ids::{Kind, RecordKey};
 use super::record::{Record, Registered, Seen};
 use super::status::{ChargebackReason, PspError, Status};
 use super::transition::{Transition, apply};
-use super::view::{Detail, View, paid, utc_date};
+use super::view::{Detail, View, paid};
 
 fn record(kind: Kind, id: &str, requested: u32) -> Record {
     Record {

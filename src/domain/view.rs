@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::tz::Offset;
 use rust_decimal::Decimal;
 
+use super::due::utc_date;
 use super::event::{Booking, Chargeback, Item};
 use super::ids::Kind;
 use super::money::Currency;
@@ -236,10 +236,4 @@ fn refund_detail(record: &Record, status: Status) -> Detail {
         refunded: refunded.filter(|_| confirmed).unwrap_or_default(),
         booking_date: confirmed.then(|| utc_date(named_status(record).since)),
     }
-}
-
-/// The UTC day of an instant.
-#[must_use]
-pub fn utc_date(at: Timestamp) -> Date {
-    Offset::UTC.to_datetime(at).date()
 }

@@ -13,10 +13,11 @@ use super::client::Client;
 use super::judge::{Failure, Verdict, judge, next};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, wait};
+use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::ingest::told_ahead;
 use crate::psp::document::received::Received;
-use crate::psp::meaning::normalise::{Meaning, Message, normalise_fetched};
+use crate::psp::meaning::normalise::normalise_fetched;
 use crate::store::sqlite::Store;
 use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, StoreError, Through};
 

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::{Ingest, Source, ahead, log, verified_by};
 use crate::domain::due::Moment;
+use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::{Meaning, Message, Normalised};
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
 /// Why nothing was judged anew.

@@ -11,9 +11,10 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::credentials::Credentials;
+use crate::domain::message::{Meaning, Normalised};
 use crate::fetch_back::account::Account;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::{Meaning, Normalised, normalise};
+use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::vouch::verify::{Means, Secret};
 use crate::secrets::NamedSecret;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{Outcome, Owed, Places, StoreError};
 use crate::domain::due::Moment;
-use crate::psp::meaning::normalise::Message;
+use crate::domain::message::Message;
 
 /// A notification that nobody vouches for. Only its pointers count, and each of them once: one notification is kept for each
 /// object, whoever points to it and how often.

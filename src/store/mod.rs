@@ -17,9 +17,9 @@ use uuid::Uuid;
 
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::ids::RecordKey;
+use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
-use crate::psp::meaning::normalise::Normalised;
 
 pub use fetching::{
     Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::Outcome;
+use crate::domain::message::Normalised;
 use crate::domain::record::Record;
-use crate::psp::meaning::normalise::Normalised;
 
 /// Which notifications are read again.
 #[derive(Debug, Clone)]

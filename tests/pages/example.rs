@@ -4,9 +4,10 @@ use std::fs;
 
 use jiff::Timestamp;
 use transform_relay::domain::event::Booking;
+use transform_relay::domain::message::Meaning;
 use transform_relay::domain::status::Status;
 use transform_relay::psp::document::received::Received;
-use transform_relay::psp::meaning::normalise::{Meaning, normalise};
+use transform_relay::psp::meaning::normalise::normalise;
 use transform_relay::psp::profile::Profile;
 use transform_relay::psp::vouch::sign::sign;
 use transform_relay::psp::vouch::verify::{Means, verify};

@@ -1,13 +1,12 @@
 //! What each rule makes of a message.
 
+use crate::domain::message::{Message, Normalised};
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::{
-    Message, Normalised, about, around, each_message, event_type, hash, normalise, read_first, read_message, readers,
-    unmet, with_fetched,
-};
+use crate::psp::meaning::normalise::{each_message, hash, normalise, read_first, read_message, with_fetched};
+use crate::psp::meaning::rules::{about, around, event_type, readers, unmet};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
 
 /// What a notification says, and why.
@@ -161,7 +160,7 @@ fn calls(form: &Form, scope: &Scope<'_>) -> Vec<CallSeen> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::psp::meaning::normalise::Meaning;
+    use crate::domain::message::Meaning;
     use jiff::Timestamp;
 
     const PROFILE: &str = r#"

@@ -2,7 +2,8 @@
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::normalise::{Meaning, Message, event_type, holds, printable};
+use super::rules::{event_type, holds, printable};
+use crate::domain::message::{Meaning, Message};
 use crate::psp::document::place::{Piece, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Fetch, Form, Profile, Template};

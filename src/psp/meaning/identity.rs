@@ -7,36 +7,11 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::normalise::{Message, hash};
+use super::normalise::hash;
 use crate::domain::event::Event;
+use crate::domain::message::{Identity, Message};
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::Form;
-
-/// Which message it is, whatever else has been made of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
-    /// The same for all that can be made of one message: by the text that is signed, or the dedupe key where all is.
-    pub key: String,
-    /// By the signed fields one by one: another one for the same key is made by moving the borders between them. Where the body
-    /// is signed by a checksum only, by the body as well.
-    pub fields: String,
-    /// Whether it has several signed fields, so that borders can be moved.
-    pub has_borders: bool,
-    /// Whether the signed text belongs to the first body that comes with it, since others can be made for it.
-    pub binds_body: bool,
-    /// Whether not all that is read of it is signed.
-    pub partly_signed: bool,
-    /// The events whose time is that of the message when it was told of first, by their places.
-    pub first_time: Vec<usize>,
-}
-
-impl Identity {
-    /// Whether it has to be remembered when the message was told of first, and how.
-    #[must_use]
-    pub fn is_remembered(&self) -> bool {
-        self.has_borders || self.binds_body || !self.first_time.is_empty()
-    }
-}
 
 /// What is signed of a message, part by part; of the body a digest.
 fn parts(form: &Form, scope: &Scope<'_>) -> Vec<String> {

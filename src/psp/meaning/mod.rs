@@ -5,4 +5,5 @@ pub mod identity;
 pub mod in_form;
 pub mod normalise;
 pub mod read;
+pub(super) mod rules;
 mod translate;

@@ -1,127 +1,20 @@
 //! What a verified notification says, in our words.
 
-use std::collections::BTreeSet;
-use std::fmt;
-
 use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::call;
-use super::identity::{self, Identity};
 use super::in_form::InForm;
-use super::read::names;
+use super::rules::{TYPE_MAX, about, broken, event_type, printable, readers, type_names};
 use super::translate::Translation;
-use crate::domain::event::{Ahead, Event};
+use super::{call, identity};
+use crate::domain::event::Ahead;
 use crate::domain::json;
-use crate::domain::text::{masked, shown};
+use crate::domain::message::{AHEAD_TOLD, Meaning, Message, Normalised};
+use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
-
-/// A notification in our words.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Normalised {
-    /// The same for every repetition of the notification.
-    pub dedupe_key: String,
-    /// What it was read with beside its body and is not signed, as a digest; empty where there is nothing of that kind. Part of
-    /// what makes a repetition: anybody can send the same body with something else beside it.
-    pub beside: String,
-    /// Its messages, in the order of the batch.
-    pub messages: Vec<Message>,
-}
-
-impl fmt::Debug for Normalised {
-    /// What it says, and what is out of the ordinary.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("Normalised");
-        text.field("dedupe_key", &self.dedupe_key);
-        if !self.beside.is_empty() {
-            text.field("beside", &self.beside);
-        }
-        text.field("messages", &self.messages).finish()
-    }
-}
-
-impl Normalised {
-    /// Ignores all messages but those of these types. What has no type is still not understood.
-    pub fn keep_only(&mut self, types: &BTreeSet<String>) {
-        let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
-        self.messages.iter_mut().filter(others).for_each(|message| message.meaning = Meaning::Ignored);
-    }
-
-    /// How much work it is: its messages, and the events of those that have several.
-    #[must_use]
-    pub fn size(&self) -> usize {
-        let events = |message: &Message| match &message.meaning {
-            Meaning::Events(events) => events.len().max(1),
-            Meaning::Ignored | Meaning::NotUnderstood(_) | Meaning::Fetch(_) => 1,
-        };
-        self.messages.iter().map(events).sum()
-    }
-}
-
-/// One message of a notification.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Message {
-    /// The PSP's name for what happened; empty where only what is fetched can tell.
-    pub event_type: String,
-    /// What it means.
-    pub meaning: Meaning,
-    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than `AHEAD_TOLD` of them.
-    pub ahead: Vec<Ahead>,
-    /// Which message it is, where parts of it are signed only or a time of it has to be remembered.
-    pub identity: Option<Identity>,
-}
-
-/// More times of one message than these are not told of.
-const AHEAD_TOLD: usize = 3;
-
-impl fmt::Debug for Message {
-    /// What it says, and what is out of the ordinary.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("Message");
-        text.field("event_type", &self.event_type).field("meaning", &self.meaning);
-        if !self.ahead.is_empty() {
-            text.field("ahead", &self.ahead);
-        }
-        text.finish()
-    }
-}
-
-impl Message {
-    /// A message of this type with this meaning, of which nothing else is to be said.
-    #[must_use]
-    pub const fn new(event_type: String, meaning: Meaning) -> Self {
-        Self { event_type, meaning, ahead: Vec::new(), identity: None }
-    }
-
-    /// Its events; none unless it means some.
-    #[must_use]
-    pub fn events(&self) -> &[Event] {
-        if let Meaning::Events(events) = &self.meaning { events } else { &[] }
-    }
-
-    /// Why it is a dead letter, behind its type where it has one.
-    #[must_use]
-    pub fn because(&self, reason: &str) -> String {
-        if self.event_type.is_empty() { reason.to_owned() } else { format!("{}: {reason}", self.event_type) }
-    }
-}
-
-/// What a message means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Meaning {
-    /// These events.
-    Events(Vec<Event>),
-    /// Nothing that concerns a record.
-    Ignored,
-    /// The profile knows the type, but this message is not as it should be: a dead letter.
-    NotUnderstood(String),
-    /// Its truth has to be fetched first, by a GET of this path below the base of the PSP's API. The same for all
-    /// messages about one object.
-    Fetch(String),
-}
+use crate::psp::profile::{Form, Profile};
 
 /// Reads a notification by the rules of its form. `fetching`: whether the source fetches what the profile says
 /// is to be fetched; otherwise a message is read as it is.
@@ -281,32 +174,6 @@ fn received(meaning: &mut Meaning, at: Timestamp) -> Vec<Ahead> {
     ahead
 }
 
-/// The type of a message, as far as it is known yet.
-pub(in crate::psp) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
-    let parts = form.event_type.iter().map(|part| scope.first(part.as_slice()).unwrap_or_default());
-    parts.collect::<Vec<_>>().join(" ").trim().to_owned()
-}
-
-fn type_names(form: &Form) -> String {
-    let places: Vec<Place> = form.event_type.iter().flat_map(|part| part.as_slice()).cloned().collect();
-    names(&places)
-}
-
-/// A message with the thing that it is about, if its form says where that stands.
-pub(in crate::psp) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
-    let there = |place: &Place| scope.value(place).filter(|value| value.is_object());
-    let object = (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message));
-    Scope { element: object, ..scope }
-}
-
-/// A type is logged; what is none may be anything.
-pub(super) fn printable(event_type: &str) -> String {
-    masked(event_type).chars().take(TYPE_MAX).collect()
-}
-
-/// A type is a word or two; what is longer, in bytes, is something else.
-const TYPE_MAX: usize = 128;
-
 /// A longer dedupe key, in bytes, is kept as its hash: one message may mean many events, and each has the key.
 const KEY_MAX: usize = 256;
 
@@ -331,50 +198,6 @@ fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meani
         }
     }
     if events.is_empty() { Meaning::Ignored } else { Meaning::Events(events) }
-}
-
-/// The rules that read a message: the first that fits, and those after it as long as each lets the next one read on.
-pub(in crate::psp) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
-    let mut readers = Vec::new();
-    for rule in &form.rules {
-        let own = rule.get_ref();
-        if own.is_of(scope.event_type) && holds(&own.when, &around(own, scope)) {
-            readers.push(rule);
-            if own.ignore || !own.goes_on {
-                break;
-            }
-        }
-    }
-    readers
-}
-
-/// Where the conditions of a rule look: `./` in those of one with `each` is one of its elements.
-pub(in crate::psp) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
-    Scope { element: scope.element.filter(|_| rule.each.is_none()), ..*scope }
-}
-
-/// The first place that does not say what it must.
-fn broken<'w>(requires: &'w When, scope: &Scope<'_>) -> Option<&'w Place> {
-    let mut places = requires.iter();
-    let broken = places.find(|(place, condition)| !condition.holds(&scope.text(place).unwrap_or_default()));
-    broken.map(|(place, _)| place)
-}
-
-/// Whether conditions are met.
-pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
-    unmet(when, scope).next().is_none()
-}
-
-/// The conditions that are not met, each with the text that stands there. Those on an element count once there is one.
-pub(in crate::psp) fn unmet<'w>(
-    when: &'w When,
-    scope: &Scope<'_>,
-) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
-    let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
-    when.iter()
-        .filter(move |(place, _)| counts(place))
-        .map(|(place, condition)| (place, condition, scope.text(place).unwrap_or_default()))
-        .filter(|(_, condition, text)| !condition.holds(text))
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 use sha2::{Digest, Sha256};
 
-use super::normalise::holds;
 use super::read::{self, Reader, id, ids, names, texts, words};
+use super::rules::holds;
+use crate::domain::due::utc_date;
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Why};
 use crate::domain::status::{PspError, Status};
 use crate::domain::text::shown;
-use crate::domain::view::utc_date;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{
     BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, Profile, StatusFrom,

@@ -7,7 +7,7 @@ use super::columns::micros;
 use super::commit::{Work, joined};
 use super::{fetches, inbox, parked};
 use crate::domain::due::Moment;
-use crate::psp::meaning::normalise::Meaning;
+use crate::domain::message::Meaning;
 use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
 
 /// How many of those who wait are let go at once when a fetch is given up.

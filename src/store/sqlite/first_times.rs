@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::columns::{digest, micros, timestamp};
 use super::past::PAGE_ROWS;
 use crate::domain::event::Event;
-use crate::psp::meaning::identity::Identity;
+use crate::domain::message::Identity;
 use crate::store::Redated;
 
 /// How a message stands to the first that was told of it.

@@ -4,8 +4,8 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::fetches::Asker;
-use super::{fetches, inbox, strangers};
+use super::fetches::{self, Asker};
+use super::{inbox, strangers};
 use crate::store::{Admission, HintError, Hinted, Outcome, PlacesTaken, Receipt};
 
 /// Takes a hint, or says why too many objects of strangers wait already.
@@ -158,10 +158,8 @@ mod tests {
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
         let waiting = fetches::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
-            let message = crate::psp::meaning::normalise::Message::new(
-                "x".to_owned(),
-                crate::psp::meaning::normalise::Meaning::Ignored,
-            );
+            let message =
+                crate::domain::message::Message::new("x".to_owned(), crate::domain::message::Meaning::Ignored);
             (one.notification.id, one.message, message)
         });
         let read = read.collect();

@@ -9,12 +9,12 @@ use uuid::Uuid;
 
 use super::columns::digest;
 use super::commit::{Work, joined};
-use super::fetches::Asker;
+use super::fetches::{self, Asker};
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, parked};
+use super::parked;
 use crate::domain::event::Event;
-use crate::psp::meaning::normalise::{Meaning, Message};
+use crate::domain::message::{Meaning, Message};
 use crate::store::{Outcome, Receipt, StoreOptions, Taken};
 
 /// How a notification was taken.

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 
 use uuid::Uuid;
 
+use crate::domain::message::{Meaning, Message, Normalised};
 use crate::domain::text::shown;
 use crate::ingest::Source;
 use crate::psp::document::received::Received;
 use crate::psp::explain;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::{Meaning, Message, Normalised, normalise};
+use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::vouch::signed::signed_at;
 use crate::store::Outcome;

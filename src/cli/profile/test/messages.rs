@@ -3,9 +3,9 @@
 use super::super::Told;
 use super::signatures::line_up;
 use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item};
+use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::psp::explain::{MessageSeen, RuleSeen, Verdict};
-use crate::psp::meaning::normalise::{Meaning, Message};
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 

@@ -13,11 +13,11 @@ use url::Url;
 
 use self::messages::Telling;
 use super::{Told, read, split_headers};
+use crate::domain::message::Meaning;
 use crate::psp::document::received::Received;
 use crate::psp::explain::{self, Reading};
 use crate::psp::meaning::call::hint;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::Meaning;
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::vouch::needs::{certificate_url, check_secret};

@@ -13,10 +13,11 @@ use crate::cli::stand_in::Psp;
 use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::message::Meaning;
 use crate::domain::record::Record;
 use crate::domain::registration::{Registration, register};
 use crate::psp::document::received::Received;
-use crate::psp::meaning::normalise::{Meaning, normalise};
+use crate::psp::meaning::normalise::normalise;
 use crate::psp::vouch::verify::{Means, verify};
 use crate::transform::fetch::{FailedAs, fetched};
 

@@ -8,7 +8,7 @@ use super::work::{
     refunded, register, replayed, settled, taken, undated,
 };
 use crate::domain::ids::Kind;
-use crate::psp::meaning::normalise::Meaning;
+use crate::domain::message::Meaning;
 use crate::store::Settlement;
 
 #[derive(Debug)]

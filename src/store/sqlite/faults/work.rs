@@ -9,14 +9,12 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::super::Store;
-use crate::domain::due::Moment;
+use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
-use crate::domain::view::utc_date;
-use crate::psp::meaning::identity::Identity;
-use crate::psp::meaning::normalise::{Meaning, Message, Normalised};
 use crate::store::{Answered, Attempt, FetchFailed, Hinted, Places, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::*;
 use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::message::Normalised;
 use crate::domain::registration::{Registration, register};
-use crate::psp::meaning::normalise::Normalised;
 use crate::store::sqlite::connection::{self, Opened};
-use jiff::Timestamp;
 
 const SOURCE: &str = "stripe-main";
 
