@@ -22,11 +22,11 @@ use crate::fetch_back::account::Accounts;
 use crate::housekeeping;
 use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions, Throttle};
 use crate::ingest::{Ingest, Repeats};
-use crate::live::Live;
 use crate::oauth::Issuer;
 use crate::open_files;
 use crate::store::sqlite::Store;
 use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
+use arc_swap::ArcSwap;
 
 pub use options::Options;
 use options::accounts;
@@ -53,10 +53,10 @@ pub struct App {
 pub struct Reloader {
     server: ServerOptions,
     certificates: CertificateOptions,
-    store: Arc<Live<StoreOptions>>,
-    delivery: Arc<Live<DeliveryOptions>>,
-    accounts: Arc<Live<Accounts>>,
-    in_force: Arc<Live<InForce>>,
+    store: Arc<ArcSwap<StoreOptions>>,
+    delivery: Arc<ArcSwap<DeliveryOptions>>,
+    accounts: Arc<ArcSwap<Accounts>>,
+    in_force: Arc<ArcSwap<InForce>>,
 }
 
 impl Reloader {
@@ -64,7 +64,7 @@ impl Reloader {
     pub fn reload(&self, options: Options) -> Vec<&'static str> {
         let certificates = self.certificates.changed(&options.certificates);
         let (server, store, delivery, in_force) = options.split();
-        let before = self.store.get();
+        let before = self.store.load_full();
         let mut restart = self.server.changed(&server);
         let fixed = [
             ("store.path", before.path != store.path),
@@ -75,10 +75,10 @@ impl Reloader {
         restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
         // What is fixed stays as it was, so that the next reload says so again.
         let StoreOptions { must_exist, max_waiting, .. } = *before;
-        self.store.set(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store });
-        self.delivery.set(delivery);
-        self.accounts.set(accounts(&in_force.sources));
-        self.in_force.set(in_force);
+        self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
+        self.delivery.store(Arc::new(delivery));
+        self.accounts.store(Arc::new(accounts(&in_force.sources)));
+        self.in_force.store(Arc::new(in_force));
         restart
     }
 }
@@ -104,8 +104,9 @@ impl App {
         // Nothing asks for the time before the store has said where its clock was.
         let clock = housekeeping::start_clock(&store).await?;
         let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
-        let accounts = Live::new(accounts(&in_force.sources));
-        let (delivery, in_force) = (Live::new(delivery), Live::new(in_force));
+        let accounts = Arc::new(ArcSwap::from_pointee(accounts(&in_force.sources)));
+        let (delivery, in_force) =
+            (Arc::new(ArcSwap::from_pointee(delivery)), Arc::new(ArcSwap::from_pointee(in_force)));
         let reloader = Reloader {
             server,
             certificates: fetched,
@@ -148,7 +149,7 @@ impl App {
             fetcher.run().await;
         });
         let waits = Arc::clone(&delivery);
-        let longest = move || LongestWaits { retry: waits.get().retry.max, fetch: fetch_back::budget::ASKED_MAX };
+        let longest = move || LongestWaits { retry: waits.load_full().retry.max, fetch: fetch_back::budget::ASKED_MAX };
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;

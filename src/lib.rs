@@ -19,7 +19,6 @@ pub mod fetch_back;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;
-pub mod live;
 pub mod loopback;
 pub mod oauth;
 pub mod open_files;

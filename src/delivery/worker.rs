@@ -15,11 +15,11 @@ use super::retry::{Next, RetryPolicy, retry_after};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, later, wait};
 use crate::domain::ids::RecordKey;
-use crate::live::Live;
 use crate::store::sqlite::Store;
 use crate::store::{Attempt, Delivery, Settlement, StoreError};
 use crate::transform::target::AllowedHosts;
 use crate::transform::webhook;
+use arc_swap::ArcSwap;
 
 /// How attempts are made.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ pub struct Worker {
     debouncer: Arc<Debouncer>,
     breakers: Arc<Breakers>,
     client: Client,
-    options: Arc<Live<DeliveryOptions>>,
+    options: Arc<ArcSwap<DeliveryOptions>>,
     clock: Clock,
     stop: CancellationToken,
 }
@@ -64,7 +64,7 @@ impl Worker {
         store: Arc<Store>,
         debouncer: Arc<Debouncer>,
         breakers: Arc<Breakers>,
-        options: Arc<Live<DeliveryOptions>>,
+        options: Arc<ArcSwap<DeliveryOptions>>,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
@@ -77,7 +77,7 @@ impl Worker {
     /// # Errors
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<usize, StoreError> {
-        let owed = self.store.resume(self.clock.now(), self.options.get().retry.max).await?;
+        let owed = self.store.resume(self.clock.now(), self.options.load_full().retry.max).await?;
         owed.iter().for_each(|one| self.debouncer.owe(one));
         Ok(owed.len())
     }
@@ -86,7 +86,7 @@ impl Worker {
     pub async fn run(self: Arc<Self>) {
         let mut attempts: JoinSet<()> = JoinSet::new();
         while !self.stop.is_cancelled() {
-            let concurrency = self.options.get().concurrency;
+            let concurrency = self.options.load_full().concurrency;
             let free = concurrency.saturating_sub(attempts.len());
             if free > 0 {
                 for (key, pass) in self.breakers.take_probes(self.now()) {
@@ -136,7 +136,7 @@ impl Worker {
             Ok(later) => return self.debouncer.settled(&key, later.map(|delivery| delivery.due)),
             Err(error) => return self.debouncer.settled(&key, Some(self.trouble(&key, &error))),
         };
-        let options = self.options.get();
+        let options = self.options.load_full();
         let next = match webhook(&options, &key, &delivery) {
             Err(reason) => {
                 let now = self.clock.now();

@@ -15,9 +15,9 @@ use super::client::Client;
 use super::settling::{Ended, Fetching};
 use crate::clock::Clock;
 use crate::domain::due::later;
-use crate::live::Live;
 use crate::store::sqlite::Store;
 use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
+use arc_swap::ArcSwap;
 
 /// Rings when a source has something to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl Bell {
 #[derive(Debug)]
 pub struct Worker {
     store: Arc<Store>,
-    accounts: Arc<Live<Accounts>>,
+    accounts: Arc<ArcSwap<Accounts>>,
     bell: Arc<Bell>,
     client: Client,
     clock: Clock,
@@ -149,7 +149,7 @@ impl Worker {
     /// The machine's TLS set-up cannot be used.
     pub fn new(
         store: Arc<Store>,
-        accounts: Arc<Live<Accounts>>,
+        accounts: Arc<ArcSwap<Accounts>>,
         bell: Arc<Bell>,
         clock: Clock,
         stop: CancellationToken,
@@ -164,7 +164,7 @@ impl Worker {
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<u32, StoreError> {
         let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
-        let accounts = self.accounts.get();
+        let accounts = self.accounts.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !accounts.contains_key(source)) {
             tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
         }
@@ -178,7 +178,7 @@ impl Worker {
             for source in self.bell.take() {
                 lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
             }
-            let accounts = self.accounts.get();
+            let accounts = self.accounts.load_full();
             for (source, account) in accounts.iter() {
                 self.look(source, account, &mut lanes).await;
             }

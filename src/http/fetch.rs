@@ -15,7 +15,7 @@ pub(super) async fn by_kind(
     path: web::Path<(String, String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_transform(&request, &doors, &in_force)?;
     let (_, kind, id) = path.into_inner();
     let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
@@ -27,7 +27,7 @@ pub(super) async fn by_type_code(
     path: web::Path<(String, String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_transform(&request, &doors, &in_force)?;
     fetch(type_code(&request)?, path.into_inner().2, &doors, &in_force).await
 }

@@ -27,7 +27,7 @@ pub(super) async fn alive() -> HttpResponse {
 /// A stranger learns whether it is ready. Wrong credentials count as elsewhere and are told of, but a probe must not fail
 /// because of them.
 pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let is_known = must_be_monitor(&request, &doors, &doors.in_force.get()).is_ok();
+    let is_known = must_be_monitor(&request, &doors, &doors.in_force.load_full()).is_ok();
     let store = probe(&doors).await;
     let delivery = !doors.delivery_ended.is_cancelled();
     let ready = store.is_ok() && delivery;

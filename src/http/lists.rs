@@ -46,7 +46,7 @@ impl Page {
 }
 
 pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &doors, &doors.in_force.get())?;
+    must_be_integrator(&request, &doors, &doors.in_force.load_full())?;
     let page = Page::of(&request)?;
     let parked = doors.store.parked(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
     let entries: Vec<Value> = parked
@@ -103,7 +103,7 @@ pub(super) async fn given_up(request: HttpRequest, doors: web::Data<Doors>) -> R
 }
 
 fn page_of_all_sources(request: &HttpRequest, doors: &Doors) -> Result<Page, Problem> {
-    must_be_integrator(request, doors, &doors.in_force.get())?;
+    must_be_integrator(request, doors, &doors.in_force.load_full())?;
     let page = Page::of(request)?;
     if page.source.is_some() {
         return Err(Problem::new(400, "source: this list is of all sources"));
@@ -116,7 +116,7 @@ pub(super) async fn history(
     path: web::Path<(String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &doors, &doors.in_force.get())?;
+    must_be_integrator(&request, &doors, &doors.in_force.load_full())?;
     let key = key(path.into_inner())?;
     let history = doors.store.history(key.clone(), PAGE).await?;
     let history = history.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;

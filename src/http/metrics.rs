@@ -32,7 +32,7 @@ struct RefusalLabels {
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_monitor(&request, &doors, &in_force)?;
     let verified = Family::<SecretLabels, Counter>::default();
     let last = Family::<SecretLabels, Gauge<f64, AtomicU64>>::default();

@@ -33,11 +33,11 @@ use crate::credentials::Credentials;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::ingest::{Ingest, Source};
-use crate::live::Live;
 use crate::oauth::Issuer;
 use crate::store::sqlite::Store;
 use crate::transform::fetch::FailedAs;
 use crate::transform::target::AllowedHosts;
+use arc_swap::ArcSwap;
 
 pub use body::Bodies;
 pub use caller::{ForwardedBy, Proxies};
@@ -77,7 +77,7 @@ pub struct InForce {
 #[derive(Debug)]
 pub struct Doors {
     /// What they go by now.
-    pub in_force: Arc<Live<InForce>>,
+    pub in_force: Arc<ArcSwap<InForce>>,
     /// Takes notifications.
     pub ingest: Arc<Ingest>,
     /// Reads and registers records.

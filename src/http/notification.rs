@@ -23,7 +23,7 @@ pub(super) async fn take(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
     let body = doors.bodies.read(&request, payload).await?;
@@ -69,7 +69,7 @@ pub(super) async fn other_method(
     name: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     Ok(super::method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
@@ -79,7 +79,7 @@ pub(super) async fn challenge(
     name: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     let Some(challenge) = &source.profile.challenge else {
         return Ok(super::method_not_allowed(methods(source)));

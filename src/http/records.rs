@@ -19,7 +19,7 @@ pub(super) async fn read(
     path: web::Path<(String, String)>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_integrator(&request, &doors, &in_force)?;
     let key = key(path.into_inner())?;
     let record = doors.store.record(key.clone()).await?;
@@ -33,7 +33,7 @@ pub(super) async fn register(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_integrator(&request, &doors, &in_force)?;
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;

@@ -133,7 +133,7 @@ impl Refusals {
     }
 
     fn tell(&self, request: &HttpRequest, doors: &Doors, status: u16, why: &Why) {
-        let in_force = doors.in_force.get();
+        let in_force = doors.in_force.load_full();
         let at = Place::of(request, &in_force);
         let Why { kind, reason } = why;
         if !self.is_told(at.clone(), kind, doors.clock.now().steady) {

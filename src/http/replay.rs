@@ -14,7 +14,7 @@ pub(super) async fn dead_letter(
     id: web::Path<String>,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_integrator(&request, &doors, &in_force)?;
     let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;

@@ -10,7 +10,7 @@ use crate::ingest::{Ingest, Source};
 use crate::secrets::NamedSecret;
 
 pub(super) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     must_be_integrator(&request, &doors, &in_force)?;
     let sources: Vec<Value> = in_force.sources.values().map(|source| described(source, &doors.ingest)).collect();
     Ok(HttpResponse::Ok().json(json!({"sources": sources})))

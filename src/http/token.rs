@@ -19,7 +19,7 @@ pub(super) async fn issue(
     payload: web::Payload,
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.get();
+    let in_force = doors.in_force.load_full();
     if !is_form(&request) {
         let description = "Content-Type: must be application/x-www-form-urlencoded";
         return Ok(refusal(&Refused { error: "invalid_request", description }));

@@ -36,7 +36,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn replay(&self, taken: Taken) -> Result<Option<Receipt>, StoreError> {
-        let (options, wake) = (self.options.get(), self.wake.clone());
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
         let source = taken.source.clone();
         let work = move |connection: &Connection| taking::replay(connection, &options, &taken).map_err(unavailable);
         let done = self.writer.write(work, move |receipt: &Option<Receipt>| {
@@ -79,7 +79,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written, and all wait as before.
     pub async fn fetched(&self, answered: Arc<Answered>, now: Moment) -> Result<FetchSettled, StoreError> {
-        let (options, wake) = (self.options.get(), self.wake.clone());
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
         let work =
             move |connection: &Connection| fetched::answered(connection, &options, &answered, now).map_err(unavailable);
         let done = self.writer.write(work, move |settled: &FetchSettled| wake.each(&settled.owed)).await;

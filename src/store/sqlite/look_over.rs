@@ -120,7 +120,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn bring_back(&self, now: Moment, longest: LongestWaits) -> Result<(), StoreError> {
-        let (wake, longest_debounce) = (self.wake.clone(), self.options.get().debounce.max_wait);
+        let (wake, longest_debounce) = (self.wake.clone(), self.options.load_full().debounce.max_wait);
         let work = move |connection: &Connection| {
             let bounds =
                 outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };

@@ -65,7 +65,7 @@ use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
-use crate::live::Live;
+use arc_swap::ArcSwap;
 
 pub use backup::{BackupError, Cancelled, backup};
 pub use lock::is_taken;
@@ -77,7 +77,7 @@ pub struct Store {
     writer: Writer,
     thread: JoinHandle<()>,
     readers: Readers,
-    options: Arc<Live<StoreOptions>>,
+    options: Arc<ArcSwap<StoreOptions>>,
     wake: Wake,
     /// Damage that was met of late.
     damage: Mutex<HashMap<String, sound::Met>>,
@@ -97,12 +97,13 @@ impl Store {
         let readers = Readers::new(path, Arc::clone(&place), Arc::clone(&lock));
         let (writer, thread) = Writer::start(connection, place, Some(lock), options.max_waiting)
             .map_err(|error| OpenError::failed(&options.path, error))?;
-        let (options, damage, standing) = (Live::new(options), Mutex::default(), Mutex::default());
+        let (options, damage, standing) =
+            (Arc::new(ArcSwap::from_pointee(options)), Mutex::default(), Mutex::default());
         Ok(Self { writer, thread, readers, options, wake, damage, standing })
     }
 
     /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
-    pub fn options(&self) -> Arc<Live<StoreOptions>> {
+    pub fn options(&self) -> Arc<ArcSwap<StoreOptions>> {
         Arc::clone(&self.options)
     }
 
@@ -116,7 +117,7 @@ impl Store {
         taken: Taken,
         noted: impl FnOnce(&Receipt) + Send + 'static,
     ) -> Result<Receipt, TakeError> {
-        let (options, wake) = (self.options.get(), self.wake.clone());
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
         let source = taken.source.clone();
         let work =
             move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
@@ -146,7 +147,7 @@ impl Store {
         said: Registration,
         now: Moment,
     ) -> Result<RegistrationReceipt, RegisterError> {
-        let (options, wake) = (self.options.get(), self.wake.clone());
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
         let work = move |connection: &Connection| {
             commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
         };
@@ -206,7 +207,7 @@ impl Store {
     /// # Errors
     /// The store cannot be used.
     pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
-        let longest_debounce = self.options.get().debounce.max_wait;
+        let longest_debounce = self.options.load_full().debounce.max_wait;
         let work = move |connection: &Connection| {
             let bounds = Bounds { now: now.steady, longest_debounce, longest_retry, slack: Duration::ZERO };
             outbox::clamp(connection, &bounds).map_err(unavailable)
@@ -228,7 +229,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; the record stays owed as it was.
     pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
-        let options = self.options.get();
+        let options = self.options.load_full();
         let work = move |connection: &Connection| {
             outbox::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
         };
@@ -240,7 +241,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written.
     pub async fn prune(&self, now: Moment, most: u32) -> Result<Pruned, StoreError> {
-        let options = self.options.get();
+        let options = self.options.load_full();
         let work = move |connection: &Connection| prune::step(connection, &options, now, most).map_err(unavailable);
         let (pruned, damaged) = self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))?;
         self.in_the_way(damaged);

@@ -179,7 +179,7 @@ impl Rig {
             writer,
             thread,
             readers: Readers::new(path.clone(), place, Arc::new(opened.lock)),
-            options: crate::live::Live::new(options(path.clone())),
+            options: std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(options(path.clone()))),
             damage: Mutex::default(),
             standing: Mutex::default(),
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
