@@ -9,24 +9,23 @@ use std::time::Duration;
 
 use actix_web::dev::Server;
 use anyhow::{Context, anyhow};
+use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::throttle::Throttle;
+use crate::access::token::Issuer;
 use crate::certificates::{CertificateOptions, Certificates};
 use crate::clock::Clock;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
-use crate::fetch_back;
-use crate::fetch_back::account::Accounts;
-use crate::housekeeping;
-use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions, Throttle};
+use crate::fetch::account::Accounts;
+use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions};
 use crate::ingest::{Ingest, Repeats};
-use crate::oauth::Issuer;
-use crate::open_files;
 use crate::store::sqlite::Store;
 use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
-use arc_swap::ArcSwap;
+use crate::{fetch, housekeeping, open_files};
 
 pub use options::Options;
 use options::accounts;
@@ -92,7 +91,7 @@ impl App {
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
         let fetched = options.certificates.clone();
-        let bell = Arc::new(fetch_back::worker::Bell::default());
+        let bell = Arc::new(fetch::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
         let room = options.room(open_files::raise()).map_err(|reason| anyhow!(reason))?;
@@ -137,7 +136,7 @@ impl App {
         let (server, address) = http::bind(&ServerOptions { max_connections: room.connections, ..server }, doors)
             .with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop = stop_delivery.clone();
-        let fetcher = fetch_back::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
+        let fetcher = fetch::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
         let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
         let fetches = fetcher.recover().await?;
         if fetches > 0 {
@@ -149,7 +148,7 @@ impl App {
             fetcher.run().await;
         });
         let waits = Arc::clone(&delivery);
-        let longest = move || LongestWaits { retry: waits.load_full().retry.max, fetch: fetch_back::budget::ASKED_MAX };
+        let longest = move || LongestWaits { retry: waits.load_full().retry.max, fetch: fetch::budget::ASKED_MAX };
         let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
         let worker = worker.map_err(|reason| anyhow!(reason))?;
         let owed = worker.recover().await?;

@@ -2,7 +2,6 @@
 
 mod repeats;
 mod replay;
-mod source;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,26 +12,27 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use uuid::Uuid;
 
+use crate::access::compare::{counts, same};
+use crate::access::credentials::Look;
+use crate::access::secrets::{NamedSecret, Vouched, Vouchers};
+use crate::access::token::Issuer;
 use crate::certificates::{Certificates, NoKey};
-use crate::credentials::{Look, counts, same};
 use crate::domain::due::{Moment, later};
 use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::domain::message::{Meaning, Message, Normalised};
-use crate::fetch_back::account::Account;
-use crate::oauth::Issuer;
+use crate::fetch::account::Account;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::call::{Hint, hint};
 use crate::psp::profile::FetchMode;
 use crate::psp::vouch::crypto::PublicKey;
 use crate::psp::vouch::needs::certificate_url;
 use crate::psp::vouch::verify::{Means, Unverified, Verified, verify};
-use crate::secrets::{NamedSecret, Vouched, Vouchers};
+use crate::source::Source;
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
 
 pub use repeats::Repeats;
 pub use replay::ReplayError;
-pub use source::Source;
 
 /// Takes notifications in.
 #[derive(Debug)]

@@ -6,24 +6,24 @@
 //! webhook; Transform fetches the record, in the words of [`transform`], through a door of [`http`]. [`app`] puts the
 //! parts together, [`config`] fills in their options, [`cli`] is what people type.
 
+pub mod access;
 pub mod app;
 pub mod certificates;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
-pub mod credentials;
 pub mod delivery;
 pub mod domain;
-pub mod fetch_back;
+pub mod fetch;
+pub mod guide;
 pub mod housekeeping;
 pub mod http;
 pub mod ingest;
-pub mod loopback;
-pub mod oauth;
 pub mod open_files;
+pub mod outbound;
 pub mod psp;
-pub mod secrets;
+mod source;
 pub mod store;
 pub mod tally;
 pub mod telemetry;

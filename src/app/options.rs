@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::access::credentials::Credentials;
+use crate::access::proxies::Proxies;
+use crate::access::throttle::ThrottlePolicy;
 use crate::certificates::CertificateOptions;
-use crate::credentials::Credentials;
 use crate::delivery::worker::DeliveryOptions;
-use crate::fetch_back::account::Accounts;
-use crate::http::{self, InForce, Proxies, ServerOptions, ThrottlePolicy};
-use crate::ingest::Source;
+use crate::fetch::account::Accounts;
+use crate::http::{self, InForce, ServerOptions};
 use crate::open_files::{self, Room};
+use crate::source::Source;
 use crate::store::StoreOptions;
-use crate::transform::fetch::FailedAs;
+use crate::transform::response::FailedAs;
 
 /// All options of all parts.
 #[derive(Debug, Clone)]

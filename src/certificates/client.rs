@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::loopback::{LOCALHOST, LOCALHOST_IS};
+use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
 /// Gets what stands at a URL: https only, no redirects, bounded time, bounded size.
 #[derive(Debug)]

@@ -12,12 +12,12 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{EXIT_IO, EXIT_USAGE};
+use crate::access::secrets::{NamedSecret, rotated};
 use crate::config::{self, Rotation};
 use crate::domain::due::later;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs::check_secret;
 use crate::psp::vouch::secret::{RANDOM_BYTES, made_of};
-use crate::secrets::{NamedSecret, rotated};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {

@@ -10,9 +10,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::EXIT_USAGE;
 use crate::app::{self, App, Options, Reloader};
 use crate::clock::Clock;
-use crate::config::{self, Config, ConfigErrors};
+use crate::config::error::ConfigErrors;
+use crate::config::{self, Config};
 use crate::control::{Asked, Control, Outcome, Time, Wish};
-use crate::ingest::Source;
+use crate::source::Source;
 use crate::telemetry;
 
 /// How a relay ended that did not fail.

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use config::Value;
 
-use super::{ConfigError, ConfigErrors};
+use super::error::{ConfigError, ConfigErrors};
 
 /// The variables that are text. Others may be there, but not as settings of ours.
 pub(super) fn text(

@@ -5,6 +5,7 @@
 
 mod check;
 mod environment;
+pub mod error;
 mod print;
 mod profiles;
 mod rotation;
@@ -17,14 +18,17 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::access::credentials::Credentials;
+use crate::access::proxies::Proxies;
+use crate::access::throttle::ThrottlePolicy;
 use crate::certificates::CertificateOptions;
-use crate::credentials::Credentials;
+use crate::config::error::ConfigErrors;
 use crate::delivery::worker::DeliveryOptions;
-use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
-use crate::ingest::Source;
+use crate::http::ServerOptions;
 use crate::psp::profile::catalogue::Catalogue;
+use crate::source::Source;
 use crate::store::StoreOptions;
-use crate::transform::fetch::FailedAs;
+use crate::transform::response::FailedAs;
 
 pub use print::{in_force, missing};
 pub use profiles::add_folder;
@@ -63,26 +67,6 @@ pub struct Config {
     pub profiles_dir: Option<PathBuf>,
     /// What is allowed, but not wise.
     pub warnings: Vec<String>,
-}
-
-/// One thing that is wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ConfigError {
-    /// The key, as `section.key`; a file's name where the file itself is wrong.
-    pub key: String,
-    /// What is wrong.
-    pub reason: String,
-}
-
-/// Everything that is wrong with the configuration.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct ConfigErrors(pub Vec<ConfigError>);
-
-impl std::fmt::Display for ConfigErrors {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lines: Vec<_> = self.0.iter().map(|error| format!("{}: {}", error.key, error.reason)).collect();
-        f.write_str(&lines.join("\n"))
-    }
 }
 
 /// Reads and checks the configuration.

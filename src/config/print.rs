@@ -6,8 +6,8 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::Config;
-use crate::fetch_back::account::Account;
-use crate::ingest::Source;
+use crate::fetch::account::Account;
+use crate::source::Source;
 
 /// The configuration in force, with secrets masked.
 #[must_use]

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::beside;
+use super::error::{ConfigError, ConfigErrors};
 use super::settings::{self, Settings};
-use super::{ConfigError, ConfigErrors, add_folder, environment, secrets_file};
+use super::{add_folder, environment, secrets_file};
+use crate::access::secrets::NamedSecret;
 use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Catalogue;
-use crate::secrets::NamedSecret;
 
 /// A source whose secret is about to be rotated. While this is held, no other rotation has it.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
-use crate::secrets::NamedSecret;
+use crate::access::secrets::NamedSecret;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

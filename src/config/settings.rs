@@ -6,8 +6,9 @@ use std::path::Path;
 use config::{File, FileFormat};
 use serde::Deserialize;
 
+use super::environment;
+use super::error::{ConfigError, ConfigErrors};
 use super::secret::{NamedSetting, SecretSetting};
-use super::{ConfigError, ConfigErrors, environment};
 
 #[derive(Deserialize)]
 pub(super) struct Settings {

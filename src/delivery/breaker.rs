@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::retry::spread;
 use crate::domain::due::later;
 use crate::domain::ids::RecordKey;
+use crate::outbound::retry::spread;
 
 /// When a breaker opens and how often it probes.
 #[derive(Debug, Clone, Copy)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::loopback::{LOCALHOST, LOCALHOST_IS};
+use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
 /// Posts webhooks: pooled connections, no redirects, bounded time, bounded answers.
 #[derive(Debug, Clone)]

@@ -4,5 +4,4 @@
 pub mod breaker;
 pub mod client;
 pub mod debounce;
-pub mod retry;
 pub mod worker;

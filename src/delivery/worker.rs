@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -11,15 +12,14 @@ use url::Url;
 use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict, Waiting};
 use super::client::{Answer, Client};
 use super::debounce::Debouncer;
-use super::retry::{Next, RetryPolicy, retry_after};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, later, wait};
 use crate::domain::ids::RecordKey;
+use crate::outbound::retry::{Next, RetryPolicy, retry_after};
 use crate::store::sqlite::Store;
 use crate::store::{Attempt, Delivery, Settlement, StoreError};
 use crate::transform::target::AllowedHosts;
 use crate::transform::webhook;
-use arc_swap::ArcSwap;
 
 /// How attempts are made.
 #[derive(Debug, Clone)]

@@ -6,12 +6,14 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
-use super::{Doors, InForce, body, caller, throttle};
+use super::{Doors, InForce, body, caller};
+use crate::access::throttle;
 use crate::certificates::NoKey;
 use crate::domain::text::shown;
-use crate::ingest::{Refused, Sender, Source};
+use crate::ingest::{Refused, Sender};
 use crate::psp::document::received::Received;
 use crate::psp::vouch::challenge;
+use crate::source::Source;
 use crate::store::{HintError, Receipt, TakeError};
 
 /// Whether a source is not there or not enabled is nobody's business.
@@ -70,7 +72,7 @@ pub(super) async fn other_method(
     doors: web::Data<Doors>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = doors.in_force.load_full();
-    Ok(super::method_not_allowed(methods(open(&request, &in_force, &name)?)))
+    Ok(super::routes::method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
 /// A PSP looks whether the endpoint is its account's.
@@ -82,7 +84,7 @@ pub(super) async fn challenge(
     let in_force = doors.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     let Some(challenge) = &source.profile.challenge else {
-        return Ok(super::method_not_allowed(methods(source)));
+        return Ok(super::routes::method_not_allowed(methods(source)));
     };
     let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
     let query = |name: &str| {

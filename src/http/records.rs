@@ -12,7 +12,7 @@ use crate::domain::json;
 use crate::domain::record::Record;
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown;
-use crate::transform::fetch::{FailedAs, fetched};
+use crate::transform::response::{FailedAs, fetched};
 
 pub(super) async fn read(
     request: HttpRequest,

@@ -55,7 +55,7 @@ impl Place {
 
     /// Where a request came to.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
-        let pattern = || request.match_pattern().filter(|pattern| pattern != super::ANYWHERE);
+        let pattern = || request.match_pattern().filter(|pattern| pattern != super::routes::ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);
         let at = Self::new(name.unwrap_or_else(|| NO_DOOR.to_owned()));
         let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::Doors;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
-use crate::ingest::{Ingest, Source};
-use crate::secrets::NamedSecret;
+use crate::access::secrets::NamedSecret;
+use crate::ingest::Ingest;
+use crate::source::Source;
 
 pub(super) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
     let in_force = doors.in_force.load_full();

@@ -8,8 +8,9 @@ use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
 use super::problem::Problem;
 use super::refusals::{WRONG_CREDENTIALS, Why};
 use super::{Doors, InForce};
+use crate::access::grant::{Refused, decide};
+use crate::access::token::Client;
 use crate::domain::due::later;
-use crate::oauth::{Client, Refused, decide};
 
 /// No grant that we know needs more.
 const FORM_MAX: usize = 16 * 1024;

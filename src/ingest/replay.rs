@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Ingest, Source, ahead, log, verified_by};
+use super::{Ingest, ahead, log, verified_by};
 use crate::domain::due::Moment;
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
+use crate::source::Source;
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
 /// Why nothing was judged anew.

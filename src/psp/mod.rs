@@ -8,8 +8,6 @@
 //! [`meaning::normalise`] reads an [`meaning::in_form::InForm`]: a notification and its form.
 
 pub mod document;
-pub mod explain;
 pub mod meaning;
-pub mod page;
 pub mod profile;
 pub mod vouch;

@@ -1,5 +1,5 @@
 //! The contract with Transform, pure: the webhook that tells and the bodies that are fetched.
 
-pub mod fetch;
+pub mod response;
 pub mod target;
 pub mod webhook;

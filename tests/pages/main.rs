@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use transform_relay::psp::page::page;
+use transform_relay::guide::page::page;
 use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 
 fn docs(name: &str) -> PathBuf {

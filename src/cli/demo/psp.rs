@@ -6,10 +6,10 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::access::credentials::Credentials;
+use crate::access::secrets::NamedSecret;
 use crate::cli::stand_in::Psp;
-use crate::credentials::Credentials;
-use crate::ingest::Source;
-use crate::secrets::NamedSecret;
+use crate::source::Source;
 
 /// Stripe and Adyen; the secrets are made up for the demo.
 pub(super) fn both() -> anyhow::Result<[Psp; 2]> {

@@ -12,17 +12,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::psp::{both, door};
+use crate::access::credentials::Credentials;
+use crate::access::proxies::Proxies;
+use crate::access::throttle::ThrottlePolicy;
 use crate::app::{App, Options};
 use crate::certificates::CertificateOptions;
 use crate::cli::stand_in::{Psp, STACK_TOKEN, TRANSFORM_TOKEN};
-use crate::credentials::Credentials;
 use crate::delivery::breaker::BreakerPolicy;
-use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
 use crate::domain::due::Debounce;
-use crate::http::{Proxies, ServerOptions, ThrottlePolicy};
+use crate::http::ServerOptions;
+use crate::outbound::retry::RetryPolicy;
 use crate::store::{Keep, ParkedLimits, StoreOptions};
-use crate::transform::fetch::FailedAs;
+use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
 const DEBOUNCE: Debounce = Debounce { quiet: Duration::from_millis(300), max_wait: Duration::from_secs(2) };

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Subcommand;
 
 use super::{EXIT_IO, EXIT_USAGE};
-use crate::psp::page::page;
+use crate::guide::page::page;
 use crate::psp::profile::catalogue::{Catalogue, Entry};
 use crate::psp::profile::schema;
 use crate::store::rehearsal::RehearsalError;

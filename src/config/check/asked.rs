@@ -6,9 +6,9 @@ use url::Url;
 
 use super::Checker;
 use crate::config::settings::SourceSettings;
-use crate::ingest::Source;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs;
+use crate::source::Source;
 
 impl Checker<'_> {
     /// The settings that the profile asks for: all of them, and no others.

@@ -3,10 +3,12 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::Checker;
+use crate::access::basic::Basic;
+use crate::access::compare::{GUESSABLE_BELOW, counts};
+use crate::access::credentials::Credentials;
+use crate::access::token::Client;
 use crate::config::secret::SecretSetting;
 use crate::config::settings::{BasicSettings, ClientSettings};
-use crate::credentials::{Basic, Credentials, GUESSABLE_BELOW, counts};
-use crate::oauth::Client;
 
 impl Checker<'_> {
     pub(super) fn credentials(

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{COUNT_MAX, Checker};
 use crate::config::settings::{BasicSettings, FetchSettings};
-use crate::fetch_back::account::{Account, Auth};
-use crate::fetch_back::base::Base;
-use crate::fetch_back::budget::Limits;
+use crate::fetch::account::{Account, Auth};
+use crate::fetch::base::Base;
+use crate::fetch::budget::Limits;
 use crate::psp::profile::{Fetch, FetchAuth, FetchMode, Profile};
 use crate::store::Places;
 

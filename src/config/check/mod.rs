@@ -17,10 +17,11 @@ use std::time::Duration;
 use bytesize::ByteSize;
 use jiff::SignedDuration;
 
+use super::Config;
+use super::error::{ConfigError, ConfigErrors};
 use super::secret::others_can_read;
 use super::settings::{DoorSettings, Settings, TransformSettings};
-use super::{Config, ConfigError, ConfigErrors};
-use crate::transform::fetch::FailedAs;
+use crate::transform::response::FailedAs;
 
 /// The largest body that may be configured: it is held in memory.
 const SIZE_MAX: ByteSize = ByteSize::gib(1);

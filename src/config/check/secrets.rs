@@ -6,10 +6,10 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::Checker;
+use crate::access::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
 use crate::config::secret::{NamedSetting, others_can_read};
 use crate::config::secrets_file;
 use crate::config::settings::SourceSettings;
-use crate::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
 
 impl Checker<'_> {
     /// All secrets of a source (some are `needed`), each with the key that it stands at.

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::{COUNT_MAX, Checker, Fallback};
+use crate::access::proxies::{ForwardedBy, Proxies};
+use crate::access::throttle::ThrottlePolicy;
 use crate::config::settings::{ServerSettings, ThrottleSettings};
-use crate::http::{ForwardedBy, Proxies, ServerOptions, ThrottlePolicy};
+use crate::http::ServerOptions;
 
 impl Checker<'_> {
     pub(super) fn server(&mut self, settings: &ServerSettings) -> ServerOptions {

@@ -6,15 +6,15 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::Checker;
+use crate::access::secrets::NamedSecret;
 use crate::config::profiles;
 use crate::config::settings::SourceSettings;
 use crate::domain::text::shown;
-use crate::ingest::Source;
 use crate::psp::profile::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
 use crate::psp::vouch::secret::fingerprints;
 use crate::psp::vouch::{challenge, needs};
-use crate::secrets::NamedSecret;
+use crate::source::Source;
 
 impl Checker<'_> {
     /// The built-in profiles and those of a folder.

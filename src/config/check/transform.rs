@@ -3,9 +3,9 @@
 use super::{COUNT_MAX, Checker};
 use crate::config::settings::{BreakerSettings, TransformSettings};
 use crate::delivery::breaker::BreakerPolicy;
-use crate::delivery::retry::RetryPolicy;
 use crate::delivery::worker::DeliveryOptions;
-use crate::transform::fetch::FailedAs;
+use crate::outbound::retry::RetryPolicy;
+use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
 impl Checker<'_> {

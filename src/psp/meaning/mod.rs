@@ -5,5 +5,5 @@ pub mod identity;
 pub mod in_form;
 pub mod normalise;
 pub mod read;
-pub(super) mod rules;
+pub(crate) mod rules;
 mod translate;

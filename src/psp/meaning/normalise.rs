@@ -60,10 +60,7 @@ fn beside(notification: &InForm<'_>) -> String {
 ///
 /// # Errors
 /// The body cannot be read.
-pub(in crate::psp) fn each_message<T>(
-    notification: &InForm<'_>,
-    read: impl FnMut(Scope<'_>) -> T,
-) -> Result<Vec<T>, String> {
+pub(crate) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
     let InForm { received, form, signed_at } = notification;
     let body = form.content.message(received.body)?;
     let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
@@ -72,7 +69,7 @@ pub(in crate::psp) fn each_message<T>(
 }
 
 /// A message's dedupe key, and what it says before anything is fetched for it.
-pub(in crate::psp) fn read_first(
+pub(crate) fn read_first(
     profile: &Profile,
     form: &Form,
     (place, scope): (usize, Scope<'_>),
@@ -113,7 +110,7 @@ pub fn normalise_fetched(
 ///
 /// # Errors
 /// The answer or the notification cannot be read.
-pub(in crate::psp) fn with_fetched<T>(
+pub(crate) fn with_fetched<T>(
     form: &Form,
     received: &Received<'_>,
     signed_at: Option<&str>,
@@ -144,12 +141,12 @@ fn not_understood(reason: String) -> Message {
     Message::new(String::new(), Meaning::NotUnderstood(reason))
 }
 
-pub(in crate::psp) fn hash(bytes: &[u8]) -> String {
+pub(crate) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
 /// A message's dedupe key, and what it says. `hash` is the key of what has no other.
-pub(in crate::psp) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
+pub(crate) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
     let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };

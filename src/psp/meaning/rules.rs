@@ -6,7 +6,7 @@ use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{Condition, EventRule, Form, When};
 
 /// The type of a message, as far as it is known yet.
-pub(in crate::psp) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
+pub(crate) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
     let parts = form.event_type.iter().map(|part| scope.first(part.as_slice()).unwrap_or_default());
     parts.collect::<Vec<_>>().join(" ").trim().to_owned()
 }
@@ -17,7 +17,7 @@ pub(crate) fn type_names(form: &Form) -> String {
 }
 
 /// A message with the thing that it is about, if its form says where that stands.
-pub(in crate::psp) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
+pub(crate) fn about<'a>(form: &Form, scope: Scope<'a>) -> Scope<'a> {
     let there = |place: &Place| scope.value(place).filter(|value| value.is_object());
     let object = (!form.object.is_empty()).then(|| form.object.iter().find_map(there).unwrap_or(scope.message));
     Scope { element: object, ..scope }
@@ -32,7 +32,7 @@ pub(super) fn printable(event_type: &str) -> String {
 pub(crate) const TYPE_MAX: usize = 128;
 
 /// The rules that read a message: the first that fits, and those after it as long as each lets the next one read on.
-pub(in crate::psp) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
+pub(crate) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
     let mut readers = Vec::new();
     for rule in &form.rules {
         let own = rule.get_ref();
@@ -47,7 +47,7 @@ pub(in crate::psp) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f 
 }
 
 /// Where the conditions of a rule look: `./` in those of one with `each` is one of its elements.
-pub(in crate::psp) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
+pub(crate) fn around<'a>(rule: &EventRule, scope: &Scope<'a>) -> Scope<'a> {
     Scope { element: scope.element.filter(|_| rule.each.is_none()), ..*scope }
 }
 
@@ -64,10 +64,7 @@ pub(super) fn holds(when: &When, scope: &Scope<'_>) -> bool {
 }
 
 /// The conditions that are not met, each with the text that stands there. Those on an element count once there is one.
-pub(in crate::psp) fn unmet<'w>(
-    when: &'w When,
-    scope: &Scope<'_>,
-) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
+pub(crate) fn unmet<'w>(when: &'w When, scope: &Scope<'_>) -> impl Iterator<Item = (&'w Place, &'w Condition, String)> {
     let counts = |place: &Place| scope.element.is_some() || !matches!(place.root(), Place::Element(_));
     when.iter()
         .filter(move |(place, _)| counts(place))

@@ -66,8 +66,8 @@ mod tests {
     use url::Url;
 
     use super::*;
+    use crate::guide::explain;
     use crate::psp::document::content::Format;
-    use crate::psp::explain;
     use crate::psp::profile::catalogue::Catalogue;
     use crate::psp::profile::{Algorithm, Characters, Encoding, Form, KeyEncoding, Profile, Signature};
     use crate::psp::vouch::sign::sign;

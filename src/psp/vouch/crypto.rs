@@ -18,7 +18,7 @@ pub struct PublicKey(pub Vec<u8>);
 
 /// What a signature is made or checked with.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::psp) enum Key<'a> {
+pub(crate) enum Key<'a> {
     /// The source's secret, decoded.
     Secret(&'a SecretSlice<u8>),
     /// The key of the PSP's certificate.
@@ -29,7 +29,7 @@ pub(in crate::psp) enum Key<'a> {
 ///
 /// # Errors
 /// What the secret should look like. The secret itself is not in the message.
-pub(in crate::psp) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>, String> {
+pub(crate) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>, String> {
     let text = signature.key_prefix.as_deref().and_then(|prefix| secret.strip_prefix(prefix)).unwrap_or(secret);
     let key = decoded_key(signature.key, text)?;
     if signature.algorithm == Algorithm::Ed25519 && key.expose_secret().len() != ED25519_PUBLIC_KEY_LEN {
@@ -56,7 +56,7 @@ pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSli
 }
 
 /// The signature of these bytes, as whoever has the secret makes it; none where a secret does not make signatures.
-pub(in crate::psp) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Option<Vec<u8>> {
     let Key::Secret(secret) = key else { return None };
     let secret = secret.expose_secret();
     match algorithm {
@@ -123,7 +123,7 @@ pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
 }
 
 /// A signature as it is written; none if it is no text.
-pub(in crate::psp) fn encode(encoding: Encoding, bytes: &[u8]) -> Option<String> {
+pub(crate) fn encode(encoding: Encoding, bytes: &[u8]) -> Option<String> {
     match encoding {
         Encoding::Hex => Some(hex::encode(bytes)),
         Encoding::Base64 => Some(STANDARD.encode(bytes)),

@@ -9,13 +9,13 @@ use crate::psp::document::received::Received;
 use crate::psp::profile::{Form, Locator, Signature, SignedTime};
 
 /// The id of the key that a signature names.
-pub(in crate::psp) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
+pub(crate) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
     let id = signature.key_id.as_ref()?;
     found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
 }
 
 /// The signed parts that must be there, and are not.
-pub(in crate::psp) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
+pub(crate) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
     let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
     signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
 }
@@ -34,7 +34,7 @@ pub(crate) struct Found {
 
 /// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
 /// change.
-pub(in crate::psp) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
+pub(crate) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
     let values: Vec<String> = match (&locator.header, &locator.pointer) {
         (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
         (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
@@ -65,7 +65,7 @@ fn parts<'v>(locator: &'v Locator, value: &'v str) -> impl Iterator<Item = &'v s
 }
 
 /// The bytes that are signed.
-pub(in crate::psp) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> Vec<u8> {
+pub(crate) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> Vec<u8> {
     let mut bytes = Vec::new();
     for (index, place) in signature.signed.iter().enumerate() {
         if index > 0 {
@@ -81,7 +81,7 @@ pub(in crate::psp) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<
 }
 
 /// The text of the signature's time: unix seconds in digits and nothing else.
-pub(in crate::psp) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
+pub(crate) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
     let value = received.header(time.found.header.as_deref()?)?;
     let text = parts(&time.found, value).next()?;
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
@@ -94,6 +94,6 @@ pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
     times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
 }
 
-pub(in crate::psp) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
+pub(crate) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }

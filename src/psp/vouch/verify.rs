@@ -158,7 +158,7 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     }
 }
 
-pub(in crate::psp) fn verify_as<'a>(
+pub(crate) fn verify_as<'a>(
     challenge: Option<&Challenge>,
     form: &'a Form,
     signature: &'a Signature,
@@ -234,11 +234,7 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
 
 /// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
 /// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
-pub(in crate::psp) fn messages(
-    form: &Form,
-    signature: &Signature,
-    received: Received<'_>,
-) -> Result<Vec<Value>, Unverified> {
+pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
     }

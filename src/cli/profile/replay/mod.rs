@@ -13,8 +13,8 @@ use self::difference::difference;
 use self::reread::{Counts, Reader};
 use super::{Failed, Told};
 use crate::config;
-use crate::ingest::Source;
 use crate::psp::profile::catalogue::Entry;
+use crate::source::Source;
 use crate::store::rehearsal::{Rehearsal, Wanted};
 use crate::store::sqlite;
 

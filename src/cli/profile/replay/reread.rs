@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::domain::text::shown;
-use crate::ingest::Source;
+use crate::guide::explain;
 use crate::psp::document::received::Received;
-use crate::psp::explain;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::vouch::signed::signed_at;
+use crate::source::Source;
 use crate::store::Outcome;
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
 

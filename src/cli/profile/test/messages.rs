@@ -5,7 +5,7 @@ use super::signatures::line_up;
 use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item};
 use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
-use crate::psp::explain::{MessageSeen, RuleSeen, Verdict};
+use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::psp::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
+use crate::guide::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 

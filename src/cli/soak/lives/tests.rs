@@ -19,7 +19,7 @@ use crate::domain::registration::{Registration, register};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::vouch::verify::{Means, verify};
-use crate::transform::fetch::{FailedAs, fetched};
+use crate::transform::response::{FailedAs, fetched};
 
 static PSPS: LazyLock<Vec<Psp>> = LazyLock::new(|| {
     SOURCES.iter().map(|(source, profile, secret)| Psp::new(source, profile, secret).unwrap()).collect()

@@ -10,14 +10,14 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
-use crate::credentials::Credentials;
+use crate::access::credentials::Credentials;
+use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Normalised};
-use crate::fetch_back::account::Account;
+use crate::fetch::account::Account;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::vouch::verify::{Means, Secret};
-use crate::secrets::NamedSecret;
 
 /// One PSP account in the configuration, and its door.
 #[derive(Debug, Clone)]

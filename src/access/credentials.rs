@@ -2,32 +2,12 @@
 
 use std::fmt;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
-use crate::oauth::{Client, Issuer};
-
-/// A user name and its password.
-#[derive(Debug, Clone)]
-pub struct Basic {
-    /// The user name.
-    pub username: String,
-    /// The password.
-    pub password: SecretString,
-}
-
-impl Basic {
-    /// Whether an Authorization header carries these credentials.
-    #[must_use]
-    pub fn allows(&self, authorization: &str) -> bool {
-        let expected = format!("{}:{}", self.username, self.password.expose_secret());
-        decoded_basic(authorization).is_some_and(|given| same(&given, expected.as_bytes()))
-    }
-}
+use super::basic::{Basic, scheme};
+use super::compare::{counts, same};
+use super::token::{Client, Issuer};
 
 /// All that opens one of our doors by an Authorization header: any of the tokens, a token that we issued to one of the
 /// clients, or the basic credentials. Nothing configured lets nobody in.
@@ -52,15 +32,6 @@ pub struct Look<'a> {
     pub now: Timestamp,
     /// Whether whoever comes was wrong too often: then only secrets count that nobody guesses.
     pub wary: bool,
-}
-
-/// As many characters as this nobody guesses, however often they may try.
-pub const GUESSABLE_BELOW: usize = 20;
-
-/// Whether a secret counts for somebody who was wrong too often, or was not.
-#[must_use]
-pub fn counts(secret: &SecretString, wary: bool) -> bool {
-    !wary || secret.expose_secret().len() >= GUESSABLE_BELOW
 }
 
 impl Credentials {
@@ -99,24 +70,6 @@ impl fmt::Display for Credentials {
         }
         Ok(())
     }
-}
-
-/// What follows the name of the scheme in an Authorization header, if it is that scheme.
-fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
-    let (scheme, rest) = authorization.trim().split_once(' ')?;
-    scheme.eq_ignore_ascii_case(name).then_some(rest.trim())
-}
-
-/// The `name:password` of an Authorization header with basic credentials.
-#[must_use]
-pub fn decoded_basic(authorization: &str) -> Option<Vec<u8>> {
-    scheme(authorization, "basic").and_then(|encoded| STANDARD.decode(encoded).ok())
-}
-
-/// Compares in a time that depends on neither where the first difference is nor how long the secret is.
-#[must_use]
-pub fn same(given: &[u8], expected: &[u8]) -> bool {
-    Sha256::digest(given).ct_eq(&Sha256::digest(expected)).into()
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ mod events;
 mod words;
 
 use self::words::{bulleted, code, codes, numbered, places, section};
-use super::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
-use super::vouch::needs::needs_door;
+use crate::psp::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
+use crate::psp::vouch::needs::needs_door;
 
 /// The page of a PSP.
 #[must_use]

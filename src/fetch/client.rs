@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::account::{Account, Auth};
-use crate::loopback::{LOCALHOST, LOCALHOST_IS};
+use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
 /// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded answers.
 #[derive(Debug, Clone)]

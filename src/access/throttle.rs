@@ -1,7 +1,7 @@
 //! Who was wrong too often: failed credentials, counted by the caller's address.
 //!
 //! Never by user name, so that nobody can lock somebody else out by it. An address that was wrong too often is not shut
-//! out either: its secrets that nobody guesses still count (see [`counts`](crate::credentials::counts)), so that a proxy
+//! out either: its secrets that nobody guesses still count (see [`counts`](super::compare::counts)), so that a proxy
 //! that was not configured as one does not lose everybody their door.
 
 use std::collections::{BTreeSet, HashMap};
@@ -44,7 +44,7 @@ const ADDRESSES_MAX: usize = 10_000;
 
 impl Throttle {
     /// How long it is wary of an address; none if it is not.
-    pub(super) fn wary(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
+    pub(crate) fn wary(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = table.failures.get(&network(address))?;
         (known.until > now && known.count >= policy.failures)
@@ -52,7 +52,7 @@ impl Throttle {
     }
 
     /// Counts a failure. Says whether it was the one too many.
-    pub(super) fn failed(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> bool {
+    pub(crate) fn failed(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> bool {
         let address = network(address);
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         table.forget_ended(now);
@@ -81,7 +81,7 @@ impl Table {
 }
 
 /// Who has one address of IPv6 has at least the 2^64 of its network.
-pub(super) fn network(address: IpAddr) -> IpAddr {
+pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 use super::account::Account;
 use super::budget::ASKED_MAX;
 use super::client::{ANSWER_MAX, Answer, NoAnswer};
-use crate::delivery::retry::{Next, RetryPolicy, retry_after};
 use crate::domain::due::later;
+use crate::outbound::retry::{Next, RetryPolicy, retry_after};
 use crate::store::Fetch;
 
 /// What came of a call.

@@ -7,7 +7,7 @@ use super::caller::must_be_transform;
 use super::problem::Problem;
 use super::{Doors, InForce};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
-use crate::transform::fetch::fetched;
+use crate::transform::response::fetched;
 
 /// The segments are matched in any case, so the first one is a variable that says nothing.
 pub(super) async fn by_kind(

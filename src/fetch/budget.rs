@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::delivery::retry::spread;
 use crate::domain::due::later;
+use crate::outbound::retry::spread;
 
 /// How much a source may ask of its PSP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

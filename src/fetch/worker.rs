@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
@@ -17,7 +18,6 @@ use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::store::sqlite::Store;
 use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
-use arc_swap::ArcSwap;
 
 /// Rings when a source has something to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]

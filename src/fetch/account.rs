@@ -9,7 +9,7 @@ use secrecy::SecretString;
 
 use super::base::Base;
 use super::budget::Limits;
-use crate::credentials::Basic;
+use crate::access::basic::Basic;
 use crate::psp::profile::{FetchMode, Profile};
 use crate::store::Places;
 

@@ -1,0 +1,103 @@
+//! Short-lived tokens: issued, and known again.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::Timestamp;
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+use super::basic::Basic;
+
+/// Who may fetch tokens for a door.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Its name; unique over all doors.
+    pub id: String,
+    /// Its own secret.
+    pub secret: SecretString,
+    /// The resource owner's credentials: with them the grant is `password`, without them `client_credentials`.
+    pub user: Option<Basic>,
+}
+
+/// Issues tokens and knows them again.
+pub struct Issuer([u8; 32]);
+
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Issuer")
+    }
+}
+
+impl Issuer {
+    /// An issuer with this key, from a source of chance that nobody can foresee.
+    #[must_use]
+    pub const fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    /// A token that opens a door to a client until then (on the steady clock).
+    #[must_use]
+    pub fn issue(&self, door: &str, client: &Client, until: Timestamp) -> String {
+        let until = until.as_microsecond().to_be_bytes();
+        let mac = self.mac(door, client, until).finalize().into_bytes();
+        URL_SAFE_NO_PAD.encode([until.as_slice(), mac.as_slice()].concat())
+    }
+
+    /// Whether it issued this token for this door to this client, and it has not ended.
+    #[must_use]
+    pub fn issued(&self, token: &str, door: &str, client: &Client, now: Timestamp) -> bool {
+        let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
+        let Some((until, mac)) = bytes.split_first_chunk::<8>() else { return false };
+        self.mac(door, client, *until).verify_slice(mac).is_ok() && now.as_microsecond() < i64::from_be_bytes(*until)
+    }
+
+    fn mac(&self, door: &str, client: &Client, until: [u8; 8]) -> Hmac<Sha256> {
+        let user = client.user.as_ref();
+        let parts = [
+            door,
+            &client.id,
+            client.secret.expose_secret(),
+            user.map_or("", |user| &user.username),
+            user.map_or("", |user| user.password.expose_secret()),
+        ];
+        #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any key length");
+        // Each part as its hash: no part can end where another begins.
+        parts.iter().for_each(|part| mac.update(&Sha256::digest(part)));
+        mac.update(&until);
+        mac
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(id: &str, secret: &str, user: Option<(&str, &str)>) -> Client {
+        let user = user.map(|(name, password)| Basic { username: name.into(), password: password.to_owned().into() });
+        Client { id: id.into(), secret: secret.to_owned().into(), user }
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_token_opens_its_door_to_its_client_until_it_ends() {
+        let (issuer, one) = (Issuer::new([1; 32]), client("one", "s", None));
+        let token = issuer.issue("transform", &one, at(60));
+        assert!(issuer.issued(&token, "transform", &one, at(59)));
+        assert!(!issuer.issued(&token, "transform", &one, at(60)), "it ends");
+        assert!(!issuer.issued(&token, "integrator", &one, at(0)), "another door");
+        for other in [client("two", "s", None), client("one", "t", None), client("one", "s", Some(("u", "p")))] {
+            assert!(!issuer.issued(&token, "transform", &other, at(0)), "{other:?}");
+        }
+        assert!(!Issuer::new([2; 32]).issued(&token, "transform", &one, at(0)), "another process");
+        let mut longer = URL_SAFE_NO_PAD.decode(&token).unwrap();
+        longer[0] ^= 1;
+        for forged in [String::new(), "x".into(), URL_SAFE_NO_PAD.encode(longer), token[..token.len() - 1].into()] {
+            assert!(!issuer.issued(&forged, "transform", &one, at(0)), "{forged}");
+        }
+    }
+}
