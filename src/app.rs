@@ -23,6 +23,7 @@ use crate::delivery::worker::{DeliveryOptions, Worker};
 use crate::fetch::account::Accounts;
 use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions};
 use crate::ingest::{Ingest, Repeats};
+use crate::registering::Registering;
 use crate::store::sqlite::Store;
 use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
 use crate::{fetch, housekeeping, open_files};
@@ -121,6 +122,7 @@ impl App {
         let doors = Doors {
             in_force,
             ingest: Arc::clone(&ingest),
+            registering: Registering::new(Arc::clone(&store), Arc::clone(&debouncer), Arc::clone(&breakers)),
             store: Arc::clone(&store),
             debouncer: Arc::clone(&debouncer),
             issuer,

@@ -6,12 +6,12 @@ use serde_json::Value;
 
 use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::{Doors, InForce, body};
+use super::{Doors, body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::json;
 use crate::domain::record::Record;
-use crate::domain::registration::{Refusal, Registration};
-use crate::domain::text::shown;
+use crate::domain::registration::Registration;
+use crate::registering::Allowed;
 use crate::transform::response::{FailedAs, fetched};
 
 pub(super) async fn read(
@@ -39,21 +39,12 @@ pub(super) async fn register(
     body::must_be_json(&request)?;
     let body = doors.bodies.read(&request, payload).await?;
     let said = parse(&body.bytes)?;
-    check_source(&said, &in_force)?;
-    check_target(&said, &in_force)?;
-    if !in_force.has_webhook_target && said.webhook_target.is_none() && doors.store.record(key.clone()).await?.is_none()
-    {
-        let reason = "is needed: no transform.webhook_target is configured";
-        return Err(Refusal::invalid("webhookTarget", reason).into());
-    }
-    let retargeted = said.webhook_target.is_some();
-    let receipt = doors.store.register(key.clone(), said, doors.clock.now()).await?;
-    // It may wait for a host that it is not told at any more.
-    if retargeted && let Some(waiting) = doors.breakers.forget(&key) {
-        doors.debouncer.put_back(&key, waiting.since);
-    }
-    let released = receipt.owed.len();
-    tracing::info!(record = %key, created = receipt.created, released, "record registered");
+    let allowed = Allowed {
+        sources: &in_force.sources,
+        hosts: &in_force.allowed_hosts,
+        has_webhook_target: in_force.has_webhook_target,
+    };
+    let receipt = doors.registering.register(key, said, allowed, doors.clock.now()).await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &receipt.record))
 }
@@ -78,21 +69,6 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
         }
         Problem::new(422, reason).because("Unprocessable Entity", "the body as a whole is not as it must be")
     })
-}
-
-fn check_source(said: &Registration, in_force: &InForce) -> Result<(), Problem> {
-    match &said.source {
-        Some(name) if !in_force.sources.contains_key(name) => {
-            Err(Refusal::invalid("source", format!("{} is not configured", shown(name))).into())
-        }
-        _ => Ok(()),
-    }
-}
-
-fn check_target(said: &Registration, in_force: &InForce) -> Result<(), Problem> {
-    let Some(target) = &said.webhook_target else { return Ok(()) };
-    in_force.allowed_hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;
-    Ok(())
 }
 
 fn answer(status: StatusCode, record: &Record) -> HttpResponse {

@@ -18,6 +18,7 @@ use crate::clock::Clock;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::ingest::Ingest;
+use crate::registering::Registering;
 use crate::source::Source;
 use crate::store::sqlite::Store;
 use crate::transform::response::FailedAs;
@@ -55,7 +56,9 @@ pub struct Doors {
     pub in_force: Arc<ArcSwap<InForce>>,
     /// Takes notifications.
     pub ingest: Arc<Ingest>,
-    /// Reads and registers records.
+    /// Registers records.
+    pub registering: Registering,
+    /// Reads records.
     pub store: Arc<Store>,
     /// Knows how many records are owed a webhook.
     pub debouncer: Arc<Debouncer>,

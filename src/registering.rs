@@ -1,0 +1,84 @@
+//! The use case beside [`crate::ingest`]: what the payment stack says of a record.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::delivery::breaker::Breakers;
+use crate::delivery::debounce::Debouncer;
+use crate::domain::due::Moment;
+use crate::domain::ids::RecordKey;
+use crate::domain::registration::{Refusal, Registration};
+use crate::domain::text::shown;
+use crate::source::Source;
+use crate::store::sqlite::Store;
+use crate::store::{RegisterError, RegistrationReceipt};
+use crate::transform::target::AllowedHosts;
+
+/// Registers and amends records.
+#[derive(Debug)]
+pub struct Registering {
+    store: Arc<Store>,
+    debouncer: Arc<Debouncer>,
+    breakers: Arc<Breakers>,
+}
+
+/// What a registration may name, by the settings in force.
+#[derive(Debug, Clone, Copy)]
+pub struct Allowed<'a> {
+    /// The sources that are configured.
+    pub sources: &'a BTreeMap<String, Source>,
+    /// Where webhooks may go.
+    pub hosts: &'a AllowedHosts,
+    /// Whether records without a target of their own can be told.
+    pub has_webhook_target: bool,
+}
+
+impl Registering {
+    /// Registers in this store. A record whose target changes waits for its old host no longer.
+    #[must_use]
+    pub const fn new(store: Arc<Store>, debouncer: Arc<Debouncer>, breakers: Arc<Breakers>) -> Self {
+        Self { store, debouncer, breakers }
+    }
+
+    /// Registers or amends a record; it is on disk when this returns.
+    ///
+    /// # Errors
+    /// The registration is refused, or the store cannot take it now; nothing was written.
+    pub async fn register(
+        &self,
+        key: RecordKey,
+        said: Registration,
+        allowed: Allowed<'_>,
+        now: Moment,
+    ) -> Result<RegistrationReceipt, RegisterError> {
+        allowed.check(&said)?;
+        if !allowed.has_webhook_target
+            && said.webhook_target.is_none()
+            && self.store.record(key.clone()).await?.is_none()
+        {
+            let reason = "is needed: no transform.webhook_target is configured";
+            return Err(Refusal::invalid("webhookTarget", reason).into());
+        }
+        let retargeted = said.webhook_target.is_some();
+        let receipt = self.store.register(key.clone(), said, now).await?;
+        // It may wait for a host that it is not told at any more.
+        if retargeted && let Some(waiting) = self.breakers.forget(&key) {
+            self.debouncer.put_back(&key, waiting.since);
+        }
+        let released = receipt.owed.len();
+        tracing::info!(record = %key, created = receipt.created, released, "record registered");
+        Ok(receipt)
+    }
+}
+
+impl Allowed<'_> {
+    fn check(&self, said: &Registration) -> Result<(), Refusal> {
+        if let Some(name) = said.source.as_ref().filter(|name| !self.sources.contains_key(*name)) {
+            return Err(Refusal::invalid("source", format!("{} is not configured", shown(name))));
+        }
+        if let Some(target) = &said.webhook_target {
+            self.hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;
+        }
+        Ok(())
+    }
+}
