@@ -2,6 +2,7 @@
 
 mod body;
 mod caller;
+mod chunks;
 mod fetch;
 mod gate;
 mod health;

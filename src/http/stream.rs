@@ -202,6 +202,11 @@ impl AsyncRead for Paced {
             return self.hear_nothing(context);
         }
         let given = self.hold_back(part.filled());
+        if given == 0 && !part.filled().is_empty() {
+            // Nothing would be the end of the connection: whoever waits for more shall look at the gate.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         self.hear(given, context);
         if self.gate.is_refused() {
             return self.throw_away(context);
