@@ -22,6 +22,9 @@ use super::problem::Problem;
 /// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
 
+/// So much of the empty lines before a head is no part of it, in bytes: old clients send one behind a body (RFC 9112, 2.2).
+const BLANK_MAX: usize = 16;
+
 /// The state of a connection, which it shares with its requests.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Gate(Rc<State>);
@@ -31,8 +34,10 @@ struct State {
     turn: Cell<Turn>,
     /// How many requests there were.
     requests: Cell<u64>,
-    /// How much came while a head was awaited, in bytes.
+    /// How much came of the head that is awaited, in bytes.
     heard: Cell<usize>,
+    /// How much came before it that is no part of it, in bytes.
+    blank: Cell<usize>,
     /// How far the head has come of which actix has a part.
     lines: Cell<Lines>,
     /// How far the body has come, if its end stands in it.
@@ -50,6 +55,8 @@ struct State {
 pub(super) struct Portion {
     /// So many bytes.
     pub(super) bytes: usize,
+    /// So many of them belong to the head that is awaited.
+    pub(super) of_a_head: usize,
     /// Whether the request may end there, so that actix has to look before it gets more.
     pub(super) may_be_all: bool,
 }
@@ -106,6 +113,7 @@ impl Gate {
         let length = body_length(head);
         self.0.requests.set(self.0.requests.get().saturating_add(1));
         self.0.heard.set(0);
+        self.0.blank.set(0);
         self.0.lines.set(Lines::default());
         self.0.chunks.set(Chunks::default());
         self.0.left.set(length);
@@ -137,19 +145,22 @@ impl Gate {
             (Turn::Body, Some(left)) => {
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(all);
                 self.0.left.set(Some(left.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX))));
-                Portion { bytes: most, may_be_all: most < all }
+                Portion { bytes: most, of_a_head: 0, may_be_all: most < all }
             }
             (Turn::Body, None) => self.portion_of_chunks(bytes),
             (Turn::Head, _) => self.portion_of_a_head(bytes),
-            _ => Portion { bytes: all, may_be_all: false },
+            _ => Portion { bytes: all, of_a_head: 0, may_be_all: false },
         }
     }
 
     fn portion_of_a_head(&self, bytes: &[u8]) -> Portion {
         let mut lines = self.0.lines.get();
+        let blank = lines.blank(bytes).min(BLANK_MAX.saturating_sub(self.0.blank.get()));
         let end = lines.empty(bytes);
         self.0.lines.set(lines);
-        Portion { bytes: end.unwrap_or(bytes.len()), may_be_all: end.is_some() }
+        self.0.blank.set(self.0.blank.get().saturating_add(blank));
+        let most = end.unwrap_or(bytes.len());
+        Portion { bytes: most, of_a_head: most.saturating_sub(blank), may_be_all: end.is_some() }
     }
 
     /// None if the body is refused for what comes beside its data.
@@ -159,12 +170,12 @@ impl Gate {
         self.0.chunks.set(chunks);
         if chunks.is_too_much() {
             self.0.turn.set(Turn::Padded);
-            return Portion { bytes: 0, may_be_all: false };
+            return Portion { bytes: 0, of_a_head: 0, may_be_all: false };
         }
         if end.is_some() {
             self.0.left.set(Some(0));
         }
-        Portion { bytes: end.unwrap_or(bytes.len()), may_be_all: end.is_some() }
+        Portion { bytes: end.unwrap_or(bytes.len()), of_a_head: 0, may_be_all: end.is_some() }
     }
 
     /// How many requests came before the head that is awaited; none if no head is.
@@ -177,7 +188,7 @@ impl Gate {
         self.0.heard.get()
     }
 
-    /// So many bytes came while a head is awaited.
+    /// So many bytes came of the head that is awaited.
     pub(super) fn hear(&self, bytes: usize) {
         self.0.heard.set(self.0.heard.get().saturating_add(bytes));
         if self.0.heard.get() > HEAD_MAX {

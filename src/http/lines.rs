@@ -15,6 +15,14 @@ pub(super) enum Lines {
 }
 
 impl Lines {
+    /// How many of these bytes, which come next, are empty lines before a head.
+    pub(super) fn blank(self, bytes: &[u8]) -> usize {
+        if self != Self::Nothing {
+            return 0;
+        }
+        bytes.iter().take_while(|byte| [b'\r', b'\n'].contains(byte)).count()
+    }
+
     /// Goes on to where the first empty line among these bytes ends; so many bytes are before that. None if it goes through
     /// all of them without one.
     pub(super) fn empty(&mut self, bytes: &[u8]) -> Option<usize> {
@@ -67,6 +75,16 @@ mod tests {
         ] {
             assert_eq!(ends(text), expected, "{text:?}");
         }
+    }
+
+    #[test]
+    fn empty_lines_before_a_head_are_no_part_of_it() {
+        for (text, expected) in [("\r\n\n\r\nG\r\n", 5), ("\r\n", 2), ("G\r\n\r\n", 0), ("", 0)] {
+            assert_eq!(Lines::default().blank(text.as_bytes()), expected, "{text:?}");
+        }
+        let mut begun = Lines::default();
+        begun.empty(b"\r\nGET / HTTP/1.1");
+        assert_eq!(begun.blank(b"\r\n"), 0);
     }
 
     /// What is cut anywhere is read as it is in one piece.
