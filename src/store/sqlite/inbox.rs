@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
 use super::fetches;
 use crate::domain::text::shown;
-use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken, Through};
+use crate::store::{DeadLetter, GaveWay, Hinted, Kept, Outcome, Taken, Through};
 
 /// What is known of a notification's dedupe key.
 pub(super) enum Seen {
@@ -30,7 +30,7 @@ pub(super) enum Seen {
 /// only: whoever has caught one can make as many as they like. What is signed as a whole is the PSP's own news.
 pub(super) const CONTENTS_MAX: u32 = 100;
 /// How many bytes those after the first may have before there is no room for another large one. Each may be as large as
-/// `server.max_body`: somebody could have a hundred times that kept for each notification that they have caught.
+/// `server.max_body`: without this somebody could have a hundred times that kept for each notification that they have caught.
 pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
 /// One that is no larger than this is not large: what fills the room for large ones keeps it out of nothing. A PSP's item has
 /// some 2 KB, with its headers.
@@ -101,30 +101,29 @@ fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) 
     Ok(bytes >= FURTHER_BYTES_MAX)
 }
 
-/// Others of a dedupe key are deleted until another content has room that came to this. Says whether it has.
+/// Others of a dedupe key are deleted until another content has room that came to this. Says which; none if it has no room.
 ///
 /// The first stays, since it may be the genuine one. Of the others dead letters go first, then what changed nothing, then what
 /// is in the records by now, the latest of each; then what still waits, the oldest. To a dead letter no other one gives way, and
 /// nothing that waits.
-pub(super) fn gives_way(connection: &Connection, taken: &Taken, became: Outcome) -> rusqlite::Result<bool> {
+pub(super) fn gives_way(
+    connection: &Connection,
+    taken: &Taken,
+    became: Outcome,
+) -> rusqlite::Result<Option<Vec<GaveWay>>> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let mut gone = Vec::new();
     while let Some(kept) = of_key(connection, taken, key)?
         && is_full(connection, taken, key, &kept)?
     {
-        let Some((one, was)) = last_of_use(connection, taken, (key, kept.place), became)? else { return Ok(false) };
-        super::parked::forget(connection, one.into_bytes())?;
-        fetches::forget(connection, one)?;
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([one.into_bytes()])?;
-        gone.push((one, was));
+        let Some(one) = last_of_use(connection, taken, (key, kept.place), became)? else { return Ok(None) };
+        let id = one.notification;
+        super::parked::forget(connection, id.into_bytes())?;
+        fetches::forget(connection, id)?;
+        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()])?;
+        gone.push(one);
     }
-    for (notification, was) in gone {
-        tracing::warn!(
-            source = taken.source, %notification, outcome = was,
-            "this notification gives way to another one of its dedupe key: as many as are kept were there"
-        );
-    }
-    Ok(true)
+    Ok(Some(gone))
 }
 
 /// The notification of a dedupe key that is of least use, but for the first one; and what became of it.
@@ -133,7 +132,7 @@ fn last_of_use(
     taken: &Taken,
     (key, first): ([u8; 16], i64),
     became: Outcome,
-) -> rusqlite::Result<Option<(Uuid, String)>> {
+) -> rusqlite::Result<Option<GaveWay>> {
     // A mere pointer is taken as a hint instead: then nothing that waits has to go.
     let most = match became {
         Outcome::DeadLetter => 2,
@@ -143,7 +142,8 @@ fn last_of_use(
     connection
         .prepare_cached(LAST_OF_USE)?
         .query_row(params![taken.source, key, first, became == Outcome::DeadLetter, most], |row| {
-            Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))
+            let (notification, outcome) = (Uuid::from_bytes(row.get(0)?), outcome(1, &row.get::<_, String>(1)?)?);
+            Ok(GaveWay { notification, outcome })
         })
         .optional()
 }

@@ -1,21 +1,20 @@
 //! A notification is taken, or judged anew: inbox row, records, outbox and what is to be fetched, as one piece of work.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::HashSet;
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::columns::digest;
-use super::commit::{Work, joined};
+use super::commit::{Finished, Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
 use super::{fetches, parked};
 use crate::domain::event::Event;
 use crate::psp::normalise::{Meaning, Message};
-use crate::store::{Outcome, Receipt, StoreOptions, Taken};
+use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
 
 /// How a notification was taken.
 pub(super) enum Took {
@@ -78,35 +77,43 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
 /// does what waits already as another content says it. To what would change something another one gives way: somebody may have
 /// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
-    let fate = Cell::new(Fate::NothingNew);
+    let mut fate = Fate::NothingNew;
     let receipt = judge(connection, options, taken, taken.id, |judged| {
-        fate.set(match judged.outcome {
+        fate = match judged.outcome {
             Outcome::Ignored | Outcome::Repeated | Outcome::Stale => Fate::NothingNew,
             Outcome::Parked if waits_already(connection, taken)? => Fate::NothingNew,
-            became if inbox::gives_way(connection, taken, became)? => Fate::Kept,
-            _ => Fate::NoRoom,
-        });
-        match fate.get() {
+            became => inbox::gives_way(connection, taken, became)?.map_or(Fate::NoRoom, Fate::Kept),
+        };
+        match fate {
             Fate::NothingNew => inbox::count_repeat(connection, one),
-            Fate::Kept => inbox::insert(connection, taken, judged),
+            Fate::Kept(_) => inbox::insert(connection, taken, judged),
             Fate::NoRoom => Ok(()),
         }
     })?;
     let receipt = Receipt { is_news: false, key_reused: Some(one), ..receipt };
-    Ok(match fate.get() {
-        Fate::NothingNew => Took::In(Receipt { id: one, ..receipt }),
-        Fate::Kept => Took::In(receipt),
+    Ok(match fate {
+        Fate::NothingNew => Took::In(without_row(receipt, one)),
+        Fate::Kept(gave_way) => Took::In(Receipt { gave_way, ..receipt }),
         Fate::NoRoom => Took::OneTooMany(receipt),
     })
 }
 
+/// What has no row of its own has the id of one of its key: nobody would find its own id anywhere.
+fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
+    let own = receipt.id;
+    let found = |led: LedElsewhere| {
+        let notification = if led.notification == own { one } else { led.notification };
+        LedElsewhere { notification, ..led }
+    };
+    Receipt { id: one, led_elsewhere: receipt.led_elsewhere.map(found), ..receipt }
+}
+
 /// What becomes of one more content of a full dedupe key.
-#[derive(Clone, Copy)]
 enum Fate {
     /// It needs no row.
     NothingNew,
-    /// It has the room of another one.
-    Kept,
+    /// It has the room of others.
+    Kept(Vec<GaveWay>),
     /// There is no room.
     NoRoom,
 }
@@ -164,6 +171,8 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         reason: None,
         key_reused: None,
         redated: None,
+        led_elsewhere: None,
+        gave_way: Vec::new(),
         crowded_out: 0,
         displaced: 0,
         owed: Vec::new(),
@@ -248,7 +257,24 @@ fn judge(
     let reason = joined(&reasons);
     save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    let owed = work.finish()?;
+    let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    Ok(Receipt { is_news, reason, redated, crowded_out, owed, fetches, ..receipt(id, outcome) })
+    Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..receipt(id, outcome) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_row_is_told_by_an_id_that_has_one() {
+        let [own, one, released] = [1, 2, 3].map(Uuid::from_u128);
+        let told = |notification| {
+            let led = LedElsewhere { source: "s".to_owned(), notification, record: None, events: 1 };
+            let told = without_row(Receipt { led_elsewhere: Some(led), ..receipt(own, Outcome::Repeated) }, one);
+            (told.id, told.led_elsewhere.unwrap().notification)
+        };
+        assert_eq!(told(own), (one, one));
+        assert_eq!(told(released), (one, released));
+    }
 }
