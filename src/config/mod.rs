@@ -61,6 +61,8 @@ pub struct Config {
     pub profiles: Catalogue,
     /// profiles.dir, where it leads to.
     pub profiles_dir: Option<PathBuf>,
+    /// A file that may be read once only, since it is a pipe, say; any of those that were read.
+    pub read_once: Option<PathBuf>,
     /// What is allowed, but not wise.
     pub warnings: Vec<String>,
 }
