@@ -31,6 +31,9 @@ pub struct Outcome {
     pub errors: Vec<String>,
     /// The names of each source's secrets that are in force now.
     pub secrets: BTreeMap<String, Vec<String>>,
+    /// What is in force, but not wise; nothing from a relay of an earlier version.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The time, as the relay sees it.

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::EXIT_USAGE;
-use crate::app::{self, App, Options, Reloader};
+use crate::app::{self, App, Options, Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigErrors};
 use crate::control::{Asked, Control, Outcome, Time, Wish};
@@ -226,11 +226,19 @@ async fn load_again(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
 fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
     let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
     let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
-    let restart = reloader.reload(options(config));
+    let Reloaded { restart, shortage } = reloader.reload(options(config));
     for key in &restart {
         tracing::warn!(key, "its new value needs a restart");
     }
-    Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
+    if let Some(why) = &shortage {
+        tracing::warn!("{why}");
+    }
+    Outcome {
+        restart: restart.into_iter().map(str::to_owned).collect(),
+        errors: Vec::new(),
+        secrets,
+        warnings: shortage.into_iter().collect(),
+    }
 }
 
 pub(super) fn options(config: Config) -> Options {
