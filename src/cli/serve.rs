@@ -11,7 +11,7 @@ use super::EXIT_USAGE;
 use crate::app::{self, App, Options, Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigErrors};
-use crate::control::{Asked, Control, Outcome, Time, Wish};
+use crate::control::{Asked, Control, Fingerprints, Outcome, Time, Wish};
 use crate::ingest::Source;
 use crate::telemetry;
 
@@ -226,6 +226,7 @@ async fn load_again(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
 fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
     let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
     let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
+    let fingerprints = fingerprints(&config);
     let Reloaded { restart, shortage } = reloader.reload(options(config));
     for key in &restart {
         tracing::warn!(key, "its new value needs a restart");
@@ -237,8 +238,19 @@ fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
         restart: restart.into_iter().map(str::to_owned).collect(),
         errors: Vec::new(),
         secrets,
+        fingerprints,
         warnings: shortage.into_iter().collect(),
     }
+}
+
+/// None where the machine gives no random bytes: then secrets go by their names.
+fn fingerprints(config: &Config) -> Option<Fingerprints> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).ok()?;
+    Some(Fingerprints::new(
+        salt,
+        config.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice())),
+    ))
 }
 
 pub(super) fn options(config: Config) -> Options {

@@ -29,6 +29,7 @@ use crate::transform::fetch::FailedAs;
 pub use print::{in_force, missing};
 pub use profiles::add_folder;
 pub use rotation::{Rotation, rotation, store_path};
+pub use secrets_file::Written;
 
 /// All that is in force, checked.
 #[derive(Debug, Clone)]
