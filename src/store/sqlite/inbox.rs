@@ -185,8 +185,8 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
         .prepare_cached(
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
                  form, signed_at, became, kept_since, further)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND EXISTS (
-                 SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key))",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND (?15 OR EXISTS (
+                 SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key)))",
         )?
         .execute(params![
             taken.id.into_bytes(),
@@ -203,6 +203,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             became.through.map(Outcome::name),
             micros(taken.received_at.steady),
             taken.partly_signed,
+            taken.normalised.is_made_up(),
         ])
         .map(drop)
 }

@@ -52,8 +52,23 @@ fn told(
     }
 }
 
+/// A body to which what is signed does not belong goes by what is signed, whatever key it names: anybody can make any number of
+/// them, and as many are kept as of one key.
+fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
+    let mut taken = Cow::Borrowed(taken);
+    if let Some(identity) = taken.normalised.bound_by()
+        && first_times::is_of_another(connection, &taken.source, identity)?
+    {
+        let key = identity.key.clone();
+        taken.to_mut().normalised.dedupe_key = key;
+    }
+    Ok(taken)
+}
+
 /// Takes a notification.
 pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Took> {
+    let keyed = keyed(connection, taken)?;
+    let taken = keyed.as_ref();
     let insert = |judged: &Became| inbox::insert(connection, taken, judged);
     match inbox::seen(connection, taken)? {
         Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
@@ -146,6 +161,10 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
+        // It may be signed anew. What signs it now belongs to its body as well.
+        if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
+            told(connection, taken, id, message, &mut Cow::from(message.events()))?;
+        }
         if let Meaning::Fetch(path) = &message.meaning {
             let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
             fetches::wait(connection, asked, id, index)?;
