@@ -12,7 +12,7 @@ use super::commit::{Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, parked};
+use super::{fetches, giving_way, parked};
 use crate::domain::event::Event;
 use crate::psp::normalise::{Meaning, Message};
 use crate::store::{Outcome, Receipt, StoreOptions, Taken};
@@ -69,7 +69,7 @@ fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<
 pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Took> {
     let keyed = keyed(connection, taken)?;
     let taken = keyed.as_ref();
-    let insert = |judged: &Became| inbox::insert(connection, taken, judged);
+    let insert = |judged: &Became, _: &Work<'_>| inbox::insert(connection, taken, judged);
     match inbox::seen(connection, taken)? {
         Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
@@ -94,11 +94,11 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
 /// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
     let fate = Cell::new(Fate::NothingNew);
-    let receipt = judge(connection, options, taken, taken.id, |judged| {
+    let receipt = judge(connection, options, taken, taken.id, |judged, work| {
         fate.set(match judged.outcome {
             Outcome::Ignored | Outcome::Repeated | Outcome::Stale => Fate::NothingNew,
             Outcome::Parked if waits_already(connection, taken)? => Fate::NothingNew,
-            became if inbox::gives_way(connection, taken, became)? => Fate::Kept,
+            became if giving_way::gives_way(connection, taken, became, &work.under_way())? => Fate::Kept,
             _ => Fate::NoRoom,
         });
         match fate.get() {
@@ -152,7 +152,7 @@ pub(super) fn replay(
 fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id: Uuid) -> rusqlite::Result<Receipt> {
     parked::forget(connection, id.into_bytes())?;
     fetches::forget(connection, id)?;
-    judge(connection, options, taken, id, |judged| inbox::judged(connection, taken, id, judged))
+    judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
 /// The very same notification was here before. What it points to is fetched again all the same: where a PSP gives its
@@ -219,7 +219,7 @@ fn judge(
     options: &StoreOptions,
     taken: &Taken,
     id: Uuid,
-    save: impl FnOnce(&Became) -> rusqlite::Result<()>,
+    save: impl FnOnce(&Became, &Work<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, None);
@@ -265,7 +265,7 @@ fn judge(
     }
     let outcome = if fetches { through.max(Outcome::Fetching) } else { through };
     let reason = joined(&reasons);
-    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
+    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() }, &work)?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     let owed = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
