@@ -44,6 +44,18 @@ impl fmt::Debug for Normalised {
 }
 
 impl Normalised {
+    /// What binds its body, if what is signed belongs to the first body that comes with it.
+    #[must_use]
+    pub fn bound_by(&self) -> Option<&Identity> {
+        self.messages.first().and_then(|message| message.identity.as_ref()).filter(|identity| identity.binds_body)
+    }
+
+    /// Whether it has no key of its own but that of what is signed: another body came first with that.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        self.bound_by().is_some_and(|identity| identity.key == self.dedupe_key)
+    }
+
     /// Ignores all messages but those of these types. What has no type is still not understood.
     pub fn keep_only(&mut self, types: &BTreeSet<String>) {
         let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
@@ -140,8 +152,12 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
     };
     if form.is_partly_signed() {
         // Messages that are signed one by one can be put together in any number of ways.
-        let first = messages.first().and_then(|message| message.identity.as_ref());
-        keys = vec![first.map_or_else(|| signed_key(notification), |identity| identity.key.clone())];
+        match messages.first().and_then(|message| message.identity.as_ref()) {
+            // What is signed belongs to the first body: that has a key of its own, whatever signs it when it is sent again.
+            Some(identity) if identity.binds_body && form.is_signed_whole() => {}
+            Some(identity) => keys = vec![identity.key.clone()],
+            None => keys = vec![signed_key(notification)],
+        }
     }
     Normalised { dedupe_key: keys.join("\n"), beside: beside(notification), messages }
 }

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::integrator::with;
 use crate::support::program::run;
 use crate::support::psp::seal_with;
 use crate::support::setup::{INTEGRATOR_TOKEN, POINTING_SECRET};
@@ -49,6 +50,19 @@ async fn one_chargeback_takes_the_money_of_one_payment() {
         tell(&relay, &beside(chargeback(), "capturePspReference", &format!("PSP{n}"))).await;
     }
     assert_eq!(chargebacks(&relay, 3).await, [0, 1, 0]);
+}
+
+/// What a record refuses for good has reached nothing: the genuine one is not without effect for it.
+#[tokio::test]
+async fn what_a_record_refused_has_not_reached_it() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 1).await;
+    relay.register("payment", "tx-usd", &with(payment("USD1", "89.25"), "currency", "USD")).await;
+    let led = |id: &str| beside(chargeback(), "captureMerchantReference", id);
+    tell(&relay, &led("tx-usd")).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
+    tell(&relay, &led("tx-1")).await;
+    assert_eq!(chargebacks(&relay, 1).await, [1]);
 }
 
 /// What waits is led no further than what came first.

@@ -1,7 +1,7 @@
 //! How records come to change: events are brought to them, whoever has them (`taking`, `fetched`), and they are registered.
 //! What that releases from the parked events is applied with it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -147,6 +147,11 @@ impl<'a> Work<'a> {
         Ok(self.finished)
     }
 
+    /// The notifications of which events were released and are not applied yet: what becomes of them is not known.
+    pub(super) fn under_way(&self) -> HashSet<Uuid> {
+        self.released.iter().map(|placed| placed.notification).collect()
+    }
+
     /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
     pub(super) fn place_all(
         &mut self,
@@ -179,9 +184,6 @@ impl<'a> Work<'a> {
                 return Ok((Outcome::Repeated, None));
             }
         };
-        if let Some(loose) = &placed.event.loose {
-            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)?;
-        }
         stored.record.source.get_or_insert_with(|| placed.source.clone());
         let payment = match stored.record.parent_payment() {
             Some(id) => {
@@ -191,7 +193,10 @@ impl<'a> Work<'a> {
             None => None,
         };
         match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
-            Ok(outcome) => self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None)),
+            Ok(outcome) => {
+                self.reached(&stored, &placed)?;
+                self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None))
+            }
             Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
         }
     }
@@ -210,6 +215,13 @@ impl<'a> Work<'a> {
             Some(loose) => reached::open(self.connection, &placed.source, &loose.text, placed.notification),
             None => Ok(Open::All),
         }
+    }
+
+    /// A record took an event, or will. What was refused for good binds its text to no record.
+    fn reached(&self, stored: &Stored, placed: &Placed) -> rusqlite::Result<()> {
+        placed.event.loose.as_ref().map_or(Ok(()), |loose| {
+            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)
+        })
     }
 
     fn save(
@@ -260,6 +272,7 @@ impl<'a> Work<'a> {
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
         let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
+            self.reached(stored, &placed)?;
             let refused = Placed { reason: reason.clone(), ..placed };
             parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }

@@ -15,6 +15,7 @@ mod fetched;
 mod fetches;
 mod fetching;
 mod first_times;
+mod giving_way;
 #[cfg(test)]
 mod golden;
 mod hints;

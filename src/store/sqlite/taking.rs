@@ -11,7 +11,7 @@ use super::commit::{Finished, Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, parked};
+use super::{fetches, giving_way, parked};
 use crate::domain::event::Event;
 use crate::psp::normalise::{Meaning, Message};
 use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
@@ -51,9 +51,24 @@ fn told(
     }
 }
 
+/// A body to which what is signed does not belong goes by what is signed, whatever key it names: anybody can make any number of
+/// them, and as many are kept as of one key.
+fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
+    let mut taken = Cow::Borrowed(taken);
+    if let Some(identity) = taken.normalised.bound_by()
+        && first_times::is_of_another(connection, &taken.source, identity)?
+    {
+        let key = identity.key.clone();
+        taken.to_mut().normalised.dedupe_key = key;
+    }
+    Ok(taken)
+}
+
 /// Takes a notification.
 pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Took> {
-    let insert = |judged: &Became| inbox::insert(connection, taken, judged);
+    let keyed = keyed(connection, taken)?;
+    let taken = keyed.as_ref();
+    let insert = |judged: &Became, _: &Work<'_>| inbox::insert(connection, taken, judged);
     match inbox::seen(connection, taken)? {
         Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
@@ -78,11 +93,13 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
 /// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
     let mut fate = Fate::NothingNew;
-    let receipt = judge(connection, options, taken, taken.id, |judged| {
+    let receipt = judge(connection, options, taken, taken.id, |judged, work| {
         fate = match judged.outcome {
             Outcome::Ignored | Outcome::Repeated | Outcome::Stale => Fate::NothingNew,
             Outcome::Parked if waits_already(connection, taken)? => Fate::NothingNew,
-            became => inbox::gives_way(connection, taken, became)?.map_or(Fate::NoRoom, Fate::Kept),
+            became => {
+                giving_way::gives_way(connection, taken, became, &work.under_way())?.map_or(Fate::NoRoom, Fate::Kept)
+            }
         };
         match fate {
             Fate::NothingNew => inbox::count_repeat(connection, one),
@@ -144,7 +161,7 @@ pub(super) fn replay(
 fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id: Uuid) -> rusqlite::Result<Receipt> {
     parked::forget(connection, id.into_bytes())?;
     fetches::forget(connection, id)?;
-    judge(connection, options, taken, id, |judged| inbox::judged(connection, taken, id, judged))
+    judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
 /// The very same notification was here before. What it points to is fetched again all the same: where a PSP gives its
@@ -153,6 +170,10 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
+        // It may be signed anew. What signs it now belongs to its body as well.
+        if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
+            told(connection, taken, id, message, &mut Cow::from(message.events()))?;
+        }
         if let Meaning::Fetch(path) = &message.meaning {
             let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
             fetches::wait(connection, asked, id, index)?;
@@ -209,7 +230,7 @@ fn judge(
     options: &StoreOptions,
     taken: &Taken,
     id: Uuid,
-    save: impl FnOnce(&Became) -> rusqlite::Result<()>,
+    save: impl FnOnce(&Became, &Work<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, None);
@@ -255,7 +276,7 @@ fn judge(
     }
     let outcome = if fetches { through.max(Outcome::Fetching) } else { through };
     let reason = joined(&reasons);
-    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
+    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() }, &work)?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
