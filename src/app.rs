@@ -57,11 +57,29 @@ pub struct Reloader {
     delivery: Arc<ArcSwap<DeliveryOptions>>,
     accounts: Arc<ArcSwap<Accounts>>,
     in_force: Arc<ArcSwap<InForce>>,
+    room: Room,
+}
+
+/// How many connections are served since the start, and how many files may be open.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    connections: usize,
+    most: u64,
+}
+
+/// What came of other options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys whose new values need a restart; all else is in force.
+    pub restart: Vec<&'static str>,
+    /// Why there may be too few open files for what is in force, and what to do about it.
+    pub shortage: Option<String>,
 }
 
 impl Reloader {
-    /// Puts all in force that can be. Says what cannot: the keys whose new values need a restart.
-    pub fn reload(&self, options: Options) -> Vec<&'static str> {
+    /// Puts all in force that can be, and says what cannot.
+    pub fn reload(&self, options: Options) -> Reloaded {
+        let shortage = open_files::shortage(self.room.connections, options.reserve(), self.room.most);
         let certificates = self.certificates.changed(&options.certificates);
         let (server, store, delivery, in_force) = options.split();
         let before = self.store.load_full();
@@ -79,7 +97,7 @@ impl Reloader {
         self.delivery.store(Arc::new(delivery));
         self.accounts.store(Arc::new(accounts(&in_force.sources)));
         self.in_force.store(Arc::new(in_force));
-        restart
+        Reloaded { restart, shortage }
     }
 }
 
@@ -95,7 +113,8 @@ impl App {
         let bell = Arc::new(fetch::worker::Bell::default());
         let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
-        let room = options.room(open_files::raise()).map_err(|reason| anyhow!(reason))?;
+        let most = open_files::raise();
+        let room = options.room(most).map_err(|reason| anyhow!(reason))?;
         if let Some(why) = room.why {
             tracing::warn!("{why}");
         }
@@ -114,6 +133,7 @@ impl App {
             delivery: Arc::clone(&delivery),
             accounts: Arc::clone(&accounts),
             in_force: Arc::clone(&in_force),
+            room: Room { connections: room.connections, most },
         };
         let (delivery_ended, stop_delivery) = (CancellationToken::new(), CancellationToken::new());
         let issuer = Arc::new(Issuer::new(random_key()?));

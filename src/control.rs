@@ -7,6 +7,7 @@
 
 mod address;
 mod ask;
+mod fingerprint;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -20,7 +21,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
-pub use self::ask::{Unanswered, reload, time};
+pub use self::ask::{LONGEST, Unanswered, reload, time};
+pub use self::fingerprint::Fingerprints;
 
 /// What came of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,12 @@ pub struct Outcome {
     pub errors: Vec<String>,
     /// The names of each source's secrets that are in force now.
     pub secrets: BTreeMap<String, Vec<String>>,
+    /// What tells secrets of the same name apart; none from a relay of an earlier version.
+    #[serde(default)]
+    pub fingerprints: Option<Fingerprints>,
+    /// What is in force, but not wise; nothing from a relay of an earlier version.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// The time, as the relay sees it.

@@ -32,6 +32,7 @@ use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
 
 pub use repeats::Repeats;
+use repeats::Sent;
 pub use replay::ReplayError;
 
 /// Takes notifications in.
@@ -167,7 +168,8 @@ impl Ingest {
             normalised,
         };
         let ahead = ahead(&taken.normalised.messages);
-        let (noted, id) = (self.noting(source, secret, received.at), taken.id);
+        let noted = self.noting(source, secret, received.at);
+        let sent = Sent { id: taken.id, source: &source.name, partly_signed: taken.partly_signed };
         let pointed = Hint { form: taken.form.clone(), calls: calls(&taken) };
         match (self.store.take(taken, noted).await, &source.fetch) {
             // Somebody may have made all those that wait. What it points to is looked up all the same.
@@ -176,7 +178,7 @@ impl Ingest {
             }
             (taken, _) => {
                 let receipt = taken?;
-                if self.repeats.is_told(id, &source.name, &receipt, now.steady) {
+                if self.repeats.is_told(&sent, &receipt, now.steady) {
                     log(source, &receipt, &ahead);
                 }
                 Ok(receipt)
@@ -423,6 +425,18 @@ fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
             source, %notification, %first, %another,
             "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts. \
              If the PSP does not date anew what it repeats, somebody sends again what they have caught"
+        );
+    }
+    if let Some(led) = &receipt.led_elsewhere {
+        led.log();
+    }
+    if !receipt.gave_way.is_empty() {
+        let count = receipt.gave_way.len();
+        let gone = receipt.gave_way.iter().map(|gone| format!("{} ({})", gone.notification, gone.outcome.name()));
+        let gone = gone.collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            source, %notification, gone, count,
+            "others of its dedupe key gave way to this notification, and are gone: as many as are kept were there"
         );
     }
     if receipt.crowded_out > 0 {

@@ -69,6 +69,19 @@ pub fn room(configured: usize, reserve: u64, most: u64) -> Result<Room, String> 
     Ok(Room { connections: left, why: Some(why) })
 }
 
+/// What is said where so many connections, which are served since the start, leave less than the relay needs now.
+#[must_use]
+pub fn shortage(connections: usize, reserve: u64, most: u64) -> Option<String> {
+    let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(reserve);
+    (needed > most).then(|| {
+        format!(
+            "transform.concurrency and the concurrency of sources.*.fetch: the relay needs {reserve} open files for itself now, and \
+             {connections} connections leave fewer of the {most} that the machine allows; restart the relay, so that it serves \
+             fewer connections, and allow it at least {needed} (LimitNOFILE={needed} of systemd, ulimit -n, or the container's)"
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,6 +100,18 @@ mod tests {
         assert_eq!(room(1, 176, 177).unwrap().connections, 1);
         assert!(room(1, 176, 176).unwrap_err().contains("LimitNOFILE=177"));
         assert!(room(1_000_000, u64::MAX, 0).is_err());
+    }
+
+    #[test]
+    fn what_a_reload_needs_beside_the_connections_is_compared_with_what_there_is() {
+        assert_eq!(shortage(160, 240, 400), None);
+        let said = shortage(160, 242, 400).unwrap();
+        for part in
+            ["transform.concurrency", "sources.*.fetch", "242 open files", "160 connections", "400", "restart", "402"]
+        {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(shortage(1, u64::MAX, 400).is_some());
     }
 
     #[test]

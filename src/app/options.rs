@@ -50,9 +50,14 @@ impl Options {
     /// # Errors
     /// There is room for none; why, and what to do about it.
     pub fn room(&self, most: u64) -> Result<Room, String> {
+        open_files::room(self.server.max_connections, self.reserve(), most)
+    }
+
+    /// How many files are open beside the connections of clients, at most.
+    pub(super) fn reserve(&self) -> u64 {
         let fetches = self.sources.values().filter_map(|source| Some(source.fetch.as_ref()?.limits.concurrency));
         let calls = fetches.fold(self.delivery.concurrency, usize::saturating_add);
-        open_files::room(self.server.max_connections, open_files::reserve(http::workers(), calls), most)
+        open_files::reserve(http::workers(), calls)
     }
 
     /// What a reload replaces, by who goes by it.

@@ -10,6 +10,8 @@ mod serve;
 mod soak;
 mod stand_in;
 
+use std::fmt::Display;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -95,6 +97,18 @@ enum Command {
         #[arg(long, global = true, value_name = "DIR")]
         dir: Option<PathBuf>,
     },
+}
+
+/// Says something on stderr. A command goes on where nobody hears it.
+fn say(what: impl Display) {
+    drop(writeln!(anstream::stderr(), "{what}"));
+}
+
+/// Puts a line on stdout, which may be closed, or a file on a full disk.
+fn print(line: impl Display) -> std::io::Result<()> {
+    let mut out = anstream::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()
 }
 
 /// Has a write fail as on a full disk where a file would get longer than it may (ulimit -f). Unless somebody listens for

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::EXIT_USAGE;
+use super::{EXIT_IO, EXIT_USAGE, print, say};
 use crate::config;
 use crate::control::{self, Outcome, Unanswered};
 
@@ -14,13 +14,13 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     let store = match config::store_path(file, std::env::vars_os()) {
         Ok(store) => store,
         Err(errors) => {
-            anstream::eprintln!("{errors}");
+            say(errors);
             return ExitCode::from(EXIT_USAGE);
         }
     };
     match control::reload(&store, say_waiting) {
         Err(reason) => {
-            anstream::eprintln!("{}", said(&reason, &store));
+            say(said(&reason, &store));
             ExitCode::from(EXIT_UNAVAILABLE)
         }
         Ok(outcome) if !outcome.errors.is_empty() => {
@@ -28,11 +28,18 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
         Ok(outcome) => {
-            anstream::println!("reloaded");
-            for key in &outcome.restart {
-                anstream::println!("needs a restart: {key}");
-            }
-            ExitCode::SUCCESS
+            let printed = print("reloaded").and_then(|()| {
+                let keys = outcome.restart.iter().map(|key| format!("needs a restart: {key}"));
+                let warnings = outcome.warnings.iter().map(|warning| format!("not safe: {warning}"));
+                keys.chain(warnings).try_for_each(print)
+            });
+            printed.map_or_else(
+                |error| {
+                    say(format_args!("it is reloaded, but that cannot be printed: stdout: {error}"));
+                    ExitCode::from(EXIT_IO)
+                },
+                |()| ExitCode::SUCCESS,
+            )
         }
     }
 }
@@ -40,7 +47,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
 /// Nothing is heard of a relay that starts or ends for as long as that takes.
 pub(super) fn say_waiting(store: &Path) {
     let store = store.display();
-    anstream::eprintln!("the relay on {store} starts or ends: waiting until it can be asked");
+    say(format_args!("the relay on {store} starts or ends: waiting until it can be asked"));
 }
 
 /// Why no relay can be asked, and what to do.
@@ -57,5 +64,6 @@ pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
 
 /// Why the old configuration stays in force.
 pub(super) fn print_errors(outcome: &Outcome) {
-    anstream::eprintln!("not reloaded, the old configuration stays in force:\n{}", outcome.errors.join("\n"));
+    let errors = outcome.errors.join("\n");
+    say(format_args!("not reloaded, the old configuration stays in force:\n{errors}"));
 }

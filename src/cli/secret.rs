@@ -1,5 +1,6 @@
 //! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
 
+mod held;
 mod relay;
 
 use std::io::Read;
@@ -11,9 +12,9 @@ use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::{EXIT_IO, EXIT_USAGE};
+use super::{EXIT_IO, EXIT_USAGE, print, say};
 use crate::access::secrets::{NamedSecret, rotated};
-use crate::config::{self, Rotation};
+use crate::config::{self, Rotation, Written};
 use crate::domain::due::later;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs::check_secret;
@@ -81,7 +82,7 @@ pub(super) fn run(command: Command) -> ExitCode {
     let Command::Rotate(rotation) = command;
     rotate(rotation).map_or_else(
         |(code, reason)| {
-            anstream::eprintln!("{reason}");
+            say(reason);
             ExitCode::from(code)
         },
         ExitCode::from,
@@ -92,7 +93,7 @@ pub(super) fn run(command: Command) -> ExitCode {
 type Failure = (u8, String);
 
 /// Whoever is told of a failure finds everything as it was. Where the new secret stays in the file, it is printed, and the
-/// exit code says whether a relay has taken it up.
+/// exit code says whether a relay has taken it up. If it cannot be printed, the file is named.
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
     let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
@@ -110,30 +111,52 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
     };
     let others: Vec<_> = rotation.elsewhere.iter().map(|(name, _)| name.as_str()).collect();
     let all = rotated(rotation.secrets.clone(), new.clone(), now, until, &others).map_err(usage)?;
-    rotation.write(&all).map_err(|error| (EXIT_IO, format!("cannot write {}: {error}", rotation.file.display())))?;
-    let (code, taken_up) = relay::take_up(&rotation, &source, &new.name)?;
-    if !from_stdin {
-        anstream::println!("{}", new.value.expose_secret());
-    }
-    anstream::eprintln!("{:?} is a secret of {source} now; {taken_up}", new.name);
+    let file = rotation.file.display();
+    let unwritten = |error| (EXIT_IO, format!("cannot write {file}: {error}; nothing was changed"));
+    held::back_signals()
+        .map_err(|error| (EXIT_IO, format!("signals cannot be held back: {error}; nothing was changed")))?;
+    let written = rotation.write(&all).map_err(unwritten)?;
+    say_unsynced(&written, &rotation);
+    let (code, taken_up) = relay::take_up(&rotation, &source, &new)?;
+    let printed = if from_stdin { Ok(()) } else { print(new.value.expose_secret()) };
+    say(format_args!("{:?} is a secret of {source} now; {taken_up}", new.name));
+    let code = printed.map_or_else(
+        |error| {
+            say(format_args!(
+                "the new secret cannot be printed: stdout: {error}; it stands in {file} as {:?}",
+                new.name
+            ));
+            EXIT_IO
+        },
+        |()| code,
+    );
     say_what_of_the_old_ones(&all, &new.name, &rotation);
     if let Some(reader) = rotation.only_reader() {
-        let file = rotation.file.display();
-        anstream::eprintln!(
+        say(format_args!(
             "only user {reader} can read {file}, which is new: where the relay runs as another user, give it to that one (chown)"
-        );
+        ));
     }
     Ok(code)
+}
+
+/// What was written counts all the same: this says no more than that a power cut may undo it.
+fn say_unsynced(written: &Written, rotation: &Rotation) {
+    if let Some(error) = &written.unsynced {
+        let file = rotation.file.display();
+        say(format_args!(
+            "{file} is written, but its folder could not be synced: {error}; if the power fails now, look whether it is as it should be"
+        ));
+    }
 }
 
 fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str, rotation: &Rotation) {
     for old in all.iter().filter(|one| one.name != new) {
         if let Some(end) = old.expires_at {
-            anstream::eprintln!("{:?} verifies until {end}", old.name);
+            say(format_args!("{:?} verifies until {end}", old.name));
         }
     }
     for (name, _) in rotation.elsewhere.iter().filter(|(_, ends)| !ends) {
-        anstream::eprintln!("{name:?} stands in the configuration without expires_at: it verifies until you remove it");
+        say(format_args!("{name:?} stands in the configuration without expires_at: it verifies until you remove it"));
     }
 }
 

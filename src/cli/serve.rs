@@ -8,11 +8,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::EXIT_USAGE;
-use crate::app::{self, App, Options, Reloader};
+use crate::app::{self, App, Options, Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::error::ConfigErrors;
 use crate::config::{self, Config};
-use crate::control::{Asked, Control, Outcome, Time, Wish};
+use crate::control::{Asked, Control, Fingerprints, Outcome, Time, Wish};
 use crate::source::Source;
 use crate::telemetry;
 
@@ -64,7 +64,13 @@ fn log_hints(config: &Config) {
 async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     // Before the configuration is read: whoever changes it then and says so has it read again, and ends nothing.
     let hangup = signal(SignalKind::hangup())?;
-    let config = match config::load(file, std::env::vars_os()) {
+    // Before that too: a configuration on a disk that hangs, or in a pipe, is waited for.
+    let mut stop = Stop::heard()?;
+    let loaded = tokio::select! {
+        loaded = load(file.map(Path::to_owned)) => loaded,
+        () = stop.asked() => return Ok(stopped_early()),
+    };
+    let config = match loaded? {
         Ok(config) => config,
         Err(errors) => {
             log_errors(&errors);
@@ -75,11 +81,9 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
         tracing::info!("no --config: the embedded defaults are in force");
     }
     log_hints(&config);
-    let store = config.store.path.clone();
-    let mut stop = Stop::heard()?;
+    let (store, read_once) = (config.store.path.clone(), config.read_once.clone());
     let Some(app) = start(config, &mut stop).await? else {
-        tracing::info!("stopped before the start was over");
-        return Ok(Ended::Stopped);
+        return Ok(stopped_early());
     };
     let control = Control::open(&store).inspect_err(|error| {
         tracing::warn!(
@@ -89,7 +93,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     });
     let (reloader, address, file) = (app.reloader(), app.address(), file.map(Path::to_owned));
     let reloads = tokio::spawn(async move {
-        read_once_more(&reloader, file.clone()).await;
+        read_once_more(&reloader, file.clone(), read_once).await;
         tracing::info!(%address, "listening");
         reload_when_asked(reloader, file, hangup, control.ok()).await;
     });
@@ -101,6 +105,11 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     };
     app.run_until(stop).await?;
     Ok(Ended::Stopped)
+}
+
+fn stopped_early() -> Ended {
+    tracing::info!("stopped before the start was over");
+    Ended::Stopped
 }
 
 /// SIGTERM and SIGINT.
@@ -135,12 +144,15 @@ async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
 }
 
 /// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
-/// could tell it. A configuration that comes by a pipe can be read once only.
-async fn read_once_more(reloader: &Reloader, file: Option<PathBuf>) {
-    let is_file = |file: &PathBuf| file.metadata().map_or(true, |found| found.is_file());
-    if file.as_ref().is_none_or(is_file)
-        && let Ok(config) = load(file).await
-    {
+/// could tell it. What comes by a pipe can be read once only: then there is no second reading.
+async fn read_once_more(reloader: &Reloader, file: Option<PathBuf>, once: Option<PathBuf>) {
+    if let Some(once) = once {
+        let file = once.display();
+        tracing::info!(
+            %file,
+            "the configuration was read once only, since this is no regular file: what changed during the start needs a reload"
+        );
+    } else if let Ok(config) = load_again(file).await {
         put_in_force(reloader, config);
     }
 }
@@ -173,7 +185,7 @@ async fn next(control: Option<&Control>) -> Asked {
 }
 
 async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
-    match load(file).await {
+    match load_again(file).await {
         Ok(config) => {
             log_hints(&config);
             let outcome = put_in_force(reloader, config);
@@ -184,13 +196,21 @@ async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
     }
 }
 
+/// Reads the configuration in a thread of its own: reading a file may take as long as its disk does.
+///
+/// # Errors
+/// It panicked.
+async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config, ConfigErrors>> {
+    let read = move || config::load(file.as_deref(), std::env::vars_os());
+    tokio::task::spawn_blocking(read).await.context("reading the configuration panicked")
+}
+
 /// Reads the configuration anew.
 ///
 /// # Errors
 /// All that is wrong with it; that is logged.
-async fn load(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
-    let loaded = tokio::task::spawn_blocking(move || config::load(file.as_deref(), std::env::vars_os())).await;
-    match loaded {
+async fn load_again(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
+    match load(file).await {
         Ok(Ok(config)) => Ok(config),
         Ok(Err(errors)) => {
             log_errors(&errors);
@@ -198,8 +218,8 @@ async fn load(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
             Err(errors.to_string().lines().map(str::to_owned).collect())
         }
         Err(error) => {
-            tracing::error!(%error, "not reloaded: reading the configuration panicked");
-            Err(vec!["reading the configuration panicked".to_owned()])
+            tracing::error!("not reloaded: {error:#}");
+            Err(vec![error.to_string()])
         }
     }
 }
@@ -207,11 +227,31 @@ async fn load(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
 fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
     let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
     let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
-    let restart = reloader.reload(options(config));
+    let fingerprints = fingerprints(&config);
+    let Reloaded { restart, shortage } = reloader.reload(options(config));
     for key in &restart {
         tracing::warn!(key, "its new value needs a restart");
     }
-    Outcome { restart: restart.into_iter().map(str::to_owned).collect(), errors: Vec::new(), secrets }
+    if let Some(why) = &shortage {
+        tracing::warn!("{why}");
+    }
+    Outcome {
+        restart: restart.into_iter().map(str::to_owned).collect(),
+        errors: Vec::new(),
+        secrets,
+        fingerprints,
+        warnings: shortage.into_iter().collect(),
+    }
+}
+
+/// None where the machine gives no random bytes: then secrets go by their names.
+fn fingerprints(config: &Config) -> Option<Fingerprints> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).ok()?;
+    Some(Fingerprints::new(
+        salt,
+        config.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice())),
+    ))
 }
 
 pub(super) fn options(config: Config) -> Options {

@@ -33,6 +33,7 @@ use crate::transform::response::FailedAs;
 pub use print::{in_force, missing};
 pub use profiles::add_folder;
 pub use rotation::{Rotation, rotation, store_path};
+pub use secrets_file::Written;
 
 /// All that is in force, checked.
 #[derive(Debug, Clone)]
@@ -65,6 +66,8 @@ pub struct Config {
     pub profiles: Catalogue,
     /// profiles.dir, where it leads to.
     pub profiles_dir: Option<PathBuf>,
+    /// A file that may be read once only, since it is a pipe, say; any of those that were read.
+    pub read_once: Option<PathBuf>,
     /// What is allowed, but not wise.
     pub warnings: Vec<String>,
 }

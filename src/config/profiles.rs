@@ -1,6 +1,6 @@
 //! The integrator's own profiles: the `.toml` files of a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::psp::profile::catalogue::Catalogue;
 
@@ -10,15 +10,20 @@ use crate::psp::profile::catalogue::Catalogue;
 /// All that is wrong, each with its file.
 pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<String>> {
     let unreadable = |error: std::io::Error| vec![format!("cannot read {}: {error}", folder.display())];
-    let entries = std::fs::read_dir(folder).map_err(unreadable)?;
-    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
-    files.sort();
     let mut errors = Vec::new();
-    for file in files {
+    for file in files(folder).map_err(unreadable)? {
         let read = std::fs::read_to_string(&file).map_err(|error| error.to_string());
         let added = read.and_then(|text| catalogue.add(&text).map_err(|error| error.to_string()));
         errors.extend(added.err().map(|reason| format!("{}: {reason}", file.display())));
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The files that are profiles.
+pub(super) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)?;
+    let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    files.retain(|file| file.extension().is_some_and(|ending| ending == "toml"));
+    files.sort();
+    Ok(files)
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::check::beside;
 use super::error::{ConfigError, ConfigErrors};
 use super::settings::{self, Settings};
-use super::{add_folder, environment, secrets_file};
+use super::{Written, add_folder, environment, secrets_file};
 use crate::access::secrets::NamedSecret;
 use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Catalogue;
@@ -87,7 +87,7 @@ impl Rotation {
     ///
     /// # Errors
     /// They cannot be written; the file is as it was.
-    pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<()> {
+    pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<Written> {
         secrets_file::write(&self.file, secrets, self.model.as_deref())
     }
 
@@ -108,8 +108,11 @@ impl Rotation {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn undo(&self) -> std::io::Result<()> {
-        if self.exists { self.write(&self.secrets) } else { std::fs::remove_file(&self.file) }
+    pub fn undo(&self) -> std::io::Result<Written> {
+        if self.exists {
+            return self.write(&self.secrets);
+        }
+        std::fs::remove_file(&self.file).map(|()| Written { unsynced: None })
     }
 }
 

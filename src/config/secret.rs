@@ -31,6 +31,14 @@ impl SecretSetting {
         }
     }
 
+    /// The file that it is in.
+    pub(super) fn file(&self) -> Option<&Path> {
+        match self {
+            Self::Elsewhere(Elsewhere::File(path)) => Some(Path::new(path)),
+            _ => None,
+        }
+    }
+
     /// Whether it stands in the configuration itself.
     pub(super) const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))

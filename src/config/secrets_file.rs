@@ -57,10 +57,18 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
 }
 
+/// The secrets stand in the file.
+#[derive(Debug)]
+#[must_use]
+pub struct Written {
+    /// Why they may not outlast a power cut: the folder could not be synced. Some file systems, as of FUSE and CIFS, cannot.
+    pub unsynced: Option<std::io::Error>,
+}
+
 /// Writes it: whole or not at all. A new one is for its owner's eyes only, and is given to the owner of `model`, as whom the
 /// relay runs, where this process may give; of one that was there, owner and permissions stay, since the relay may be one of
 /// its group, and could not read it any more.
-pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<()> {
+pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<Written> {
     // A link stays one.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let folder = folder(&path);
@@ -87,7 +95,9 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) 
         drop(std::fs::remove_file(&new));
     }
     written?;
-    File::open(folder)?.sync_all()
+    // The file has changed by now, whatever becomes of this.
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(Written { unsynced: synced.err() })
 }
 
 /// Gives it to the owner and the group of another.
@@ -157,7 +167,7 @@ mod tests {
             },
         ];
         for _ in 0..2 {
-            write(&path, &secrets, None).unwrap();
+            drop(write(&path, &secrets, None).unwrap());
             let read = read(&path).unwrap();
             assert_eq!(format!("{read:?}"), format!("{secrets:?}"));
             let values =
@@ -176,7 +186,7 @@ mod tests {
         for mode in [0o640, 0o600, 0o644, 0o440] {
             std::fs::write(&path, "").unwrap();
             std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
-            write(&path, &[], None).unwrap();
+            drop(write(&path, &[], None).unwrap());
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode, "{mode:o}");
             std::fs::remove_file(&path).unwrap();
         }

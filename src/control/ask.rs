@@ -36,6 +36,8 @@ pub enum Unanswered {
 const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A relay that starts or ends is waited for as long as this.
 const READY_WITHIN: Duration = Duration::from_secs(60);
+/// Whoever asks waits no longer than about this.
+pub const LONGEST: Duration = READY_WITHIN.saturating_add(ANSWER_WITHIN);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Asks the relay that has this store to reload. `waiting` hears of the store where the relay cannot be asked yet.

@@ -23,12 +23,13 @@ pub struct Answer {
 const ANSWER_MAX: usize = 64 * 1024;
 
 impl Client {
-    /// A client.
+    /// A client that leaves so many connections open for the next calls.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
-    pub fn new() -> Result<Self, String> {
+    pub fn new(idle_max: usize) -> Result<Self, String> {
         reqwest::Client::builder()
+            .pool_max_idle_per_host(idle_max)
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
             .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
@@ -64,4 +65,45 @@ impl Client {
 fn with_causes(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    async fn asked(listener: &TcpListener) -> TcpStream {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"{}") {
+            assert!(stream.read_buf(&mut head).await.unwrap() > 0);
+        }
+        stream
+    }
+
+    /// An open connection is an open file.
+    #[tokio::test]
+    async fn no_more_connections_stay_open_than_may_be_idle() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url: Url = format!("http://{}/", listener.local_addr().unwrap()).parse().unwrap();
+        let client = Client::new(1).unwrap();
+        let host = async {
+            let (mut one, mut other) = (asked(&listener).await, asked(&listener).await);
+            for stream in [&mut one, &mut other] {
+                stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            }
+            let (mut first, mut second) = ([0], [0]);
+            tokio::select! {
+                ended = one.read(&mut first) => ended,
+                ended = other.read(&mut second) => ended,
+            }
+        };
+        let minute = Duration::from_secs(60);
+        let call = || client.post(url.clone(), "{}".to_owned(), minute);
+        let (ended, one, other) = tokio::join!(tokio::time::timeout(Duration::from_secs(20), host), call(), call());
+        assert!(one.is_ok() && other.is_ok());
+        assert_eq!(ended.expect("one of two is closed").unwrap(), 0);
+    }
 }

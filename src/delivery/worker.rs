@@ -68,7 +68,7 @@ impl Worker {
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
-        let client = Client::new()?;
+        let client = Client::new(options.load_full().concurrency)?;
         Ok(Arc::new(Self { store, debouncer, breakers, client, options, clock, stop }))
     }
 

@@ -30,6 +30,18 @@ impl fmt::Debug for Normalised {
 }
 
 impl Normalised {
+    /// What binds its body, if what is signed belongs to the first body that comes with it.
+    #[must_use]
+    pub fn bound_by(&self) -> Option<&Identity> {
+        self.messages.first().and_then(|message| message.identity.as_ref()).filter(|identity| identity.binds_body)
+    }
+
+    /// Whether it has no key of its own but that of what is signed: another body came first with that.
+    #[must_use]
+    pub fn is_made_up(&self) -> bool {
+        self.bound_by().is_some_and(|identity| identity.key == self.dedupe_key)
+    }
+
     /// Ignores all messages but those of these types. What has no type is still not understood.
     pub fn keep_only(&mut self, types: &BTreeSet<String>) {
         let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);

@@ -40,12 +40,13 @@ pub(super) const ANSWER_MAX: usize = 1024 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Client {
-    /// A client.
+    /// A client that leaves so many connections to each host open for the next calls.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
-    pub(super) fn new() -> Result<Self, String> {
+    pub(super) fn new(idle_max: usize) -> Result<Self, String> {
         reqwest::Client::builder()
+            .pool_max_idle_per_host(idle_max)
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(CONNECT_TIMEOUT)
             .no_proxy()

@@ -172,6 +172,9 @@ impl Fetching {
                 "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
             );
         }
+        if let Some(led) = &settled.led_elsewhere {
+            led.log();
+        }
         let mut dropped = 0;
         for Through { notification, outcome, reason } in &settled.through {
             let Some(outcome) = outcome else {

@@ -154,7 +154,9 @@ impl Worker {
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
-        let client = Client::new()?;
+        // The hosts of all sources share the client: with the least, no host keeps more open than its own calls are.
+        let idle_max = accounts.load_full().values().map(|account| account.limits.concurrency).min().unwrap_or(1);
+        let client = Client::new(idle_max)?;
         Ok(Arc::new(Self { store, accounts, bell, client, clock, stop }))
     }
 

@@ -4,8 +4,10 @@
 //! one would decide how the first is answered. So it gets one request at a time.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
@@ -13,10 +15,15 @@ use actix_web::dev::{Extensions, RequestHead, ServiceRequest, ServiceResponse};
 use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 
+use super::chunks::{BESIDE_MAX, Chunks};
 use super::lines::Lines;
+use super::problem::Problem;
 
 /// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
+
+/// So much of the empty lines before a head is no part of it, in bytes: old clients send one behind a body (RFC 9112, 2.2).
+const BLANK_MAX: usize = 16;
 
 /// The state of a connection, which it shares with its requests.
 #[derive(Debug, Clone, Default)]
@@ -27,11 +34,15 @@ struct State {
     turn: Cell<Turn>,
     /// How many requests there were.
     requests: Cell<u64>,
-    /// How much came while a head was awaited, in bytes.
+    /// How much came of the head that is awaited, in bytes.
     heard: Cell<usize>,
-    /// Where the line ends of what actix got last.
+    /// How much came before it that is no part of it, in bytes.
+    blank: Cell<usize>,
+    /// How far the head has come of which actix has a part.
     lines: Cell<Lines>,
-    /// How much of the body actix has yet to get, in bytes; none if the body's end stands in it.
+    /// How far the body has come, if its end stands in it.
+    chunks: Cell<Chunks>,
+    /// How much of the body actix has yet to get, in bytes; none if the body's end stands in it and has not come.
     left: Cell<Option<u64>>,
     /// Whether the request has a body that was not read to its end.
     unread: Cell<bool>,
@@ -44,6 +55,8 @@ struct State {
 pub(super) struct Portion {
     /// So many bytes.
     pub(super) bytes: usize,
+    /// So many of them belong to the head that is awaited.
+    pub(super) of_a_head: usize,
     /// Whether the request may end there, so that actix has to look before it gets more.
     pub(super) may_be_all: bool,
 }
@@ -58,6 +71,8 @@ enum Turn {
     Body,
     /// An answer, from the relay: nothing is read.
     Answer,
+    /// The same, to a body that has too much beside its data.
+    Padded,
     /// The end, after a body that was not read.
     End,
     /// The end, after a head that did not come in time.
@@ -76,14 +91,19 @@ impl Gate {
         request.conn_data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// Opens the gate while a body is read.
-    pub(super) async fn while_open<T, E>(
+    /// Opens the gate while a body is read. Nothing is waited for once the body is refused.
+    pub(super) async fn while_open<T>(
         request: &HttpRequest,
-        reading: impl Future<Output = Result<T, E>>,
-    ) -> Result<T, E> {
+        reading: impl Future<Output = Result<T, Problem>>,
+    ) -> Result<T, Problem> {
         let gate = Self::of(request);
+        let mut reading = pin!(reading);
         gate.0.turn.set(Turn::Body);
-        let read = reading.await;
+        let read = poll_fn(|context| match reading.as_mut().poll(context) {
+            Poll::Pending if gate.0.turn.get() == Turn::Padded => Poll::Ready(Err(padded())),
+            other => other,
+        });
+        let read = read.await;
         gate.0.turn.set(Turn::Answer);
         gate.0.unread.set(gate.0.unread.get() && read.is_err());
         read
@@ -93,7 +113,9 @@ impl Gate {
         let length = body_length(head);
         self.0.requests.set(self.0.requests.get().saturating_add(1));
         self.0.heard.set(0);
-        self.0.lines.set(Lines::of_chunks());
+        self.0.blank.set(0);
+        self.0.lines.set(Lines::default());
+        self.0.chunks.set(Chunks::default());
         self.0.left.set(length);
         self.0.unread.set(length != Some(0));
         self.0.endless.set(speaks_on(head));
@@ -103,7 +125,6 @@ impl Gate {
     /// Says whether there may be another request.
     fn end(&self) -> bool {
         let goes_on = !self.0.unread.get() && !self.0.endless.get();
-        self.0.lines.set(Lines::of_a_head());
         self.0.turn.set(if goes_on { Turn::Head } else { Turn::End });
         goes_on
     }
@@ -111,30 +132,50 @@ impl Gate {
     /// Whether anything is read now.
     pub(super) fn is_open(&self) -> bool {
         match self.0.turn.get() {
-            Turn::Answer => false,
+            Turn::Answer | Turn::Padded => false,
             Turn::Body => self.0.left.get() != Some(0),
             Turn::Head | Turn::End | Turn::Late | Turn::TooLarge => true,
         }
     }
 
-    /// How many of these bytes actix may have before it has looked at them. A head ends with an empty line, and so do chunks: what
-    /// comes behind one may be the next request.
+    /// How many of these bytes actix may have before it has looked at them: what comes behind a request may be the next one.
     pub(super) fn portion(&self, bytes: &[u8]) -> Portion {
         let all = bytes.len();
         match (self.0.turn.get(), self.0.left.get()) {
             (Turn::Body, Some(left)) => {
                 let most = usize::try_from(left).unwrap_or(usize::MAX).min(all);
                 self.0.left.set(Some(left.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX))));
-                Portion { bytes: most, may_be_all: most < all }
+                Portion { bytes: most, of_a_head: 0, may_be_all: most < all }
             }
-            (Turn::Head | Turn::Body, _) => {
-                let mut lines = self.0.lines.get();
-                let end = lines.empty(bytes);
-                self.0.lines.set(lines);
-                Portion { bytes: end.unwrap_or(all), may_be_all: end.is_some() }
-            }
-            _ => Portion { bytes: all, may_be_all: false },
+            (Turn::Body, None) => self.portion_of_chunks(bytes),
+            (Turn::Head, _) => self.portion_of_a_head(bytes),
+            _ => Portion { bytes: all, of_a_head: 0, may_be_all: false },
         }
+    }
+
+    fn portion_of_a_head(&self, bytes: &[u8]) -> Portion {
+        let mut lines = self.0.lines.get();
+        let blank = lines.blank(bytes).min(BLANK_MAX.saturating_sub(self.0.blank.get()));
+        let end = lines.empty(bytes);
+        self.0.lines.set(lines);
+        self.0.blank.set(self.0.blank.get().saturating_add(blank));
+        let most = end.unwrap_or(bytes.len());
+        Portion { bytes: most, of_a_head: most.saturating_sub(blank), may_be_all: end.is_some() }
+    }
+
+    /// None if the body is refused for what comes beside its data.
+    fn portion_of_chunks(&self, bytes: &[u8]) -> Portion {
+        let mut chunks = self.0.chunks.get();
+        let end = chunks.end(bytes);
+        self.0.chunks.set(chunks);
+        if chunks.is_too_much() {
+            self.0.turn.set(Turn::Padded);
+            return Portion { bytes: 0, of_a_head: 0, may_be_all: false };
+        }
+        if end.is_some() {
+            self.0.left.set(Some(0));
+        }
+        Portion { bytes: end.unwrap_or(bytes.len()), of_a_head: 0, may_be_all: end.is_some() }
     }
 
     /// How many requests came before the head that is awaited; none if no head is.
@@ -147,7 +188,7 @@ impl Gate {
         self.0.heard.get()
     }
 
-    /// So many bytes came while a head is awaited.
+    /// So many bytes came of the head that is awaited.
     pub(super) fn hear(&self, bytes: usize) {
         self.0.heard.set(self.0.heard.get().saturating_add(bytes));
         if self.0.heard.get() > HEAD_MAX {
@@ -172,9 +213,13 @@ impl Gate {
             Turn::Late => Some(("half a request", "no whole head of a request came within server.header_timeout")),
             Turn::TooLarge => Some(("too large a head", "the head of a request is larger than 32 KiB")),
             Turn::Head if self.heard() > 0 => Some(("half a request", "no whole request came")),
-            Turn::Head | Turn::Body | Turn::Answer | Turn::End => None,
+            Turn::Head | Turn::Body | Turn::Answer | Turn::Padded | Turn::End => None,
         }
     }
+}
+
+fn padded() -> Problem {
+    Problem::new(413, format!("the chunk extensions and trailers of the body are larger than {BESIDE_MAX} bytes"))
 }
 
 /// Keeps the gate closed while a request is answered, unless its body is being read. A body that was not read ends the
@@ -208,4 +253,37 @@ fn speaks_on(head: &RequestHead) -> bool {
     let is_websocket = |value: &str| value.trim().eq_ignore_ascii_case("websocket");
     let mut upgrades = head.headers().get_all("upgrade").filter_map(|value| value.to_str().ok());
     head.method == Method::CONNECT || upgrades.any(is_websocket)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    /// How often actix is given some of these chunks, if the relay reads so many bytes at once.
+    fn looks(chunks: &[u8], at_once: usize) -> usize {
+        let request = TestRequest::post().insert_header(("transfer-encoding", "chunked")).to_srv_request();
+        let gate = Gate::default();
+        gate.begin(request.head());
+        gate.0.turn.set(Turn::Body);
+        let (mut rest, mut looks) = (chunks, 0);
+        while !rest.is_empty() {
+            let portion = gate.portion(&rest[..rest.len().min(at_once)]);
+            rest = &rest[portion.bytes..];
+            looks += 1;
+        }
+        looks
+    }
+
+    /// Otherwise a client would choose how often actix looks: once for two bytes of data.
+    #[test]
+    fn a_body_in_chunks_is_looked_at_as_often_as_it_is_read_whatever_it_holds() {
+        for data in ["\r\n".repeat(32 * 1024), "x\n\r\n".repeat(16 * 1024), "0\r\n\r\n".repeat(16 * 1024)] {
+            let chunks = format!("{:x}\r\n{data}\r\n0\r\n\r\n", data.len());
+            assert_eq!(looks(chunks.as_bytes(), 2048), chunks.len().div_ceil(2048));
+        }
+        let trailers = format!("0\r\n{}\r\n", "x\n\r\n".repeat(1024));
+        assert_eq!(looks(trailers.as_bytes(), 2048), trailers.len().div_ceil(2048));
+    }
 }

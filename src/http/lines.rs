@@ -1,18 +1,8 @@
-//! Where an empty line ends. **Pure.**
-//!
-//! It ends the head of a request, and a body in chunks. It may also stand in the middle of a chunk: whoever stops there has to look
-//! and go on.
+//! Where the head of a request ends: with an empty line. **Pure.**
 
-/// What came last of the bytes of a connection, as far as it matters for where an empty line ends.
+/// What came last of a head, as far as it matters for where its empty line ends. A line may end without a carriage return.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Lines {
-    last: Last,
-    /// Whether a line may end without a carriage return: in a head it may, in chunks it may not.
-    is_lax: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Last {
+pub(super) enum Lines {
     /// Nothing of a head yet: empty lines before it are nothing.
     #[default]
     Nothing,
@@ -25,26 +15,24 @@ enum Last {
 }
 
 impl Lines {
-    /// Before the first byte of a head.
-    pub(super) const fn of_a_head() -> Self {
-        Self { last: Last::Nothing, is_lax: true }
-    }
-
-    /// Before the first byte of a body in chunks.
-    pub(super) const fn of_chunks() -> Self {
-        Self { last: Last::Middle, is_lax: false }
+    /// How many of these bytes, which come next, are empty lines before a head.
+    pub(super) fn blank(self, bytes: &[u8]) -> usize {
+        if self != Self::Nothing {
+            return 0;
+        }
+        bytes.iter().take_while(|byte| [b'\r', b'\n'].contains(byte)).count()
     }
 
     /// Goes on to where the first empty line among these bytes ends; so many bytes are before that. None if it goes through
     /// all of them without one.
     pub(super) fn empty(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, byte) in bytes.iter().enumerate() {
-            let ends = *byte == b'\n' && (self.last == Last::Return || (self.last == Last::End && self.is_lax));
-            self.last = match (self.last, byte) {
-                (Last::Nothing, b'\r' | b'\n') => Last::Nothing,
-                (Last::End, b'\r') => Last::Return,
-                (_, b'\n') => Last::End,
-                _ => Last::Middle,
+            let ends = *byte == b'\n' && matches!(self, Self::End | Self::Return);
+            *self = match (*self, byte) {
+                (Self::Nothing, b'\r' | b'\n') => Self::Nothing,
+                (Self::End, b'\r') => Self::Return,
+                (_, b'\n') => Self::End,
+                _ => Self::Middle,
             };
             if ends {
                 return Some(at.saturating_add(1));
@@ -65,8 +53,8 @@ mod tests {
 
     use super::*;
 
-    fn ends(mut lines: Lines, text: &str) -> Vec<usize> {
-        let (mut ends, mut at) = (Vec::new(), 0);
+    fn ends(text: &str) -> Vec<usize> {
+        let (mut lines, mut ends, mut at) = (Lines::default(), Vec::new(), 0);
         while let Some(end) = lines.empty(&text.as_bytes()[at..]) {
             at += end;
             ends.push(at);
@@ -85,26 +73,24 @@ mod tests {
             ("G\r\n\rx\r\n", vec![]),
             ("G\r\r\n\r\n", vec![6]),
         ] {
-            assert_eq!(ends(Lines::of_a_head(), text), expected, "{text:?}");
+            assert_eq!(ends(text), expected, "{text:?}");
         }
     }
 
     #[test]
-    fn chunks_end_with_an_empty_line_and_may_hold_others() {
-        for (text, expected) in [
-            ("2\r\n{}\r\n0\r\n\r\nGET", vec![12]),
-            ("0\r\nx: y\r\n\r\n", vec![11]),
-            ("4\r\n\n\n\n\n\r\n0\r\n\r\n", vec![9, 14]),
-            ("6\r\na\r\n\r\nb\r\n0\r\n\r\n", vec![8, 16]),
-        ] {
-            assert_eq!(ends(Lines::of_chunks(), text), expected, "{text:?}");
+    fn empty_lines_before_a_head_are_no_part_of_it() {
+        for (text, expected) in [("\r\n\n\r\nG\r\n", 5), ("\r\n", 2), ("G\r\n\r\n", 0), ("", 0)] {
+            assert_eq!(Lines::default().blank(text.as_bytes()), expected, "{text:?}");
         }
+        let mut begun = Lines::default();
+        begun.empty(b"\r\nGET / HTTP/1.1");
+        assert_eq!(begun.blank(b"\r\n"), 0);
     }
 
     /// What is cut anywhere is read as it is in one piece.
     fn in_two(text: &[u8], cut: usize) -> Option<usize> {
         let (one, two) = text.split_at(cut.min(text.len()));
-        let mut lines = Lines::of_a_head();
+        let mut lines = Lines::default();
         lines.empty(one).or_else(|| lines.empty(two).map(|end| end + one.len()))
     }
 
@@ -135,7 +121,7 @@ mod tests {
             cut in 0_usize..60,
         ) {
             let text = if begins { "GET / HTTP/1.1\r\nhost: r\r\n" } else { "" }.to_owned() + &parts.concat();
-            let end = Lines::of_a_head().empty(text.as_bytes());
+            let end = Lines::default().empty(text.as_bytes());
             prop_assert_eq!(in_two(text.as_bytes(), cut), end);
             if let Ok(head) = decoded(&text) {
                 prop_assert_eq!(head, end, "{:?}", text);

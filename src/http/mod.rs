@@ -2,7 +2,8 @@
 
 mod api;
 mod body;
-pub(crate) mod caller;
+mod caller;
+mod chunks;
 mod gate;
 mod health;
 mod lines;

@@ -19,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::gate::Gate;
+use super::gate::{Gate, Portion};
 
 /// So many bytes are read before actix looks at what they are. It answers all requests among them before it lets others
 /// have their turn, and each of them costs memory.
@@ -92,7 +92,7 @@ impl Paced {
         self.unsent.is_none() && self.gate.is_open()
     }
 
-    /// Something came. From the first byte of a head on, the client has so much time for all of it.
+    /// So much came of a head. From its first byte on, the client has so much time for all of it.
     fn hear(&mut self, bytes: usize, context: &mut Context<'_>) {
         let Some(requests) = self.gate.awaits_head().filter(|_| bytes > 0) else { return };
         if requests > 0 && self.gate.heard() == 0 {
@@ -143,13 +143,13 @@ impl Paced {
         Poll::Ready(Ok(()))
     }
 
-    /// Holds back what may be no part of the request any more; how much of it is left.
-    fn hold_back(&mut self, bytes: &[u8]) -> usize {
+    /// Holds back what may be no part of the request any more; what is left.
+    fn hold_back(&mut self, bytes: &[u8]) -> Portion {
         let portion = self.gate.portion(bytes);
         let (_, behind) = bytes.split_at_checked(portion.bytes).unwrap_or_default();
         self.held = [behind, &self.held].concat();
         self.taken = if portion.may_be_all { READ_AT_ONCE } else { self.taken.saturating_add(portion.bytes) };
-        portion.bytes
+        portion
     }
 
     /// Whether something came of which tokio does not know yet: it will, and wakes the reader then.
@@ -202,11 +202,16 @@ impl AsyncRead for Paced {
             return self.hear_nothing(context);
         }
         let given = self.hold_back(part.filled());
-        self.hear(given, context);
+        if given.bytes == 0 && !part.filled().is_empty() {
+            // Nothing would be the end of the connection: whoever waits for more shall look at the gate.
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        self.hear(given.of_a_head, context);
         if self.gate.is_refused() {
             return self.throw_away(context);
         }
-        into.put_slice(part.filled().get(..given).unwrap_or_default());
+        into.put_slice(part.filled().get(..given.bytes).unwrap_or_default());
         read
     }
 }

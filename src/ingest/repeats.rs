@@ -14,14 +14,42 @@ use crate::tally::{LOOK_EVERY, Tally};
 #[derive(Debug, Default)]
 pub struct Repeats(Tally<(String, &'static str)>);
 
-impl Repeats {
-    /// Whether the receipt of a notification with this id gets lines of its own: what is news always does.
-    pub(super) fn is_told(&self, id: Uuid, source: &str, receipt: &Receipt, now: Timestamp) -> bool {
+/// A notification as it was sent.
+pub(super) struct Sent<'a> {
+    /// The id that it has if it gets a row of its own.
+    pub(super) id: Uuid,
+    /// Its source.
+    pub(super) source: &'a str,
+    /// Whether parts of it are signed only.
+    pub(super) partly_signed: bool,
+}
+
+impl Sent<'_> {
+    /// Whether anybody can have made it of one that they have caught, as often as they like.
+    fn may_be_made_of_another(&self, receipt: &Receipt) -> bool {
+        let is_another_content = receipt.key_reused.is_some();
         // What has no row of its own has the id of the one before it, and so has a dead letter that is judged anew.
-        let says_again = receipt.replayed || receipt.key_reused.is_some() || receipt.outcome == Outcome::DeadLetter;
-        let is_news = receipt.id == id || !says_again || !receipt.owed.is_empty();
-        let kind = || (source.to_owned(), receipt.outcome.name());
-        is_news || self.0.is_told(kind(), |(_, outcome)| ("others".to_owned(), outcome), now)
+        if receipt.id == self.id {
+            self.partly_signed && is_another_content
+        } else {
+            receipt.replayed || is_another_content || receipt.outcome == Outcome::DeadLetter
+        }
+    }
+}
+
+impl Receipt {
+    /// Whether Transform is told because of it, or other events have lost their places.
+    const fn moves_others(&self) -> bool {
+        !self.owed.is_empty() || self.crowded_out > 0
+    }
+}
+
+impl Repeats {
+    /// Whether what was sent gets lines of its own: what is news always does, and so does all that others have to act on.
+    pub(super) fn is_told(&self, sent: &Sent<'_>, receipt: &Receipt, now: Timestamp) -> bool {
+        let kind = || (sent.source.to_owned(), receipt.outcome.name());
+        let others = |(_, outcome)| ("others".to_owned(), outcome);
+        !sent.may_be_made_of_another(receipt) || receipt.moves_others() || self.0.is_told(kind(), others, now)
     }
 
     /// Logs how many got no line of their own, window by window, until `stop`.
@@ -43,7 +71,63 @@ fn log(untold: Vec<((String, &'static str), u64)>) {
             source,
             outcome,
             "{more} more repetitions in this minute have no line of their own: the PSP, or whoever has caught a notification, \
-             sends the same again and again. If it is not the PSP, ip_ranges keeps others out"
+             sends the same again and again, or with other contents where nobody signs. If it is not the PSP, ip_ranges keeps others out"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::ids::{Kind, RecordKey};
+    use crate::store::Owed;
+
+    const OWN: Uuid = Uuid::from_u128(1);
+
+    fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
+        Receipt {
+            id,
+            outcome,
+            replayed: false,
+            is_news: false,
+            reason: None,
+            key_reused: None,
+            redated: None,
+            led_elsewhere: None,
+            gave_way: Vec::new(),
+            crowded_out: 0,
+            displaced: 0,
+            owed: Vec::new(),
+            fetches: false,
+        }
+    }
+
+    /// Of a hundred such receipts within a minute, how many are told.
+    fn told(partly_signed: bool, receipt: &Receipt) -> usize {
+        let repeats = Repeats::default();
+        let sent = Sent { id: OWN, source: "s", partly_signed };
+        (0..100).filter(|_| repeats.is_told(&sent, receipt, Timestamp::UNIX_EPOCH)).count()
+    }
+
+    #[test]
+    fn what_may_be_made_of_another_is_told_so_often_and_news_always() {
+        let one = Uuid::from_u128(2);
+        let another = Receipt { key_reused: Some(one), ..receipt(OWN, Outcome::Parked) };
+        assert_eq!(told(true, &another), 20, "it has a row of its own");
+        assert_eq!(told(true, &Receipt { id: one, ..another.clone() }), 20, "it has none");
+        assert_eq!(told(false, &another), 100, "the PSP has signed it as a whole");
+        assert_eq!(told(true, &receipt(OWN, Outcome::DeadLetter)), 100, "the first of its key");
+        assert_eq!(told(false, &receipt(one, Outcome::DeadLetter)), 20, "a dead letter again");
+        assert_eq!(told(false, &receipt(one, Outcome::Applied)), 100, "a dead letter no more");
+        assert_eq!(told(false, &Receipt { replayed: true, ..receipt(one, Outcome::Applied) }), 20);
+    }
+
+    #[test]
+    fn what_moves_others_is_always_told() {
+        let again = Receipt { key_reused: Some(OWN), ..receipt(OWN, Outcome::Parked) };
+        assert_eq!(told(true, &Receipt { crowded_out: 1, ..again.clone() }), 100);
+        let key = RecordKey::new(Kind::Payment, "tx-1".parse().unwrap());
+        let owed = vec![Owed { key, due: Timestamp::UNIX_EPOCH, after: Vec::new() }];
+        assert_eq!(told(true, &Receipt { owed, ..again }), 100);
     }
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Outcome, Owed, Places, StoreError};
+use super::{LedElsewhere, Outcome, Owed, Places, StoreError};
 use crate::domain::due::Moment;
 use crate::domain::message::Message;
 
@@ -161,6 +161,8 @@ pub struct FetchSettled {
     pub through: Vec<Through>,
     /// How many events of the source became dead letters because too many are parked.
     pub crowded_out: u32,
+    /// What of those notifications, or of what they released, is without effect.
+    pub led_elsewhere: Option<LedElsewhere>,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
     /// Whether others are still to be served by the same answer.

@@ -2,6 +2,7 @@
 //!
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
+mod caught;
 mod fetching;
 mod lists;
 mod places;
@@ -21,6 +22,7 @@ use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 
+pub use caught::{GaveWay, LedElsewhere};
 pub use fetching::{
     Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
 };
@@ -280,6 +282,10 @@ pub struct Receipt {
     pub key_reused: Option<Uuid>,
     /// Whether a message of it came before with another time, which nobody signs.
     pub redated: Option<Redated>,
+    /// What of it, or of what it released, is without effect.
+    pub led_elsewhere: Option<LedElsewhere>,
+    /// The notifications of its dedupe key that had to give it their room.
+    pub gave_way: Vec<GaveWay>,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
     /// How many hints from the address that has most of them gave way to it.
@@ -338,6 +344,8 @@ pub struct RegistrationReceipt {
     pub created: bool,
     /// The records that Transform is now owed a webhook for: those that parked events changed.
     pub owed: Vec<Owed>,
+    /// What of the parked events is without effect.
+    pub led_elsewhere: Option<LedElsewhere>,
 }
 
 /// A registration fails because it is refused or because the store cannot take it.

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::integrator::with;
 use crate::support::program::run;
 use crate::support::psp::seal_with;
 use crate::support::setup::{INTEGRATOR_TOKEN, POINTING_SECRET};
@@ -49,6 +50,19 @@ async fn one_chargeback_takes_the_money_of_one_payment() {
         tell(&relay, &beside(chargeback(), "capturePspReference", &format!("PSP{n}"))).await;
     }
     assert_eq!(chargebacks(&relay, 3).await, [0, 1, 0]);
+}
+
+/// What a record refuses for good has reached nothing: the genuine one is not without effect for it.
+#[tokio::test]
+async fn what_a_record_refused_has_not_reached_it() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 1).await;
+    relay.register("payment", "tx-usd", &with(payment("USD1", "89.25"), "currency", "USD")).await;
+    let led = |id: &str| beside(chargeback(), "captureMerchantReference", id);
+    tell(&relay, &led("tx-usd")).await;
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
+    tell(&relay, &led("tx-1")).await;
+    assert_eq!(chargebacks(&relay, 1).await, [1]);
 }
 
 /// What waits is led no further than what came first.
@@ -211,7 +225,7 @@ async fn what_changed_something_or_nothing_gives_way() {
     tell(&relay, &adyen::with(refused, "eventDate", "no date")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
-    relay.program.logged(&["WARN", "adyen-main", "gives way to another one of its dedupe key"]).await;
+    relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
 /// What waits for its record keeps nothing out that waits as well.
@@ -236,4 +250,35 @@ async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     let state = relay.fetch("Payment", "tx-1").await.json();
     assert_eq!(state["status"], "Succeeded");
+}
+
+/// Whoever has caught one item can make as many of it as they like; of each kind of line the log has twenty a minute.
+#[tokio::test]
+async fn a_flood_that_is_made_of_one_item_is_summed_up() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    payments(&relay, 1).await;
+    relay.register("refund", "re-1", &refund("RE1", "tx-1", "89.25")).await;
+    tell(&relay, &action("refund")).await;
+    let led = adyen::with(action("cancel"), "eventDate", "2026-03-02T10:00:01Z");
+    for n in 0..150 {
+        tell(&relay, &beside(led.clone(), "made", &n.to_string())).await;
+    }
+    // Each of these says something that does not wait yet, so that another one gives way.
+    for n in 0..150 {
+        let waits = adyen::item("AUTHORISATION", "PSP9", "", 0, 8925);
+        tell(&relay, &beside(waits, "cardSummary", &format!("{:04}", 1000 + n))).await;
+    }
+    let ended = relay.terminate().await;
+    let lines =
+        |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
+    assert_eq!(lines(&["without effect", "adyen-main"]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["came before with another time", "adyen-main"]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["notification taken", "outcome=\"repeated\""]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["130 more repetitions", "adyen-main", "outcome=\"repeated\""]), 1, "{}", ended.stderr);
+    // The first that waits is no repetition.
+    assert_eq!(lines(&["notification taken", "outcome=\"parked\""]), 21, "{}", ended.stderr);
+    assert_eq!(lines(&["129 more repetitions", "adyen-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
+    assert!(lines(&["gave way"]) + lines(&["gives way"]) <= 20, "{}", ended.stderr);
+    assert_eq!(lines(&["came before with another content"]), 40, "{}", ended.stderr);
+    assert!(ended.stderr.lines().count() < 180, "{}", ended.stderr);
 }

@@ -339,8 +339,10 @@ async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
         let answered = relay.post("paypal", &headers, made(n)).await;
         assert!([200, 503].contains(&answered.status), "{}", answered.text);
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 99);
+    // Beside the genuine one, as many as are kept of one key; and all of them may have been made.
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 101);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 100);
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE further"), 100);
     assert_eq!(relay.fetch("Payment", "tx-2").await.json()["status"], "Initiated");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
     assert_eq!(relay.post("paypal", &headers, genuine).await.header("idempotent-replayed"), "true");
@@ -360,4 +362,43 @@ async fn what_is_signed_of_an_ignored_body_is_not_anothers() {
     let other: serde_json::Value = serde_json::from_str(&completed("WH-2")).unwrap();
     relay.post("paypal", &headers, with_checksum(&other, crc32fast::hash(genuine.as_bytes()))).await.expect(200);
     assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Initiated");
+}
+
+/// PayPal signs an event anew when it sends it again.
+#[tokio::test]
+async fn what_is_signed_anew_is_known_by_its_event() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let (relay, url) = (&world.relay, world.host.url(CERTIFICATE));
+    relay.register("payment", "tx-1", &payment("CAP1", "10")).await;
+    relay.register("refund", "rf-1", &refund("REF1", "tx-1", "14")).await;
+    let event = json!({
+        "id": "WH-1", "event_type": "PAYMENT.CAPTURE.REFUNDED", "create_time": "2026-03-01T10:00:00Z",
+        "resource_version": "2.0",
+        "resource": {"id": "REF1", "status": "COMPLETED", "amount": {"currency_code": "EUR", "value": "14.00"}},
+    });
+    let sent = async |time: &str, body: &str| {
+        relay.post("paypal", &world.key.transmission_at(time, WEBHOOK, &url, body), body.to_owned()).await.expect(200)
+    };
+    // Less was captured than was refunded.
+    sent("2026-03-01T10:00:00Z", &completed("WH-0")).await;
+    for time in ["2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z"] {
+        assert_eq!(sent(time, &event.to_string()).await.json()["outcome"], "dead_letter");
+        assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 1);
+    }
+    let again = "2026-03-01T12:00:00Z";
+    let another = completed("WH-2").replace("CAP1", "CAP2");
+    sent(again, &another.replace("\"status\"", "\"custom_id\":\"tx-1\",\"status\"")).await;
+    sent(again, &event.to_string()).await;
+    assert_eq!(relay.fetched("Refund", "rf-1").await["status"], "Succeeded");
+    assert_eq!(
+        relay.stored::<String>("SELECT group_concat(outcome || repeats) FROM notifications"),
+        "applied0,applied2,applied0"
+    );
+    // Who has caught the last one has a signature of nothing else.
+    let mut other = event.clone();
+    (other["id"], other["resource"]["amount"]["value"]) = ("WH-3".into(), "3.00".into());
+    let made = with_checksum(&other, crc32fast::hash(event.to_string().as_bytes()));
+    assert_eq!(sent(again, &made).await.json()["outcome"], "dead_letter");
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE further"), 1);
 }

@@ -4,9 +4,9 @@
 #![cfg(target_os = "linux")]
 
 use std::path::Path;
-use std::process::Command;
 
 use crate::support::api::Api;
+use crate::support::preload::preload;
 use crate::support::{Answer, Relay, Setup, adyen, payment, pointing, start};
 
 /// A relay whose clock is stepped by writing seconds into its file `step`.
@@ -16,15 +16,8 @@ fn stepping(setup: Setup, folder: &Path) -> Setup {
 
 /// The variables of a process whose clock is stepped so.
 pub(crate) fn stepped(folder: &Path) -> Vec<(String, String)> {
-    let library = folder.join("clock_step.so");
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relay/support/clock_step.c");
-    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
-    let built = Command::new(compiler).args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").output();
-    let built = built.unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
-    let environment = [("LD_PRELOAD", path("clock_step.so")), ("CLOCK_STEP_FILE", path("step"))];
-    environment.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    let steps = folder.join("step").to_str().unwrap().to_owned();
+    vec![preload(folder, "clock_step"), ("CLOCK_STEP_FILE".to_owned(), steps)]
 }
 
 pub(crate) fn step(folder: &Path, seconds: i64) {

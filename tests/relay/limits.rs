@@ -188,6 +188,37 @@ async fn a_form_that_is_too_large_is_refused_before_it_has_come() {
 }
 
 /// So many are served at once, over all threads; the next one waits until one closes.
+/// What is not data costs a client as little as data does, and nobody reads it.
+#[tokio::test]
+async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let form = "content-type: application/x-www-form-urlencoded\r\ntransfer-encoding: chunked";
+    let head = format!("POST /oauth/token HTTP/1.1\r\nhost: r\r\n{form}\r\n\r\n");
+    let beside = |times: usize| {
+        [
+            format!("1\r\na\r\n0\r\n{}", "x\n\r\n".repeat(times)),
+            format!("1\r\na\r\n0\r\n{}", "x: yyyyyyyyyy\r\n".repeat(times / 4)),
+            format!("{}0\r\n", format!("1;{}\r\na\r\n", "x".repeat(1000)).repeat(times * 4 / 1000)),
+            format!("1{}\r\na\r\n0\r\n", " ".repeat(times * 4)),
+            format!("{}1\r\na\r\n0\r\n", "0".repeat(times * 4)),
+        ]
+    };
+    for chunks in beside(5_000) {
+        let (_, answer) = relay.exchange(format!("{head}{chunks}\r\n").as_bytes());
+        assert_eq!(statuses(&answer), [400], "{answer}");
+    }
+    for chunks in beside(12_000) {
+        // Neither the end of the body nor that of the connection is waited for.
+        let mut stream = relay.connect();
+        stream.write_all(format!("{head}{chunks}").as_bytes()).unwrap();
+        let answer = until_hung_up(&mut stream);
+        assert_eq!(statuses(&answer), [413], "{answer}");
+        assert!(answer.contains("chunk extensions") && answer.contains("connection: close"), "{answer}");
+    }
+    relay.program.logged(&["request refused", "413", "chunk extensions"]).await;
+    relay.still_serves().await;
+}
+
 #[tokio::test]
 async fn as_many_connections_are_served_at_once_as_may_be() {
     for most in [1, 3] {

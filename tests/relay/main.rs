@@ -51,6 +51,7 @@ mod replayed;
 mod resolver;
 mod restart;
 mod rotation;
+mod rotation_kept;
 mod settings;
 mod slow;
 mod soak;

@@ -71,6 +71,14 @@ async fn connections_take_no_more_files_than_leave_the_relay_its_own() {
     let reloaded = relay.reload().await;
     assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
     assert!(!format!("{reloaded:?}").contains("max_connections"), "{reloaded:?}");
+    // More calls at once need more files than the connections leave.
+    relay.setup.concurrency = 20;
+    let reloaded = relay.reload().await;
+    let line = reloaded.stdout.lines().find(|line| line.starts_with("not safe: transform.concurrency")).unwrap();
+    for part in ["open files", "400", "restart the relay", "LimitNOFILE"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
+    relay.program.logged(&["WARN", "transform.concurrency", "restart the relay"]).await;
     relay.terminate().await;
     // Who asks for as many as there are is not warned.
     relay.setup.environment.push(("RELAY_SERVER__MAX_CONNECTIONS".to_owned(), "64".to_owned()));

@@ -76,6 +76,27 @@ async fn what_comes_behind_a_request_does_not_change_its_answer() {
     relay.still_serves().await;
 }
 
+/// The lines of a head may end without a carriage return, those of the first head of a connection too.
+#[tokio::test]
+async fn a_head_with_line_feeds_alone_ends_where_it_ends() {
+    let (_transform, relay) = with_a_payment().await;
+    let first = fetch().replace("\r\n", "\n");
+    for before in ["", HEALTH] {
+        for second in
+            ["GET /healthz HTTP/1.0\r\n\r\n", "HEAD /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n"]
+        {
+            let (_, text) = relay.exchange(format!("{before}{first}{second}").as_bytes());
+            let earlier = usize::from(!before.is_empty());
+            let to_head = if second.starts_with("HEAD") { &[earlier + 1][..] } else { &[] };
+            let all = answers(&text, to_head);
+            assert_eq!(all.len(), earlier + 2, "{text}");
+            let (head, body) = &all[earlier];
+            assert!(head.starts_with("HTTP/1.1 200") && !head.contains("connection: close"), "{text}");
+            assert!(body.contains("\"tx-1\""), "{text}");
+        }
+    }
+}
+
 /// Who says that a request is the last is taken at their word.
 #[tokio::test]
 async fn nothing_is_answered_behind_the_last_request() {

@@ -153,6 +153,29 @@ async fn a_configuration_that_comes_by_a_pipe_stays_in_force() {
     assert_eq!(notify(&relay, "one", "pi_1").await, 200);
 }
 
+/// As little can any other file that it names.
+#[tokio::test]
+async fn what_a_configuration_names_may_come_by_a_pipe() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    let pipe = relay.file("pipe").display().to_string();
+    let written = relay.file("written");
+    let roots = crate::support::certificates::Authority::new().pem();
+    for (more, text) in [
+        (format!("secrets = [{{ file = \"{pipe}\" }}]"), "whsec_of_one"),
+        (format!("secrets_file = \"{pipe}\""), "[[secret]]\nname = \"a\"\nvalue = \"whsec_of_one\"\n"),
+        (format!("secrets = [\"whsec_of_one\"]\n[certificates]\nroots = \"{pipe}\""), roots.as_str()),
+    ] {
+        relay.terminate().await;
+        relay.setup.more = format!("[sources.one]\nprofile = \"stripe\"\n{more}\n");
+        std::fs::write(&written, text).unwrap();
+        let written = written.display();
+        relay.setup.before = format!("rm -f {pipe} && mkfifo {pipe} && {{ cat {written} >{pipe} & }}");
+        relay.restart().await;
+        relay.program.logged(&["INFO", "read once only", &pipe, "needs a reload"]).await;
+        assert_eq!(notify(&relay, "one", "pi_1").await, 200, "{more}");
+    }
+}
+
 #[tokio::test]
 async fn webhooks_go_where_the_reload_says() {
     let (old, mut relay) = start(Setup::default()).await;

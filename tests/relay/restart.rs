@@ -171,7 +171,42 @@ async fn sigterm_and_sigint_end_a_start_at_once() {
 #[cfg(target_os = "linux")]
 const O_NONBLOCK: i32 = 0o4000;
 
-/// A start reads its configuration once more; here a pipe, which nobody writes into again, stands in for a disk that hangs.
+/// Waits until somebody reads a pipe; who writes into it from then on, and writes nothing.
+#[cfg(target_os = "linux")]
+async fn reader_of(pipe: &str) -> std::fs::File {
+    let writer = std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).to_owned();
+    let reads = async {
+        loop {
+            match writer.open(pipe) {
+                Ok(writer) => break writer,
+                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
+            }
+        }
+    };
+    within("a reading", reads).await
+}
+
+/// A pipe, which nobody writes into, stands in for a disk that hangs.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn sigterm_and_sigint_end_a_relay_that_cannot_read_its_configuration() {
+    let (_transform, mut relay) = start(Setup::silent()).await;
+    relay.terminate().await;
+    let pipe = relay.file("pipe").display().to_string();
+    relay.setup.more = format!("[sources.one]\nprofile = \"stripe\"\nsecrets = [{{ file = \"{pipe}\" }}]\n");
+    for signal in ["TERM", "INT"] {
+        relay.setup.before = format!("rm -f {pipe} && mkfifo {pipe}");
+        relay.begin();
+        let writer = reader_of(&pipe).await;
+        relay.program.signal(signal);
+        let ended = relay.program.ended().await;
+        assert_eq!(ended.code, Some(0), "SIG{signal}: {ended:?}");
+        assert!(ended.stderr.contains("stopped before the start was over"), "{ended:?}");
+        drop(writer);
+    }
+}
+
+/// Reading it anew hangs.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn sigterm_ends_a_relay_that_cannot_read_its_configuration_again() {
@@ -180,19 +215,9 @@ async fn sigterm_ends_a_relay_that_cannot_read_its_configuration_again() {
     let pipe = relay.file("pipe").display().to_string();
     relay.setup.more = format!("[sources.one]\nprofile = \"stripe\"\nsecrets = [{{ file = \"{pipe}\" }}]\n");
     relay.setup.before = format!("mkfifo {pipe} && {{ echo whsec_once >{pipe} & }}");
-    relay.begin();
-    relay.program.logged(&["workers"]).await;
-    // Somebody is there to write for as soon as somebody reads.
-    let writer = std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).to_owned();
-    let reads_again = async {
-        loop {
-            match writer.open(&pipe) {
-                Ok(writer) => break writer,
-                Err(_) => tokio::time::sleep(Duration::from_millis(1)).await,
-            }
-        }
-    };
-    let writes_again = within("the second reading", reads_again).await;
+    relay.restart().await;
+    relay.program.signal("HUP");
+    let writes_again = reader_of(&pipe).await;
     relay.program.signal("TERM");
     assert_eq!(relay.program.ended().await.code, Some(0));
     drop(writes_again);

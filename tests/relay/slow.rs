@@ -128,6 +128,28 @@ async fn a_connection_without_a_request_is_closed_in_its_time() {
     assert!(!ended.stderr.contains("connection cut off"), "{}", ended.stderr);
 }
 
+/// Old clients end a body with an empty line that is no part of it (RFC 9112, 2.2). Many empty lines are a head that dawdles.
+#[tokio::test]
+async fn an_empty_line_behind_a_body_begins_no_request() {
+    let mut setup = Setup::silent();
+    for (name, value) in [("HEADER_TIMEOUT", SHORT), ("KEEP_ALIVE", "10s")] {
+        setup.environment.push((format!("RELAY_SERVER__{name}"), value.to_owned()));
+    }
+    let (_transform, relay) = start(setup).await;
+    let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
+    let request = format!("{}\r\n{body}\r\n", head(body.as_bytes()));
+    let [mut idle, mut goes_on, mut dawdles] = [0, 1, 2].map(|_| after_an_answer(&relay, &request));
+    goes_on.write_all(b"\r\n").unwrap();
+    dawdles.write_all("\r\n".repeat(20).as_bytes()).unwrap();
+    // Once this one is cut off, the others would have been as well.
+    assert_eq!(statuses(&until_hung_up(&mut dawdles)), [200, 408]);
+    goes_on.write_all(HEALTH.replacen("host: r", "host: r\r\nconnection: close", 1).as_bytes()).unwrap();
+    assert_eq!(statuses(&until_hung_up(&mut goes_on)), [200, 200]);
+    assert_eq!(statuses(&until_hung_up(&mut idle)), [200]);
+    let ended = relay.terminate().await;
+    assert_eq!(ended.stderr.matches("connection cut off").count(), 1, "{}", ended.stderr);
+}
+
 /// While the relay stops, a body of which nothing comes is not waited for as long as work is.
 #[tokio::test]
 async fn a_body_that_does_not_come_does_not_hold_up_a_stop() {

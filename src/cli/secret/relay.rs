@@ -5,11 +5,12 @@ use std::path::Path;
 use jiff::Timestamp;
 
 use super::super::reload::{EXIT_UNAVAILABLE, print_errors, said, say_waiting};
-use super::super::{EXIT_FAILED, EXIT_USAGE};
-use super::Failure;
+use super::super::{EXIT_FAILED, EXIT_USAGE, say};
+use super::{Failure, say_unsynced};
+use crate::access::secrets::NamedSecret;
 use crate::clock::Clock;
 use crate::config::Rotation;
-use crate::control::{self, Unanswered};
+use crate::control::{self, Outcome, Unanswered};
 use crate::domain::event::AHEAD_MAX;
 
 /// The time by which the times of the secrets are set, before anything is changed: that of the relay, which judges by its
@@ -22,9 +23,9 @@ pub(super) fn time(rotation: &Rotation) -> Result<Timestamp, Failure> {
     match control::time(&rotation.store, say_waiting) {
         Ok(relays) => {
             if own.duration_since(relays).abs() > AHEAD_MAX {
-                anstream::eprintln!(
+                say(format_args!(
                     "this command's clock is at {own}, the relay's at {relays}: the relay's clock counts"
-                );
+                ));
             }
             Ok(relays)
         }
@@ -57,7 +58,7 @@ fn written_at(path: &Path) -> Option<Timestamp> {
 
 /// Has the relay take up what is in the file now: the exit code, and what is said of it. If it refuses or reads another
 /// file, everything is as it was.
-pub(super) fn take_up(rotation: &Rotation, source: &str, name: &str) -> Result<(u8, String), Failure> {
+pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> Result<(u8, String), Failure> {
     let outcome = match control::reload(&rotation.store, say_waiting) {
         Ok(outcome) => outcome,
         // It reads the file when it starts; or once more at the end of its start, if that has begun.
@@ -75,12 +76,22 @@ pub(super) fn take_up(rotation: &Rotation, source: &str, name: &str) -> Result<(
         return undone(rotation);
     }
     // A copy of the configuration names the same store, but has secrets of its own beside it.
-    if !outcome.secrets.get(source).is_some_and(|names| names.iter().any(|one| one == name)) {
+    if let Some(difference) = differs(&outcome, source, new) {
         let store = rotation.store.display();
-        anstream::eprintln!("the relay on {store} reads another configuration: there {source} has no secret {name:?}");
+        say(format_args!("the relay on {store} reads another configuration: {difference}"));
         return undone(rotation);
     }
     Ok((0, "the relay has taken it up".to_owned()))
+}
+
+/// Why the secret in force is not this one. A relay of an earlier version sends no fingerprints: its secrets go by their names.
+fn differs(outcome: &Outcome, source: &str, new: &NamedSecret) -> Option<String> {
+    let name = &new.name;
+    if !outcome.secrets.get(source).is_some_and(|names| names.contains(name)) {
+        return Some(format!("there {source} has no secret {name:?}"));
+    }
+    let is_other = outcome.fingerprints.as_ref().is_some_and(|known| !known.has(source, new));
+    is_other.then(|| format!("there {name:?} of {source} is another secret"))
 }
 
 fn without_store(store: &Path) -> String {
@@ -93,7 +104,10 @@ fn without_store(store: &Path) -> String {
 
 fn undone(rotation: &Rotation) -> Result<(u8, String), Failure> {
     match rotation.undo() {
-        Ok(()) => Err((EXIT_USAGE, "nothing was changed".to_owned())),
+        Ok(written) => {
+            say_unsynced(&written, rotation);
+            Err((EXIT_USAGE, "nothing was changed".to_owned()))
+        }
         Err(error) => {
             let file = rotation.file.display();
             Ok((EXIT_USAGE, format!("the relay has not taken it up, and {file} could not be put back: {error}")))

@@ -6,6 +6,9 @@ use crate::config::settings::CertificatesSettings;
 
 impl Checker<'_> {
     pub(super) fn certificates(&mut self, settings: &CertificatesSettings) -> CertificateOptions {
+        if let Some(path) = &settings.roots {
+            self.reads(path.as_ref());
+        }
         let roots = settings.roots.as_deref().map(|path| {
             let pem = std::fs::read(path).map_err(|error| format!("cannot read {path}: {error}"));
             pem.and_then(|pem| authorities_of_pem(&pem).map_err(|reason| format!("{path}: {reason}")))

@@ -69,6 +69,9 @@ impl Checker<'_> {
             self.warnings.push(format!("{key}: everybody on this machine can read {file}"));
         }
         self.text_secrets |= setting.is_text();
+        if let Some(file) = setting.file() {
+            self.reads(file);
+        }
         setting.resolve(self.environment).map_err(|reason| self.wrong(key, reason)).ok()
     }
 

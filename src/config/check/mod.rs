@@ -46,7 +46,11 @@ pub(super) fn check(
         warnings: Vec::new(),
         text_secrets: false,
         client_ids: BTreeSet::new(),
+        read_once: None,
     };
+    if let Some(file) = file {
+        checker.reads(file);
+    }
     let server = checker.server(&settings.server);
     let store = checker.store(&settings.store, &settings.debounce);
     let delivery = checker.delivery(&settings.transform);
@@ -70,7 +74,7 @@ pub(super) fn check(
             .warnings
             .push(format!("{file}: a secret stands in the settings, and everybody on this machine can read this file"));
     }
-    let Checker { errors, warnings, .. } = checker;
+    let Checker { errors, warnings, read_once, .. } = checker;
     if errors.is_empty() {
         Ok(Config {
             server,
@@ -87,6 +91,7 @@ pub(super) fn check(
             sources,
             profiles,
             profiles_dir,
+            read_once,
             warnings,
         })
     } else {
@@ -109,11 +114,20 @@ struct Checker<'a> {
     text_secrets: bool,
     /// The OAuth clients so far.
     client_ids: BTreeSet<String>,
+    /// A file that may be read once only.
+    read_once: Option<PathBuf>,
 }
 
 impl Checker<'_> {
     fn wrong(&mut self, key: &str, reason: impl Into<String>) {
         self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
+    }
+
+    /// Notes a file that is read, if that may be possible once only: it is a pipe, say, or what a shell makes of `<(…)`.
+    fn reads(&mut self, path: &Path) {
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            self.read_once.get_or_insert_with(|| path.to_owned());
+        }
     }
 
     /// Whether something under this key is wrong already: then values are not what was written.

@@ -71,6 +71,7 @@ impl Checker<'_> {
             self.wrong(&key, format!("cannot read {}: it is not there; {make}", file.display()));
             return Vec::new();
         }
+        self.reads(file);
         match secrets_file::read(file) {
             Ok(secrets) => {
                 let at = |index: usize| format!("{key}: secret[{index}]");

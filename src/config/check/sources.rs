@@ -23,6 +23,9 @@ impl Checker<'_> {
             self.wrong("profiles", error.to_string());
             Catalogue::default()
         });
+        for file in dir.and_then(|dir| profiles::files(dir).ok()).unwrap_or_default() {
+            self.reads(&file);
+        }
         if let Some(Err(errors)) = dir.map(|dir| profiles::add_folder(&mut catalogue, dir)) {
             errors.into_iter().for_each(|reason| self.wrong("profiles.dir", reason));
         }

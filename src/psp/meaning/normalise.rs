@@ -33,8 +33,12 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
     };
     if form.is_partly_signed() {
         // Messages that are signed one by one can be put together in any number of ways.
-        let first = messages.first().and_then(|message| message.identity.as_ref());
-        keys = vec![first.map_or_else(|| signed_key(notification), |identity| identity.key.clone())];
+        match messages.first().and_then(|message| message.identity.as_ref()) {
+            // What is signed belongs to the first body: that has a key of its own, whatever signs it when it is sent again.
+            Some(identity) if identity.binds_body && form.is_signed_whole() => {}
+            Some(identity) => keys = vec![identity.key.clone()],
+            None => keys = vec![signed_key(notification)],
+        }
     }
     Normalised { dedupe_key: keys.join("\n"), beside: beside(notification), messages }
 }

@@ -1,7 +1,7 @@
 //! How records come to change: events are brought to them, whoever has them (`taking`, `fetched`), and they are registered.
 //! What that releases from the parked events is applied with it.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -20,7 +20,7 @@ use crate::domain::registration::{self, Refusal, Registration};
 use crate::domain::text::shown;
 use crate::domain::transition::{Contradiction, Transition};
 use crate::domain::view::View;
-use crate::store::{Outcome, Owed, RegistrationReceipt, StoreOptions};
+use crate::store::{LedElsewhere, Outcome, Owed, RegistrationReceipt, StoreOptions};
 
 /// Registers or amends a record, and applies the events that waited for it.
 pub(super) fn register(
@@ -70,9 +70,9 @@ pub(super) fn register(
         records::learn(connection, &stored, psp_id)?;
         work.release(stored.record.source.as_deref(), &ReleaseKey::PspId(key.kind, psp_id))?;
     }
-    let owed = work.finish()?;
+    let Finished { owed, led_elsewhere } = work.finish()?;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
-    Ok(Ok(RegistrationReceipt { record, created: done.created, owed }))
+    Ok(Ok(RegistrationReceipt { record, created: done.created, owed, led_elsewhere }))
 }
 
 /// A PSP id leads to the record that is registered with it. A record that only learned it from an event gives it up.
@@ -104,16 +104,6 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
     }))
 }
 
-/// Says that a notification is without effect because it leads away from where its signed text was.
-fn led_elsewhere(placed: &Placed, record: Option<&Stored>) {
-    let record = record.map_or_else(|| "none that is registered".to_owned(), |stored| stored.record.key.to_string());
-    tracing::warn!(
-        source = placed.source, notification = %placed.notification, %record,
-        "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
-         and written other ids into it where nobody signs"
-    );
-}
-
 /// The first reasons and how many more there are: a batch may have thousands.
 pub(super) fn joined(reasons: &[String]) -> Option<String> {
     const SHOWN: usize = 10;
@@ -132,21 +122,34 @@ pub(super) struct Work<'a> {
     now: Moment,
     released: VecDeque<Placed>,
     unwritten: Unwritten,
-    owed: Vec<Owed>,
+    finished: Finished,
+}
+
+/// What is to be told of a piece of work once it is on disk.
+#[derive(Default)]
+pub(super) struct Finished {
+    /// The records that Transform is owed a webhook for.
+    pub(super) owed: Vec<Owed>,
+    /// The events without effect.
+    pub(super) led_elsewhere: Option<LedElsewhere>,
 }
 
 impl<'a> Work<'a> {
     pub(super) fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
-        let (released, unwritten, owed) = (VecDeque::new(), Unwritten::default(), Vec::new());
-        Self { connection, options, now, released, unwritten, owed }
+        let (released, unwritten, finished) = (VecDeque::new(), Unwritten::default(), Finished::default());
+        Self { connection, options, now, released, unwritten, finished }
     }
 
-    /// Applies what was released, and what that releases, and writes the records. Says which of them Transform is owed a
-    /// webhook for.
-    pub(super) fn finish(mut self) -> rusqlite::Result<Vec<Owed>> {
+    /// Applies what was released, and what that releases, and writes the records.
+    pub(super) fn finish(mut self) -> rusqlite::Result<Finished> {
         self.apply_released()?;
         self.unwritten.write(self.connection)?;
-        Ok(self.owed)
+        Ok(self.finished)
+    }
+
+    /// The notifications of which events were released and are not applied yet: what becomes of them is not known.
+    pub(super) fn under_way(&self) -> HashSet<Uuid> {
+        self.released.iter().map(|placed| placed.notification).collect()
     }
 
     /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
@@ -177,13 +180,10 @@ impl<'a> Work<'a> {
                 return Ok((Outcome::Parked, None));
             }
             elsewhere => {
-                led_elsewhere(&placed, elsewhere.as_ref());
+                self.led_elsewhere(placed, elsewhere);
                 return Ok((Outcome::Repeated, None));
             }
         };
-        if let Some(loose) = &placed.event.loose {
-            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)?;
-        }
         stored.record.source.get_or_insert_with(|| placed.source.clone());
         let payment = match stored.record.parent_payment() {
             Some(id) => {
@@ -193,9 +193,20 @@ impl<'a> Work<'a> {
             None => None,
         };
         match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
-            Ok(outcome) => self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None)),
+            Ok(outcome) => {
+                self.reached(&stored, &placed)?;
+                self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None))
+            }
             Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
         }
+    }
+
+    /// An event is without effect because it leads away from where its signed text was.
+    fn led_elsewhere(&mut self, placed: Placed, record: Option<Stored>) {
+        let Placed { notification, source, .. } = placed;
+        let first = || LedElsewhere { source, notification, record: record.map(|stored| stored.record.key), events: 0 };
+        let led = self.finished.led_elsewhere.get_or_insert_with(first);
+        led.events = led.events.saturating_add(1);
     }
 
     /// Which records are open to an event: where not all is signed that leads to one, those that its signed text reached first.
@@ -204,6 +215,13 @@ impl<'a> Work<'a> {
             Some(loose) => reached::open(self.connection, &placed.source, &loose.text, placed.notification),
             None => Ok(Open::All),
         }
+    }
+
+    /// A record took an event, or will. What was refused for good binds its text to no record.
+    fn reached(&self, stored: &Stored, placed: &Placed) -> rusqlite::Result<()> {
+        placed.event.loose.as_ref().map_or(Ok(()), |loose| {
+            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)
+        })
     }
 
     fn save(
@@ -254,6 +272,7 @@ impl<'a> Work<'a> {
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
         let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
+            self.reached(stored, &placed)?;
             let refused = Placed { reason: reason.clone(), ..placed };
             parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }
@@ -265,7 +284,11 @@ impl<'a> Work<'a> {
         let status = View::of(&stored.record).status;
         history::changed(self.connection, stored, by, status, self.now)?;
         let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
-        self.owed.push(Owed { key: stored.record.key.clone(), due, after: after.cloned().into_iter().collect() });
+        self.finished.owed.push(Owed {
+            key: stored.record.key.clone(),
+            due,
+            after: after.cloned().into_iter().collect(),
+        });
         Ok(())
     }
 

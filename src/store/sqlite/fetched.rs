@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::micros;
-use super::commit::{Work, joined};
+use super::commit::{Finished, Work, joined};
 use super::{fetches, inbox, parked};
 use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
@@ -51,7 +51,7 @@ pub(super) fn answered(
         settled.through.push(inbox::through(connection, &kept, outcome, joined(&reasons))?);
     }
     settled.crowded_out = parked::crowd_out(connection, &source, options.parked.per_source)?;
-    settled.owed = work.finish()?;
+    Finished { owed: settled.owed, led_elsewhere: settled.led_elsewhere } = work.finish()?;
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
         fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at), !settled.owed.is_empty())?;

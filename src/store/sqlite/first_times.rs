@@ -60,6 +60,12 @@ pub(super) fn date(
     Ok(Told::Again { redated })
 }
 
+/// Whether the signed text of a message came before with other fields or, where it binds its body, with another body.
+pub(super) fn is_of_another(connection: &Connection, source: &str, identity: &Identity) -> rusqlite::Result<bool> {
+    let known = first(connection, source, digest(identity.key.as_bytes()))?;
+    Ok(known.is_some_and(|(_, fields)| fields != digest(identity.fields.as_bytes())))
+}
+
 /// When a message was told of first.
 struct FirstTime {
     key: [u8; 16],

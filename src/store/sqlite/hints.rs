@@ -83,6 +83,8 @@ const fn receipt(id: Uuid, displaced: u32) -> Receipt {
         reason: None,
         key_reused: None,
         redated: None,
+        led_elsewhere: None,
+        gave_way: Vec::new(),
         crowded_out: 0,
         displaced,
         owed: Vec::new(),

@@ -30,7 +30,7 @@ pub(super) enum Seen {
 /// only: whoever has caught one can make as many as they like. What is signed as a whole is the PSP's own news.
 pub(super) const CONTENTS_MAX: u32 = 100;
 /// How many bytes those after the first may have before there is no room for another large one. Each may be as large as
-/// `server.max_body`: somebody could have a hundred times that kept for each notification that they have caught.
+/// `server.max_body`: without this somebody could have a hundred times that kept for each notification that they have caught.
 pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
 /// One that is no larger than this is not large: what fills the room for large ones keeps it out of nothing. A PSP's item has
 /// some 2 KB, with its headers.
@@ -74,14 +74,14 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
 }
 
 /// What is kept of a dedupe key.
-struct OfKey {
+pub(super) struct OfKey {
     /// How many contents, as far as it matters.
     contents: u32,
     /// The place of one of them.
-    place: i64,
+    pub(super) place: i64,
 }
 
-fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<OfKey>> {
+pub(super) fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<OfKey>> {
     connection.prepare_cached(OF_KEY)?.query_row(params![taken.source, key, CONTENTS_MAX], |row| {
         let (contents, place): (u32, Option<i64>) = (row.get(0)?, row.get(1)?);
         Ok(place.map(|place| OfKey { contents, place }))
@@ -89,7 +89,7 @@ fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Re
 }
 
 /// Whether there are too many contents of a key for this one; or too many bytes of those after the first, if it is large.
-fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) -> rusqlite::Result<bool> {
+pub(super) fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) -> rusqlite::Result<bool> {
     let headers = taken.headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
     let is_large = taken.body.len().saturating_add(headers) > LARGE_BYTES;
     if kept.contents >= CONTENTS_MAX || !is_large {
@@ -101,64 +101,7 @@ fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) 
     Ok(bytes >= FURTHER_BYTES_MAX)
 }
 
-/// Others of a dedupe key are deleted until another content has room that came to this. Says whether it has.
-///
-/// The first stays, since it may be the genuine one. Of the others dead letters go first, then what changed nothing, then what
-/// is in the records by now, the latest of each; then what still waits, the oldest. To a dead letter no other one gives way, and
-/// nothing that waits.
-pub(super) fn gives_way(connection: &Connection, taken: &Taken, became: Outcome) -> rusqlite::Result<bool> {
-    let key = digest(taken.normalised.dedupe_key.as_bytes());
-    let mut gone = Vec::new();
-    while let Some(kept) = of_key(connection, taken, key)?
-        && is_full(connection, taken, key, &kept)?
-    {
-        let Some((one, was)) = last_of_use(connection, taken, (key, kept.place), became)? else { return Ok(false) };
-        super::parked::forget(connection, one.into_bytes())?;
-        fetches::forget(connection, one)?;
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([one.into_bytes()])?;
-        gone.push((one, was));
-    }
-    for (notification, was) in gone {
-        tracing::warn!(
-            source = taken.source, %notification, outcome = was,
-            "this notification gives way to another one of its dedupe key: as many as are kept were there"
-        );
-    }
-    Ok(true)
-}
-
-/// The notification of a dedupe key that is of least use, but for the first one; and what became of it.
-fn last_of_use(
-    connection: &Connection,
-    taken: &Taken,
-    (key, first): ([u8; 16], i64),
-    became: Outcome,
-) -> rusqlite::Result<Option<(Uuid, String)>> {
-    // A mere pointer is taken as a hint instead: then nothing that waits has to go.
-    let most = match became {
-        Outcome::DeadLetter => 2,
-        _ if taken.is_pointer => 2,
-        _ => 3,
-    };
-    connection
-        .prepare_cached(LAST_OF_USE)?
-        .query_row(params![taken.source, key, first, became == Outcome::DeadLetter, most], |row| {
-            Ok((Uuid::from_bytes(row.get(0)?), row.get(1)?))
-        })
-        .optional()
-}
-
-const LAST_OF_USE: &str = "SELECT id, outcome FROM (
-         SELECT id, outcome, rowid AS place, CASE
-             WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
-                 OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN 3
-             WHEN outcome = 'dead_letter' THEN iif(?4, 4, 0)
-             WHEN outcome IN ('ignored', 'repeated', 'stale') THEN 1
-             ELSE 2 END AS use
-         FROM notifications n WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3)
-     WHERE use <= ?5 ORDER BY use, iif(use = 3, place, -place) LIMIT 1";
-
-fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
+pub(super) fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
     let known = Outcome::ALL.into_iter().find(|outcome| outcome.name() == name);
     known.ok_or_else(|| unreadable(column, Type::Text, format!("no outcome {}", shown(name))))
 }
@@ -185,8 +128,8 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
         .prepare_cached(
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
                  form, signed_at, became, kept_since, further)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND EXISTS (
-                 SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key))",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND (?15 OR EXISTS (
+                 SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key)))",
         )?
         .execute(params![
             taken.id.into_bytes(),
@@ -203,6 +146,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             became.through.map(Outcome::name),
             micros(taken.received_at.steady),
             taken.partly_signed,
+            taken.normalised.is_made_up(),
         ])
         .map(drop)
 }

@@ -15,6 +15,7 @@ mod fetched;
 mod fetches;
 mod fetching;
 mod first_times;
+mod giving_way;
 #[cfg(test)]
 mod golden;
 mod hints;
@@ -151,8 +152,13 @@ impl Store {
         let work = move |connection: &Connection| {
             commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
         };
-        let done = self.writer.write(work, move |receipt: &RegistrationReceipt| wake.each(&receipt.owed)).await;
-        done.inspect_err(|error| {
+        let after = move |receipt: &RegistrationReceipt| {
+            wake.each(&receipt.owed);
+            if let Some(led) = &receipt.led_elsewhere {
+                led.log();
+            }
+        };
+        self.writer.write(work, after).await.inspect_err(|error| {
             if let RegisterError::Store(error) = error {
                 self.met(error);
             }

@@ -1,21 +1,20 @@
 //! A notification is taken, or judged anew: inbox row, records, outbox and what is to be fetched, as one piece of work.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::collections::HashSet;
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::columns::digest;
-use super::commit::{Work, joined};
-use super::fetches::{self, Asker};
+use super::commit::{Finished, Work, joined};
+use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::parked;
+use super::{fetches, giving_way, parked};
 use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
-use crate::store::{Outcome, Receipt, StoreOptions, Taken};
+use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
 
 /// How a notification was taken.
 pub(super) enum Took {
@@ -52,9 +51,24 @@ fn told(
     }
 }
 
+/// A body to which what is signed does not belong goes by what is signed, whatever key it names: anybody can make any number of
+/// them, and as many are kept as of one key.
+fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
+    let mut taken = Cow::Borrowed(taken);
+    if let Some(identity) = taken.normalised.bound_by()
+        && first_times::is_of_another(connection, &taken.source, identity)?
+    {
+        let key = identity.key.clone();
+        taken.to_mut().normalised.dedupe_key = key;
+    }
+    Ok(taken)
+}
+
 /// Takes a notification.
 pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Taken) -> rusqlite::Result<Took> {
-    let insert = |judged: &Became| inbox::insert(connection, taken, judged);
+    let keyed = keyed(connection, taken)?;
+    let taken = keyed.as_ref();
+    let insert = |judged: &Became, _: &Work<'_>| inbox::insert(connection, taken, judged);
     match inbox::seen(connection, taken)? {
         Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
@@ -78,35 +92,45 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
 /// does what waits already as another content says it. To what would change something another one gives way: somebody may have
 /// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
-    let fate = Cell::new(Fate::NothingNew);
-    let receipt = judge(connection, options, taken, taken.id, |judged| {
-        fate.set(match judged.outcome {
+    let mut fate = Fate::NothingNew;
+    let receipt = judge(connection, options, taken, taken.id, |judged, work| {
+        fate = match judged.outcome {
             Outcome::Ignored | Outcome::Repeated | Outcome::Stale => Fate::NothingNew,
             Outcome::Parked if waits_already(connection, taken)? => Fate::NothingNew,
-            became if inbox::gives_way(connection, taken, became)? => Fate::Kept,
-            _ => Fate::NoRoom,
-        });
-        match fate.get() {
+            became => {
+                giving_way::gives_way(connection, taken, became, &work.under_way())?.map_or(Fate::NoRoom, Fate::Kept)
+            }
+        };
+        match fate {
             Fate::NothingNew => inbox::count_repeat(connection, one),
-            Fate::Kept => inbox::insert(connection, taken, judged),
+            Fate::Kept(_) => inbox::insert(connection, taken, judged),
             Fate::NoRoom => Ok(()),
         }
     })?;
     let receipt = Receipt { is_news: false, key_reused: Some(one), ..receipt };
-    Ok(match fate.get() {
-        Fate::NothingNew => Took::In(Receipt { id: one, ..receipt }),
-        Fate::Kept => Took::In(receipt),
+    Ok(match fate {
+        Fate::NothingNew => Took::In(without_row(receipt, one)),
+        Fate::Kept(gave_way) => Took::In(Receipt { gave_way, ..receipt }),
         Fate::NoRoom => Took::OneTooMany(receipt),
     })
 }
 
+/// What has no row of its own has the id of one of its key: nobody would find its own id anywhere.
+fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
+    let own = receipt.id;
+    let found = |led: LedElsewhere| {
+        let notification = if led.notification == own { one } else { led.notification };
+        LedElsewhere { notification, ..led }
+    };
+    Receipt { id: one, led_elsewhere: receipt.led_elsewhere.map(found), ..receipt }
+}
+
 /// What becomes of one more content of a full dedupe key.
-#[derive(Clone, Copy)]
 enum Fate {
     /// It needs no row.
     NothingNew,
-    /// It has the room of another one.
-    Kept,
+    /// It has the room of others.
+    Kept(Vec<GaveWay>),
     /// There is no room.
     NoRoom,
 }
@@ -137,7 +161,7 @@ pub(super) fn replay(
 fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id: Uuid) -> rusqlite::Result<Receipt> {
     parked::forget(connection, id.into_bytes())?;
     fetches::forget(connection, id)?;
-    judge(connection, options, taken, id, |judged| inbox::judged(connection, taken, id, judged))
+    judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
 /// The very same notification was here before. What it points to is fetched again all the same: where a PSP gives its
@@ -146,6 +170,10 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
+        // It may be signed anew. What signs it now belongs to its body as well.
+        if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
+            told(connection, taken, id, message, &mut Cow::from(message.events()))?;
+        }
         if let Meaning::Fetch(path) = &message.meaning {
             let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
             fetches::wait(connection, asked, id, index)?;
@@ -164,6 +192,8 @@ const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
         reason: None,
         key_reused: None,
         redated: None,
+        led_elsewhere: None,
+        gave_way: Vec::new(),
         crowded_out: 0,
         displaced: 0,
         owed: Vec::new(),
@@ -200,7 +230,7 @@ fn judge(
     options: &StoreOptions,
     taken: &Taken,
     id: Uuid,
-    save: impl FnOnce(&Became) -> rusqlite::Result<()>,
+    save: impl FnOnce(&Became, &Work<'_>) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, None);
@@ -246,9 +276,26 @@ fn judge(
     }
     let outcome = if fetches { through.max(Outcome::Fetching) } else { through };
     let reason = joined(&reasons);
-    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() })?;
+    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() }, &work)?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    let owed = work.finish()?;
+    let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    Ok(Receipt { is_news, reason, redated, crowded_out, owed, fetches, ..receipt(id, outcome) })
+    Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..receipt(id, outcome) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_row_is_told_by_an_id_that_has_one() {
+        let [own, one, released] = [1, 2, 3].map(Uuid::from_u128);
+        let told = |notification| {
+            let led = LedElsewhere { source: "s".to_owned(), notification, record: None, events: 1 };
+            let told = without_row(Receipt { led_elsewhere: Some(led), ..receipt(own, Outcome::Repeated) }, one);
+            (told.id, told.led_elsewhere.unwrap().notification)
+        };
+        assert_eq!(told(own), (one, one));
+        assert_eq!(told(released), (one, released));
+    }
 }

@@ -59,7 +59,18 @@ impl SigningKey {
 
     /// The headers of a transmission as PayPal sends it.
     pub(crate) fn transmission(&self, webhook: &str, certificate_url: &str, body: &str) -> Vec<(String, String)> {
-        let (id, time) = ("8f6c0a70-0000-11f0-8000-000000000001", "2026-03-01T10:00:00Z");
+        self.transmission_at("2026-03-01T10:00:00Z", webhook, certificate_url, body)
+    }
+
+    /// The headers of a transmission of another time, as when PayPal sends an event again.
+    pub(crate) fn transmission_at(
+        &self,
+        time: &str,
+        webhook: &str,
+        certificate_url: &str,
+        body: &str,
+    ) -> Vec<(String, String)> {
+        let id = "8f6c0a70-0000-11f0-8000-000000000001";
         let signed = format!("{id}|{time}|{webhook}|{}", crc32fast::hash(body.as_bytes()));
         let key = RsaKeyPair::from_pkcs8(&self.0.serialize_der()).unwrap();
         let mut signature = vec![0; key.public_modulus_len()];

@@ -7,6 +7,8 @@ pub(crate) mod integrator;
 pub(crate) mod mounts;
 pub(crate) mod planted;
 pub(crate) mod pointing;
+#[cfg(target_os = "linux")]
+pub(crate) mod preload;
 pub(crate) mod program;
 pub(crate) mod psp;
 pub(crate) mod relay;

@@ -1,0 +1,42 @@
+//! What comes of notifications that somebody may have caught and changed. It is told when it is on disk: work that is rolled
+//! back says nothing.
+
+use uuid::Uuid;
+
+use super::Outcome;
+use crate::domain::ids::RecordKey;
+
+/// Events without effect: they lead away from the records that their signed text has reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedElsewhere {
+    /// The source.
+    pub source: String,
+    /// The notification of the first of them.
+    pub notification: Uuid,
+    /// The record to which the first one leads, if it is registered.
+    pub record: Option<RecordKey>,
+    /// How many events there are.
+    pub events: u32,
+}
+
+/// A notification that was deleted, since another one of its dedupe key had to have its room.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GaveWay {
+    /// Its id.
+    pub notification: Uuid,
+    /// What had become of it.
+    pub outcome: Outcome,
+}
+
+impl LedElsewhere {
+    /// Says so: one line for one piece of work, since a batch may have thousands.
+    pub fn log(&self) {
+        let Self { source, notification, record, events } = self;
+        let record = record.as_ref().map_or_else(|| "none that is registered".to_owned(), RecordKey::to_string);
+        tracing::warn!(
+            source, %notification, %record, events,
+            "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
+             and written other ids into it where nobody signs"
+        );
+    }
+}

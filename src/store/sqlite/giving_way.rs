@@ -1,0 +1,136 @@
+//! Which content of a full dedupe key gives way to another one.
+
+use std::collections::HashSet;
+
+use rusqlite::{Connection, named_params};
+use uuid::Uuid;
+
+use super::columns::digest;
+use super::inbox::{is_full, of_key, outcome};
+use super::{fetches, parked};
+use crate::store::{GaveWay, Outcome, Taken};
+
+/// Others of a dedupe key are deleted until another content has room that came to this. Says which; none if it has no room.
+///
+/// The first stays, since it may be the genuine one. So does any with events `under_way` to their records. Of the others those
+/// of least use go first. A dead letter has the room of no other dead letter, and of none that waits.
+pub(super) fn gives_way(
+    connection: &Connection,
+    taken: &Taken,
+    became: Outcome,
+    under_way: &HashSet<Uuid>,
+) -> rusqlite::Result<Option<Vec<GaveWay>>> {
+    let key = digest(taken.normalised.dedupe_key.as_bytes());
+    let mut gone = Vec::new();
+    while let Some(kept) = of_key(connection, taken, key)?
+        && is_full(connection, taken, key, &kept)?
+    {
+        let Some(one) = last_of_use(connection, taken, (key, kept.place), became, under_way)? else { return Ok(None) };
+        let id = one.notification;
+        parked::forget(connection, id.into_bytes())?;
+        fetches::forget(connection, id)?;
+        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()])?;
+        gone.push(one);
+    }
+    Ok(Some(gone))
+}
+
+/// Of what use a further content of a dedupe key is, from the least on. Those of the least go first, of each the latest; but of
+/// those that wait the oldest. First dead letters.
+const DEAD: u8 = 0;
+/// It changed nothing.
+const NOTHING: u8 = 1;
+/// It is in the records by now.
+const APPLIED: u8 = 2;
+/// It waits, for a record or to be fetched.
+const WAITING: u8 = 3;
+
+/// Those of a key after a place, of at least one use and at most another: who goes first comes first.
+const BY_USE: &str = "SELECT id, outcome FROM (
+         SELECT id, outcome, rowid AS place, CASE
+             WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
+                 OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN :waiting
+             WHEN outcome = 'dead_letter' THEN :dead
+             WHEN outcome IN ('ignored', 'repeated', 'stale') THEN :nothing
+             ELSE :applied END AS use
+         FROM notifications n
+         WHERE source = :source AND dedupe_key = :key AND body_hash <> dedupe_key AND rowid > :first)
+     WHERE use BETWEEN :least AND :most ORDER BY use, iif(use = :waiting, place, -place)";
+
+/// The notification of a dedupe key that is of least use, but for the first one.
+fn last_of_use(
+    connection: &Connection,
+    taken: &Taken,
+    (key, first): ([u8; 16], i64),
+    became: Outcome,
+    under_way: &HashSet<Uuid>,
+) -> rusqlite::Result<Option<GaveWay>> {
+    // A mere pointer is taken as a hint instead: then nothing that waits has to go.
+    let (least, most) = match became {
+        Outcome::DeadLetter => (NOTHING, APPLIED),
+        _ if taken.is_pointer => (DEAD, APPLIED),
+        _ => (DEAD, WAITING),
+    };
+    let mut by_use = connection.prepare_cached(BY_USE)?;
+    let asked = named_params! {
+        ":source": taken.source, ":key": key, ":first": first, ":least": least, ":most": most,
+        ":dead": DEAD, ":nothing": NOTHING, ":applied": APPLIED, ":waiting": WAITING,
+    };
+    let found = by_use.query_map(asked, |row| {
+        let (notification, outcome) = (Uuid::from_bytes(row.get(0)?), outcome(1, &row.get::<_, String>(1)?)?);
+        Ok(GaveWay { notification, outcome })
+    })?;
+    let mut free = found.filter(|one| !one.as_ref().is_ok_and(|one| under_way.contains(&one.notification)));
+    free.next().transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::params;
+
+    use super::super::inbox::{CONTENTS_MAX, kept};
+    use super::*;
+    use crate::domain::message::Normalised;
+
+    /// An event that was released is neither parked nor in its record before it is applied.
+    #[test]
+    fn what_is_on_its_way_gives_no_way() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let key = digest(b"k");
+        for n in 0..u128::from(CONTENTS_MAX) {
+            let id = Uuid::from_u128(n).into_bytes();
+            let row =
+                "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+                VALUES (?1, 's', 0, ?2, ?1, 'parked', '[]', x'')";
+            connection.execute(row, params![id, key]).unwrap();
+        }
+        let at = jiff::Timestamp::UNIX_EPOCH;
+        let taken = Taken {
+            id: Uuid::max(),
+            source: "s".to_owned(),
+            received_at: crate::domain::due::Moment { wall: at, steady: at },
+            headers: Vec::new(),
+            body: Vec::new(),
+            form: "f".to_owned(),
+            signed_at: None,
+            partly_signed: true,
+            is_pointer: false,
+            normalised: Normalised { dedupe_key: "k".to_owned(), beside: String::new(), messages: Vec::new() },
+        };
+        let on_the_way: HashSet<_> = (2..u128::from(CONTENTS_MAX)).map(Uuid::from_u128).collect();
+        let gone = gives_way(&connection, &taken, Outcome::Applied, &on_the_way).unwrap().unwrap();
+        assert_eq!(gone.len(), 1);
+        assert!(kept(&connection, Uuid::from_u128(1)).unwrap().is_none(), "the only one that is not on its way");
+        assert_eq!(
+            gives_way(&connection, &taken, Outcome::Applied, &on_the_way).unwrap(),
+            Some(Vec::new()),
+            "there is room"
+        );
+        let again = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+            SELECT ?1, source, 0, dedupe_key, ?1, outcome, headers, body FROM notifications LIMIT 1";
+        connection.execute(again, [Uuid::max().into_bytes()]).unwrap();
+        let all = on_the_way.iter().copied().chain([Uuid::max()]).collect();
+        assert_eq!(gives_way(&connection, &taken, Outcome::Applied, &all).unwrap(), None);
+    }
+}

@@ -1,0 +1,15 @@
+//! Libraries that stand before the C library (LD_PRELOAD).
+
+use std::path::Path;
+use std::process::Command;
+
+/// Builds one of those beside this file; the variable that puts it there.
+pub(crate) fn preload(folder: &Path, name: &str) -> (String, String) {
+    let library = folder.join(name).with_extension("so");
+    let source = format!("{}/tests/relay/support/{name}.c", env!("CARGO_MANIFEST_DIR"));
+    let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let built = Command::new(compiler).args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").output();
+    let built = built.unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    ("LD_PRELOAD".to_owned(), library.to_str().unwrap().to_owned())
+}
