@@ -11,6 +11,29 @@ use super::fetches::{IN_VAIN_MAX, fetch};
 use super::strangers;
 use crate::domain::due::later;
 
+/// The rows with times that no wait has made.
+const WRONG: &str = "WHERE typeof(due_at) NOT IN ('integer', 'null') OR due_at < 0 OR due_at > ?3 + ?2
+    OR failing_since < 0 OR failing_since > ?3 + ?1 OR missing_since < 0 OR missing_since > ?3 + ?1
+    OR began_at < 0 OR began_at > ?3 + ?1 OR fetched_at NOT BETWEEN 0 AND ?4
+    OR attempts NOT BETWEEN 0 AND 4294967295";
+
+fn asked(now: Timestamp, longest: Duration, slack: Duration) -> [i64; 4] {
+    let slack = i64::try_from(slack.as_micros()).unwrap_or(i64::MAX);
+    [micros(now), micros(later(now, longest)), slack, micros(Timestamp::MAX)]
+}
+
+/// Whether anything is to be brought back or counted anew: a reader looks, so that nobody waits for it.
+pub(super) fn is_any_wrong(
+    connection: &Connection,
+    now: Timestamp,
+    longest: Duration,
+    slack: Duration,
+) -> rusqlite::Result<bool> {
+    let times = format!("SELECT 1 FROM fetches {WRONG} OR in_vain NOT BETWEEN 0 AND {IN_VAIN_MAX}");
+    Ok(connection.prepare_cached(&times)?.exists(asked(now, longest, slack))?
+        || strangers::is_any_wrong(connection, later(now, slack))?)
+}
+
 /// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the places of hints anew. What was
 /// written since `now` was asked for lies further ahead by the slack. Says how many fetches were concerned.
 pub(super) fn clamp(
@@ -23,23 +46,17 @@ pub(super) fn clamp(
     // A number that no relay has written would keep its fetch from ever being found.
     connection.execute("UPDATE fetches SET in_vain = 0 WHERE in_vain NOT BETWEEN 0 AND ?1", [IN_VAIN_MAX])?;
     let clamped = connection.execute(
-        "UPDATE fetches SET
+        &format!(
+            "UPDATE fetches SET
              due_at = iif(typeof(due_at) IN ('integer', 'null') AND ifnull(due_at, 0) >= 0, min(due_at, ?2), ?1),
              failing_since = iif(failing_since < 0, ?1, min(failing_since, ?1)),
              missing_since = iif(missing_since < 0, ?1, min(missing_since, ?1)),
              began_at = iif(began_at < 0, ?1, min(began_at, ?1)),
              fetched_at = iif(fetched_at BETWEEN 0 AND ?4, fetched_at, NULL),
              attempts = iif(attempts BETWEEN 0 AND 4294967295, attempts, 0)
-         WHERE typeof(due_at) NOT IN ('integer', 'null') OR due_at < 0 OR due_at > ?3 + ?2
-             OR failing_since < 0 OR failing_since > ?3 + ?1 OR missing_since < 0 OR missing_since > ?3 + ?1
-             OR began_at < 0 OR began_at > ?3 + ?1 OR fetched_at NOT BETWEEN 0 AND ?4
-             OR attempts NOT BETWEEN 0 AND 4294967295",
-        [
-            micros(now),
-            micros(later(now, longest)),
-            i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
-            micros(Timestamp::MAX),
-        ],
+         {WRONG}"
+        ),
+        asked(now, longest, slack),
     )?;
     strangers::recount_all(connection)?;
     Ok(clamped)

@@ -143,9 +143,17 @@ impl Store {
     /// The store cannot take it now; nothing was written.
     pub async fn bring_back(&self, now: Moment, longest: LongestWaits) -> Result<(), StoreError> {
         let (wake, longest_debounce) = (self.wake.clone(), self.options.get().debounce.max_wait);
+        let bounds =
+            move || outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };
+        let is_any_wrong = move |connection: &Connection| {
+            Ok(outbox::is_any_wrong(connection, &bounds())?
+                || fetches_care::is_any_wrong(connection, now.steady, longest.fetch, SLACK)?)
+        };
+        if !self.read(is_any_wrong).await? {
+            return Ok(());
+        }
         let work = move |connection: &Connection| {
-            let bounds =
-                outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };
+            let bounds = bounds();
             let records = outbox::clamp(connection, &bounds).map_err(unavailable)?;
             let fetches = fetches_care::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
             let owed = match records.is_empty() {
@@ -255,6 +263,42 @@ mod tests {
             assert_eq!(fetch, soon.as_microsecond(), "{due}");
             store.bring_back(now(), longest).await.unwrap();
             assert_eq!(woken.lock().unwrap().len(), 1, "once");
+        }
+    }
+
+    /// Whatever is wrong is found by the reader that looks before anything is written.
+    #[tokio::test]
+    async fn what_is_wrong_is_found_before_anything_is_written() {
+        let longest = LongestWaits { retry: HOUR, fetch: HOUR };
+        let (_folder, store, other, _) = store();
+        let hints = format!(
+            "INSERT INTO fetches (id, source, path, trusted, due_at, hinted_by)
+                 VALUES (1, 's', '/1', 0, {NOW}, 'a'), (2, 's', '/2', 0, {NOW}, 'b'), (3, 's', '/3', 2, {NOW}, '')"
+        );
+        other.execute_batch(&hints).unwrap();
+        let changes = || other.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+        let before = changes();
+        store.bring_back(now(), longest).await.unwrap();
+        assert_eq!(changes(), before, "what is well is not written");
+        for wrong in [
+            "UPDATE outbox SET due_at = -1 WHERE record = 1",
+            "UPDATE fetches SET in_vain = 99 WHERE id = 3",
+            "UPDATE fetches SET due_at = 1 << 60 WHERE id = 3",
+            "UPDATE hint_counts SET held = 7",
+            "DELETE FROM hint_counts",
+            "UPDATE hint_addresses SET held = 7 WHERE address = 'a'",
+            "UPDATE hint_addresses SET turn_at = 7 WHERE address = 'a'",
+            "UPDATE hint_addresses SET served_at = 1 << 60",
+            "DELETE FROM hint_addresses WHERE address = 'b'",
+            "INSERT INTO hint_addresses (source, address, held, turn_at) VALUES ('s', 'c', 1, 0)",
+        ] {
+            other.execute_batch(wrong).unwrap();
+            let before = changes();
+            store.bring_back(now(), longest).await.unwrap();
+            let after = changes();
+            assert_ne!(after, before, "{wrong}");
+            store.bring_back(now(), longest).await.unwrap();
+            assert_eq!(changes(), after, "{wrong}: once");
         }
     }
 
