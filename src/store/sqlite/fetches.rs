@@ -3,13 +3,11 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, micros, timestamp, unreadable};
+use super::columns::{Listed, micros, timestamp};
 use super::{inbox, strangers};
-use crate::domain::due::later;
 use crate::store::{AskedBy, Awaiting, Fetch, FetchFailed, FetchesSought};
 
 /// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it costs two
@@ -17,9 +15,12 @@ use crate::store::{AskedBy, Awaiting, Fetch, FetchFailed, FetchesSought};
 const SPACING: Duration = Duration::from_secs(1);
 /// Where only hints ask, and the last fetches in a row brought nothing new, that doubles with each after the first; so many
 /// are counted. Somebody who points to an object again and again has it fetched every 32 seconds.
-const IN_VAIN_MAX: u32 = 6;
+pub(super) const IN_VAIN_MAX: u32 = 6;
 /// An object that was left alone for so long is fetched at the first hint, as if none had been in vain.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
+
+/// No wait of the relay's own after a failure is longer than this, with the call: what lies further ahead the PSP has asked for.
+const OWN_WAIT_MAX: Duration = Duration::from_secs(360);
 
 /// An object that is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -44,8 +45,9 @@ pub(super) enum Asker<'a> {
 }
 
 /// Asks for an object: who asks while it is being fetched has it fetched once more. News of an object of ours begins its
-/// patience anew; a stranger's does not. What the PSP asks for waits for no hint: it is due a second after the last fetch. No row gets the id of another one that was deleted: a fetch may still be under way
-/// for that.
+/// patience anew; a stranger's does not. What the PSP asks for waits for no hint: it is due a second after the last fetch, also
+/// where the PSP did not know the object when hints had it fetched. No row gets the id of another one that was deleted: a fetch
+/// may still be under way for that.
 pub(super) fn ask(
     connection: &Connection,
     source: &str,
@@ -66,6 +68,7 @@ pub(super) fn ask(
                  asked = asked + 1,
                  trusted = iif(due_at IS NULL, excluded.trusted, max(trusted, excluded.trusted)),
                  hinted_by = iif(due_at IS NULL, excluded.hinted_by, hinted_by),
+                 attempts = iif(excluded.trusted = 2 AND trusted < 2 AND missing_since IS NOT NULL AND due_at <= began_at + ?9, 0, attempts),
                  failing_since = iif(excluded.trusted > 0, NULL, failing_since),
                  missing_since = iif(excluded.trusted > 0, NULL, missing_since),
                  in_vain = iif(excluded.trusted = 2 OR ifnull(began_at, 0) + ?7 < ?4, 0, in_vain),
@@ -74,12 +77,13 @@ pub(super) fn ask(
                          min(max(?4, ifnull(began_at, 0)
                                  + (?5 << iif(excluded.trusted = 2, 0, min(max(in_vain - 1, 0), ?8)))),
                              ?4 + (?5 << iif(excluded.trusted = 2, 0, min(max(in_vain - 1, 0), ?8))))
-                     WHEN excluded.trusted = 2 AND attempts = 0 THEN min(due_at, max(?4, ifnull(began_at, 0) + ?5))
+                     WHEN excluded.trusted = 2 AND (attempts = 0 OR (trusted < 2 AND missing_since IS NOT NULL AND due_at <= began_at + ?9))
+                         THEN min(due_at, max(?4, ifnull(began_at, 0) + ?5))
                      ELSE due_at END
              RETURNING id, asked",
         )?
         .query_row(
-            params![source, path, trusted, micros(now), spacing(0), address, span(FORGIVEN_AFTER), IN_VAIN_MAX - 1],
+            params![source, path, trusted, micros(now), spacing(0), address, span(FORGIVEN_AFTER), IN_VAIN_MAX - 1, span(OWN_WAIT_MAX)],
             |row| Ok(Asked { fetch: row.get(0)?, asked: row.get(1)? }),
         )
 }
@@ -136,7 +140,7 @@ pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::R
         .map(drop)
 }
 
-fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
+pub(super) fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
     let at = |column: usize| row.get::<_, Option<i64>>(column)?.map(|at| timestamp(column, at)).transpose();
     Ok(Fetch {
         id: row.get(0)?,
@@ -399,66 +403,6 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
     Ok(Some((source, trusted)))
 }
 
-/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the places of hints anew. What was
-/// written since `now` was asked for lies further ahead by the slack. Says how many fetches were concerned.
-pub(super) fn clamp(
-    connection: &Connection,
-    now: Timestamp,
-    longest: Duration,
-    slack: Duration,
-) -> rusqlite::Result<usize> {
-    strangers::clamp(connection, later(now, slack))?;
-    // A number that no relay has written would keep its fetch from ever being found.
-    connection.execute("UPDATE fetches SET in_vain = 0 WHERE in_vain NOT BETWEEN 0 AND ?1", [IN_VAIN_MAX])?;
-    let clamped = connection.execute(
-        "UPDATE fetches SET
-             due_at = iif(typeof(due_at) IN ('integer', 'null') AND ifnull(due_at, 0) >= 0, min(due_at, ?2), ?1),
-             failing_since = iif(failing_since < 0, ?1, min(failing_since, ?1)),
-             missing_since = iif(missing_since < 0, ?1, min(missing_since, ?1)),
-             began_at = iif(began_at < 0, ?1, min(began_at, ?1)),
-             fetched_at = iif(fetched_at BETWEEN 0 AND ?4, fetched_at, NULL),
-             attempts = iif(attempts BETWEEN 0 AND 4294967295, attempts, 0)
-         WHERE typeof(due_at) NOT IN ('integer', 'null') OR due_at < 0 OR due_at > ?3 + ?2
-             OR failing_since < 0 OR failing_since > ?3 + ?1 OR missing_since < 0 OR missing_since > ?3 + ?1
-             OR began_at < 0 OR began_at > ?3 + ?1 OR fetched_at NOT BETWEEN 0 AND ?4
-             OR attempts NOT BETWEEN 0 AND 4294967295",
-        [
-            micros(now),
-            micros(later(now, longest)),
-            i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
-            micros(Timestamp::MAX),
-        ],
-    )?;
-    strangers::recount_all(connection)?;
-    Ok(clamped)
-}
-
-/// Reads a page of rows, for damage in them.
-pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
-    let mut query = connection.prepare_cached(
-        "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted, due_at, source FROM fetches
-         WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
-    Listed::read("fetches", query.query(params![after, most])?, |row| {
-        fetch(row, false)?;
-        row.get::<_, Option<i64>>(8)?.map(|at| timestamp(8, at)).transpose()?;
-        row.get::<_, String>(9).map(drop)
-    })
-}
-
-/// Those who wait for a fetch that is missing, or whose notification is: nothing brings them on.
-pub(super) fn look_at_waiting(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
-    let mut query = connection.prepare_cached(
-        "SELECT w.fetch, f.id IS NULL FROM fetch_waiting w LEFT JOIN fetches f ON f.id = w.fetch
-             LEFT JOIN notifications n ON n.id = w.notification
-         WHERE w.fetch > ?1 AND (f.id IS NULL OR n.id IS NULL) ORDER BY w.fetch LIMIT ?2",
-    )?;
-    Listed::read("fetch_waiting", query.query(params![after, most])?, |row| {
-        let missing = if row.get(1)? { "its fetch is missing" } else { "its notification is missing" };
-        Err(unreadable(0, Type::Null, missing))
-    })
-}
-
 pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
     SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = fetches.id)
@@ -488,7 +432,7 @@ mod tests {
         assert!(!fetched::failed(&connection, &failed).unwrap().more);
         assert_eq!(backlog(&connection), Ok(Vec::new()));
         assert_eq!(prune(&connection, Timestamp::MAX, 9), Ok(0));
-        let said = look_at_waiting(&connection, i64::MIN, 9).unwrap().damaged;
+        let said = super::super::fetches_care::look_at_waiting(&connection, i64::MIN, 9).unwrap().damaged;
         assert!(said[0].to_string().contains("table fetch_waiting, row 1: its notification is missing"), "{said:?}");
     }
 }

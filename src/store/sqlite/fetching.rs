@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::writer::unavailable;
-use super::{Store, fetched, fetches, hints, inbox, look_over, taking};
+use super::{Store, fetched, fetches, fetches_care, hints, inbox, look_over, taking};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -101,7 +101,7 @@ impl Store {
     /// The store cannot be used.
     pub async fn resume_fetches(&self, now: Moment, longest: Duration) -> Result<Vec<(String, u32)>, StoreError> {
         let work = move |connection: &Connection| {
-            fetches::clamp(connection, now.steady, longest, Duration::ZERO).map_err(unavailable)
+            fetches_care::clamp(connection, now.steady, longest, Duration::ZERO).map_err(unavailable)
         };
         look_over::said(0, self.writer.write(work, |_: &usize| ()).await?);
         self.read(fetches::backlog).await

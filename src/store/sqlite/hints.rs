@@ -102,7 +102,9 @@ mod tests {
     use super::super::{fetched, migrations};
     use super::*;
     use crate::domain::due::{Debounce, Moment};
-    use crate::store::{Answered, AskedBy, Fetch, FetchesSought, Keep, ParkedLimits, Places, StoreOptions};
+    use crate::store::{
+        Answered, AskedBy, Fetch, FetchFailed, FetchesSought, Keep, ParkedLimits, Places, StoreOptions,
+    };
 
     const PLACES: Places = Places { all: 1000, each: 250 };
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -211,6 +213,29 @@ mod tests {
         assert!(due(&connection, 9, at(70_999)).is_empty());
         let begun = due(&connection, 9, at(71_000));
         assert_eq!(begun.iter().map(|fetch| fetch.by).collect::<Vec<_>>(), [AskedBy::Hint]);
+    }
+
+    /// Hints may come before the PSP's API knows of the object. Its signed news is fetched at once, with all attempts before it.
+    #[test]
+    fn what_the_psp_tells_of_is_fetched_at_once_though_it_was_missing() {
+        for (wait, first) in [(300, 11_000), (3600, 3_600_000)] {
+            let connection = store();
+            hint(&connection, "/known/0", at(0));
+            let fetch = due(&connection, 1, at(0))[0].id;
+            for _ in 0..5 {
+                let again = Some(at(wait * 1000));
+                let failed =
+                    FetchFailed { fetch, asked: 1, began: at(0), reason: "?".to_owned(), missing: true, again };
+                fetched::failed(&connection, &failed).unwrap();
+            }
+            fetches::ask(&connection, "s", "/known/0", Asker::Trusted, at(10_000)).unwrap();
+            let found = due(&connection, 9, at(first));
+            assert_eq!(found.len(), 1, "{wait}");
+            assert_eq!((found[0].by, found[0].attempts), (AskedBy::Psp, if wait == 300 { 0 } else { 5 }));
+            let before = if wait == 300 { 9_999 } else { first - 1 };
+            let early: Vec<_> = due(&connection, 9, at(before));
+            assert!(early.is_empty(), "{wait}: {early:?}");
+        }
     }
 
     /// Twenty known objects ask for more than ten calls a second. A hint at another one waits behind none of them.

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use super::Store;
 use super::columns::Listed;
 use super::writer::unavailable;
-use super::{fetches, history, inbox, outbox, parked, records};
+use super::{fetches_care, history, inbox, outbox, parked, records};
 use crate::domain::due::Moment;
 use crate::store::{LongestWaits, StoreError};
 
@@ -36,8 +36,8 @@ const PART: usize = 4;
 const TABLES: [Table; 8] = [
     table("outbox", outbox::look, WHOLE),
     table("parked", parked::look, WHOLE),
-    table("fetches", fetches::look, WHOLE),
-    table("fetch_waiting", fetches::look_at_waiting, WHOLE),
+    table("fetches", fetches_care::look, WHOLE),
+    table("fetch_waiting", fetches_care::look_at_waiting, WHOLE),
     table("records", records::look, PART),
     table("notifications", inbox::look, PART),
     table("transitions", history::look_at_versions, PART),
@@ -56,10 +56,13 @@ const SLACK: Duration = Duration::from_secs(60);
 pub(super) struct Lap {
     after: i64,
     /// In this lap so far.
-    found: Vec<String>,
+    found: Option<String>,
     /// In the lap before: it stands until this one is over.
-    stands: Vec<String>,
+    stands: Option<String>,
 }
+
+/// So many damaged rows of a table are named in a round. A disk that has lost many would have the log and the memory hold a text for each.
+const NAMED: usize = 20;
 
 /// What was found in each table.
 #[derive(Debug, Default)]
@@ -76,12 +79,12 @@ impl Standing {
     }
 
     /// Takes up what was found in a page; the lap is over where there was no row after it.
-    fn note(&mut self, table: &'static str, found: impl IntoIterator<Item = String>, last: Option<i64>) {
+    fn note(&mut self, table: &'static str, found: Option<String>, last: Option<i64>) {
         let lap = self.0.entry(table).or_insert_with(|| Lap { after: i64::MIN, ..Lap::default() });
-        lap.found.extend(found);
+        lap.found = lap.found.take().or(found);
         match last {
             Some(last) => lap.after = last,
-            None => (lap.after, lap.stands) = (i64::MIN, std::mem::take(&mut lap.found)),
+            None => (lap.after, lap.stands) = (i64::MIN, lap.found.take()),
         }
     }
 }
@@ -94,25 +97,44 @@ impl Store {
     /// The store cannot be read.
     pub async fn look_over(&self) -> Result<(), StoreError> {
         for Table { name, look, pages } in TABLES {
+            let (mut named, mut more) = (0, 0_usize);
             for _ in 0..pages {
                 let after = self.standing().after(name);
                 let listed = self.read(move |connection| look(connection, after, PAGE_ROWS)).await?;
                 let (rows, last) = (listed.len(), listed.last);
-                let found: Vec<_> = listed.damaged.into_iter().map(unavailable).collect();
-                found.iter().for_each(|damage| self.met(damage));
-                let reasons = found.into_iter().filter_map(|error| match error {
-                    StoreError::Damaged(reason) => Some(reason),
-                    StoreError::Busy | StoreError::Unavailable(_) => None,
-                });
+                more = more.saturating_add(listed.damaged.len().saturating_sub(NAMED - named));
+                let found = self.met_first(listed.damaged, &mut named);
                 let is_full = u32::try_from(rows) == Ok(PAGE_ROWS);
-                self.standing().note(name, reasons, last.filter(|_| is_full));
+                self.standing().note(name, found, last.filter(|_| is_full));
                 if !is_full {
                     break;
                 }
                 tokio::time::sleep(PAGE_EVERY).await;
             }
+            if more > 0 {
+                tracing::error!(
+                    table = name,
+                    more,
+                    "more rows of this table are damaged than are named; restore a backup"
+                );
+            }
         }
         Ok(())
+    }
+
+    /// Remembers what was found in a page, until so many rows were `named`. Gives the first.
+    fn met_first(&self, damaged: Vec<rusqlite::Error>, named: &mut usize) -> Option<String> {
+        let mut first = None;
+        for error in damaged.into_iter().map(unavailable) {
+            if *named < NAMED {
+                *named += 1;
+                self.met(&error);
+            }
+            if let (None, StoreError::Damaged(reason)) = (&first, error) {
+                first = Some(reason);
+            }
+        }
+        first
     }
 
     /// Brings back times that no wait has made, and has whoever waits looked at again.
@@ -121,11 +143,19 @@ impl Store {
     /// The store cannot take it now; nothing was written.
     pub async fn bring_back(&self, now: Moment, longest: LongestWaits) -> Result<(), StoreError> {
         let (wake, longest_debounce) = (self.wake.clone(), self.options.load_full().debounce.max_wait);
+        let bounds =
+            move || outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };
+        let is_any_wrong = move |connection: &Connection| {
+            Ok(outbox::is_any_wrong(connection, &bounds())?
+                || fetches_care::is_any_wrong(connection, now.steady, longest.fetch, SLACK)?)
+        };
+        if !self.read(is_any_wrong).await? {
+            return Ok(());
+        }
         let work = move |connection: &Connection| {
-            let bounds =
-                outbox::Bounds { now: now.steady, longest_debounce, longest_retry: longest.retry, slack: SLACK };
+            let bounds = bounds();
             let records = outbox::clamp(connection, &bounds).map_err(unavailable)?;
-            let fetches = fetches::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
+            let fetches = fetches_care::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
             let owed = match records.is_empty() {
                 true => Vec::new(),
                 false => outbox::owed(connection, Some(&records)).map_err(unavailable)?.rows,
@@ -236,16 +266,67 @@ mod tests {
         }
     }
 
+    /// Whatever is wrong is found by the reader that looks before anything is written.
+    #[tokio::test]
+    async fn what_is_wrong_is_found_before_anything_is_written() {
+        let longest = LongestWaits { retry: HOUR, fetch: HOUR };
+        let (_folder, store, other, _) = store();
+        let hints = format!(
+            "INSERT INTO fetches (id, source, path, trusted, due_at, hinted_by)
+                 VALUES (1, 's', '/1', 0, {NOW}, 'a'), (2, 's', '/2', 0, {NOW}, 'b'), (3, 's', '/3', 2, {NOW}, '')"
+        );
+        other.execute_batch(&hints).unwrap();
+        let changes = || other.query_row("PRAGMA data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+        let before = changes();
+        store.bring_back(now(), longest).await.unwrap();
+        assert_eq!(changes(), before, "what is well is not written");
+        for wrong in [
+            "UPDATE outbox SET due_at = -1 WHERE record = 1",
+            "UPDATE fetches SET in_vain = 99 WHERE id = 3",
+            "UPDATE fetches SET due_at = 1 << 60 WHERE id = 3",
+            "UPDATE hint_counts SET held = 7",
+            "DELETE FROM hint_counts",
+            "UPDATE hint_addresses SET held = 7 WHERE address = 'a'",
+            "UPDATE hint_addresses SET turn_at = 7 WHERE address = 'a'",
+            "UPDATE hint_addresses SET served_at = 1 << 60",
+            "DELETE FROM hint_addresses WHERE address = 'b'",
+            "INSERT INTO hint_addresses (source, address, held, turn_at) VALUES ('s', 'c', 1, 0)",
+        ] {
+            other.execute_batch(wrong).unwrap();
+            let before = changes();
+            store.bring_back(now(), longest).await.unwrap();
+            let after = changes();
+            assert_ne!(after, before, "{wrong}");
+            store.bring_back(now(), longest).await.unwrap();
+            assert_eq!(changes(), after, "{wrong}: once");
+        }
+    }
+
+    /// A disk that has lost many rows: some are named, and no more is held of them.
+    #[tokio::test]
+    async fn of_many_damaged_rows_few_are_named() {
+        let (_folder, store, other, _) = store();
+        let rows = format!(
+            "WITH RECURSIVE n (n) AS (SELECT 3 UNION ALL SELECT n + 1 FROM n WHERE n < 1400)
+             INSERT INTO outbox (record, version, due_at, changed_at, owed_since) SELECT n, 1, {NOW}, {NOW}, {NOW} FROM n"
+        );
+        other.execute_batch(&rows).unwrap();
+        store.look_over().await.unwrap();
+        assert_eq!(store.damage.lock().unwrap().len(), NAMED + 2, "of the outbox, and two records");
+        let said = store.probe(now()).await.unwrap_err().to_string();
+        assert!(said.contains("table outbox, row 3: its record is missing"), "{said}");
+    }
+
     /// A lap of many pages: what was found in the one before stands until this one is over.
     #[test]
     fn what_was_found_stands_until_the_next_lap_is_over() {
         let mut standing = Standing::default();
-        standing.note("t", ["a".to_owned()], Some(500));
+        standing.note("t", Some("a".to_owned()), Some(500));
         assert_eq!((standing.any(), standing.after("t")), (Some(&"a".to_owned()), 500));
-        standing.note("t", [], None);
-        standing.note("t", [], Some(500));
+        standing.note("t", None, None);
+        standing.note("t", None, Some(500));
         assert_eq!(standing.any(), Some(&"a".to_owned()));
-        standing.note("t", [], None);
+        standing.note("t", None, None);
         assert_eq!((standing.any(), standing.after("t")), (None, i64::MIN));
     }
 }

@@ -1,6 +1,7 @@
 //! The schema, append-only: a released step is never edited, a new one is added.
 
 use rusqlite::{Connection, TransactionBehavior};
+use tokio::time::Instant;
 
 /// One step per schema version. Times are UTC microseconds since 1970.
 const STEPS: [&str; 11] = [
@@ -263,12 +264,34 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(version(&transaction)?).unwrap_or(0);
+    let begun = announce(&transaction, done)?;
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", super::whose::APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+    transaction.commit()?;
+    if let Some(begun) = begun {
+        tracing::info!(to = VERSION, seconds = begun.elapsed().as_secs(), "the store is brought to this version");
+    }
+    Ok(())
+}
+
+/// Says that a store of an earlier version is changed, which may take long; some steps read all notifications. Says since when.
+fn announce(connection: &Connection, from: usize) -> rusqlite::Result<Option<Instant>> {
+    if from == 0 || from >= STEPS.len() {
+        return Ok(None);
+    }
+    let size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+    let bytes: i64 = connection.query_row(size, [], |row| row.get(0))?;
+    tracing::warn!(
+        from,
+        to = VERSION,
+        bytes,
+        "the store is brought from an earlier version to this one; this may take some minutes for several GB. Nothing is changed \
+         if it is stopped meanwhile; an earlier relay cannot read the store afterwards"
+    );
+    Ok(Some(Instant::now()))
 }
 
 #[cfg(test)]
@@ -282,6 +305,16 @@ mod tests {
         migrate(&mut connection).unwrap();
         assert_eq!(version(&connection), Ok(VERSION));
         migrate(&mut connection).unwrap();
+    }
+
+    #[test]
+    fn a_change_of_an_earlier_store_is_said_before_it_begins() {
+        let connection = Connection::open_in_memory().unwrap();
+        assert!(announce(&connection, 0).unwrap().is_none(), "a new store takes no time");
+        assert!(
+            announce(&connection, 1).unwrap().is_some() && announce(&connection, STEPS.len() - 1).unwrap().is_some()
+        );
+        assert!(announce(&connection, STEPS.len()).unwrap().is_none());
     }
 
     /// What the first version wrote is still owed, parked and counted.

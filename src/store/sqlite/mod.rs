@@ -13,6 +13,7 @@ mod fair;
 mod faults;
 mod fetched;
 mod fetches;
+mod fetches_care;
 mod fetching;
 mod first_times;
 mod giving_way;

@@ -143,6 +143,29 @@ pub(super) struct Bounds {
     pub(super) slack: Duration,
 }
 
+/// The rows with times that no wait has made.
+const WRONG: &str = "WHERE typeof(due_at) <> 'integer' OR due_at < 0 OR due_at > ?4 + iif(attempts = 0, ?2, ?3)
+    OR not_before < 0 OR not_before > ?4 + ?3 OR first_untold_at < 0 OR first_untold_at > ?4 + ?1
+    OR changed_at < 0 OR changed_at > ?4 + ?1 OR owed_since < 0 OR owed_since > ?4 + ?1
+    OR failing_since < owed_since OR failing_since > ?4 + ?1 OR attempts NOT BETWEEN 0 AND 4294967295";
+
+impl Bounds {
+    fn asked(&self) -> [i64; 4] {
+        let Self { now, longest_debounce, longest_retry, slack } = *self;
+        [
+            micros(now),
+            micros(later(now, longest_debounce)),
+            micros(later(now, longest_retry)),
+            i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
+        ]
+    }
+}
+
+/// Whether anything is to be brought back: a reader looks, so that nobody waits for it.
+pub(super) fn is_any_wrong(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<bool> {
+    connection.prepare_cached(&format!("SELECT 1 FROM outbox {WRONG}"))?.exists(bounds.asked())
+}
+
 /// Brings back times that no wait has made. Says for which records.
 ///
 /// Some lie further ahead than any wait is long, or are times of the past that lie ahead. The store's clock
@@ -150,30 +173,18 @@ pub(super) struct Bounds {
 /// and who was killed had written for up to a minute since the clock was kept. Others are damaged: before all times, no
 /// times at all, or a failure before there was anything to tell. What is owed is due now then, with all its patience.
 pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<HashSet<i64>> {
-    let Bounds { now, longest_debounce, longest_retry, slack } = *bounds;
     connection
-        .prepare_cached(
+        .prepare_cached(&format!(
             "UPDATE outbox SET
                  due_at = iif(typeof(due_at) = 'integer' AND due_at >= 0, min(due_at, iif(attempts = 0, ?2, ?3)), ?1),
                  not_before = iif(not_before < 0, NULL, min(not_before, ?3)),
                  first_untold_at = min(max(first_untold_at, 0), ?1), changed_at = min(max(changed_at, 0), ?1),
                  owed_since = min(max(owed_since, 0), ?1), failing_since = min(max(failing_since, owed_since), ?1),
                  attempts = iif(attempts BETWEEN 0 AND 4294967295, attempts, 0)
-             WHERE typeof(due_at) <> 'integer' OR due_at < 0 OR due_at > ?4 + iif(attempts = 0, ?2, ?3)
-                 OR not_before < 0 OR not_before > ?4 + ?3 OR first_untold_at < 0 OR first_untold_at > ?4 + ?1
-                 OR changed_at < 0 OR changed_at > ?4 + ?1 OR owed_since < 0 OR owed_since > ?4 + ?1
-                 OR failing_since < owed_since OR failing_since > ?4 + ?1 OR attempts NOT BETWEEN 0 AND 4294967295
+             {WRONG}
              RETURNING record",
-        )?
-        .query_map(
-            [
-                micros(now),
-                micros(later(now, longest_debounce)),
-                micros(later(now, longest_retry)),
-                i64::try_from(slack.as_micros()).unwrap_or(i64::MAX),
-            ],
-            |row| row.get(0),
-        )?
+        ))?
+        .query_map(bounds.asked(), |row| row.get(0))?
         .collect()
 }
 

@@ -142,6 +142,20 @@ pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result
     Ok(wrong + missing + empty + all > 0)
 }
 
+/// Whether any turn is of a time to come, or any count of places differs from what waits.
+pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
+    const WRONG: &str = "WITH waiting AS (
+            SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
+            WHERE trusted = 0 AND due_at IS NOT NULL GROUP BY source, hinted_by)
+        SELECT 1 FROM hint_addresses WHERE served_at > ?1
+        UNION ALL SELECT 1 FROM hint_addresses a FULL JOIN waiting w ON w.source = a.source AND w.hinted_by = a.address
+            WHERE a.held IS NOT w.held OR a.turn_at IS NOT max(a.served_at, w.due)
+        UNION ALL SELECT 1 FROM hint_counts c FULL JOIN (
+                SELECT source, sum(held) AS held FROM waiting GROUP BY source) w ON w.source = c.source
+            WHERE ifnull(c.held, 0) <> ifnull(w.held, 0)";
+    connection.prepare_cached(WRONG)?.exists([micros(now)])
+}
+
 /// Counts the places of all sources anew.
 pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
     let sources: Vec<String> = connection
