@@ -101,7 +101,7 @@ async fn round(store: &Store, clock: Clock, longest: LongestWaits) {
                 log(&pruned);
             }
             Err(error) => {
-                tracing::warn!(%error, "no housekeeping now");
+                tracing::warn!(%error, "housekeeping step failed: nothing is deleted now; the next try is in a minute");
                 break;
             }
         }
@@ -129,7 +129,10 @@ fn log(pruned: &Pruned) {
         );
     }
     for record in &pruned.given_up {
-        tracing::warn!(%record, "Transform was never told of it, and is not any more: kept long enough");
+        tracing::warn!(
+            %record,
+            "undelivered change expired (store.keep.dead_letters): Transform is not told of this version any more; it is told of the next change"
+        );
     }
 }
 

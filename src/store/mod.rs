@@ -119,7 +119,7 @@ impl std::fmt::Debug for Wake {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
     /// More is waiting to be written than is let to wait.
-    #[error("the store has too much waiting")]
+    #[error("the write queue is full (store.max_waiting)")]
     Busy,
     /// The disk, the file or the database refuses.
     #[error("the store is unavailable: {0}")]

@@ -152,7 +152,7 @@ async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word
     relay.terminate().await;
     relay.setup.more = KEEP_NOTHING.to_owned();
     relay.restart().await;
-    relay.program.logged(&["Transform was never told of it", "record=payment/tx-1"]).await;
+    relay.program.logged(&["undelivered change expired", "record=payment/tx-1"]).await;
 }
 
 #[tokio::test]
