@@ -8,6 +8,7 @@ use tokio::task::JoinError;
 
 use super::serve::runtime;
 use super::{EXIT_IO, EXIT_USAGE};
+use crate::cli::{say, tell};
 use crate::config;
 use crate::store::sqlite::{BackupError, Cancelled, backup};
 use crate::telemetry;
@@ -20,7 +21,7 @@ pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
     let config = match config::load(file, std::env::vars_os()) {
         Ok(config) => config,
         Err(errors) => {
-            anstream::eprintln!("{errors}");
+            say(errors);
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -28,17 +29,17 @@ pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
     let done = runtime().and_then(|runtime| runtime.block_on(until_signal(store.clone(), copy.to_owned())));
     match done {
         Ok(Ended { done: Ok(()), .. }) => {
-            anstream::println!("{} is a copy of {}", copy.display(), store.display());
+            tell(format_args!("{} is a copy of {}", copy.display(), store.display()));
             ExitCode::SUCCESS
         }
         Ok(Ended { done: Err(error), by }) => {
-            anstream::eprintln!("{error}");
+            say(&error);
             let signal = by.filter(|_| matches!(error, BackupError::Cancelled(_)));
             let number = signal.and_then(|signal| u8::try_from(signal.as_raw_value()).ok());
             ExitCode::from(number.map_or(EXIT_IO, |number| EXIT_SIGNAL.saturating_add(number)))
         }
         Err(error) => {
-            anstream::eprintln!("{error:#}");
+            say(format_args!("{error:#}"));
             ExitCode::from(EXIT_IO)
         }
     }

@@ -3,28 +3,22 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{EXIT_USAGE, serve};
+use super::{EXIT_USAGE, answer, say, serve};
 use crate::{config, open_files};
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     match config::load(file, std::env::vars_os()) {
         Ok(config) => {
-            anstream::println!("{}", config::in_force(&config));
-            for warning in &config.warnings {
-                anstream::println!("not safe: {warning}");
-            }
-            for hint in config::missing(&config) {
-                anstream::println!("to add: {hint}");
-            }
+            let mut lines = vec![config::in_force(&config)];
+            lines.extend(config.warnings.iter().map(|warning| format!("not safe: {warning}")));
+            lines.extend(config::missing(&config).into_iter().map(|hint| format!("to add: {hint}")));
             // The limit is that of whoever checks, which may not be that of the service: no mistake of the configuration.
             let room = serve::options(config).room(open_files::most());
-            if let Some(why) = room.map_or_else(Some, |room| room.why) {
-                anstream::println!("not safe: {why}");
-            }
-            ExitCode::SUCCESS
+            lines.extend(room.map_or_else(Some, |room| room.why).map(|why| format!("not safe: {why}")));
+            answer(lines.join("\n"), ExitCode::SUCCESS)
         }
         Err(errors) => {
-            anstream::eprintln!("{errors}");
+            say(errors);
             ExitCode::from(EXIT_USAGE)
         }
     }

@@ -104,6 +104,22 @@ fn say(what: impl Display) {
     drop(writeln!(anstream::stderr(), "{what}"));
 }
 
+/// Says something on stdout. A command that is more than what it prints goes on where nobody reads it.
+fn tell(what: impl Display) {
+    drop(print(what));
+}
+
+/// Prints the answer of a command that is nothing but this answer: without it the command has failed.
+fn answer(text: impl Display, code: ExitCode) -> ExitCode {
+    match print(text) {
+        Ok(()) => code,
+        Err(error) => {
+            say(format_args!("stdout takes no answer: {error}. Look whether its disk is full or its reader is gone"));
+            ExitCode::from(EXIT_IO)
+        }
+    }
+}
+
 /// Puts a line on stdout, which may be closed, or a file on a full disk.
 fn print(line: impl Display) -> std::io::Result<()> {
     let mut out = anstream::stdout();
@@ -132,7 +148,7 @@ pub fn run() -> ExitCode {
         }
     };
     if let Err(error) = survive_limits_of_files() {
-        anstream::eprintln!("a file that reaches its limit (ulimit -f) will end this program: {error}");
+        say(format_args!("a file that reaches its limit (ulimit -f) will end this program: {error}"));
     }
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use transform_relay::psp::profile::catalogue::BUILT_IN;
 
-use crate::support::program::{Ended, Program, run};
+use crate::support::program::{Ended, Program, run, run_after};
 use crate::support::setup::STRIPE_SECRET;
 use crate::support::{Setup, Transform, psp, start};
 
@@ -34,6 +34,42 @@ async fn check_prints_what_is_in_force() {
         "2 secret(s)",
     ] {
         assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
+    }
+}
+
+/// A pipe whose reader is gone, and a full disk.
+const NO_READER: [&str; 2] = ["exec >/dev/full", "mkfifo p; (: <p)& exec >p; wait $!; rm p"];
+
+#[tokio::test]
+async fn an_answer_that_nobody_gets_is_a_failure_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let setup = Setup::default();
+    let file = setup.write(folder.path(), "127.0.0.1:1234");
+    let file = file.to_str().unwrap();
+    for nobody in NO_READER {
+        let before = format!("cd {}; {nobody}", folder.path().display());
+        for asked in [&["check", "--config", file][..], &["profile", "list"], &["profile", "schema"]] {
+            let ended = run_after(&before, asked, &setup.environment()).await;
+            assert_eq!(ended.code, Some(74), "{asked:?} after {nobody}: {ended:?}");
+            assert!(ended.stderr.contains("stdout takes no answer: "), "{asked:?} after {nobody}: {ended:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_backup_and_a_demo_are_done_where_nobody_reads_of_it() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let (config, environment) = (relay.file("relay.toml"), relay.setup.environment());
+    let folder = config.parent().unwrap();
+    for (n, nobody) in NO_READER.into_iter().enumerate() {
+        let before = format!("cd {}; {nobody}", folder.display());
+        let copy = format!("copy-{n}.db");
+        let backup = ["backup", &copy, "--config", config.to_str().unwrap()];
+        for asked in [&backup[..], &["demo"]] {
+            let ended = run_after(&before, asked, &environment).await;
+            assert_eq!(ended.code, Some(0), "{asked:?} after {nobody}: {ended:?}");
+        }
+        assert!(folder.join(copy).exists());
     }
 }
 

@@ -10,6 +10,7 @@ mod relay;
 mod story;
 mod transform;
 
+use crate::cli::say;
 use std::process::ExitCode;
 
 use self::ledger::Ledger;
@@ -24,7 +25,7 @@ pub(super) fn run() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            anstream::eprintln!("the demo broke off: {error:#}");
+            say(format_args!("the demo broke off: {error:#}"));
             ExitCode::FAILURE
         }
     }

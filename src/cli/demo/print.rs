@@ -1,5 +1,6 @@
 //! The account of what happens: one line each, timed, coloured where the terminal can.
 
+use crate::cli::tell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -29,16 +30,16 @@ impl Account {
 
     fn line(&self, who: &str, style: Style, text: &str) {
         let since: Duration = self.0.elapsed();
-        anstream::println!("{DIM}{:>7.3}s{DIM:#}  {style}{who:<10}{style:#} {text}", since.as_secs_f64());
+        tell(format_args!("{DIM}{:>7.3}s{DIM:#}  {style}{who:<10}{style:#} {text}", since.as_secs_f64()));
     }
 
     pub(super) fn opening(&self, relay: SocketAddr, transform: SocketAddr) {
-        anstream::println!("{BOLD}transform-relay demo{BOLD:#}: loopback only, a temporary store, nothing is kept");
+        tell(format_args!("{BOLD}transform-relay demo{BOLD:#}: loopback only, a temporary store, nothing is kept"));
         self.line("relay", RELAY, &format!("listening on {relay}; tells Transform at {transform}"));
     }
 
     pub(super) fn chapter(&self, title: &str) {
-        anstream::println!("\n{BOLD}{title}{BOLD:#}");
+        tell(format_args!("\n{BOLD}{title}{BOLD:#}"));
     }
 
     pub(super) fn registered(&self, kind: &str, id: &str, terms: &str) {
@@ -81,7 +82,7 @@ impl Account {
         held: &BTreeMap<(u8, String), Value>,
         disagreements: &[String],
     ) {
-        anstream::println!("\n{BOLD}At the end{BOLD:#}");
+        tell(format_args!("\n{BOLD}At the end{BOLD:#}"));
         let rows = [
             ("notifications in", count.notifications.to_string()),
             ("  of them refused (forged)", count.refused.to_string()),
@@ -90,10 +91,10 @@ impl Account {
             ("all in agreement with the PSPs?", if disagreements.is_empty() { "yes" } else { "NO" }.to_owned()),
         ];
         for (name, value) in rows {
-            anstream::println!("  {name:<34} {BOLD}{value:>6}{BOLD:#}");
+            tell(format_args!("  {name:<34} {BOLD}{value:>6}{BOLD:#}"));
         }
         for difference in disagreements {
-            anstream::println!("  {BAD}{difference}{BAD:#}");
+            tell(format_args!("  {BAD}{difference}{BAD:#}"));
         }
     }
 }

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
-use super::{EXIT_IO, EXIT_USAGE};
+use super::{EXIT_IO, EXIT_USAGE, answer as print_answer, say};
 use crate::guide::page::page;
 use crate::psp::profile::catalogue::{Catalogue, Entry};
 use crate::psp::profile::schema;
@@ -83,12 +83,9 @@ impl Failed {
 
 pub(super) fn run(command: Command, dir: Option<&Path>) -> ExitCode {
     match answer(command, dir) {
-        Ok((text, good)) => {
-            anstream::println!("{}", text.trim_end());
-            if good { ExitCode::SUCCESS } else { ExitCode::from(EXIT_NO) }
-        }
+        Ok((text, good)) => print_answer(text.trim_end(), ExitCode::from(if good { 0 } else { EXIT_NO })),
         Err(reason) => {
-            anstream::eprintln!("{reason}");
+            say(&reason);
             ExitCode::from(reason.exit_code())
         }
     }

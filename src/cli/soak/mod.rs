@@ -24,6 +24,7 @@ mod senders;
 mod transform;
 mod world;
 
+use crate::cli::say;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -71,7 +72,7 @@ pub(super) fn run(asked: Asked) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            anstream::eprintln!("the soak of seed {seed} broke off: {error:#}; its folder stays");
+            say(format_args!("the soak of seed {seed} broke off: {error:#}; its folder stays"));
             ExitCode::FAILURE
         }
     }

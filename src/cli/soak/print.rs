@@ -1,5 +1,6 @@
 //! What the soak says: a line now and then, a table at the end.
 
+use crate::cli::tell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,16 +15,16 @@ const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
 pub(super) fn opening(world: &World, minutes: f64, failed_as: &str) {
-    anstream::println!("{BOLD}transform-relay soak{BOLD:#}: seed {}, {minutes} minutes, loopback only", world.seed);
-    anstream::println!(
+    tell(format_args!("{BOLD}transform-relay soak{BOLD:#}: seed {}, {minutes} minutes, loopback only", world.seed));
+    tell(format_args!(
         "{DIM}failed transactions are fetched as {failed_as}; working in {}{DIM:#}",
         world.folder.display()
-    );
+    ));
 }
 
 pub(super) fn progress(world: &World, transform: &Transform) {
     let count = &world.count;
-    anstream::println!(
+    tell(format_args!(
         "{DIM}{:>7.1} s{DIM:#}  {} lives; {} notifications sent, {} acknowledged ({} repeated); {} webhooks heard, {} told; \
          {} steps open; Transform {}",
         world.began.elapsed().as_secs_f64(),
@@ -34,8 +35,8 @@ pub(super) fn progress(world: &World, transform: &Transform) {
         read(&count.webhooks),
         read(&count.told),
         count.open.load(Ordering::Relaxed),
-        transform.mood().name(),
-    );
+        transform.mood().name()
+    ));
 }
 
 /// What the table says beside the counts.
@@ -59,7 +60,7 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
     let took = |these: Option<(Duration, Duration)>| {
         these.map_or_else(|| "-".to_owned(), |(median, worst)| format!("{median:.3?} / {worst:.3?}"))
     };
-    anstream::println!("\n{BOLD}At the end{BOLD:#}");
+    tell(format_args!("\n{BOLD}At the end{BOLD:#}"));
     row("seed", &world.seed.to_string());
     row(
         "minutes",
@@ -90,25 +91,24 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
     row("from change to told over all", &format!("{} (median / worst, of {})", took(latency.all), latency.longest));
     let (violations, first) = world.violations();
     if violations == 0 {
-        anstream::println!(
+        tell(format_args!(
             "\n{GOOD}No violation: nothing acknowledged is lost, and Transform holds the truth.{GOOD:#}"
-        );
+        ));
         return true;
     }
-    anstream::println!("\n{BAD}{violations} violations{BAD:#}");
+    tell(format_args!("\n{BAD}{violations} violations{BAD:#}"));
     for one in &first {
-        anstream::println!("  {BAD}{one}{BAD:#}");
+        tell(format_args!("  {BAD}{one}{BAD:#}"));
     }
     let hostile = if closing.cost.is_empty() { "" } else { " --hostile" };
-    anstream::println!("\nThe store, the configuration and the log are in {}", world.folder.display());
-    anstream::println!(
+    tell(format_args!("\nThe store, the configuration and the log are in {}", world.folder.display()));
+    tell(format_args!(
         "To see it again: {BOLD}transform-relay soak{hostile} --minutes {} --seed {}{BOLD:#}",
-        closing.minutes,
-        world.seed
-    );
+        closing.minutes, world.seed
+    ));
     false
 }
 
 fn row(name: &str, value: &str) {
-    anstream::println!("  {name:<52} {BOLD}{value}{BOLD:#}");
+    tell(format_args!("  {name:<52} {BOLD}{value}{BOLD:#}"));
 }

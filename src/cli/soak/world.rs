@@ -1,5 +1,6 @@
 //! What all parts of a soak share: what was seen to be wrong, how things stand, how long telling took.
 
+use crate::cli::tell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -104,7 +105,7 @@ impl World {
     pub(super) fn violated(&self, what: String) {
         let mut violations = lock(&self.violations);
         violations.count += 1;
-        anstream::println!("  VIOLATION at {:.1} s: {what}", self.began.elapsed().as_secs_f64());
+        tell(format_args!("  VIOLATION at {:.1} s: {what}", self.began.elapsed().as_secs_f64()));
         if violations.lines.len() < VIOLATIONS_MAX {
             violations.lines.push(what);
         }

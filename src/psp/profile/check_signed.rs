@@ -5,7 +5,7 @@ use super::check::Wrong;
 use super::check_rule::places;
 use super::rule::Fixed;
 use super::signs::{covers_body, is_signed};
-use super::{EventRule, Form};
+use super::{EventRule, Form, Signature};
 use crate::psp::document::place::{Piece, Place};
 
 /// Checks what a form reads where it is not signed.
@@ -18,6 +18,7 @@ pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
     }
     check_dedupe(form).map_err(|reason| (Some(at), reason))?;
     check_checksum(form).map_err(|reason| (Some(at), reason))?;
+    check_alike(form)?;
     if form.pointer_only {
         return Ok(());
     }
@@ -54,6 +55,27 @@ fn check_checksum(form: &Form) -> Result<(), String> {
         );
     }
     Ok(())
+}
+
+/// Where signatures cover parts only, all of them cover the same parts: a message has one identity, made of what is signed.
+fn check_alike(form: &Form) -> Result<(), Wrong> {
+    let mut signatures = form.signature.iter();
+    let Some(first) = signatures.next().filter(|_| form.is_partly_signed()) else { return Ok(()) };
+    let is_constant = |place: &Place| matches!(place, Place::Text(_));
+    let text = |one: &Signature| {
+        let parts: Vec<_> = one.signed.iter().filter(|place| !is_constant(place)).cloned().collect();
+        let separator = (parts.len() > 1).then(|| one.separator.clone());
+        (parts, separator)
+    };
+    match signatures.find(|one| text(one.get_ref()) != text(first.get_ref())) {
+        Some(other) => Err((
+            Some(other.span().start),
+            "signed: the signatures of this [[notification]] cover different parts, so one message could come again as \
+             another. Give each its own [[notification]], or have all sign the same places with the same separator"
+                .into(),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// The type is signed, or the form says that it is not.
@@ -172,6 +194,7 @@ mod tests {
     const PARTS: &str = "signed = [\"/id\", \"/type\"]\nencoding = \"hex\"\nfound = { pointer = \"/sign\" }\n";
     const TIMED: &str = "signed = [\"signed-at\", \"body\"]\nencoding = \"hex\"\nfound = { header = \"sign\" }\n\
                          time = { found = { header = \"time\" }, tolerance_s = 300 }\n";
+    const NEXT: &str = "[[notification.signature]]\nalgorithm = \"hmac-sha256\"\n";
     const PLAIN: &str = "signed = [\"secret\"]\nencoding = \"text\"\nfound = { header = \"authorization\" }\n";
 
     /// A form with these keys that is signed so, and reads the time there.
@@ -227,6 +250,25 @@ mod tests {
         ] {
             assert_eq!(read(keys, signed, at), Ok(()), "{keys}");
         }
+    }
+
+    #[test]
+    fn signatures_that_cover_parts_cover_the_same_parts() {
+        let (dedupe, at) = ("dedupe = [\"/id\"]", "at = [\"/id\"]");
+        assert_eq!(read(dedupe, &format!("{PARTS}{NEXT}{PARTS}"), at), Ok(()));
+        let constant = PARTS.replace("\"/type\"", "\"/type\", \"text:\\n\"");
+        assert_eq!(read(dedupe, &format!("{PARTS}{NEXT}{constant}"), at), Ok(()), "a constant tells nothing apart");
+        for other in [PARTS.replace("\"/type\"", "\"/state\""), format!("{PARTS}separator = \":\"\n")] {
+            let both = format!("{PARTS}{NEXT}{other}");
+            let wrong = Profile::read(&text(dedupe, &both, at)).unwrap_err();
+            assert!(
+                wrong.reason.starts_with("signed: the signatures of this [[notification]] cover different"),
+                "{wrong:?}"
+            );
+            assert_eq!(wrong.line, Some(13), "the line is that of the second signature");
+        }
+        let whole = format!("{BODY}{NEXT}{TIMED}");
+        assert_eq!(read(dedupe, &whole, at), Ok(()), "each covers the whole body");
     }
 
     #[test]
