@@ -179,7 +179,10 @@ impl Ingest {
             (taken, _) => {
                 let receipt = taken?;
                 if self.repeats.is_told(&sent, &receipt, now.steady) {
-                    log(source, &receipt, &ahead);
+                    warn(source, &receipt, &ahead);
+                    log(source, &receipt);
+                } else if receipt.moves_others() {
+                    log(source, &receipt);
                 }
                 Ok(receipt)
             }
@@ -408,8 +411,9 @@ fn ahead(messages: &[Message]) -> Vec<Ahead> {
     messages.iter().flat_map(|message| message.ahead.iter().cloned()).take(TOLD).collect()
 }
 
-fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
-    let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
+/// Says what is odd about a notification that was taken.
+fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
+    let (source, notification) = (source.name.as_str(), receipt.id);
     if !receipt.replayed {
         told_ahead(source, notification, ahead);
     }
@@ -439,6 +443,11 @@ fn log(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
             "others of its dedupe key gave way to this notification, and are gone: as many as are kept were there"
         );
     }
+}
+
+/// Says what became of a notification that was taken, and of others because of it.
+fn log(source: &Source, receipt: &Receipt) {
+    let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
     if receipt.crowded_out > 0 {
         tracing::warn!(
             source,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Ingest, ahead, log, verified_by};
+use super::{Ingest, ahead, log, verified_by, warn};
 use crate::domain::due::Moment;
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
@@ -61,7 +61,8 @@ impl Ingest {
         };
         let ahead = ahead(&taken.normalised.messages);
         let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
-        log(source, &receipt, &ahead);
+        warn(source, &receipt, &ahead);
+        log(source, &receipt);
         Ok(receipt)
     }
 }
