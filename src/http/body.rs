@@ -13,17 +13,17 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::gate::{self, Gate};
+use super::gate::Gate;
+use super::length;
 use super::problem::Problem;
 use super::server::ServerOptions;
+use super::spoilt::Spoilt;
 
 /// What bodies may cost, one by one and all together.
 #[derive(Debug)]
 pub struct Bodies {
     /// The largest, in bytes.
     max: usize,
-    /// How long a client may take to send one.
-    timeout: Duration,
     /// Room for all that are held at once, in units of [`UNIT`].
     room: Arc<Semaphore>,
     /// Says that the relay stops.
@@ -49,7 +49,7 @@ impl Bodies {
     #[must_use]
     pub fn new(options: &ServerOptions, stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
-        Self { max: options.max_body, timeout: options.body_timeout, room, stop }
+        Self { max: options.max_body, room, stop }
     }
 
     /// Reads a body.
@@ -65,15 +65,12 @@ impl Bodies {
         payload: Payload,
     ) -> Result<Body, Problem> {
         let most = most.min(self.max);
-        let announced = gate::body_length(request.head()).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let announced = length::body_length(request.head()).map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         if announced.is_some_and(|length| length > most) {
-            return Err(too_large(most));
+            return Err(self.too_large(most));
         }
-        let in_time = async {
-            let body = tokio::time::timeout(self.timeout, self.collect(most, announced, payload)).await;
-            body.map_err(|_| Problem::new(408, "the body took too long"))?
-        };
-        Gate::while_open(request, in_time).await
+        // The connection keeps the time: it sees what has come.
+        Gate::while_open(request, self.collect(most, announced, payload)).await
     }
 
     /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing. A body of a known
@@ -85,7 +82,7 @@ impl Bodies {
         {
             let length = body.bytes.len().saturating_add(chunk.len());
             if length > most {
-                return Err(too_large(most));
+                return Err(self.too_large(most));
             }
             body.room.merge(self.room(units(length).saturating_sub(units(body.bytes.len())))?);
             body.bytes.extend_from_slice(&chunk);
@@ -107,6 +104,19 @@ impl Bodies {
         }
     }
 
+    /// The log says of which setting the bound is, if it is of one.
+    fn too_large(&self, most: usize) -> Problem {
+        let reason = format!("the body is larger than {most} bytes");
+        let problem = Problem::new(413, reason.clone());
+        if most < self.max {
+            return problem;
+        }
+        problem.because(
+            "Payload Too Large",
+            format!("{reason}, which is server.max_body; raise that if such are to be taken"),
+        )
+    }
+
     fn room(&self, units: usize) -> Result<OwnedSemaphorePermit, Problem> {
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(units);
@@ -125,13 +135,9 @@ fn units(length: usize) -> usize {
 fn broken(error: &PayloadError) -> Problem {
     match error {
         PayloadError::Incomplete(_) => Problem::new(400, "the body broke off before its end"),
-        PayloadError::EncodingCorrupted => Problem::new(400, "the body does not come in chunks as RFC 9112 has them"),
+        PayloadError::EncodingCorrupted => Spoilt::Malformed.problem(),
         other => Problem::new(400, format!("the body broke off: {other}")),
     }
-}
-
-fn too_large(most: usize) -> Problem {
-    Problem::new(413, format!("the body is larger than {most} bytes"))
 }
 
 /// Refuses a content type that is not JSON. A request without one is let through: some clients send none.

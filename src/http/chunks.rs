@@ -76,6 +76,11 @@ impl Chunks {
         self.beside > BESIDE_MAX
     }
 
+    /// Whether it is no body in chunks.
+    pub(super) fn is_malformed(&self) -> bool {
+        self.next == Next::Anything
+    }
+
     /// What is behind the data.
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
@@ -152,7 +157,7 @@ mod tests {
             }
             at += piece.len();
         }
-        if chunks.next == Next::Anything { Read::Refused } else { Read::Open }
+        if chunks.is_malformed() { Read::Refused } else { Read::Open }
     }
 
     /// What actix makes of them.

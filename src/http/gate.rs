@@ -12,12 +12,14 @@ use std::task::Poll;
 use actix_web::HttpRequest;
 use actix_web::body::MessageBody;
 use actix_web::dev::{Extensions, RequestHead, ServiceRequest, ServiceResponse};
-use actix_web::http::{ConnectionType, Method};
+use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 
-use super::chunks::{BESIDE_MAX, Chunks};
+use super::chunks::Chunks;
+use super::length::{body_length, speaks_on};
 use super::lines::Lines;
 use super::problem::Problem;
+use super::spoilt::Spoilt;
 
 /// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
 pub(super) const HEAD_MAX: usize = 32 * 1024;
@@ -61,6 +63,15 @@ pub(super) struct Portion {
     pub(super) may_be_all: bool,
 }
 
+/// What a client is to send, after how many requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// The head of the next request.
+    Head(u64),
+    /// More of a body.
+    Body(u64),
+}
+
 /// What is awaited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Turn {
@@ -71,8 +82,8 @@ enum Turn {
     Body,
     /// An answer, from the relay: nothing is read.
     Answer,
-    /// The same, to a body that has too much beside its data.
-    Padded,
+    /// The same, to a body that is refused as it comes.
+    Spoilt(Spoilt),
     /// The end, after a body that was not read.
     End,
     /// The end, after a head that did not come in time.
@@ -100,8 +111,11 @@ impl Gate {
         let mut reading = pin!(reading);
         gate.0.turn.set(Turn::Body);
         let read = poll_fn(|context| match reading.as_mut().poll(context) {
-            Poll::Pending if gate.0.turn.get() == Turn::Padded => Poll::Ready(Err(padded())),
-            other => other,
+            Poll::Pending => match gate.0.turn.get() {
+                Turn::Spoilt(why) => Poll::Ready(Err(why.problem())),
+                _ => Poll::Pending,
+            },
+            read => read,
         });
         let read = read.await;
         gate.0.turn.set(Turn::Answer);
@@ -132,7 +146,7 @@ impl Gate {
     /// Whether anything is read now.
     pub(super) fn is_open(&self) -> bool {
         match self.0.turn.get() {
-            Turn::Answer | Turn::Padded => false,
+            Turn::Answer | Turn::Spoilt(_) => false,
             Turn::Body => self.0.left.get() != Some(0),
             Turn::Head | Turn::End | Turn::Late | Turn::TooLarge => true,
         }
@@ -163,13 +177,14 @@ impl Gate {
         Portion { bytes: most, of_a_head: most.saturating_sub(blank), may_be_all: end.is_some() }
     }
 
-    /// None if the body is refused for what comes beside its data.
+    /// None if the body is refused for what it holds.
     fn portion_of_chunks(&self, bytes: &[u8]) -> Portion {
         let mut chunks = self.0.chunks.get();
         let end = chunks.end(bytes);
         self.0.chunks.set(chunks);
-        if chunks.is_too_much() {
-            self.0.turn.set(Turn::Padded);
+        let malformed = chunks.is_malformed().then_some(Spoilt::Malformed);
+        if let Some(why) = chunks.is_too_much().then_some(Spoilt::Padded).or(malformed) {
+            self.0.turn.set(Turn::Spoilt(why));
             return Portion { bytes: 0, of_a_head: 0, may_be_all: false };
         }
         if end.is_some() {
@@ -178,9 +193,14 @@ impl Gate {
         Portion { bytes: end.unwrap_or(bytes.len()), of_a_head: 0, may_be_all: end.is_some() }
     }
 
-    /// How many requests came before the head that is awaited; none if no head is.
-    pub(super) fn awaits_head(&self) -> Option<u64> {
-        (self.0.turn.get() == Turn::Head).then(|| self.0.requests.get())
+    /// What the client is to send; none if that is nothing.
+    pub(super) fn awaits(&self) -> Option<Awaited> {
+        let requests = self.0.requests.get();
+        match self.0.turn.get() {
+            Turn::Head => Some(Awaited::Head(requests)),
+            Turn::Body => Some(Awaited::Body(requests)),
+            _ => None,
+        }
     }
 
     /// How much came of the head that is awaited, in bytes.
@@ -201,25 +221,26 @@ impl Gate {
         self.0.turn.get() == Turn::TooLarge
     }
 
-    /// The head that is awaited did not come in time. A client that said nothing of it goes without a trace.
+    /// What is awaited did not come in time. A client that said nothing of a head goes without a trace.
     pub(super) fn give_up(&self) {
-        let is_silent = self.heard() == 0;
-        self.0.turn.set(if is_silent { Turn::End } else { Turn::Late });
+        self.0.turn.set(match self.0.turn.get() {
+            Turn::Body => Turn::Spoilt(Spoilt::Late),
+            _ if self.heard() == 0 => Turn::End,
+            _ => Turn::Late,
+        });
     }
 
-    /// The kind and the reason, if what came last never became a request.
-    pub(super) fn cut(&self) -> Option<(&'static str, &'static str)> {
+    /// The kind and the reason, if what came last never became a request. That the relay's own stop cut it off is no fault.
+    pub(super) fn cut(&self, stops: bool) -> Option<(&'static str, &'static str)> {
         match self.0.turn.get() {
             Turn::Late => Some(("half a request", "no whole head of a request came within server.header_timeout")),
             Turn::TooLarge => Some(("too large a head", "the head of a request is larger than 32 KiB")),
-            Turn::Head if self.heard() > 0 => Some(("half a request", "no whole request came")),
-            Turn::Head | Turn::Body | Turn::Answer | Turn::Padded | Turn::End => None,
+            Turn::Head if self.heard() > 0 && !stops => {
+                Some(("half a request", "the client hung up in the head of a request"))
+            }
+            Turn::Head | Turn::Body | Turn::Answer | Turn::Spoilt(_) | Turn::End => None,
         }
     }
-}
-
-fn padded() -> Problem {
-    Problem::new(413, format!("the chunk extensions and trailers of the body are larger than {BESIDE_MAX} bytes"))
 }
 
 /// Keeps the gate closed while a request is answered, unless its body is being read. A body that was not read ends the
@@ -237,22 +258,6 @@ pub(super) async fn one_at_a_time<B: MessageBody>(
         answer.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     answer
-}
-
-/// How long the body is, in bytes; none if that stands in the body itself. actix has refused what is contradictory.
-pub(super) fn body_length(head: &RequestHead) -> Option<u64> {
-    if head.headers().contains_key("transfer-encoding") {
-        return None;
-    }
-    let length = head.headers().get("content-length").and_then(|value| value.to_str().ok()?.trim().parse().ok());
-    Some(length.unwrap_or(0))
-}
-
-/// Whether actix believes that another protocol follows. No door speaks any, so that the connection ends with the answer.
-fn speaks_on(head: &RequestHead) -> bool {
-    let is_websocket = |value: &str| value.trim().eq_ignore_ascii_case("websocket");
-    let mut upgrades = head.headers().get_all("upgrade").filter_map(|value| value.to_str().ok());
-    head.method == Method::CONNECT || upgrades.any(is_websocket)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_http::error::DispatchError;
-use actix_http::{HttpService, Protocol};
+use actix_http::{HttpService, KeepAlive, Protocol};
 use actix_server::Server;
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_factory, fn_service, map_config,
@@ -90,12 +90,13 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
     let address = listener.local_addr()?;
     bound_what_is_unsent(&listener, options.write_timeout)?;
     let workers = workers();
-    let (server, options) = (Server::build(), *options);
+    let server = Server::build();
     let hall = Hall {
         room: Arc::new(Semaphore::new(options.max_connections)),
         patience: Patience {
             header_timeout: options.header_timeout,
             keep_alive: options.keep_alive,
+            body_timeout: options.body_timeout,
             write_timeout: options.write_timeout,
             stopping: server.graceful_shutdown_signal(),
         },
@@ -108,7 +109,7 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
         // SIGINT would be a forced stop; the composition root decides how to stop.
         .disable_signals()
         .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
-        .listen("relay", listener, move || service(options, hall.clone()))?
+        .listen("relay", listener, move || service(hall.clone()))?
         .run();
     Ok((server, address))
 }
@@ -123,10 +124,7 @@ fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std:
 }
 
 /// The doors as a service of connections; each worker has one.
-fn service(
-    options: ServerOptions,
-    hall: Hall,
-) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
+fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     let app = App::new()
         .app_data(hall.doors.clone())
         .wrap(from_fn(unread::ends_the_connection))
@@ -140,8 +138,9 @@ fn service(
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
-        .keep_alive(options.keep_alive)
-        // None: the stream sees to that. actix looks at the first head only, and at the clock before it reads what has come.
+        // No time of actix: the stream sees to that. actix looks at the clock before it reads what has come, at the time without a
+        // request also while an answer waits to be read, and at the first head only.
+        .keep_alive(KeepAlive::Os)
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
         .on_connect_ext(Paced::connect)
@@ -177,11 +176,11 @@ impl Hall {
         let (peer, gate) = (tcp.peer_addr().ok(), Gate::default());
         let stream = Paced::new(tcp, self.patience.clone(), gate.clone());
         let ended = http.call((stream, Protocol::Http1, peer)).await;
-        let now = self.doors.clock.now().steady;
+        let (now, stops) = (self.doors.clock.now().steady, self.patience.stops().await);
         match ended {
             Err(error) => self.doors.refusals.ended(peer, &error, now),
             Ok(()) => {
-                if let Some((kind, reason)) = gate.cut() {
+                if let Some((kind, reason)) = gate.cut(stops) {
                     self.doors.refusals.cut(peer, kind, reason, now);
                 }
             }

@@ -5,7 +5,7 @@
 //! while an answer is being made or waits to be sent, and little at a time. What came behind a request is held back until that
 //! has its answer.
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
@@ -14,12 +14,13 @@ use std::time::Duration;
 
 use actix_server::GracefulShutdownSignal;
 use actix_web::dev::Extensions;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::gate::{Gate, Portion};
+use super::gate::{Awaited, Gate, Portion};
 
 /// So many bytes are read before actix looks at what they are. It answers all requests among them before it lets others
 /// have their turn, and each of them costs memory.
@@ -35,6 +36,11 @@ const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nc
 const TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
+/// Why a client that does not read is cut off, whether the relay sees to it or the machine does.
+pub(super) const NOT_READ: &str = "the client did not read its answers within server.write_timeout";
+/// The same, while the relay stops.
+const NOT_READ_AT_THE_STOP: &str = "the relay stops, and the client did not read its answers within a second";
+
 /// How long a client may take.
 #[derive(Clone)]
 pub(super) struct Patience {
@@ -42,6 +48,8 @@ pub(super) struct Patience {
     pub(super) header_timeout: Duration,
     /// To begin with another request.
     pub(super) keep_alive: Duration,
+    /// To send a body.
+    pub(super) body_timeout: Duration,
     /// To read an answer, while the relay runs.
     pub(super) write_timeout: Duration,
     /// Says that the relay stops.
@@ -49,14 +57,34 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    async fn ends(self) {
+    /// For what is awaited, from the time on when there is nothing of it.
+    const fn awaiting(&self, awaited: Awaited) -> Duration {
+        match awaited {
+            Awaited::Head(0) => self.header_timeout,
+            // actix begins its own time anew whenever it looks, and looks at the clock before it reads what has come.
+            Awaited::Head(_) => self.keep_alive,
+            Awaited::Body(_) => self.body_timeout,
+        }
+    }
+
+    /// Whether the relay stops.
+    pub(super) async fn stops(&self) -> bool {
+        tokio::select! {
+            biased;
+            () = self.stopping.notified() => true,
+            () = ready(()) => false,
+        }
+    }
+
+    /// Ends with the time for what is to be read; why it does.
+    async fn ends(self) -> &'static str {
         let stopped = async {
             self.stopping.notified().await;
             sleep(WHEN_STOPPING).await;
         };
         tokio::select! {
-            () = sleep(self.write_timeout) => {}
-            () = stopped => {}
+            () = sleep(self.write_timeout) => NOT_READ,
+            () = stopped => NOT_READ_AT_THE_STOP,
         }
     }
 }
@@ -71,9 +99,9 @@ pub(super) struct Paced {
     /// What actix got since it last looked, in bytes.
     taken: usize,
     /// Ends when the client has had enough time to read what is to be sent; none if nothing is.
-    unsent: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    /// Ends when the client has had enough time for the head of a request, after so many requests.
-    late: Option<(u64, Pin<Box<Sleep>>)>,
+    unsent: Option<Pin<Box<dyn Future<Output = &'static str>>>>,
+    /// Ends when the client has had enough time for what is awaited.
+    late: Option<(Awaited, Pin<Box<Sleep>>)>,
     /// Whether actix would have read something and was told to wait.
     refused: bool,
 }
@@ -94,42 +122,50 @@ impl Paced {
 
     /// So much came of a head. From its first byte on, the client has so much time for all of it.
     fn hear(&mut self, bytes: usize, context: &mut Context<'_>) {
-        let Some(requests) = self.gate.awaits_head().filter(|_| bytes > 0) else { return };
+        let Some(awaited @ Awaited::Head(requests)) = self.gate.awaits().filter(|_| bytes > 0) else { return };
         if requests > 0 && self.gate.heard() == 0 {
-            self.late = Some((requests, Box::pin(sleep(self.patience.header_timeout))));
+            self.late = Some((awaited, Box::pin(sleep(self.patience.header_timeout))));
         }
         self.gate.hear(bytes);
         if self.gate.is_refused() {
             self.say(TOO_LARGE, context);
-            self.late = Some((requests, Box::pin(sleep(LAST_WORDS))));
+            self.late = Some((awaited, Box::pin(sleep(LAST_WORDS))));
         }
     }
 
-    /// Nothing came. Ends the connection if the client has had enough time for a head, unless there is more that actix has not
-    /// looked at.
+    /// Nothing came. Ends the connection, or refuses the body, if the client has had enough time for what is awaited, unless
+    /// there is more that actix has not looked at.
     fn hear_nothing(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let is_looked_at = mem::take(&mut self.taken) == 0;
-        let Some(requests) = self.gate.awaits_head() else { return Poll::Pending };
+        let Some(awaited) = self.gate.awaits() else { return Poll::Pending };
         let mut late = match self.late.take() {
-            Some((then, late)) if then == requests => late,
-            // actix begins its own time anew whenever it looks.
-            _ if requests > 0 => Box::pin(sleep(self.patience.keep_alive)),
-            _ => Box::pin(sleep(self.patience.header_timeout)),
+            Some((then, late)) if then == awaited => late,
+            _ => Box::pin(sleep(self.patience.awaiting(awaited))),
         };
         if late.as_mut().poll(context).is_pending() || self.has_more() {
-            self.late = Some((requests, late));
+            self.late = Some((awaited, late));
             return Poll::Pending;
         }
         if !is_looked_at {
-            self.late = Some((requests, late));
+            self.late = Some((awaited, late));
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        if self.gate.heard() > 0 {
+        self.give_up(awaited, context)
+    }
+
+    /// Its time is over. Whoever reads a body says so to the client.
+    fn give_up(&mut self, awaited: Awaited, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let is_a_head = matches!(awaited, Awaited::Head(_));
+        if is_a_head && self.gate.heard() > 0 {
             self.say(TOO_SLOW, context);
         }
         self.gate.give_up();
-        Poll::Ready(Ok(()))
+        if is_a_head {
+            return Poll::Ready(Ok(()));
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 
     /// What comes next: what was held back, or what the client sent.
@@ -156,6 +192,12 @@ impl Paced {
     fn has_more(&self) -> bool {
         let nothing = |error: Error| error.kind() == ErrorKind::WouldBlock;
         !SockRef::from(&self.tcp).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
+    }
+
+    /// Whether the machine takes more of which tokio does not know yet: it will, and wakes the writer then.
+    fn takes_more(&self) -> bool {
+        let mut socket = [PollFd::new(&self.tcp, PollFlags::OUT)];
+        poll(&mut socket, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 
     /// Answers what never became a request, if the machine takes it at once: nothing else is to be sent then.
@@ -225,13 +267,20 @@ impl AsyncWrite for Paced {
             Some(unsent) => unsent,
             None => Box::pin(self.patience.clone().ends()),
         };
-        if unsent.as_mut().poll(context).is_pending() {
+        let Poll::Ready(why) = unsent.as_mut().poll(context) else {
             self.unsent = Some(unsent);
+            return Poll::Pending;
+        };
+        if self.takes_more() {
+            // The client read while the relay was frozen, and has its time anew for what is left.
+            let mut anew: Pin<Box<dyn Future<Output = _>>> = Box::pin(self.patience.clone().ends());
+            let _: Poll<_> = anew.as_mut().poll(context);
+            self.unsent = Some(anew);
             return Poll::Pending;
         }
         // The machine would go on trying to send what it holds.
         drop(self.tcp.set_zero_linger());
-        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client does not read its answers")))
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, why)))
     }
 
     /// actix flushes when all that it had was written.

@@ -25,6 +25,7 @@ mod fetch_back_psps;
 mod fetching;
 mod files;
 mod fixtures;
+mod frozen;
 mod giving_up;
 mod hostile;
 mod hostile_headers;

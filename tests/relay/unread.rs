@@ -9,6 +9,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Relay, Setup, Transform, payment, start, within};
 
 /// Long enough for everybody who reads, on a busy machine too.
@@ -18,8 +19,13 @@ const LONG: &str = "1h";
 
 /// A relay that waits so long for a client that does not read.
 async fn waiting(write_timeout: &str) -> (Transform, Relay) {
+    keeping(LONG, write_timeout).await
+}
+
+/// The same, with so much time for a connection without a request.
+async fn keeping(keep_alive: &str, write_timeout: &str) -> (Transform, Relay) {
     let mut setup = Setup::silent();
-    for (name, value) in [("WRITE_TIMEOUT", write_timeout), ("KEEP_ALIVE", LONG), ("HEADER_TIMEOUT", LONG)] {
+    for (name, value) in [("WRITE_TIMEOUT", write_timeout), ("KEEP_ALIVE", keep_alive), ("HEADER_TIMEOUT", LONG)] {
         setup.environment.push((format!("RELAY_SERVER__{name}"), value.to_owned()));
     }
     start(setup).await
@@ -182,19 +188,38 @@ async fn a_client_that_reads_no_answer_does_not_hold_up_a_stop() {
 #[tokio::test]
 async fn a_client_that_reads_late_gets_all_its_answers() {
     let (_transform, relay) = waiting(LONG).await;
+    reads_late(&relay, at_rest(&relay)).await;
+}
+
+/// A connection on which answers wait to be read is not one without a request.
+#[tokio::test]
+async fn a_client_that_reads_later_than_connections_are_kept_gets_all_its_answers() {
+    let (_transform, relay) = keeping(SHORT, LONG).await;
+    let kept = async {
+        at_rest(&relay).await;
+        // One that is idle from now on is closed: the time of the other is over, too.
+        let mut idle = relay.connect();
+        idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
+        let closed = std::thread::spawn(move || until_hung_up(&mut idle));
+        assert_eq!(statuses(&closed.join().unwrap()), [200]);
+    };
+    reads_late(&relay, kept).await;
+}
+
+async fn reads_late(relay: &Relay, until: impl Future<Output = ()>) {
     let mut stream = relay.connect();
     let many = 20_000;
     let mut writing = stream.try_clone().unwrap();
     let writer = std::thread::spawn(move || {
         for _ in 0..many / 100 {
-            writing.write_all(KINDS[0].repeat(100).as_bytes()).unwrap();
+            // What ends early is told by the answers that are missing.
+            drop(writing.write_all(KINDS[0].repeat(100).as_bytes()));
         }
-        writing.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n").unwrap();
+        drop(writing.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n"));
     });
-    at_rest(&relay).await;
+    until.await;
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let answers = crate::support::siege::until_hung_up(&mut stream);
+    let statuses = statuses(&until_hung_up(&mut stream));
     writer.join().unwrap();
-    let statuses = crate::support::siege::statuses(&answers);
     assert_eq!((statuses.len(), statuses.last()), (many + 1, Some(&200)));
 }
