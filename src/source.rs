@@ -51,6 +51,13 @@ pub struct Source {
 }
 
 impl Source {
+    /// Whether a source may have this name.
+    #[must_use]
+    pub fn may_be_called(name: &str) -> bool {
+        let belongs = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+        !name.is_empty() && name.bytes().all(belongs)
+    }
+
     /// What it has to verify with, if these are the secrets.
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {

@@ -4,6 +4,7 @@ mod api;
 mod body;
 mod caller;
 mod chunks;
+mod cut;
 mod gate;
 mod health;
 mod length;

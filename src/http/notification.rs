@@ -19,6 +19,11 @@ use crate::store::{HintError, Receipt, TakeError};
 /// Whether a source is not there or not enabled is nobody's business.
 const NO_SOURCE: &str = "there is no such source";
 
+/// A name of so many characters is quoted in the log: fewer than a secret has that nobody guesses.
+const QUOTED_MAX: usize = 19;
+/// So much is quoted of a longer one.
+const BEGINNING: usize = 6;
+
 pub(super) async fn take(
     request: HttpRequest,
     name: web::Path<String>,
@@ -47,9 +52,10 @@ pub(super) async fn take(
 
 /// The source of that name, if it is enabled and takes anything from this address.
 fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<&'a Source, Problem> {
-    let source = in_force.sources.get(name).ok_or_else(|| {
-        Problem::new(404, NO_SOURCE).because("unknown source", format!("no source is called {}", shown(name)))
-    })?;
+    let source = in_force
+        .sources
+        .get(name)
+        .ok_or_else(|| Problem::new(404, NO_SOURCE).because("unknown source", unknown(name)))?;
     if let Some(status) = source.closed {
         let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
         return Err(problem.because("not enabled", "the source is not enabled"));
@@ -59,6 +65,21 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
         return Err(problem.because("address", "the address is not in ip_ranges"));
     }
     Ok(source)
+}
+
+/// Whoever mistakes a secret for the name does not have it in the log: what no source can be called is not quoted, and of what is
+/// long the beginning is.
+fn unknown(name: &str) -> String {
+    let length = name.chars().count();
+    if !Source::may_be_called(name) {
+        return format!("no source is called as the path says, and none can be: {length} characters");
+    }
+    match name.get(..BEGINNING) {
+        Some(beginning) if length > QUOTED_MAX => {
+            format!("no source is called as the path says: {beginning:?} and so on, {length} characters")
+        }
+        _ => format!("no source is called {}", shown(name)),
+    }
 }
 
 /// Only a PSP that checks its endpoints may get anything here.

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::Value;
+use serde_path_to_error::Segment;
 
 use super::caller::must_be_integrator;
 use super::problem::Problem;
@@ -13,6 +14,9 @@ use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::registering::Allowed;
 use crate::transform::response::{FailedAs, fetched};
+
+/// No name of a field that may stand in the log is longer, in characters.
+const FIELD_MAX: usize = 32;
 
 pub(super) async fn read(
     request: HttpRequest,
@@ -62,13 +66,25 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
         return Err(Problem::new(422, "the body must be a JSON object"));
     }
     serde_path_to_error::deserialize(json).map_err(|error| {
-        let field = error.path().to_string();
+        let (field, may_be_told) = (error.path().to_string(), error.path().iter().all(may_be_told));
         let reason = error.into_inner().to_string();
         if field != "." {
-            return Problem::field(&field, &reason);
+            let problem = Problem::field(&field, &reason);
+            let untold =
+                "a field is refused, with a name that no field has and the log does not repeat: the answer names it";
+            return if may_be_told { problem } else { problem.because("Unprocessable Entity", untold) };
         }
         Problem::new(422, reason).because("Unprocessable Entity", "the body as a whole is not as it must be")
     })
+}
+
+/// Whether a part of the way to a field may stand in the log. What has another shape than a field's name may be anything, the
+/// payer's data too.
+fn may_be_told(part: &Segment) -> bool {
+    let Segment::Map { key } = part else { return true };
+    key.len() <= FIELD_MAX
+        && key.starts_with(|first: char| first.is_ascii_alphabetic())
+        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 fn answer(status: StatusCode, record: &Record) -> HttpResponse {

@@ -11,7 +11,7 @@ use actix_web::{Error, HttpRequest, web};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Doors, InForce, caller};
+use super::{Doors, InForce, caller, cut};
 use crate::clock::Clock;
 use crate::tally::{LOOK_EVERY, Tally};
 
@@ -101,13 +101,9 @@ impl Refusals {
 
     /// A connection that ended with an error, or without a request. That a client is gone is no refusal.
     pub(super) fn ended(&self, peer: Option<SocketAddr>, error: &DispatchError, now: Timestamp) {
-        let kind = match error {
-            DispatchError::Io(error) if error.kind() != std::io::ErrorKind::TimedOut => return,
-            DispatchError::Io(_) | DispatchError::DisconnectTimeout => "answers that are not read",
-            DispatchError::Parse(_) => "no HTTP",
-            _ => "a connection that failed",
-        };
-        self.cut(peer, kind, &error.to_string(), now);
+        if let Some((kind, reason)) = cut::why(error) {
+            self.cut(peer, kind, &reason, now);
+        }
     }
 
     /// A connection that was cut off.

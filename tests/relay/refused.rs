@@ -5,7 +5,7 @@ use std::io::Write;
 use reqwest::Method;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::siege::until_hung_up;
+use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{Setup, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -19,7 +19,11 @@ async fn whoever_is_refused_is_in_the_log() {
     let large = || "x".repeat(2_000);
     for (request, status, logged) in [
         (post("stripe-main").body("{}"), 401, vec!["notification refused", "stripe-main"]),
-        (post("stripe-main").body(large()), 413, vec!["notification refused", "stripe-main", "larger than 1024"]),
+        (
+            post("stripe-main").body(large()),
+            413,
+            vec!["notification refused", "stripe-main", "larger than 1024 bytes", "server.max_body"],
+        ),
         (post("stripe-main").header("content-type", "image/png"), 415, vec!["notification refused", "Content-Type"]),
         (post("guarded").body("{}"), 403, vec!["notification refused", "guarded", "ip_ranges"]),
         (post("off").body("{}"), 503, vec!["notification refused", "off", "not enabled"]),
@@ -47,6 +51,79 @@ async fn whoever_is_refused_is_in_the_log() {
         stream.shutdown(std::net::Shutdown::Write).unwrap();
         until_hung_up(&mut stream);
         relay.program.logged(&["connection cut off", why, "127.0.0.1"]).await;
+    }
+}
+
+/// Whoever runs the relay reads which setting it was, or which bound.
+#[tokio::test]
+async fn what_ran_out_is_named_in_the_log() {
+    let mut setup = Setup::silent();
+    setup.environment.push(("RELAY_SERVER__BODY_TIMEOUT".to_owned(), "1s".to_owned()));
+    let (_transform, relay) = start(setup).await;
+    let mut slow = relay.connect();
+    slow.write_all(b"POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ncontent-length: 2\r\n\r\n{").unwrap();
+    assert_eq!(statuses(&until_hung_up(&mut slow)), [408]);
+    relay.program.logged(&["notification refused", "stripe-main", "status=408", "server.body_timeout"]).await;
+    let fields = |times: usize| format!("GET /healthz HTTP/1.1\r\nhost: r\r\n{}\r\n", "a: b\r\n".repeat(times - 1));
+    assert_eq!(relay.exchange(fields(96).as_bytes()).0, [200]);
+    assert_eq!(relay.exchange(fields(97).as_bytes()).0, [431]);
+    relay.program.logged(&["connection cut off", "too large a head", "96 fields", "127.0.0.1"]).await;
+}
+
+/// A body that is not in chunks has not broken off: its client is wrong, and not the network.
+#[tokio::test]
+async fn a_body_that_does_not_come_in_chunks_is_told_so() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let what = "does not come in chunks as RFC 9112 has them";
+    let malformed =
+        ["2\r\n{}XX0\r\n\r\n", "2;a=b\n{}\r\n0\r\n\r\n", "-1\r\n", "0x2\r\n{}\r\n", "10000000000000000\r\n{}"];
+    for chunks in malformed {
+        let head = "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n";
+        let mut stream = relay.connect();
+        stream.write_all(format!("{head}{chunks}GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").as_bytes()).unwrap();
+        let answer = until_hung_up(&mut stream);
+        assert_eq!(statuses(&answer), [400], "{chunks:?}: {answer}");
+        assert!(answer.contains(what), "{chunks:?}: {answer}");
+    }
+    relay.program.logged_times(&["notification refused", "stripe-main", "status=400", what], malformed.len()).await;
+}
+
+/// Half a head that the relay's own stop cut off is no fault of its client.
+#[tokio::test]
+async fn half_a_request_that_the_stop_cut_off_is_not_told() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let mut half = relay.connect();
+    half.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\nGET /healthz HT").unwrap();
+    half.peek(&mut [0]).unwrap();
+    relay.still_serves().await;
+    let ended = relay.terminate().await;
+    assert_eq!(statuses(&until_hung_up(&mut half)), [200]);
+    assert!(!ended.stderr.contains("half a request"), "{}", ended.stderr);
+}
+
+/// A secret that somebody put into the wrong place stays out of the log, and so does a payer's name.
+#[tokio::test]
+async fn a_name_that_a_client_chose_is_told_if_it_is_one() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let secrets = ["whsec_abcdefghijklmnopqrstuvwxyz012345", "0123456789abcdef0123", "Sk-Live-51", "m%C3%BCller"];
+    for name in secrets {
+        relay.post(name, &[], "{}").await.problem(404);
+    }
+    relay.post("typo-of-a-source", &[], "{}").await.problem(404);
+    let put = |body: &str| {
+        let request = relay.request(Method::PUT, "/records/payment/tx-1").bearer_auth(INTEGRATOR_TOKEN);
+        request.header("content-type", "application/json").body(body.to_owned())
+    };
+    for body in [r#"{"Jo Doe, Main Street 1": 1}"#, r#"{"colour": 1}"#, r#"{"jo.doe": 1}"#] {
+        relay.send(put(body)).await.problem(422);
+    }
+    relay.program.logged_times(&["request refused", "status=422"], 3).await;
+    relay.program.logged(&["request refused", "status=422", "colour"]).await;
+    relay.program.logged_times(&["notification refused", "status=404"], secrets.len() + 1).await;
+    relay.program.logged(&["notification refused", "status=404", "typo-of-a-source"]).await;
+    let log = relay.program.log();
+    for told in ["whsec_abc", "0123456789abcdef", "Sk-Live", "ller", "Doe", "jo.doe"] {
+        assert!(!log.contains(told), "{told} in {log}");
     }
 }
 

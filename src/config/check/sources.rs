@@ -70,9 +70,7 @@ impl Checker<'_> {
 
     fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
         let key = format!("sources.{name}");
-        if name.is_empty()
-            || !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'_')
-        {
+        if !Source::may_be_called(name) {
             self.wrong(&key, "a source's name has lower case letters, digits, - and _");
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
