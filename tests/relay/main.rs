@@ -39,6 +39,7 @@ mod notifications;
 mod oauth;
 mod open_files;
 mod oracle;
+mod overlap;
 mod parked;
 mod pipelined;
 mod profile_tools;
