@@ -1,8 +1,9 @@
 //! The relay's own door for whoever runs it: a socket beside the store, through which a command asks the running relay
-//! for the time, or to reload, and hears what came of it.
+//! for the time and the names of secrets, or to reload, and hears what came of it.
 //!
 //! Only who may write there gets in, which is who may write the store; no token is needed, and none of the tokens that
-//! are just being replaced. Whoever connects gets the outcome of a reload that began afterwards. A relay reads its
+//! are just being replaced. Likewise a command believes only a socket of the store's owner, or of root, and only while somebody has
+//! the store. Whoever connects gets the outcome of a reload that began afterwards. A relay reads its
 //! configuration once more when its door is open: so whoever finds nobody there has changed what the next relay reads.
 
 mod address;
@@ -21,7 +22,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
-pub use self::ask::{LONGEST, Unanswered, reload, time};
+pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, reload, time};
 pub use self::fingerprint::Fingerprints;
 
 /// What came of a reload.
@@ -41,11 +42,28 @@ pub struct Outcome {
     pub warnings: Vec<String>,
 }
 
-/// The time, as the relay sees it.
-#[derive(Debug, Serialize, Deserialize)]
+/// What a rotation has to know of the relay before it changes anything.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Time {
-    /// On the machine's clock.
+    /// The time as the relay sees it, on the machine's clock.
     pub now: Timestamp,
+    /// The secrets of each source in force; none from a relay of an earlier version.
+    #[serde(default)]
+    pub secrets: Option<InForce>,
+}
+
+/// The secrets of each source in force, by the source's name.
+pub type InForce = BTreeMap<String, Vec<Known>>;
+
+/// A secret in force, without the secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Known {
+    /// Its name.
+    pub name: String,
+    /// When it ends.
+    pub expires_at: Option<Timestamp>,
+    /// Whether it comes from the relay's own environment: then no command sees it in a file.
+    pub of_environment: bool,
 }
 
 /// What can be asked for.
@@ -109,7 +127,7 @@ impl Control {
             match self.listener.accept().await {
                 Ok((stream, _)) => return Asked(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "nobody can ask for a reload now");
+                    tracing::warn!(%error, "the control socket accepts nobody now: reload and secret rotate are refused; SIGHUP reloads");
                     tokio::time::sleep(SAY_WITHIN).await;
                 }
             }
@@ -162,7 +180,14 @@ mod tests {
     use super::*;
 
     fn asked(store: &Path) -> Result<Outcome, Unanswered> {
-        reload(store, |_| ())
+        reload(store, |_, _| ())
+    }
+
+    /// The lock that a relay has on its store.
+    fn locked(store: &Path) -> std::fs::File {
+        let lock = std::fs::File::create(store.with_extension("db.lock")).unwrap();
+        lock.lock().unwrap();
+        lock
     }
 
     /// Short and long: a socket's address has 107 bytes at most.
@@ -176,23 +201,28 @@ mod tests {
             assert!(matches!(asked(&store), Err(Unanswered::NoStore(_))));
             std::fs::write(&store, "").unwrap();
             assert!(matches!(asked(&store), Err(Unanswered::NotRunning(_))));
+            let lock = locked(&store);
             std::fs::write(folder.join("relay.db.control"), "what a dead relay left").unwrap();
             let control = Control::open(&store).unwrap();
             let asking = std::thread::spawn({
                 let store = store.clone();
-                move || (time(&store, |_| ()), asked(&store))
+                move || (time(&store, |_, _| ()), asked(&store))
             });
             let outcome =
                 Outcome { restart: vec!["server.listen".into()], errors: vec!["a: b".into()], ..Outcome::default() };
             let mut first = control.next().await;
             assert_eq!(first.wish().await, Some(Wish::Time));
-            first.answer(&Time { now: Timestamp::UNIX_EPOCH }).await;
+            let known = Known { name: "a".into(), expires_at: None, of_environment: true };
+            let told = Time { now: Timestamp::UNIX_EPOCH, secrets: Some([("x".to_owned(), vec![known])].into()) };
+            first.answer(&told).await;
             let mut second = control.next().await;
             assert_eq!(second.wish().await, Some(Wish::Reload));
             second.answer(&outcome).await;
             let (now, answered) = asking.join().unwrap();
-            assert_eq!((now.unwrap(), answered.unwrap()), (Timestamp::UNIX_EPOCH, outcome));
+            assert_eq!((now.unwrap(), answered.unwrap()), (told, outcome));
             drop(control);
+            drop(lock);
+            std::fs::remove_file(folder.join("relay.db.lock")).unwrap();
             assert!(matches!(asked(&store), Err(Unanswered::NotRunning(_))));
             assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1, "nothing is left behind");
         }

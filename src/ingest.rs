@@ -264,7 +264,8 @@ impl Ingest {
             tracing::info!(
                 source,
                 hints,
-                "displaced: so many hints since the start, of the address that had most, by those of others; said once a minute"
+                "hints were displaced since the start: their address had most places. Register records with the PSP's id, or set \
+                 ip_ranges; said once a minute"
             );
         }
     }

@@ -4,17 +4,25 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use super::{EXIT_USAGE, answer, say, serve};
+use crate::clock::Clock;
 use crate::{config, open_files};
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     match config::load(file, std::env::vars_os()) {
         Ok(config) => {
             let mut lines = vec![config::in_force(&config)];
-            lines.extend(config.warnings.iter().map(|warning| format!("not safe: {warning}")));
+            lines.extend(
+                config::warnings(&config, Clock::start().now().wall)
+                    .iter()
+                    .map(|warning| format!("not safe: {warning}")),
+            );
             lines.extend(config::missing(&config).into_iter().map(|hint| format!("to add: {hint}")));
             // The limit is that of whoever checks, which may not be that of the service: no mistake of the configuration.
-            let room = serve::options(config).room(open_files::most());
-            lines.extend(room.map_or_else(Some, |room| room.why).map(|why| format!("not safe: {why}")));
+            match serve::options(config).room(open_files::most()) {
+                Ok(room) => lines.extend(room.why.map(|why| format!("not safe: {why}"))),
+                // As `serve` says it.
+                Err(why) => lines.push(why),
+            }
             answer(lines.join("\n"), ExitCode::SUCCESS)
         }
         Err(errors) => {

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::{EXIT_IO, EXIT_USAGE, print, say};
 use crate::config;
-use crate::control::{self, Outcome, Unanswered};
+use crate::control::{self, ANSWER_WITHIN, Outcome, Unanswered, Wait};
 
 /// No relay runs there, or it does not answer (EX_UNAVAILABLE).
 pub(super) const EXIT_UNAVAILABLE: u8 = 69;
@@ -20,7 +20,10 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     };
     match control::reload(&store, say_waiting) {
         Err(reason) => {
-            say(said(&reason, &store));
+            say(match reason {
+                Unanswered::NoSocket(_) => format!("{reason}; try again, or send it SIGHUP"),
+                _ => said(&reason, &store),
+            });
             ExitCode::from(EXIT_UNAVAILABLE)
         }
         Ok(outcome) if !outcome.errors.is_empty() => {
@@ -28,11 +31,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             ExitCode::from(EXIT_USAGE)
         }
         Ok(outcome) => {
-            let printed = print("reloaded").and_then(|()| {
-                let keys = outcome.restart.iter().map(|key| format!("needs a restart: {key}"));
-                let warnings = outcome.warnings.iter().map(|warning| format!("not safe: {warning}"));
-                keys.chain(warnings).try_for_each(print)
-            });
+            let printed = print("reloaded").and_then(|()| notes(&outcome).try_for_each(print));
             printed.map_or_else(
                 |error| {
                     say(format_args!("it is reloaded, but that cannot be printed: stdout: {error}"));
@@ -44,10 +43,23 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     }
 }
 
-/// Nothing is heard of a relay that starts or ends for as long as that takes.
-pub(super) fn say_waiting(store: &Path) {
+/// What is to be known of a configuration that is in force now.
+pub(super) fn notes(outcome: &Outcome) -> impl Iterator<Item = String> {
+    let keys = outcome.restart.iter().map(|key| format!("needs a restart: {key}"));
+    let warnings = outcome.warnings.iter().map(|warning| format!("not safe: {warning}"));
+    keys.chain(warnings)
+}
+
+/// Nothing is heard of a relay that starts, ends or stands still for as long as that takes.
+pub(super) fn say_waiting(store: &Path, wait: Wait) {
     let store = store.display();
-    say(format_args!("the relay on {store} starts or ends: waiting until it can be asked"));
+    match wait {
+        Wait::Socket => say(format_args!("the relay on {store} starts or ends: waiting until it can be asked")),
+        Wait::Answer => say(format_args!(
+            "the relay on {store} has not answered yet: waiting for {ANSWER_WITHIN:?} at most; look whether it is stopped or its \
+             disk hangs"
+        )),
+    }
 }
 
 /// Why no relay can be asked, and what to do.

@@ -1,24 +1,21 @@
 //! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
 
 mod held;
+mod new;
 mod relay;
 
-use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::Timestamp;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 
 use super::{EXIT_IO, EXIT_USAGE, print, say};
 use crate::access::secrets::{NamedSecret, rotated};
-use crate::config::{self, Rotation, Written};
+use crate::config::{self, Rotation, WAITS_FOR_ANOTHER, Written};
+use crate::control::Known;
 use crate::domain::due::later;
-use crate::psp::profile::Profile;
-use crate::psp::vouch::needs::check_secret;
-use crate::psp::vouch::secret::{RANDOM_BYTES, made_of};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -97,19 +94,29 @@ type Failure = (u8, String);
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
     let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
-    let rotation = config::rotation(Some(&config), std::env::vars_os(), &source)
+    // Whoever gives it may take long: no other rotation waits for that.
+    let given = from_stdin.then(new::from_stdin).transpose().map_err(usage)?;
+    let rotation = config::rotation(Some(&config), std::env::vars_os(), &source, say_locked)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
-    let value = if from_stdin { given(&rotation.profile) } else { made(&rotation.profile) }.map_err(usage)?;
-    let now = relay::time(&rotation).map_err(|(code, reason)| (code, format!("{reason}\nnothing was changed")))?;
+    let value = given.map_or_else(|| new::made(&rotation.profile), |text| new::checked(text, &rotation.profile));
+    let value = value.map_err(usage)?;
+    let answer = relay::ask(&rotation).map_err(|(code, reason)| (code, format!("{reason}\nnothing was changed")))?;
+    let now = answer.now;
+    let known = answer.secrets.and_then(|mut all| all.remove(&source)).unwrap_or_default();
+    if !overlap.span().is_zero() {
+        relay::loses_none(&rotation, &known, now).map_err(usage)?;
+    }
+    let outside = Outside::new(&rotation, &known);
     let until = later(now, overlap.span());
     let new = NamedSecret {
-        name: name.unwrap_or_else(|| dated(&rotation, now)),
+        name: name
+            .unwrap_or_else(|| new::dated(now, rotation.names().chain(known.iter().map(|one| one.name.as_str())))),
         value,
         key_id,
         not_before: None,
         expires_at: None,
     };
-    let others: Vec<_> = rotation.elsewhere.iter().map(|(name, _)| name.as_str()).collect();
+    let others: Vec<_> = outside.0.iter().map(|(name, _)| name.as_str()).collect();
     let all = rotated(rotation.secrets.clone(), new.clone(), now, until, &others).map_err(usage)?;
     let file = rotation.file.display();
     let unwritten = |error| (EXIT_IO, format!("cannot write {file}: {error}; nothing was changed"));
@@ -117,7 +124,7 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
         .map_err(|error| (EXIT_IO, format!("signals cannot be held back: {error}; nothing was changed")))?;
     let written = rotation.write(&all).map_err(unwritten)?;
     say_unsynced(&written, &rotation);
-    let (code, taken_up) = relay::take_up(&rotation, &source, &new)?;
+    let (code, taken_up, notes) = relay::take_up(&rotation, &source, &new)?;
     let printed = if from_stdin { Ok(()) } else { print(new.value.expose_secret()) };
     say(format_args!("{:?} is a secret of {source} now; {taken_up}", new.name));
     let code = printed.map_or_else(
@@ -130,7 +137,9 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
         },
         |()| code,
     );
-    say_what_of_the_old_ones(&all, &new.name, &rotation);
+    say_what_of_the_old_ones(&all, &new.name);
+    outside.say(&source);
+    notes.into_iter().for_each(say);
     if let Some(reader) = rotation.only_reader() {
         say(format_args!(
             "only user {reader} can read {file}, which is new: where the relay runs as another user, give it to that one (chown)"
@@ -149,37 +158,39 @@ fn say_unsynced(written: &Written, rotation: &Rotation) {
     }
 }
 
-fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str, rotation: &Rotation) {
+fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str) {
     for old in all.iter().filter(|one| one.name != new) {
         if let Some(end) = old.expires_at {
             say(format_args!("{:?} verifies until {end}", old.name));
         }
     }
-    for (name, _) in rotation.elsewhere.iter().filter(|(_, ends)| !ends) {
-        say(format_args!("{name:?} stands in the configuration without expires_at: it verifies until you remove it"));
+}
+
+/// The secrets of the source that do not stand in its `secrets_file`: names, and whether each has an end. They are not the
+/// command's to end.
+struct Outside(Vec<(String, bool)>);
+
+impl Outside {
+    /// What the relay has of its environment takes the place of the list in the configuration.
+    fn new(rotation: &Rotation, known: &[Known]) -> Self {
+        let environment = known.iter().filter(|one| one.of_environment);
+        let environment: Vec<_> = environment.map(|one| (one.name.clone(), one.expires_at.is_some())).collect();
+        Self(if environment.is_empty() { rotation.elsewhere.clone() } else { environment })
+    }
+
+    fn say(&self, source: &str) {
+        for (name, _) in self.0.iter().filter(|(_, ends)| !ends) {
+            say(format_args!(
+                "{name:?} does not stand in the secrets_file and has no expires_at: remove it from sources.{source}.secrets \
+                 after the overlap, and reload; until then it verifies"
+            ));
+        }
     }
 }
 
-fn given(profile: &Profile) -> Result<SecretString, String> {
-    let mut text = String::new();
-    std::io::stdin().read_to_string(&mut text).map_err(|error| format!("stdin: {error}"))?;
-    let text = text.trim_end_matches(['\n', '\r']);
-    check_secret(profile, text).map_err(|reason| format!("the secret on stdin {reason}"))?;
-    Ok(text.to_owned().into())
-}
-
-fn made(profile: &Profile) -> Result<SecretString, String> {
-    let mut random = [0; RANDOM_BYTES];
-    getrandom::fill(&mut random).map_err(|error| format!("the machine gives no random bytes: {error}"))?;
-    made_of(&random, profile).map(Into::into)
-}
-
-/// Today's date, with a number where that is taken.
-fn dated(rotation: &Rotation, now: Timestamp) -> String {
-    let today = now.strftime("%Y-%m-%d").to_string();
-    let taken = |name: &String| {
-        rotation.secrets.iter().any(|one| one.name == *name) || rotation.elsewhere.iter().any(|(one, _)| one == name)
-    };
-    let numbered = (2..).map(|number: u32| format!("{today}-{number}"));
-    std::iter::once(today.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or(today)
+fn say_locked(lock: &Path) {
+    let lock = lock.display();
+    say(format_args!(
+        "another `secret rotate` has {lock}: waiting until it is done, for {WAITS_FOR_ANOTHER:?} at most"
+    ));
 }

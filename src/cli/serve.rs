@@ -1,5 +1,7 @@
 //! `serve`: runs the relay.
 
+mod reloading;
+
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,12 +10,11 @@ use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::EXIT_USAGE;
-use crate::app::{self, App, Options, Reloaded, Reloader};
+use crate::app::{self, App, Options};
 use crate::clock::Clock;
 use crate::config::error::ConfigErrors;
 use crate::config::{self, Config};
-use crate::control::{Asked, Control, Fingerprints, Outcome, Time, Wish};
-use crate::source::Source;
+use crate::control::Control;
 use crate::telemetry;
 
 /// How a relay ended that did not fail.
@@ -53,7 +54,7 @@ fn log_errors(errors: &ConfigErrors) {
 }
 
 fn log_hints(config: &Config) {
-    for warning in &config.warnings {
+    for warning in config::warnings(config, Clock::start().now().wall) {
         tracing::warn!("not safe: {warning}");
     }
     for hint in config::missing(config) {
@@ -81,7 +82,8 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
         tracing::info!("no --config: the embedded defaults are in force");
     }
     log_hints(&config);
-    let (store, read_once) = (config.store.path.clone(), config.read_once.clone());
+    let (store, read_once, secrets) =
+        (config.store.path.clone(), config.read_once.clone(), reloading::secrets(&config));
     let Some(app) = start(config, &mut stop).await? else {
         return Ok(stopped_early());
     };
@@ -91,11 +93,12 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
             "this relay cannot be asked: `transform-relay reload` and `secret rotate` are refused; SIGHUP reloads"
         );
     });
-    let (reloader, address, file) = (app.reloader(), app.address(), file.map(Path::to_owned));
+    let address = app.address();
+    let mut reloads = reloading::Reloads { reloader: app.reloader(), file: file.map(Path::to_owned), secrets };
     let reloads = tokio::spawn(async move {
-        read_once_more(&reloader, file.clone(), read_once).await;
+        reloads.read_once_more(read_once).await;
         tracing::info!(%address, "listening");
-        reload_when_asked(reloader, file, hangup, control.ok()).await;
+        reloads.when_asked(hangup, control.ok()).await;
     });
     let stop = async {
         stop.asked().await;
@@ -143,59 +146,6 @@ async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
     }
 }
 
-/// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
-/// could tell it. What comes by a pipe can be read once only: then there is no second reading.
-async fn read_once_more(reloader: &Reloader, file: Option<PathBuf>, once: Option<PathBuf>) {
-    if let Some(once) = once {
-        let file = once.display();
-        tracing::info!(
-            %file,
-            "the configuration was read once only, since this is no regular file: what changed during the start needs a reload"
-        );
-    } else if let Ok(config) = load_again(file).await {
-        put_in_force(reloader, config);
-    }
-}
-
-/// Reloads on SIGHUP and for whoever asks at the door, one after the other.
-async fn reload_when_asked(reloader: Reloader, file: Option<PathBuf>, mut hangup: Signal, control: Option<Control>) {
-    let clock = Clock::start();
-    loop {
-        let asked = tokio::select! {
-            _ = hangup.recv() => None,
-            asked = next(control.as_ref()) => Some(asked),
-        };
-        let Some(mut asked) = asked else {
-            reload(&reloader, file.clone()).await;
-            continue;
-        };
-        match asked.wish().await {
-            Some(Wish::Reload) => asked.answer(&reload(&reloader, file.clone()).await).await,
-            Some(Wish::Time) => asked.answer(&Time { now: clock.now().wall }).await,
-            None => {}
-        }
-    }
-}
-
-async fn next(control: Option<&Control>) -> Asked {
-    match control {
-        Some(control) => control.next().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
-    match load_again(file).await {
-        Ok(config) => {
-            log_hints(&config);
-            let outcome = put_in_force(reloader, config);
-            tracing::info!("reloaded: the configuration is in force");
-            outcome
-        }
-        Err(errors) => Outcome { errors, ..Outcome::default() },
-    }
-}
-
 /// Reads the configuration in a thread of its own: reading a file may take as long as its disk does.
 ///
 /// # Errors
@@ -203,55 +153,6 @@ async fn reload(reloader: &Reloader, file: Option<PathBuf>) -> Outcome {
 async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config, ConfigErrors>> {
     let read = move || config::load(file.as_deref(), std::env::vars_os());
     tokio::task::spawn_blocking(read).await.context("reading the configuration panicked")
-}
-
-/// Reads the configuration anew.
-///
-/// # Errors
-/// All that is wrong with it; that is logged.
-async fn load_again(file: Option<PathBuf>) -> Result<Config, Vec<String>> {
-    match load(file).await {
-        Ok(Ok(config)) => Ok(config),
-        Ok(Err(errors)) => {
-            log_errors(&errors);
-            tracing::error!("not reloaded: the old configuration stays in force");
-            Err(errors.to_string().lines().map(str::to_owned).collect())
-        }
-        Err(error) => {
-            tracing::error!("not reloaded: {error:#}");
-            Err(vec![error.to_string()])
-        }
-    }
-}
-
-fn put_in_force(reloader: &Reloader, config: Config) -> Outcome {
-    let names = |source: &Source| source.secrets.iter().map(|secret| secret.name.clone()).collect();
-    let secrets = config.sources.iter().map(|(name, source)| (name.clone(), names(source))).collect();
-    let fingerprints = fingerprints(&config);
-    let Reloaded { restart, shortage } = reloader.reload(options(config));
-    for key in &restart {
-        tracing::warn!(key, "its new value needs a restart");
-    }
-    if let Some(why) = &shortage {
-        tracing::warn!("{why}");
-    }
-    Outcome {
-        restart: restart.into_iter().map(str::to_owned).collect(),
-        errors: Vec::new(),
-        secrets,
-        fingerprints,
-        warnings: shortage.into_iter().collect(),
-    }
-}
-
-/// None where the machine gives no random bytes: then secrets go by their names.
-fn fingerprints(config: &Config) -> Option<Fingerprints> {
-    let mut salt = [0; 16];
-    getrandom::fill(&mut salt).ok()?;
-    Some(Fingerprints::new(
-        salt,
-        config.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice())),
-    ))
 }
 
 pub(super) fn options(config: Config) -> Options {

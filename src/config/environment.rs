@@ -49,6 +49,12 @@ pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<(String, 
         .collect()
 }
 
+/// The sources whose `secrets` the environment sets.
+pub(super) fn sources_with_secrets(environment: &BTreeMap<String, String>) -> Vec<String> {
+    let source = |key: &str| Some(key.strip_prefix("sources.")?.strip_suffix(".secrets")?.to_owned());
+    overrides(environment).into_iter().filter_map(|(key, _)| source(&key)).collect()
+}
+
 /// Keys whose value is a list: in the environment its elements are separated by commas.
 fn is_list(key: &str) -> bool {
     ["allowed_hosts", "tokens", "secrets", "events", "ip_ranges", "trusted_proxies"]

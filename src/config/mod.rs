@@ -9,9 +9,11 @@ pub mod error;
 mod print;
 mod profiles;
 mod rotation;
+mod rotation_lock;
 mod secret;
 mod secrets_file;
 mod settings;
+mod unheld;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -33,7 +35,9 @@ use crate::transform::response::FailedAs;
 pub use print::{in_force, missing};
 pub use profiles::add_folder;
 pub use rotation::{Rotation, rotation, store_path};
+pub use rotation_lock::PATIENCE as WAITS_FOR_ANOTHER;
 pub use secrets_file::Written;
+pub use unheld::warnings;
 
 /// All that is in force, checked.
 #[derive(Debug, Clone)]
@@ -68,7 +72,9 @@ pub struct Config {
     pub profiles_dir: Option<PathBuf>,
     /// A file that may be read once only, since it is a pipe, say; any of those that were read.
     pub read_once: Option<PathBuf>,
-    /// What is allowed, but not wise.
+    /// How many of a source's secrets, from the first on, come from the environment, where no command sees them.
+    pub secrets_of_environment: BTreeMap<String, usize>,
+    /// What is allowed, but not wise, at any time.
     pub warnings: Vec<String>,
 }
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::check::beside;
 use super::error::{ConfigError, ConfigErrors};
+use super::rotation_lock::{Lock, PATIENCE, target};
 use super::settings::{self, Settings};
 use super::{Written, add_folder, environment, secrets_file};
 use crate::access::secrets::NamedSecret;
@@ -33,7 +33,7 @@ pub struct Rotation {
     exists: bool,
     /// The relay's own file, whose owner gets a new one: the store, or the configuration where there is none yet.
     model: Option<PathBuf>,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// The store's path.
@@ -47,7 +47,7 @@ pub fn store_path(
     read(file, environment).map(|settings| settings.store.path.into())
 }
 
-/// All that rotating a secret of this source needs.
+/// All that rotating a secret of this source needs. `waiting` hears of the locked file, if another rotation has it.
 ///
 /// # Errors
 /// Why it has none that can be rotated; nothing was changed.
@@ -55,6 +55,7 @@ pub fn rotation(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
     source: &str,
+    waiting: impl Fn(&Path),
 ) -> Result<Rotation, ConfigErrors> {
     let settings = read(file, environment)?;
     let folder = file.and_then(Path::parent);
@@ -73,8 +74,9 @@ pub fn rotation(
     };
     let path = beside(folder, path);
     let wrong = |reason: String| one(key(".secrets_file"), reason);
-    let lock = secrets_file::lock(&path).map_err(|error| wrong(format!("cannot lock its folder: {error}")))?;
-    let exists = path.exists();
+    let file_itself = target(&path).map_err(|error| wrong(error.to_string()))?;
+    let lock = Lock::take(&file_itself, PATIENCE, waiting).map_err(|error| wrong(format!("cannot lock {error}")))?;
+    let exists = file_itself.exists();
     let secrets = if exists { secrets_file::read(&path).map_err(wrong)? } else { Vec::new() };
     let elsewhere = found.secrets.iter().enumerate().map(|(index, secret)| secret.known_as(index)).collect();
     let (store, profile) = (PathBuf::from(settings.store.path), Arc::clone(&profile.profile));
@@ -89,6 +91,12 @@ impl Rotation {
     /// They cannot be written; the file is as it was.
     pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<Written> {
         secrets_file::write(&self.file, secrets, self.model.as_deref())
+    }
+
+    /// The names of all secrets that a file has: this one, or the configuration.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let elsewhere = self.elsewhere.iter().map(|(name, _)| name.as_str());
+        self.secrets.iter().map(|one| one.name.as_str()).chain(elsewhere)
     }
 
     /// Whether there was no file before.

@@ -1,14 +1,15 @@
 //! The file of a source's secrets that the relay writes itself: `[[secret]]` tables with name, value and times.
 
 use std::fs::{File, Metadata, Permissions};
-use std::io::Write;
+use std::io::{Error, ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
 use serde::Deserialize;
 
+use super::rotation_lock::{folder, target};
 use crate::access::secrets::NamedSecret;
 
 #[derive(Deserialize)]
@@ -70,11 +71,11 @@ pub struct Written {
 /// its group, and could not read it any more.
 pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<Written> {
     // A link stays one.
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let path = target(path)?;
     let folder = folder(&path);
     let new = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().display()));
     match std::fs::remove_file(&new) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
     let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
@@ -89,7 +90,7 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) 
         }
         file.write_all(text(secrets).as_bytes())?;
         file.sync_all()?;
-        std::fs::rename(&new, &path)
+        std::fs::rename(&new, &path).map_err(not_replaced)
     })();
     if written.is_err() {
         drop(std::fs::remove_file(&new));
@@ -109,17 +110,12 @@ fn give(file: &File, to: &Metadata) -> std::io::Result<()> {
     fchown(file, Some(to.uid()), Some(to.gid()))
 }
 
-/// Keeps other rotations out until it is dropped: the lock is on the folder, since the file is replaced.
-pub(super) fn lock(path: &Path) -> std::io::Result<File> {
-    let folder = File::open(folder(path))?;
-    folder.lock()?;
-    Ok(folder)
-}
-
-/// The folder of a file.
-fn folder(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+/// Nothing can take the place of a file that is mounted by itself.
+fn not_replaced(error: Error) -> Error {
+    match error.kind() {
+        ErrorKind::ResourceBusy => Error::new(error.kind(), format!("{error}: mount its folder, not the file")),
+        _ => error,
+    }
 }
 
 fn text(secrets: &[NamedSecret]) -> String {
@@ -190,6 +186,25 @@ mod tests {
             assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, mode, "{mode:o}");
             std::fs::remove_file(&path).unwrap();
         }
+    }
+
+    #[test]
+    fn a_file_that_is_mounted_by_itself_is_not_to_be() {
+        let busy = not_replaced(Error::from(rustix::io::Errno::BUSY));
+        assert!(busy.to_string().contains("mount its folder, not the file"), "{busy}");
+        let full = not_replaced(Error::from(rustix::io::Errno::NOSPC));
+        assert!(!full.to_string().contains("mount"), "{full}");
+    }
+
+    /// In the place of a link that leads nowhere, a file would hide what the link was to lead to.
+    #[test]
+    fn a_link_that_leads_nowhere_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let link = folder.path().join("secrets.toml");
+        std::os::unix::fs::symlink(folder.path().join("gone.toml"), &link).unwrap();
+        let error = write(&link, &[], None).unwrap_err();
+        assert!(error.to_string().contains("gone.toml"), "{error}");
+        assert!(link.is_symlink() && std::fs::read_dir(folder.path()).unwrap().count() == 1);
     }
 
     #[test]

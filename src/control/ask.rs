@@ -1,11 +1,11 @@
 //! The command's end: asks the relay that has a store, and waits for one that starts or ends.
 
 use std::io::{Error, ErrorKind, Read, Write};
+use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -30,38 +30,52 @@ pub enum Unanswered {
         /// What went wrong.
         reason: String,
     },
+    /// Somebody has the store, and nobody is at the socket.
+    #[error("the relay on {0} cannot be asked: it has been starting or ending for long, or has lost its socket")]
+    NoSocket(PathBuf),
+}
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// A relay that starts or ends.
+    Socket,
+    /// The answer of a relay that is there.
+    Answer,
 }
 
 /// A configuration is read within this, also from a slow disk.
-const ANSWER_WITHIN: Duration = Duration::from_secs(60);
+pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 /// A relay that starts or ends is waited for as long as this.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// Whoever asks waits no longer than about this.
 pub const LONGEST: Duration = READY_WITHIN.saturating_add(ANSWER_WITHIN);
+/// An answer that takes longer is said to be waited for.
+const SAY_AFTER: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Asks the relay that has this store to reload. `waiting` hears of the store where the relay cannot be asked yet.
+/// Asks the relay that has this store to reload. `waiting` hears of the store, and of what is waited for.
 ///
 /// # Errors
 /// There is none, or it does not answer.
-pub fn reload(store: &Path, waiting: impl Fn(&Path)) -> Result<Outcome, Unanswered> {
+pub fn reload(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Unanswered> {
     ask(store, Wish::Reload, waiting, READY_WITHIN)
 }
 
-/// Asks the relay that has this store for the time, by the machine's clock as the relay sees it.
+/// Asks the relay that has this store for the time, by the machine's clock as the relay sees it, and for the secrets in force.
 ///
 /// # Errors
 /// There is none, or it does not answer.
-pub fn time(store: &Path, waiting: impl Fn(&Path)) -> Result<Timestamp, Unanswered> {
-    ask(store, Wish::Time, waiting, READY_WITHIN).map(|Time { now }| now)
+pub fn time(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Time, Unanswered> {
+    ask(store, Wish::Time, waiting, READY_WITHIN)
 }
 
 /// A relay has its store before its socket is open, and for a while after that is closed; so nobody at the socket is not
-/// nobody on the store.
+/// nobody on the store. Nor is somebody at the socket a relay, where nobody has the store.
 fn ask<T: DeserializeOwned>(
     store: &Path,
     wish: Wish,
-    waiting: impl Fn(&Path),
+    waiting: impl Fn(&Path, Wait),
     patience: Duration,
 ) -> Result<T, Unanswered> {
     let store = found(store)?;
@@ -70,24 +84,23 @@ fn ask<T: DeserializeOwned>(
     let address = Address::of(&store).map_err(refused)?;
     let mut began = None;
     loop {
-        match connect(&address).map_err(refused)? {
-            Some(stream) => {
-                let answer = exchange(stream, wish).map_err(failed)?;
-                if !answer.is_empty() {
-                    return serde_json::from_slice(&answer).map_err(|_| failed("it stopped in its answer".to_owned()));
-                }
+        let stream = connect(&address).map_err(refused)?;
+        if !is_taken(&store).map_err(refused)? {
+            return Err(Unanswered::NotRunning(store));
+        }
+        if let Some(stream) = stream {
+            trust(&stream, &store, &address.path).map_err(failed)?;
+            let answer = exchange(stream, wish, || waiting(&store, Wait::Answer)).map_err(failed)?;
+            if !answer.is_empty() {
+                return serde_json::from_slice(&answer).map_err(|_| failed("it stopped in its answer".to_owned()));
             }
-            None if !is_taken(&store).map_err(refused)? => return Err(Unanswered::NotRunning(store)),
-            None => {}
         }
         let began = began.get_or_insert_with(|| {
-            waiting(&store);
+            waiting(&store, Wait::Socket);
             Instant::now()
         });
         if began.elapsed() > patience {
-            let reason =
-                "it has been starting or ending for long, or has lost its socket; try again, or send it SIGHUP";
-            return Err(failed(reason.to_owned()));
+            return Err(Unanswered::NoSocket(store));
         }
         std::thread::sleep(LOOK_EVERY);
     }
@@ -111,22 +124,63 @@ fn connect(address: &Address) -> std::io::Result<Option<UnixStream>> {
     }
 }
 
-/// What is answered; nothing by a relay that ends meanwhile.
-fn exchange(mut stream: UnixStream, wish: Wish) -> Result<Vec<u8>, String> {
+/// Whether somebody at the socket can be the relay: in a folder that others may write, anybody can put a socket.
+fn trust(stream: &UnixStream, store: &Path, socket: &Path) -> Result<(), String> {
+    let owner = store.metadata().map_err(|error| error.to_string())?.uid();
+    let listens = listener(stream).map_err(|error| error.to_string())?;
+    if listens.is_none_or(|user| may_be_the_relay(user, owner, rustix::process::geteuid().as_raw())) {
+        return Ok(());
+    }
+    let (user, socket) = (listens.unwrap_or_default(), socket.display());
+    Err(format!(
+        "user {user} listens at {socket}, and the store is user {owner}'s: no relay of that one does. See what runs there, remove \
+         the socket, and restart the relay"
+    ))
+}
+
+/// The owner of the store, root, and whoever asks.
+fn may_be_the_relay(listens: u32, owner: u32, own: u32) -> bool {
+    [owner, own, 0].contains(&listens)
+}
+
+/// The user who listens at the other end; none where the machine does not say.
+#[cfg(target_os = "linux")]
+fn listener(stream: &UnixStream) -> std::io::Result<Option<u32>> {
+    Ok(Some(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw()))
+}
+
+#[cfg(not(target_os = "linux"))]
+const fn listener(_: &UnixStream) -> std::io::Result<Option<u32>> {
+    Ok(None)
+}
+
+/// What is answered; nothing by a relay that ends meanwhile. `waiting` hears of an answer that takes long.
+fn exchange(mut stream: UnixStream, wish: Wish, waiting: impl Fn()) -> Result<Vec<u8>, String> {
     let mut answer = Vec::new();
     let mut talk = || {
-        stream.set_read_timeout(Some(ANSWER_WITHIN))?;
+        stream.set_read_timeout(Some(SAY_AFTER))?;
         stream.write_all(wish.words())?;
-        stream.read_to_end(&mut answer)
+        match stream.read_to_end(&mut answer) {
+            Err(error) if is_late(&error) => {
+                waiting();
+                stream.set_read_timeout(Some(ANSWER_WITHIN.saturating_sub(SAY_AFTER)))?;
+                stream.read_to_end(&mut answer)
+            }
+            read => read,
+        }
     };
     match talk() {
         Ok(_) => Ok(answer),
+        Err(error) if is_late(&error) => Err(format!("it did not answer within {ANSWER_WITHIN:?}")),
         Err(error) => match error.kind() {
             ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => Ok(Vec::new()),
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => Err(format!("it did not answer within {ANSWER_WITHIN:?}")),
             _ => Err(error.to_string()),
         },
     }
+}
+
+fn is_late(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
 }
 
 #[cfg(test)]
@@ -145,17 +199,44 @@ mod tests {
         (folder, store, lock)
     }
 
-    fn outcome(store: &Path, patience: Duration, waiting: impl Fn(&Path)) -> Result<Outcome, Unanswered> {
+    fn outcome(store: &Path, patience: Duration, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Unanswered> {
         ask(store, Wish::Reload, waiting, patience)
     }
 
     #[test]
     fn a_relay_that_has_the_store_and_no_socket_is_not_taken_for_none() {
         let (_folder, store, lock) = taken();
-        let asked = outcome(&store, Duration::ZERO, |_| ()).unwrap_err();
-        assert!(asked.to_string().contains("send it SIGHUP"), "{asked}");
+        let asked = outcome(&store, Duration::ZERO, |_, _| ()).unwrap_err();
+        assert!(matches!(asked, Unanswered::NoSocket(_)), "{asked}");
         drop(lock);
-        assert!(matches!(outcome(&store, Duration::ZERO, |_| ()), Err(Unanswered::NotRunning(_))));
+        assert!(matches!(outcome(&store, Duration::ZERO, |_, _| ()), Err(Unanswered::NotRunning(_))));
+    }
+
+    /// Without a relay anybody may sit at its socket, who may write the folder.
+    #[test]
+    fn somebody_at_the_socket_of_a_store_that_nobody_has_is_no_relay() {
+        let (_folder, store, lock) = taken();
+        drop(lock);
+        let _listens = UnixListener::bind(Address::of(&store).unwrap().path).unwrap();
+        assert!(matches!(outcome(&store, Duration::ZERO, |_, _| ()), Err(Unanswered::NotRunning(_))));
+    }
+
+    #[test]
+    fn the_owner_of_the_store_root_and_whoever_asks_are_believed() {
+        let believed = [7, 0, 9, 8].map(|listens| may_be_the_relay(listens, 7, 9));
+        assert_eq!(believed, [true, true, true, false]);
+    }
+
+    /// The peer is asked for, not assumed.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn who_listens_is_known() {
+        let (_folder, store, _lock) = taken();
+        let socket = Address::of(&store).unwrap().path;
+        let _listens = UnixListener::bind(&socket).unwrap();
+        let stream = UnixStream::connect(&socket).unwrap();
+        assert_eq!(listener(&stream).unwrap(), Some(rustix::process::geteuid().as_raw()));
+        trust(&stream, &store, &socket).unwrap();
     }
 
     /// A relay hangs up at its end without an answer, and another one takes its place.
@@ -174,7 +255,7 @@ mod tests {
             asked.write_all(&serde_json::to_vec(&Outcome::default()).unwrap()).unwrap();
             said
         });
-        assert_eq!(outcome(&store, READY_WITHIN, |_| ()).unwrap(), Outcome::default());
+        assert_eq!(outcome(&store, READY_WITHIN, |_, _| ()).unwrap(), Outcome::default());
         assert_eq!(&relays.join().unwrap(), b"reload\n");
     }
 
@@ -182,10 +263,10 @@ mod tests {
     fn what_cannot_be_looked_at_is_not_said_to_be_absent() {
         let folder = tempfile::tempdir().unwrap();
         let none = folder.path().join("none.db");
-        let asked = outcome(&none, Duration::ZERO, |_| ()).unwrap_err();
+        let asked = outcome(&none, Duration::ZERO, |_, _| ()).unwrap_err();
         assert_eq!(asked.to_string(), format!("there is no store at {}", none.display()));
         std::fs::write(folder.path().join("file"), "").unwrap();
-        let asked = outcome(&folder.path().join("file/relay.db"), Duration::ZERO, |_| ()).unwrap_err();
+        let asked = outcome(&folder.path().join("file/relay.db"), Duration::ZERO, |_, _| ()).unwrap_err();
         assert!(matches!(asked, Unanswered::Failed { .. }), "{asked}");
     }
 }

@@ -122,7 +122,8 @@ impl Refusals {
         }
         let Place { door, source } = at;
         let (address, failures) = (caller::address(request, in_force), in_force.throttle.failures);
-        tracing::warn!(%address, door, source, failures, "wrong credentials too often; slowed down");
+        tracing::warn!(%address, door, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and right ones \
+             below 20 characters do not count");
         if caller::may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
         }
@@ -138,21 +139,38 @@ impl Refusals {
         let Place { door, source } = at;
         let address = caller::address(request, &in_force);
         if *kind == STORE {
-            tracing::error!(door, source, error = reason, "answered {status}");
+            let error = reason;
+            if request.method().is_safe() {
+                tracing::error!(
+                    door,
+                    source,
+                    kind,
+                    error,
+                    "request not answered ({status}): the store cannot be read now; the caller has to ask again"
+                );
+            } else {
+                tracing::error!(
+                    door,
+                    source,
+                    kind,
+                    error,
+                    "request not taken ({status}): the store cannot be written now; the sender has to send again"
+                );
+            }
         } else if door == NOTIFICATIONS {
-            tracing::warn!(source, %address, status, reason, "notification refused");
+            tracing::warn!(source, %address, status, kind, reason, "notification refused");
         } else {
-            tracing::warn!(door, %address, status, reason, "request refused");
+            tracing::warn!(door, %address, status, kind, reason, "request refused");
         }
     }
 }
 
 fn log(untold: Vec<(Kind, u64)>) {
-    for (Kind { at: Place { door, source }, reason }, more) in untold {
+    for (Kind { at: Place { door, source }, reason: kind }, more) in untold {
         tracing::warn!(
             door,
             source,
-            reason,
+            kind,
             "{more} more refusals of this kind in this minute have no line of their own"
         );
     }

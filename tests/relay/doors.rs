@@ -55,7 +55,7 @@ async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is()
         .program
         .logged(&["WARN", "request refused", "door=\"/readyz\"", "wrong credentials", "as a stranger is"])
         .await;
-    relay.program.logged(&["wrong credentials too often; slowed down", "door=\"/readyz\""]).await;
+    relay.program.logged(&["this address showed wrong credentials too often", "door=\"/readyz\""]).await;
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
     // Who shows nothing is asked for nothing here.
     relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);

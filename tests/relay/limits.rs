@@ -125,7 +125,7 @@ async fn more_than_may_wait_is_sent_away() {
         assert_eq!((status, after.as_deref()), (503, Some("1")));
     }
     // Not because the lock was waited for in vain.
-    relay.program.logged(&["answered 503", "the write queue is full"]).await;
+    relay.program.logged(&["request not taken (503)", "the write queue is full"]).await;
     lock.rollback().unwrap();
     let mut taken = 0;
     while let Some(answered) = crowd.join_next().await {

@@ -40,6 +40,7 @@ mod notifications;
 mod oauth;
 mod open_files;
 mod oracle;
+mod overlap;
 mod parked;
 mod pipelined;
 mod profile_tools;

@@ -1,6 +1,7 @@
 //! Whether `secret rotate` and `reload` reach the relay: while it starts or ends, from another folder, by long paths.
 
-use std::os::unix::fs::{MetadataExt, chown};
+use std::fs::Permissions;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::Path;
 
 use crate::support::program::{Ended, Program};
@@ -28,6 +29,8 @@ async fn with_file(store: &str) -> (Relay, Transform) {
         relay.setup.environment = at(store);
     }
     std::fs::write(relay.file("turning.toml"), secrets(FIRST)).unwrap();
+    // A reload warns of secrets that everybody can read.
+    std::fs::set_permissions(relay.file("turning.toml"), Permissions::from_mode(0o600)).unwrap();
     relay.restart().await;
     (relay, transform)
 }

@@ -30,7 +30,8 @@ async fn a_reload_changes_sources_tokens_and_settings_and_the_relay_goes_on() {
     assert_eq!(notify(&relay, "one", "pi_a").await, 200);
     assert_eq!(notify(&relay, "two", "pi_a").await, 404);
 
-    relay.setup.more = source("two") + "[[transform.oauth]]\nclient_id = \"c\"\nclient_secret = \"s\"\n";
+    relay.setup.more =
+        source("two") + "[[transform.oauth]]\nclient_id = \"c\"\nclient_secret = \"a-client-secret-of-some-length\"\n";
     relay.setup.failed_as = "record";
     let reload = relay.reload().await;
     assert_eq!((reload.code, reload.stdout.as_str()), (Some(0), "reloaded\n"), "{reload:?}");

@@ -99,6 +99,9 @@ fn answers(listener: &UnixListener, wish: &str, answer: impl FnOnce() -> Value) 
 async fn signals_after_the_write_do_not_keep_the_secret_from_being_printed() {
     let (relay, _transform) = with_file().await;
     relay.terminate().await;
+    // Only who has the store is asked.
+    let lock = std::fs::File::options().write(true).open(relay.file("relay.db.lock")).unwrap();
+    lock.lock().unwrap();
     let listener = UnixListener::bind(relay.file("relay.db.control")).unwrap();
     let (asked, is_asked) = tokio::sync::oneshot::channel();
     let (open, opened) = mpsc::channel::<()>();
@@ -112,7 +115,7 @@ async fn signals_after_the_write_do_not_keep_the_secret_from_being_printed() {
     });
     let rotation = rotation(&relay, "", &[]);
     within("the rotation to be written", is_asked).await.unwrap();
-    for (n, signal) in ["TERM", "INT"].into_iter().enumerate() {
+    for (n, signal) in ["TERM", "INT", "HUP", "QUIT"].into_iter().enumerate() {
         rotation.signal(signal);
         rotation.logged_times(&["the new secret is written already"], n + 1).await;
     }

@@ -39,7 +39,12 @@ async fn too_many_wrong_credentials_are_answered_429_and_a_right_guess_is_not_to
     guess(&relay, "192.0.2.1", 3).await;
     relay
         .program
-        .logged(&["wrong credentials too often; slowed down", "address=192.0.2.1", "door=\"/api/{kind}/{id}\""])
+        .logged(&[
+            "this address showed wrong credentials too often",
+            "answered 429",
+            "address=192.0.2.1",
+            "door=\"/api/{kind}/{id}\"",
+        ])
         .await;
     for guessed in ["guess", SHORT] {
         let reply = relay.send(fetch(&relay, "192.0.2.1").bearer_auth(guessed)).await;

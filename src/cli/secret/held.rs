@@ -6,7 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::super::say;
 use crate::control::LONGEST;
 
-/// From now on SIGINT and SIGTERM end nothing: they are answered with what is waited for. That holds to the end of the process.
+/// From now on SIGINT, SIGTERM, SIGHUP (of a terminal that is gone) and SIGQUIT end nothing: they are answered with what is waited for. That holds to the end of the process.
 ///
 /// # Errors
 /// The machine does not allow it.
@@ -14,19 +14,23 @@ pub(super) fn back_signals() -> std::io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let signals = {
         let _entered = runtime.enter();
-        [SignalKind::interrupt(), SignalKind::terminate()].map(signal)
+        let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup(), SignalKind::quit()];
+        kinds.map(signal)
     };
-    let [interrupt, terminate] = signals;
-    let (interrupt, terminate) = (interrupt?, terminate?);
-    std::thread::Builder::new().spawn(move || answer(&runtime, interrupt, terminate)).map(drop)
+    let [interrupt, terminate, hangup, quit] = signals;
+    let signals = [interrupt?, terminate?, hangup?, quit?];
+    std::thread::Builder::new().spawn(move || answer(&runtime, signals)).map(drop)
 }
 
-fn answer(runtime: &Runtime, mut interrupt: Signal, mut terminate: Signal) {
+fn answer(runtime: &Runtime, signals: [Signal; 4]) {
+    let [mut interrupt, mut terminate, mut hangup, mut quit] = signals;
     runtime.block_on(async {
         loop {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+                _ = quit.recv() => {}
             }
             say(format_args!(
                 "the new secret is written already: this command ends when the relay has answered and the secret is printed, \

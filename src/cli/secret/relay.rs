@@ -1,39 +1,72 @@
-//! What a rotation has to do with the relay: by whose clock it goes, and whether its secret is in force.
+//! What a rotation has to do with the relay: by whose clock it goes, which secrets that one has, and whether the new one is in
+//! force.
 
 use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::super::reload::{EXIT_UNAVAILABLE, print_errors, said, say_waiting};
+use super::super::reload::{EXIT_UNAVAILABLE, notes, print_errors, said, say_waiting};
 use super::super::{EXIT_FAILED, EXIT_USAGE, say};
 use super::{Failure, say_unsynced};
 use crate::access::secrets::NamedSecret;
 use crate::clock::Clock;
 use crate::config::Rotation;
-use crate::control::{self, Outcome, Unanswered};
+use crate::control::{self, Known, Outcome, Time, Unanswered};
 use crate::domain::event::AHEAD_MAX;
 
-/// The time by which the times of the secrets are set, before anything is changed: that of the relay, which judges by its
-/// own clock when a secret ends.
+/// What the relay says before anything is changed: its time, by which the times of the secrets are set, since it judges by its
+/// own clock when a secret ends; and the secrets of all sources, if there is a relay that says so.
 ///
 /// # Errors
 /// There is a relay that cannot be asked, or there may be one; or this machine's clock is behind.
-pub(super) fn time(rotation: &Rotation) -> Result<Timestamp, Failure> {
+pub(super) fn ask(rotation: &Rotation) -> Result<Time, Failure> {
     let own = Clock::start().now().wall;
     match control::time(&rotation.store, say_waiting) {
-        Ok(relays) => {
+        Ok(answer) => {
+            let relays = answer.now;
             if own.duration_since(relays).abs() > AHEAD_MAX {
                 say(format_args!(
                     "this command's clock is at {own}, the relay's at {relays}: the relay's clock counts"
                 ));
             }
-            Ok(relays)
+            Ok(answer)
         }
-        Err(Unanswered::NotRunning(store)) => not_behind(own, &[&store, &rotation.file]).map(|()| own),
+        Err(Unanswered::NotRunning(store)) => not_behind(own, &[&store, &rotation.file]).map(|()| alone(own)),
         // Without the file no relay starts, so it comes before the store.
-        Err(Unanswered::NoStore(_)) if rotation.is_first() => Ok(own),
-        Err(reason) => Err((EXIT_UNAVAILABLE, said(&reason, &rotation.store))),
+        Err(Unanswered::NoStore(_)) if rotation.is_first() => Ok(alone(own)),
+        Err(reason) => Err((EXIT_UNAVAILABLE, unasked(&reason, &rotation.store))),
     }
+}
+
+/// SIGHUP would have the relay reload, and no rotation ask it.
+fn unasked(reason: &Unanswered, store: &Path) -> String {
+    match reason {
+        Unanswered::NoSocket(_) => format!("{reason}; try again. If it has lost its socket, restart the relay"),
+        _ => said(reason, store),
+    }
+}
+
+const fn alone(now: Timestamp) -> Time {
+    Time { now, secrets: None }
+}
+
+/// What would end at once and unsaid, whatever the overlap: a secret of the relay that no file has any more. Nobody can write it
+/// back, since nobody but the relay knows it.
+///
+/// # Errors
+/// There is one.
+pub(super) fn loses_none(rotation: &Rotation, known: &[Known], now: Timestamp) -> Result<(), String> {
+    let in_files: Vec<_> = rotation.names().collect();
+    let lost = known.iter().filter(|one| !one.of_environment && one.expires_at.is_none_or(|end| end > now));
+    let lost: Vec<_> = lost.map(|one| one.name.as_str()).filter(|name| !in_files.contains(name)).collect();
+    if lost.is_empty() {
+        return Ok(());
+    }
+    let file = rotation.file.display();
+    Err(format!(
+        "the relay verifies with {lost:?}, and neither {file} nor the configuration has it any more: it would end at once, without \
+         the overlap. Put the file or the setting back; or, if it is to end at once, say --overlap 0"
+    ))
 }
 
 /// A clock that is behind what it wrote itself would end the old secrets before their time.
@@ -56,19 +89,22 @@ fn written_at(path: &Path) -> Option<Timestamp> {
     path.metadata().ok()?.modified().ok()?.try_into().ok()
 }
 
-/// Has the relay take up what is in the file now: the exit code, and what is said of it. If it refuses or reads another
+/// An exit code, and what is said of it: at once, and beside it.
+pub(super) type TakenUp = (u8, String, Vec<String>);
+
+/// Has the relay take up what is in the file now. If it refuses or reads another
 /// file, everything is as it was.
-pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> Result<(u8, String), Failure> {
+pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> Result<TakenUp, Failure> {
     let outcome = match control::reload(&rotation.store, say_waiting) {
         Ok(outcome) => outcome,
         // It reads the file when it starts; or once more at the end of its start, if that has begun.
-        Err(reason @ Unanswered::NotRunning(_)) => return Ok((0, format!("{reason} now, the next one takes it up"))),
-        Err(Unanswered::NoStore(store)) => return Ok((0, without_store(&store))),
-        Err(reason @ Unanswered::Failed { .. }) => {
-            return Ok((
-                EXIT_UNAVAILABLE,
-                format!("whether it is in force is not known, since {reason}; have it reload"),
-            ));
+        Err(reason @ Unanswered::NotRunning(_)) => {
+            return Ok((0, format!("{reason} now, the next one takes it up"), Vec::new()));
+        }
+        Err(Unanswered::NoStore(store)) => return Ok((0, without_store(&store, &rotation.store), Vec::new())),
+        Err(reason @ (Unanswered::Failed { .. } | Unanswered::NoSocket(_))) => {
+            let said = format!("whether it is in force is not known, since {reason}; have it reload: SIGHUP does");
+            return Ok((EXIT_UNAVAILABLE, said, Vec::new()));
         }
     };
     if !outcome.errors.is_empty() {
@@ -81,7 +117,7 @@ pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> R
         say(format_args!("the relay on {store} reads another configuration: {difference}"));
         return undone(rotation);
     }
-    Ok((0, "the relay has taken it up".to_owned()))
+    Ok((0, "the relay has taken it up".to_owned(), notes(&outcome).collect()))
 }
 
 /// Why the secret in force is not this one. A relay of an earlier version sends no fingerprints: its secrets go by their names.
@@ -94,15 +130,16 @@ fn differs(outcome: &Outcome, source: &str, new: &NamedSecret) -> Option<String>
     is_other.then(|| format!("there {name:?} of {source} is another secret"))
 }
 
-fn without_store(store: &Path) -> String {
+/// Only where `configured`, the setting, is relative, may a relay that runs have another store.
+fn without_store(store: &Path, configured: &Path) -> String {
+    let elsewhere = if configured.is_relative() { ", and one that runs in another folder has not" } else { "" };
+    let store = store.display();
     format!(
-        "there is no store at {} yet: the relay that starts next with this configuration takes it up, and one that runs in \
-         another folder has not",
-        store.display()
+        "there is no store at {store} yet: the relay that starts next with this configuration takes it up{elsewhere}"
     )
 }
 
-fn undone(rotation: &Rotation) -> Result<(u8, String), Failure> {
+fn undone(rotation: &Rotation) -> Result<TakenUp, Failure> {
     match rotation.undo() {
         Ok(written) => {
             say_unsynced(&written, rotation);
@@ -110,7 +147,27 @@ fn undone(rotation: &Rotation) -> Result<(u8, String), Failure> {
         }
         Err(error) => {
             let file = rotation.file.display();
-            Ok((EXIT_USAGE, format!("the relay has not taken it up, and {file} could not be put back: {error}")))
+            let said = format!("the relay has not taken it up, and {file} could not be put back: {error}");
+            Ok((EXIT_USAGE, said, Vec::new()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_that_has_lost_its_socket_is_to_be_restarted() {
+        let store = Path::new("/relay.db");
+        let said = unasked(&Unanswered::NoSocket(store.to_owned()), store);
+        assert!(said.contains("restart the relay") && !said.contains("SIGHUP"), "{said}");
+    }
+
+    #[test]
+    fn only_a_relative_store_may_be_another_one_elsewhere() {
+        let said = |configured: &str| without_store(Path::new("/a/relay.db"), Path::new(configured));
+        assert!(said("relay.db").contains("another folder"), "{}", said("relay.db"));
+        assert!(!said("/a/relay.db").contains("another folder"), "{}", said("/a/relay.db"));
     }
 }

@@ -18,6 +18,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 
 use super::Config;
+use super::environment::sources_with_secrets;
 use super::error::{ConfigError, ConfigErrors};
 use super::secret::others_can_read;
 use super::settings::{DoorSettings, Settings, TransformSettings};
@@ -68,6 +69,9 @@ pub(super) fn check(
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&settings.sources, &profiles);
+    let of_environment = sources_with_secrets(environment).into_iter();
+    let counted = of_environment.filter_map(|name| settings.sources.get(&name).map(|one| (name, one.secrets.len())));
+    let secrets_of_environment = counted.collect();
     if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
         let file = file.display();
         checker
@@ -92,6 +96,7 @@ pub(super) fn check(
             profiles,
             profiles_dir,
             read_once,
+            secrets_of_environment,
             warnings,
         })
     } else {

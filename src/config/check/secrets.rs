@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::Checker;
 use crate::access::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
+use crate::config::rotation_lock::target;
 use crate::config::secret::{NamedSetting, others_can_read};
 use crate::config::secrets_file;
 use crate::config::settings::SourceSettings;
@@ -65,6 +66,12 @@ impl Checker<'_> {
         let key = format!("sources.{source}.secrets_file");
         if others_can_read(file) {
             self.warnings.push(format!("{key}: everybody on this machine can read {}", file.display()));
+        }
+        if let Err(error) = target(file)
+            && file.is_symlink()
+        {
+            self.wrong(&key, format!("cannot read {}: {error}", file.display()));
+            return Vec::new();
         }
         if !file.exists() {
             let make = format!("`transform-relay secret rotate {source} …` makes it");

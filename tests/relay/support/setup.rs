@@ -1,6 +1,8 @@
 //! The configuration of a relay under test.
 
 use std::fmt::Write;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// What Transform presents to the relay, and what the integrator does.
@@ -197,9 +199,13 @@ secrets = ["{DIGITAL_RIVER_SECRET}"]
 
     /// Writes the configuration file and what it refers to; says where it is.
     pub(crate) fn write(&self, folder: &Path, transform: &str) -> std::path::PathBuf {
-        std::fs::write(folder.join("media-password"), format!("{MEDIA_PASSWORD}\n")).unwrap();
         let file = folder.join("relay.toml");
-        std::fs::write(&file, self.text(folder, transform)).unwrap();
+        let password = folder.join("media-password");
+        for (path, text) in [(&password, format!("{MEDIA_PASSWORD}\n")), (&file, self.text(folder, transform))] {
+            std::fs::write(path, text).unwrap();
+            // A reload warns of secrets that everybody can read.
+            std::fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+        }
         file
     }
 

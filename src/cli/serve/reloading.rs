@@ -1,0 +1,139 @@
+//! What `serve` takes up anew while the relay runs, and what it says of that to whoever asks.
+
+use std::path::PathBuf;
+
+use tokio::signal::unix::Signal;
+
+use super::{load, log_errors, log_hints, options};
+use crate::app::{Reloaded, Reloader};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::control::{Asked, Control, Fingerprints, InForce, Known, Outcome, Time, Wish};
+use crate::source::Source;
+
+/// Reads the configuration anew, one time after the other.
+#[derive(Debug)]
+pub(super) struct Reloads {
+    pub(super) reloader: Reloader,
+    /// The configuration file.
+    pub(super) file: Option<PathBuf>,
+    /// The secrets in force, by name.
+    pub(super) secrets: InForce,
+}
+
+impl Reloads {
+    /// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
+    /// could tell it. What comes by a pipe can be read once only: then there is no second reading.
+    pub(super) async fn read_once_more(&mut self, once: Option<PathBuf>) {
+        if let Some(once) = once {
+            let file = once.display();
+            tracing::info!(
+                %file,
+                "the configuration was read once only, since this is no regular file: what changed during the start needs a reload"
+            );
+        } else if let Ok(config) = self.load_again().await {
+            self.put_in_force(config);
+        }
+    }
+
+    /// Reloads on SIGHUP and for whoever asks at the door.
+    pub(super) async fn when_asked(mut self, mut hangup: Signal, control: Option<Control>) {
+        let clock = Clock::start();
+        loop {
+            let asked = tokio::select! {
+                _ = hangup.recv() => None,
+                asked = next(control.as_ref()) => Some(asked),
+            };
+            let Some(mut asked) = asked else {
+                self.reload().await;
+                continue;
+            };
+            match asked.wish().await {
+                Some(Wish::Reload) => asked.answer(&self.reload().await).await,
+                Some(Wish::Time) => {
+                    asked.answer(&Time { now: clock.now().wall, secrets: Some(self.secrets.clone()) }).await;
+                }
+                None => {}
+            }
+        }
+    }
+
+    async fn reload(&mut self) -> Outcome {
+        match self.load_again().await {
+            Ok(config) => {
+                log_hints(&config);
+                let outcome = self.put_in_force(config);
+                tracing::info!("reloaded: the configuration is in force");
+                outcome
+            }
+            Err(errors) => Outcome { errors, ..Outcome::default() },
+        }
+    }
+
+    /// Reads the configuration anew.
+    ///
+    /// # Errors
+    /// All that is wrong with it; that is logged.
+    async fn load_again(&self) -> Result<Config, Vec<String>> {
+        match load(self.file.clone()).await {
+            Ok(Ok(config)) => Ok(config),
+            Ok(Err(errors)) => {
+                log_errors(&errors);
+                tracing::error!("not reloaded: the old configuration stays in force");
+                Err(errors.to_string().lines().map(str::to_owned).collect())
+            }
+            Err(error) => {
+                tracing::error!("not reloaded: {error:#}");
+                Err(vec![error.to_string()])
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, config: Config) -> Outcome {
+        self.secrets = secrets(&config);
+        let names = |known: &Vec<Known>| known.iter().map(|one| one.name.clone()).collect();
+        let names = self.secrets.iter().map(|(source, known)| (source.clone(), names(known))).collect();
+        let fingerprints = fingerprints(&config);
+        let mut warnings = config::warnings(&config, Clock::start().now().wall);
+        let Reloaded { restart, shortage } = self.reloader.reload(options(config));
+        for key in &restart {
+            tracing::warn!(key, "its new value needs a restart");
+        }
+        if let Some(why) = &shortage {
+            tracing::warn!("{why}");
+        }
+        warnings.extend(shortage);
+        let restart = restart.into_iter().map(str::to_owned).collect();
+        Outcome { restart, errors: Vec::new(), secrets: names, fingerprints, warnings }
+    }
+}
+
+async fn next(control: Option<&Control>) -> Asked {
+    match control {
+        Some(control) => control.next().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The secrets of each source, by name.
+pub(super) fn secrets(config: &Config) -> InForce {
+    let known = |(name, source): (&String, &Source)| {
+        let of_environment = config.secrets_of_environment.get(name).copied().unwrap_or_default();
+        let each = source.secrets.iter().enumerate().map(|(at, secret)| Known {
+            name: secret.name.clone(),
+            expires_at: secret.expires_at,
+            // Those of the secrets_file come last.
+            of_environment: at < of_environment,
+        });
+        (name.clone(), each.collect())
+    };
+    config.sources.iter().map(known).collect()
+}
+
+/// None where the machine gives no random bytes: then secrets go by their names.
+fn fingerprints(config: &Config) -> Option<Fingerprints> {
+    let mut salt = [0; 16];
+    getrandom::fill(&mut salt).ok()?;
+    let sources = config.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice()));
+    Some(Fingerprints::new(salt, sources))
+}

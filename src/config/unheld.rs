@@ -1,0 +1,42 @@
+//! What is not wise now, though it may have been, or may be later: secrets whose time is over, or has not come.
+
+use jiff::Timestamp;
+
+use super::Config;
+use crate::access::secrets::NamedSecret;
+use crate::source::Source;
+
+/// All that is allowed, but not wise, at this time.
+#[must_use]
+pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
+    let open = config.sources.values().filter(|source| source.closed.is_none());
+    let unheld = open.filter_map(|source| unheld(source, now));
+    config.warnings.iter().cloned().chain(unheld).collect()
+}
+
+/// That none of a source's secrets holds.
+fn unheld(source: &Source, now: Timestamp) -> Option<String> {
+    let Source { name, secrets, secrets_file, .. } = source;
+    if secrets.is_empty() || secrets.iter().any(|secret| secret.holds(now)) {
+        return None;
+    }
+    let times: Vec<_> = secrets.iter().map(|secret| time(secret, now)).collect();
+    let remedy = match secrets_file {
+        // A secret that is planned for later is not rotated.
+        Some(_) if secrets.iter().all(|secret| secret.has_expired(now)) => {
+            format!("`transform-relay secret rotate {name}` makes one that does")
+        }
+        _ => "add one that does, or correct the times, and reload".to_owned(),
+    };
+    let times = times.join(", ");
+    Some(format!("sources.{name}.secrets: none holds now; {times}. What it signs is refused: {remedy}"))
+}
+
+fn time(secret: &NamedSecret, now: Timestamp) -> String {
+    let name = &secret.name;
+    match (secret.expires_at, secret.not_before) {
+        (Some(end), _) if end <= now => format!("{name:?} ended at {end}"),
+        (_, Some(from)) => format!("{name:?} begins at {from}"),
+        _ => format!("{name:?} holds"),
+    }
+}
