@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::contradiction::{BOOKINGS_MAX, Contradiction};
 use super::event::{Booking, Event};
 use super::ids::Kind;
 use super::record::Seen;
 use super::stamp::{self, Stamp, Stamped, Written};
-use super::transition::{Contradiction, event_stamp};
-
-/// How many items, and how many chargebacks, are kept of one record: each event writes the whole record.
-pub const BOOKINGS_MAX: usize = 1000;
 
 /// Writes what an event says of bookings. Those without money never count against those with it: any shopper can make
 /// refused attempts without end.
@@ -27,10 +24,10 @@ pub(super) fn write(
     let (items, chargebacks) = (most(seen.items.len()), most(seen.chargebacks.len()));
     for item in &facts.items {
         let rank = facts.status.map_or(booking_rank(item.booking), |status| status.rank(kind));
-        written.push(write_in(&mut seen.items, &item.id, &event_stamp(event, rank), item));
+        written.push(write_in(&mut seen.items, &item.id, &event.stamp(rank), item));
     }
     for chargeback in &facts.chargebacks {
-        let stamp = event_stamp(event, booking_rank(chargeback.booking));
+        let stamp = event.stamp(booking_rank(chargeback.booking));
         written.push(write_in(&mut seen.chargebacks, &chargeback.id, &stamp, chargeback));
         if !chargeback.amount.is_zero() {
             written.push(write_in(&mut seen.chargeback_amounts, &chargeback.id, &stamp, &chargeback.amount));

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::due::utc_date;
 use super::ids::{Kind, TransformId};
 use super::money::Currency;
+use super::stamp::Stamp;
 use super::status::{ChargebackReason, PspError, Status};
 
 /// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further
@@ -94,7 +95,19 @@ impl fmt::Debug for Event {
     }
 }
 
+/// Added to the rank of a late truth: above every rank of [`Status::rank`].
+const LATE: u8 = 100;
+
 impl Event {
+    /// When it is true, with the rank of what it says.
+    pub(super) fn stamp(&self, rank: u8) -> Stamp {
+        Stamp {
+            at: if self.gives_way { Timestamp::MIN } else { self.at },
+            rank: if self.late { rank + LATE } else { rank },
+            tie: self.key.clone(),
+        }
+    }
+
     /// Whether an id or a reference of it is signed, or as good as that.
     #[must_use]
     pub fn is_sure_of(&self, id: &str) -> bool {

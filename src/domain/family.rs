@@ -3,11 +3,12 @@
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
+use super::contradiction::Contradiction;
 use super::event::Event;
 use super::ids::Kind;
 use super::record::Record;
 use super::status::Status;
-use super::transition::{self, Contradiction, Transition};
+use super::transition::{self, Transition};
 use super::view::{self, View};
 
 /// What an event did to a record and, where the record is a refund, to the payment it refunds.

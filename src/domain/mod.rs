@@ -4,6 +4,7 @@
 
 pub mod age;
 pub mod bookings;
+pub mod contradiction;
 pub mod due;
 pub mod event;
 pub mod family;

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::bookings::{self, BOOKINGS_MAX};
+use super::bookings;
+use super::contradiction::Contradiction;
 use super::event::Event;
 use super::ids::Kind;
 use super::record::{Record, Seen};
@@ -19,33 +20,6 @@ pub enum Transition {
     Repeated,
     /// Everything that it says was overtaken by newer facts.
     Stale,
-}
-
-/// Money that cannot be, or more of it than is kept: nothing is applied, the notification becomes a dead letter.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Contradiction {
-    /// The event speaks of another currency than the record.
-    #[error("the event is in {event}, the record in {record}")]
-    Currency {
-        /// Of the event.
-        event: String,
-        /// Of the record.
-        record: String,
-    },
-    /// The record has as many bookings with money as are kept of one, and the event would add another.
-    #[error("the record would have more than {BOOKINGS_MAX} booked {what}")]
-    TooMany {
-        /// Items, or chargebacks.
-        what: &'static str,
-    },
-    /// A payment that is paid in full would have given back more than it received.
-    #[error("refunds would reach {refunded}, but only {paid} was paid")]
-    OverRefunded {
-        /// The sum that the refunds would reach.
-        refunded: rust_decimal::Decimal,
-        /// What was paid.
-        paid: rust_decimal::Decimal,
-    },
 }
 
 /// Applies an event to a record.
@@ -79,7 +53,7 @@ fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
 fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Result<Vec<Written>, Contradiction> {
     let facts = &event.facts;
     let said = event.status_of(kind);
-    let stamp = event_stamp(event, status_rank(said, kind));
+    let stamp = event.stamp(status_rank(said, kind));
     let mut written = Vec::new();
     if let Some(status) = said {
         let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
@@ -107,18 +81,6 @@ fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status,
         *slot = Some(Stamped { stamp, value: name.to_owned() });
     }
 }
-
-/// When an event is true, with the rank of what it says.
-pub(super) fn event_stamp(event: &Event, rank: u8) -> Stamp {
-    Stamp {
-        at: if event.gives_way { Timestamp::MIN } else { event.at },
-        rank: if event.late { rank + LATE } else { rank },
-        tie: event.key.clone(),
-    }
-}
-
-/// Added to the rank of a late truth: above every rank of [`Status::rank`].
-const LATE: u8 = 100;
 
 fn status_rank(status: Option<Status>, kind: Kind) -> u8 {
     status.map_or(0, |status| status.rank(kind))

@@ -11,6 +11,7 @@ use super::reached::{self, Open};
 use super::records::{self, Stored};
 use super::unwritten::Unwritten;
 use super::{history, inbox, outbox};
+use crate::domain::contradiction::Contradiction;
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::family;
@@ -18,7 +19,7 @@ use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::registration::{self, Refusal, Registration};
 use crate::domain::text::shown;
-use crate::domain::transition::{Contradiction, Transition};
+use crate::domain::transition::Transition;
 use crate::domain::view::View;
 use crate::store::{LedElsewhere, Outcome, Owed, RegistrationReceipt, StoreOptions};
 

@@ -5,7 +5,6 @@
 
 mod account;
 mod adyen;
-mod adyen_more;
 mod chance;
 mod digital_river;
 mod digital_river_order;
@@ -13,7 +12,6 @@ mod making;
 mod media;
 mod money;
 mod stripe;
-mod stripe_more;
 #[cfg(test)]
 mod tests;
 mod truth;

@@ -1,11 +1,12 @@
-//! Lives at Adyen, continued: what comes after the money, and tokens.
+//! What happens at Adyen to money that is there: refunds and chargebacks.
 
 use serde_json::{Value, json};
 
-use super::Fate;
-use super::account::{Account, Why};
-use super::adyen::{Dealing, Item};
-use super::making::Making;
+use super::dealing::Dealing;
+use super::item::Item;
+use crate::cli::soak::lives::Fate;
+use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 
 /// What may happen to money that is there. `capture`: of a preauthorization, by this reference.
@@ -126,28 +127,4 @@ fn noise(making: &mut Making, dealing: &Dealing, payment: &Account) {
         let stray = Item { original: "", ..dealing.modification("AUTHORISATION", at, &id, "somebody-elses", 1) }.body();
         making.tells_as(None, payment, stray, Fate::Parked);
     }
-}
-
-/// A stored token, told in the form that is signed as a whole.
-pub(super) fn token(making: &mut Making) {
-    making.chapter("token");
-    let mut agreement = making.account(Kind::Agreement, None, 0);
-    let id = making.id("TOKEN");
-    agreement.registered_psp_id = making.chance.one_in(2).then(|| id.clone());
-    making.registers(&agreement);
-    let types: &[(&str, &str)] = if making.chance.one_in(2) {
-        &[("recurring.token.created", "Active"), ("recurring.token.disabled", "Inactive")]
-    } else {
-        &[("recurring.token.created", "Active"), ("recurring.token.updated", "Active")]
-    };
-    for (event_type, state) in types {
-        let at = making.later();
-        agreement.says(at, state, &id);
-        let body = json!({
-            "createdAt": at.to_string(), "environment": "test", "eventId": making.id("EVENT"), "type": event_type,
-            "data": {"merchantAccount": "SoakECOM", "storedPaymentMethodId": id, "shopperReference": agreement.id,
-                     "type": "visa", "operation": "created"}});
-        making.tells_as(Some("token"), &agreement, body, Fate::Reaches);
-    }
-    making.knows(&agreement);
 }

@@ -1,0 +1,142 @@
+//! What one record has with Adyen until its money is there.
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::item::Item;
+use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::making::Making;
+use crate::cli::soak::lives::money::Currency;
+use crate::domain::ids::Kind;
+
+const REFUSALS: [(&str, Option<&str>); 6] = [
+    ("Not enough balance", Some("InsufficientBalance")),
+    ("Expired Card", Some("BearerExpired")),
+    ("CVC Declined", Some("BearerInvalid")),
+    ("Withdrawal count exceeded", Some("LimitExceeded")),
+    ("Refused", Some("Rejected")),
+    ("A Reason Of Tomorrow", None),
+];
+
+/// What one payment or preauthorization has with Adyen.
+pub(super) struct Dealing {
+    /// Transform's id of the record that is authorised.
+    pub(super) merchant: String,
+    pub(super) currency: Currency,
+    pub(super) amount: i64,
+    /// The reference of the authorisation that succeeded, or of the last one.
+    pub(super) authorisation: String,
+    /// Whether an attempt was left by the customer. Of two, neither would say more than the other.
+    pub(super) left: bool,
+}
+
+impl Dealing {
+    pub(super) fn new(making: &mut Making, account: &mut Account) -> Self {
+        let authorisation = making.id("PSPA");
+        account.registered_psp_id = making.chance.one_in(2).then(|| authorisation.clone());
+        let currency = account.currency.unwrap_or_default();
+        Self { merchant: account.id.clone(), currency, amount: account.requested, authorisation, left: false }
+    }
+
+    pub(super) fn item<'a>(&'a self, code: &'a str, at: Timestamp, success: bool) -> Item<'a> {
+        Item {
+            code,
+            at,
+            reference: &self.authorisation,
+            original: "",
+            merchant: &self.merchant,
+            amount: (self.currency, self.amount),
+            success,
+            reason: "",
+            more: json!({}),
+        }
+    }
+
+    /// Attempts that fail, each with a reference of its own.
+    pub(super) fn refused(&mut self, making: &mut Making, account: &mut Account, times: i64) {
+        for _ in 0..times {
+            let at = making.later();
+            let reference = making.id("PSPA");
+            if !self.left && making.chance.one_in(4) {
+                self.left = true;
+                // Left by the customer: says nothing against another attempt, whenever that was.
+                if account.is_new() {
+                    account.fails(at, "Expired", &reference, Why::default());
+                }
+                let item = Item { reference: &reference, ..self.item("OFFER_CLOSED", at, true) };
+                making.tells(account, item.body());
+                continue;
+            }
+            let (reason, code) = making.chance.pick(&REFUSALS);
+            let raw = making.chance.one_in(2).then(|| "51 : issuer says no".to_owned());
+            let psp_code = raw.clone().unwrap_or_else(|| reason.to_owned());
+            let why = Why { code, psp_code: Some(psp_code), message: Some(reason.to_owned()) };
+            account.fails(at, "Failed", &reference, why);
+            let more = raw.map_or_else(|| json!({}), |raw| json!({"refusalReasonRaw": raw}));
+            let item = Item { reference: &reference, reason, more, ..self.item("AUTHORISATION", at, false) };
+            making.tells(account, item.body());
+        }
+    }
+
+    pub(super) fn authorised(&self, making: &mut Making, account: &mut Account) {
+        let at = making.later();
+        account.says(at, "Succeeded", &self.authorisation);
+        if account.kind == Kind::Payment {
+            account.books(&self.authorisation, self.amount, at);
+        } else {
+            account.reserves(self.amount);
+        }
+        account.shows_bearer(&[("cardType", "visa"), ("expiry", "03/2030"), ("last4", "0004")]);
+        let more = json!({"cardSummary": "0004", "expiryDate": "03/2030", "authCode": "004711"});
+        let item = Item { more, reason: "004711:0004:03/2030", ..self.item("AUTHORISATION", at, true) };
+        making.tells(account, item.body());
+    }
+
+    /// The reservation or the payment is taken back before any money moved.
+    pub(super) fn ended(&self, making: &mut Making, account: &mut Account) {
+        let at = making.later();
+        let (code, state) = making.chance.pick(&[
+            ("CANCELLATION", "Cancelled"),
+            ("TECHNICAL_CANCEL", "Cancelled"),
+            ("EXPIRE", "Expired"),
+        ]);
+        account.says(at, state, "");
+        account.unbooks(&self.authorisation);
+        let reference = making.id("PSPM");
+        let item = Item { reference: &reference, original: &self.authorisation, ..self.item(code, at, true) };
+        making.tells(account, item.body());
+    }
+
+    /// Money is captured under a reference of its own; takes the place of the authorisation.
+    pub(super) fn captured(&self, making: &mut Making, account: &mut Account, capture: &str, amount: i64) {
+        let at = making.later();
+        account.says(at, "Succeeded", capture);
+        account.unbooks(&self.authorisation);
+        account.books(capture, amount, at);
+        let merchant = account.id.clone();
+        making.tells(account, self.modification("CAPTURE", at, capture, &merchant, amount).body());
+    }
+
+    /// The scheme takes a capture back, maybe in the second of the capture.
+    pub(super) fn capture_fails(&self, making: &mut Making, account: &mut Account, capture: &str, amount: i64) {
+        let at = making.perhaps_later();
+        let why = Why { message: Some("Capture Failed".to_owned()), ..Why::default() };
+        account.fails(at, "Failed", capture, why);
+        account.unbooks(capture);
+        let merchant = account.id.clone();
+        let item = self.modification("CAPTURE_FAILED", at, capture, &merchant, amount);
+        making.tells(account, Item { reason: "Capture Failed", ..item }.body());
+    }
+
+    pub(super) fn modification<'a>(
+        &'a self,
+        code: &'a str,
+        at: Timestamp,
+        reference: &'a str,
+        merchant: &'a str,
+        amount: i64,
+    ) -> Item<'a> {
+        let amount = (self.currency, amount);
+        Item { reference, original: &self.authorisation, merchant, amount, ..self.item(code, at, true) }
+    }
+}

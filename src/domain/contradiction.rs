@@ -1,0 +1,31 @@
+//! Money that contradicts what is known of a record.
+
+/// How many items, and how many chargebacks, are kept of one record: each event writes the whole record.
+pub const BOOKINGS_MAX: usize = 1000;
+
+/// Money that cannot be, or more of it than is kept: nothing is applied, the notification becomes a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Contradiction {
+    /// The event speaks of another currency than the record.
+    #[error("the event is in {event}, the record in {record}")]
+    Currency {
+        /// Of the event.
+        event: String,
+        /// Of the record.
+        record: String,
+    },
+    /// The record has as many bookings with money as are kept of one, and the event would add another.
+    #[error("the record would have more than {BOOKINGS_MAX} booked {what}")]
+    TooMany {
+        /// Items, or chargebacks.
+        what: &'static str,
+    },
+    /// A payment that is paid in full would have given back more than it received.
+    #[error("refunds would reach {refunded}, but only {paid} was paid")]
+    OverRefunded {
+        /// The sum that the refunds would reach.
+        refunded: rust_decimal::Decimal,
+        /// What was paid.
+        paid: rust_decimal::Decimal,
+    },
+}
