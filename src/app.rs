@@ -20,8 +20,8 @@ use crate::clock::Clock;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::delivery::worker::{DeliveryOptions, Worker};
-use crate::fetch::account::Accounts;
-use crate::http::{self, Bodies, Doors, InForce, Refusals, ServerOptions};
+use crate::fetch::api::Apis;
+use crate::http::{self, Bodies, InForce, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
 use crate::registering::Registering;
 use crate::store::sqlite::Store;
@@ -29,7 +29,7 @@ use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
 use crate::{fetch, housekeeping, open_files};
 
 pub use options::Options;
-use options::accounts;
+use options::apis;
 
 /// A relay, built and bound.
 pub struct App {
@@ -55,7 +55,7 @@ pub struct Reloader {
     certificates: CertificateOptions,
     store: Arc<ArcSwap<StoreOptions>>,
     delivery: Arc<ArcSwap<DeliveryOptions>>,
-    accounts: Arc<ArcSwap<Accounts>>,
+    apis: Arc<ArcSwap<Apis>>,
     in_force: Arc<ArcSwap<InForce>>,
     room: Room,
 }
@@ -95,7 +95,7 @@ impl Reloader {
         let StoreOptions { must_exist, max_waiting, .. } = *before;
         self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
         self.delivery.store(Arc::new(delivery));
-        self.accounts.store(Arc::new(accounts(&in_force.sources)));
+        self.apis.store(Arc::new(apis(&in_force.sources)));
         self.in_force.store(Arc::new(in_force));
         Reloaded { restart, shortage }
     }
@@ -110,8 +110,8 @@ impl App {
         let debouncer = Arc::new(Debouncer::default());
         let breakers = Arc::new(Breakers::default());
         let fetched = options.certificates.clone();
-        let bell = Arc::new(fetch::worker::Bell::default());
-        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&bell));
+        let signal = Arc::new(fetch::worker::Signal::default());
+        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&signal));
         let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
         let most = open_files::raise();
         let room = options.room(most).map_err(|reason| anyhow!(reason))?;
@@ -123,7 +123,7 @@ impl App {
         // Nothing asks for the time before the store has said where its clock was.
         let clock = housekeeping::start_clock(&store).await?;
         let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
-        let accounts = Arc::new(ArcSwap::from_pointee(accounts(&in_force.sources)));
+        let apis = Arc::new(ArcSwap::from_pointee(apis(&in_force.sources)));
         let (delivery, in_force) =
             (Arc::new(ArcSwap::from_pointee(delivery)), Arc::new(ArcSwap::from_pointee(in_force)));
         let reloader = Reloader {
@@ -131,7 +131,7 @@ impl App {
             certificates: fetched,
             store: store.options(),
             delivery: Arc::clone(&delivery),
-            accounts: Arc::clone(&accounts),
+            apis: Arc::clone(&apis),
             in_force: Arc::clone(&in_force),
             room: Room { connections: room.connections, most },
         };
@@ -139,7 +139,7 @@ impl App {
         let issuer = Arc::new(Issuer::new(random_key()?));
         let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
         let refusals = Arc::new(Refusals::default());
-        let doors = Doors {
+        let state = State {
             in_force,
             ingest: Arc::clone(&ingest),
             registering: Registering::new(Arc::clone(&store), Arc::clone(&debouncer), Arc::clone(&breakers)),
@@ -155,10 +155,10 @@ impl App {
             probed: http::Probed::default(),
         };
         let grace = server.shutdown_grace;
-        let (server, address) = http::bind(&ServerOptions { max_connections: room.connections, ..server }, doors)
+        let (server, address) = http::bind(&ServerOptions { max_connections: room.connections, ..server }, state)
             .with_context(|| format!("cannot listen on {}", server.listen))?;
         let stop = stop_delivery.clone();
-        let fetcher = fetch::worker::Worker::new(Arc::clone(&store), accounts, bell, clock, stop.clone());
+        let fetcher = fetch::worker::Worker::new(Arc::clone(&store), apis, signal, clock, stop.clone());
         let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
         let fetches = fetcher.recover().await?;
         if fetches > 0 {

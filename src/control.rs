@@ -1,10 +1,10 @@
-//! The relay's own door for whoever runs it: a socket beside the store, through which a command asks the running relay
+//! The control socket: it lies beside the store, through which a command asks the running relay
 //! for the time and the names of secrets, or to reload, and hears what came of it.
 //!
 //! Only who may write there gets in, which is who may write the store; no token is needed, and none of the tokens that
 //! are just being replaced. Likewise a command believes only a socket of the store's owner, or of root, and only while somebody has
 //! the store. Whoever connects gets the outcome of a reload that began afterwards. A relay reads its
-//! configuration once more when its door is open: so whoever finds nobody there has changed what the next relay reads.
+//! configuration once more when its socket is open: so whoever finds nobody there has changed what the next relay reads.
 
 mod address;
 mod ask;
@@ -100,12 +100,12 @@ pub struct Control {
     made: (u64, u64),
 }
 
-/// Somebody who is at the door, and waits for the outcome.
+/// A command that has asked, and waits for the outcome.
 #[derive(Debug)]
 pub struct Asked(UnixStream);
 
 impl Control {
-    /// Opens the door of a relay that has the store: another socket that lies there is a dead relay's.
+    /// Opens the socket of a relay that has the store: another socket that lies there is a dead relay's.
     ///
     /// # Errors
     /// The socket cannot be made; its name may be too long.

@@ -20,7 +20,7 @@ use crate::certificates::{Certificates, NoKey};
 use crate::domain::due::{Moment, later};
 use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::domain::message::{Meaning, Message, Normalised};
-use crate::fetch::account::Account;
+use crate::fetch::api::Api;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::call::{Hint, hint};
 use crate::psp::profile::FetchMode;
@@ -88,10 +88,10 @@ pub struct Sender {
     /// The address; of IPv6 the network.
     pub address: IpAddr,
     /// Whether it showed wrong credentials too often.
-    pub wary: bool,
+    pub suspicious: bool,
 }
 
-/// What somebody vouches for, and the secret that did; none where it was a certificate or the door.
+/// What somebody vouches for, and the secret that did; none where it was a certificate or credentials.
 type VouchedFor<'a> = (Verified<'a>, Option<&'a NamedSecret>);
 
 /// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
@@ -132,7 +132,7 @@ impl Ingest {
     /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
     ///
     /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one. A right signature does not end wariness: whoever has caught one notification could guess a short
+    /// guessed one by one. A right signature does not end suspicion: whoever has caught one notification could guess a short
     /// password behind it.
     ///
     /// # Errors
@@ -148,7 +148,7 @@ impl Ingest {
             Ok(vouched) => vouched,
             Err(refused) => return self.take_hint(source, received, now, sender, refused).await,
         };
-        self.check_credentials(source, received, now.steady, sender.wary)?;
+        self.check_credentials(source, received, now.steady, sender.suspicious)?;
         let normalised = source.read(&(&verified).into());
         let size = normalised.size();
         if size > BATCH_MAX {
@@ -173,8 +173,8 @@ impl Ingest {
         let pointed = Hint { form: taken.form.clone(), calls: calls(&taken) };
         match (self.store.take(taken, noted).await, &source.fetch) {
             // Somebody may have made all those that wait. What it points to is looked up all the same.
-            (Err(TakeError::TooManyContents { .. }), Some(account)) if !pointed.calls.is_empty() => {
-                self.keep_hint(source, account, pointed, now, sender).await
+            (Err(TakeError::TooManyContents { .. }), Some(api)) if !pointed.calls.is_empty() => {
+                self.keep_hint(source, api, pointed, now, sender).await
             }
             (taken, _) => {
                 let receipt = taken?;
@@ -212,20 +212,20 @@ impl Ingest {
         sender: Sender,
         refused: Refused,
     ) -> Result<Receipt, Refused> {
-        let hint = source.fetch.as_ref().and_then(|account| {
-            let hint = hint(&source.profile, &received, account.mode != FetchMode::Unverified)?;
-            Some((account, hint))
+        let hint = source.fetch.as_ref().and_then(|api| {
+            let hint = hint(&source.profile, &received, api.mode != FetchMode::Unverified)?;
+            Some((api, hint))
         });
-        let Some((account, hint)) = hint else { return Err(refused) };
-        self.check_credentials(source, received, now.steady, sender.wary)?;
-        self.keep_hint(source, account, hint, now, sender).await
+        let Some((api, hint)) = hint else { return Err(refused) };
+        self.check_credentials(source, received, now.steady, sender.suspicious)?;
+        self.keep_hint(source, api, hint, now, sender).await
     }
 
     /// Has looked up what a hint points to.
     async fn keep_hint(
         &self,
         source: &Source,
-        account: &Account,
+        api: &Api,
         hint: Hint,
         now: Moment,
         sender: Sender,
@@ -240,7 +240,7 @@ impl Ingest {
             form: hint.form,
             calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
             address: sender.address.to_string(),
-            places: account.places,
+            slots: api.slots,
         };
         let receipt = self.store.take_hint(hinted).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
@@ -264,7 +264,7 @@ impl Ingest {
             tracing::info!(
                 source,
                 hints,
-                "hints were displaced since the start: their address had most places. Register records with the PSP's id, or set \
+                "hints were displaced since the start: their address had most slots. Register records with the PSP's id, or set \
                  ip_ranges; said once a minute"
             );
         }
@@ -301,14 +301,14 @@ impl Ingest {
         source: &Source,
         received: Received<'_>,
         now: Timestamp,
-        wary: bool,
+        suspicious: bool,
     ) -> Result<(), Refused> {
-        let look = Look { door: &source.door(), issuer: &self.issuer, now, wary };
+        let look = Look { audience: &source.audience(), issuer: &self.issuer, now, suspicious };
         if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
             return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
         }
         let headers_match = source.headers.iter().all(|(name, expected)| {
-            counts(expected, wary)
+            counts(expected, suspicious)
                 && received
                     .header(name)
                     .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))

@@ -3,7 +3,7 @@
 //! A PSP posts a notification. [`ingest`] has [`psp`] verify it and say it in our words, and the [`store`] commit it
 //! with what it does to our records, by the rules of the [`domain`]; then, and only then, the PSP is answered. Each
 //! record that changed is owed to Transform: [`delivery`] waits until its burst of changes is over and posts one
-//! webhook; Transform fetches the record, in the words of [`transform`], through a door of [`http`]. [`app`] puts the
+//! webhook; Transform fetches the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
 //! parts together, [`config`] fills in their options, [`cli`] is what people type.
 
 pub mod access;

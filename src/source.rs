@@ -13,13 +13,13 @@ use url::Url;
 use crate::access::credentials::Credentials;
 use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Normalised};
-use crate::fetch::account::Account;
+use crate::fetch::api::Api;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::vouch::verify::{Means, Secret};
 
-/// One PSP account in the configuration, and its door.
+/// One PSP account in the configuration, and its route.
 #[derive(Debug, Clone)]
 pub struct Source {
     /// Its name in the URL.
@@ -47,7 +47,7 @@ pub struct Source {
     /// The status that is answered while the source is not enabled; none if it is.
     pub closed: Option<u16>,
     /// How truths are fetched; none if never.
-    pub fetch: Option<Arc<Account>>,
+    pub fetch: Option<Arc<Api>>,
 }
 
 impl Source {
@@ -70,7 +70,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate: None,
             tolerance_s: self.tolerance_s,
-            door: self.has_door(),
+            credentials: self.has_credentials(),
         }
     }
 
@@ -85,13 +85,13 @@ impl Source {
 
     /// Whether it asks for anything beside a signature.
     #[must_use]
-    pub fn has_door(&self) -> bool {
+    pub fn has_credentials(&self) -> bool {
         !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
-    /// Its name among the doors that tokens are issued for.
+    /// The audience of tokens that are issued for it.
     #[must_use]
-    pub fn door(&self) -> String {
+    pub fn audience(&self) -> String {
         format!("sources/{}", self.name)
     }
 
@@ -103,7 +103,7 @@ impl Source {
 
     /// The kinds of proof that it asks for.
     #[must_use]
-    pub fn doors(&self) -> Vec<&'static str> {
+    pub fn proofs(&self) -> Vec<&'static str> {
         let kinds = [
             ("signature", !self.secrets.is_empty() || self.verifies_by_certificate()),
             ("basic", self.authorization.basic.is_some()),
@@ -122,7 +122,7 @@ impl Source {
 
     /// What a notification says, as far as the source wants to hear it.
     pub(super) fn read(&self, notification: &InForm<'_>) -> Normalised {
-        let always = self.fetch.as_ref().is_some_and(|account| account.mode == FetchMode::Always);
+        let always = self.fetch.as_ref().is_some_and(|api| api.mode == FetchMode::Always);
         let mut normalised = normalise(&self.profile, notification, always);
         if let Some(events) = &self.events {
             normalised.keep_only(events);

@@ -1,4 +1,4 @@
-//! What the documents say is true: the example configuration, the description of the doors, the layers.
+//! What the documents say is true: the example configuration, the description of the routes, the layers.
 
 #![cfg(test)]
 
@@ -180,7 +180,7 @@ fn sets(value: &Value, path: &[&str]) -> bool {
 // --- docs/openapi.yaml ---
 
 #[test]
-fn the_description_of_the_doors_has_every_route_and_no_other() {
+fn the_description_of_the_routes_has_every_route_and_no_other() {
     let (built, described) = (routes(ROUTES), described(OPENAPI));
     assert!(built.len() > 5, "the routes were not understood: {built:?}");
     let only = |these: &BTreeSet<String>, those| these.difference(those).cloned().collect::<Vec<_>>();
@@ -189,7 +189,7 @@ fn the_description_of_the_doors_has_every_route_and_no_other() {
 }
 
 #[test]
-fn the_description_of_the_doors_knows_every_field_of_a_registration() {
+fn the_description_of_the_routes_knows_every_field_of_a_registration() {
     let error = serde_json::from_str::<Registration>(r#"{"?": 1}"#).unwrap_err().to_string();
     let fields: BTreeSet<_> = error.split('`').skip(3).step_by(2).collect();
     assert!(fields.contains("currency"), "{error}");
@@ -205,7 +205,7 @@ fn the_description_of_the_doors_knows_every_field_of_a_registration() {
 }
 
 #[test]
-fn the_description_of_the_doors_knows_every_outcome() {
+fn the_description_of_the_routes_knows_every_outcome() {
     use Outcome::{Applied, DeadLetter, Fetching, Ignored, Parked, Repeated, Stale};
     let names = [Applied, Repeated, Stale, Ignored, Parked, Fetching, DeadLetter].map(Outcome::name).join(", ");
     assert!(OPENAPI.contains(&format!("enum: [{names}]")), "{names}");
@@ -319,7 +319,7 @@ fn crossings_are_seen() {
     let crossed = |file, code| crossings(file, code).len();
     assert_eq!(crossed("domain/a.rs", "// rusqlite::x\nlet a = \"crate::store\"; /* tokio::spawn */ x.tracing;"), 0);
     assert_eq!(crossed("domain/a.rs", "use super::super::{psp, store::Store};"), 1);
-    assert_eq!(crossed("domain/mod.rs", "use super::http::Doors; use self::ids::Kind;"), 1);
+    assert_eq!(crossed("domain/mod.rs", "use super::http::State; use self::ids::Kind;"), 1);
     assert_eq!(crossed("psp/a.rs", "use crate::{\n    domain::{ids, money},\n    delivery::retry,\n};"), 1);
     assert_eq!(crossed("psp/a.rs", "fn a<'a>(c: &'a char) { if *c == '\"' { Timestamp::now(); } }"), 1);
     assert_eq!(crossed("transform/a.rs", r##"let a = r#"""#; tracing::info!("x"); println!("y");"##), 2);
@@ -332,7 +332,7 @@ fn crossings_are_seen() {
     assert_eq!(crossed("psp/vouch/a.rs", "use crate::psp::explain; use crate::psp::profile::Form;"), 1);
     assert_eq!(crossed("psp/vouch/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::psp::explain;\n}\n"), 0);
     assert_eq!(crossed("cli/demo/psp.rs", "use reqwest::Client; use crate::app::App;"), 0);
-    assert_eq!(crossed("ingest.rs", "use crate::http as door; use crate::config::Config;"), 1);
+    assert_eq!(crossed("ingest.rs", "use crate::http as edge; use crate::config::Config;"), 1);
 }
 
 /// All Rust files below a folder, by their path in it.

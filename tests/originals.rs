@@ -141,7 +141,7 @@ fn vector(profile: &Profile, file: &Path) -> String {
         public_url: url.as_ref(),
         certificate: certificate.as_ref(),
         tolerance_s: None,
-        door: false,
+        credentials: false,
     };
     let verdict = verify(profile, &means, Received { headers: &headers, body: body.as_bytes(), at });
     let expected = text("expect").unwrap();

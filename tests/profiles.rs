@@ -48,9 +48,9 @@ struct Vector {
     body: String,
     #[serde(default)]
     now_unix: i64,
-    /// Whether it came through a door of the source's.
+    /// Whether the source has seen its credentials.
     #[serde(default)]
-    door: bool,
+    credentials: bool,
     /// `verified`, or why not.
     expect: String,
 }
@@ -91,7 +91,7 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
         tolerance_s: None,
-        door: vector.door,
+        credentials: vector.credentials,
     };
     let verified = verify::verify(profile, &means, received);
     the_explanation_agrees(&explain::verification(profile, &means, received), &verified);
@@ -105,7 +105,7 @@ fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verifi
         Err(reason) => Err(*reason),
     };
     assert_eq!(said(&explained.verdict), said(verified));
-    if matches!(verified, Ok(verified) if verified.form().trusts_door) {
+    if matches!(verified, Ok(verified) if verified.form().trusts_credentials) {
         assert!(explained.signatures.iter().all(|seen| seen.verdict == Err(Unverified::Missing)));
         return;
     }
@@ -401,7 +401,7 @@ fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
         tolerance_s: None,
-        door: vector.door,
+        credentials: vector.credentials,
     };
     let verified = verify::verify(profile, &means, received).ok()?;
     let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == verified.form().name)?;

@@ -9,8 +9,8 @@ pub const GUESSABLE_BELOW: usize = 20;
 
 /// Whether a secret counts for somebody who was wrong too often, or was not.
 #[must_use]
-pub fn counts(secret: &SecretString, wary: bool) -> bool {
-    !wary || secret.expose_secret().len() >= GUESSABLE_BELOW
+pub fn counts(secret: &SecretString, suspicious: bool) -> bool {
+    !suspicious || secret.expose_secret().len() >= GUESSABLE_BELOW
 }
 
 /// Compares in a time that depends on neither where the first difference is nor how long the secret is.

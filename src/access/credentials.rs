@@ -9,7 +9,7 @@ use super::basic::{Basic, scheme};
 use super::compare::{counts, same};
 use super::token::{Client, Issuer};
 
-/// All that opens one of our doors by an Authorization header: any of the tokens, a token that we issued to one of the
+/// All that an Authorization header may hold for one audience: any of the tokens, a token that we issued to one of the
 /// clients, or the basic credentials. Nothing configured lets nobody in.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
@@ -17,37 +17,39 @@ pub struct Credentials {
     pub tokens: Vec<SecretString>,
     /// Basic credentials.
     pub basic: Option<Basic>,
-    /// Who may fetch short-lived tokens for this door.
+    /// Who may fetch short-lived tokens for this audience.
     pub clients: Vec<Client>,
 }
 
-/// How a door looks at what it is shown.
+/// How credentials are looked at.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
-    /// Which door it is: tokens are issued for one.
-    pub door: &'a str,
+    /// The audience that they are shown to: a token is issued for one.
+    pub audience: &'a str,
     /// Who issues them.
     pub issuer: &'a Issuer,
     /// Now, on the steady clock.
     pub now: Timestamp,
     /// Whether whoever comes was wrong too often: then only secrets count that nobody guesses.
-    pub wary: bool,
+    pub suspicious: bool,
 }
 
 impl Credentials {
-    /// Whether an Authorization header opens the door.
+    /// Whether an Authorization header is good.
     #[must_use]
     pub fn allows(&self, authorization: Option<&str>, look: Look<'_>) -> bool {
         let Some(authorization) = authorization else { return false };
         let by_token = scheme(authorization, "bearer").is_some_and(|given| {
             let configured = |token: &SecretString| {
-                counts(token, look.wary) && same(given.as_bytes(), token.expose_secret().as_bytes())
+                counts(token, look.suspicious) && same(given.as_bytes(), token.expose_secret().as_bytes())
             };
-            let issued = |client: &Client| look.issuer.issued(given, look.door, client, look.now);
+            let issued = |client: &Client| look.issuer.issued(given, look.audience, client, look.now);
             self.tokens.iter().any(configured) || self.clients.iter().any(issued)
         });
-        let by_password =
-            self.basic.as_ref().is_some_and(|basic| counts(&basic.password, look.wary) && basic.allows(authorization));
+        let by_password = self
+            .basic
+            .as_ref()
+            .is_some_and(|basic| counts(&basic.password, look.suspicious) && basic.allows(authorization));
         by_token || by_password
     }
 
@@ -76,13 +78,14 @@ impl fmt::Display for Credentials {
 mod tests {
     use super::*;
 
-    fn allows(credentials: &Credentials, authorization: Option<&str>, wary: bool) -> bool {
+    fn allows(credentials: &Credentials, authorization: Option<&str>, suspicious: bool) -> bool {
         let issuer = Issuer::new([7; 32]);
-        credentials.allows(authorization, Look { door: "d", issuer: &issuer, now: Timestamp::UNIX_EPOCH, wary })
+        credentials
+            .allows(authorization, Look { audience: "d", issuer: &issuer, now: Timestamp::UNIX_EPOCH, suspicious })
     }
 
     #[test]
-    fn tokens_and_basic_credentials_open_the_door() {
+    fn tokens_and_basic_credentials_are_good() {
         let basic = Basic { username: "plenigo_test".into(), password: "123456789".to_owned().into() };
         let tokens = vec!["t1".to_owned().into(), "t2".to_owned().into()];
         let both = Credentials { tokens, basic: Some(basic), clients: Vec::new() };
@@ -97,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wary_door_opens_to_secrets_that_nobody_guesses_only() {
+    fn only_secrets_that_nobody_guesses_count_when_suspicious() {
         let long = "0123456789012345678x";
         let tokens = vec!["short".to_owned().into(), long.to_owned().into()];
         let basic = Basic { username: "plenigo_test".into(), password: "123456789".to_owned().into() };

@@ -1,6 +1,6 @@
 //! Short-lived tokens by OAuth 2.0 (RFC 6749): the grants `client_credentials` and `password`.
 //!
-//! A token is not kept anywhere: it says when it ends and has a MAC over that, its door and all that is configured of
+//! A token is not kept anywhere: it says when it ends and has a MAC over that, its audience and all that is configured of
 //! its client, under a key that the process makes for itself. So there is no limit to set, a reload keeps tokens, the
 //! tokens of a client that is removed or gets another secret stop at once, and a restart ends them all.
 
@@ -54,7 +54,7 @@ impl Form {
     }
 }
 
-/// Decides about a request for a token: to which client of which door it goes. `wary` as in
+/// Decides about a request for a token: to which client of which audience it goes. `suspicious` as in
 /// [`Look`](super::credentials::Look).
 ///
 /// # Errors
@@ -63,7 +63,7 @@ pub fn decide<'a>(
     body: &[u8],
     authorization: Option<&str>,
     clients: &[(String, &'a Client)],
-    wary: bool,
+    suspicious: bool,
 ) -> Result<(String, &'a Client), Refused> {
     let form = Form::parse(body)?;
     let grant = form.get("grant_type").ok_or(Refused::new("invalid_request", "grant_type is missing"))?;
@@ -72,23 +72,23 @@ pub fn decide<'a>(
         let matching = clients.iter().filter(|(_, client)| {
             let right = same(id.as_bytes(), client.id.as_bytes())
                 & same(secret.as_bytes(), client.secret.expose_secret().as_bytes());
-            right && counts(&client.secret, wary)
+            right && counts(&client.secret, suspicious)
         });
         matching.fold(None, |_, one| Some(one))
     };
-    let (door, client) = presented(&form, authorization)?
+    let (audience, client) = presented(&form, authorization)?
         .iter()
         .find_map(known)
         .ok_or(Refused::new("invalid_client", "no such client, or its secret is wrong"))?;
     match (grant, &client.user) {
         ("client_credentials", None) => {}
-        ("password", Some(user)) => owner(&form, user, wary)?,
+        ("password", Some(user)) => owner(&form, user, suspicious)?,
         ("client_credentials" | "password", _) => {
             return Err(Refused::new("unauthorized_client", "this client is configured for the other grant"));
         }
         _ => return Err(Refused::new("unsupported_grant_type", "the grants are client_credentials and password")),
     }
-    Ok((door.clone(), *client))
+    Ok((audience.clone(), *client))
 }
 
 /// The client's credentials: by an Authorization header or in the form, not both. In the header RFC 6749 wants them
@@ -118,13 +118,13 @@ fn form_decoded(text: &str) -> String {
     url::form_urlencoded::parse(one.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()
 }
 
-fn owner(form: &Form, user: &Basic, wary: bool) -> Result<(), Refused> {
+fn owner(form: &Form, user: &Basic, suspicious: bool) -> Result<(), Refused> {
     let (Some(name), Some(password)) = (form.get("username"), form.get("password")) else {
         return Err(Refused::new("invalid_request", "username or password is missing"));
     };
     let right = same(name.as_bytes(), user.username.as_bytes())
         & same(password.as_bytes(), user.password.expose_secret().as_bytes());
-    if right && counts(&user.password, wary) {
+    if right && counts(&user.password, suspicious) {
         Ok(())
     } else {
         Err(Refused::new("invalid_grant", "username or password is wrong"))
@@ -146,7 +146,7 @@ mod tests {
         let (plain, user) = (client("plain", "p&= w%", None), client("user", "own", Some(("u", "pw"))));
         let clients = [("transform".to_owned(), &plain), ("sources/x".to_owned(), &user)];
         let decided = decide(body.as_bytes(), authorization, &clients, false);
-        decided.map(|(door, client)| (door, client.id.clone())).map_err(|refused| refused.error)
+        decided.map(|(audience, client)| (audience, client.id.clone())).map_err(|refused| refused.error)
     }
 
     fn basic(text: &str) -> String {

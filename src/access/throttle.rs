@@ -2,7 +2,7 @@
 //!
 //! Never by user name, so that nobody can lock somebody else out by it. An address that was wrong too often is not shut
 //! out either: its secrets that nobody guesses still count (see [`counts`](super::compare::counts)), so that a proxy
-//! that was not configured as one does not lose everybody their door.
+//! that was not configured as one does not lock everybody out.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -43,8 +43,8 @@ struct Failures {
 const ADDRESSES_MAX: usize = 10_000;
 
 impl Throttle {
-    /// How long it is wary of an address; none if it is not.
-    pub(crate) fn wary(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
+    /// How long it is suspicious of an address; none if it is not.
+    pub(crate) fn suspicious(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = table.failures.get(&network(address))?;
         (known.until > now && known.count >= policy.failures)
@@ -107,11 +107,11 @@ mod tests {
         let (throttle, one) = (Throttle::default(), address("192.0.2.1"));
         let failed: Vec<_> = [0, 10, 20, 30].map(|second| throttle.failed(one, &POLICY, at(second))).into();
         assert_eq!(failed, [false, false, true, false]);
-        assert_eq!(throttle.wary(one, &POLICY, at(30)), Some(Duration::from_secs(30)));
-        assert_eq!(throttle.wary(one, &POLICY, at(60)), None);
-        assert_eq!(throttle.wary(address("192.0.2.2"), &POLICY, at(30)), None, "another address");
+        assert_eq!(throttle.suspicious(one, &POLICY, at(30)), Some(Duration::from_secs(30)));
+        assert_eq!(throttle.suspicious(one, &POLICY, at(60)), None);
+        assert_eq!(throttle.suspicious(address("192.0.2.2"), &POLICY, at(30)), None, "another address");
         assert!(!throttle.failed(one, &POLICY, at(60)), "a new window");
-        assert_eq!(throttle.wary(one, &POLICY, at(61)), None);
+        assert_eq!(throttle.suspicious(one, &POLICY, at(61)), None);
     }
 
     /// A reload may shorten the window: who was counted by the long one must not go uncounted until that would have ended.
@@ -123,7 +123,7 @@ mod tests {
         for second in 100..103 {
             throttle.failed(one, &POLICY, at(second));
         }
-        assert!(throttle.wary(one, &POLICY, at(103)).is_some(), "its second window");
+        assert!(throttle.suspicious(one, &POLICY, at(103)).is_some(), "its second window");
         let table = throttle.0.lock().unwrap();
         assert_eq!((table.failures.len(), table.order.len()), (2, 2));
     }
@@ -134,8 +134,8 @@ mod tests {
         for host in ["2001:db8::1", "2001:db8::2", "2001:db8::ffff:0:1"] {
             throttle.failed(address(host), &POLICY, at(0));
         }
-        assert!(throttle.wary(address("2001:db8::77"), &POLICY, at(0)).is_some());
-        assert!(throttle.wary(address("2001:db8:0:1::77"), &POLICY, at(0)).is_none());
+        assert!(throttle.suspicious(address("2001:db8::77"), &POLICY, at(0)).is_some());
+        assert!(throttle.suspicious(address("2001:db8:0:1::77"), &POLICY, at(0)).is_none());
     }
 
     #[test]
@@ -152,8 +152,8 @@ mod tests {
             let table = throttle.0.lock().unwrap();
             assert_eq!((table.failures.len(), table.order.len()), (ADDRESSES_MAX, ADDRESSES_MAX));
         }
-        assert!(throttle.wary(nth(0), &POLICY, at(1)).is_none());
-        assert!(throttle.wary(nth(many - 1), &POLICY, at(1)).is_some());
+        assert!(throttle.suspicious(nth(0), &POLICY, at(1)).is_none());
+        assert!(throttle.suspicious(nth(many - 1), &POLICY, at(1)).is_some());
         throttle.failed(nth(0), &POLICY, at(60));
         assert_eq!(throttle.0.lock().unwrap().failures.len(), 1, "what has ended is forgotten");
     }

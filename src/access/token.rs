@@ -9,10 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::basic::Basic;
 
-/// Who may fetch tokens for a door.
+/// Who may get tokens for an audience.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Its name; unique over all doors.
+    /// Its name; unique over all audiences.
     pub id: String,
     /// Its own secret.
     pub secret: SecretString,
@@ -36,26 +36,27 @@ impl Issuer {
         Self(key)
     }
 
-    /// A token that opens a door to a client until then (on the steady clock).
+    /// A token for an audience, issued to a client, that holds until then (on the steady clock).
     #[must_use]
-    pub fn issue(&self, door: &str, client: &Client, until: Timestamp) -> String {
+    pub fn issue(&self, audience: &str, client: &Client, until: Timestamp) -> String {
         let until = until.as_microsecond().to_be_bytes();
-        let mac = self.mac(door, client, until).finalize().into_bytes();
+        let mac = self.mac(audience, client, until).finalize().into_bytes();
         URL_SAFE_NO_PAD.encode([until.as_slice(), mac.as_slice()].concat())
     }
 
-    /// Whether it issued this token for this door to this client, and it has not ended.
+    /// Whether it issued this token for this audience to this client, and it has not ended.
     #[must_use]
-    pub fn issued(&self, token: &str, door: &str, client: &Client, now: Timestamp) -> bool {
+    pub fn issued(&self, token: &str, audience: &str, client: &Client, now: Timestamp) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
         let Some((until, mac)) = bytes.split_first_chunk::<8>() else { return false };
-        self.mac(door, client, *until).verify_slice(mac).is_ok() && now.as_microsecond() < i64::from_be_bytes(*until)
+        self.mac(audience, client, *until).verify_slice(mac).is_ok()
+            && now.as_microsecond() < i64::from_be_bytes(*until)
     }
 
-    fn mac(&self, door: &str, client: &Client, until: [u8; 8]) -> Hmac<Sha256> {
+    fn mac(&self, audience: &str, client: &Client, until: [u8; 8]) -> Hmac<Sha256> {
         let user = client.user.as_ref();
         let parts = [
-            door,
+            audience,
             &client.id,
             client.secret.expose_secret(),
             user.map_or("", |user| &user.username),
@@ -84,12 +85,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_opens_its_door_to_its_client_until_it_ends() {
+    fn a_token_holds_for_its_audience_and_client_until_it_ends() {
         let (issuer, one) = (Issuer::new([1; 32]), client("one", "s", None));
         let token = issuer.issue("transform", &one, at(60));
         assert!(issuer.issued(&token, "transform", &one, at(59)));
         assert!(!issuer.issued(&token, "transform", &one, at(60)), "it ends");
-        assert!(!issuer.issued(&token, "integrator", &one, at(0)), "another door");
+        assert!(!issuer.issued(&token, "integrator", &one, at(0)), "another audience");
         for other in [client("two", "s", None), client("one", "t", None), client("one", "s", Some(("u", "p")))] {
             assert!(!issuer.issued(&token, "transform", &other, at(0)), "{other:?}");
         }

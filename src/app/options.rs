@@ -8,7 +8,7 @@ use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
 use crate::certificates::CertificateOptions;
 use crate::delivery::worker::DeliveryOptions;
-use crate::fetch::account::Accounts;
+use crate::fetch::api::Apis;
 use crate::http::{self, InForce, ServerOptions};
 use crate::open_files::{self, Room};
 use crate::source::Source;
@@ -40,7 +40,7 @@ pub struct Options {
     pub token_lifetime: Duration,
     /// The PSPs' certificates.
     pub certificates: CertificateOptions,
-    /// The doors for PSPs, by name.
+    /// The sources, by name.
     pub sources: BTreeMap<String, Source>,
 }
 
@@ -79,6 +79,6 @@ impl Options {
 }
 
 /// How the PSPs of all sources that fetch are asked.
-pub(super) fn accounts(sources: &BTreeMap<String, Source>) -> Accounts {
+pub(super) fn apis(sources: &BTreeMap<String, Source>) -> Apis {
     sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
 }

@@ -84,10 +84,10 @@ pub struct Certificates {
 #[derive(Debug, Default)]
 struct Known {
     cache: Cache,
-    flights: HashMap<Url, watch::Receiver<Option<Answer>>>,
+    flights: HashMap<Url, watch::Receiver<Option<Loaded>>>,
 }
 
-type Answer = Result<Arc<Chain>, NoKey>;
+type Loaded = Result<Arc<Chain>, NoKey>;
 
 /// So many certificates are fetched at once; who asks for another one has to come again.
 const AT_ONCE: usize = 8;
@@ -128,7 +128,7 @@ impl Certificates {
         chain.key(authorities, &rule.name_suffix, received.wall).map_err(NoKey::Refused)
     }
 
-    async fn fetched(self: &Arc<Self>, url: &Url, rule: &CertificateRule, received: Moment) -> Answer {
+    async fn fetched(self: &Arc<Self>, url: &Url, rule: &CertificateRule, received: Moment) -> Loaded {
         let mut flight = self.flight(url, rule, received)?;
         let landed = flight.wait_for(Option::is_some).await.ok().and_then(|answer| answer.clone());
         landed.unwrap_or_else(|| Err(NoKey::Unavailable("the fetch was cut off".to_owned())))
@@ -140,7 +140,7 @@ impl Certificates {
         url: &Url,
         rule: &CertificateRule,
         received: Moment,
-    ) -> Result<watch::Receiver<Option<Answer>>, NoKey> {
+    ) -> Result<watch::Receiver<Option<Loaded>>, NoKey> {
         let mut known = self.known();
         if let Some(flight) = known.flights.get(url) {
             return Ok(flight.clone());
@@ -171,7 +171,7 @@ struct Landing {
 }
 
 impl Landing {
-    async fn fetch(&self, rule: &CertificateRule, received: Moment) -> Answer {
+    async fn fetch(&self, rule: &CertificateRule, received: Moment) -> Loaded {
         let all = &self.certificates;
         let answer = match all.client.get(self.url.clone()).await {
             Ok(pem) => Chain::of_pem(&pem)

@@ -102,7 +102,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     });
     let stop = async {
         stop.asked().await;
-        // Its door is closed before the store is free for the next relay, whose door it would take away.
+        // Its socket is closed before the store is free for the next relay, whose socket it would take away.
         reloads.abort();
         drop(reloads.await);
     };

@@ -6,7 +6,7 @@ use ipnet::IpNet;
 use jiff::SignedDuration;
 
 use super::Config;
-use crate::fetch::account::Account;
+use crate::fetch::api::Api;
 use crate::source::Source;
 
 /// The configuration in force, with secrets masked.
@@ -72,19 +72,19 @@ pub fn in_force(config: &Config) -> String {
 }
 
 /// How a source's PSP is asked.
-fn fetch(account: &Account) -> String {
-    let mode = format!("{:?}", account.mode).to_lowercase();
+fn fetch(api: &Api) -> String {
+    let mode = format!("{:?}", api.mode).to_lowercase();
     format!(
         "fetches {mode} from {} with {}: {} a second, {} at once, timeout {}, not_found_for {}, give_up_after {}, max_hints {}, max_hints_per_address {}",
-        account.base,
-        account.auth,
-        account.limits.rate,
-        account.limits.concurrency,
-        span(account.timeout),
-        span(account.not_found_for),
-        span(account.give_up_after),
-        account.places.all,
-        account.places.each,
+        api.base,
+        api.auth,
+        api.limits.rate,
+        api.limits.concurrency,
+        span(api.timeout),
+        span(api.not_found_for),
+        span(api.give_up_after),
+        api.slots.all,
+        api.slots.each,
     )
 }
 

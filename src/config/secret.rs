@@ -81,7 +81,7 @@ pub(super) struct NamedTable {
 
 impl NamedSetting {
     /// Where the secret stands.
-    pub(super) fn place(&self) -> Result<SecretSetting, String> {
+    pub(super) fn setting(&self) -> Result<SecretSetting, String> {
         let table = match self {
             Self::Text(text) => return Ok(SecretSetting::Text(text.clone())),
             Self::Table(table) => table,

@@ -16,7 +16,7 @@ pub(super) struct Settings {
     pub(super) store: StoreSettings,
     pub(super) debounce: DebounceSettings,
     pub(super) transform: TransformSettings,
-    pub(super) integrator: DoorSettings,
+    pub(super) integrator: CredentialSettings,
     pub(super) monitor: MonitorSettings,
     pub(super) oauth: OauthSettings,
     pub(super) throttle: ThrottleSettings,
@@ -102,7 +102,7 @@ pub(super) struct RetrySettings {
 }
 
 #[derive(Deserialize)]
-pub(super) struct DoorSettings {
+pub(super) struct CredentialSettings {
     pub(super) tokens: Vec<SecretSetting>,
     pub(super) basic: Option<BasicSettings>,
     #[serde(default)]

@@ -164,7 +164,7 @@ impl Pass {
     }
 
     /// Says what the attempt has found out. `random` in 0..1 spreads the probes.
-    pub fn settle(mut self, verdict: Verdict, policy: &BreakerPolicy, now: Timestamp, random: f64) -> Consequence {
+    pub fn report(mut self, verdict: Verdict, policy: &BreakerPolicy, now: Timestamp, random: f64) -> Consequence {
         let breakers = Arc::clone(&self.breakers);
         let mut hosts = breakers.hosts();
         let probe = std::mem::take(&mut self.probe);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     fn down(pass: Pass, now: i64) -> Consequence {
-        pass.settle(Verdict::Down(None), &POLICY, at(now), 1.0)
+        pass.report(Verdict::Down(None), &POLICY, at(now), 1.0)
     }
 
     /// A breaker that has opened at second 0 and probes at second 1.
@@ -267,7 +267,7 @@ mod tests {
         for _ in 0..5 {
             down(admit(&breakers, 0, 0).unwrap(), 0);
             down(admit(&breakers, 0, 0).unwrap(), 0);
-            admit(&breakers, 0, 0).unwrap().settle(Verdict::Up, &POLICY, at(0), 1.0);
+            admit(&breakers, 0, 0).unwrap().report(Verdict::Up, &POLICY, at(0), 1.0);
         }
         assert!(breakers.open().is_empty());
         assert_eq!(open().open(), [HOST]);
@@ -288,7 +288,7 @@ mod tests {
         assert_eq!(down(pass, 1).next_probe, Some(at(3)), "the wait doubles");
         let (second, pass) = breakers.take_probes(at(3)).pop().unwrap();
         assert_eq!(second, key(2));
-        let released = pass.settle(Verdict::Up, &POLICY, at(3), 1.0).released;
+        let released = pass.report(Verdict::Up, &POLICY, at(3), 1.0).released;
         assert_eq!(released.len(), 998);
         assert!(released.is_sorted_by_key(|waiting| waiting.since), "the oldest change first");
         assert!(admit(&breakers, 5, 3).is_some(), "closed");
@@ -316,7 +316,7 @@ mod tests {
         let breakers = open();
         let pass = admit(&breakers, 1, 1).unwrap();
         assert!(admit(&breakers, 2, 1).is_none());
-        pass.settle(Verdict::Up, &POLICY, at(1), 1.0);
+        pass.report(Verdict::Up, &POLICY, at(1), 1.0);
         assert!(breakers.open().is_empty());
     }
 
@@ -325,7 +325,7 @@ mod tests {
         let breakers = open();
         let pass = admit(&breakers, 1, 1).unwrap();
         assert_eq!(
-            pass.settle(Verdict::Down(Some(Duration::from_secs(60))), &POLICY, at(1), 1.0).next_probe,
+            pass.report(Verdict::Down(Some(Duration::from_secs(60))), &POLICY, at(1), 1.0).next_probe,
             Some(at(61))
         );
         let mut now = 61;
@@ -344,7 +344,7 @@ mod tests {
             down(admit(&breakers, 0, 0).unwrap(), 0);
         }
         assert!(admit(&breakers, 1, 0).is_none());
-        let consequence = under_way.settle(Verdict::Up, &POLICY, at(0), 1.0);
+        let consequence = under_way.report(Verdict::Up, &POLICY, at(0), 1.0);
         assert_eq!((consequence.released, consequence.closed), (vec![waiting(0, 1)], true));
     }
 
@@ -356,7 +356,7 @@ mod tests {
         }
         let (probe, pass) = breakers.take_probes(at(1)).pop().unwrap();
         assert_eq!(probe, key(3), "not the old ones that fail again and again");
-        assert_eq!(pass.settle(Verdict::Up, &POLICY, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
+        assert_eq!(pass.report(Verdict::Up, &POLICY, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
     }
 
     #[test]
@@ -375,9 +375,9 @@ mod tests {
         for _ in 0..3 {
             down(straggler.admit(HOST, waiting(0, 2), at(0)).unwrap(), 0);
         }
-        assert_eq!(late.settle(asked, &POLICY, at(0), 1.0).next_probe, Some(at(60)), "said after it had opened");
+        assert_eq!(late.report(asked, &POLICY, at(0), 1.0).next_probe, Some(at(60)), "said after it had opened");
         let early = Arc::new(Breakers::default());
-        admit(&early, 1, 0).unwrap().settle(asked, &POLICY, at(0), 1.0);
+        admit(&early, 1, 0).unwrap().report(asked, &POLICY, at(0), 1.0);
         down(admit(&early, 1, 0).unwrap(), 0);
         assert_eq!(down(admit(&early, 1, 0).unwrap(), 0).next_probe, Some(at(60)), "said before");
         assert_eq!(breakers.next_probe(), None);

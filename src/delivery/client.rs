@@ -12,7 +12,7 @@ pub struct Client(reqwest::Client);
 
 /// How Transform answered.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
     /// The Retry-After header.
@@ -43,14 +43,14 @@ impl Client {
     ///
     /// # Errors
     /// Why there was no answer.
-    pub async fn post(&self, target: Url, body: String, timeout: Duration) -> Result<Answer, String> {
+    pub async fn post(&self, target: Url, body: String, timeout: Duration) -> Result<Response, String> {
         let request = self.0.post(target).header("Content-Type", "application/json").timeout(timeout);
         let sent = request.body(body).send().await;
         // The target may carry a token of Transform's in its path or query; it does not belong in a log.
         let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let answer = Answer { status: response.status().as_u16(), retry_after };
+        let answer = Response { status: response.status().as_u16(), retry_after };
         let mut read = 0;
         while let Ok(Some(chunk)) = response.chunk().await {
             read += chunk.len();

@@ -85,7 +85,7 @@ impl Debouncer {
         }
     }
 
-    /// Takes up to `most` records whose time has come; each is in flight until [`Self::settled`].
+    /// Takes up to `most` records whose time has come; each is in flight until [`Self::done`].
     pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<RecordKey> {
         let mut schedule = self.schedule();
         let mut taken = Vec::new();
@@ -150,7 +150,7 @@ impl Debouncer {
     }
 
     /// The attempt for a record has ended; `next` is when it is to be looked at again, if ever.
-    pub fn settled(&self, key: &RecordKey, next: Option<Timestamp>) {
+    pub fn done(&self, key: &RecordKey, next: Option<Timestamp>) {
         let next = match self.waiting.entry(key.clone()) {
             Entry::Vacant(_) => next,
             Entry::Occupied(mut occupied) => {
@@ -244,7 +244,7 @@ mod tests {
         assert!(debouncer.take_due(at(699), 10).is_empty());
         assert_eq!(debouncer.take_due(at(700), 10), std::slice::from_ref(&payment));
         assert!(debouncer.take_due(at(9_999), 10).is_empty(), "one attempt at a time");
-        debouncer.settled(&payment, None);
+        debouncer.done(&payment, None);
         assert!(debouncer.is_empty());
     }
 
@@ -264,7 +264,7 @@ mod tests {
         debouncer.owe(&owed(&payment, 0, None));
         assert_eq!(debouncer.take_due(at(0), 10).len(), 1);
         debouncer.owe(&owed(&payment, 800, None));
-        debouncer.settled(&payment, None);
+        debouncer.done(&payment, None);
         assert!(debouncer.take_due(at(799), 10).is_empty());
         assert_eq!(debouncer.take_due(at(800), 10), [payment]);
     }
@@ -277,7 +277,7 @@ mod tests {
         debouncer.owe(&owed(&refund, 500, None));
         assert_eq!(debouncer.take_due(at(500), 10), std::slice::from_ref(&refund));
         assert!(debouncer.take_due(at(600), 10).is_empty());
-        debouncer.settled(&refund, Some(at(90_000)));
+        debouncer.done(&refund, Some(at(90_000)));
         assert_eq!(debouncer.take_due(at(600), 10), [payment], "a refund that could not be told does not block");
     }
 

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict, Waiting};
-use super::client::{Answer, Client};
+use super::client::{Client, Response};
 use super::debounce::Debouncer;
 use crate::clock::Clock;
 use crate::domain::due::{Moment, later, wait};
@@ -133,8 +133,8 @@ impl Worker {
     async fn look_at(&self, key: RecordKey, pass: Option<Pass>) {
         let delivery = match self.store.delivery(key.clone()).await {
             Ok(Some(delivery)) if delivery.due <= self.now() => delivery,
-            Ok(later) => return self.debouncer.settled(&key, later.map(|delivery| delivery.due)),
-            Err(error) => return self.debouncer.settled(&key, Some(self.trouble(&key, &error))),
+            Ok(later) => return self.debouncer.done(&key, later.map(|delivery| delivery.due)),
+            Err(error) => return self.debouncer.done(&key, Some(self.trouble(&key, &error))),
         };
         let options = self.options.load_full();
         let next = match webhook(&options, &key, &delivery) {
@@ -154,7 +154,7 @@ impl Worker {
                 self.attempt(&options, &key, &delivery, webhook, pass).await
             }
         };
-        self.debouncer.settled(&key, next);
+        self.debouncer.done(&key, next);
     }
 
     /// One attempt. Says when the record is to be looked at again.
@@ -184,7 +184,7 @@ impl Worker {
             Err(Failure { down: true, asked, .. }) => Verdict::Down(asked.map(|asked| asked.min(options.retry.max))),
             _ => Verdict::Up,
         };
-        let consequence = pass.settle(verdict, &options.breaker, self.now(), fastrand::f64());
+        let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
             tracing::warn!(host, "does not answer: one record at a time asks for all that are owed");
         }
@@ -233,7 +233,7 @@ struct Flight<'a> {
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
-            self.debouncer.settled(&key, Some(later(self.clock.now().steady, TROUBLE_WAIT)));
+            self.debouncer.done(&key, Some(later(self.clock.now().steady, TROUBLE_WAIT)));
         }
     }
 }
@@ -277,7 +277,7 @@ struct Failure {
     down: bool,
 }
 
-fn judge(answered: Result<Answer, String>, now: Timestamp) -> Result<(), Failure> {
+fn judge(answered: Result<Response, String>, now: Timestamp) -> Result<(), Failure> {
     let answer = answered.map_err(|reason| Failure { reason, asked: None, down: true })?;
     if (200..300).contains(&answer.status) {
         return Ok(());

@@ -135,7 +135,7 @@ pub struct Identity {
     pub binds_body: bool,
     /// Whether not all that is read of it is signed.
     pub partly_signed: bool,
-    /// The events whose time is that of the message when it was told of first, by their places.
+    /// The events whose time is that of the message when it was told of first, by their index.
     pub first_time: Vec<usize>,
 }
 

@@ -7,7 +7,7 @@ use reqwest::header::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use super::account::{Account, Auth};
+use super::api::{Api, Auth};
 use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
 /// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded answers.
@@ -16,7 +16,7 @@ pub(super) struct Client(reqwest::Client);
 
 /// How a PSP answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Answer {
+pub(super) struct Response {
     /// The HTTP status.
     pub(super) status: u16,
     /// The Retry-After header.
@@ -27,7 +27,7 @@ pub(super) struct Answer {
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoAnswer {
+pub(super) enum NoResponse {
     /// Nobody is there, or does not come to an end.
     Unreachable(String),
     /// It is larger than what is taken.
@@ -35,7 +35,7 @@ pub(super) enum NoAnswer {
 }
 
 /// The largest answer that is taken: an object is some kilobytes.
-pub(super) const ANSWER_MAX: usize = 1024 * 1024;
+pub(super) const RESPONSE_MAX: usize = 1024 * 1024;
 /// How long connecting may take at most.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -62,19 +62,19 @@ impl Client {
     ///
     /// # Errors
     /// Why there was no answer.
-    pub(super) async fn get(&self, account: &Account, url: Url) -> Result<Answer, NoAnswer> {
-        let mut request = self.0.get(url).timeout(account.timeout).header("Accept", "application/json");
-        for (name, value) in &account.headers {
+    pub(super) async fn get(&self, api: &Api, url: Url) -> Result<Response, NoResponse> {
+        let mut request = self.0.get(url).timeout(api.timeout).header("Accept", "application/json");
+        for (name, value) in &api.headers {
             request = request.header(name, value);
         }
-        let unreachable = |error: reqwest::Error| NoAnswer::Unreachable(with_causes(&error.without_url()));
-        let mut response = authorized(request, &account.auth).send().await.map_err(unreachable)?;
+        let unreachable = |error: reqwest::Error| NoResponse::Unreachable(with_causes(&error.without_url()));
+        let mut response = authorized(request, &api.auth).send().await.map_err(unreachable)?;
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let mut answer = Answer { status: response.status().as_u16(), retry_after, body: Vec::new() };
+        let mut answer = Response { status: response.status().as_u16(), retry_after, body: Vec::new() };
         while let Some(chunk) = response.chunk().await.map_err(unreachable)? {
-            if answer.body.len() + chunk.len() > ANSWER_MAX {
-                return Err(NoAnswer::TooLarge);
+            if answer.body.len() + chunk.len() > RESPONSE_MAX {
+                return Err(NoResponse::TooLarge);
             }
             answer.body.extend_from_slice(&chunk);
         }

@@ -5,9 +5,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::de::IgnoredAny;
 
-use super::account::Account;
+use super::api::Api;
 use super::budget::ASKED_MAX;
-use super::client::{ANSWER_MAX, Answer, NoAnswer};
+use super::client::{NoResponse, RESPONSE_MAX, Response};
 use crate::domain::due::later;
 use crate::outbound::retry::{Next, RetryPolicy, retry_after};
 use crate::store::Fetch;
@@ -37,11 +37,11 @@ pub(super) struct Failure {
 
 /// Judges an answer. A redirect is not followed and an answer that is no JSON is not the PSP's own: both are as if somebody
 /// stood in between who may go away again, and are tried again.
-pub(super) fn judge(answered: Result<Answer, NoAnswer>, now: Timestamp) -> Verdict {
+pub(super) fn judge(answered: Result<Response, NoResponse>, now: Timestamp) -> Verdict {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(NoAnswer::TooLarge) => return Verdict::Never(format!("the answer is larger than {ANSWER_MAX} bytes")),
-        Err(NoAnswer::Unreachable(reason)) => return again(reason, None, true),
+        Err(NoResponse::TooLarge) => return Verdict::Never(format!("the answer is larger than {RESPONSE_MAX} bytes")),
+        Err(NoResponse::Unreachable(reason)) => return again(reason, None, true),
     };
     let asked = answer.retry_after.as_deref().and_then(|value| retry_after(value, now));
     let reason = format!("HTTP {}", answer.status);
@@ -66,19 +66,13 @@ const fn again(reason: String, asked: Option<Duration>, down: bool) -> Verdict {
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(300);
 
-/// When a fetch that failed is tried again; none if it is given up. Where places are scarce, nobody waits for the PSP to know
+/// When a fetch that failed is tried again; none if it is given up. Where slots are scarce, nobody waits for the PSP to know
 /// what a stranger may have made up.
-pub(super) fn next(
-    failure: &Failure,
-    fetch: &Fetch,
-    account: &Account,
-    now: Timestamp,
-    random: f64,
-) -> Option<Timestamp> {
-    let policy = RetryPolicy { first: RETRY_FIRST, max: RETRY_MAX, give_up_after: account.give_up_after };
+pub(super) fn next(failure: &Failure, fetch: &Fetch, api: &Api, now: Timestamp, random: f64) -> Option<Timestamp> {
+    let policy = RetryPolicy { first: RETRY_FIRST, max: RETRY_MAX, give_up_after: api.give_up_after };
     if failure.missing {
         let since = now.duration_since(fetch.missing_since.unwrap_or(now));
-        let patience = if fetch.scarce { Duration::ZERO } else { account.not_found_for };
+        let patience = if fetch.scarce { Duration::ZERO } else { api.not_found_for };
         if Duration::try_from(since).unwrap_or_default() >= patience {
             return None;
         }
@@ -95,7 +89,7 @@ mod tests {
 
     fn verdict(status: u16, body: &str) -> Verdict {
         let retry_after = Some("7".to_owned());
-        judge(Ok(Answer { status, retry_after, body: body.into() }), Timestamp::UNIX_EPOCH)
+        judge(Ok(Response { status, retry_after, body: body.into() }), Timestamp::UNIX_EPOCH)
     }
 
     #[test]
@@ -117,7 +111,7 @@ mod tests {
             assert!(failure(verdict(status, "{}")).down, "{status}");
         }
         assert!(!failure(verdict(200, "<html>")).down);
-        assert!(failure(judge(Err(NoAnswer::Unreachable("?".into())), Timestamp::UNIX_EPOCH)).down);
-        assert!(matches!(judge(Err(NoAnswer::TooLarge), Timestamp::UNIX_EPOCH), Verdict::Never(_)));
+        assert!(failure(judge(Err(NoResponse::Unreachable("?".into())), Timestamp::UNIX_EPOCH)).down);
+        assert!(matches!(judge(Err(NoResponse::TooLarge), Timestamp::UNIX_EPOCH), Verdict::Never(_)));
     }
 }

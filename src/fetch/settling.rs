@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::account::Account;
+use super::api::Api;
 use super::client::Client;
 use super::judge::{Failure, Verdict, judge, next};
 use crate::clock::Clock;
@@ -28,7 +28,7 @@ pub(super) struct Fetching {
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
     pub(super) source: String,
-    pub(super) account: Arc<Account>,
+    pub(super) api: Arc<Api>,
     pub(super) fetch: Fetch,
 }
 
@@ -52,8 +52,8 @@ impl Fetching {
     /// Calls, and settles.
     pub(super) async fn run(self) -> Ended {
         let began = self.clock.now();
-        let verdict = match self.account.base.url(&self.fetch.path) {
-            Ok(url) => judge(self.client.get(&self.account, url).await, self.clock.now().wall),
+        let verdict = match self.api.base.url(&self.fetch.path) {
+            Ok(url) => judge(self.client.get(&self.api, url).await, self.clock.now().wall),
             Err(reason) => Verdict::Never(reason),
         };
         match verdict {
@@ -62,7 +62,7 @@ impl Fetching {
             Verdict::Again(failure) => {
                 let Failure { asked, down, .. } = failure;
                 let now = self.clock.now().steady;
-                let again = next(&failure, &self.fetch, &self.account, now, fastrand::f64());
+                let again = next(&failure, &self.fetch, &self.api, now, fastrand::f64());
                 let ended = self.failed(began, failure.reason, failure.missing, again).await;
                 // Whoever asks for quiet is left alone, whatever the reason.
                 Ended { down: (down || asked.is_some()).then_some(asked), ..ended }
@@ -95,7 +95,7 @@ impl Fetching {
     fn read(&self, awaiting: &Awaiting, answer: &[u8], fetched_at: Timestamp) -> (Uuid, usize, Message) {
         let kept = &awaiting.notification;
         let received = Received { headers: &kept.headers, body: &kept.body, at: fetched_at };
-        let profile = &self.account.profile;
+        let profile = &self.api.profile;
         let name = kept.form.as_deref().unwrap_or_default();
         let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == name);
         let signed_at = kept.signed_at.as_deref();
@@ -107,7 +107,7 @@ impl Fetching {
             ),
         };
         let others = |types: &BTreeSet<String>| !message.event_type.is_empty() && !types.contains(&message.event_type);
-        if self.account.events.as_ref().is_some_and(others) {
+        if self.api.events.as_ref().is_some_and(others) {
             message.meaning = Meaning::Ignored;
         }
         told_ahead(&self.source, kept.id, &message.ahead);

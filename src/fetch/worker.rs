@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
-use super::account::{Account, Accounts};
+use super::api::{Api, Apis};
 use super::budget::{ASKED_MAX, Budget, Free};
 use super::client::Client;
 use super::settling::{Ended, Fetching};
@@ -21,12 +21,12 @@ use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
 
 /// Rings when a source has something to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub struct Signal {
     rung_for: Mutex<BTreeSet<String>>,
-    rung: Notify,
+    given: Notify,
 }
 
-impl Bell {
+impl Signal {
     /// Rings for this source.
     pub fn ring(&self, source: &str) {
         let mut rung_for = self.rung_for.lock().unwrap_or_else(PoisonError::into_inner);
@@ -34,7 +34,7 @@ impl Bell {
             rung_for.insert(source.to_owned());
         }
         drop(rung_for);
-        self.rung.notify_one();
+        self.given.notify_one();
     }
 
     fn take(&self) -> BTreeSet<String> {
@@ -46,8 +46,8 @@ impl Bell {
 #[derive(Debug)]
 pub struct Worker {
     store: Arc<Store>,
-    accounts: Arc<ArcSwap<Accounts>>,
-    bell: Arc<Bell>,
+    apis: Arc<ArcSwap<Apis>>,
+    signal: Arc<Signal>,
     client: Client,
     clock: Clock,
     stop: CancellationToken,
@@ -55,18 +55,18 @@ pub struct Worker {
 
 /// What a source has under way. None waits for another.
 #[derive(Debug)]
-struct Lane {
+struct Queue {
     budget: Budget,
     under_way: BTreeSet<i64>,
     /// Whether a stranger's object is the next to be fetched, rather than one of ours at which a hint points.
     strangers_turn: bool,
     look_at: Timestamp,
     dropped: u64,
-    /// Hints that came to nothing because places are scarce, since that was logged; and when it may be logged again.
+    /// Hints that came to nothing because slots are scarce, since that was logged; and when it may be logged again.
     scarce: (u64, Timestamp),
 }
 
-impl Default for Lane {
+impl Default for Queue {
     fn default() -> Self {
         let never = Timestamp::MIN;
         let (budget, under_way) = (Budget::default(), BTreeSet::new());
@@ -84,14 +84,14 @@ struct Begun {
 
 /// All that is under way.
 #[derive(Debug, Default)]
-struct Lanes {
-    lanes: BTreeMap<String, Lane>,
+struct Queues {
+    queues: BTreeMap<String, Queue>,
     fetches: JoinSet<Ended>,
     of: HashMap<Id, Begun>,
 }
 
-impl Lane {
-    /// How many hints came to nothing because places are scarce, if that is to be logged now: once a minute.
+impl Queue {
+    /// How many hints came to nothing because slots are scarce, if that is to be logged now: once a minute.
     fn scarce(&mut self, now: Timestamp) -> Option<u64> {
         let (hints, tell_at) = self.scarce;
         let told = hints > 0 && tell_at <= now;
@@ -132,11 +132,11 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 /// When the store is in trouble or a fetch panicked, it is looked at again after this.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
-impl Lanes {
+impl Queues {
     /// How long nobody has to be looked at. A source that a reload took away, or that fetches no more, is not: its time would
     /// be over for ever.
-    fn until_next(&self, accounts: &Accounts, now: Timestamp) -> Duration {
-        let next = accounts.keys().filter_map(|source| Some(self.lanes.get(source)?.look_at)).min();
+    fn until_next(&self, apis: &Apis, now: Timestamp) -> Duration {
+        let next = apis.keys().filter_map(|source| Some(self.queues.get(source)?.look_at)).min();
         let wait = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
         wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
@@ -149,15 +149,15 @@ impl Worker {
     /// The machine's TLS set-up cannot be used.
     pub fn new(
         store: Arc<Store>,
-        accounts: Arc<ArcSwap<Accounts>>,
-        bell: Arc<Bell>,
+        apis: Arc<ArcSwap<Apis>>,
+        signal: Arc<Signal>,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
         // The hosts of all sources share the client: with the least, no host keeps more open than its own calls are.
-        let idle_max = accounts.load_full().values().map(|account| account.limits.concurrency).min().unwrap_or(1);
+        let idle_max = apis.load_full().values().map(|api| api.limits.concurrency).min().unwrap_or(1);
         let client = Client::new(idle_max)?;
-        Ok(Arc::new(Self { store, accounts, bell, client, clock, stop }))
+        Ok(Arc::new(Self { store, apis, signal, client, clock, stop }))
     }
 
     /// Looks at what was not fetched before a restart. Says how much that is.
@@ -166,8 +166,8 @@ impl Worker {
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<u32, StoreError> {
         let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
-        let accounts = self.accounts.load_full();
-        for (source, waiting) in backlog.iter().filter(|(source, _)| !accounts.contains_key(source)) {
+        let apis = self.apis.load_full();
+        for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
             tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
         }
         Ok(backlog.iter().map(|(_, waiting)| waiting).sum())
@@ -175,25 +175,25 @@ impl Worker {
 
     /// Fetches what is due until it is stopped; then finishes what is under way.
     pub async fn run(self: Arc<Self>) {
-        let mut lanes = Lanes::default();
+        let mut queues = Queues::default();
         while !self.stop.is_cancelled() {
-            for source in self.bell.take() {
-                lanes.lanes.entry(source).or_default().look_at = Timestamp::MIN;
+            for source in self.signal.take() {
+                queues.queues.entry(source).or_default().look_at = Timestamp::MIN;
             }
-            let accounts = self.accounts.load_full();
-            for (source, account) in accounts.iter() {
-                self.look(source, account, &mut lanes).await;
+            let apis = self.apis.load_full();
+            for (source, api) in apis.iter() {
+                self.look(source, api, &mut queues).await;
             }
-            let wait = lanes.until_next(&accounts, self.now());
+            let wait = queues.until_next(&apis, self.now());
             tokio::select! {
                 () = self.stop.cancelled() => {}
-                Some(ended) = lanes.fetches.join_next_with_id() => self.ended(ended, &mut lanes),
-                () = self.bell.rung.notified() => {}
+                Some(ended) = queues.fetches.join_next_with_id() => self.ended(ended, &mut queues),
+                () = self.signal.given.notified() => {}
                 () = tokio::time::sleep(wait) => {}
             }
         }
-        while let Some(ended) = lanes.fetches.join_next_with_id().await {
-            self.ended(ended, &mut lanes);
+        while let Some(ended) = queues.fetches.join_next_with_id().await {
+            self.ended(ended, &mut queues);
         }
     }
 
@@ -202,100 +202,100 @@ impl Worker {
     }
 
     /// Begins what is due for a source, as far as its budget goes.
-    async fn look(self: &Arc<Self>, source: &str, account: &Arc<Account>, lanes: &mut Lanes) {
+    async fn look(self: &Arc<Self>, source: &str, api: &Arc<Api>, queues: &mut Queues) {
         let now = self.now();
-        if !lanes.lanes.contains_key(source) {
-            lanes.lanes.insert(source.to_owned(), Lane::default());
+        if !queues.queues.contains_key(source) {
+            queues.queues.insert(source.to_owned(), Queue::default());
         }
-        let Lanes { lanes, fetches, of } = lanes;
-        let Some(lane) = lanes.get_mut(source).filter(|lane| lane.look_at <= now) else { return };
-        if let Some(hints) = lane.scarce(now) {
+        let Queues { queues, fetches, of } = queues;
+        let Some(queue) = queues.get_mut(source).filter(|queue| queue.look_at <= now) else { return };
+        if let Some(hints) = queue.scarce(now) {
             tracing::info!(
                 source,
                 hints,
-                "places for hints are scarce: the API's first 404 was believed, and these hints are gone; if PSPs sent some of \
+                "slots for hints are scarce: the API's first 404 was believed, and these hints are gone; if PSPs sent some of \
                  them, register records with the PSP's id, or let the PSP's addresses in only (ip_ranges)"
             );
         }
-        let free = lane.budget.free(account.limits, now);
+        let free = queue.budget.free(api.limits, now);
         let soon = later(now, LOOK_AT_LEAST_EVERY);
         if free.all == 0 {
             // One that ends is looked after by itself.
-            lane.look_at = lane.budget.next(account.limits, now).unwrap_or(soon).min(soon);
+            queue.look_at = queue.budget.next(api.limits, now).unwrap_or(soon).min(soon);
             return;
         }
-        let under_way = lane.under_way.len();
+        let under_way = queue.under_way.len();
         let sought = FetchesSought {
             source: source.to_owned(),
             now,
             most: free.all.saturating_add(under_way),
             strangers: free.strangers.saturating_add(under_way),
-            places: account.places,
+            slots: api.slots,
         };
         let (due, next) = match self.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(source, %error, "the store is in trouble; fetching waits");
-                lane.look_at = later(now, TROUBLE_WAIT);
+                queue.look_at = later(now, TROUBLE_WAIT);
                 return;
             }
         };
-        let due = lane.may_begin(due, free);
+        let due = queue.may_begin(due, free);
         let (begun, strangers) = (due.len(), due.iter().filter(|fetch| fetch.by == AskedBy::Stranger).count());
         for fetch in due {
             let trusted = fetch.by != AskedBy::Stranger;
-            lane.budget.begin(account.limits, trusted, now);
-            lane.under_way.insert(fetch.id);
+            queue.budget.begin(api.limits, trusted, now);
+            queue.under_way.insert(fetch.id);
             let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted };
-            let fetching = self.fetching(source, account, fetch);
+            let fetching = self.fetching(source, api, fetch);
             let task = fetches.spawn(async move { fetching.run().await });
             of.insert(task.id(), begun);
         }
-        let more = (strangers == free.strangers).then(|| lane.budget.next_for_strangers(account.limits, now)).flatten();
+        let more = (strangers == free.strangers).then(|| queue.budget.next_for_strangers(api.limits, now)).flatten();
         let next = next.into_iter().chain(more).min();
-        lane.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
+        queue.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
     }
 
-    fn fetching(&self, source: &str, account: &Arc<Account>, fetch: Fetch) -> Fetching {
+    fn fetching(&self, source: &str, api: &Arc<Api>, fetch: Fetch) -> Fetching {
         Fetching {
             store: Arc::clone(&self.store),
             client: self.client.clone(),
             clock: self.clock,
             stop: self.stop.clone(),
             source: source.to_owned(),
-            account: Arc::clone(account),
+            api: Arc::clone(api),
             fetch,
         }
     }
 
     /// A fetch has ended: there is room for another one.
-    fn ended(&self, ended: Result<(Id, Ended), JoinError>, lanes: &mut Lanes) {
+    fn ended(&self, ended: Result<(Id, Ended), JoinError>, queues: &mut Queues) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
-        let Some(Begun { source, fetch, trusted }) = lanes.of.remove(&task) else { return };
-        let Some(lane) = lanes.lanes.get_mut(&source) else { return };
-        lane.budget.end(trusted);
-        lane.under_way.remove(&fetch);
-        lane.look_at = Timestamp::MIN;
+        let Some(Begun { source, fetch, trusted }) = queues.of.remove(&task) else { return };
+        let Some(queue) = queues.queues.get_mut(&source) else { return };
+        queue.budget.end(trusted);
+        queue.under_way.remove(&fetch);
+        queue.look_at = Timestamp::MIN;
         let now = self.now();
         match ended {
             Ok((_, Ended { down: None, dropped, scarce })) => {
-                lane.scarce.0 = lane.scarce.0.saturating_add(scarce);
-                lane.dropped = lane.dropped.saturating_add(dropped);
+                queue.scarce.0 = queue.scarce.0.saturating_add(scarce);
+                queue.dropped = queue.dropped.saturating_add(dropped);
                 if dropped > 0 {
-                    tracing::debug!(source, dropped = lane.dropped, "hints came to nothing, since the start");
+                    tracing::debug!(source, dropped = queue.dropped, "hints came to nothing, since the start");
                 }
-                if lane.budget.up() {
+                if queue.budget.up() {
                     tracing::info!(source, "the PSP's API answers again");
                 }
             }
             Ok((_, Ended { down: Some(asked), .. })) => {
-                if lane.budget.down(now, asked, fastrand::f64()) {
+                if queue.budget.down(now, asked, fastrand::f64()) {
                     tracing::warn!(source, "the PSP's API does not answer: one fetch at a time asks for all");
                 }
             }
             Err(error) => {
                 tracing::error!(source, %error, "a fetch panicked; its object is looked at again");
-                lane.look_at = later(now, TROUBLE_WAIT);
+                queue.look_at = later(now, TROUBLE_WAIT);
             }
         }
     }
@@ -308,11 +308,11 @@ mod tests {
     #[test]
     fn what_is_dropped_because_places_are_scarce_is_told_once_a_minute() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let mut lane = Lane::default();
+        let mut queue = Queue::default();
         let mut told = Vec::new();
         for second in 0..150 {
-            lane.scarce.0 += u64::from(second < 100);
-            told.extend(lane.scarce(at(second)));
+            queue.scarce.0 += u64::from(second < 100);
+            told.extend(queue.scarce(at(second)));
         }
         assert_eq!(told, [1, 60, 39]);
     }
@@ -339,11 +339,11 @@ mod tests {
             let some = |from, count, by| (from..from + count).map(move |id| fetch(id, by));
             some(0, psp, Psp).chain(some(100, 5, Hint)).chain(some(200, 5, Stranger)).collect::<Vec<_>>()
         };
-        let mut lane = Lane::default();
+        let mut queue = Queue::default();
         let mut begun = |psp, all, strangers| {
-            let fetches = lane.may_begin(due(psp), Free { all, strangers });
+            let fetches = queue.may_begin(due(psp), Free { all, strangers });
             let ids: Vec<_> = fetches.iter().map(|fetch| fetch.id).collect();
-            lane.under_way.extend(ids.iter().filter(|id| **id >= 100));
+            queue.under_way.extend(ids.iter().filter(|id| **id >= 100));
             ids
         };
         assert_eq!(begun(0, 1, 1), [100]);
@@ -358,8 +358,8 @@ mod tests {
     /// A wait of nothing, for ever, is a processor that does nothing else.
     #[test]
     fn a_source_that_fetches_no_more_is_not_waited_for() {
-        let mut lanes = Lanes::default();
-        lanes.lanes.insert("gone".to_owned(), Lane::default());
-        assert_eq!(lanes.until_next(&Accounts::new(), Timestamp::UNIX_EPOCH), LOOK_AT_LEAST_EVERY);
+        let mut queues = Queues::default();
+        queues.queues.insert("gone".to_owned(), Queue::default());
+        assert_eq!(queues.until_next(&Apis::new(), Timestamp::UNIX_EPOCH), LOOK_AT_LEAST_EVERY);
     }
 }

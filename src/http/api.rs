@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::caller::must_be_transform;
 use super::problem::Problem;
-use super::{Doors, InForce};
+use super::{InForce, State};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 
@@ -13,23 +13,23 @@ use crate::transform::response::fetched;
 pub(super) async fn by_kind(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_transform(&request, &doors, &in_force)?;
+    let in_force = state.in_force.load_full();
+    must_be_transform(&request, &state, &in_force)?;
     let (_, kind, id) = path.into_inner();
     let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
-    fetch(kind, id, &doors, &in_force).await
+    fetch(kind, id, &state, &in_force).await
 }
 
 pub(super) async fn by_type_code(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_transform(&request, &doors, &in_force)?;
-    fetch(type_code(&request)?, path.into_inner().2, &doors, &in_force).await
+    let in_force = state.in_force.load_full();
+    must_be_transform(&request, &state, &in_force)?;
+    fetch(type_code(&request)?, path.into_inner().2, &state, &in_force).await
 }
 
 /// The one `type` of the query.
@@ -43,10 +43,10 @@ fn type_code(request: &HttpRequest) -> Result<Kind, Problem> {
     .ok_or_else(|| Problem::new(400, "type: must be there once and be 1, 2, 3 or 4"))
 }
 
-async fn fetch(kind: Kind, id: String, doors: &Doors, in_force: &InForce) -> Result<HttpResponse, Problem> {
+async fn fetch(kind: Kind, id: String, state: &State, in_force: &InForce) -> Result<HttpResponse, Problem> {
     let id = TransformId::try_from(id).map_err(|reason| Problem::new(400, reason))?;
     let key = RecordKey::new(kind, id);
-    let record = doors.store.record(key.clone()).await?;
+    let record = state.store.record(key.clone()).await?;
     let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
     let fetched = fetched(&record, in_force.failed_as);
     let status = StatusCode::from_u16(fetched.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

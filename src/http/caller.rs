@@ -6,14 +6,14 @@ use actix_web::HttpRequest;
 
 use super::problem::Problem;
 use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
-use super::{Doors, InForce};
+use super::{InForce, State};
 use crate::access::credentials::{Credentials, Look};
 
-/// The door that Transform's credentials open, as tokens name it.
+/// The audience of Transform's tokens.
 pub(super) const TRANSFORM: &str = "transform";
-/// The door that the integrator's credentials open.
+/// The audience of the integrator's tokens.
 pub(super) const INTEGRATOR: &str = "integrator";
-/// The door that a monitor's credentials open.
+/// The audience of a monitor's tokens.
 pub(super) const MONITOR: &str = "monitor";
 
 /// The address that a request comes from.
@@ -30,50 +30,50 @@ pub(super) fn may_be_a_proxy(request: &HttpRequest, in_force: &InForce) -> bool 
 }
 
 /// Lets Transform in, or nobody.
-pub(super) fn must_be_transform(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
-    authorize(request, doors, in_force, &[(TRANSFORM, &in_force.transform)])
+pub(super) fn must_be_transform(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, state, in_force, &[(TRANSFORM, &in_force.transform)])
 }
 
 /// Lets the integrator in, or nobody.
-pub(super) fn must_be_integrator(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
-    authorize(request, doors, in_force, &[(INTEGRATOR, &in_force.integrator)])
+pub(super) fn must_be_integrator(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, state, in_force, &[(INTEGRATOR, &in_force.integrator)])
 }
 
 /// Lets a monitor or the integrator in, or nobody.
-pub(super) fn must_be_monitor(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Result<(), Problem> {
-    authorize(request, doors, in_force, &[(MONITOR, &in_force.monitor), (INTEGRATOR, &in_force.integrator)])
+pub(super) fn must_be_monitor(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
+    authorize(request, state, in_force, &[(MONITOR, &in_force.monitor), (INTEGRATOR, &in_force.integrator)])
 }
 
 fn authorize(
     request: &HttpRequest,
-    doors: &Doors,
+    state: &State,
     in_force: &InForce,
     keys: &[(&'static str, &Credentials)],
 ) -> Result<(), Problem> {
-    let now = doors.clock.now().steady;
+    let now = state.clock.now().steady;
     let (address, policy) = (address(request, in_force), &in_force.throttle);
-    let wary = doors.throttle.wary(address, policy, now);
+    let suspicious = state.throttle.suspicious(address, policy, now);
     let given = authorization(request);
-    let look = |door| Look { door, issuer: &doors.issuer, now, wary: wary.is_some() };
-    if keys.iter().any(|(door, credentials)| credentials.allows(given, look(door))) {
+    let look = |audience| Look { audience, issuer: &state.issuer, now, suspicious: suspicious.is_some() };
+    if keys.iter().any(|(audience, credentials)| credentials.allows(given, look(audience))) {
         return Ok(());
     }
     // Who shows nothing does not guess.
     if given.is_none() {
         return Err(Problem::unauthorized().because(NO_CREDENTIALS, NO_CREDENTIALS));
     }
-    Err(wrong(request, doors, in_force).because(WRONG_CREDENTIALS, WRONG_CREDENTIALS))
+    Err(wrong(request, state, in_force).because(WRONG_CREDENTIALS, WRONG_CREDENTIALS))
 }
 
 /// Counts wrong credentials against whoever showed them; the answer.
-pub(super) fn wrong(request: &HttpRequest, doors: &Doors, in_force: &InForce) -> Problem {
-    let now = doors.clock.now().steady;
+pub(super) fn wrong(request: &HttpRequest, state: &State, in_force: &InForce) -> Problem {
+    let now = state.clock.now().steady;
     let (address, policy) = (address(request, in_force), &in_force.throttle);
-    let wary = doors.throttle.wary(address, policy, now);
-    if doors.throttle.failed(address, policy, now) {
-        doors.refusals.slowed_down(request, in_force, now);
+    let suspicious = state.throttle.suspicious(address, policy, now);
+    if state.throttle.failed(address, policy, now) {
+        state.refusals.slowed_down(request, in_force, now);
     }
-    wary.map_or_else(Problem::unauthorized, Problem::too_often)
+    suspicious.map_or_else(Problem::unauthorized, Problem::too_often)
 }
 
 /// The Authorization header as text.

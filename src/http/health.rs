@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::Doors;
+use super::State;
 use super::caller::{authorization, must_be_monitor};
 use super::problem::RETRY_AFTER_S;
 use super::refusals::{WRONG_CREDENTIALS, Why};
@@ -26,18 +26,18 @@ pub(super) async fn alive() -> HttpResponse {
 
 /// A stranger learns whether it is ready. Wrong credentials count as elsewhere and are told of, but a probe must not fail
 /// because of them.
-pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> HttpResponse {
-    let is_known = must_be_monitor(&request, &doors, &doors.in_force.load_full()).is_ok();
-    let store = probe(&doors).await;
-    let delivery = !doors.delivery_ended.is_cancelled();
+pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
+    let is_known = must_be_monitor(&request, &state, &state.in_force.load_full()).is_ok();
+    let store = probe(&state).await;
+    let delivery = !state.delivery_ended.is_cancelled();
     let ready = store.is_ok() && delivery;
     let body = if is_known {
         json!({
             "ready": ready,
             "store": store.as_ref().map_or_else(String::as_str, |()| "writable"),
             "delivery": if delivery { "running" } else { "ended" },
-            "owed": doors.debouncer.len(),
-            "unanswering": doors.breakers.open(),
+            "owed": state.debouncer.len(),
+            "unanswering": state.breakers.open(),
         })
     } else {
         json!({"ready": ready})
@@ -54,14 +54,14 @@ pub(super) async fn ready(request: HttpRequest, doors: web::Data<Doors>) -> Http
     answer
 }
 
-async fn probe(doors: &Doors) -> Result<(), String> {
-    let now = doors.clock.now();
-    if let Some((at, finding)) = &*doors.probed.0.lock().unwrap_or_else(PoisonError::into_inner)
+async fn probe(state: &State) -> Result<(), String> {
+    let now = state.clock.now();
+    if let Some((at, finding)) = &*state.probed.0.lock().unwrap_or_else(PoisonError::into_inner)
         && now.steady.duration_since(*at).unsigned_abs() < PROBE_EVERY
     {
         return finding.clone();
     }
-    let finding = doors.store.probe(now).await.map_err(|error| error.to_string());
-    *doors.probed.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.steady, finding.clone()));
+    let finding = state.store.probe(now).await.map_err(|error| error.to_string());
+    *state.probed.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.steady, finding.clone()));
     finding
 }

@@ -12,7 +12,7 @@ pub(super) fn body_length(head: &RequestHead) -> Option<u64> {
     Some(length.unwrap_or(0))
 }
 
-/// Whether actix believes that another protocol follows. No door speaks any, so that the connection ends with the answer.
+/// Whether actix believes that another protocol follows. No route speaks any, so that the connection ends with the answer.
 pub(super) fn speaks_on(head: &RequestHead) -> bool {
     let is_websocket = |value: &str| value.trim().eq_ignore_ascii_case("websocket");
     let mut upgrades = head.headers().get_all("upgrade").filter_map(|value| value.to_str().ok());

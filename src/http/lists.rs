@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Doors;
+use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
 use super::records::key;
@@ -39,16 +39,16 @@ impl Page {
     }
 
     /// Where the next page begins; none after the last one.
-    fn next<T>(&self, entries: &[T], place: impl Fn(&T) -> i64) -> Option<i64> {
+    fn next<T>(&self, entries: &[T], cursor: impl Fn(&T) -> i64) -> Option<i64> {
         let full = u32::try_from(entries.len()).is_ok_and(|count| count == self.limit());
-        entries.last().filter(|_| full).map(place)
+        entries.last().filter(|_| full).map(cursor)
     }
 }
 
-pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &doors, &doors.in_force.load_full())?;
+pub(super) async fn parked(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    must_be_integrator(&request, &state, &state.in_force.load_full())?;
     let page = Page::of(&request)?;
-    let parked = doors.store.parked(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
+    let parked = state.store.parked(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
     let entries: Vec<Value> = parked
         .iter()
         .map(|event| {
@@ -61,12 +61,12 @@ pub(super) async fn parked(request: HttpRequest, doors: web::Data<Doors>) -> Res
             })
         })
         .collect();
-    Ok(HttpResponse::Ok().json(json!({"parked": entries, "next": page.next(&parked, |event| event.place)})))
+    Ok(HttpResponse::Ok().json(json!({"parked": entries, "next": page.next(&parked, |event| event.cursor)})))
 }
 
-pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let page = page_of_all_sources(&request, &doors)?;
-    let letters = doors.store.dead_letters(page.after.unwrap_or_default(), page.limit()).await?;
+pub(super) async fn dead_letters(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let page = page_of_all_sources(&request, &state)?;
+    let letters = state.store.dead_letters(page.after.unwrap_or_default(), page.limit()).await?;
     let entries: Vec<Value> = letters
         .iter()
         .map(|letter| {
@@ -78,13 +78,13 @@ pub(super) async fn dead_letters(request: HttpRequest, doors: web::Data<Doors>) 
             })
         })
         .collect();
-    let next = page.next(&letters, |letter| letter.place);
+    let next = page.next(&letters, |letter| letter.cursor);
     Ok(HttpResponse::Ok().json(json!({"notifications": entries, "next": next})))
 }
 
-pub(super) async fn given_up(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let page = page_of_all_sources(&request, &doors)?;
-    let given_up = doors.store.given_up(page.after.unwrap_or_default(), page.limit()).await?;
+pub(super) async fn given_up(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let page = page_of_all_sources(&request, &state)?;
+    let given_up = state.store.given_up(page.after.unwrap_or_default(), page.limit()).await?;
     let entries: Vec<Value> = given_up
         .iter()
         .map(|delivery| {
@@ -98,12 +98,12 @@ pub(super) async fn given_up(request: HttpRequest, doors: web::Data<Doors>) -> R
             })
         })
         .collect();
-    let next = page.next(&given_up, |delivery| delivery.place);
+    let next = page.next(&given_up, |delivery| delivery.cursor);
     Ok(HttpResponse::Ok().json(json!({"deliveries": entries, "next": next})))
 }
 
-fn page_of_all_sources(request: &HttpRequest, doors: &Doors) -> Result<Page, Problem> {
-    must_be_integrator(request, doors, &doors.in_force.load_full())?;
+fn page_of_all_sources(request: &HttpRequest, state: &State) -> Result<Page, Problem> {
+    must_be_integrator(request, state, &state.in_force.load_full())?;
     let page = Page::of(request)?;
     if page.source.is_some() {
         return Err(Problem::new(400, "source: this list is of all sources"));
@@ -114,11 +114,11 @@ fn page_of_all_sources(request: &HttpRequest, doors: &Doors) -> Result<Page, Pro
 pub(super) async fn history(
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &doors, &doors.in_force.load_full())?;
+    must_be_integrator(&request, &state, &state.in_force.load_full())?;
     let key = key(path.into_inner())?;
-    let history = doors.store.history(key.clone(), PAGE).await?;
+    let history = state.store.history(key.clone(), PAGE).await?;
     let history = history.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
     let versions: Vec<Value> = history
         .versions

@@ -10,7 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::Doors;
+use super::State;
 use super::caller::must_be_monitor;
 use super::problem::Problem;
 
@@ -21,25 +21,25 @@ struct SecretLabels {
     secret: String,
 }
 
-/// Refusals of one kind: at which door, of which source (empty where it is none's), and why.
+/// Refusals of one kind: at which route, of which source (empty where it is none's), and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
-    door: String,
+    route: String,
     source: String,
     reason: &'static str,
 }
 
 const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_monitor(&request, &doors, &in_force)?;
+pub(super) async fn read(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let in_force = state.in_force.load_full();
+    must_be_monitor(&request, &state, &in_force)?;
     let verified = Family::<SecretLabels, Counter>::default();
     let last = Family::<SecretLabels, Gauge<f64, AtomicU64>>::default();
     for source in in_force.sources.values() {
         for secret in &source.secrets {
             let labels = SecretLabels { source: source.name.clone(), secret: secret.name.clone() };
-            let vouched = doors.ingest.vouched(source, secret);
+            let vouched = state.ingest.vouched(source, secret);
             verified.get_or_create(&labels).inc_by(vouched.times);
             if let Some(at) = vouched.last {
                 last.get_or_create(&labels).set(at.as_duration().as_secs_f64());
@@ -47,8 +47,8 @@ pub(super) async fn read(request: HttpRequest, doors: web::Data<Doors>) -> Resul
         }
     }
     let refusals = Family::<RefusalLabels, Counter>::default();
-    for (kind, times) in doors.refusals.all() {
-        let labels = RefusalLabels { door: kind.at.door, source: kind.at.source, reason: kind.reason };
+    for (kind, times) in state.refusals.all() {
+        let labels = RefusalLabels { route: kind.at.route, source: kind.at.source, reason: kind.reason };
         refusals.get_or_create(&labels).inc_by(times);
     }
     let mut registry = Registry::with_prefix("transform_relay");

@@ -1,4 +1,4 @@
-//! The doors: all of actix is here and in `app`.
+//! The routes and their server: all of actix is here and in `app`.
 
 mod api;
 mod body;
@@ -30,4 +30,4 @@ pub use health::Probed;
 pub use refusals::Refusals;
 pub(crate) use routes::routes;
 pub use server::{ServerOptions, bind, workers};
-pub use state::{Doors, InForce};
+pub use state::{InForce, State};

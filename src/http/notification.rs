@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::problem::Problem;
 use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
-use super::{Doors, InForce, body, caller};
+use super::{InForce, State, body, caller};
 use crate::access::throttle;
 use crate::certificates::NoKey;
 use crate::domain::text::shown;
@@ -28,25 +28,25 @@ pub(super) async fn take(
     request: HttpRequest,
     name: web::Path<String>,
     payload: web::Payload,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
+    let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
-    let body = doors.bodies.read(&request, payload).await?;
+    let body = state.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
         .filter_map(|(name, value)| Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned())))
         .collect();
-    let now = doors.clock.now();
+    let now = state.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
     let address = caller::address(&request, &in_force);
-    let wary = doors.throttle.wary(address, &in_force.throttle, now.steady).is_some();
-    let sender = Sender { address: throttle::network(address), wary };
-    match doors.ingest.take(source, received, now, sender).await {
+    let suspicious = state.throttle.suspicious(address, &in_force.throttle, now.steady).is_some();
+    let sender = Sender { address: throttle::network(address), suspicious };
+    match state.ingest.take(source, received, now, sender).await {
         Ok(receipt) => Ok(answer(source, &receipt)),
-        Err(refused) => Err(refusal(&request, &doors, &in_force, source, refused)),
+        Err(refused) => Err(refusal(&request, &state, &in_force, source, refused)),
     }
 }
 
@@ -90,9 +90,9 @@ fn methods(source: &Source) -> &'static str {
 pub(super) async fn other_method(
     request: HttpRequest,
     name: web::Path<String>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
+    let in_force = state.in_force.load_full();
     Ok(super::routes::method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
@@ -100,9 +100,9 @@ pub(super) async fn other_method(
 pub(super) async fn challenge(
     request: HttpRequest,
     name: web::Path<String>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
+    let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     let Some(challenge) = &source.profile.challenge else {
         return Ok(super::routes::method_not_allowed(methods(source)));
@@ -112,7 +112,7 @@ pub(super) async fn challenge(
         let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
         pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
-    let secret = source.newest_secret(doors.clock.now().wall).map(|secret| &secret.value);
+    let secret = source.newest_secret(state.clock.now().wall).map(|secret| &secret.value);
     let answer = challenge::answer(challenge, source.means(&[]).configured(), secret, header, query);
     let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
     Ok(HttpResponse::Ok()
@@ -122,7 +122,7 @@ pub(super) async fn challenge(
 }
 
 /// Why a notification is not believed is for the operator, not for the sender.
-fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
+fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     let reason = refused.to_string();
     let (kind, problem) = match refused {
         Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => return error.into(),
@@ -148,7 +148,7 @@ fn refusal(request: &HttpRequest, doors: &Doors, in_force: &InForce, source: &So
         Refused::Credentials(_) => {
             let is_bare = caller::authorization(request).is_none() && !source.authorization.is_empty();
             let kind = if is_bare { NO_CREDENTIALS } else { WRONG_CREDENTIALS };
-            (kind, caller::wrong(request, doors, in_force))
+            (kind, caller::wrong(request, state, in_force))
         }
     };
     problem.because(kind, reason)

@@ -7,7 +7,7 @@ use serde_path_to_error::Segment;
 
 use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::{Doors, body};
+use super::{State, body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::json;
 use crate::domain::record::Record;
@@ -21,12 +21,12 @@ const FIELD_MAX: usize = 32;
 pub(super) async fn read(
     request: HttpRequest,
     path: web::Path<(String, String)>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_integrator(&request, &doors, &in_force)?;
+    let in_force = state.in_force.load_full();
+    must_be_integrator(&request, &state, &in_force)?;
     let key = key(path.into_inner())?;
-    let record = doors.store.record(key.clone()).await?;
+    let record = state.store.record(key.clone()).await?;
     let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
     Ok(answer(StatusCode::OK, &record))
 }
@@ -35,20 +35,20 @@ pub(super) async fn register(
     request: HttpRequest,
     path: web::Path<(String, String)>,
     payload: web::Payload,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_integrator(&request, &doors, &in_force)?;
+    let in_force = state.in_force.load_full();
+    must_be_integrator(&request, &state, &in_force)?;
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;
-    let body = doors.bodies.read(&request, payload).await?;
+    let body = state.bodies.read(&request, payload).await?;
     let said = parse(&body.bytes)?;
     let allowed = Allowed {
         sources: &in_force.sources,
         hosts: &in_force.allowed_hosts,
         has_webhook_target: in_force.has_webhook_target,
     };
-    let receipt = doors.registering.register(key, said, allowed, doors.clock.now()).await?;
+    let receipt = state.registering.register(key, said, allowed, state.clock.now()).await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answer(status, &receipt.record))
 }

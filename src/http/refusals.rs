@@ -11,23 +11,23 @@ use actix_web::{Error, HttpRequest, web};
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{Doors, InForce, caller, cut};
+use super::{InForce, State, caller, cut};
 use crate::clock::Clock;
 use crate::tally::{LOOK_EVERY, Tally};
 
-/// The door of requests for none that there is.
-const NO_DOOR: &str = "no such door";
-/// The door of what is no request.
+/// The route of requests for none that there is.
+const NO_ROUTE: &str = "no such route";
+/// The route of what is no request.
 const CONNECTION: &str = "connection";
 /// What notifications come to.
 const NOTIFICATIONS: &str = "/notifications/{source}";
-/// The door of kinds that there are too many of.
+/// The route of kinds that there are too many of.
 const OTHERS: &str = "others";
 /// Refusals of the store, which are no fault of whoever calls.
 pub(super) const STORE: &str = "store";
 /// Credentials that open nothing here.
 pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
-/// No credentials at a door that asks for some.
+/// No credentials at a route that asks for some.
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
 /// That an address is slowed down is told as refusals are, and is none: its requests count by themselves.
 const SLOWED_DOWN: &str = "slowed down";
@@ -35,35 +35,35 @@ const SLOWED_DOWN: &str = "slowed down";
 /// Refusals of one kind: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct Kind {
-    pub(super) at: Place,
+    pub(super) at: At,
     pub(super) reason: &'static str,
 }
 
 /// Where something was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Place {
-    /// The door: its path with its variables, or words of ours for what came to none.
-    pub(super) door: String,
+pub(super) struct At {
+    /// The route: its path with its variables, or words of ours for what came to none.
+    pub(super) route: String,
     /// The source; empty where it is none of the configuration's.
     pub(super) source: String,
 }
 
-impl Place {
-    fn new(door: impl Into<String>) -> Self {
-        Self { door: door.into(), source: String::new() }
+impl At {
+    fn new(route: impl Into<String>) -> Self {
+        Self { route: route.into(), source: String::new() }
     }
 
     /// Where a request came to.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
         let pattern = || request.match_pattern().filter(|pattern| pattern != super::routes::ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);
-        let at = Self::new(name.unwrap_or_else(|| NO_DOOR.to_owned()));
+        let at = Self::new(name.unwrap_or_else(|| NO_ROUTE.to_owned()));
         let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
-        Self { source: source.filter(|_| at.door == NOTIFICATIONS).unwrap_or_default().to_owned(), ..at }
+        Self { source: source.filter(|_| at.route == NOTIFICATIONS).unwrap_or_default().to_owned(), ..at }
     }
 }
 
-/// Refusals by their kind. There are as many as doors and reasons.
+/// Refusals by their kind. There are as many as routes and reasons.
 #[derive(Debug, Default)]
 pub struct Refusals(Tally<Kind>);
 
@@ -78,8 +78,8 @@ pub(super) struct Why {
 
 impl Refusals {
     /// Counts a refusal. Says whether it gets a line of its own.
-    fn is_told(&self, at: Place, reason: &'static str, now: Timestamp) -> bool {
-        self.0.is_told(Kind { at, reason }, |kind| Kind { at: Place::new(OTHERS), ..kind }, now)
+    fn is_told(&self, at: At, reason: &'static str, now: Timestamp) -> bool {
+        self.0.is_told(Kind { at, reason }, |kind| Kind { at: At::new(OTHERS), ..kind }, now)
     }
 
     /// How many of each kind there were since the start.
@@ -108,7 +108,7 @@ impl Refusals {
 
     /// A connection that was cut off.
     pub(super) fn cut(&self, peer: Option<SocketAddr>, kind: &'static str, reason: &str, now: Timestamp) {
-        if self.is_told(Place::new(CONNECTION), kind, now) {
+        if self.is_told(At::new(CONNECTION), kind, now) {
             let address = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
             tracing::info!(address, kind, reason, "connection cut off");
         }
@@ -116,33 +116,33 @@ impl Refusals {
 
     /// An address that showed wrong credentials so often that it is slowed down from now on.
     pub(super) fn slowed_down(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp) {
-        let at = Place::of(request, in_force);
+        let at = At::of(request, in_force);
         if !self.is_told(at.clone(), SLOWED_DOWN, now) {
             return;
         }
-        let Place { door, source } = at;
+        let At { route, source } = at;
         let (address, failures) = (caller::address(request, in_force), in_force.throttle.failures);
-        tracing::warn!(%address, door, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and right ones \
+        tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and right ones \
              below 20 characters do not count");
         if caller::may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
         }
     }
 
-    fn tell(&self, request: &HttpRequest, doors: &Doors, status: u16, why: &Why) {
-        let in_force = doors.in_force.load_full();
-        let at = Place::of(request, &in_force);
+    fn tell(&self, request: &HttpRequest, state: &State, status: u16, why: &Why) {
+        let in_force = state.in_force.load_full();
+        let at = At::of(request, &in_force);
         let Why { kind, reason } = why;
-        if !self.is_told(at.clone(), kind, doors.clock.now().steady) {
+        if !self.is_told(at.clone(), kind, state.clock.now().steady) {
             return;
         }
-        let Place { door, source } = at;
+        let At { route, source } = at;
         let address = caller::address(request, &in_force);
         if *kind == STORE {
             let error = reason;
             if request.method().is_safe() {
                 tracing::error!(
-                    door,
+                    route,
                     source,
                     kind,
                     error,
@@ -150,25 +150,25 @@ impl Refusals {
                 );
             } else {
                 tracing::error!(
-                    door,
+                    route,
                     source,
                     kind,
                     error,
                     "request not taken ({status}): the store cannot be written now; the sender has to send again"
                 );
             }
-        } else if door == NOTIFICATIONS {
+        } else if route == NOTIFICATIONS {
             tracing::warn!(source, %address, status, kind, reason, "notification refused");
         } else {
-            tracing::warn!(door, %address, status, kind, reason, "request refused");
+            tracing::warn!(route, %address, status, kind, reason, "request refused");
         }
     }
 }
 
 fn log(untold: Vec<(Kind, u64)>) {
-    for (Kind { at: Place { door, source }, reason: kind }, more) in untold {
+    for (Kind { at: At { route, source }, reason: kind }, more) in untold {
         tracing::warn!(
-            door,
+            route,
             source,
             kind,
             "{more} more refusals of this kind in this minute have no line of their own"
@@ -183,9 +183,9 @@ pub(super) async fn logged<B: MessageBody>(
 ) -> Result<ServiceResponse<B>, Error> {
     let answer = next.call(request).await?;
     if let Some(why) = answer.response().extensions().get::<Why>()
-        && let Some(doors) = answer.request().app_data::<web::Data<Doors>>()
+        && let Some(state) = answer.request().app_data::<web::Data<State>>()
     {
-        doors.refusals.tell(answer.request(), doors, answer.status().as_u16(), why);
+        state.refusals.tell(answer.request(), state, answer.status().as_u16(), why);
     }
     Ok(answer)
 }
@@ -199,8 +199,8 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn at_source(name: &str) -> Place {
-        Place { source: name.to_owned(), ..Place::new(NOTIFICATIONS) }
+    fn at_source(name: &str) -> At {
+        At { source: name.to_owned(), ..At::new(NOTIFICATIONS) }
     }
 
     fn kind(source: &str, reason: &'static str) -> Kind {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn doors_sources_and_reasons_are_kinds_and_the_rest_of_too_many_is_one() {
+    fn routes_sources_and_reasons_are_kinds_and_the_rest_of_too_many_is_one() {
         let refusals = Refusals::default();
         for _ in 0..21 {
             refusals.is_told(at_source("stripe"), "unverified", at(0));
@@ -216,25 +216,25 @@ mod tests {
         assert!(refusals.is_told(at_source("adyen"), "unverified", at(0)), "another source");
         assert!(refusals.is_told(at_source("stripe"), WRONG_CREDENTIALS, at(0)), "another reason");
         assert_eq!(refusals.0.untold(None), [(kind("stripe", "unverified"), 1)]);
-        for door in 0..KINDS_MAX {
-            refusals.is_told(Place::new(door.to_string()), "unverified", at(0));
+        for route in 0..KINDS_MAX {
+            refusals.is_told(At::new(route.to_string()), "unverified", at(0));
         }
-        let others = Kind { at: Place::new(OTHERS), reason: "unverified" };
+        let others = Kind { at: At::new(OTHERS), reason: "unverified" };
         assert!(refusals.all().contains(&(others, 3)));
     }
 
-    /// What is told besides counts as it did, and a source may be called as a door is.
+    /// What is told besides counts as it did, and a source may be called as a route is.
     #[test]
-    fn a_door_is_no_source_and_an_address_that_is_slowed_down_is_no_refusal() {
+    fn a_route_is_no_source_and_an_address_that_is_slowed_down_is_no_refusal() {
         let refusals = Refusals::default();
         refusals.is_told(at_source(CONNECTION), "unverified", at(0));
-        refusals.is_told(Place::new(CONNECTION), "unverified", at(0));
-        assert!(refusals.is_told(Place::new("/readyz"), SLOWED_DOWN, at(0)));
+        refusals.is_told(At::new(CONNECTION), "unverified", at(0));
+        assert!(refusals.is_told(At::new("/readyz"), SLOWED_DOWN, at(0)));
         let mut all = refusals.all();
         all.sort();
         assert_eq!(
             all,
-            [(kind(CONNECTION, "unverified"), 1), (Kind { at: Place::new(CONNECTION), reason: "unverified" }, 1)]
+            [(kind(CONNECTION, "unverified"), 1), (Kind { at: At::new(CONNECTION), reason: "unverified" }, 1)]
         );
     }
 }

@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::Doors;
+use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
 use crate::ingest::ReplayError;
@@ -12,13 +12,13 @@ use crate::ingest::ReplayError;
 pub(super) async fn dead_letter(
     request: HttpRequest,
     id: web::Path<String>,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_integrator(&request, &doors, &in_force)?;
+    let in_force = state.in_force.load_full();
+    must_be_integrator(&request, &state, &in_force)?;
     let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
-    let receipt = doors.ingest.replay(&in_force.sources, id, doors.clock.now()).await.map_err(|error| match error {
+    let receipt = state.ingest.replay(&in_force.sources, id, state.clock.now()).await.map_err(|error| match error {
         ReplayError::Unknown => unknown(),
         ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
         ReplayError::Store(error) => error.into(),

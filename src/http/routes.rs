@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 use super::problem::Problem;
 use super::{api, health, lists, metrics, notification, records, replay, sources, token};
 
-/// The path of what is at no door.
+/// The path of what is at no route.
 pub(super) const ANYWHERE: &str = "/{any:.*}";
 
 /// All routes. One with a regular expression in its path has a name without: the log and the metrics call it so.
@@ -20,12 +20,12 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .default_service(web::to(notification::other_method)),
         )
         .service(
-            door("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
+            resource("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
                 .name("/api/{kind}/{id}")
                 .route(web::get().to(api::by_kind)),
         )
         .service(
-            door("/{api:(?i)api}/{transactions:(?i)transactions}/{id}", Method::GET)
+            resource("/{api:(?i)api}/{transactions:(?i)transactions}/{id}", Method::GET)
                 .name("/api/transactions/{id}")
                 .route(web::get().to(api::by_type_code)),
         )
@@ -37,21 +37,22 @@ pub(crate) fn routes(config: &mut web::ServiceConfig) {
                 .default_service(web::to(|| async { method_not_allowed("GET, PUT") })),
         )
         .service(
-            door("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
+            resource("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
                 .name("/records/{kind}/{id}/history")
                 .route(web::get().to(lists::history)),
         )
-        .service(door("/oauth/token", Method::POST).route(web::post().to(token::issue)))
-        .service(door("/sources", Method::GET).route(web::get().to(sources::list)))
-        .service(door("/metrics", Method::GET).route(web::get().to(metrics::read)))
-        .service(door("/parked", Method::GET).route(web::get().to(lists::parked)))
-        .service(door("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
+        .service(resource("/oauth/token", Method::POST).route(web::post().to(token::issue)))
+        .service(resource("/sources", Method::GET).route(web::get().to(sources::list)))
+        .service(resource("/metrics", Method::GET).route(web::get().to(metrics::read)))
+        .service(resource("/parked", Method::GET).route(web::get().to(lists::parked)))
+        .service(resource("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(
-            door("/dead-letters/notifications/{id}/replay", Method::POST).route(web::post().to(replay::dead_letter)),
+            resource("/dead-letters/notifications/{id}/replay", Method::POST)
+                .route(web::post().to(replay::dead_letter)),
         )
-        .service(door("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
-        .service(door("/healthz", Method::GET).route(web::get().to(health::alive)))
-        .service(door("/readyz", Method::GET).route(web::get().to(health::ready)))
+        .service(resource("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
+        .service(resource("/healthz", Method::GET).route(web::get().to(health::alive)))
+        .service(resource("/readyz", Method::GET).route(web::get().to(health::ready)))
         .default_service(web::to(not_found));
 }
 
@@ -69,13 +70,13 @@ async fn two_lengths() -> HttpResponse {
 }
 
 /// A resource that takes one method and says so.
-fn door(path: &str, method: Method) -> actix_web::Resource {
+fn resource(path: &str, method: Method) -> actix_web::Resource {
     let allow = if method == Method::POST { "POST" } else { "GET" };
     web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))
 }
 
 pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
-    let mut response = Problem::new(405, format!("this door takes {allow}")).response();
+    let mut response = Problem::new(405, format!("this route takes {allow}")).response();
     response
         .headers_mut()
         .insert(actix_web::http::header::ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
@@ -83,5 +84,5 @@ pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
 }
 
 async fn not_found(_request: HttpRequest) -> impl Responder {
-    Problem::new(404, "there is no such door").response()
+    Problem::new(404, "there is no such route").response()
 }

@@ -21,9 +21,9 @@ use tokio::sync::Semaphore;
 
 use super::gate::Gate;
 use super::stream::{Paced, Patience};
-use super::{Doors, gate, refusals, routes, unread};
+use super::{State, gate, refusals, routes, unread};
 
-/// How the doors are served.
+/// How the routes are served.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerOptions {
     /// Where; port 0 picks a free one.
@@ -80,11 +80,11 @@ pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX)
 }
 
-/// Binds the socket and serves the doors on it, once the server is awaited.
+/// Binds the socket and serves the routes on it, once the server is awaited.
 ///
 /// # Errors
 /// The address cannot be bound.
-pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, SocketAddr)> {
+pub fn bind(options: &ServerOptions, state: State) -> std::io::Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(options.listen)?;
     SockRef::from(&listener).listen(BACKLOG)?;
     let address = listener.local_addr()?;
@@ -100,7 +100,7 @@ pub fn bind(options: &ServerOptions, doors: Doors) -> std::io::Result<(Server, S
             write_timeout: options.write_timeout,
             stopping: server.graceful_shutdown_signal(),
         },
-        doors: web::Data::new(doors),
+        state: web::Data::new(state),
     };
     let server = server
         .workers(workers)
@@ -123,10 +123,10 @@ fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std:
     Ok(())
 }
 
-/// The doors as a service of connections; each worker has one.
+/// The routes as a service of connections; each worker has one.
 fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     let app = App::new()
-        .app_data(hall.doors.clone())
+        .app_data(hall.state.clone())
         .wrap(from_fn(unread::ends_the_connection))
         .wrap(from_fn(refusals::logged))
         .wrap(from_fn(gate::one_at_a_time))
@@ -160,7 +160,7 @@ struct Hall {
     /// For as many as are served at once.
     room: Arc<Semaphore>,
     patience: Patience,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 }
 
 impl Hall {
@@ -176,12 +176,12 @@ impl Hall {
         let (peer, gate) = (tcp.peer_addr().ok(), Gate::default());
         let stream = Paced::new(tcp, self.patience.clone(), gate.clone());
         let ended = http.call((stream, Protocol::Http1, peer)).await;
-        let (now, stops) = (self.doors.clock.now().steady, self.patience.stops().await);
+        let (now, stops) = (self.state.clock.now().steady, self.patience.stops().await);
         match ended {
-            Err(error) => self.doors.refusals.ended(peer, &error, now),
+            Err(error) => self.state.refusals.ended(peer, &error, now),
             Ok(()) => {
                 if let Some((kind, reason)) = gate.cut(stops) {
-                    self.doors.refusals.cut(peer, kind, reason, now);
+                    self.state.refusals.cut(peer, kind, reason, now);
                 }
             }
         }

@@ -1,19 +1,19 @@
-//! GET /sources: the doors for PSPs, and which of their secrets still vouch for what comes in.
+//! GET /sources: the sources, and which of their secrets still vouch for what comes in.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::Doors;
+use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
 use crate::access::secrets::NamedSecret;
 use crate::ingest::Ingest;
 use crate::source::Source;
 
-pub(super) async fn list(request: HttpRequest, doors: web::Data<Doors>) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
-    must_be_integrator(&request, &doors, &in_force)?;
-    let sources: Vec<Value> = in_force.sources.values().map(|source| described(source, &doors.ingest)).collect();
+pub(super) async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let in_force = state.in_force.load_full();
+    must_be_integrator(&request, &state, &in_force)?;
+    let sources: Vec<Value> = in_force.sources.values().map(|source| described(source, &state.ingest)).collect();
     Ok(HttpResponse::Ok().json(json!({"sources": sources})))
 }
 
@@ -23,7 +23,9 @@ fn described(source: &Source, ingest: &Ingest) -> Value {
         "name": source.name,
         "profile": source.profile.name,
         "enabled": source.closed.is_none(),
-        "doors": source.doors(),
+        "proofs": source.proofs(),
+        // The old name of `proofs`, for one version.
+        "doors": source.proofs(),
         "secrets": secrets,
     })
 }

@@ -24,10 +24,10 @@ use crate::store::sqlite::Store;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
-/// What the doors go by and a reload replaces. A request goes by one of these from its start to its end.
+/// What the routes go by and a reload replaces. A request goes by one of these from its start to its end.
 #[derive(Debug)]
 pub struct InForce {
-    /// The doors for PSPs, by name.
+    /// The sources, by name.
     pub sources: BTreeMap<String, Source>,
     /// What Transform presents.
     pub transform: Credentials,
@@ -49,9 +49,9 @@ pub struct InForce {
     pub token_lifetime: Duration,
 }
 
-/// What stands behind the doors.
+/// What the handlers of all routes share.
 #[derive(Debug)]
-pub struct Doors {
+pub struct State {
     /// What they go by now.
     pub in_force: Arc<ArcSwap<InForce>>,
     /// Takes notifications.

@@ -1,4 +1,4 @@
-//! POST /oauth/token: a client fetches a token for its door (RFC 6749).
+//! POST /oauth/token: a client gets a token for its audience (RFC 6749).
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
 use super::problem::Problem;
 use super::refusals::{WRONG_CREDENTIALS, Why};
-use super::{Doors, InForce};
+use super::{InForce, State};
 use crate::access::grant::{Refused, decide};
 use crate::access::token::Client;
 use crate::domain::due::later;
@@ -18,27 +18,27 @@ const FORM_MAX: usize = 16 * 1024;
 pub(super) async fn issue(
     request: HttpRequest,
     payload: web::Payload,
-    doors: web::Data<Doors>,
+    state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = doors.in_force.load_full();
+    let in_force = state.in_force.load_full();
     if !is_form(&request) {
         let description = "Content-Type: must be application/x-www-form-urlencoded";
         return Ok(refusal(&Refused { error: "invalid_request", description }));
     }
-    let body = doors.bodies.read_at_most(FORM_MAX, &request, payload).await?;
-    let now = doors.clock.now().steady;
-    let wary = doors.throttle.wary(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
-    match decide(&body.bytes, authorization(&request), &clients(&in_force), wary) {
-        Ok((door, client)) => {
-            tracing::info!(client = client.id, door, "token issued");
-            let token = doors.issuer.issue(&door, client, later(now, in_force.token_lifetime));
+    let body = state.bodies.read_at_most(FORM_MAX, &request, payload).await?;
+    let now = state.clock.now().steady;
+    let suspicious = state.throttle.suspicious(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
+    match decide(&body.bytes, authorization(&request), &clients(&in_force), suspicious) {
+        Ok((audience, client)) => {
+            tracing::info!(client = client.id, audience, "token issued");
+            let token = state.issuer.issue(&audience, client, later(now, in_force.token_lifetime));
             let lifetime = in_force.token_lifetime.as_secs();
             Ok(answer(200).json(json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})))
         }
         Err(refused) => {
             if refused.was_a_guess() {
-                let problem = caller::wrong(&request, &doors, &in_force);
-                if wary {
+                let problem = caller::wrong(&request, &state, &in_force);
+                if suspicious {
                     return Err(problem.because(WRONG_CREDENTIALS, WRONG_CREDENTIALS));
                 }
             }
@@ -47,12 +47,14 @@ pub(super) async fn issue(
     }
 }
 
-/// All clients with the doors that they fetch tokens for.
+/// All clients with the audiences that they get tokens for.
 fn clients(in_force: &InForce) -> Vec<(String, &Client)> {
-    let of_sources = in_force.sources.values().map(|source| (source.door(), &source.authorization));
-    let doors = [(TRANSFORM.to_owned(), &in_force.transform), (INTEGRATOR.to_owned(), &in_force.integrator)];
-    let doors = doors.into_iter().chain(of_sources);
-    doors.flat_map(|(door, credentials)| credentials.clients.iter().map(move |client| (door.clone(), client))).collect()
+    let of_sources = in_force.sources.values().map(|source| (source.audience(), &source.authorization));
+    let state = [(TRANSFORM.to_owned(), &in_force.transform), (INTEGRATOR.to_owned(), &in_force.integrator)];
+    let state = state.into_iter().chain(of_sources);
+    state
+        .flat_map(|(audience, credentials)| credentials.clients.iter().map(move |client| (audience.clone(), client)))
+        .collect()
 }
 
 fn is_form(request: &HttpRequest) -> bool {
@@ -61,7 +63,7 @@ fn is_form(request: &HttpRequest) -> bool {
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// Answers of this door are kept by nobody.
+/// Responses of this route are kept by nobody.
 fn answer(status: u16) -> HttpResponseBuilder {
     let mut response = HttpResponseBuilder::new(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
     response.insert_header(("Cache-Control", "no-store")).insert_header(("Pragma", "no-cache"));

@@ -17,7 +17,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
 use futures_core::Stream;
 
-/// A payload that is read by a door and kept by its answer.
+/// A payload that is read by a handler and kept by its answer.
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Payload>>);
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{LedElsewhere, Outcome, Owed, Places, StoreError};
+use super::{HintSlots, LedElsewhere, Outcome, Owed, StoreError};
 use crate::domain::due::Moment;
 use crate::domain::message::Message;
 
@@ -22,7 +22,7 @@ pub struct Hinted {
     /// The address that it came from; of IPv6 its network.
     pub address: String,
     /// How many objects of the source may wait of which nobody but strangers has spoken.
-    pub places: Places,
+    pub slots: HintSlots,
 }
 
 /// A hint was not taken. Nothing was written.
@@ -74,7 +74,7 @@ pub struct FetchesSought {
     /// So many at most of which nobody but strangers has spoken, and no more than of the others.
     pub strangers: usize,
     /// How many of those may wait.
-    pub places: Places,
+    pub slots: HintSlots,
 }
 
 /// Who asks for an object.
@@ -107,7 +107,7 @@ pub struct Fetch {
     pub fetched_at: Option<Timestamp>,
     /// Who asks for it.
     pub by: AskedBy,
-    /// Whether places are [scarce](Places::scarce) where its place is.
+    /// Whether slots are [scarce](HintSlots::scarce) where its slot is.
     pub scarce: bool,
 }
 

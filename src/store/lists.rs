@@ -45,8 +45,8 @@ pub struct AttemptMade {
 /// A verified event that waits.
 #[derive(Debug, Clone)]
 pub struct ParkedEvent {
-    /// Its place in the list; the next page begins after it.
-    pub place: i64,
+    /// The cursor at which the next page begins.
+    pub cursor: i64,
     /// The notification that it came in.
     pub notification: Uuid,
     /// The source that it came by.
@@ -62,8 +62,8 @@ pub struct ParkedEvent {
 /// A notification that could not be understood, contradicts what is known, or waited in vain.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
-    /// Its place in the list; the next page begins after it.
-    pub place: i64,
+    /// The cursor at which the next page begins.
+    pub cursor: i64,
     /// Its id.
     pub notification: Uuid,
     /// The source that it came by.
@@ -77,8 +77,8 @@ pub struct DeadLetter {
 /// A delivery that was given up.
 #[derive(Debug, Clone)]
 pub struct GivenUp {
-    /// Its place in the list; the next page begins after it.
-    pub place: i64,
+    /// The cursor at which the next page begins.
+    pub cursor: i64,
     /// The record that Transform was not told of.
     pub key: RecordKey,
     /// The version that was worth telling.

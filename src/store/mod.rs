@@ -5,8 +5,8 @@
 mod caught;
 mod fetching;
 mod lists;
-mod places;
 pub mod rehearsal;
+mod slots;
 pub mod sqlite;
 
 use std::path::{Path, PathBuf};
@@ -27,7 +27,7 @@ pub use fetching::{
     Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
 };
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};
-pub use places::{Admission, Places, PlacesTaken};
+pub use slots::{Admission, HintSlots, SlotsTaken};
 
 /// How the store works.
 #[derive(Debug, Clone)]

@@ -132,7 +132,7 @@ async fn a_notification_is_tested_against_a_profile() {
     assert!(missing.stderr.contains("/nowhere.json"), "{missing:?}");
 }
 
-/// What `profile sign` prints opens the door.
+/// What `profile sign` prints verifies.
 #[tokio::test]
 async fn a_notification_is_signed_from_the_command_line() {
     let (_transform, relay) = start(Setup::silent()).await;

@@ -100,7 +100,7 @@ async fn mollie_may_call_before_its_api_knows() {
 }
 
 #[tokio::test]
-async fn what_somebody_makes_up_at_mollies_door_is_nothing() {
+async fn what_somebody_makes_up_at_mollies_route_is_nothing() {
     let api = Api::start();
     let (transform, relay) = relay("mollie", &api, "").await;
     for made_up in ["ord_1", "../../v2/balances", ""] {

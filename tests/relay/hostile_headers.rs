@@ -172,7 +172,7 @@ async fn strange_headers_do_not_make_a_signature_right() {
 }
 
 #[tokio::test]
-async fn strange_credentials_open_no_door() {
+async fn strange_credentials_open_no_route() {
     let (_transform, relay) = start(Setup::silent()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     let before = relay.all_stored();

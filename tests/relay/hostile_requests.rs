@@ -27,7 +27,7 @@ fn answered(relay: &Relay, bytes: &[u8], expected: &[&[u16]]) {
     assert!(expected.contains(&&statuses[..]), "{shown:?} → {answer:?}");
 }
 
-/// One request to a door of Transform's, by its path as it is.
+/// One request to a route of Transform's, by its path as it is.
 fn get(path: &str) -> Vec<u8> {
     let head = format!("GET {path} HTTP/1.1\r\nhost: r\r\nauthorization: Bearer {TRANSFORM_TOKEN}\r\n");
     format!("{head}connection: close\r\n\r\n").into_bytes()

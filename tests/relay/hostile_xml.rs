@@ -1,4 +1,4 @@
-//! XML that is made to be slow or large. What it may cost has bounds in src/psp/document/xml.rs; here it comes by a source's door.
+//! XML that is made to be slow or large. What it may cost has bounds in src/psp/document/xml.rs; here it comes as notifications.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -53,8 +53,9 @@ async fn what_is_parked_is_listed_page_by_page() {
     ] {
         relay.send(relay.request(Method::GET, path).bearer_auth(INTEGRATOR_TOKEN)).await.problem(400);
     }
-    let doors = ["/parked", "/dead-letters/notifications", "/dead-letters/deliveries", "/records/payment/tx-1/history"];
-    for path in doors {
+    let routes =
+        ["/parked", "/dead-letters/notifications", "/dead-letters/deliveries", "/records/payment/tx-1/history"];
+    for path in routes {
         relay.send(relay.request(Method::GET, path)).await.problem(401);
         relay.get(path).await.problem(401);
     }

@@ -1,4 +1,4 @@
-//! POST /oauth/token: short-lived tokens, each for one door (RFC 6749).
+//! POST /oauth/token: short-lived tokens, each for one audience (RFC 6749).
 
 use reqwest::Method;
 
@@ -46,8 +46,8 @@ async fn token(relay: &Relay, client: (&str, &str), form: &str) -> String {
 const PLAIN: &str = "grant_type=client_credentials";
 const WITH_USER: &str = "grant_type=password&username=psp&password=pw";
 
-/// What Transform's, the integrator's and the source's door say to a token.
-async fn doors(relay: &Relay, token: &str) -> [u16; 3] {
+/// What Transform's, the integrator's and the source's routes say to a token.
+async fn routes(relay: &Relay, token: &str) -> [u16; 3] {
     let get = async |path| relay.send(relay.request(Method::GET, path).bearer_auth(token)).await.status;
     let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
     let sealed = seal_with("stripe", "whsec_open", jiff::Timestamp::now().as_second(), body.as_bytes());
@@ -58,19 +58,19 @@ async fn doors(relay: &Relay, token: &str) -> [u16; 3] {
 }
 
 #[tokio::test]
-async fn a_client_gets_a_token_that_opens_its_own_door() {
+async fn a_client_gets_a_token_for_its_own_audience() {
     let (_transform, relay) = start(setup(CLIENTS)).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     let of_transform = token(&relay, ("tc", "ts"), PLAIN).await;
-    assert_eq!(doors(&relay, &of_transform).await, [200, 401, 401]);
+    assert_eq!(routes(&relay, &of_transform).await, [200, 401, 401]);
     let of_integrator = token(&relay, ("ic", "is"), PLAIN).await;
-    assert_eq!(doors(&relay, &of_integrator).await, [401, 200, 401]);
+    assert_eq!(routes(&relay, &of_integrator).await, [401, 200, 401]);
     let of_psp = token(&relay, ("sc", "ss"), WITH_USER).await;
-    assert_eq!(doors(&relay, &of_psp).await, [401, 401, 200]);
+    assert_eq!(routes(&relay, &of_psp).await, [401, 401, 200]);
     let by_form = ask(&relay, None, &format!("{PLAIN}&client_id=tc&client_secret=ts")).await.expect(200).json();
-    assert_eq!(doors(&relay, by_form["access_token"].as_str().unwrap()).await, [200, 401, 401]);
-    assert_eq!(doors(&relay, "ts").await, [401; 3], "the client's secret is no token");
-    relay.program.logged(&["token issued", "client=\"tc\"", "door=\"transform\""]).await;
+    assert_eq!(routes(&relay, by_form["access_token"].as_str().unwrap()).await, [200, 401, 401]);
+    assert_eq!(routes(&relay, "ts").await, [401; 3], "the client's secret is no token");
+    relay.program.logged(&["token issued", "client=\"tc\"", "audience=\"transform\""]).await;
     for secret in [&of_transform, &of_integrator, &of_psp] {
         assert!(!relay.program.log().contains(secret), "no token in the log");
     }
@@ -116,10 +116,10 @@ async fn a_reload_keeps_tokens_but_those_of_clients_that_are_removed_or_changed(
     let changed = token(&relay, ("sc", "ss"), WITH_USER).await;
     relay.setup.more = CLIENTS.replace("client_id = \"ic\"", "client_id = \"another\"").replace("\"pw\"", "\"px\"");
     assert_eq!(relay.reload().await.code, Some(0));
-    assert_eq!(doors(&relay, &kept).await, [200, 401, 401]);
-    assert_eq!(doors(&relay, &removed).await, [401; 3]);
-    assert_eq!(doors(&relay, &changed).await, [401; 3]);
+    assert_eq!(routes(&relay, &kept).await, [200, 401, 401]);
+    assert_eq!(routes(&relay, &removed).await, [401; 3]);
+    assert_eq!(routes(&relay, &changed).await, [401; 3]);
     relay.terminate().await;
     relay.restart().await;
-    assert_eq!(doors(&relay, &kept).await, [401; 3], "a restart ends them all");
+    assert_eq!(routes(&relay, &kept).await, [401; 3], "a restart ends them all");
 }

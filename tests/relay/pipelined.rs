@@ -147,12 +147,12 @@ async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() 
     let (name, value) = &sealed.headers[0];
     let length = format!("content-length: {}\r\n", body.len());
     let upgrade = "connection: upgrade\r\nupgrade: websocket\r\n";
-    let door = "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\n";
+    let route = "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\n";
     for (lines, body, status) in [(length.as_str(), body.as_str(), 200), ("", "", 401)] {
         let mut stream = relay.connect();
         // As long as no body may take.
         stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
-        stream.write_all(format!("{door}{name}: {value}\r\n{upgrade}{lines}\r\n{body}{HEALTH}").as_bytes()).unwrap();
+        stream.write_all(format!("{route}{name}: {value}\r\n{upgrade}{lines}\r\n{body}{HEALTH}").as_bytes()).unwrap();
         let text = until_hung_up(&mut stream);
         assert_eq!(statuses(&text), [status], "{text}");
     }

@@ -84,7 +84,7 @@ async fn a_relay_that_starts_is_waited_for_and_takes_it_up() {
     assert_eq!(printed(&reload.ended().await), "reloaded");
 }
 
-/// Whoever finds nobody at the relay's door has changed the files before that is open.
+/// A command that finds nobody at the relay's socket has changed the files before that is open.
 #[tokio::test]
 async fn what_changes_while_a_relay_starts_is_in_force_when_it_listens() {
     let (mut relay, _transform) = with_file("").await;

@@ -29,16 +29,16 @@ async fn whoever_is_refused_is_in_the_log() {
         (post("off").body("{}"), 503, vec!["notification refused", "off", "not enabled"]),
         (post("typo").body("{}"), 404, vec!["notification refused", "typo"]),
         (relay.request(Method::GET, "/notifications/river"), 405, vec!["notification refused", "river", "takes POST"]),
-        (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "no such door"]),
+        (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "no such route"]),
         (
             relay.request(Method::GET, "/api/Payment/tx-1"),
             401,
-            vec!["request refused", "door=\"/api/{kind}/{id}\"", "no credentials"],
+            vec!["request refused", "route=\"/api/{kind}/{id}\"", "no credentials"],
         ),
         (
             relay.request(Method::GET, "/records/payment/tx-1/history"),
             401,
-            vec!["door=\"/records/{kind}/{id}/history\""],
+            vec!["route=\"/records/{kind}/{id}/history\""],
         ),
         (relay.request(Method::GET, "/sources").bearer_auth("x"), 401, vec!["request refused", "wrong credentials"]),
     ] {
@@ -187,9 +187,9 @@ async fn a_flood_of_repetitions_is_summed_up() {
     assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"dead_letter\""]), 1, "{}", ended.stderr);
 }
 
-/// A source may be called as a door is, and one thing has one name at all doors.
+/// A source may be called as a route is, and one thing has one name at all routes.
 #[tokio::test]
-async fn the_metrics_tell_doors_sources_and_reasons_apart() {
+async fn the_metrics_tell_routes_sources_and_reasons_apart() {
     let basic = "basic = { username = \"u\", password = \"p\" }";
     let more = format!("[sources.connection]\nprofile = \"stripe\"\nsecrets = [\"whsec_c\"]\n{basic}\n");
     let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
@@ -223,6 +223,6 @@ async fn the_metrics_tell_doors_sources_and_reasons_apart() {
         ("/oauth/token", "", "wrong credentials"),
         ("connection", "", "no HTTP"),
     ];
-    let line = |(door, source, reason)| format!("{{door=\"{door}\",source=\"{source}\",reason=\"{reason}\"}} 1");
+    let line = |(route, source, reason)| format!("{{route=\"{route}\",source=\"{source}\",reason=\"{reason}\"}} 1");
     assert_eq!(refusals, expected.map(line));
 }

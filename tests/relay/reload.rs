@@ -130,7 +130,7 @@ async fn a_request_goes_by_what_was_in_force_when_it_began() {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
     let mut line = String::new();
     reader.read_line(&mut line).unwrap();
-    assert_eq!(line, "HTTP/1.1 100 Continue\r\n", "its door waits for the body");
+    assert_eq!(line, "HTTP/1.1 100 Continue\r\n", "its handler waits for the body");
     relay.setup.more = String::new();
     assert_eq!(relay.reload().await.code, Some(0));
     assert_eq!(notify(&relay, "one", "pi_2").await, 404);
@@ -213,7 +213,7 @@ async fn records_that_wait_for_a_dead_host_are_told_to_the_new_one() {
 }
 
 #[tokio::test]
-async fn the_door_for_reloads_is_the_operators_alone_and_goes_with_the_relay() {
+async fn the_socket_for_reloads_is_the_operators_alone_and_goes_with_the_relay() {
     use std::os::unix::fs::PermissionsExt;
     let (_transform, mut relay) = start(Setup::silent()).await;
     let socket = relay.file("relay.db.control");

@@ -286,7 +286,7 @@ async fn a_relay_that_stops_takes_no_new_requests() {
     relay.program.signal("TERM");
     relay.program.logged(&["stopping"]).await;
     let refused = async { while relay.request(reqwest::Method::GET, "/healthz").send().await.is_ok() {} };
-    within("the doors to close", refused).await;
+    within("the server to stop", refused).await;
     assert!(relay.program.runs(), "it waits for the attempt in flight");
     gate.open();
     assert_eq!(relay.program.ended().await.code, Some(0));

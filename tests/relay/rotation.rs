@@ -73,7 +73,7 @@ async fn a_secret_verifies_in_its_time_only_and_the_integrator_sees_which_one_do
     let seen = turning(&relay).await;
     assert_eq!(seen["profile"], "stripe");
     assert_eq!(seen["enabled"], true);
-    assert_eq!(seen["doors"], json!(["signature"]));
+    assert_eq!(seen["proofs"], json!(["signature"]));
     let secrets = seen["secrets"].as_array().unwrap();
     let counted: Vec<_> = secrets.iter().map(|one| (one["name"].as_str().unwrap(), one["verified"].as_i64())).collect();
     assert_eq!(counted, [("old", Some(0)), ("next", Some(0)), ("going", Some(2)), ("secret-4", Some(1))]);

@@ -272,9 +272,9 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
 }
 
-/// Each secret that is shown at a door, of whatever kind; what is shown to others is not meant.
+/// Each credential that a client presents, of whatever kind; what the relay presents to others is not meant.
 #[tokio::test]
-async fn a_short_secret_of_a_door_is_warned_of_by_name() {
+async fn a_short_credential_is_warned_of_by_name() {
     let text = |length: usize| {
         let of = |letter: &str| letter.repeat(length);
         format!(

@@ -268,16 +268,16 @@ async fn a_body_that_breaks_off_is_answered_in_plain_words() {
     assert_eq!(relay.all_stored(), before);
 }
 
-/// A body that no door wants is not waited for, and one that is read leaves the connection as it was.
+/// A body that no route wants is not waited for, and one that is read leaves the connection as it was.
 #[tokio::test]
 async fn a_body_that_nobody_reads_ends_the_connection() {
     let (_transform, relay, before) = impatient(&[]).await;
-    for door in ["POST /nowhere", "GET /healthz", "DELETE /records/payment/tx-1", "PUT /records/payment/tx-1"] {
+    for route in ["POST /nowhere", "GET /healthz", "DELETE /records/payment/tx-1", "PUT /records/payment/tx-1"] {
         for length in ["transfer-encoding: chunked", "content-length: 1000000"] {
             let mut stream = relay.connect();
-            stream.write_all(format!("{door} HTTP/1.1\r\nhost: r\r\n{length}\r\n\r\n").as_bytes()).unwrap();
+            stream.write_all(format!("{route} HTTP/1.1\r\nhost: r\r\n{length}\r\n\r\n").as_bytes()).unwrap();
             let answer = until_hung_up(&mut stream);
-            assert!(matches!(statuses(&answer)[..], [200 | 401 | 404 | 405]), "{door} {length}: {answer:?}");
+            assert!(matches!(statuses(&answer)[..], [200 | 401 | 404 | 405]), "{route} {length}: {answer:?}");
         }
     }
     assert_eq!(relay.all_stored(), before);

@@ -155,7 +155,7 @@ async fn a_client_that_hangs_up_during_the_commit_changes_nothing() {
     stream.write_all(&[before, head.as_bytes(), &sealed.body].concat()).unwrap();
     // An answer that nobody reads makes the connection end with a reset, which a server cannot overlook.
     stream.peek(&mut [0]).unwrap();
-    // A reading door is another door: it answers when the relay has had a moment for the first request.
+    // A reading route is another route: it answers when the relay has had a moment for the first request.
     relay.fetched("Payment", "tx-1").await;
     drop(stream);
     relay.fetched("Payment", "tx-1").await;

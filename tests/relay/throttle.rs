@@ -43,7 +43,7 @@ async fn too_many_wrong_credentials_are_answered_429_and_a_right_guess_is_not_to
             "this address showed wrong credentials too often",
             "answered 429",
             "address=192.0.2.1",
-            "door=\"/api/{kind}/{id}\"",
+            "route=\"/api/{kind}/{id}\"",
         ])
         .await;
     for guessed in ["guess", SHORT] {
@@ -54,7 +54,7 @@ async fn too_many_wrong_credentials_are_answered_429_and_a_right_guess_is_not_to
     }
     let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some("wrong"));
     relay.send(password).await.problem(429);
-    // What nobody guesses still counts: neither Transform nor a proxy that was not configured loses its door.
+    // What nobody guesses still counts: neither Transform nor a proxy that was not configured is locked out.
     relay.send(fetch(&relay, "192.0.2.1").bearer_auth(TRANSFORM_TOKEN)).await.expect(200);
     let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some(TRANSFORM_PASSWORD));
     relay.send(password).await.expect(200);
@@ -77,7 +77,7 @@ async fn one_address_does_not_lock_out_another() {
 }
 
 #[tokio::test]
-async fn every_door_that_takes_credentials_counts() {
+async fn every_route_that_takes_credentials_counts() {
     let (_transform, relay) = strict().await;
     let address = ("x-forwarded-for", "192.0.2.1");
     let records = || relay.request(Method::GET, "/records/payment/tx-1").header(address.0, address.1);
@@ -162,12 +162,12 @@ fn fixture() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// A profile whose notifications nobody signs: the password is all there is, so it is guarded as at any other door.
+/// A profile whose notifications nobody signs: the password is all there is, so it is guarded as at any other route.
 #[tokio::test]
-async fn where_the_door_alone_vouches_it_is_wary_too() {
+async fn where_credentials_alone_vouch_it_is_suspicious_too() {
     let profiles = tempfile::tempdir().unwrap();
     let profile = "name = \"unsigned\"\ntitle = \"Unsigned\"\namounts = \"minor\"\n[[notification]]\nname = \"it\"\n\
-                   trusts_door = true\ntype = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
+                   trusts_credentials = true\ntype = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
     std::fs::write(profiles.path().join("unsigned.toml"), profile).unwrap();
     let more = |settings: &str| {
         let folder = profiles.path().display();

@@ -68,7 +68,7 @@ fn make_room(relay: &Relay) {
     assert_eq!(blocked, 0);
 }
 
-/// Both writing doors refuse, and the relay says that it is not ready, and why.
+/// Both writing routes refuse, and the relay says that it is not ready, and why.
 async fn refuses(relay: &Relay, why: &[&str]) {
     let put = relay.put("payment", "tx-more", &payment("pi_more", "10")).await;
     for reply in [relay.notify("stripe-main", &stripe::paid("pi_more", AT, 1000)).await, put] {

@@ -98,7 +98,7 @@ async fn a_client_that_reads_no_answer_is_cut_off() {
     let metrics = relay.request(Method::GET, "/metrics").bearer_auth(INTEGRATOR_TOKEN);
     let metrics = relay.send(metrics).await.expect(200).text;
     assert!(
-        metrics.contains("refusals_total{door=\"connection\",source=\"\",reason=\"answers that are not read\"}"),
+        metrics.contains("refusals_total{route=\"connection\",source=\"\",reason=\"answers that are not read\"}"),
         "{metrics}"
     );
     relay.still_serves().await;

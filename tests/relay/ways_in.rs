@@ -48,7 +48,7 @@ async fn any_token_or_the_password_is_enough_in_the_one_authorization_header() {
     }
     let sources = relay.sources().await;
     let guarded = sources.as_array().unwrap().iter().find(|source| source["name"] == "guarded").unwrap();
-    assert_eq!(guarded["doors"], serde_json::json!(["signature", "basic", "bearer"]));
+    assert_eq!(guarded["proofs"], serde_json::json!(["signature", "basic", "bearer"]));
 }
 
 #[tokio::test]
@@ -114,7 +114,7 @@ async fn what_is_wrong_with_a_way_in_is_named() {
         (format!("{source}ip_ranges = [\"127.0.0.1\", \"10.0.0.0/33\"]"), "sources.x.ip_ranges[1]"),
         (format!("{source}tokens = [\"\"]"), "sources.x.tokens[0]"),
         ("[server]\ntrusted_proxies = [\"proxy.example\"]".into(), "server.trusted_proxies[0]"),
-        // What no caller could ever match would shut the door on everybody.
+        // What no caller could ever match would lock everybody out.
         ("[server]\ntrusted_proxies = [\"::ffff:10.0.0.1\"]".into(), "server.trusted_proxies[0]"),
         (format!("{source}ip_ranges = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]"), "sources.x.ip_ranges[1]"),
         (format!("{source}headers = {{ \"X Token\" = \"a\" }}"), "sources.x.headers.X Token"),

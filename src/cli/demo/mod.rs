@@ -14,13 +14,13 @@ use crate::cli::say;
 use std::process::ExitCode;
 
 use self::ledger::Ledger;
-use self::print::Account;
+use self::print::Narrator;
 use self::relay::Relay;
 use self::transform::Transform;
 
 pub(super) fn run() -> ExitCode {
-    let account = Account::begin();
-    let played = super::serve::runtime().and_then(|runtime| runtime.block_on(play(&account)));
+    let narrator = Narrator::begin();
+    let played = super::serve::runtime().and_then(|runtime| runtime.block_on(play(&narrator)));
     match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -31,17 +31,17 @@ pub(super) fn run() -> ExitCode {
     }
 }
 
-async fn play(account: &Account) -> anyhow::Result<bool> {
-    let transform = Transform::start(account.clone())?;
+async fn play(narrator: &Narrator) -> anyhow::Result<bool> {
+    let transform = Transform::start(narrator.clone())?;
     let relay = Relay::start(transform.address()).await?;
     transform.reads_from(relay.address());
-    account.opening(relay.address(), transform.address());
+    narrator.opening(relay.address(), transform.address());
     let mut ledger = Ledger::default();
-    story::tell(&relay, &transform, &mut ledger, account).await?;
+    story::tell(&relay, &transform, &mut ledger, narrator).await?;
     relay.until_all_told().await?;
     let held = transform.held();
     let disagreements = ledger.compare(&held);
-    account.closing(&relay.count(), transform.webhooks(), &held, &disagreements);
+    narrator.closing(&relay.count(), transform.webhooks(), &held, &disagreements);
     relay.stop().await?;
     Ok(disagreements.is_empty())
 }

@@ -1,4 +1,4 @@
-//! The account of what happens: one line each, timed, coloured where the terminal can.
+//! The narrator of what happens: one line each, timed, coloured where the terminal can.
 
 use crate::cli::tell;
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 
 /// Prints lines with the time since the beginning.
 #[derive(Debug, Clone)]
-pub(super) struct Account(Arc<Instant>);
+pub(super) struct Narrator(Arc<Instant>);
 
-impl Account {
+impl Narrator {
     pub(super) fn begin() -> Self {
         Self(Arc::new(Instant::now()))
     }

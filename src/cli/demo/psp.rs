@@ -19,8 +19,8 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
     ])
 }
 
-/// The relay's door for a PSP.
-pub(super) fn door(psp: &Psp) -> Source {
+/// The relay's route for a PSP.
+pub(super) fn source(psp: &Psp) -> Source {
     let secret = NamedSecret {
         name: "demo".to_owned(),
         value: psp.secret.clone(),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::psp::{both, door};
+use super::psp::{both, source};
 use crate::access::credentials::Credentials;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
@@ -196,6 +196,6 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         proxies: Proxies::default(),
         throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },
         token_lifetime: Duration::from_secs(900),
-        sources: both()?.iter().map(door).map(|source| (source.name.clone(), source)).collect(),
+        sources: both()?.iter().map(source).map(|source| (source.name.clone(), source)).collect(),
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
-use super::print::Account;
+use super::print::Narrator;
 use super::psp::{adyen, both, stripe};
 use super::relay::Relay;
 use super::transform::Transform;
@@ -21,7 +21,7 @@ const MANDATE: &str = "6921a0000000000000000006";
 struct Stage<'a> {
     relay: &'a Relay,
     transform: &'a Transform,
-    account: &'a Account,
+    narrator: &'a Narrator,
     stripe: Psp,
     adyen: Psp,
 }
@@ -30,10 +30,10 @@ pub(super) async fn tell(
     relay: &Relay,
     transform: &Transform,
     ledger: &mut Ledger,
-    account: &Account,
+    narrator: &Narrator,
 ) -> anyhow::Result<()> {
     let [stripe, adyen] = both()?;
-    let stage = Stage { relay, transform, account, stripe, adyen };
+    let stage = Stage { relay, transform, narrator, stripe, adyen };
     stage.preauthorization(ledger).await?;
     stage.burst(ledger).await?;
     stage.partial_refund(ledger).await?;
@@ -46,13 +46,13 @@ pub(super) async fn tell(
 impl Stage<'_> {
     async fn register(&self, kind: &str, id: &str, body: Value) -> anyhow::Result<()> {
         let amount = body.get("requestedAmount").map(|amount| format!(", {amount} {}", body["currency"]));
-        self.account.registered(kind, id, &amount.unwrap_or_default().replace('"', ""));
+        self.narrator.registered(kind, id, &amount.unwrap_or_default().replace('"', ""));
         self.relay.register(kind, id, &body).await
     }
 
     async fn notify(&self, psp: &Psp, name: &str, what: &str, body: &Value) -> anyhow::Result<()> {
         let answer = self.relay.notify(psp, body).await?;
-        self.account.notification(name, what, &answer.summary());
+        self.narrator.notification(name, what, &answer.summary());
         Ok(())
     }
 
@@ -65,7 +65,7 @@ impl Stage<'_> {
     }
 
     async fn preauthorization(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter("A preauthorization and its capture: one PSP id, two records");
+        self.narrator.chapter("A preauthorization and its capture: one PSP id, two records");
         let terms =
             json!({"source": "stripe-main", "pspTransactionId": "pi_demo1", "requestedAmount": 120, "currency": "EUR"});
         self.register("preauth", PREAUTH, terms.clone()).await?;
@@ -88,7 +88,7 @@ impl Stage<'_> {
     }
 
     async fn burst(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter("A burst: repeated, out of order, all at once; one webhook");
+        self.narrator.chapter("A burst: repeated, out of order, all at once; one webhook");
         let terms = json!({"source": "stripe-main", "pspTransactionId": "pi_demo2", "requestedAmount": 89.25, "currency": "EUR"});
         self.register("payment", DIRECT, terms).await?;
         let intent = |status: &str, received: u32| {
@@ -113,14 +113,14 @@ impl Stage<'_> {
             let answer = self.relay.notify(&self.stripe, &event).await?;
             *outcomes.entry(answer.summary().replace("200 ", "")).or_default() += 1;
         }
-        self.account.burst("Stripe", sent, &outcomes);
+        self.narrator.burst("Stripe", sent, &outcomes);
         ledger.knows(2, DIRECT, "status", json!("Succeeded"));
         ledger.knows(2, DIRECT, "paid", json!("89.25"));
         self.relay.until_all_told().await
     }
 
     async fn partial_refund(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter(
+        self.narrator.chapter(
             "A partial refund, its events out of order; the payment changes with it, the refund is told first",
         );
         let terms = json!({"source": "stripe-main", "pspTransactionId": "re_demo2", "requestedAmount": 19.25,
@@ -140,7 +140,7 @@ impl Stage<'_> {
     }
 
     async fn early_bird(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter("Adyen is faster than the payment stack: parked, then applied when registered");
+        self.narrator.chapter("Adyen is faster than the payment stack: parked, then applied when registered");
         let authorisation = json!({"pspReference": "DEMO8816178952380553", "merchantReference": ADYEN, "success": "true",
                                    "amount": {"currency": "EUR", "value": 5990}, "paymentMethod": "visa"});
         self.adyen("AUTHORISATION", 31, authorisation).await?;
@@ -153,7 +153,7 @@ impl Stage<'_> {
     }
 
     async fn chargeback(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter("A chargeback, while Transform is down for a moment");
+        self.narrator.chapter("A chargeback, while Transform is down for a moment");
         self.transform.fail_next(1);
         let dispute = json!({"pspReference": "DEMO9915555555555555", "originalReference": "DEMO8816178952380553",
                              "merchantReference": ADYEN, "success": "true", "paymentMethod": "visa",
@@ -167,7 +167,7 @@ impl Stage<'_> {
     }
 
     async fn mandate(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.account.chapter("A mandate");
+        self.narrator.chapter("A mandate");
         self.register("agreement", MANDATE, json!({"source": "stripe-main", "pspAgreementId": "pm_demo"})).await?;
         let setup = json!({"object": "setup_intent", "id": "seti_demo", "payment_method": "pm_demo",
                            "mandate": "mandate_demo", "status": "succeeded"});
@@ -180,7 +180,7 @@ impl Stage<'_> {
     }
 
     async fn stranger(&self) -> anyhow::Result<()> {
-        self.account.chapter("A stranger says that the first payment was cancelled");
+        self.narrator.chapter("A stranger says that the first payment was cancelled");
         let intent = json!({"object": "payment_intent", "id": "pi_demo1", "capture_method": "manual",
                             "cancellation_reason": "requested_by_customer", "currency": "eur", "status": "canceled"});
         let event = stripe("payment_intent.canceled", 99, intent);

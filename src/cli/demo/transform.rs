@@ -8,7 +8,7 @@ use actix_web::{App, HttpResponse, HttpServer, web};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::print::Account;
+use super::print::Narrator;
 use crate::cli::stand_in::TRANSFORM_TOKEN;
 
 /// The stand-in. It serves until the process ends.
@@ -20,7 +20,7 @@ pub(super) struct Transform {
 
 #[derive(Debug)]
 struct Inner {
-    account: Account,
+    narrator: Narrator,
     client: reqwest::Client,
     relay: OnceLock<SocketAddr>,
     state: Mutex<State>,
@@ -43,11 +43,11 @@ struct Webhook {
 }
 
 impl Transform {
-    pub(super) fn start(account: Account) -> anyhow::Result<Self> {
+    pub(super) fn start(narrator: Narrator) -> anyhow::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", 0))?;
         let address = listener.local_addr()?;
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let inner = Arc::new(Inner { account, client, relay: OnceLock::new(), state: Mutex::default() });
+        let inner = Arc::new(Inner { narrator, client, relay: OnceLock::new(), state: Mutex::default() });
         let data = web::Data::from(Arc::clone(&inner));
         let server =
             HttpServer::new(move || App::new().app_data(data.clone()).route("/webhooks", web::post().to(take)));
@@ -104,7 +104,7 @@ impl Inner {
         let text =
             self.client.get(format!("http://{relay}{path}")).bearer_auth(TRANSFORM_TOKEN).send().await?.text().await?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
-        self.account.fetched(&path, &body);
+        self.narrator.fetched(&path, &body);
         self.state().held.insert((code, id.to_owned()), body);
         Ok(())
     }
@@ -113,12 +113,12 @@ impl Inner {
 async fn take(body: web::Bytes, inner: web::Data<Inner>) -> HttpResponse {
     let text = String::from_utf8_lossy(&body).into_owned();
     if inner.fails_now() {
-        inner.account.webhook(&text, 503);
+        inner.narrator.webhook(&text, 503);
         return HttpResponse::ServiceUnavailable().finish();
     }
     let Ok(webhook) = serde_json::from_slice::<Webhook>(&body) else { return HttpResponse::BadRequest().finish() };
     let id = webhook.transaction_id.or(webhook.agreement_id).unwrap_or_default();
-    inner.account.webhook(&text, 202);
+    inner.narrator.webhook(&text, 202);
     match inner.fetch(webhook.r#type, &id).await {
         Ok(()) => HttpResponse::Accepted().finish(),
         Err(_) => HttpResponse::BadGateway().finish(),

@@ -22,7 +22,7 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    /// What has changed since the start began is in force before the relay says that it listens: until its door was open, nobody
+    /// What has changed since the start began is in force before the relay says that it listens: until its socket was open, nobody
     /// could tell it. What comes by a pipe can be read once only: then there is no second reading.
     pub(super) async fn read_once_more(&mut self, once: Option<PathBuf>) {
         if let Some(once) = once {
@@ -36,7 +36,7 @@ impl Reloads {
         }
     }
 
-    /// Reloads on SIGHUP and for whoever asks at the door.
+    /// Reloads on SIGHUP and for whoever asks at the socket.
     pub(super) async fn when_asked(mut self, mut hangup: Signal, control: Option<Control>) {
         let clock = Clock::start();
         loop {

@@ -47,9 +47,9 @@ impl Checker<'_> {
         url
     }
 
-    /// A door of the source's own, where nothing in a notification vouches for it.
-    pub(super) fn door_needed(&mut self, source: &Source) {
-        if needs::needs_door(&source.profile) && !source.has_door() {
+    /// Credentials of the source's own, where nothing in a notification vouches for it.
+    pub(super) fn credentials_needed(&mut self, source: &Source) {
+        if needs::needs_credentials(&source.profile) && !source.has_credentials() {
             let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";
             self.wrong(&format!("sources.{}", source.name), reason);
         }

@@ -42,13 +42,12 @@ impl Checker<'_> {
     }
 
     pub(super) fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {
-        let resolved =
-            settings.iter().enumerate().map(|(index, one)| self.door_secret(&format!("{key}[{index}]"), one));
+        let resolved = settings.iter().enumerate().map(|(index, one)| self.credential(&format!("{key}[{index}]"), one));
         resolved.flatten().collect()
     }
 
-    /// A secret that whoever comes shows at a door.
-    pub(super) fn door_secret(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
+    /// A secret that a client presents.
+    pub(super) fn credential(&mut self, key: &str, setting: &SecretSetting) -> Option<SecretString> {
         let secret = self.secret(key, setting)?;
         self.guessable(key, &secret);
         Some(secret)
@@ -91,14 +90,14 @@ impl Checker<'_> {
         Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username?.to_owned() })
     }
 
-    /// A client is known by its id at all doors, since there is one door that issues the tokens.
+    /// A client has one id everywhere, since one route issues all tokens.
     fn client(&mut self, key: &str, settings: &ClientSettings) -> Option<Client> {
         let visible = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
         let id = settings.client_id.as_deref().filter(visible);
         match id {
             None => self.wrong(&format!("{key}.client_id"), "is needed, in visible ASCII without a colon"),
             Some(id) if !self.client_ids.insert(id.to_owned()) => {
-                self.wrong(&format!("{key}.client_id"), "is that of another client: a client has one door");
+                self.wrong(&format!("{key}.client_id"), "is that of another client: a client has one audience");
             }
             Some(_) => {}
         }
@@ -108,7 +107,7 @@ impl Checker<'_> {
             self.wrong(&format!("{key}.client_secret"), "is needed");
             return None;
         };
-        let secret = self.door_secret(&format!("{key}.client_secret"), secret)?;
+        let secret = self.credential(&format!("{key}.client_secret"), secret)?;
         // A user that is wrong must not become none.
         let user = match user {
             Some(user) => {

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use super::{COUNT_MAX, Checker};
 use crate::config::settings::{BasicSettings, FetchSettings};
-use crate::fetch::account::{Account, Auth};
+use crate::fetch::api::{Api, Auth};
 use crate::fetch::base::Base;
 use crate::fetch::budget::Limits;
 use crate::psp::profile::{Fetch, FetchAuth, FetchMode, Profile};
-use crate::store::Places;
+use crate::store::HintSlots;
 
 /// What holds where a source says nothing else.
 const RATE: u32 = 10;
@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const NOT_FOUND_FOR: Duration = Duration::from_secs(10 * 60);
 const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 3600);
 const MAX_HINTS: u32 = 1000;
-/// So many addresses fill the places of `max_hints`, unless `max_hints_per_address` says otherwise.
+/// So many addresses fill the slots of `max_hints`, unless `max_hints_per_address` says otherwise.
 const ADDRESSES: u32 = 4;
 
 impl Checker<'_> {
@@ -30,7 +30,7 @@ impl Checker<'_> {
         settings: Option<&FetchSettings>,
         profile: &Arc<Profile>,
         events: Option<&BTreeSet<String>>,
-    ) -> Option<Arc<Account>> {
+    ) -> Option<Arc<Api>> {
         let none = FetchSettings::default();
         let fetches: Vec<&Fetch> = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref()).collect();
         let Some(fetch) = fetches.first() else {
@@ -64,7 +64,7 @@ impl Checker<'_> {
         if each > all && !self.is_wrong(key) {
             self.wrong(&format!("{key}.max_hints_per_address"), format!("{each}: must not be above max_hints, {all}"));
         }
-        Some(Arc::new(Account {
+        Some(Arc::new(Api {
             mode,
             profile: Arc::clone(profile),
             events: events.cloned(),
@@ -75,7 +75,7 @@ impl Checker<'_> {
             timeout,
             not_found_for,
             give_up_after,
-            places: Places { all, each },
+            slots: HintSlots { all, each },
         }))
     }
 

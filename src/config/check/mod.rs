@@ -21,7 +21,7 @@ use super::Config;
 use super::environment::sources_with_secrets;
 use super::error::{ConfigError, ConfigErrors};
 use super::secret::others_can_read;
-use super::settings::{DoorSettings, Settings, TransformSettings};
+use super::settings::{CredentialSettings, Settings, TransformSettings};
 use crate::transform::response::FailedAs;
 
 /// The largest body that may be configured: it is held in memory.
@@ -58,7 +58,7 @@ pub(super) fn check(
     let proxies = checker.proxies(&settings.server);
     let throttle = checker.throttle(&settings.throttle);
     let token_lifetime = checker.whole_seconds("oauth.token_lifetime", &settings.oauth.token_lifetime);
-    let DoorSettings { tokens, basic, oauth } = &settings.integrator;
+    let CredentialSettings { tokens, basic, oauth } = &settings.integrator;
     let integrator = checker.credentials("integrator", tokens, basic.as_ref(), oauth);
     let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;

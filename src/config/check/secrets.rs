@@ -51,8 +51,8 @@ impl Checker<'_> {
         let name = setting.name(index);
         let not_before = table.and_then(|table| self.time(&format!("{key}.not_before"), table.not_before.as_deref()));
         let expires_at = table.and_then(|table| self.time(&format!("{key}.expires_at"), table.expires_at.as_deref()));
-        let place = setting.place().map_err(|reason| self.wrong(&key, reason)).ok()?;
-        let value = self.secret(&key, &place)?;
+        let setting = setting.setting().map_err(|reason| self.wrong(&key, reason)).ok()?;
+        let value = self.secret(&key, &setting)?;
         let key_id = table.and_then(|table| table.key_id.clone());
         Some((key, NamedSecret { name, value, key_id, not_before, expires_at }))
     }

@@ -50,7 +50,7 @@ impl Checker<'_> {
         for (one, other) in sharing(&sources) {
             self.warnings.push(format!(
                 "sources.{one}.secrets, sources.{other}.secrets: both have the same secret, however it is written. What the PSP signs \
-                 for one is taken at the door of the other, and binds a record there that is registered without `source`: \
+                 for one is taken at the route of the other, and binds a record there that is registered without `source`: \
                  give each source a secret of its own"
             ));
         }
@@ -83,7 +83,7 @@ impl Checker<'_> {
             if !is_header_name(header) {
                 self.wrong(&format!("{key}.headers.{header}"), "is no name of a header");
             }
-            Some((header.to_ascii_lowercase(), self.door_secret(&format!("{key}.headers.{header}"), value)?))
+            Some((header.to_ascii_lowercase(), self.credential(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
         let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
@@ -116,7 +116,7 @@ impl Checker<'_> {
             ip_ranges,
             tolerance_s,
         };
-        self.door_needed(&source);
+        self.credentials_needed(&source);
         Some(source)
     }
 }
@@ -164,7 +164,7 @@ fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-/// What is answered at the door of a source that is not enabled: as if it were not there.
+/// What is answered at the route of a source that is not enabled: as if it were not there.
 pub(super) const CLOSED: u16 = 404;
 
 fn closed_answer(text: &str) -> Result<u16, String> {

@@ -1,12 +1,12 @@
 //! The page of a PSP for docs/psp: what people who set it up have to know, in Markdown, from the profile itself.
 
-mod door;
 mod events;
+mod proofs;
 mod words;
 
 use self::words::{bulleted, code, codes, numbered, places, section};
 use crate::psp::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
-use crate::psp::vouch::needs::needs_door;
+use crate::psp::vouch::needs::needs_credentials;
 
 /// The page of a PSP.
 #[must_use]
@@ -18,9 +18,9 @@ pub fn page(profile: &Profile) -> String {
         profile.title, profile.name
     );
     section(&mut text, "Setting it up", &numbered(&about.setup));
-    section(&mut text, "The source", &door::source(profile));
+    section(&mut text, "The source", &proofs::source(profile));
     section(&mut text, "Which record an event is about", &which_record(profile));
-    section(&mut text, "Who vouches for a notification", &door::vouches(profile, &forms));
+    section(&mut text, "Who vouches for a notification", &proofs::vouches(profile, &forms));
     section(&mut text, "What it is answered", &answer(profile));
     section(&mut text, "Repetitions", &repetitions(profile, &forms));
     section(&mut text, "Amounts", &amounts(profile));
@@ -56,16 +56,16 @@ fn answer(profile: &Profile) -> String {
         None => " with a receipt in JSON".to_owned(),
     };
     let forms = || profile.forms.iter().map(toml::Spanned::get_ref);
-    let unverified = if needs_door(profile) {
+    let unverified = if needs_credentials(profile) {
         "without the credentials or headers of the source, 403 from another address"
-    } else if forms().all(door::hints) {
+    } else if forms().all(proofs::hints) {
         "if it points to nothing that can be fetched"
-    } else if forms().any(door::hints) {
+    } else if forms().any(proofs::hints) {
         "if nobody vouches for it and it points to nothing that can be fetched"
     } else {
         "if nobody vouches for it"
     };
-    let busy = if forms().any(door::hints) { ", or while too many hints wait" } else { "" };
+    let busy = if forms().any(proofs::hints) { ", or while too many hints wait" } else { "" };
     let mut lines = vec![format!(
         "{}{body} as soon as it and all that it changes are on disk; {} {unverified}; 503 with Retry-After while the \
          store cannot take it{busy}.",
@@ -99,7 +99,7 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
     }
     for form in forms {
         let which = if forms.len() > 1 { format!(" of form {}", code(&form.name)) } else { String::new() };
-        if door::hints(form) {
+        if proofs::hints(form) {
             lines.push(format!(
                 "A repetition{which} is one more hint: while what it points to waits to be fetched, it adds nothing."
             ));

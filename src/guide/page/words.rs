@@ -50,7 +50,7 @@ pub(super) fn codes(texts: &[impl Display]) -> String {
     texts.iter().map(|text| word(&text.to_string())).collect::<Vec<_>>().join(", ")
 }
 
-/// Places, as a profile names them.
+/// HintSlots, as a profile names them.
 pub(super) fn places(places: &[Place], with: &str) -> String {
     places.iter().map(|place| code(&place.to_string())).collect::<Vec<_>>().join(with)
 }

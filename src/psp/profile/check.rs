@@ -64,12 +64,16 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
     let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
     ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
     if form.signature.is_empty() {
-        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_door = \
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_credentials = \
                       true are needed";
-        ensure(form.pointer_only || form.trusts_door, Some(at), reason)?;
+        ensure(form.pointer_only || form.trusts_credentials, Some(at), reason)?;
     }
-    let needs_no_door = form.pointer_only || !form.signature.is_empty();
-    ensure(!(form.trusts_door && needs_no_door), Some(at), "trusts_door: only what nobody signs and nobody fetches")?;
+    let needs_no_credentials = form.pointer_only || !form.signature.is_empty();
+    ensure(
+        !(form.trusts_credentials && needs_no_credentials),
+        Some(at),
+        "trusts_credentials: only what nobody signs and nobody fetches",
+    )?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
     for signature in &form.signature {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;

@@ -10,7 +10,7 @@ use crate::psp::document::place::{Piece, Place};
 
 /// Checks what a form reads where it is not signed.
 ///
-/// A form that is vouched for as a whole, by a door or by a secret that comes along, protects nothing of itself: whoever has
+/// A form that is vouched for as a whole, by credentials or by a secret that comes along, protects nothing of itself: whoever has
 /// caught one notification has all that it takes to make others. It is not checked.
 pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
     if !form.is_protected() {

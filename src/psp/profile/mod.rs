@@ -99,14 +99,14 @@ pub struct Form {
     #[serde(default)]
     pub content: Content,
     /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
-    /// trusts the door.
+    /// trusts credentials.
     #[serde(default)]
     #[schemars(with = "Vec<Signature>")]
     pub signature: Vec<Spanned<Signature>>,
     /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
     /// range, credentials or headers. A source without any of them does not take it.
-    #[serde(default)]
-    pub trusts_door: bool,
+    #[serde(default, alias = "trusts_door")]
+    pub trusts_credentials: bool,
     /// Whether it is no more than a pointer: only the calls of `fetch` read it, the rules read what was fetched.
     #[serde(default)]
     pub pointer_only: bool,

@@ -46,7 +46,7 @@ pub(super) fn covers_body(form: &Form, signature: &Signature) -> bool {
 }
 
 impl Form {
-    /// Whether a signature covers anything of it, whichever of its signatures it has. If not, a door or a secret that comes
+    /// Whether a signature covers anything of it, whichever of its signatures it has. If not, credentials or a secret that comes
     /// along vouches for it as a whole, and whoever has caught one can make others.
     #[must_use]
     pub fn is_protected(&self) -> bool {

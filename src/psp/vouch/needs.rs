@@ -7,10 +7,10 @@ use crate::psp::document::place::Place;
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, CertificateRule, Form, Profile, Signature};
 
-/// Whether sources of this profile need a door: without one they do not take what nobody signs.
+/// Whether sources of this profile need credentials: without any they do not take what nobody signs.
 #[must_use]
-pub fn needs_door(profile: &Profile) -> bool {
-    forms_of_the_door(profile).next().is_some()
+pub fn needs_credentials(profile: &Profile) -> bool {
+    forms_that_trust_credentials(profile).next().is_some()
 }
 
 /// Whether sources of this profile need secrets: there is no form that could do without.
@@ -62,7 +62,7 @@ pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> 
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
-/// The forms that nobody signs, and that the source's door has to vouch for.
-pub(super) fn forms_of_the_door(profile: &Profile) -> impl Iterator<Item = &Form> {
-    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_door)
+/// The forms that nobody signs, and that the source's credentials have to vouch for.
+pub(super) fn forms_that_trust_credentials(profile: &Profile) -> impl Iterator<Item = &Form> {
+    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_credentials)
 }

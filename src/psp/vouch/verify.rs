@@ -7,7 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::crypto::{self, Key, PublicKey};
-use super::needs::forms_of_the_door;
+use super::needs::forms_that_trust_credentials;
 use super::signed::{key_id, located, missing, signed, signed_time, within};
 use crate::psp::document::place::{Configured, Scope};
 use crate::psp::document::received::Received;
@@ -26,8 +26,9 @@ pub struct Means<'a> {
     pub certificate: Option<&'a PublicKey>,
     /// How far a signature's time may be off, in seconds, instead of the profile's.
     pub tolerance_s: Option<u32>,
-    /// Whether the notification has passed a door of the source's: what it demands beside a signature.
-    pub door: bool,
+    /// Whether the notification has shown the credentials that the source demands beside a signature: an Authorization header, other
+    /// headers, an address.
+    pub credentials: bool,
 }
 
 /// A secret of a source.
@@ -88,7 +89,7 @@ impl<'a> Verified<'a> {
         self.signed_at
     }
 
-    /// Which of the secrets vouched, from 0; none where it was a certificate or the door.
+    /// Which of the secrets vouched, from 0; none where it was a certificate or credentials.
     #[must_use]
     pub const fn secret(&self) -> Option<usize> {
         self.secret
@@ -116,9 +117,9 @@ pub enum Unverified {
     /// There is no certificate to verify with.
     #[error("no certificate of the PSP's")]
     NoCertificate,
-    /// Only the source's door could vouch for it, and the source has none.
+    /// Only the source's credentials could vouch for it, and the source demands none.
     #[error("nothing vouches for it, and the source asks for no credentials, headers or addresses")]
-    NoDoor,
+    NoCredentials,
 }
 
 impl Unverified {
@@ -126,7 +127,7 @@ impl Unverified {
     const fn closeness(self) -> u8 {
         match self {
             Self::Missing => 0,
-            Self::Wrong | Self::NoSecret | Self::NoCertificate | Self::NoDoor => 1,
+            Self::Wrong | Self::NoSecret | Self::NoCertificate | Self::NoCredentials => 1,
             Self::Challenge => 2,
             Self::Time => 3,
         }
@@ -134,7 +135,7 @@ impl Unverified {
 }
 
 /// Verifies a notification: the first form whose signature is right is the notification's form. One that has no
-/// signature at all is of the form that trusts the door, if there is one and it came through a door.
+/// signature at all is of the form that trusts credentials, if there is one and the source demands them.
 ///
 /// # Errors
 /// The reason that came closest to being believed.
@@ -149,11 +150,11 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
             }
         }
     }
-    match forms_of_the_door(profile).next() {
-        Some(form) if closest == Unverified::Missing && means.door => {
+    match forms_that_trust_credentials(profile).next() {
+        Some(form) if closest == Unverified::Missing && means.credentials => {
             Ok(Verified { received, form, signed_at: None, secret: None })
         }
-        Some(_) if closest == Unverified::Missing => Err(Unverified::NoDoor),
+        Some(_) if closest == Unverified::Missing => Err(Unverified::NoCredentials),
         _ => Err(closest),
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::engine::{self, Access};
 use super::unfinished::{self, Unfinished};
 use super::whose::{self, Whose};
-use super::{connection, journal, place};
+use super::{connection, files, journal};
 
 /// Whether a backup has been cancelled, by whoever has a clone.
 #[derive(Debug, Clone, Default)]
@@ -87,7 +87,7 @@ fn make(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupEr
     let unreadable = |reason: String| BackupError::Store { path: store.to_owned(), reason };
     let unwritable = |reason: String| BackupError::Copy { path: copy.to_owned(), reason };
     let path = store.canonicalize().map_err(|error| unreadable(error.to_string()))?;
-    place::check(&path).map_err(unreadable)?;
+    files::check(&path).map_err(unreadable)?;
     journal::check_for_reading(&path).map_err(unreadable)?;
     if [store, path.as_path()].into_iter().any(|store| is_companion(copy, store)) {
         return Err(unwritable("a file of that name belongs to the store itself; give the copy another".to_owned()));
@@ -95,7 +95,7 @@ fn make(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupEr
     let (mut connection, access) = open(&path).map_err(unreadable)?;
     let unfinished = Unfinished::make(copy).map_err(|error| unwritable(error.to_string()))?;
     write(&mut connection, &unfinished.path, cancelled).map_err(|error| unwritable(error.to_string()))?;
-    if access == Access::AtRest && place::access(&path) != access {
+    if access == Access::AtRest && files::access(&path) != access {
         return Err(unreadable("a relay began to write it meanwhile; try again".to_owned()));
     }
     unfinished.finish(copy).map_err(|error| match error.kind() {
@@ -109,7 +109,7 @@ fn open(store: &Path) -> Result<(Connection, Access), String> {
     let as_in_use = open_as(store, Access::Read);
     match as_in_use {
         Ok(connection) => Ok((connection, Access::Read)),
-        Err(_) if place::access(store) == Access::AtRest => Ok((open_as(store, Access::AtRest)?, Access::AtRest)),
+        Err(_) if files::access(store) == Access::AtRest => Ok((open_as(store, Access::AtRest)?, Access::AtRest)),
         Err(reason) => Err(reason),
     }
 }
@@ -119,7 +119,7 @@ fn open_as(store: &Path, access: Access) -> Result<Connection, String> {
     match found {
         Ok((Whose::Ours(_), connection)) => Ok(connection),
         Ok(_) => Err(whose::NO_STORE.to_owned()),
-        Err(error) => Err(match place::missing(store) {
+        Err(error) => Err(match files::missing(store) {
             Some(missing) => format!("{error}; {} is missing and cannot be made", missing.display()),
             None => error.to_string(),
         }),
@@ -129,7 +129,7 @@ fn open_as(store: &Path, access: Access) -> Result<Connection, String> {
 /// Whether the copy would be found as a file that belongs to the store.
 fn is_companion(copy: &Path, store: &Path) -> bool {
     let placed = |path: &Path| Some(unfinished::folder_of(path).canonicalize().ok()?.join(path.file_name()?));
-    placed(copy).zip(placed(store)).is_some_and(|(copy, store)| place::is_companion(&copy, &store))
+    placed(copy).zip(placed(store)).is_some_and(|(copy, store)| files::is_companion(&copy, &store))
 }
 
 fn write(connection: &mut Connection, file: &Path, cancelled: &Cancelled) -> Result<(), Box<dyn std::error::Error>> {

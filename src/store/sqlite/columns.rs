@@ -38,8 +38,8 @@ pub(super) fn unreadable(
 /// it may be a payer's.
 pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| {
-        let (line, place) = (error.line(), error.column());
-        unreadable(column, Type::Text, format!("its JSON cannot be read at line {line}, column {place}"))
+        let (line, number) = (error.line(), error.column());
+        unreadable(column, Type::Text, format!("its JSON cannot be read at line {line}, column {number}"))
     })
 }
 
@@ -84,12 +84,12 @@ pub(super) struct Listed<T> {
     pub(super) rows: Vec<T>,
     /// What could not be read.
     pub(super) damaged: Vec<rusqlite::Error>,
-    /// The place of the last row, damaged or not.
+    /// The number of the last row, damaged or not.
     pub(super) last: Option<i64>,
 }
 
 impl<T> Listed<T> {
-    /// Reads all rows of a table; their first column is their place in it.
+    /// Reads all rows of a table; their first column is their number in it.
     pub(super) fn read(
         table: &'static str,
         rows: Rows<'_>,
@@ -109,9 +109,9 @@ impl<T> Listed<T> {
         while listed.rows.len() < most
             && let Some(row) = rows.next()?
         {
-            let place: i64 = row.get(0)?;
-            listed.last = Some(place);
-            match read(row).map_err(in_row(table, place)) {
+            let number: i64 = row.get(0)?;
+            listed.last = Some(number);
+            match read(row).map_err(in_row(table, number)) {
                 Ok(read) => listed.rows.push(read),
                 Err(error) if damage(&error).is_some() => listed.damaged.push(error),
                 Err(error) => return Err(error),

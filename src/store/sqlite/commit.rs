@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::parked::{self, Placed, ReleaseKey};
+use super::parked::{self, Pending, ReleaseKey};
 use super::reached::{self, Open};
 use super::records::{self, Stored};
 use super::unwritten::Unwritten;
@@ -121,7 +121,7 @@ pub(super) struct Work<'a> {
     connection: &'a Connection,
     options: &'a StoreOptions,
     now: Moment,
-    released: VecDeque<Placed>,
+    released: VecDeque<Pending>,
     unwritten: Unwritten,
     finished: Finished,
 }
@@ -150,7 +150,7 @@ impl<'a> Work<'a> {
 
     /// The notifications of which events were released and are not applied yet: what becomes of them is not known.
     pub(super) fn under_way(&self) -> HashSet<Uuid> {
-        self.released.iter().map(|placed| placed.notification).collect()
+        self.released.iter().map(|pending| pending.notification).collect()
     }
 
     /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
@@ -162,8 +162,8 @@ impl<'a> Work<'a> {
     ) -> rusqlite::Result<(Outcome, Vec<String>)> {
         let (mut outcome, mut reasons) = (Outcome::Ignored, Vec::new());
         for event in events {
-            let placed = Placed { notification, source: source.to_owned(), event: event.clone(), reason: None };
-            let (became, reason) = self.place(placed)?;
+            let pending = Pending { notification, source: source.to_owned(), event: event.clone(), reason: None };
+            let (became, reason) = self.apply(pending)?;
             outcome = outcome.max(became);
             reasons.extend(reason);
         }
@@ -171,21 +171,21 @@ impl<'a> Work<'a> {
     }
 
     /// Brings an event to its record, or parks it.
-    fn place(&mut self, placed: Placed) -> rusqlite::Result<(Outcome, Option<String>)> {
-        let open = self.open(&placed)?;
-        let found = records::of_event(self.connection, &self.unwritten, &placed.source, &placed.event)?;
+    fn apply(&mut self, pending: Pending) -> rusqlite::Result<(Outcome, Option<String>)> {
+        let open = self.open(&pending)?;
+        let found = records::of_event(self.connection, &self.unwritten, &pending.source, &pending.event)?;
         let mut stored = match found {
             Some(stored) if open.holds(stored.row) => stored,
             None if open == Open::All => {
-                parked::until_known(self.connection, &Placed { reason: None, ..placed }, self.now)?;
+                parked::until_known(self.connection, &Pending { reason: None, ..pending }, self.now)?;
                 return Ok((Outcome::Parked, None));
             }
             elsewhere => {
-                self.led_elsewhere(placed, elsewhere);
+                self.led_elsewhere(pending, elsewhere);
                 return Ok((Outcome::Repeated, None));
             }
         };
-        stored.record.source.get_or_insert_with(|| placed.source.clone());
+        stored.record.source.get_or_insert_with(|| pending.source.clone());
         let payment = match stored.record.parent_payment() {
             Some(id) => {
                 let key = RecordKey::new(Kind::Payment, id.clone());
@@ -193,35 +193,35 @@ impl<'a> Work<'a> {
             }
             None => None,
         };
-        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &placed.event, self.now.wall) {
+        match family::apply(&stored.record, payment.as_ref().map(|p| &p.record), &pending.event, self.now.wall) {
             Ok(outcome) => {
-                self.reached(&stored, &placed)?;
-                self.save(stored.row, payment, (&placed, &open), outcome).map(|became| (became, None))
+                self.reached(&stored, &pending)?;
+                self.save(stored.row, payment, (&pending, &open), outcome).map(|became| (became, None))
             }
-            Err(contradiction) => self.contradicted(&stored, placed, &contradiction),
+            Err(contradiction) => self.contradicted(&stored, pending, &contradiction),
         }
     }
 
     /// An event is without effect because it leads away from where its signed text was.
-    fn led_elsewhere(&mut self, placed: Placed, record: Option<Stored>) {
-        let Placed { notification, source, .. } = placed;
+    fn led_elsewhere(&mut self, pending: Pending, record: Option<Stored>) {
+        let Pending { notification, source, .. } = pending;
         let first = || LedElsewhere { source, notification, record: record.map(|stored| stored.record.key), events: 0 };
         let led = self.finished.led_elsewhere.get_or_insert_with(first);
         led.events = led.events.saturating_add(1);
     }
 
     /// Which records are open to an event: where not all is signed that leads to one, those that its signed text reached first.
-    fn open(&self, placed: &Placed) -> rusqlite::Result<Open> {
-        match &placed.event.loose {
-            Some(loose) => reached::open(self.connection, &placed.source, &loose.text, placed.notification),
+    fn open(&self, pending: &Pending) -> rusqlite::Result<Open> {
+        match &pending.event.loose {
+            Some(loose) => reached::open(self.connection, &pending.source, &loose.text, pending.notification),
             None => Ok(Open::All),
         }
     }
 
     /// A record took an event, or will. What was refused for good binds its text to no record.
-    fn reached(&self, stored: &Stored, placed: &Placed) -> rusqlite::Result<()> {
-        placed.event.loose.as_ref().map_or(Ok(()), |loose| {
-            reached::note(self.connection, &placed.source, &loose.text, stored.row, placed.notification)
+    fn reached(&self, stored: &Stored, pending: &Pending) -> rusqlite::Result<()> {
+        pending.event.loose.as_ref().map_or(Ok(()), |loose| {
+            reached::note(self.connection, &pending.source, &loose.text, stored.row, pending.notification)
         })
     }
 
@@ -229,24 +229,24 @@ impl<'a> Work<'a> {
         &mut self,
         row: i64,
         payment: Option<Stored>,
-        (placed, open): (&Placed, &Open),
+        (pending, open): (&Pending, &Open),
         outcome: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: outcome.record };
         if outcome.transition == Transition::Changed {
-            self.changed(&stored, placed, None)?;
+            self.changed(&stored, pending, None)?;
         }
         if let (Some(old), Some(record)) = (payment, outcome.payment) {
             let payment = Stored { row: old.row, record };
             if outcome.payment_changed {
-                self.changed(&payment, placed, Some(&stored.record.key))?;
+                self.changed(&payment, pending, Some(&stored.record.key))?;
             }
             self.unwritten.set(self.connection, payment)?;
         }
-        records::bind(self.connection, &stored, &placed.source)?;
+        records::bind(self.connection, &stored, &pending.source)?;
         // What is not signed is learned from the first notification only: anybody can write other ids into those that follow.
-        let sure = |psp_id: &&String| *open == Open::All || placed.event.is_sure_of(psp_id);
-        for psp_id in placed.event.psp_ids.iter().filter(sure) {
+        let sure = |psp_id: &&String| *open == Open::All || pending.event.is_sure_of(psp_id);
+        for psp_id in pending.event.psp_ids.iter().filter(sure) {
             if records::learn(self.connection, &stored, psp_id)? {
                 self.release(stored.record.source.as_deref(), &ReleaseKey::PspId(stored.record.key.kind, psp_id))?;
             }
@@ -268,20 +268,20 @@ impl<'a> Work<'a> {
     fn contradicted(
         &self,
         stored: &Stored,
-        placed: Placed,
+        pending: Pending,
         contradiction: &Contradiction,
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
-        let reason = Some(format!("{}: {contradiction}", placed.event.event_type));
+        let reason = Some(format!("{}: {contradiction}", pending.event.event_type));
         if let (Contradiction::OverRefunded { .. }, Some(payment)) = (contradiction, stored.record.parent_payment()) {
-            self.reached(stored, &placed)?;
-            let refused = Placed { reason: reason.clone(), ..placed };
+            self.reached(stored, &pending)?;
+            let refused = Pending { reason: reason.clone(), ..pending };
             parked::until_headroom(self.connection, &refused, payment, self.now)?;
         }
         Ok((Outcome::DeadLetter, reason))
     }
 
     /// Transform can see a difference: the history has it, and Transform is owed a webhook.
-    fn changed(&mut self, stored: &Stored, by: &Placed, after: Option<&RecordKey>) -> rusqlite::Result<()> {
+    fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
         history::changed(self.connection, stored, by, status, self.now)?;
         let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
@@ -299,9 +299,9 @@ impl<'a> Work<'a> {
     }
 
     fn apply_released(&mut self) -> rusqlite::Result<()> {
-        while let Some(placed) = self.released.pop_front() {
-            let (notification, waited_as) = (placed.notification, placed.reason.clone());
-            let (outcome, reason) = self.place(placed)?;
+        while let Some(pending) = self.released.pop_front() {
+            let (notification, waited_as) = (pending.notification, pending.reason.clone());
+            let (outcome, reason) = self.apply(pending)?;
             inbox::released(self.connection, notification, waited_as.as_deref(), outcome, reason.as_deref())?;
         }
         Ok(())

@@ -7,8 +7,8 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
 use super::engine::{self, Access};
+use super::files::{self, Files};
 use super::lock::{self, Lock, Locked};
-use super::place::{self, Place};
 use super::whose::{self, Whose};
 use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
@@ -16,7 +16,7 @@ use crate::store::OpenError;
 /// The write connection, and the lock that keeps a second relay out for as long as it is held.
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) place: Place,
+    pub(super) files: Files,
     /// The last of these to go: see [`lock`].
     pub(super) lock: Lock,
     /// The file without the links that led to it.
@@ -29,7 +29,7 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     check_wal(&path, &lock)?;
     lock.check_journal(&path)?;
     check_whose(&path, must_exist)?;
-    let failed = |error: rusqlite::Error| OpenError::failed(&path, place::cause(&path, &error));
+    let failed = |error: rusqlite::Error| OpenError::failed(&path, files::cause(&path, &error));
     let mut connection = engine::open(&path, Access::Write).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
     if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed)? {
@@ -42,14 +42,14 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     })
     .map_err(failed)?;
     let beside = |error: std::io::Error| OpenError::failed(&path, error);
-    let place = Place::of(&path).map_err(beside)?;
+    let files = Files::of(&path).map_err(beside)?;
     lock.watch_wal(&path).map_err(beside)?;
-    Ok(Opened { connection, place, lock, path })
+    Ok(Opened { connection, files, lock, path })
 }
 
 /// Looks whose the database is. Nothing is changed before that: not in another program's, nor in a later relay's.
 fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
-    let found = engine::open(path, place::access(path)).and_then(|connection| whose::whose(&connection));
+    let found = engine::open(path, files::access(path)).and_then(|connection| whose::whose(&connection));
     match found {
         Ok(Whose::Nobodys) if must_exist => Err(OpenError::Missing(path.to_owned())),
         Ok(Whose::Nobodys) => {
@@ -64,7 +64,7 @@ fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseCorrupt) => {
             Err(OpenError::Damaged { path: path.to_owned(), reason: error.to_string() })
         }
-        Err(error) => Err(OpenError::failed(path, place::cause(path, &error))),
+        Err(error) => Err(OpenError::failed(path, files::cause(path, &error))),
     }
 }
 
@@ -80,7 +80,7 @@ fn announce(path: &Path) {
 /// Checks that a WAL beside the database is its own. SQLite deletes one whose database is empty, although what was
 /// acknowledged last may be in it; and it brings one that another database left into the file, which spoils that.
 fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
-    let wal = place::wal(path);
+    let wal = files::wal(path);
     if std::fs::metadata(&wal).map_or(0, |wal| wal.len()) == 0 {
         return Ok(());
     }

@@ -39,7 +39,7 @@ pub(super) enum Asker<'a> {
     Hint,
     /// Anybody.
     Stranger {
-        /// Whose place it takes.
+        /// Whose slot it takes.
         address: &'a str,
     },
 }
@@ -117,11 +117,11 @@ pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, me
             "INSERT INTO fetch_waiting (fetch, notification, message, asked) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (fetch, notification, message) DO UPDATE SET again = excluded.asked",
         )?
-        .execute(params![asked.fetch, notification.into_bytes(), place(message), asked.asked])
+        .execute(params![asked.fetch, notification.into_bytes(), index(message), asked.asked])
         .map(drop)
 }
 
-fn place(message: usize) -> i64 {
+fn index(message: usize) -> i64 {
     i64::try_from(message).unwrap_or(i64::MAX)
 }
 
@@ -207,7 +207,7 @@ fn by_turns(
         && let Some(turn) = turns.next()?
     {
         let (address, own): (i64, u32) = (turn.get(0)?, strangers::count(turn, 1)?);
-        let address = (address, sought.places.scarce(all, own));
+        let address = (address, sought.slots.scarce(all, own));
         if nth(connection, sought, address, 0, due)? {
             addresses.push(address);
         }
@@ -238,7 +238,7 @@ fn nth(
     due: &mut Listed<Fetch>,
 ) -> rusqlite::Result<bool> {
     let mut query = connection.prepare_cached(&format!("{OF} {NTH_OF_ADDRESS}"))?;
-    let rows = query.query(params![sought.source, micros(sought.now), address, place(before)])?;
+    let rows = query.query(params![sought.source, micros(sought.now), address, index(before)])?;
     let found = Listed::read("fetches", rows, |row| fetch(row, scarce))?;
     let any = found.len() > 0;
     due.append(found);
@@ -287,7 +287,7 @@ pub(super) fn awaiting(
             its_notification_is_there!(),
             " LIMIT ?3",
         ))?
-        .query_map(params![fetch, asked, place(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_map(params![fetch, asked, index(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<rusqlite::Result<_>>()?;
     let mut awaiting = Vec::new();
     for (id, message) in waiting {
@@ -306,7 +306,7 @@ pub(super) fn waits_on(
 ) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3")?
-        .exists(params![fetch, notification.into_bytes(), place(message)])
+        .exists(params![fetch, notification.into_bytes(), index(message)])
 }
 
 /// Who had asked by then waits no more; but who has asked once more since waits on. Says whether it had waited.
@@ -316,7 +316,7 @@ pub(super) fn serve(
     asked: i64,
     (notification, message): (Uuid, usize),
 ) -> rusqlite::Result<bool> {
-    let key = params![fetch, notification.into_bytes(), place(message), asked];
+    let key = params![fetch, notification.into_bytes(), index(message), asked];
     let waits_on = connection
         .prepare_cached(
             "UPDATE fetch_waiting SET asked = again, again = NULL
@@ -327,7 +327,7 @@ pub(super) fn serve(
         .prepare_cached(
             "DELETE FROM fetch_waiting WHERE fetch = ?1 AND notification = ?2 AND message = ?3 AND asked <= ?4",
         )?
-        .execute(params![fetch, notification.into_bytes(), place(message), asked])?;
+        .execute(params![fetch, notification.into_bytes(), index(message), asked])?;
     Ok(waits_on + done > 0)
 }
 

@@ -34,7 +34,7 @@ pub(super) fn is_any_wrong(
         || strangers::is_any_wrong(connection, later(now, slack))?)
 }
 
-/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the places of hints anew. What was
+/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. What was
 /// written since `now` was asked for lies further ahead by the slack. Says how many fetches were concerned.
 pub(super) fn clamp(
     connection: &Connection,

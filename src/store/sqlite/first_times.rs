@@ -40,7 +40,7 @@ pub(super) fn date(
     let (key, fields) = (digest(identity.key.as_bytes()), digest(identity.fields.as_bytes()));
     let undated = || identity.first_time.iter().copied();
     let Some((at, known)) = first(connection, source, key)? else {
-        let at = undated().filter_map(|place| events.get(place)).map(|event| event.at).min().unwrap_or(receipt);
+        let at = undated().filter_map(|index| events.get(index)).map(|event| event.at).min().unwrap_or(receipt);
         insert(connection, source, &FirstTime { key, fields, at, notification })?;
         return Ok(Told::First);
     };
@@ -48,8 +48,8 @@ pub(super) fn date(
         return Ok(Told::Shifted);
     }
     let mut redated = None;
-    for place in undated() {
-        if let Some(event) = events.get_mut(place) {
+    for index in undated() {
+        if let Some(event) = events.get_mut(index) {
             // As precise as what is stored.
             if micros(event.at) != micros(at) {
                 redated.get_or_insert(Redated { first: at, another: event.at });

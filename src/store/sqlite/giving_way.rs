@@ -25,7 +25,7 @@ pub(super) fn gives_way(
     while let Some(kept) = of_key(connection, taken, key)?
         && is_full(connection, taken, key, &kept)?
     {
-        let Some(one) = last_of_use(connection, taken, (key, kept.place), became, under_way)? else { return Ok(None) };
+        let Some(one) = last_of_use(connection, taken, (key, kept.row), became, under_way)? else { return Ok(None) };
         let id = one.notification;
         parked::forget(connection, id.into_bytes())?;
         fetches::forget(connection, id)?;
@@ -45,9 +45,9 @@ const APPLIED: u8 = 2;
 /// It waits, for a record or to be fetched.
 const WAITING: u8 = 3;
 
-/// Those of a key after a place, of at least one use and at most another: who goes first comes first.
+/// Those of a key after a row, of at least one use and at most another: who goes first comes first.
 const BY_USE: &str = "SELECT id, outcome FROM (
-         SELECT id, outcome, rowid AS place, CASE
+         SELECT id, outcome, rowid AS number, CASE
              WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
                  OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN :waiting
              WHEN outcome = 'dead_letter' THEN :dead
@@ -55,7 +55,7 @@ const BY_USE: &str = "SELECT id, outcome FROM (
              ELSE :applied END AS use
          FROM notifications n
          WHERE source = :source AND dedupe_key = :key AND body_hash <> dedupe_key AND rowid > :first)
-     WHERE use BETWEEN :least AND :most ORDER BY use, iif(use = :waiting, place, -place)";
+     WHERE use BETWEEN :least AND :most ORDER BY use, iif(use waiting, number, -number)";
 
 /// The notification of a dedupe key that is of least use, but for the first one.
 fn last_of_use(

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::fetches::{self, Asker};
 use super::{inbox, strangers};
-use crate::store::{Admission, HintError, Hinted, Outcome, PlacesTaken, Receipt};
+use crate::store::{Admission, HintError, Hinted, Outcome, Receipt, SlotsTaken};
 
 /// Takes a hint, or says why too many objects of strangers wait already.
 pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Result<Receipt, HintError>> {
@@ -32,16 +32,16 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
     Ok(first.map(|id| receipt(id, displaced)).ok_or(HintError::Crowded))
 }
 
-/// Whether there is a place for one more object of this address; and the address that has most, if all are taken.
+/// Whether there is a slot for one more object of this address; and the address that has most, if all are taken.
 fn admit(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<(Admission, String)> {
     let (all, own) = strangers::held(connection, &hinted.source, &hinted.address)?;
-    let full = all >= hinted.places.all;
+    let full = all >= hinted.slots.all;
     let largest = if full { strangers::holds_most(connection, &hinted.source)? } else { None };
     let (largest, most) = largest.unwrap_or_default();
-    Ok((hinted.places.admit(PlacesTaken { all, own, most }), largest))
+    Ok((hinted.slots.admit(SlotsTaken { all, own, most }), largest))
 }
 
-/// As whom a hint asks for an object, and whether another one gave way to it; or why there is no place for it. What a record
+/// As whom a hint asks for an object, and whether another one gave way to it; or why there is no slot for it. What a record
 /// is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
 fn asker<'a>(
     connection: &Connection,
@@ -57,7 +57,7 @@ fn asker<'a>(
         return Ok(Ok((stranger, false)));
     }
     let mut admitted = admit(connection, hinted)?;
-    // Nobody is refused, and no place taken from anybody, on the word of a count that may be damaged.
+    // Nobody is refused, and no slot taken from anybody, on the word of a count that may be damaged.
     if admitted.0 != Admission::Free && strangers::recount(connection, source)? {
         tracing::error!(
             source,
@@ -103,10 +103,10 @@ mod tests {
     use super::*;
     use crate::domain::due::{Debounce, Moment};
     use crate::store::{
-        Answered, AskedBy, Fetch, FetchFailed, FetchesSought, Keep, ParkedLimits, Places, StoreOptions,
+        Answered, AskedBy, Fetch, FetchFailed, FetchesSought, HintSlots, Keep, ParkedLimits, StoreOptions,
     };
 
-    const PLACES: Places = Places { all: 1000, each: 250 };
+    const SLOTS: HintSlots = HintSlots { all: 1000, each: 250 };
     const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
     /// A store where `/known/0` to `/known/19` are objects of ours.
@@ -131,13 +131,13 @@ mod tests {
             form: "hint".to_owned(),
             calls: vec![(Uuid::now_v7(), path.to_owned())],
             address: "192.0.2.1".to_owned(),
-            places: PLACES,
+            slots: SLOTS,
         };
         take(connection, &hinted).unwrap().unwrap().id
     }
 
     fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
-        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, places: PLACES };
+        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, slots: SLOTS };
         fetches::due(connection, &sought).unwrap().rows
     }
 

@@ -4,7 +4,7 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, micros, timestamp, version_column};
-use super::parked::Placed;
+use super::parked::Pending;
 use super::records::{self, Stored};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -15,7 +15,7 @@ use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
 pub(super) fn changed(
     connection: &Connection,
     stored: &Stored,
-    by: &Placed,
+    by: &Pending,
     status: Status,
     now: Moment,
 ) -> rusqlite::Result<()> {

@@ -39,11 +39,11 @@ const LARGE_BYTES: usize = 10 * 1024;
 /// The very same notification: its id, what it was answered, and whether it is a dead letter.
 const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
-/// How many there are of a key, up to a number, and the place of one. The index says it all, so that no body is read:
+/// How many there are of a key, up to a number, and the row of one. The index says it all, so that no body is read:
 /// only a hint's two hashes are the same.
 const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
-/// How many bytes those of a key have that came after a place. Lengths stand at the beginning of a row, so that no body is
+/// How many bytes those of a key have that came after a row. Lengths stand at the beginning of a row, so that no body is
 /// read.
 const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
@@ -69,7 +69,7 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     let Some(kept) = of_key(connection, taken, key)? else { return Ok(Seen::New) };
     let one = connection
         .prepare_cached("SELECT id FROM notifications WHERE rowid = ?1")?
-        .query_row([kept.place], |row| row.get(0).map(Uuid::from_bytes))?;
+        .query_row([kept.row], |row| row.get(0).map(Uuid::from_bytes))?;
     Ok(Seen::KeyOnly { one, full: taken.partly_signed && is_full(connection, taken, key, &kept)? })
 }
 
@@ -77,14 +77,14 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
 pub(super) struct OfKey {
     /// How many contents, as far as it matters.
     contents: u32,
-    /// The place of one of them.
-    pub(super) place: i64,
+    /// The row of one of them.
+    pub(super) row: i64,
 }
 
 pub(super) fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<OfKey>> {
     connection.prepare_cached(OF_KEY)?.query_row(params![taken.source, key, CONTENTS_MAX], |row| {
-        let (contents, place): (u32, Option<i64>) = (row.get(0)?, row.get(1)?);
-        Ok(place.map(|place| OfKey { contents, place }))
+        let (contents, row): (u32, Option<i64>) = (row.get(0)?, row.get(1)?);
+        Ok(row.map(|row| OfKey { contents, row }))
     })
 }
 
@@ -95,9 +95,8 @@ pub(super) fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kep
     if kept.contents >= CONTENTS_MAX || !is_large {
         return Ok(kept.contents >= CONTENTS_MAX);
     }
-    let bytes: i64 = connection
-        .prepare_cached(FURTHER_BYTES)?
-        .query_row(params![taken.source, key, kept.place], |row| row.get(0))?;
+    let bytes: i64 =
+        connection.prepare_cached(FURTHER_BYTES)?.query_row(params![taken.source, key, kept.row], |row| row.get(0))?;
     Ok(bytes >= FURTHER_BYTES_MAX)
 }
 
@@ -363,7 +362,7 @@ pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> ru
     )?;
     Listed::read("notifications", query.query(params![after, most])?, |row| {
         Ok(DeadLetter {
-            place: row.get(0)?,
+            cursor: row.get(0)?,
             notification: Uuid::from_bytes(row.get(1)?),
             source: row.get(2)?,
             received_at: timestamp(3, row.get(3)?)?,

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use super::place;
+use super::files;
 use crate::store::OpenError;
 
 /// How a journal begins.
@@ -30,7 +30,7 @@ const CELLS_AT: std::ops::Range<usize> = 103..105;
 /// # Errors
 /// It is another database's, or another program's half-written transaction; with the remedy.
 pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
-    let journal = place::journal(path);
+    let journal = files::journal(path);
     let failed = |error: std::io::Error| OpenError::failed(&journal, error);
     let Some(file) = hot(&journal).map_err(failed)? else { return Ok(()) };
     if is_own(&file, database).map_err(failed)? {
@@ -49,7 +49,7 @@ pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
 /// # Errors
 /// There is; with the remedy.
 pub(super) fn check_for_reading(path: &Path) -> Result<(), String> {
-    let journal = place::journal(path);
+    let journal = files::journal(path);
     match hot(&journal) {
         Ok(None) => Ok(()),
         Ok(Some(_)) => Err(format!(
@@ -183,7 +183,7 @@ mod tests {
     fn its_own_journal_is_heeded_and_no_other() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relay.db");
-        let beside = place::journal(&path);
+        let beside = files::journal(&path);
         let checked = || check(&path, &File::open(&path).unwrap()).map_err(|error| error.to_string());
         let old = database(&folder.path().join("old.db"), 1);
         let copy = database(&path, 9);
@@ -233,14 +233,14 @@ mod tests {
         Connection::open(&empty).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
         for left in [Vec::new(), std::fs::read(&empty).unwrap()] {
             std::fs::write(&path, &left).unwrap();
-            std::fs::write(place::journal(&path), journal(0, &[])).unwrap();
+            std::fs::write(files::journal(&path), journal(0, &[])).unwrap();
             check(&path, &File::open(&path).unwrap()).unwrap();
             drop(super::super::connection::open(&path, false).unwrap());
-            ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(place::beside(&path, end))));
+            ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(files::beside(&path, end))));
         }
         std::fs::write(&path, "").unwrap();
         // SQLite takes back nothing by a journal that begins with zeros.
-        std::fs::write(place::journal(&path), [0; SECTOR]).unwrap();
+        std::fs::write(files::journal(&path), [0; SECTOR]).unwrap();
         check_for_reading(&path).unwrap();
     }
 }

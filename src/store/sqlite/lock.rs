@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::wal_end::WalEnd;
-use super::{journal, place};
+use super::{files, journal};
 use crate::store::{OpenError, StoreError};
 
 /// Keeps other relays out for as long as it is held. It goes with the process, even a killed one.
@@ -119,11 +119,11 @@ pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
         Err(TryLockError::WouldBlock) => return Err(OpenError::InUse(path)),
         Err(TryLockError::Error(error)) => return Err(OpenError::failed(&path, error)),
     }
-    let opened = database.metadata().map(|file| place::identity_of(&file)).map_err(failed)?;
-    if place::identity(&path).map_err(failed)? != opened {
+    let opened = database.metadata().map(|file| files::identity_of(&file)).map_err(failed)?;
+    if files::identity(&path).map_err(failed)? != opened {
         return Err(OpenError::failed(&path, "it was replaced just now"));
     }
-    place::check(&path).map_err(|reason| OpenError::Place { path: path.clone(), reason })?;
+    files::check(&path).map_err(|reason| OpenError::Place { path: path.clone(), reason })?;
     Ok(Locked { lock: Lock { database, wal: None, _beside: beside }, path })
 }
 
@@ -143,7 +143,7 @@ fn make(path: &Path) -> std::io::Result<()> {
 
 /// Nobody else may open it: whoever can could lock it, and keep every relay out.
 fn take_beside(path: &Path) -> Result<File, OpenError> {
-    let beside = place::beside(path, BESIDE);
+    let beside = files::beside(path, BESIDE);
     // Whatever is there is not emptied: it may be a link to something else.
     let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&beside);
     let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
@@ -189,7 +189,7 @@ const LOOK_TAKES: Duration = Duration::from_millis(10);
 /// # Errors
 /// Nobody can say.
 pub fn is_taken(path: &Path) -> std::io::Result<bool> {
-    let beside = match File::open(place::beside(path, BESIDE)) {
+    let beside = match File::open(files::beside(path, BESIDE)) {
         Ok(beside) => beside,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(error) => return Err(error),
@@ -228,7 +228,7 @@ mod tests {
         assert!(is_taken(&file).unwrap());
         drop(taken);
         assert!(!is_taken(&file).unwrap());
-        let look = File::open(place::beside(&file, BESIDE)).unwrap();
+        let look = File::open(files::beside(&file, BESIDE)).unwrap();
         look.try_lock_shared().unwrap();
         let looking = std::thread::spawn(move || {
             std::thread::sleep(LOOK_TAKES);

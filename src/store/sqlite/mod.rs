@@ -15,6 +15,7 @@ mod fetched;
 mod fetches;
 mod fetches_care;
 mod fetching;
+mod files;
 mod first_times;
 mod giving_way;
 #[cfg(test)]
@@ -29,7 +30,6 @@ mod migrations;
 mod outbox;
 mod parked;
 mod past;
-mod place;
 mod prune;
 mod reached;
 mod readers;
@@ -94,10 +94,10 @@ impl Store {
     /// # Errors
     /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
-        let Opened { connection, place, lock, path } = connection::open(&options.path, options.must_exist)?;
-        let (place, lock) = (Arc::new(place), Arc::new(lock));
-        let readers = Readers::new(path, Arc::clone(&place), Arc::clone(&lock));
-        let (writer, thread) = Writer::start(connection, place, Some(lock), options.max_waiting)
+        let Opened { connection, files, lock, path } = connection::open(&options.path, options.must_exist)?;
+        let (files, lock) = (Arc::new(files), Arc::new(lock));
+        let readers = Readers::new(path, Arc::clone(&files), Arc::clone(&lock));
+        let (writer, thread) = Writer::start(connection, files, Some(lock), options.max_waiting)
             .map_err(|error| OpenError::failed(&options.path, error))?;
         let (options, damage, standing) =
             (Arc::new(ArcSwap::from_pointee(options)), Mutex::default(), Mutex::default());

@@ -87,13 +87,13 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
          WHERE o.dead_at IS NULL ORDER BY o.due_at",
     )?;
     let listed = Listed::read("outbox", query.query([])?, |row| {
-        let (place, key) = (row.get(0)?, key_of(row, 1)?);
-        Ok((place, key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
+        let (number, key) = (row.get(0)?, key_of(row, 1)?);
+        Ok((number, key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
     })?;
     let mut owed = Vec::new();
     let mut refunds = HashMap::<_, Vec<_>>::new();
-    for (place, key, due, payment) in listed.rows {
-        if among.is_some_and(|among| !among.contains(&place)) {
+    for (number, key, due, payment) in listed.rows {
+        if among.is_some_and(|among| !among.contains(&number)) {
             continue;
         }
         if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
@@ -218,7 +218,7 @@ pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqli
     )?;
     Listed::read("outbox", query.query(params![after, most])?, |row| {
         Ok(GivenUp {
-            place: row.get(0)?,
+            cursor: row.get(0)?,
             key: key_of(row, 1)?,
             version: row.get::<_, i64>(3)?.unsigned_abs(),
             at: timestamp(4, row.get(4)?)?,

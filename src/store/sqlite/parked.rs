@@ -14,7 +14,7 @@ use crate::store::ParkedEvent;
 
 /// An event on its way to its record.
 #[derive(Debug)]
-pub(super) struct Placed {
+pub(super) struct Pending {
     pub(super) notification: Uuid,
     pub(super) source: String,
     pub(super) event: Event,
@@ -44,7 +44,7 @@ impl ReleaseKey<'_> {
 }
 
 /// Parks an event until its record is known.
-pub(super) fn until_known(connection: &Connection, parked: &Placed, now: Moment) -> rusqlite::Result<()> {
+pub(super) fn until_known(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<()> {
     let event = &parked.event;
     let row = insert(connection, parked, now)?;
     for kind in &event.kinds {
@@ -61,7 +61,7 @@ pub(super) fn until_known(connection: &Connection, parked: &Placed, now: Moment)
 /// Parks a refund's event until its payment has more left to refund.
 pub(super) fn until_headroom(
     connection: &Connection,
-    parked: &Placed,
+    parked: &Pending,
     payment: &TransformId,
     now: Moment,
 ) -> rusqlite::Result<()> {
@@ -69,7 +69,7 @@ pub(super) fn until_headroom(
     add_key(connection, row, &parked.source, &ReleaseKey::Headroom(payment))
 }
 
-fn insert(connection: &Connection, parked: &Placed, now: Moment) -> rusqlite::Result<i64> {
+fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<i64> {
     let event =
         serde_json::to_string(&parked.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
@@ -114,7 +114,7 @@ pub(super) fn release(
     connection: &Connection,
     source: Option<&str>,
     key: &ReleaseKey<'_>,
-) -> rusqlite::Result<Vec<Placed>> {
+) -> rusqlite::Result<Vec<Pending>> {
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT parked FROM parked_keys WHERE key = ?1 AND (?2 IS NULL OR source = ?2)")?
         .query_map(params![key.text(), source], |row| row.get(0))?
@@ -178,7 +178,7 @@ pub(super) fn list(
     Listed::read("parked", query.query(params![after, source, most])?, |row| {
         let event: Event = json(4, row.get_ref(4)?.as_str()?)?;
         Ok(ParkedEvent {
-            place: row.get(0)?,
+            cursor: row.get(0)?,
             notification: Uuid::from_bytes(row.get(1)?),
             source: row.get(2)?,
             parked_at: timestamp(3, row.get(3)?)?,
@@ -204,11 +204,11 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Placed> {
+fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Pending> {
     let parked = connection
         .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
         .query_row([row], |columns| {
-            Ok(Placed {
+            Ok(Pending {
                 notification: Uuid::from_bytes(columns.get(0)?),
                 source: columns.get(1)?,
                 event: json(2, columns.get_ref(2)?.as_str()?)?,

@@ -13,7 +13,7 @@ use super::columns::{in_row, json, micros, timestamp, unreadable};
 use super::engine::{self, Access};
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
-use super::{journal, lock, migrations, place};
+use super::{files, journal, lock, migrations};
 use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
@@ -39,15 +39,15 @@ pub(super) fn at_rest_or_not<T>(
     let failed = |reason: String| RehearsalError::Unreadable { path: store.to_owned(), reason };
     let path = store.canonicalize().map_err(|error| failed(error.to_string()))?;
     journal::check_for_reading(&path).map_err(failed)?;
-    let in_use = || place::access(&path) == Access::Read;
-    let at_rest = || !in_use() && (place::check(&path).is_ok() || lock::is_backup(&path));
+    let in_use = || files::access(&path) == Access::Read;
+    let at_rest = || !in_use() && (files::check(&path).is_ok() || lock::is_backup(&path));
     if at_rest() {
         let done = open(&path, Access::AtRest).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
         if at_rest() {
             return done;
         }
     }
-    place::check(&path).map_err(failed)?;
+    files::check(&path).map_err(failed)?;
     open(&path, Access::Read).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
 }
 
@@ -64,7 +64,7 @@ fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     }
 }
 
-/// Reads rows in the order of their places. The query has the place in its first column; it asks for those after `?1`, up
+/// Reads rows in the order of their slots. The query has the number in its first column; it asks for those after `?1`, up
 /// to `?2` of them.
 fn each<T>(
     past: &Connection,
@@ -115,13 +115,13 @@ pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlit
     each(past, query, stored, |stored| does(stored.record))
 }
 
-/// The place of the latest notification.
+/// The number of the latest notification.
 pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
     past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
 }
 
 /// The records of which a version was made by a notification that is not among those read again: of another source, from
-/// before the time that is wanted, later than the place `latest`, or deleted.
+/// before the time that is wanted, later than the number `latest`, or deleted.
 pub(super) fn made_by_others(
     past: &Connection,
     wanted: &Wanted,
@@ -133,10 +133,10 @@ pub(super) fn made_by_others(
          WHERE t.id > ?1 ORDER BY t.id LIMIT ?2";
     let read = |row: &Row<'_>| {
         let id: String = row.get(1)?;
-        let (source, at, place): (Option<String>, Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
+        let (source, at, number): (Option<String>, Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
         let is_read = source.is_some_and(|source| wanted.sources.contains(&source))
             && at.is_some_and(|at| at >= since(wanted))
-            && place.is_some_and(|place| place <= latest);
+            && number.is_some_and(|number| number <= latest);
         Ok((id, is_read))
     };
     each(past, query, read, |(id, is_read)| {
@@ -169,7 +169,7 @@ fn since(wanted: &Wanted) -> i64 {
     wanted.since.map_or(i64::MIN, micros)
 }
 
-/// All notifications that are wanted, up to the place `latest`, in the order in which they were taken, each with the
+/// All notifications that are wanted, up to the number `latest`, in the order in which they were taken, each with the
 /// digest of its dedupe key.
 pub(super) fn notifications(
     past: &Connection,

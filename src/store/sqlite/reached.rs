@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(open("another", other), Open::All);
     }
 
-    /// The rows of another store have other places.
+    /// The rows of another store have other slots.
     #[test]
     fn what_was_reached_is_taken_over_by_the_ids_of_the_records() {
         let (past, stage) = (store(), store());

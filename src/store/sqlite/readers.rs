@@ -7,8 +7,8 @@ use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::engine::{self, Access};
+use super::files::Files;
 use super::lock::Lock;
-use super::place::Place;
 use super::writer::unavailable;
 use crate::store::StoreError;
 
@@ -21,14 +21,14 @@ pub(super) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
-    place: Arc<Place>,
+    files: Arc<Files>,
     /// Held until the connections have gone.
     lock: Arc<Lock>,
 }
 
 impl Readers {
-    pub(super) fn new(path: PathBuf, place: Arc<Place>, lock: Arc<Lock>) -> Self {
-        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), place, lock }
+    pub(super) fn new(path: PathBuf, files: Arc<Files>, lock: Arc<Lock>) -> Self {
+        Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), files, lock }
     }
 
     /// Runs a read on a thread where it may block. What was read counts only if the store is still the one that was opened:
@@ -58,6 +58,6 @@ impl Readers {
     }
 
     fn check(&self) -> Result<(), StoreError> {
-        self.place.check().and_then(|()| self.lock.check())
+        self.files.check().and_then(|()| self.lock.check())
     }
 }

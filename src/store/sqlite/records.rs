@@ -26,11 +26,11 @@ macro_rules! record_columns {
 pub(super) use record_columns;
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
-    let (place, id): (i64, String) = (row.get(0)?, row.get(2)?);
-    read(row, place, &id).map_err(in_row("records", format!("{place} ({})", shown(&id))))
+    let (number, id): (i64, String) = (row.get(0)?, row.get(2)?);
+    read(row, number, &id).map_err(in_row("records", format!("{number} ({})", shown(&id))))
 }
 
-fn read(row: &Row<'_>, place: i64, id: &str) -> rusqlite::Result<Stored> {
+fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
     let record: Record = json(1, row.get_ref(1)?.as_str()?)?;
     let payment: Option<String> = row.get(4)?;
     let agrees = record.key.id.as_str() == id
@@ -39,7 +39,7 @@ fn read(row: &Row<'_>, place: i64, id: &str) -> rusqlite::Result<Stored> {
     if !agrees {
         return Err(unreadable(1, Type::Text, "its record is not the one that its other columns name"));
     }
-    Ok(Stored { row: place, record })
+    Ok(Stored { row: number, record })
 }
 
 /// The record of that Transform id, of whatever kind.

@@ -53,7 +53,7 @@ impl Store {
         }
     }
 
-    /// A page of a list: up to `most` rows after this place. Damaged ones are left out, and others take their places.
+    /// A page of a list: up to `most` rows after this place. Damaged ones are left out, and others take their slots.
     pub(super) async fn list<T: Send + 'static>(
         &self,
         mut after: i64,

@@ -1,4 +1,4 @@
-//! What is no stranger's, and the places of objects of which nobody but strangers has spoken: who has them, and who gives one
+//! What is no stranger's, and the slots of objects of which nobody but strangers has spoken: who has them, and who gives one
 //! up.
 
 use jiff::Timestamp;
@@ -12,7 +12,7 @@ use crate::store::Outcome;
 /// The step of the schema by which addresses take turns.
 pub(super) const STEP: &str = r"
 -- The addresses of strangers whose objects wait, kept by the table of fetches itself: counting the objects of all for each
--- look would take longer the more there are. held: how many places an address has. served_at: when the last fetch for it
+-- look would take longer the more there are. held: how many slots an address has. served_at: when the last fetch for it
 -- began. turn_at: since when it has waited for its turn, that is since then, or since its first object was due if that is
 -- later. Who comes new, or was served, is behind all others.
 CREATE TABLE hint_addresses (
@@ -46,7 +46,7 @@ CREATE TRIGGER hint_in AFTER INSERT ON fetches WHEN new.trusted = 0 AND new.due_
         ON CONFLICT (source, address)
         DO UPDATE SET held = held + 1, turn_at = max(served_at, min(turn_at, excluded.turn_at));
 END;
--- One that leaves its place, and one that keeps it but is due at another time.
+-- One that leaves its slot, and one that keeps it but is due at another time.
 CREATE TRIGGER hint_out AFTER DELETE ON fetches WHEN old.trusted = 0 AND old.due_at IS NOT NULL BEGIN
     UPDATE hint_addresses SET held = held - 1, turn_at = max(served_at, ifnull((
             SELECT min(due_at) FROM fetches
@@ -83,7 +83,7 @@ pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rus
     Ok(false)
 }
 
-/// How many places of a source are taken: in all, and by this address.
+/// How many slots of a source are taken: in all, and by this address.
 pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<(u32, u32)> {
     let own = connection
         .prepare_cached("SELECT held FROM hint_addresses WHERE source = ?1 AND address = ?2")?
@@ -92,13 +92,13 @@ pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusq
     Ok((held_by_all(connection, source)?, own.unwrap_or_default()))
 }
 
-/// How many places of a source are taken in all.
+/// How many slots of a source are taken in all.
 pub(super) fn held_by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
     let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
     Ok(held.query_row([source], |row| count(row, 0)).optional()?.unwrap_or_default())
 }
 
-/// The address that has most of a source's places, and how many.
+/// The address that has most of a source's slots, and how many.
 pub(super) fn holds_most(connection: &Connection, source: &str) -> rusqlite::Result<Option<(String, u32)>> {
     connection
         .prepare_cached("SELECT address, held FROM hint_addresses WHERE source = ?1 ORDER BY held DESC LIMIT 1")?
@@ -106,13 +106,13 @@ pub(super) fn holds_most(connection: &Connection, source: &str) -> rusqlite::Res
         .optional()
 }
 
-/// A count that no number of places can have is damage; it counts as the most, so that it is [counted anew](recount).
+/// A count that no number of slots can have is damage; it counts as the most, so that it is [counted anew](recount).
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
 }
 
-/// Counts the places of a source anew, and puts right what differs, as its turns. An index has them all, and they are no more
-/// than may wait; so it can be asked whenever a hint would be refused, or take another's place. Says whether anything
+/// Counts the slots of a source anew, and puts right what differs, as its turns. An index has them all, and they are no more
+/// than may wait; so it can be asked whenever a hint would be refused, or take another's slot. Says whether anything
 /// differed.
 pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result<bool> {
     const WAITING: &str = "FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL";
@@ -142,7 +142,7 @@ pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result
     Ok(wrong + missing + empty + all > 0)
 }
 
-/// Whether any turn is of a time to come, or any count of places differs from what waits.
+/// Whether any turn is of a time to come, or any count of slots differs from what waits.
 pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
     const WRONG: &str = "WITH waiting AS (
             SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -156,7 +156,7 @@ pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite:
     connection.prepare_cached(WRONG)?.exists([micros(now)])
 }
 
-/// Counts the places of all sources anew.
+/// Counts the slots of all sources anew.
 pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
     let sources: Vec<String> = connection
         .prepare(
@@ -167,13 +167,13 @@ pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
         .collect::<rusqlite::Result<_>>()?;
     for source in sources {
         if recount(connection, &source)? {
-            tracing::warn!(source, "the places of hints did not agree with what waits; they were counted anew");
+            tracing::warn!(source, "the slots of hints did not agree with what waits; they were counted anew");
         }
     }
     Ok(())
 }
 
-/// The addresses whose turn has come at a source, who has waited longest first; and how many places each has.
+/// The addresses whose turn has come at a source, who has waited longest first; and how many slots each has.
 pub(super) const TURNS: &str =
     "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
 
@@ -183,7 +183,7 @@ pub(super) fn clamp(connection: &Connection, now: Timestamp) -> rusqlite::Result
     connection.execute(since, [micros(now)])
 }
 
-/// Takes a place from an address: that of an object that the PSP did not know when it was asked, or else of the one that
+/// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
 /// would be looked up last. What the PSP has told of once was not made up and stays. Says whether there was one to take.
 pub(super) fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
     let found: Option<i64> = connection
@@ -212,9 +212,9 @@ mod tests {
     use super::super::{fetched, hints, migrations};
     use super::*;
     use crate::domain::due::Moment;
-    use crate::store::{Fetch, FetchFailed, FetchesSought, Hinted, Places};
+    use crate::store::{Fetch, FetchFailed, FetchesSought, HintSlots, Hinted};
 
-    const PLACES: Places = Places { all: 1000, each: 250 };
+    const SLOTS: HintSlots = HintSlots { all: 1000, each: 250 };
 
     fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -233,13 +233,13 @@ mod tests {
             form: "hint".to_owned(),
             calls: vec![(Uuid::now_v7(), path.to_owned())],
             address: address.to_owned(),
-            places: PLACES,
+            slots: SLOTS,
         };
         hints::take(connection, &hinted).unwrap().unwrap();
     }
 
     fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
-        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, places: PLACES };
+        let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, slots: SLOTS };
         fetches::due(connection, &sought).unwrap().rows
     }
 
@@ -276,7 +276,7 @@ mod tests {
         genuine
     }
 
-    /// How many addresses have other places or another turn than their objects say.
+    /// How many addresses have other slots or another turn than their objects say.
     fn difference(connection: &Connection) -> u32 {
         let question = "SELECT (SELECT count(*) FROM hint_addresses a FULL JOIN (
                 SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -323,10 +323,10 @@ mod tests {
         assert_eq!(difference(&connection), 0);
     }
 
-    /// A count of which a bit is wrong keeps nobody out and takes nobody's place, and no turn is lost by it.
+    /// A count of which a bit is wrong keeps nobody out and takes nobody's slot, and no turn is lost by it.
     #[test]
     fn a_damaged_count_is_counted_anew_before_anything_goes_by_it() {
-        const FEW: Places = Places { all: 8, each: 8 };
+        const FEW: HintSlots = HintSlots { all: 8, each: 8 };
         for damage in [
             "UPDATE hint_counts SET held = held | 1 << 40",
             "UPDATE hint_counts SET held = 9",
@@ -344,7 +344,7 @@ mod tests {
                 form: "hint".to_owned(),
                 calls: vec![(Uuid::now_v7(), "/9".to_owned())],
                 address: "10.0.0.1".to_owned(),
-                places: FEW,
+                slots: FEW,
             };
             assert_eq!(hints::take(&connection, &hinted).unwrap().unwrap().displaced, 0, "{damage}");
             recount_all(&connection).unwrap();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use uuid::Uuid;
 
-use super::place;
+use super::files;
 
 /// What stands between the name of the copy and a number that nobody else has.
 const MARK: &str = ".unfinished-";
@@ -31,7 +31,7 @@ impl Unfinished {
     pub(super) fn make(copy: &Path) -> std::io::Result<Self> {
         check_name(copy)?;
         for _ in 0..ATTEMPTS {
-            let path = place::beside(copy, &format!("{MARK}{}", Uuid::now_v7().simple()));
+            let path = files::beside(copy, &format!("{MARK}{}", Uuid::now_v7().simple()));
             let file = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
             file.lock()?;
             let made = Self { path, file };
@@ -52,7 +52,7 @@ impl Unfinished {
 
     fn is_there(&self) -> bool {
         let own = self.file.metadata().map(|file| (file.dev(), file.ino()));
-        own.is_ok_and(|own| place::identity(&self.path).is_ok_and(|found| found == own))
+        own.is_ok_and(|own| files::identity(&self.path).is_ok_and(|found| found == own))
     }
 }
 
@@ -63,7 +63,7 @@ impl Drop for Unfinished {
             return;
         }
         // SQLite's journal of it first: by itself nobody would find it.
-        drop(std::fs::remove_file(place::journal(&self.path)));
+        drop(std::fs::remove_file(files::journal(&self.path)));
         if let Err(error) = std::fs::remove_file(&self.path) {
             stays(&self.path, &error);
         }

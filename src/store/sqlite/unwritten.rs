@@ -18,9 +18,9 @@ pub(super) struct Unwritten(BTreeMap<i64, Record>);
 impl Unwritten {
     /// The record of a row, as it stands by now.
     pub(super) fn stored(&self, row: &Row<'_>) -> rusqlite::Result<Stored> {
-        let place = row.get(0)?;
-        match self.0.get(&place) {
-            Some(record) => Ok(Stored { row: place, record: record.clone() }),
+        let number = row.get(0)?;
+        match self.0.get(&number) {
+            Some(record) => Ok(Stored { row: number, record: record.clone() }),
             None => records::stored(row),
         }
     }

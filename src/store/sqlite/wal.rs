@@ -67,7 +67,7 @@ fn shorten(connection: &Connection) -> rusqlite::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{connection, place};
+    use super::super::{connection, files};
     use super::*;
 
     /// Short readers that come and go do not keep it from being shortened; one that stays does.
@@ -78,7 +78,7 @@ mod tests {
         let opened = connection::open(&path, false).unwrap();
         let reader = Connection::open(&path).unwrap();
         let read = || reader.execute_batch("BEGIN; SELECT * FROM records;").unwrap();
-        let length = || std::fs::metadata(place::wal(&path)).unwrap().len();
+        let length = || std::fs::metadata(files::wal(&path)).unwrap().len();
         let write = || {
             while length() <= LARGE {
                 let write = "UPDATE probe SET room = randomblob(?1)";

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use super::place;
+use super::files;
 use crate::store::StoreError;
 
 /// The version of the index that is read here; SQLite has had no other.
@@ -41,8 +41,8 @@ struct LastFrame {
 impl WalEnd {
     /// Opens both. SQLite must have made them.
     pub(super) fn open(database: &Path) -> std::io::Result<Self> {
-        let path = place::wal(database);
-        Ok(Self { wal: File::open(&path)?, index: File::open(place::index(database))?, path })
+        let path = files::wal(database);
+        Ok(Self { wal: File::open(&path)?, index: File::open(files::index(database))?, path })
     }
 
     /// Checks that the last frame is there. Nobody else may be writing meanwhile.
@@ -132,11 +132,11 @@ mod tests {
             checkpoint(how);
             write(&opened.connection);
         }
-        let wal = File::options().write(true).read(true).open(place::wal(&opened.path)).unwrap();
+        let wal = File::options().write(true).read(true).open(files::wal(&opened.path)).unwrap();
         // Behind the last frame there may be some of an earlier, longer WAL.
         checkpoint("TRUNCATE");
         write(&opened.connection);
-        let whole = std::fs::read(place::wal(&opened.path)).unwrap();
+        let whole = std::fs::read(files::wal(&opened.path)).unwrap();
         let length = u64::try_from(whole.len()).unwrap();
         for cut in [0, 31, length / 2, length - 1] {
             wal.set_len(cut).unwrap();

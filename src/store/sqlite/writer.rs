@@ -12,8 +12,8 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::columns;
+use super::files::Files;
 use super::lock::Lock;
-use super::place::Place;
 use super::wal::Shortener;
 use crate::store::StoreError;
 
@@ -43,13 +43,13 @@ impl Writer {
     /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
     pub(super) fn start(
         connection: Connection,
-        place: Arc<Place>,
+        files: Arc<Files>,
         lock: Option<Arc<Lock>>,
         max_waiting: usize,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
         let writes = move || {
-            run(connection, &place, lock.as_deref(), &waiting);
+            run(connection, &files, lock.as_deref(), &waiting);
             // Not before the connection has gone, whoever else lets go of the store meanwhile.
             drop(lock);
         };
@@ -86,11 +86,11 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Receiver<Job>) {
+fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Receiver<Job>) {
     let mut shortener = Shortener::default();
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
-        let there = place.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
+        let there = files.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
         let begun = there.and_then(|()| begin(&connection, lock));
         if begun.is_err() {
             // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
@@ -99,7 +99,7 @@ fn run(connection: Connection, place: &Place, lock: Option<&Lock>, waiting: &Rec
         let usable = begun.is_ok();
         commit_group(&connection, begun, group);
         if usable {
-            shortener.look(&connection, place.wal_length(), Instant::now());
+            shortener.look(&connection, files.wal_length(), Instant::now());
         }
     }
 }
@@ -183,9 +183,9 @@ mod tests {
         connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
     }
 
-    /// A place for a database that has none: it is always there.
-    fn here() -> Arc<Place> {
-        Arc::new(Place::of(std::path::Path::new(".")).unwrap())
+    /// Files of a database that has none: they are always there.
+    fn here() -> Arc<Files> {
+        Arc::new(Files::of(std::path::Path::new(".")).unwrap())
     }
 
     #[tokio::test]

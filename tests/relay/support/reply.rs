@@ -1,4 +1,4 @@
-//! What a door answered.
+//! What a route answered.
 
 use serde_json::Value;
 

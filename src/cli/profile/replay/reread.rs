@@ -79,8 +79,7 @@ impl<'a> Reader<'a> {
         let notification = InForm { received, form, signed_at };
         // Without the configuration, that something was fetched tells that it was to be.
         let configured = self.configured.get(&past.source);
-        let always =
-            configured.and_then(|source| source.fetch.as_ref()).map(|account| account.mode == FetchMode::Always);
+        let always = configured.and_then(|source| source.fetch.as_ref()).map(|api| api.mode == FetchMode::Always);
         let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
         let normalised = normalise(self.profile, &notification, fetching);
         let keys = explain::reading(self.profile, &notification, fetching).messages.into_iter().map(|seen| seen.key);

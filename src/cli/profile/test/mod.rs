@@ -13,6 +13,7 @@ use url::Url;
 
 use self::messages::Telling;
 use super::{Told, read, split_headers};
+use crate::cli::say;
 use crate::domain::message::Meaning;
 use crate::guide::explain::{self, Reading};
 use crate::psp::document::received::Received;
@@ -42,8 +43,11 @@ pub(in crate::cli) struct Arguments {
     /// The URL that the PSP posts to, as the PSP knows it; for PSPs that sign it.
     #[arg(long, value_name = "PUBLIC_URL")]
     url: Option<Url>,
-    /// It came through a door of the source: an address range, credentials or headers. For what nobody signs.
+    /// The source has seen its credentials: an Authorization header, other headers or an address. For what nobody signs.
     #[arg(long)]
+    trusted: bool,
+    /// The old name of `--trusted`.
+    #[arg(long, hide = true)]
     door: bool,
     /// When it is received, in unix seconds; now, if absent. For old notifications with a signed time.
     #[arg(long, value_name = "SECONDS")]
@@ -60,7 +64,11 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let answers = arguments.fetched.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     let at = arguments.at.map_or_else(|| Ok(Timestamp::now()), Timestamp::from_second);
     let received = Received { headers: &headers, body: &body, at: at.map_err(|error| format!("--at: {error}"))? };
-    if arguments.secrets.is_empty() && !arguments.door && asks_for_secrets(&entry.profile) {
+    if arguments.door {
+        say("--door is called --trusted now; a later version takes the new name only");
+    }
+    let trusted = arguments.trusted || arguments.door;
+    if arguments.secrets.is_empty() && !trusted && asks_for_secrets(&entry.profile) {
         return read_unverified(entry, received, &answers);
     }
     let settings = settings(&entry.profile, &arguments.settings)?;
@@ -70,7 +78,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
         secrets: secrets.iter().map(Into::into).collect(),
         settings: Some(&settings),
         public_url: arguments.url.as_ref(),
-        door: arguments.door,
+        credentials: trusted,
         ..Means::default()
     };
     let explained = explain::verification(&entry.profile, &means, received);

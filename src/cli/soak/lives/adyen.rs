@@ -9,7 +9,7 @@ use self::afterwards::afterwards;
 use self::dealing::Dealing;
 use self::item::Item;
 use super::Fate;
-use super::account::Account;
+use super::expected::Expected;
 use super::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
@@ -25,7 +25,7 @@ pub(super) fn live(making: &mut Making) {
 fn direct(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     let mut dealing = Dealing::new(making, &mut payment);
     making.registers(&payment);
     let refusals = making.chance.pick(&[0, 0, 1, 2]);
@@ -65,7 +65,7 @@ fn direct(making: &mut Making) {
 fn reserved(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut preauth = making.account(Kind::Preauth, Some(currency), amount);
+    let mut preauth = making.expected(Kind::Preauth, Some(currency), amount);
     let mut dealing = Dealing::new(making, &mut preauth);
     making.registers(&preauth);
     let refusals = making.chance.pick(&[0, 0, 1, 2]);
@@ -89,9 +89,9 @@ fn reserved(making: &mut Making) {
     making.knows(&preauth);
 }
 
-fn captures(making: &mut Making, dealing: &Dealing, preauth: &Account) {
+fn captures(making: &mut Making, dealing: &Dealing, preauth: &Expected) {
     making.chapter("reserved and captured");
-    let mut payment = making.account(Kind::Payment, Some(dealing.currency), dealing.amount);
+    let mut payment = making.expected(Kind::Payment, Some(dealing.currency), dealing.amount);
     payment.parent = Some(preauth.id.clone());
     let (first, second) = (making.id("PSPC"), making.id("PSPC"));
     if KnownBy::any(&mut making.chance).id() {

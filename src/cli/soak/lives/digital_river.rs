@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::Fate;
-use super::account::{Account, Why};
 use super::digital_river_order::{Order, event};
+use super::expected::{Expected, Why};
 use super::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
@@ -20,7 +20,7 @@ pub(super) fn live(making: &mut Making) {
 fn direct(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     let mut order = Order::new(making, &mut payment);
     making.registers(&payment);
     order.begins(making, &mut payment);
@@ -32,7 +32,7 @@ fn direct(making: &mut Making) {
     making.knows(&payment);
 }
 
-fn pay(making: &mut Making, order: &mut Order, payment: &mut Account) {
+fn pay(making: &mut Making, order: &mut Order, payment: &mut Expected) {
     making.chapter("captured");
     let amount = order.amount;
     match making.chance.within(0, 4) {
@@ -78,9 +78,9 @@ fn pay(making: &mut Making, order: &mut Order, payment: &mut Account) {
     }
 }
 
-fn refund(making: &mut Making, order: &Order, payment: &mut Account, amount: i64) {
+fn refund(making: &mut Making, order: &Order, payment: &mut Expected, amount: i64) {
     making.chapter("refunded");
-    let mut refund = making.account(Kind::Refund, Some(order.currency), amount);
+    let mut refund = making.expected(Kind::Refund, Some(order.currency), amount);
     let known_by = KnownBy::any(&mut making.chance);
     let id = making.id("re_");
     refund.parent = Some(payment.id.clone());
@@ -123,7 +123,7 @@ fn reserved(making: &mut Making) {
     making.chapter("reserved");
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut preauth = making.account(Kind::Preauth, Some(currency), amount);
+    let mut preauth = making.expected(Kind::Preauth, Some(currency), amount);
     let mut order = Order::new(making, &mut preauth);
     making.registers(&preauth);
     order.begins(making, &mut preauth);
@@ -149,7 +149,7 @@ fn reserved(making: &mut Making) {
         return making.knows(&preauth);
     }
     making.knows(&preauth);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     payment.parent = Some(preauth.id.clone());
     // The two records have the order in common: the payment is registered with it.
     payment.registered_psp_id = Some(order.id.clone());
@@ -160,7 +160,7 @@ fn reserved(making: &mut Making) {
 
 fn source(making: &mut Making) {
     making.chapter("source");
-    let mut agreement = making.account(Kind::Agreement, None, 0);
+    let mut agreement = making.expected(Kind::Agreement, None, 0);
     let id = making.id("source-");
     agreement.registered_psp_id = Some(id.clone());
     making.registers(&agreement);
@@ -182,7 +182,7 @@ fn source(making: &mut Making) {
 }
 
 /// What concerns nobody, what nobody understands, and what waits for ever.
-fn noise(making: &mut Making, payment: &Account) {
+fn noise(making: &mut Making, payment: &Expected) {
     if making.chance.one_in(3) {
         let at = making.later();
         let body = event(making, "invoice.paid", at, json!({"id": "invoice-1"}));

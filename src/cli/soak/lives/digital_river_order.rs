@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::account::{Account, Why};
+use super::expected::{Expected, Why};
 use super::making::{KnownBy, Making};
 use super::money::Currency;
 
@@ -30,14 +30,14 @@ struct Capture {
 }
 
 impl Order {
-    pub(super) fn new(making: &mut Making, account: &mut Account) -> Self {
+    pub(super) fn new(making: &mut Making, expected: &mut Expected) -> Self {
         let (id, charge) = (making.digits(), making.id("charge-"));
         let known_by = KnownBy::any(&mut making.chance);
         let registered = if making.chance.one_in(2) { &id } else { &charge };
-        account.registered_psp_id = known_by.id().then(|| registered.clone());
-        let reference = known_by.reference().then(|| account.id.clone());
-        let currency = account.currency.unwrap_or_default();
-        Self { id, charge, currency, amount: account.requested, captures: Vec::new(), reference }
+        expected.registered_psp_id = known_by.id().then(|| registered.clone());
+        let reference = known_by.reference().then(|| expected.id.clone());
+        let currency = expected.currency.unwrap_or_default();
+        Self { id, charge, currency, amount: expected.requested, captures: Vec::new(), reference }
     }
 
     /// Amounts come out of binary floating point there.
@@ -80,53 +80,60 @@ impl Order {
                "capturedAmount": self.money(making, captured)})
     }
 
-    pub(super) fn tell(&self, making: &mut Making, account: &Account, event_type: &str, at: Timestamp, object: Value) {
+    pub(super) fn tell(
+        &self,
+        making: &mut Making,
+        expected: &Expected,
+        event_type: &str,
+        at: Timestamp,
+        object: Value,
+    ) {
         let body = event(making, event_type, at, object);
-        making.tells(account, body);
+        making.tells(expected, body);
     }
 
-    pub(super) fn begins(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn begins(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
-        account.says(at, "Initiated", &self.id);
+        expected.says(at, "Initiated", &self.id);
         let object = self.charge(making, "pending");
-        self.tell(making, account, "order.charge.created", at, object);
+        self.tell(making, expected, "order.charge.created", at, object);
         let at = making.perhaps_later();
-        account.says(at, "Pending", &self.id);
+        expected.says(at, "Pending", &self.id);
         let (event_type, object) = if making.chance.one_in(2) {
             ("order.charge.pending", self.charge(making, "pending"))
         } else {
             ("order.pending_payment", self.order(making, "pending_payment"))
         };
-        self.tell(making, account, event_type, at, object);
+        self.tell(making, expected, event_type, at, object);
     }
 
-    pub(super) fn fails(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn fails(&self, making: &mut Making, expected: &mut Expected) {
         making.chapter("failed");
         let at = making.later();
         if making.chance.one_in(2) {
             let why = Why { psp_code: Some("blocked".to_owned()), ..Why::default() };
-            account.fails(at, "Failed", &self.id, why);
+            expected.fails(at, "Failed", &self.id, why);
             let object = self.order(making, "blocked");
-            return self.tell(making, account, "order.blocked", at, object);
+            return self.tell(making, expected, "order.blocked", at, object);
         }
         let words = "Insufficient funds";
         let why = Why { code: None, psp_code: Some("insufficient_funds".to_owned()), message: Some(words.to_owned()) };
-        account.fails(at, "Failed", &self.id, why);
+        expected.fails(at, "Failed", &self.id, why);
         let mut object = self.charge(making, "failed");
         object["failureCode"] = "insufficient_funds".into();
         object["failureMessage"] = words.into();
-        self.tell(making, account, "order.charge.failed", at, object);
+        self.tell(making, expected, "order.charge.failed", at, object);
     }
 
     /// A capture begins, and ends one way or the other.
-    pub(super) fn captures(&mut self, making: &mut Making, account: &mut Account, amount: i64, succeeds: bool) {
+    pub(super) fn captures(&mut self, making: &mut Making, expected: &mut Expected, amount: i64, succeeds: bool) {
         let at = making.later();
         let id = making.id("capture-");
         self.captures.push(Capture { id: id.clone(), amount, at, state: "created" });
         if making.chance.one_in(2) {
-            account.says(at, "Pending", &self.id);
+            expected.says(at, "Pending", &self.id);
             let object = self.charge(making, "capturable");
-            self.tell(making, account, "order.charge.capture.created", at, object);
+            self.tell(making, expected, "order.charge.capture.created", at, object);
         }
         let booked = at;
         let at = making.later();
@@ -135,31 +142,31 @@ impl Order {
         }
         let object = self.charge(making, "processing");
         if succeeds {
-            account.says(at, "Succeeded", &self.id);
-            account.books(&id, amount, booked);
+            expected.says(at, "Succeeded", &self.id);
+            expected.books(&id, amount, booked);
             let event_type = making.chance.pick(&["order.charge.capture.complete", "order.charge.capture.completed"]);
-            self.tell(making, account, event_type, at, object);
+            self.tell(making, expected, event_type, at, object);
         } else {
             let why = Why {
                 psp_code: Some("card_expired".to_owned()),
                 message: Some("The card has expired.".to_owned()),
                 code: None,
             };
-            account.fails(at, "Failed", &self.id, why);
-            self.tell(making, account, "order.charge.capture.failed", at, object);
+            expected.fails(at, "Failed", &self.id, why);
+            self.tell(making, expected, "order.charge.capture.failed", at, object);
         }
     }
 
-    pub(super) fn complete(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn complete(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.perhaps_later();
-        account.says(at, "Succeeded", &self.id);
+        expected.says(at, "Succeeded", &self.id);
         let object = self.charge(making, "complete");
-        self.tell(making, account, "order.charge.complete", at, object);
+        self.tell(making, expected, "order.charge.complete", at, object);
         if making.chance.one_in(2) {
             let at = making.later();
-            account.says(at, "Succeeded", &self.id);
+            expected.says(at, "Succeeded", &self.id);
             let object = self.order(making, "complete");
-            self.tell(making, account, "order.complete", at, object);
+            self.tell(making, expected, "order.complete", at, object);
         }
     }
 }

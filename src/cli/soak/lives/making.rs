@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::account::Account;
 use super::chance::Chance;
+use super::expected::Expected;
 use super::money::Currency;
 use super::truth::date;
 use super::{Fate, Life, Notification, Registration, SOURCES};
@@ -99,48 +99,48 @@ impl Making {
         Currency::of(self.profile, &mut self.chance)
     }
 
-    /// An account with an id in Transform's form, and some of what a payment stack may register.
-    pub(super) fn account(&mut self, kind: Kind, currency: Option<Currency>, requested: i64) -> Account {
+    /// A record to come, with an id in Transform's form, and some of what a payment stack may register.
+    pub(super) fn expected(&mut self, kind: Kind, currency: Option<Currency>, requested: i64) -> Expected {
         self.ids += 1;
         let hex = format!("{:08x}{:02x}{}", self.number & 0xffff_ffff, self.ids & 0xff, self.chance.hex(14));
         let id = match kind {
             Kind::Agreement => hex,
             _ => format!("{}-{hex}", date(self.now).replace('-', "")),
         };
-        let mut account = Account::new(kind, id, currency, requested);
+        let mut expected = Expected::new(kind, id, currency, requested);
         if kind != Kind::Refund && self.chance.one_in(3) {
-            account.bearer.insert("holder".to_owned(), "Anna Schmidt-Łukasz".to_owned());
-            account.bearer.insert("last4".to_owned(), "0000".to_owned());
+            expected.bearer.insert("holder".to_owned(), "Anna Schmidt-Łukasz".to_owned());
+            expected.bearer.insert("last4".to_owned(), "0000".to_owned());
         }
         if kind != Kind::Refund && self.chance.one_in(4) {
-            account.redirect_url = Some(format!("https://pay.example/{}", account.id));
+            expected.redirect_url = Some(format!("https://pay.example/{}", expected.id));
         }
         if kind == Kind::Payment && self.chance.one_in(4) {
-            account.due_date = Some(date(self.now));
+            expected.due_date = Some(date(self.now));
         }
-        account
+        expected
     }
 
     /// The payment stack registers the record.
-    pub(super) fn registers(&mut self, account: &Account) {
-        let body = account.registration(self.source);
-        self.life.registrations.push(Registration { kind: account.kind, id: account.id.clone(), body });
+    pub(super) fn registers(&mut self, expected: &Expected) {
+        let body = expected.registration(self.source);
+        self.life.registrations.push(Registration { kind: expected.kind, id: expected.id.clone(), body });
     }
 
     /// The PSP tells of a record.
-    pub(super) fn tells(&mut self, account: &Account, body: Value) {
-        self.tells_as(None, account, body, Fate::Reaches);
+    pub(super) fn tells(&mut self, expected: &Expected, body: Value) {
+        self.tells_as(None, expected, body, Fate::Reaches);
     }
 
     /// The same in another form of notification, or with another fate.
-    pub(super) fn tells_as(&mut self, form: Option<&'static str>, account: &Account, body: Value, fate: Fate) {
-        let concerns = (account.kind.code(), account.id.clone());
+    pub(super) fn tells_as(&mut self, form: Option<&'static str>, expected: &Expected, body: Value, fate: Fate) {
+        let concerns = (expected.kind.code(), expected.id.clone());
         self.life.notifications.push(Notification { source: self.source, form, body, concerns, fate });
     }
 
     /// What is true of the record in the end.
-    pub(super) fn knows(&mut self, account: &Account) {
-        self.life.truths.push(account.truth());
+    pub(super) fn knows(&mut self, expected: &Expected) {
+        self.life.truths.push(expected.truth());
     }
 
     pub(super) fn done(self) -> Life {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::Fate;
-use super::account::{Account, Why};
+use super::expected::{Expected, Why};
 use super::making::Making;
 use super::money::Currency;
 use crate::domain::ids::Kind;
@@ -33,14 +33,14 @@ struct Transaction {
 }
 
 impl Transaction {
-    fn new(making: &mut Making, account: &mut Account, amount: i64) -> Self {
+    fn new(making: &mut Making, expected: &mut Expected, amount: i64) -> Self {
         let (id, plenigo, psp) = (making.digits(), making.id("plenigoTx"), making.id("pi_media"));
-        account.registered_psp_id = Some(match making.chance.within(0, 2) {
+        expected.registered_psp_id = Some(match making.chance.within(0, 2) {
             0 => id.clone(),
             1 => plenigo.clone(),
             _ => psp.clone(),
         });
-        Self { id, plenigo, psp, currency: account.currency.unwrap_or_default(), amount }
+        Self { id, plenigo, psp, currency: expected.currency.unwrap_or_default(), amount }
     }
 
     fn object(&self, action: &str, status: &str) -> Value {
@@ -49,22 +49,22 @@ impl Transaction {
                "amount": self.currency.major(self.amount), "currency": self.currency.code})
     }
 
-    fn tell(&self, making: &mut Making, account: &Account, first: bool, at: Timestamp, object: Value) {
+    fn tell(&self, making: &mut Making, expected: &Expected, first: bool, at: Timestamp, object: Value) {
         let kind = if first { "CREATION" } else { "CHANGE" };
-        making.tells(account, callback(kind, "TRANSACTION", &self.id, at, object));
+        making.tells(expected, callback(kind, "TRANSACTION", &self.id, at, object));
     }
 
-    fn failed(&self, making: &mut Making, account: &mut Account, first: bool, action: &str) {
+    fn failed(&self, making: &mut Making, expected: &mut Expected, first: bool, action: &str) {
         let at = making.later();
         let why =
             Why {
                 code: None, psp_code: Some("declined_17".to_owned()), message: Some("Abgelehnt – nein".to_owned())
             };
-        account.fails(at, "Failed", &self.id, why);
+        expected.fails(at, "Failed", &self.id, why);
         let mut object = self.object(action, "FAILURE");
         object["errorCode"] = "declined_17".into();
         object["errorMessage"] = "Abgelehnt – nein".into();
-        self.tell(making, account, first, at, object);
+        self.tell(making, expected, first, at, object);
     }
 }
 
@@ -72,12 +72,12 @@ impl Transaction {
 fn paid(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     pay(making, &mut payment, amount);
     making.knows(&payment);
 }
 
-fn pay(making: &mut Making, payment: &mut Account, amount: i64) {
+fn pay(making: &mut Making, payment: &mut Expected, amount: i64) {
     let transaction = Transaction::new(making, payment, amount);
     making.registers(payment);
     let debit = making.chance.one_in(2);
@@ -134,9 +134,9 @@ fn pay(making: &mut Making, payment: &mut Account, amount: i64) {
     }
 }
 
-fn refund(making: &mut Making, payment: &mut Account, amount: i64) {
+fn refund(making: &mut Making, payment: &mut Expected, amount: i64) {
     making.chapter("refunded");
-    let mut refund = making.account(Kind::Refund, payment.currency, amount);
+    let mut refund = making.expected(Kind::Refund, payment.currency, amount);
     refund.parent = Some(payment.id.clone());
     let transaction = Transaction::new(making, &mut refund, amount);
     making.registers(&refund);
@@ -174,7 +174,7 @@ fn by_invoice(making: &mut Making) {
     making.chapter("paid by transfer");
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     let id = making.digits();
     payment.registered_psp_id = Some(id.clone());
     making.registers(&payment);
@@ -204,7 +204,7 @@ fn reserved(making: &mut Making) {
     making.chapter("reserved");
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut preauth = making.account(Kind::Preauth, Some(currency), amount);
+    let mut preauth = making.expected(Kind::Preauth, Some(currency), amount);
     let transaction = Transaction::new(making, &mut preauth, amount);
     making.registers(&preauth);
     let action = making.chance.pick(&["CREDIT_CARD_AUTHORIZATION", "CREDIT_CARD_PRE_AUTHORIZATION"]);
@@ -218,7 +218,7 @@ fn reserved(making: &mut Making) {
     transaction.tell(making, &preauth, true, at, transaction.object(action, "SUCCESS"));
     making.knows(&preauth);
     if making.chance.one_in(2) {
-        let mut payment = making.account(Kind::Payment, Some(currency), amount);
+        let mut payment = making.expected(Kind::Payment, Some(currency), amount);
         payment.parent = Some(preauth.id.clone());
         pay(making, &mut payment, amount);
         making.knows(&payment);
@@ -227,7 +227,7 @@ fn reserved(making: &mut Making) {
 
 fn subscription(making: &mut Making) {
     making.chapter("subscription");
-    let mut agreement = making.account(Kind::Agreement, None, 0);
+    let mut agreement = making.expected(Kind::Agreement, None, 0);
     let id = making.digits();
     agreement.registered_psp_id = Some(id.clone());
     making.registers(&agreement);
@@ -246,7 +246,7 @@ fn subscription(making: &mut Making) {
 }
 
 /// What concerns nobody, what nobody understands, and what waits for ever.
-fn noise(making: &mut Making, payment: &Account) {
+fn noise(making: &mut Making, payment: &Expected) {
     if making.chance.one_in(3) {
         let (at, id) = (making.later(), making.digits());
         making.tells_as(None, payment, callback("CREATION", "CUSTOMER", &id, at, json!({})), Fate::Ignored);

@@ -3,11 +3,11 @@
 //! Pure: a seed and a number make the same life everywhere. A life says nothing contradictory (no refunds beyond what
 //! was paid), since the relay judges that by order of arrival, and says so.
 
-mod account;
 mod adyen;
 mod chance;
 mod digital_river;
 mod digital_river_order;
+mod expected;
 mod making;
 mod media;
 mod money;

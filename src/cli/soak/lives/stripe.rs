@@ -6,7 +6,7 @@ mod setup;
 
 use self::afterwards::afterwards;
 use self::intent::{CARD, Intent};
-use super::account::Account;
+use super::expected::Expected;
 use super::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
@@ -22,7 +22,7 @@ pub(super) fn live(making: &mut Making) {
 fn direct(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut payment = making.account(Kind::Payment, Some(currency), amount);
+    let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     let known_by = KnownBy::any(&mut making.chance);
     let intent = Intent::new(making, &mut payment, known_by, false);
     making.registers(&payment);
@@ -59,7 +59,7 @@ fn direct(making: &mut Making) {
 fn manual(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
-    let mut preauth = making.account(Kind::Preauth, Some(currency), amount);
+    let mut preauth = making.expected(Kind::Preauth, Some(currency), amount);
     // The PSP's id is what the two records have in common: both are registered with it.
     let known_by = if making.chance.one_in(2) { KnownBy::Id } else { KnownBy::Both };
     let intent = Intent::new(making, &mut preauth, known_by, true);
@@ -87,7 +87,7 @@ fn manual(making: &mut Making) {
             making.chapter("reserved and captured");
             let part = if making.chance.one_in(3) { making.chance.within(1, amount) } else { amount };
             let requested = if making.chance.one_in(4) { amount } else { part };
-            let mut payment = making.account(Kind::Payment, Some(currency), requested);
+            let mut payment = making.expected(Kind::Payment, Some(currency), requested);
             payment.registered_psp_id = Some(intent.id.clone());
             payment.parent = Some(preauth.id.clone());
             making.registers(&payment);
@@ -100,7 +100,7 @@ fn manual(making: &mut Making) {
     making.knows(&preauth);
 }
 
-fn reserved(making: &mut Making, intent: &Intent, preauth: &mut Account) {
+fn reserved(making: &mut Making, intent: &Intent, preauth: &mut Expected) {
     let at = making.perhaps_later();
     let mut charge = intent.charge("succeeded", false, 0);
     if making.chance.one_in(2) {

@@ -1,10 +1,10 @@
-//! What an account comes to: what the payment stack registers of it, and what Transform must read in the end.
+//! What an expected comes to: what the payment stack registers of it, and what Transform must read in the end.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::account::{Account, is_error};
+use super::expected::{Expected, is_error};
 use super::money::Currency;
 use crate::domain::ids::Kind;
 
@@ -19,7 +19,7 @@ pub(in crate::cli::soak) struct Truth {
     pub(in crate::cli::soak) error: Option<(u16, Value)>,
 }
 
-impl Account {
+impl Expected {
     /// PUT /records/{kind}/{id}
     pub(super) fn registration(&self, source: &str) -> Value {
         let mut body = Fields::default();

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::psp::vouch::needs::{needs_door, needs_secrets};
+use crate::psp::vouch::needs::{needs_credentials, needs_secrets};
 use crate::psp::vouch::sign::sign;
 
 const RULES: &str = "type = [\"/type\"]\n[[notification.event]]\ntype = \"x\"\nignore = true\n";
@@ -19,31 +19,31 @@ fn profile(forms: &str) -> Result<Profile, String> {
 }
 
 #[test]
-fn the_door_vouches_only_for_what_has_no_signature_at_all() {
+fn credentials_vouch_only_for_what_has_no_signature_at_all() {
     let both = format!(
         "[[notification]]\nname = \"signed\"\n{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\n\
-         trusts_door = true\n{RULES}"
+         trusts_credentials = true\n{RULES}"
     );
     let both = profile(&both).unwrap();
-    assert!(needs_door(&both) && !needs_secrets(&both));
+    assert!(needs_credentials(&both) && !needs_secrets(&both));
     let secret: SecretString = "secret".to_owned().into();
     let wrong = [("sign".to_owned(), "00".repeat(32))];
-    let taken = |headers: &[(String, String)], door: bool| {
-        let means = Means { door, ..Means::secret(&secret) };
+    let taken = |headers: &[(String, String)], credentials: bool| {
+        let means = Means { credentials, ..Means::secret(&secret) };
         let received = Received { headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
         verify(&both, &means, received).map(|verified| verified.form().name.clone())
     };
     assert_eq!(taken(&[], true).as_deref(), Ok("bare"));
-    assert_eq!(taken(&[], false), Err(Unverified::NoDoor));
+    assert_eq!(taken(&[], false), Err(Unverified::NoCredentials));
     assert_eq!(taken(&wrong, true), Err(Unverified::Wrong));
 }
 
 #[test]
-fn a_form_is_signed_or_fetched_or_trusts_the_door() {
+fn a_form_is_signed_or_fetched_or_trusts_credentials() {
     let form = |more: &str| profile(&format!("[[notification]]\nname = \"it\"\n{more}{RULES}"));
-    assert!(form("").unwrap_err().contains("trusts_door = true"));
-    assert!(form("trusts_door = true\n").is_ok());
-    let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_door = true\n{RULES}{SIGNED}"));
+    assert!(form("").unwrap_err().contains("trusts_credentials = true"));
+    assert!(form("trusts_credentials = true\n").is_ok());
+    let signed = profile(&format!("[[notification]]\nname = \"it\"\ntrusts_credentials = true\n{RULES}{SIGNED}"));
     assert!(signed.unwrap_err().contains("only what nobody signs"));
 }
 
@@ -118,11 +118,11 @@ fn a_digest_that_may_have_been_signed_for_anybody_vouches_for_no_body() {
 }
 
 #[test]
-fn the_door_does_not_vouch_for_what_may_have_been_signed_for_anybody() {
-    let bare = format!("{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\ntrusts_door = true\n{RULES}");
+fn credentials_do_not_vouch_for_what_may_have_been_signed_for_anybody() {
+    let bare = format!("{RULES}{SIGNED}\n[[notification]]\nname = \"bare\"\ntrusts_credentials = true\n{RULES}");
     let profiles = with_oracle(&bare);
     let secret: SecretString = "secret".to_owned().into();
-    let means = Means { door: true, ..Means::secret(&secret) };
+    let means = Means { credentials: true, ..Means::secret(&secret) };
     let signed = sign(&profiles.0, Some("it"), &means, 5, "", b"abc.def").unwrap();
     let received = Received { headers: &signed.headers, body: &signed.body, at: Timestamp::UNIX_EPOCH };
     assert_eq!(verdicts(&profiles, &means, received), ONLY_WITHOUT);

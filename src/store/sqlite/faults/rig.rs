@@ -16,7 +16,7 @@ use super::work::Work;
 use crate::domain::due::Debounce;
 use crate::store::{Keep, ParkedLimits, StoreError, StoreOptions, Wake};
 
-/// A place in a piece of work: what a statement does to which table, or what becomes of the savepoint.
+/// A point in a piece of work: what a statement does to which table, or what becomes of the savepoint.
 pub(super) type Point = (&'static str, String);
 
 /// What goes wrong in one piece of work.
@@ -171,14 +171,14 @@ impl Rig {
         // Power does not fail here, and the tests wait for many commits.
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
-        let place = Arc::new(opened.place);
-        let (writer, thread) = Writer::start(opened.connection, Arc::clone(&place), None, 100).unwrap();
+        let files = Arc::new(opened.files);
+        let (writer, thread) = Writer::start(opened.connection, Arc::clone(&files), None, 100).unwrap();
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {
             writer,
             thread,
-            readers: Readers::new(path.clone(), place, Arc::new(opened.lock)),
+            readers: Readers::new(path.clone(), files, Arc::new(opened.lock)),
             options: std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(options(path.clone()))),
             damage: Mutex::default(),
             standing: Mutex::default(),

@@ -15,7 +15,7 @@ use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
-use crate::store::{Answered, Attempt, FetchFailed, Hinted, Places, Settlement, Taken};
+use crate::store::{Answered, Attempt, FetchFailed, HintSlots, Hinted, Settlement, Taken};
 
 pub(super) const SOURCE: &str = "psp-a";
 
@@ -206,7 +206,7 @@ pub(super) fn hinted(n: u128, path: &str) -> Work {
         form: "form".into(),
         calls: vec![(Uuid::from_u128(n), path.to_owned())],
         address: "192.0.2.1".into(),
-        places: Places { all: 2, each: 2 },
+        slots: HintSlots { all: 2, each: 2 },
     })
 }
 

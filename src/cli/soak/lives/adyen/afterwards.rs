@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::dealing::Dealing;
 use super::item::Item;
 use crate::cli::soak::lives::Fate;
-use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 
@@ -13,7 +13,7 @@ use crate::domain::ids::Kind;
 pub(super) fn afterwards(
     making: &mut Making,
     dealing: &Dealing,
-    payment: &mut Account,
+    payment: &mut Expected,
     capture: Option<&str>,
     paid: i64,
 ) {
@@ -31,9 +31,9 @@ pub(super) fn afterwards(
     }
 }
 
-fn refund(making: &mut Making, dealing: &Dealing, payment: &mut Account, amount: i64) {
+fn refund(making: &mut Making, dealing: &Dealing, payment: &mut Expected, amount: i64) {
     making.chapter("refunded");
-    let mut refund = making.account(Kind::Refund, Some(dealing.currency), amount);
+    let mut refund = making.expected(Kind::Refund, Some(dealing.currency), amount);
     let id = making.id("PSPR");
     refund.parent = Some(payment.id.clone());
     refund.registered_psp_id = making.chance.one_in(2).then(|| id.clone());
@@ -72,7 +72,7 @@ fn refund(making: &mut Making, dealing: &Dealing, payment: &mut Account, amount:
 const CHARGEBACK_REASONS: [(&str, &str); 4] =
     [("10.4", "UserInitiated"), ("AC04", "BearerInvalid"), ("AM04", "InsufficientBalance"), ("99.9", "Unknown")];
 
-fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Account, capture: Option<&str>, paid: i64) {
+fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, capture: Option<&str>, paid: i64) {
     making.chapter("charged back");
     let id = making.id("PSPD");
     let (code, reason) = making.chance.pick(&CHARGEBACK_REASONS);
@@ -111,7 +111,7 @@ fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Account, cap
 }
 
 /// What concerns nobody, what nobody understands, and what waits for ever.
-fn noise(making: &mut Making, dealing: &Dealing, payment: &Account) {
+fn noise(making: &mut Making, dealing: &Dealing, payment: &Expected) {
     if making.chance.one_in(3) {
         let (at, id) = (making.later(), making.id("PSPX"));
         let report = dealing.modification("REPORT_AVAILABLE", at, &id, "report.csv", 0).body();

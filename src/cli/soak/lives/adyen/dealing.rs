@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::item::Item;
-use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::Making;
 use crate::cli::soak::lives::money::Currency;
 use crate::domain::ids::Kind;
@@ -31,11 +31,11 @@ pub(super) struct Dealing {
 }
 
 impl Dealing {
-    pub(super) fn new(making: &mut Making, account: &mut Account) -> Self {
+    pub(super) fn new(making: &mut Making, expected: &mut Expected) -> Self {
         let authorisation = making.id("PSPA");
-        account.registered_psp_id = making.chance.one_in(2).then(|| authorisation.clone());
-        let currency = account.currency.unwrap_or_default();
-        Self { merchant: account.id.clone(), currency, amount: account.requested, authorisation, left: false }
+        expected.registered_psp_id = making.chance.one_in(2).then(|| authorisation.clone());
+        let currency = expected.currency.unwrap_or_default();
+        Self { merchant: expected.id.clone(), currency, amount: expected.requested, authorisation, left: false }
     }
 
     pub(super) fn item<'a>(&'a self, code: &'a str, at: Timestamp, success: bool) -> Item<'a> {
@@ -53,79 +53,79 @@ impl Dealing {
     }
 
     /// Attempts that fail, each with a reference of its own.
-    pub(super) fn refused(&mut self, making: &mut Making, account: &mut Account, times: i64) {
+    pub(super) fn refused(&mut self, making: &mut Making, expected: &mut Expected, times: i64) {
         for _ in 0..times {
             let at = making.later();
             let reference = making.id("PSPA");
             if !self.left && making.chance.one_in(4) {
                 self.left = true;
                 // Left by the customer: says nothing against another attempt, whenever that was.
-                if account.is_new() {
-                    account.fails(at, "Expired", &reference, Why::default());
+                if expected.is_new() {
+                    expected.fails(at, "Expired", &reference, Why::default());
                 }
                 let item = Item { reference: &reference, ..self.item("OFFER_CLOSED", at, true) };
-                making.tells(account, item.body());
+                making.tells(expected, item.body());
                 continue;
             }
             let (reason, code) = making.chance.pick(&REFUSALS);
             let raw = making.chance.one_in(2).then(|| "51 : issuer says no".to_owned());
             let psp_code = raw.clone().unwrap_or_else(|| reason.to_owned());
             let why = Why { code, psp_code: Some(psp_code), message: Some(reason.to_owned()) };
-            account.fails(at, "Failed", &reference, why);
+            expected.fails(at, "Failed", &reference, why);
             let more = raw.map_or_else(|| json!({}), |raw| json!({"refusalReasonRaw": raw}));
             let item = Item { reference: &reference, reason, more, ..self.item("AUTHORISATION", at, false) };
-            making.tells(account, item.body());
+            making.tells(expected, item.body());
         }
     }
 
-    pub(super) fn authorised(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn authorised(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
-        account.says(at, "Succeeded", &self.authorisation);
-        if account.kind == Kind::Payment {
-            account.books(&self.authorisation, self.amount, at);
+        expected.says(at, "Succeeded", &self.authorisation);
+        if expected.kind == Kind::Payment {
+            expected.books(&self.authorisation, self.amount, at);
         } else {
-            account.reserves(self.amount);
+            expected.reserves(self.amount);
         }
-        account.shows_bearer(&[("cardType", "visa"), ("expiry", "03/2030"), ("last4", "0004")]);
+        expected.shows_bearer(&[("cardType", "visa"), ("expiry", "03/2030"), ("last4", "0004")]);
         let more = json!({"cardSummary": "0004", "expiryDate": "03/2030", "authCode": "004711"});
         let item = Item { more, reason: "004711:0004:03/2030", ..self.item("AUTHORISATION", at, true) };
-        making.tells(account, item.body());
+        making.tells(expected, item.body());
     }
 
     /// The reservation or the payment is taken back before any money moved.
-    pub(super) fn ended(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn ended(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let (code, state) = making.chance.pick(&[
             ("CANCELLATION", "Cancelled"),
             ("TECHNICAL_CANCEL", "Cancelled"),
             ("EXPIRE", "Expired"),
         ]);
-        account.says(at, state, "");
-        account.unbooks(&self.authorisation);
+        expected.says(at, state, "");
+        expected.unbooks(&self.authorisation);
         let reference = making.id("PSPM");
         let item = Item { reference: &reference, original: &self.authorisation, ..self.item(code, at, true) };
-        making.tells(account, item.body());
+        making.tells(expected, item.body());
     }
 
     /// Money is captured under a reference of its own; takes the place of the authorisation.
-    pub(super) fn captured(&self, making: &mut Making, account: &mut Account, capture: &str, amount: i64) {
+    pub(super) fn captured(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
         let at = making.later();
-        account.says(at, "Succeeded", capture);
-        account.unbooks(&self.authorisation);
-        account.books(capture, amount, at);
-        let merchant = account.id.clone();
-        making.tells(account, self.modification("CAPTURE", at, capture, &merchant, amount).body());
+        expected.says(at, "Succeeded", capture);
+        expected.unbooks(&self.authorisation);
+        expected.books(capture, amount, at);
+        let merchant = expected.id.clone();
+        making.tells(expected, self.modification("CAPTURE", at, capture, &merchant, amount).body());
     }
 
     /// The scheme takes a capture back, maybe in the second of the capture.
-    pub(super) fn capture_fails(&self, making: &mut Making, account: &mut Account, capture: &str, amount: i64) {
+    pub(super) fn capture_fails(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
         let at = making.perhaps_later();
         let why = Why { message: Some("Capture Failed".to_owned()), ..Why::default() };
-        account.fails(at, "Failed", capture, why);
-        account.unbooks(capture);
-        let merchant = account.id.clone();
+        expected.fails(at, "Failed", capture, why);
+        expected.unbooks(capture);
+        let merchant = expected.id.clone();
         let item = self.modification("CAPTURE_FAILED", at, capture, &merchant, amount);
-        making.tells(account, Item { reason: "Capture Failed", ..item }.body());
+        making.tells(expected, Item { reason: "Capture Failed", ..item }.body());
     }
 
     pub(super) fn modification<'a>(

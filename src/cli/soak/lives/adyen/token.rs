@@ -9,7 +9,7 @@ use crate::domain::ids::Kind;
 /// A stored token, told in the form that is signed as a whole.
 pub(super) fn token(making: &mut Making) {
     making.chapter("token");
-    let mut agreement = making.account(Kind::Agreement, None, 0);
+    let mut agreement = making.expected(Kind::Agreement, None, 0);
     let id = making.id("TOKEN");
     agreement.registered_psp_id = making.chance.one_in(2).then(|| id.clone());
     making.registers(&agreement);

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::intent::{Intent, noise};
-use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
 /// What may happen to money that is there.
-pub(super) fn afterwards(making: &mut Making, intent: &Intent, payment: &mut Account, paid: i64) {
+pub(super) fn afterwards(making: &mut Making, intent: &Intent, payment: &mut Expected, paid: i64) {
     noise(making, payment);
     let mut left = paid;
     for _ in 0..making.chance.pick(&[0, 0, 1, 1, 2, 3]) {
@@ -31,9 +31,9 @@ const REFUND_FAILURES: [(&str, Option<&str>); 4] = [
     ("unknown", None),
 ];
 
-fn refund(making: &mut Making, intent: &Intent, payment: &mut Account, amount: i64) {
+fn refund(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: i64) {
     making.chapter("refunded");
-    let mut refund = making.account(Kind::Refund, Some(intent.currency), amount);
+    let mut refund = making.expected(Kind::Refund, Some(intent.currency), amount);
     let known_by = KnownBy::any(&mut making.chance);
     let id = making.id("re_");
     refund.parent = Some(payment.id.clone());
@@ -76,7 +76,7 @@ const DISPUTE_REASONS: [(&str, &str); 5] = [
     ("noncompliant", "Unknown"),
 ];
 
-fn dispute(making: &mut Making, intent: &Intent, payment: &mut Account, amount: i64) {
+fn dispute(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: i64) {
     making.chapter("disputed");
     let id = making.id("du_");
     let (psp_reason, reason) = making.chance.pick(&DISPUTE_REASONS);

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::cli::soak::lives::Fate;
-use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::{KnownBy, Making};
 use crate::cli::soak::lives::money::Currency;
 
@@ -38,16 +38,16 @@ pub(super) fn event(making: &mut Making, event_type: &str, at: Timestamp, object
 }
 
 impl Intent {
-    pub(super) fn new(making: &mut Making, account: &mut Account, known_by: KnownBy, manual: bool) -> Self {
+    pub(super) fn new(making: &mut Making, expected: &mut Expected, known_by: KnownBy, manual: bool) -> Self {
         let id = making.id("pi_");
-        account.registered_psp_id = known_by.id().then(|| id.clone());
+        expected.registered_psp_id = known_by.id().then(|| id.clone());
         Self {
             id,
             charge: making.id("ch_"),
-            currency: account.currency.unwrap_or_default(),
-            amount: account.requested,
+            currency: expected.currency.unwrap_or_default(),
+            amount: expected.requested,
             manual,
-            reference: known_by.reference().then(|| account.id.clone()),
+            reference: known_by.reference().then(|| expected.id.clone()),
         }
     }
 
@@ -74,34 +74,41 @@ impl Intent {
                                                                    "exp_year": 2031, "country": "DE"}}})
     }
 
-    pub(super) fn tell(&self, making: &mut Making, account: &Account, event_type: &str, at: Timestamp, object: Value) {
+    pub(super) fn tell(
+        &self,
+        making: &mut Making,
+        expected: &Expected,
+        event_type: &str,
+        at: Timestamp,
+        object: Value,
+    ) {
         let body = event(making, event_type, at, object);
-        making.tells(account, body);
+        making.tells(expected, body);
     }
 
     /// The intent before its money.
-    pub(super) fn begins(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn begins(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
-        account.says(at, "Initiated", &self.id);
-        self.tell(making, account, "payment_intent.created", at, self.object("requires_payment_method", 0));
+        expected.says(at, "Initiated", &self.id);
+        self.tell(making, expected, "payment_intent.created", at, self.object("requires_payment_method", 0));
         for _ in 0..making.chance.pick(&[0, 0, 1, 2]) {
-            self.fails(making, account);
+            self.fails(making, expected);
         }
         if making.chance.one_in(2) {
             let at = making.later();
-            account.says(at, "Pending", &self.id);
-            self.tell(making, account, "payment_intent.requires_action", at, self.object("requires_action", 0));
+            expected.says(at, "Pending", &self.id);
+            self.tell(making, expected, "payment_intent.requires_action", at, self.object("requires_action", 0));
         }
     }
 
     /// An attempt fails; the intent goes on.
-    pub(super) fn fails(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn fails(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let (decline, code) = making.chance.pick(&DECLINES);
         let message = format!("Your card was declined: {decline}.");
         let why = Why { code, psp_code: Some(decline.to_owned()), message: Some(message.clone()) };
-        account.fails(at, "Failed", &self.id, why);
-        account.unbooks(&self.id);
+        expected.fails(at, "Failed", &self.id, why);
+        expected.unbooks(&self.id);
         let mut intent = self.object("requires_payment_method", 0);
         intent["last_payment_error"] = json!({"code": "card_declined", "decline_code": decline, "message": message});
         let mut charge = self.charge("failed", false, 0);
@@ -109,38 +116,38 @@ impl Intent {
         charge["failure_code"] = "card_declined".into();
         charge["failure_message"] = message.into();
         if making.chance.one_in(2) {
-            self.tell(making, account, "charge.failed", at, charge);
+            self.tell(making, expected, "charge.failed", at, charge);
         }
-        self.tell(making, account, "payment_intent.payment_failed", at, intent);
+        self.tell(making, expected, "payment_intent.payment_failed", at, intent);
     }
 
     /// Nobody wants it any more.
-    pub(super) fn ends(&self, making: &mut Making, account: &mut Account) {
+    pub(super) fn ends(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let reason = making.chance.pick(&["automatic", "requested_by_customer", "abandoned"]);
         let state = if reason == "automatic" { "Expired" } else { "Cancelled" };
-        account.fails(at, state, &self.id, Why { psp_code: Some(reason.to_owned()), ..Why::default() });
+        expected.fails(at, state, &self.id, Why { psp_code: Some(reason.to_owned()), ..Why::default() });
         let mut intent = self.object("canceled", 0);
         intent["cancellation_reason"] = reason.into();
-        self.tell(making, account, "payment_intent.canceled", at, intent);
+        self.tell(making, expected, "payment_intent.canceled", at, intent);
     }
 
     /// So much money is there.
-    pub(super) fn pays(&self, making: &mut Making, account: &mut Account, charge_event: &str, amount: i64) {
+    pub(super) fn pays(&self, making: &mut Making, expected: &mut Expected, charge_event: &str, amount: i64) {
         let at = making.perhaps_later();
         let (charge, intent) = (self.charge("succeeded", true, amount), self.object("succeeded", amount));
         let mut at_last = at;
         if making.chance.one_in(4) {
             // Only one of the two is subscribed to.
-            self.tell(making, account, "payment_intent.succeeded", at, intent);
+            self.tell(making, expected, "payment_intent.succeeded", at, intent);
         } else {
-            self.tell(making, account, charge_event, at, charge);
-            account.shows_bearer(&CARD);
+            self.tell(making, expected, charge_event, at, charge);
+            expected.shows_bearer(&CARD);
             at_last = making.perhaps_later();
-            self.tell(making, account, "payment_intent.succeeded", at_last, intent);
+            self.tell(making, expected, "payment_intent.succeeded", at_last, intent);
         }
-        account.says(at_last, "Succeeded", &self.id);
-        account.books(&self.id, amount, at_last);
+        expected.says(at_last, "Succeeded", &self.id);
+        expected.books(&self.id, amount, at_last);
     }
 }
 
@@ -148,22 +155,22 @@ pub(super) const CARD: [(&str, &str); 5] =
     [("cardType", "visa"), ("last4", "4242"), ("expiryMonth", "4"), ("expiryYear", "2031"), ("country", "DE")];
 
 /// What concerns nobody, and what nobody understands.
-pub(super) fn noise(making: &mut Making, account: &Account) {
+pub(super) fn noise(making: &mut Making, expected: &Expected) {
     let at = making.later();
     if making.chance.one_in(3) {
         let body = event(making, "customer.created", at, json!({"object": "customer", "id": "cus_soak"}));
-        making.tells_as(None, account, body, Fate::Ignored);
+        making.tells_as(None, expected, body, Fate::Ignored);
     }
     if making.chance.one_in(12) {
         let refund =
             json!({"object": "refund", "id": making.id("re_"), "status": "half_way", "currency": "eur", "amount": 5});
         let body = event(making, "refund.updated", at, refund);
-        making.tells_as(None, account, body, Fate::DeadLetter);
+        making.tells_as(None, expected, body, Fate::DeadLetter);
     }
     if making.chance.one_in(12) {
         let id = making.id("pi_");
         let stray = json!({"object": "payment_intent", "id": id, "currency": "eur", "amount": 5, "amount_received": 5});
         let body = event(making, "payment_intent.succeeded", at, stray);
-        making.tells_as(None, account, body, Fate::Parked);
+        making.tells_as(None, expected, body, Fate::Parked);
     }
 }

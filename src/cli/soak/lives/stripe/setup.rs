@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::intent::event;
-use crate::cli::soak::lives::account::{Account, Why};
+use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
@@ -13,7 +13,7 @@ const SETUP_FAILURES: [(&str, &str); 2] =
 /// A stored payment method with its mandate.
 pub(super) fn setup(making: &mut Making) {
     making.chapter("agreement");
-    let mut agreement = making.account(Kind::Agreement, None, 0);
+    let mut agreement = making.expected(Kind::Agreement, None, 0);
     let known_by = KnownBy::any(&mut making.chance);
     let (method, mandate, setup) = (making.id("pm_"), making.id("mandate_"), making.id("seti_"));
     agreement.registered_psp_id = known_by.id().then(|| method.clone());
@@ -23,7 +23,7 @@ pub(super) fn setup(making: &mut Making) {
         json!({"object": "setup_intent", "id": setup, "payment_method": method, "mandate": mandate, "status": status,
                "metadata": metadata, "cancellation_reason": null, "last_setup_error": null})
     };
-    let tell = |making: &mut Making, agreement: &Account, event_type: &str, at, object| {
+    let tell = |making: &mut Making, agreement: &Expected, event_type: &str, at, object| {
         let body = event(making, event_type, at, object);
         making.tells(agreement, body);
     };

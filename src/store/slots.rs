@@ -1,17 +1,17 @@
-//! Who gets one of the places that there are for objects of which nobody but strangers has spoken.
+//! Who gets one of the slots that there are for objects of which nobody but strangers has spoken.
 
 /// How many objects of a source may wait of which nobody but strangers has spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Places {
+pub struct HintSlots {
     /// In all.
     pub all: u32,
     /// Of one address; of IPv6 its network.
     pub each: u32,
 }
 
-/// How many of these places are taken.
+/// How many of these slots are taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PlacesTaken {
+pub struct SlotsTaken {
     /// By everybody.
     pub all: u32,
     /// By the address that asks.
@@ -20,7 +20,7 @@ pub struct PlacesTaken {
     pub most: u32,
 }
 
-/// Whether an object gets a place.
+/// Whether an object gets a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
     /// One that is free.
@@ -33,14 +33,14 @@ pub enum Admission {
     Full,
 }
 
-/// An address loses none of its places while it has no more than this part of what it may have: so few are no flood.
+/// An address loses none of its slots while it has no more than this part of what it may have: so few are no flood.
 const SAFE_PART: u32 = 10;
 
-impl Places {
-    /// Whether one more object of an address gets a place. Where all are taken, an address that has few gets one of the
-    /// address that has most: a flood takes its places from its own senders.
+impl HintSlots {
+    /// Whether one more object of an address gets a slot. Where all are taken, an address that has few gets one of the
+    /// address that has most: a flood takes its slots from its own senders.
     #[must_use]
-    pub fn admit(self, taken: PlacesTaken) -> Admission {
+    pub fn admit(self, taken: SlotsTaken) -> Admission {
         let safe = (self.each.min(self.all) / SAFE_PART).max(taken.own.saturating_add(1));
         if taken.own >= self.each {
             Admission::AddressFull
@@ -53,7 +53,7 @@ impl Places {
         }
     }
 
-    /// Whether more than half of the places are taken: of all, or of those of one address. An object that the PSP does not
+    /// Whether more than half of the slots are taken: of all, or of those of one address. An object that the PSP does not
     /// know keeps none then.
     #[must_use]
     pub const fn scarce(self, all: u32, own: u32) -> bool {
@@ -85,7 +85,7 @@ mod tests {
             each in 1_u32..40,
             steps in prop::collection::vec((0_u8..12, prop::bool::weighted(0.9)), 0..400),
         ) {
-            let places = Places { all, each };
+            let slots = HintSlots { all, each };
             let mut table: BTreeMap<u8, u32> = BTreeMap::new();
             for (address, comes) in steps {
                 let own = table.get(&address).copied().unwrap_or_default();
@@ -94,7 +94,7 @@ mod tests {
                     continue;
                 }
                 let (largest, held) = most(&table);
-                let admission = places.admit(PlacesTaken { all: sum(&table), own, most: held });
+                let admission = slots.admit(SlotsTaken { all: sum(&table), own, most: held });
                 match admission {
                     Admission::Free => *table.entry(address).or_default() += 1,
                     Admission::Displacing => {
@@ -119,24 +119,24 @@ mod tests {
         /// However one address floods, another one gets in.
         #[test]
         fn one_address_keeps_nobody_out(all in 2_u32..1000, each in 1_u32..1000, flood in 0_u32..2000) {
-            let places = Places { all, each };
+            let slots = HintSlots { all, each };
             let mut held = 0;
             for _ in 0..flood {
-                if places.admit(PlacesTaken { all: held, own: held, most: held }) == Admission::Free {
+                if slots.admit(SlotsTaken { all: held, own: held, most: held }) == Admission::Free {
                     held += 1;
                 }
             }
-            let admission = places.admit(PlacesTaken { all: held, own: 0, most: held });
+            let admission = slots.admit(SlotsTaken { all: held, own: 0, most: held });
             prop_assert!(matches!(admission, Admission::Free | Admission::Displacing), "{:?}", admission);
         }
     }
 
     #[test]
     fn places_are_scarce_once_half_of_them_are_taken() {
-        let places = Places { all: 100, each: 10 };
-        assert!(!places.scarce(50, 5));
-        assert!(places.scarce(51, 0));
-        assert!(places.scarce(6, 6));
-        assert!(Places { all: 1, each: 1 }.scarce(1, 1));
+        let slots = HintSlots { all: 100, each: 10 };
+        assert!(!slots.scarce(50, 5));
+        assert!(slots.scarce(51, 0));
+        assert!(slots.scarce(6, 6));
+        assert!(HintSlots { all: 1, each: 1 }.scarce(1, 1));
     }
 }

@@ -13,12 +13,12 @@ use crate::store::StoreError;
 /// Where the files are, and which they were when they were opened. SQLite would go on writing into one that has been removed,
 /// and nothing of that would be there after a restart.
 #[derive(Debug)]
-pub(super) struct Place(Vec<(PathBuf, FileId)>);
+pub(super) struct Files(Vec<(PathBuf, FileId)>);
 
 /// Device and number on it.
 pub(super) type FileId = (u64, u64);
 
-impl Place {
+impl Files {
     /// The database and, if they are there by now, the WAL, which has what is not in the database yet, and its index, by
     /// which other processes know what is in the WAL: with another one a backup would be of another moment, or spoilt.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {

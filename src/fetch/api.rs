@@ -11,12 +11,12 @@ use super::base::Base;
 use super::budget::Limits;
 use crate::access::basic::Basic;
 use crate::psp::profile::{FetchMode, Profile};
-use crate::store::Places;
+use crate::store::HintSlots;
 
 /// How a source's PSP is asked.
 #[derive(Debug, Clone)]
-pub struct Account {
-    /// When it is asked; never is no account.
+pub struct Api {
+    /// When it is asked; never is no api.
     pub mode: FetchMode,
     /// Its rules read the answers.
     pub profile: Arc<Profile>,
@@ -37,7 +37,7 @@ pub struct Account {
     /// How long a fetch may fail before it is given up.
     pub give_up_after: Duration,
     /// How many objects may wait of which nobody but strangers has spoken.
-    pub places: Places,
+    pub slots: HintSlots,
 }
 
 /// How the relay shows a PSP's API who it is.
@@ -68,5 +68,5 @@ impl fmt::Display for Auth {
     }
 }
 
-/// All accounts, by source. A reload may put others in force: whoever fetches asks for them each time.
-pub type Accounts = BTreeMap<String, Arc<Account>>;
+/// All apis, by source. A reload may put others in force: whoever fetches asks for them each time.
+pub type Apis = BTreeMap<String, Arc<Api>>;

@@ -3,7 +3,7 @@
 use super::words::{bulleted, code, places};
 use crate::psp::document::place::Place;
 use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
-use crate::psp::vouch::needs::{needs_door, needs_public_url, needs_secrets};
+use crate::psp::vouch::needs::{needs_credentials, needs_public_url, needs_secrets};
 
 /// The source in the configuration: all that it has to have.
 pub(super) fn source(profile: &Profile) -> String {
@@ -16,9 +16,10 @@ pub(super) fn source(profile: &Profile) -> String {
     if needs_public_url(profile) {
         lines.push("public_url = \"https://relay.example.com/notifications/NAME\" # as the PSP knows it".to_owned());
     }
-    if needs_door(profile) {
+    if needs_credentials(profile) {
         lines.push(
-            "ip_ranges = [\"192.0.2.0/24\"] # the PSP's; or another door: basic, tokens, oauth or headers".to_owned(),
+            "ip_ranges = [\"192.0.2.0/24\"] # the PSP's; or other credentials: basic, tokens, oauth or headers"
+                .to_owned(),
         );
     }
     if !profile.settings.is_empty() {
@@ -84,8 +85,8 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     let mut parts = Vec::new();
     for form in forms {
         let said = match form.signature.as_slice() {
-            [] if form.trusts_door => {
-                "Nothing in it vouches for it: the source must have a door of its own, and takes nothing without."
+            [] if form.trusts_credentials => {
+                "Nothing in it vouches for it: the source must demand credentials, and takes nothing without."
                     .to_owned()
             }
             [] => "Nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched. Hints at \
@@ -104,16 +105,16 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     }
     let all_protected =
         |form: &&Form| form.signature.iter().all(|signature| protects_content(form, signature.get_ref()));
-    parts.push(if needs_door(profile) || !forms.iter().all(all_protected) {
+    parts.push(if needs_credentials(profile) || !forms.iter().all(all_protected) {
         "Whoever can read along, or guess the address, can tell what is not protected. Demand what the PSP can present \
          beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
             .to_owned()
     } else if forms.iter().any(|form| hints(form)) {
-        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top, and keeps \
+        "No other credentials are needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top, and keeps \
          out the hints of strangers."
             .to_owned()
     } else {
-        "No other door is needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
+        "No other credentials are needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
             .to_owned()
     });
     parts.join("\n\n")

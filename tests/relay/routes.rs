@@ -1,4 +1,4 @@
-//! The table of doors: who may come in, by which method, and what a wrong request is answered.
+//! The table of routes: who may come in, by which method, and what a wrong request is answered.
 
 use reqwest::Method;
 use serde_json::json;
@@ -10,7 +10,7 @@ use crate::support::{Relay, Reply, Setup, agreement, payment, preauth, refund, s
 const MONITOR_TOKEN: &str = "monitor-token-that-nobody-guesses";
 
 #[tokio::test]
-async fn the_operators_doors_need_no_credentials() {
+async fn the_operators_routes_need_no_credentials() {
     let (_transform, relay) = start(Setup::default()).await;
     let health = relay.send(relay.request(Method::GET, "/healthz")).await.expect(200);
     assert_eq!(health.json(), json!({"status": "up"}));
@@ -53,15 +53,15 @@ async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is()
     }
     relay
         .program
-        .logged(&["WARN", "request refused", "door=\"/readyz\"", "wrong credentials", "as a stranger is"])
+        .logged(&["WARN", "request refused", "route=\"/readyz\"", "wrong credentials", "as a stranger is"])
         .await;
-    relay.program.logged(&["this address showed wrong credentials too often", "door=\"/readyz\""]).await;
+    relay.program.logged(&["this address showed wrong credentials too often", "route=\"/readyz\""]).await;
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
     // Who shows nothing is asked for nothing here.
     relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
     let metrics = as_monitor(&relay, "/metrics").await.expect(200).text;
     let refusals: Vec<_> = metrics.lines().filter(|line| line.starts_with("transform_relay_refusals_total")).collect();
-    let wrong = "transform_relay_refusals_total{door=\"/readyz\",source=\"\",reason=\"wrong credentials\"} 4";
+    let wrong = "transform_relay_refusals_total{route=\"/readyz\",source=\"\",reason=\"wrong credentials\"} 4";
     assert_eq!(refusals, [wrong]);
 }
 
@@ -76,11 +76,11 @@ async fn readyz_says_how_many_records_are_owed() {
 }
 
 #[tokio::test]
-async fn every_door_says_which_methods_it_takes() {
+async fn every_route_says_which_methods_it_takes() {
     let more =
         "[sources.braintree-main]\nprofile = \"braintree\"\nsecrets = [\"private-key\"]\nsettings = { public-key = \"public-key\" }".to_owned();
     let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
-    let doors = [
+    let routes = [
         ("/notifications/stripe-main", vec![Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS], "POST"),
         ("/notifications/braintree-main", vec![Method::PUT, Method::HEAD, Method::OPTIONS], "GET, POST"),
         ("/api/Preauth/tx", vec![Method::POST, Method::PUT, Method::DELETE], "GET"),
@@ -95,7 +95,7 @@ async fn every_door_says_which_methods_it_takes() {
         ("/healthz", vec![Method::POST], "GET"),
         ("/readyz", vec![Method::POST], "GET"),
     ];
-    for (path, methods, allow) in doors {
+    for (path, methods, allow) in routes {
         for method in methods {
             let reply = relay.send(relay.request(method.clone(), path)).await;
             if method != Method::HEAD {
@@ -108,7 +108,7 @@ async fn every_door_says_which_methods_it_takes() {
 }
 
 #[tokio::test]
-async fn there_are_no_other_doors() {
+async fn there_are_no_other_routes() {
     let (_transform, relay) = start(Setup::default()).await;
     for path in
         ["/", "/api", "/api/Payment", "/api/Mandate/tx", "/records/mandate/tx", "/records/payment", "/notifications"]

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 use super::money::Currency;
 use crate::domain::ids::Kind;
 
-/// A record's account.
+/// What a record must be in the end.
 #[derive(Debug, Clone)]
-pub(super) struct Account {
+pub(super) struct Expected {
     pub(super) kind: Kind,
     /// Transform's id.
     pub(super) id: String,
@@ -66,7 +66,7 @@ pub(super) struct Dispute {
     pub(super) gone: Option<Timestamp>,
 }
 
-impl Account {
+impl Expected {
     pub(super) const fn new(kind: Kind, id: String, currency: Option<Currency>, requested: i64) -> Self {
         let state = State {
             name: "Initiated",
