@@ -172,16 +172,22 @@ impl Ingest {
         let sent = Sent { id: taken.id, source: &source.name, partly_signed: taken.partly_signed };
         let pointed = Hint { form: taken.form.clone(), calls: calls(&taken) };
         match (self.store.take(taken, noted).await, &source.fetch) {
-            // Somebody may have made all those that wait. What it points to is looked up all the same.
-            (Err(TakeError::TooManyContents { .. }), Some(api)) if !pointed.calls.is_empty() => {
+            // Somebody may have made it. What it points to is looked up all the same, for a hint.
+            (Err(TakeError::TooManyContents { .. } | TakeError::PointsElsewhere), Some(api))
+                if !pointed.calls.is_empty() =>
+            {
                 self.keep_hint(source, api, pointed, now, sender).await
             }
             (taken, _) => {
                 let receipt = taken?;
-                if self.repeats.is_told(&sent, &receipt, now.steady) {
+                let is_told = self.repeats.is_told(&sent, &receipt, now.steady);
+                if is_told {
                     warn(source, &receipt, &ahead);
-                    log(source, &receipt);
-                } else if receipt.moves_others() {
+                }
+                if is_told || receipt.deletes_news() {
+                    told_what_gave_way(source, &receipt);
+                }
+                if is_told || receipt.moves_others() {
                     log(source, &receipt);
                 }
                 Ok(receipt)
@@ -242,7 +248,8 @@ impl Ingest {
             address: sender.address.to_string(),
             slots: api.slots,
         };
-        let receipt = self.store.take_hint(hinted).await?;
+        // In a flood most are refused: the writer has nothing to do with these.
+        let receipt = self.store.take_hint(self.store.admit_hint(hinted).await?).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
         if receipt.displaced > 0 {
             self.tell_displaced(&source.name, receipt.displaced, now.steady);
@@ -435,6 +442,11 @@ fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if let Some(led) = &receipt.led_elsewhere {
         led.log();
     }
+}
+
+/// Says which others are gone.
+fn told_what_gave_way(source: &Source, receipt: &Receipt) {
+    let (source, notification) = (source.name.as_str(), receipt.id);
     if !receipt.gave_way.is_empty() {
         let count = receipt.gave_way.len();
         let gone = receipt.gave_way.iter().map(|gone| format!("{} ({})", gone.notification, gone.outcome.name()));

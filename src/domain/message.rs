@@ -135,6 +135,9 @@ pub struct Identity {
     pub binds_body: bool,
     /// Whether not all that is read of it is signed.
     pub partly_signed: bool,
+    /// Whether it is signed by itself and comes behind another message: anybody can put the two together, and make many of the
+    /// first. What was told of first by that notification is kept.
+    pub is_behind: bool,
     /// The events whose time is that of the message when it was told of first, by their index.
     pub first_time: Vec<usize>,
 }
@@ -143,6 +146,6 @@ impl Identity {
     /// Whether it has to be remembered when the message was told of first, and how.
     #[must_use]
     pub fn is_remembered(&self) -> bool {
-        self.has_borders || self.binds_body || !self.first_time.is_empty()
+        self.has_borders || self.binds_body || self.is_behind || !self.first_time.is_empty()
     }
 }

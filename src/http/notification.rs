@@ -126,7 +126,7 @@ fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &So
     let reason = refused.to_string();
     let (kind, problem) = match refused {
         Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => return error.into(),
-        Refused::Take(TakeError::TooManyContents { .. }) => {
+        Refused::Take(TakeError::TooManyContents { .. } | TakeError::PointsElsewhere) => {
             let what = "either somebody sends one again and again, each time changed where nobody signs it, or the profile's \
                         dedupe key does not tell notifications apart";
             return Problem::new(503, reason.clone()).because("too many contents", format!("{reason}: {what}"));

@@ -42,6 +42,11 @@ impl Receipt {
     pub(super) const fn moves_others(&self) -> bool {
         !self.owed.is_empty() || self.crowded_out > 0
     }
+
+    /// Whether anything is gone because of it that is in no record. That is always logged.
+    pub(super) fn deletes_news(&self) -> bool {
+        self.gave_way.iter().any(|gone| gone.unsettled)
+    }
 }
 
 impl Repeats {

@@ -26,6 +26,8 @@ pub struct GaveWay {
     pub notification: Uuid,
     /// What had become of it.
     pub outcome: Outcome,
+    /// Whether anything of it waited, or it was a dead letter: what it said is in no record.
+    pub unsettled: bool,
 }
 
 impl LedElsewhere {

@@ -319,6 +319,9 @@ pub enum TakeError {
         /// With how many bytes after the first there is no room for another large one.
         bytes: i64,
     },
+    /// It is a mere pointer, and not all is signed that says where to. It counts as a hint only.
+    #[error("what is signed of it came before and pointed elsewhere; it is no more than a hint where to look")]
+    PointsElsewhere,
     /// The store cannot take it now.
     #[error(transparent)]
     Store(#[from] StoreError),

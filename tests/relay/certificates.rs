@@ -7,7 +7,7 @@ use std::task::Poll;
 use serde_json::json;
 use transform_relay::psp::profile::catalogue::Catalogue;
 
-use crate::support::certificates::{Authority, Host, Page, SigningKey, with_checksum};
+use crate::support::certificates::{Authority, Host, Page, SigningKey, around_checksum, with_checksum};
 use crate::support::integrator::{amount, with};
 use crate::support::tls::Certificate;
 use crate::support::{Relay, Reply, Setup, payment, refund, start};
@@ -347,6 +347,31 @@ async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
     assert_eq!(relay.post("paypal", &headers, genuine).await.header("idempotent-replayed"), "true");
     relay.program.logged(&["WARN", "paypal", "came before with another body"]).await;
+}
+
+/// Nor is one that cannot be read news of its own: it goes before the dead letters that somebody has to look at.
+#[tokio::test]
+async fn a_body_that_cannot_be_read_is_not_the_first_of_what_is_signed() {
+    let world = World::new("0s").await;
+    world.certified(CERTIFICATE);
+    let (relay, url) = (&world.relay, world.host.url(CERTIFICATE));
+    relay.register("payment", "tx-1", &payment("CAP1", "10")).await;
+    let genuine = completed("WH-1");
+    let headers = world.key.transmission(WEBHOOK, &url, &genuine);
+    relay.post("paypal", &headers, genuine.clone()).await.expect(200);
+    let made = |n: usize| around_checksum(&format!("no JSON {n} "), "", crc32fast::hash(genuine.as_bytes()));
+    for n in 0..3 {
+        relay.post("paypal", &headers, made(n)).await.expect(200);
+    }
+    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter' AND further"), 3);
+    // A genuine one that cannot be read is one.
+    let broken = "no JSON".to_owned();
+    let headers = world.key.transmission(WEBHOOK, &url, &broken);
+    relay.post("paypal", &headers, broken).await.expect(200);
+    assert_eq!(
+        relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter' AND NOT further"),
+        1
+    );
 }
 
 /// Also where the first body concerns no record.

@@ -74,6 +74,22 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     has_succeeded(&transform, &relay).await;
 }
 
+/// A hint that is refused is none of the writer's business.
+#[tokio::test]
+async fn hints_are_refused_while_the_store_is_written() {
+    let api = Api::start();
+    let few = "max_hints = 2\nmax_hints_per_address = 1\ntimeout = \"1h\"";
+    let (_transform, relay) = behind_a_proxy(&api, few).await;
+    api.hangs_at("made_up");
+    assert_eq!(relay.flood("203.0.113.66", 1).await + relay.flood("203.0.113.67", 1).await, 0);
+    let busy = rusqlite::Connection::open(relay.file("relay.db")).unwrap();
+    busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    relay.hint_from("203.0.113.66", "tr_made_up").await.expect(503);
+    relay.program.logged(&["notification refused", "too many hints", "from this address"]).await;
+    relay.hint_from("203.0.113.68", "tr_made_up").await.expect(503);
+    relay.program.logged_times(&["notification refused", "too many hints"], 2).await;
+}
+
 /// An address of IPv6 is as many as anybody likes.
 #[tokio::test]
 async fn a_network_of_ipv6_is_one_address_for_hints() {

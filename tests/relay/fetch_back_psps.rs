@@ -162,6 +162,42 @@ async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
     assert_eq!(relay.fetched("payment", id).await["status"], "Succeeded");
 }
 
+/// Nor can they make calls of the PSP's with them: what points elsewhere has the places of a stranger's hints.
+#[tokio::test]
+async fn what_points_elsewhere_is_no_more_than_a_hint() {
+    let api = Api::start();
+    let more = format!(
+        "[sources.psp]\nprofile = \"frisbii-pay\"\n{}\n[sources.psp.fetch]\nbase_url = \"{}\"\ntoken = \"{API_TOKEN}\"\n\
+         max_hints = 10\nmax_hints_per_address = 10\ntimeout = \"1h\"\n",
+        secrets(),
+        api.url()
+    );
+    let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
+    relay.register("payment", "tx-1", &payment("known", "125.5")).await;
+    api.hangs_at("/v1/");
+    let event = |invoice: &str| {
+        json!({
+            "id": "00000000000000000000000000000002", "event_id": "e0000000000000000000000000000002",
+            "event_type": "invoice_settled", "timestamp": "2026-03-02T09:15:00.64Z", "invoice": invoice,
+        })
+    };
+    signed(&relay, "frisbii-pay", &event("the-genuine-one")).await.expect(200);
+    let mut taken = 0;
+    for n in 0..30 {
+        let answered = signed(&relay, "frisbii-pay", &event(&format!("made-up-{n}"))).await;
+        assert!([200, 503].contains(&answered.status), "{}", answered.text);
+        taken += usize::from(answered.status == 200);
+    }
+    assert_eq!(taken, 10);
+    assert_eq!(
+        relay.stored::<String>("SELECT group_concat(path) FROM fetches WHERE trusted = 2"),
+        "/v1/invoice/the-genuine-one"
+    );
+    // The PSP tells of it once more, and of what a record is registered for.
+    signed(&relay, "frisbii-pay", &event("the-genuine-one")).await.expect(200);
+    signed(&relay, "frisbii-pay", &event("known")).await.expect(200);
+}
+
 #[tokio::test]
 async fn gocardless_tells_in_batches_and_each_object_is_fetched_once() {
     let api = Api::start();

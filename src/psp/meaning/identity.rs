@@ -61,6 +61,7 @@ pub(super) fn of(
             has_borders: false,
             binds_body: false,
             partly_signed: false,
+            is_behind: false,
             first_time,
         };
         return Some(identity).filter(Identity::is_remembered);
@@ -78,6 +79,7 @@ pub(super) fn of(
         has_borders: parts.len() > 1 && !form.pointer_only,
         binds_body,
         partly_signed: true,
+        is_behind: place > 0 && !form.is_signed_whole(),
         first_time,
     })
 }

@@ -10,7 +10,7 @@ use super::translate::Translation;
 use super::{call, identity};
 use crate::domain::event::Ahead;
 use crate::domain::json;
-use crate::domain::message::{AHEAD_TOLD, Meaning, Message, Normalised};
+use crate::domain::message::{AHEAD_TOLD, Identity, Meaning, Message, Normalised};
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
@@ -29,7 +29,11 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
     let (mut keys, messages): (Vec<String>, Vec<Message>) = match read {
         Ok(read) if read.is_empty() => (vec![body_hash], vec![not_understood("the batch holds no message".to_owned())]),
         Ok(read) => read.into_iter().unzip(),
-        Err(reason) => (vec![body_hash], vec![not_understood(reason)]),
+        Err(reason) => {
+            let message = not_understood(reason);
+            let identity = unread_identity(notification, &message, &body_hash);
+            (vec![body_hash], vec![Message { identity, ..message }])
+        }
     };
     if form.is_partly_signed() {
         // Messages that are signed one by one can be put together in any number of ways.
@@ -41,6 +45,15 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
         }
     }
     Normalised { dedupe_key: keys.join("\n"), beside: beside(notification), messages }
+}
+
+/// Which message a body is that cannot be read, where what is signed belongs to the first body that comes with it: somebody may
+/// have made this one for it.
+fn unread_identity(notification: &InForm<'_>, message: &Message, body_hash: &str) -> Option<Identity> {
+    let InForm { received, form, signed_at } = notification;
+    let scope = Scope { signed_at: *signed_at, ..Scope::new(received, &Value::Null) };
+    let parts = identity::signed_parts(form, &scope).filter(|_| form.binds_body())?;
+    identity::of(form, Some(&parts), body_hash, (0, message), (body_hash, received.at))
 }
 
 /// The key of a notification that cannot be read: by what is signed around the message, or of the body as a whole.

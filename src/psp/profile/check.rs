@@ -8,7 +8,7 @@ use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
 use super::check_signed::check_signed;
 use super::signs::is_signed;
-use super::{Algorithm, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
+use super::{Algorithm, Call, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::document::place::{Piece, Place};
 
@@ -79,7 +79,8 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
         check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
     }
     if let Some(fetch) = &form.fetch {
-        check_fetch(fetch).map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
+        let checked = check_fetch(fetch).and_then(|()| check_hints(form, fetch));
+        checked.map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
     }
     check_own_places(form).map_err(|reason| (Some(at), reason))?;
     check_signed(form, at)?;
@@ -248,8 +249,7 @@ fn check_fetch(fetch: &Fetch) -> Result<(), String> {
     if fetch.calls.is_empty() {
         return Err("call: at least one".to_owned());
     }
-    let pieces = fetch.calls.iter().flat_map(|call| &call.path.0);
-    let places = pieces.filter_map(|piece| if let Piece::Place(place) = piece { Some(place) } else { None });
+    let places = fetch.calls.iter().flat_map(Call::places);
     let conditions = fetch.calls.iter().flat_map(|call| call.when.keys());
     for place in places.chain(conditions) {
         if !matches!(place.root(), Place::Message(_) | Place::Header(_)) {
@@ -257,6 +257,19 @@ fn check_fetch(fetch: &Fetch) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// Anybody can write into a pointer where nobody signs. An object is known to be ours by its id in the path: beside a known id
+/// anything could stand in the place of another one.
+fn check_hints(form: &Form, fetch: &Fetch) -> Result<(), String> {
+    let may_be_made_up = form.pointer_only && (form.signature.is_empty() || form.is_partly_signed());
+    match fetch.calls.iter().find(|call| may_be_made_up && !call.names_one_thing()) {
+        Some(Call { path, .. }) => Err(format!(
+            "call.path: {path} has several places in a pointer that nobody signs as a whole. Who knows one of their texts could make \
+             up the others without end. Fetch by one place"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn ensure(good: bool, at: Option<usize>, reason: &str) -> Result<(), Wrong> {

@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, micros, timestamp};
-use super::{inbox, strangers};
+use super::{held, inbox, strangers};
 use crate::store::{AskedBy, Awaiting, Fetch, FetchFailed, FetchesSought};
 
 /// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it costs two
@@ -199,14 +199,14 @@ fn by_turns(
     if due.rows.len() >= most {
         return Ok(());
     }
-    let all = strangers::held_by_all(connection, &sought.source)?;
+    let all = held::by_all(connection, &sought.source)?;
     let mut turns = connection.prepare_cached(strangers::TURNS)?;
     let mut turns = turns.query(params![sought.source, micros(sought.now)])?;
     let mut addresses = Vec::new();
     while due.rows.len() < most
         && let Some(turn) = turns.next()?
     {
-        let (address, own): (i64, u32) = (turn.get(0)?, strangers::count(turn, 1)?);
+        let (address, own): (i64, u32) = (turn.get(0)?, held::count(turn, 1)?);
         let address = (address, sought.slots.scarce(all, own));
         if nth(connection, sought, address, 0, due)? {
             addresses.push(address);

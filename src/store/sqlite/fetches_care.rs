@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{Listed, micros, timestamp, unreadable};
 use super::fetches::{IN_VAIN_MAX, fetch};
-use super::strangers;
+use super::{held, strangers};
 use crate::domain::due::later;
 
 /// The rows with times that no wait has made.
@@ -31,7 +31,7 @@ pub(super) fn is_any_wrong(
 ) -> rusqlite::Result<bool> {
     let times = format!("SELECT 1 FROM fetches {WRONG} OR in_vain NOT BETWEEN 0 AND {IN_VAIN_MAX}");
     Ok(connection.prepare_cached(&times)?.exists(asked(now, longest, slack))?
-        || strangers::is_any_wrong(connection, later(now, slack))?)
+        || held::is_any_wrong(connection, later(now, slack))?)
 }
 
 /// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. What was
@@ -58,7 +58,7 @@ pub(super) fn clamp(
         ),
         asked(now, longest, slack),
     )?;
-    strangers::recount_all(connection)?;
+    held::recount_all(connection)?;
     Ok(clamped)
 }
 

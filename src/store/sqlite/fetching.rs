@@ -16,6 +16,19 @@ use crate::store::{
 };
 
 impl Store {
+    /// Hands a hint back that may get a place. Where nothing can be read, taking it says what is wrong.
+    ///
+    /// # Errors
+    /// Too many objects of strangers wait.
+    pub async fn admit_hint(&self, hinted: Hinted) -> Result<Hinted, HintError> {
+        let hinted = Arc::new(hinted);
+        let asks = Arc::clone(&hinted);
+        match self.readers.read(move |connection| hints::refused(connection, &asks)).await {
+            Ok(Some(refused)) => Err(refused),
+            _ => Ok(Arc::unwrap_or_clone(hinted)),
+        }
+    }
+
     /// Takes a hint: what it points to is fetched.
     ///
     /// # Errors

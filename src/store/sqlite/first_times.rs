@@ -24,6 +24,8 @@ pub(super) enum Told {
     },
     /// The signed text is that of another message, with the borders between its fields moved.
     Shifted,
+    /// Nobody knows: that is not remembered of such a message.
+    Unknown,
 }
 
 /// Looks when a message was told of first, and remembers that. The events whose times nobody signs have that time.
@@ -64,6 +66,25 @@ pub(super) fn date(
 pub(super) fn is_of_another(connection: &Connection, source: &str, identity: &Identity) -> rusqlite::Result<bool> {
     let known = first(connection, source, digest(identity.key.as_bytes()))?;
     Ok(known.is_some_and(|(_, fields)| fields != digest(identity.fields.as_bytes())))
+}
+
+/// Whether a message that cannot be understood is the first that came with its signed text; remembers that it came. What can be
+/// understood later goes by no time of this one, and by none of its borders.
+pub(super) fn not_understood(
+    connection: &Connection,
+    source: &str,
+    notification: Uuid,
+    identity: &Identity,
+    receipt: Timestamp,
+) -> rusqlite::Result<bool> {
+    let key = digest(format!("not understood {}", identity.key).as_bytes());
+    if first(connection, source, digest(identity.key.as_bytes()))?.is_some()
+        || first(connection, source, key)?.is_some()
+    {
+        return Ok(false);
+    }
+    insert(connection, source, &FirstTime { key, fields: key, at: receipt, notification })?;
+    Ok(true)
 }
 
 /// When a message was told of first.
@@ -160,6 +181,7 @@ mod tests {
             has_borders: false,
             binds_body: false,
             partly_signed: false,
+            is_behind: false,
             first_time: vec![1],
         };
         let tell = |receipt: i64| {
@@ -184,6 +206,7 @@ mod tests {
             has_borders: true,
             binds_body: false,
             partly_signed: true,
+            is_behind: false,
             first_time: vec![0, 1],
         };
         let tell = |identity: &Identity, times: [i64; 2]| {

@@ -12,8 +12,9 @@ use crate::store::{GaveWay, Outcome, Taken};
 
 /// Others of a dedupe key are deleted until another content has room that came to this. Says which; none if it has no room.
 ///
-/// The first stays, since it may be the genuine one. So does any with events `under_way` to their records. Of the others those
-/// of least use go first. A dead letter has the room of no other dead letter, and of none that waits.
+/// The first stays, since it may be the genuine one. So does each that waits, or is a dead letter, and told of another signed
+/// text first: that is news of something else, behind the message that they have in common. So does any with events `under_way` to their records. Of the others those of least use
+/// go first. A dead letter has the room of no other dead letter, and of none that waits.
 pub(super) fn gives_way(
     connection: &Connection,
     taken: &Taken,
@@ -46,8 +47,8 @@ const APPLIED: u8 = 2;
 const WAITING: u8 = 3;
 
 /// Those of a key after a row, of at least one use and at most another: who goes first comes first.
-const BY_USE: &str = "SELECT id, outcome FROM (
-         SELECT id, outcome, rowid AS number, CASE
+const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
+         SELECT id, outcome, tells_first, rowid AS number, CASE
              WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
                  OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN :waiting
              WHEN outcome = 'dead_letter' THEN :dead
@@ -55,7 +56,8 @@ const BY_USE: &str = "SELECT id, outcome FROM (
              ELSE :applied END AS use
          FROM notifications n
          WHERE source = :source AND dedupe_key = :key AND body_hash <> dedupe_key AND rowid > :first)
-     WHERE use BETWEEN :least AND :most ORDER BY use, iif(use waiting, number, -number)";
+     WHERE use BETWEEN :least AND :most AND NOT (tells_first = 1 AND use IN (:dead, :waiting))
+     ORDER BY use, iif(use waiting, number, -number)";
 
 /// The notification of a dedupe key that is of least use, but for the first one.
 fn last_of_use(
@@ -78,7 +80,7 @@ fn last_of_use(
     };
     let found = by_use.query_map(asked, |row| {
         let (notification, outcome) = (Uuid::from_bytes(row.get(0)?), outcome(1, &row.get::<_, String>(1)?)?);
-        Ok(GaveWay { notification, outcome })
+        Ok(GaveWay { notification, outcome, unsettled: row.get(2)? })
     })?;
     let mut free = found.filter(|one| !one.as_ref().is_ok_and(|one| under_way.contains(&one.notification)));
     free.next().transpose()

@@ -13,10 +13,22 @@ use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken, Through};
 pub(super) enum Seen {
     /// Nothing.
     New,
-    /// The very same notification, byte for byte: the id of the first, and what it was answered.
-    Same(Uuid, Outcome),
-    /// The same, and it came to nothing so far: the id of the first.
-    DeadLetter(Uuid),
+    /// The very same notification, byte for byte.
+    Same {
+        /// The id of the first.
+        id: Uuid,
+        /// What it was answered.
+        outcome: Outcome,
+        /// Whether others of its dedupe key came before, with another content.
+        further: bool,
+    },
+    /// The same, and it came to nothing so far.
+    DeadLetter {
+        /// The id of the first.
+        id: Uuid,
+        /// Whether others of its dedupe key came before, with another content.
+        further: bool,
+    },
     /// Others of that key, with another content.
     KeyOnly {
         /// The id of one of them: of the first, unless there are more than [`CONTENTS_MAX`].
@@ -24,6 +36,17 @@ pub(super) enum Seen {
         /// Whether there is no room for one more of them, and somebody may have made them of one.
         full: bool,
     },
+}
+
+impl Seen {
+    /// Another one of the dedupe key that came before, with another content.
+    pub(super) const fn after(&self) -> Option<Uuid> {
+        match self {
+            Self::KeyOnly { one, .. } => Some(*one),
+            Self::Same { id, further: true, .. } | Self::DeadLetter { id, further: true } => Some(*id),
+            Self::New | Self::Same { .. } | Self::DeadLetter { .. } => None,
+        }
+    }
 }
 
 /// How many notifications of one dedupe key are kept, each with another content, where a signature covers parts of a body
@@ -37,7 +60,7 @@ pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
 const LARGE_BYTES: usize = 10 * 1024;
 
 /// The very same notification: its id, what it was answered, and whether it is a dead letter.
-const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter' FROM notifications
+const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter', further FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
 /// How many there are of a key, up to a number, and the row of one. The index says it all, so that no body is read:
 /// only a hint's two hashes are the same.
@@ -60,7 +83,11 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
         .prepare_cached(SAME)?
         .query_row(params![taken.source, key, content(taken)], |row| {
             let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
-            Ok(if row.get(2)? { Seen::DeadLetter(id) } else { Seen::Same(id, outcome(1, &answered)?) })
+            let (is_dead, further) = (row.get(2)?, row.get(3)?);
+            Ok(match is_dead {
+                true => Seen::DeadLetter { id, further },
+                false => Seen::Same { id, outcome: outcome(1, &answered)?, further },
+            })
         })
         .optional()?;
     if let Some(same) = same {
@@ -119,6 +146,8 @@ pub(super) struct Became {
     pub(super) through: Option<Outcome>,
     /// Why it is a dead letter.
     pub(super) reason: Option<String>,
+    /// Whether a signed text of it was told of by no other before, as far as that is remembered.
+    pub(super) tells_first: bool,
 }
 
 pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) -> rusqlite::Result<()> {
@@ -126,8 +155,8 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
     connection
         .prepare_cached(
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
-                 form, signed_at, became, kept_since, further)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14 AND (?15 OR EXISTS (
+                 form, signed_at, became, kept_since, tells_first, further)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?16, ?14 AND (?15 OR NOT ?16 AND EXISTS (
                  SELECT 1 FROM notifications WHERE source = ?2 AND dedupe_key = ?4 AND body_hash <> dedupe_key)))",
         )?
         .execute(params![
@@ -146,6 +175,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             micros(taken.received_at.steady),
             taken.partly_signed,
             taken.normalised.is_made_up(),
+            became.tells_first,
         ])
         .map(drop)
 }
@@ -233,7 +263,8 @@ pub(super) fn through(
         (true, None) => through.max(Outcome::Fetching),
         _ => through,
     };
-    let became = Became { outcome, through: waits.then_some(through), reason: both(known, reason.clone()) };
+    let became =
+        Became { outcome, through: waits.then_some(through), reason: both(known, reason.clone()), tells_first: false };
     set(connection, kept.id, &became)?;
     Ok(Through { notification: kept.id, outcome: Some(outcome), reason })
 }
@@ -248,7 +279,7 @@ fn hint_through(
     let notification = kept.id;
     match fetched {
         Outcome::Parked | Outcome::Applied | Outcome::DeadLetter => {
-            let became = Became { outcome: fetched, through: None, reason: reason.clone() };
+            let became = Became { outcome: fetched, through: None, reason: reason.clone(), tells_first: false };
             set(connection, notification, &became)?;
             Ok(Through { notification, outcome: Some(fetched), reason })
         }

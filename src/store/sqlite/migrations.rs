@@ -4,7 +4,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     FIRST,
     SECOND,
     THIRD,
@@ -16,6 +16,7 @@ const STEPS: [&str; 11] = [
     super::counts::STEP,
     super::fair::STEP,
     super::reached::STEP,
+    super::held::STEP,
 ];
 
 const FIRST: &str = r"
@@ -253,7 +254,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It rises as well when records or events that are
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
-pub(super) const VERSION: i64 = 11;
+pub(super) const VERSION: i64 = 12;
 
 /// The schema version of a database; 0 for a new one.
 pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {

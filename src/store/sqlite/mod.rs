@@ -20,6 +20,7 @@ mod first_times;
 mod giving_way;
 #[cfg(test)]
 mod golden;
+mod held;
 mod hints;
 mod history;
 mod inbox;
@@ -124,6 +125,7 @@ impl Store {
         let work =
             move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
                 Took::In(receipt) => Ok(receipt),
+                Took::PointsElsewhere(_) => Err(TakeError::PointsElsewhere),
                 Took::OneTooMany(_) => {
                     Err(TakeError::TooManyContents { most: inbox::CONTENTS_MAX, bytes: inbox::FURTHER_BYTES_MAX })
                 }

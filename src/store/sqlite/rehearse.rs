@@ -122,7 +122,7 @@ impl Stage {
                 is_pointer: false,
                 normalised: reread.normalised,
             };
-            let (Took::In(receipt) | Took::OneTooMany(receipt)) =
+            let (Took::In(receipt) | Took::OneTooMany(receipt) | Took::PointsElsewhere(receipt)) =
                 taking::take(&self.connection, &self.options, &taken)?;
             let now = (receipt.outcome, receipt.reason);
             notifications.push(Rehearsed { id: one.id, was: (one.outcome, one.reason), now });

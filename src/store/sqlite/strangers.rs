@@ -1,8 +1,8 @@
-//! What is no stranger's, and the slots of objects of which nobody but strangers has spoken: who has them, and who gives one
+//! What is no stranger's, and the objects of which nobody but strangers has spoken: whose turn it is, and who gives a slot
 //! up.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use url::form_urlencoded;
 
 use super::columns::micros;
@@ -83,96 +83,6 @@ pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rus
     Ok(false)
 }
 
-/// How many slots of a source are taken: in all, and by this address.
-pub(super) fn held(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<(u32, u32)> {
-    let own = connection
-        .prepare_cached("SELECT held FROM hint_addresses WHERE source = ?1 AND address = ?2")?
-        .query_row([source, address], |row| count(row, 0))
-        .optional()?;
-    Ok((held_by_all(connection, source)?, own.unwrap_or_default()))
-}
-
-/// How many slots of a source are taken in all.
-pub(super) fn held_by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
-    let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
-    Ok(held.query_row([source], |row| count(row, 0)).optional()?.unwrap_or_default())
-}
-
-/// The address that has most of a source's slots, and how many.
-pub(super) fn holds_most(connection: &Connection, source: &str) -> rusqlite::Result<Option<(String, u32)>> {
-    connection
-        .prepare_cached("SELECT address, held FROM hint_addresses WHERE source = ?1 ORDER BY held DESC LIMIT 1")?
-        .query_row([source], |row| Ok((row.get(0)?, count(row, 1)?)))
-        .optional()
-}
-
-/// A count that no number of slots can have is damage; it counts as the most, so that it is [counted anew](recount).
-pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
-    Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
-}
-
-/// Counts the slots of a source anew, and puts right what differs, as its turns. An index has them all, and they are no more
-/// than may wait; so it can be asked whenever a hint would be refused, or take another's slot. Says whether anything
-/// differed.
-pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result<bool> {
-    const WAITING: &str = "FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL";
-    const OWN: &str = "AND hinted_by = address";
-    let wrong = connection
-        .prepare_cached(&format!(
-            "UPDATE hint_addresses SET held = (SELECT count(*) {WAITING} {OWN}),
-                 turn_at = max(served_at, ifnull((SELECT min(due_at) {WAITING} {OWN}), 0))
-             WHERE source = ?1 AND (held <> (SELECT count(*) {WAITING} {OWN})
-                 OR turn_at <> max(served_at, ifnull((SELECT min(due_at) {WAITING} {OWN}), 0)))"
-        ))?
-        .execute([source])?;
-    let missing = connection
-        .prepare_cached(&format!(
-            "INSERT OR IGNORE INTO hint_addresses (source, address, held, turn_at)
-                 SELECT source, hinted_by, count(*), min(due_at) {WAITING} GROUP BY hinted_by"
-        ))?
-        .execute([source])?;
-    let empty =
-        connection.prepare_cached("DELETE FROM hint_addresses WHERE source = ?1 AND held <= 0")?.execute([source])?;
-    let all = connection
-        .prepare_cached(&format!(
-            "INSERT INTO hint_counts SELECT ?1, count(*) {WAITING}
-             ON CONFLICT (source) DO UPDATE SET held = excluded.held WHERE held <> excluded.held"
-        ))?
-        .execute([source])?;
-    Ok(wrong + missing + empty + all > 0)
-}
-
-/// Whether any turn is of a time to come, or any count of slots differs from what waits.
-pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
-    const WRONG: &str = "WITH waiting AS (
-            SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
-            WHERE trusted = 0 AND due_at IS NOT NULL GROUP BY source, hinted_by)
-        SELECT 1 FROM hint_addresses WHERE served_at > ?1
-        UNION ALL SELECT 1 FROM hint_addresses a FULL JOIN waiting w ON w.source = a.source AND w.hinted_by = a.address
-            WHERE a.held IS NOT w.held OR a.turn_at IS NOT max(a.served_at, w.due)
-        UNION ALL SELECT 1 FROM hint_counts c FULL JOIN (
-                SELECT source, sum(held) AS held FROM waiting GROUP BY source) w ON w.source = c.source
-            WHERE ifnull(c.held, 0) <> ifnull(w.held, 0)";
-    connection.prepare_cached(WRONG)?.exists([micros(now)])
-}
-
-/// Counts the slots of all sources anew.
-pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
-    let sources: Vec<String> = connection
-        .prepare(
-            "SELECT source FROM hint_counts UNION SELECT source FROM hint_addresses
-             UNION SELECT source FROM fetches WHERE trusted = 0 AND due_at IS NOT NULL",
-        )?
-        .query_map([], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    for source in sources {
-        if recount(connection, &source)? {
-            tracing::warn!(source, "the slots of hints did not agree with what waits; they were counted anew");
-        }
-    }
-    Ok(())
-}
-
 /// The addresses whose turn has come at a source, who has waited longest first; and how many slots each has.
 pub(super) const TURNS: &str =
     "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
@@ -209,6 +119,7 @@ mod tests {
     use jiff::Timestamp;
     use uuid::Uuid;
 
+    use super::super::held::recount_all;
     use super::super::{fetched, hints, migrations};
     use super::*;
     use crate::domain::due::Moment;
@@ -330,7 +241,10 @@ mod tests {
         for damage in [
             "UPDATE hint_counts SET held = held | 1 << 40",
             "UPDATE hint_counts SET held = 9",
+            "UPDATE hint_counts SET held = 8",
+            "UPDATE hint_counts SET held_inverse = 8",
             "UPDATE hint_addresses SET held = 8",
+            "UPDATE hint_addresses SET held_inverse = 8",
             "UPDATE hint_addresses SET held = 1 << 40",
             "DELETE FROM hint_addresses",
             "UPDATE hint_addresses SET turn_at = 1 << 62",

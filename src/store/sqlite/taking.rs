@@ -22,6 +22,8 @@ pub(super) enum Took {
     In(Receipt),
     /// It would change something, but there are too many others of its dedupe key: not to be committed.
     OneTooMany(Receipt),
+    /// What of it is signed came before and pointed elsewhere: it is no more than a hint, and not to be committed.
+    PointsElsewhere(Receipt),
 }
 
 /// Why a message is a dead letter whose signed text is that of another.
@@ -41,13 +43,17 @@ fn told(
     events: &mut Cow<'_, [Event]>,
 ) -> rusqlite::Result<Told> {
     let understood = matches!(message.meaning, Meaning::Events(_) | Meaning::Fetch(_));
+    let (source, receipt) = (taken.source.as_str(), taken.received_at.wall);
     match &message.identity {
         // A body has its signed text to itself whatever it says.
         Some(identity) if identity.is_remembered() && (understood || identity.binds_body) => {
-            let receipt = taken.received_at.wall;
-            first_times::date(connection, &taken.source, id, identity, events.to_mut(), receipt)
+            first_times::date(connection, source, id, identity, events.to_mut(), receipt)
         }
-        _ => Ok(Told::First),
+        Some(identity) if identity.is_behind && matches!(message.meaning, Meaning::NotUnderstood(_)) => {
+            let is_first = first_times::not_understood(connection, source, id, identity, receipt)?;
+            Ok(if is_first { Told::First } else { Told::Unknown })
+        }
+        _ => Ok(Told::Unknown),
     }
 }
 
@@ -69,10 +75,14 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     let keyed = keyed(connection, taken)?;
     let taken = keyed.as_ref();
     let insert = |judged: &Became, _: &Work<'_>| inbox::insert(connection, taken, judged);
-    match inbox::seen(connection, taken)? {
-        Seen::Same(id, outcome) => repeated(connection, taken, id, outcome).map(Took::In),
+    let seen = inbox::seen(connection, taken)?;
+    if let Some(one) = seen.after().filter(|_| may_point_anywhere(taken)) {
+        return Ok(Took::PointsElsewhere(receipt(one, Outcome::Fetching)));
+    }
+    match seen {
+        Seen::Same { id, outcome, .. } => repeated(connection, taken, id, outcome).map(Took::In),
         // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
-        Seen::DeadLetter(id) => {
+        Seen::DeadLetter { id, .. } => {
             inbox::count_repeat(connection, id)?;
             let receipt = judge_anew(connection, options, taken, id)?;
             Ok(Took::In(Receipt { is_news: false, ..receipt }))
@@ -86,6 +96,12 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         }
         Seen::KeyOnly { one, full: true } => one_more(connection, options, taken, one),
     }
+}
+
+/// Whether somebody who has caught a mere pointer can have written into it where it points to: the PSP asks for none of that.
+fn may_point_anywhere(taken: &Taken) -> bool {
+    let points = |message: &Message| matches!(message.meaning, Meaning::Fetch(_));
+    taken.is_pointer && taken.partly_signed && taken.normalised.messages.iter().any(points)
 }
 
 /// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own, and neither
@@ -208,11 +224,14 @@ struct FirstSeen {
     first: bool,
     /// Whether any is.
     any: bool,
+    /// Whether that is remembered of any, so that nobody can have made the notification of others that they have caught.
+    proven: bool,
 }
 
 impl FirstSeen {
     fn note(&mut self, index: usize, told: Told) {
-        let is_first = told == Told::First;
+        let is_first = matches!(told, Told::First | Told::Unknown);
+        self.proven |= told == Told::First;
         self.first |= is_first && index == 0;
         self.any |= is_first;
     }
@@ -254,7 +273,7 @@ fn judge(
                 continue;
             }
             Told::Again { redated: again } => redated = redated.or(again),
-            Told::First => {}
+            Told::First | Told::Unknown => {}
         }
         match &message.meaning {
             Meaning::Ignored => {}
@@ -276,7 +295,8 @@ fn judge(
     }
     let outcome = if fetches { through.max(Outcome::Fetching) } else { through };
     let reason = joined(&reasons);
-    save(&Became { outcome, through: fetches.then_some(through), reason: reason.clone() }, &work)?;
+    let through = fetches.then_some(through);
+    save(&Became { outcome, through, reason: reason.clone(), tells_first: first_seen.proven }, &work)?;
     let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
     let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);

@@ -89,10 +89,15 @@ impl SigningKey {
 /// An object with a field more, so that its CRC-32 is this one: what a checksum covers is not protected by it. A CRC is linear,
 /// so that it is a matter of which letters of the field have their lowest bit.
 pub(crate) fn with_checksum(object: &serde_json::Value, crc: u32) -> String {
-    const LETTERS: usize = 64;
     let start = object.to_string();
     let start = start.strip_suffix('}').unwrap();
-    let body = |letters: &[u8]| format!("{start},\"z\":\"{}\"}}", str::from_utf8(letters).unwrap());
+    around_checksum(&format!("{start},\"z\":\""), "\"}", crc)
+}
+
+/// The same with letters between these two texts.
+pub(crate) fn around_checksum(start: &str, end: &str, crc: u32) -> String {
+    const LETTERS: usize = 64;
+    let body = |letters: &[u8]| format!("{start}{}{end}", str::from_utf8(letters).unwrap());
     let sum = |letters: &[u8]| crc32fast::hash(body(letters).as_bytes());
     let mut letters = [b'@'; LETTERS];
     let plain = sum(&letters);

@@ -152,6 +152,7 @@ pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
         fields: String::new(),
         has_borders: false,
         binds_body: false,
+        is_behind: false,
         partly_signed: false,
         first_time: vec![0],
     };
