@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod example;
+mod glossary;
 mod schema;
 mod vocabulary;
 

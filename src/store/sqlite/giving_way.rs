@@ -57,7 +57,7 @@ const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
          FROM notifications n
          WHERE source = :source AND dedupe_key = :key AND body_hash <> dedupe_key AND rowid > :first)
      WHERE use BETWEEN :least AND :most AND NOT (tells_first = 1 AND use IN (:dead, :waiting))
-     ORDER BY use, iif(use waiting, number, -number)";
+     ORDER BY use, iif(use = :waiting, number, -number)";
 
 /// The notification of a dedupe key that is of least use, but for the first one.
 fn last_of_use(
