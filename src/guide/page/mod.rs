@@ -116,8 +116,8 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
         }
         if !form.time_signed {
             lines.push(format!(
-                "The time of a notification{which} is not signed. If a notification comes again with another time, the time of \
-                 the first one counts, however long ago that was."
+                "The time of a notification{which} is not signed. If a notification comes again with another time, the time \
+                 of the first one counts, however long ago that was."
             ));
         }
     }

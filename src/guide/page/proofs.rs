@@ -90,7 +90,7 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     for form in forms {
         let said = match form.signature.as_slice() {
             [] if form.trusts_credentials => {
-                "A notification carries no proof of its own: the source must demand credentials, and refuses it without them."
+                "A notification carries no proof: the source must demand credentials, and refuses it without them."
                     .to_owned()
             }
             [] => "A notification is not signed. It counts only as a hint: the object that it names is fetched. Hints at \
