@@ -1,15 +1,15 @@
 //! The relay's two clocks.
 //!
-//! The machine's clock may be set, back or forth, at any time. What people and PSPs mean by a time is on it: signatures'
-//! times, `lastUpdated`. What is due when, and what is how old, is not: that is counted on the store's clock, which goes on
-//! at a start where it was kept (`domain/age`) and then only runs.
+//! The machine's clock may be set back or forth at any time. It shows the time that people and PSPs mean: signatures' times,
+//! `lastUpdated`. Due times and ages are measured on the store's clock. That clock continues at a start from the time that
+//! was kept (`domain/age`), and then only runs.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
 use crate::domain::due::{Moment, later};
 
-/// Tells the time, on both clocks.
+/// Shows the time on both clocks.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
     steady_at_start: Timestamp,
@@ -17,19 +17,19 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Both clocks start together, now: where there is no store.
+    /// Both clocks start together now, if there is no store.
     #[must_use]
     pub fn start() -> Self {
         Self { steady_at_start: micros(Timestamp::now()), started: Instant::now() }
     }
 
-    /// The store's clock was at `steady` when this one was started.
+    /// The clock whose store's time was `steady` when this one was started.
     #[must_use]
     pub const fn resumed(self, steady: Timestamp) -> Self {
         Self { steady_at_start: steady, ..self }
     }
 
-    /// Now, to the microsecond that the store keeps.
+    /// The present moment, to the microsecond that the store keeps.
     #[must_use]
     pub fn now(&self) -> Moment {
         Moment { wall: micros(Timestamp::now()), steady: micros(later(self.steady_at_start, self.started.elapsed())) }

@@ -1,5 +1,5 @@
-//! Keeps the store's clock, looks the store over for damage, and keeps it from growing for ever: small steps, now and then, for
-//! as long as there is something to do.
+//! Housekeeping of the store: keeps its clock, checks it for damage, and deletes old rows. It works in small steps, now and
+//! then, as long as there is something to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,24 +13,24 @@ use crate::domain::due::Moment;
 use crate::store::sqlite::Store;
 use crate::store::{DeadLetterGone, LongestWaits, Pruned, StoreError};
 
-/// Between two rounds.
+/// The pause between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
-/// Between two steps of a round: notifications come first.
+/// The pause between two steps of a round: notifications come first.
 const STEP_EVERY: Duration = Duration::from_millis(50);
 
-/// How many rows of a kind a step looks at: at least and at most.
+/// The fewest and the most rows of a kind that one step looks at.
 const ROWS_MIN: u32 = 10;
 const ROWS_MAX: u32 = 500;
-/// What waits behind a step waits no longer than this: one that takes longer makes the next one shorter.
+/// The longest time that a step should take, since other work waits behind it. A longer step makes the next one smaller.
 const STEP_TAKES: Duration = Duration::from_millis(25);
 
-/// How many rows of a kind the next step looks at, where one of so many took so long.
+/// The number of rows of a kind for the next step, after a step with `rows` rows took this long.
 fn rows_after(rows: u32, took: Duration) -> u32 {
     let next = if took > STEP_TAKES { rows / 2 } else { rows.saturating_mul(2) };
     next.clamp(ROWS_MIN, ROWS_MAX)
 }
 
-/// The clock of this store, which goes on from where it was kept.
+/// The store's clock, continued from the time that was kept.
 ///
 /// # Errors
 /// The store cannot be used.
@@ -46,11 +46,11 @@ pub async fn keep_clock(store: &Store, clock: Clock) {
     let now = clock.now();
     match store.keep_clock(now).await {
         Ok(before) => compare(before, now),
-        Err(error) => tracing::warn!(%error, "the store's clock cannot be kept now"),
+        Err(error) => tracing::warn!(%error, "the store's clock could not be saved; the last saved time stays"),
     }
 }
 
-/// Says when the machine's clock and the store's disagree on how long it is since both were kept.
+/// Logs a difference between the two clocks in the time since both were kept.
 fn compare(before: Option<Moment>, now: Moment) {
     let Some((before, gained)) = before.and_then(|before| Some((before, age::disagreement(before, now)?))) else {
         return;
@@ -59,20 +59,20 @@ fn compare(before: Option<Moment>, now: Moment) {
     if gained.is_positive() {
         tracing::warn!(
             %was, %is, by,
-            "the machine's clock is ahead of the store's, which runs with the relay and counts a day at most for a rest. \
-             What is stored grew older by that day at most and stays longer by the rest; nothing is given up early. If the machine's clock is \
-             wrong, set it right: signed times are checked by it"
+            "the machine's clock is ahead of the store's, which runs with the relay and counts a day at most between two runs. \
+             The stored data grew older by that day at most, and is kept longer by the difference; nothing is given up early. \
+             If the machine's clock is wrong, set it right: signed times are checked by it"
         );
     } else {
         tracing::warn!(
             %was, %is, by,
-            "the machine's clock was set back: it was wrong before, or is now. The store's clock goes on, so due times and ages \
+            "the machine's clock was set back: it was wrong before, or is now. The store's clock goes on, so that due times and ages \
              hold. If the machine's clock is wrong now, set it right: signed times are checked by it"
         );
     }
 }
 
-/// Keeps house until `stop`; `longest` says how long waits are by now.
+/// Runs housekeeping until `stop`; `longest` returns the longest waits in force.
 pub async fn run(store: Arc<Store>, clock: Clock, longest: impl Fn() -> LongestWaits + Send, stop: CancellationToken) {
     while stop.run_until_cancelled(round(&store, clock, longest())).await.is_some() {
         if stop.run_until_cancelled(tokio::time::sleep(ROUND_EVERY)).await.is_none() {
@@ -84,10 +84,10 @@ pub async fn run(store: Arc<Store>, clock: Clock, longest: impl Fn() -> LongestW
 async fn round(store: &Store, clock: Clock, longest: LongestWaits) {
     keep_clock(store, clock).await;
     if let Err(error) = store.bring_back(clock.now(), longest).await {
-        tracing::warn!(%error, "due times cannot be looked at now");
+        tracing::warn!(%error, "due times could not be checked against the longest waits; the next try is in a minute");
     }
     if let Err(error) = store.look_over().await {
-        tracing::warn!(%error, "the store cannot be looked over now");
+        tracing::warn!(%error, "the store could not be checked for damage; the next try is in a minute");
     }
     let (mut rows, mut most) = (0_usize, ROWS_MIN);
     loop {
@@ -101,37 +101,44 @@ async fn round(store: &Store, clock: Clock, longest: LongestWaits) {
                 log(&pruned);
             }
             Err(error) => {
-                tracing::warn!(%error, "housekeeping step failed: nothing is deleted now; the next try is in a minute");
+                tracing::warn!(%error, "housekeeping step failed: no old rows are deleted now; the next try is in a minute");
                 break;
             }
         }
         tokio::time::sleep(STEP_EVERY).await;
     }
     if rows > 0 {
-        tracing::info!(rows, "housekeeping: what was kept long enough is deleted");
+        tracing::info!(rows, "housekeeping: expired rows are deleted");
     }
     tracing::debug!(rows, "a round of housekeeping is over");
 }
 
-/// What is only over goes quietly; what somebody may still miss does not.
+/// Logs deletions that somebody may still miss; merely expired rows are deleted without a line.
 fn log(pruned: &Pruned) {
     for notification in &pruned.waited_in_vain {
-        tracing::warn!(%notification, "its record was not registered in time: dead letter");
+        tracing::warn!(
+            %notification,
+            "dead letter: its record was not registered in time; register the record and replay the notification"
+        );
     }
     for DeadLetterGone { notification, source, reason } in &pruned.dead_letters {
-        tracing::warn!(%notification, source, reason, "this dead letter was kept long enough; it is deleted");
+        tracing::warn!(
+            %notification, source, reason,
+            "expired dead letter deleted (store.keep.dead_letters): it can no longer be replayed"
+        );
     }
     for DeadLetterGone { notification, source, reason } in &pruned.dead_letters_beyond {
         tracing::warn!(
             %notification, source, reason,
-            "dead letters have more bytes than store.keep.dead_letters_size; this one is deleted: one of several contents of its \
+            "dead letter deleted: all have more bytes than store.keep.dead_letters_size. It is one of several contents of its \
              dedupe key, or else the oldest"
         );
     }
     for record in &pruned.given_up {
         tracing::warn!(
             %record,
-            "undelivered change expired (store.keep.dead_letters): Transform is not told of this version any more; it is told of the next change"
+            "undelivered change expired (store.keep.dead_letters): Transform is not told of this version any more; \
+             it is told of the next change"
         );
     }
 }
@@ -140,7 +147,7 @@ fn log(pruned: &Pruned) {
 mod tests {
     use super::*;
 
-    /// Large rows, or a slow disk: whoever waits behind a step waits for less of them next time.
+    /// Rows may be large, or a disk slow: the next step then makes other work wait for less.
     #[test]
     fn a_step_that_took_long_makes_the_next_one_shorter() {
         let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(100));

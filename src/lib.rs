@@ -1,10 +1,10 @@
 //! transform-relay: between payment service providers and Frisbii Transform.
 //!
-//! A PSP posts a notification. [`ingest`] has [`psp`] verify it and say it in our words, and the [`store`] commit it
-//! with what it does to our records, by the rules of the [`domain`]; then, and only then, the PSP is answered. Each
-//! record that changed is owed to Transform: [`delivery`] waits until its burst of changes is over and posts one
-//! webhook; Transform fetches the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
-//! parts together, [`config`] fills in their options, [`cli`] is what people type.
+//! A PSP posts a notification. [`ingest`] passes it to [`psp`], which verifies it and translates it into our words. The
+//! [`store`] commits it together with its effect on our records, by the rules of the [`domain`]. Only then does the PSP get
+//! its answer. Each changed record is owed to Transform. [`delivery`] waits until the burst of changes is over and posts one
+//! webhook. Transform then fetches the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
+//! parts together, [`config`] fills in their options, and [`cli`] holds the commands.
 
 pub mod access;
 pub mod app;

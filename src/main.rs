@@ -1,4 +1,4 @@
-//! argv → command → exit code.
+//! The program: from the arguments through a command to an exit code.
 
 use std::process::ExitCode;
 

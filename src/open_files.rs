@@ -1,56 +1,60 @@
-//! How many files, which sockets are too, the machine lets the relay have open, and how many of them connections may be.
+//! The limit of open files, sockets included: the machine's limit, the relay's own need, and the rest for connections.
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// What the relay opens for itself: the store's files and those of its readers, the runtime's, fetches of certificates, a reload,
-/// `/readyz`. Some 50 were seen; the rest is for what was not.
+/// The files that the relay opens for itself: those of the store and its readers, of the runtime, of certificate fetches, of
+/// a reload and of `/readyz`. Some 50 were counted; the rest is a reserve.
 const OWN: u64 = 192;
-/// What each worker thread of the server opens for itself.
+/// The files that each worker thread of the server opens for itself.
 const EACH_WORKER: u64 = 8;
-/// A call to Transform or a PSP has a connection, and may leave another one open for the next call.
+/// The files of a call to Transform or a PSP: one connection, and perhaps another one left open for the next call.
 const EACH_CALL: u64 = 2;
 
-/// What is open beside the connections of clients, at most: with so many workers of the server and so many calls at once.
+/// The most files that are open beside clients' connections, with this number of server workers and of concurrent calls.
 #[must_use]
 pub fn reserve(workers: usize, calls: usize) -> u64 {
     let each = |many: usize, each: u64| u64::try_from(many).unwrap_or(u64::MAX).saturating_mul(each);
     OWN.saturating_add(each(workers, EACH_WORKER)).saturating_add(each(calls, EACH_CALL))
 }
 
-/// How many files may be open at once, as the machine would allow it.
+/// The most files that the machine would let the relay have open at once.
 #[must_use]
 pub fn most() -> u64 {
     getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX)
 }
 
-/// Raises the limit to as many as the machine allows; how many that are. The lower one that most machines begin with is meant for
-/// programs that cannot deal with more.
+/// Raises the limit to the machine's maximum and returns it. The lower default of most machines is meant for programs that
+/// cannot deal with more.
 pub fn raise() -> u64 {
     let limit = getrlimit(Resource::Nofile);
     let wanted = Rlimit { current: limit.maximum, ..limit };
     match setrlimit(Resource::Nofile, wanted) {
         Ok(()) => limit.maximum,
         Err(error) => {
-            tracing::warn!(%error, "the limit of open files could not be raised to what the machine allows");
+            tracing::warn!(
+                %error,
+                "the limit of open files could not be raised to the machine's maximum; the lower limit stays, and fewer \
+                 connections may be served. Raise it yourself (ulimit -n, LimitNOFILE)"
+            );
             limit.current
         }
     }
     .unwrap_or(u64::MAX)
 }
 
-/// What connections may be served at once.
+/// The connections that may be served at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Room {
-    /// So many.
+    /// The number of connections.
     pub connections: usize,
-    /// Why they are fewer than configured, and what to do about it.
+    /// The reason why there are fewer than configured, and the remedy.
     pub why: Option<String>,
 }
 
-/// As many of the configured connections as leave the relay its own files.
+/// The configured connections, as far as the relay's own files leave room for them.
 ///
 /// # Errors
-/// There is room for none; why, and what to do about it.
+/// There is no room for any; the reason and the remedy.
 pub fn room(configured: usize, reserve: u64, most: u64) -> Result<Room, String> {
     let left = usize::try_from(most.saturating_sub(reserve)).unwrap_or(usize::MAX);
     if left >= configured {
@@ -63,13 +67,13 @@ pub fn room(configured: usize, reserve: u64, most: u64) -> Result<Room, String> 
         return Err(format!("server.max_connections: {configured} cannot be served: {limit}; {remedy}"));
     }
     let why = format!(
-        "server.max_connections: {configured} connections are more than there can be, and {left} are served at once: {limit}; \
+        "server.max_connections: {configured} connections are more than the limit of open files leaves, and {left} are served at once: {limit}; \
          {remedy}, or set it to {left} or less"
     );
     Ok(Room { connections: left, why: Some(why) })
 }
 
-/// What is said where so many connections, which are served since the start, leave less than the relay needs now.
+/// The warning if the connections that are served since the start leave fewer files than the relay needs now.
 #[must_use]
 pub fn shortage(connections: usize, reserve: u64, most: u64) -> Option<String> {
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(reserve);

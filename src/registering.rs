@@ -1,4 +1,4 @@
-//! The use case beside [`crate::ingest`]: what the payment stack says of a record.
+//! Registration of records, the use case beside [`crate::ingest`]: what the payment stack says of a record.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,19 +22,19 @@ pub struct Registering {
     breakers: Arc<Breakers>,
 }
 
-/// What a registration may name, by the settings in force.
+/// The sources and targets that a registration may name, by the settings in force.
 #[derive(Debug, Clone, Copy)]
 pub struct Allowed<'a> {
-    /// The sources that are configured.
+    /// The configured sources.
     pub sources: &'a BTreeMap<String, Source>,
-    /// Where webhooks may go.
+    /// The hosts to which webhooks may go.
     pub hosts: &'a AllowedHosts,
-    /// Whether records without a target of their own can be told.
+    /// Whether a record without a target of its own has a default target.
     pub has_webhook_target: bool,
 }
 
 impl Registering {
-    /// Registers in this store. A record whose target changes waits for its old host no longer.
+    /// Registers in this store. A record whose target changes stops waiting for its old host.
     #[must_use]
     pub const fn new(store: Arc<Store>, debouncer: Arc<Debouncer>, breakers: Arc<Breakers>) -> Self {
         Self { store, debouncer, breakers }
@@ -43,7 +43,7 @@ impl Registering {
     /// Registers or amends a record; it is on disk when this returns.
     ///
     /// # Errors
-    /// The registration is refused, or the store cannot take it now; nothing was written.
+    /// The registration is refused, or the store cannot take it now. Nothing was written.
     pub async fn register(
         &self,
         key: RecordKey,
@@ -56,12 +56,12 @@ impl Registering {
             && said.webhook_target.is_none()
             && self.store.record(key.clone()).await?.is_none()
         {
-            let reason = "is needed: no transform.webhook_target is configured";
+            let reason = "is required: no transform.webhook_target is configured";
             return Err(Refusal::invalid("webhookTarget", reason).into());
         }
         let retargeted = said.webhook_target.is_some();
         let receipt = self.store.register(key.clone(), said, now).await?;
-        // It may wait for a host that it is not told at any more.
+        // The record may wait for a host that is not its target any more.
         if retargeted && let Some(waiting) = self.breakers.forget(&key) {
             self.debouncer.put_back(&key, waiting.since);
         }

@@ -1,4 +1,4 @@
-//! One PSP account in the configuration: what it takes, and from whom.
+//! A source: one PSP account in the configuration, with its profile, secrets, credentials and route.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -22,31 +22,31 @@ use crate::psp::vouch::verify::{Means, Secret};
 /// One PSP account in the configuration, and its route.
 #[derive(Debug, Clone)]
 pub struct Source {
-    /// Its name in the URL.
+    /// The source's name in the URL.
     pub name: String,
     /// The PSP's dialect.
     pub profile: Arc<Profile>,
-    /// Any of them that holds may vouch for a notification.
+    /// The secrets; any of them that is in force may vouch for a notification.
     pub secrets: Vec<NamedSecret>,
-    /// The file beside the configuration that some of them stand in; the relay writes it when a secret is rotated.
+    /// The file beside the configuration that holds some of the secrets. The relay writes it when a secret is rotated.
     pub secrets_file: Option<PathBuf>,
     /// The settings that the profile asks for, by name.
     pub settings: BTreeMap<String, String>,
     /// The URL that the PSP posts to, as the PSP knows it.
     pub public_url: Option<Url>,
-    /// What the PSP must present in its Authorization header as well; nothing, if there is nothing in it.
+    /// The credentials that the PSP must present in its Authorization header as well; none are required if it is empty.
     pub authorization: Credentials,
-    /// Headers that the PSP must send as well; names in lower case.
+    /// The headers that the PSP must send as well; names in lower case.
     pub headers: BTreeMap<String, SecretString>,
-    /// Where the PSP must post from as well; from anywhere, if there is nothing in it.
+    /// The networks from which the PSP must post as well; any network if it is empty.
     pub ip_ranges: Vec<IpNet>,
-    /// How far a signature's time may be off, in seconds, instead of the profile's.
+    /// How far a signature's time may be off, in seconds; replaces the profile's value.
     pub tolerance_s: Option<u32>,
-    /// The only types of event that are taken in; all that the profile understands if none.
+    /// The only types of event that the source takes; all that the profile understands if none.
     pub events: Option<BTreeSet<String>>,
-    /// The status that is answered while the source is not enabled; none if it is.
+    /// The status of the answers while the source is not enabled; none if it is enabled.
     pub closed: Option<u16>,
-    /// How truths are fetched; none if never.
+    /// The PSP's API for fetches; none if the source never fetches.
     pub fetch: Option<Arc<Api>>,
 }
 
@@ -58,7 +58,7 @@ impl Source {
         !name.is_empty() && name.bytes().all(belongs)
     }
 
-    /// What it has to verify with, if these are the secrets.
+    /// The means of verification with these secrets.
     #[must_use]
     pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
         Means {
@@ -74,7 +74,7 @@ impl Source {
         }
     }
 
-    /// The secret that takes the others' place, of those that hold at this time.
+    /// The newest of the secrets in force at this time: the one that replaces the others.
     #[must_use]
     pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
         self.secrets
@@ -83,13 +83,13 @@ impl Source {
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
     }
 
-    /// Whether it asks for anything beside a signature.
+    /// Whether the source demands credentials beside a signature.
     #[must_use]
     pub fn has_credentials(&self) -> bool {
         !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
     }
 
-    /// The audience of tokens that are issued for it.
+    /// The audience of the tokens that are issued for the source.
     #[must_use]
     pub fn audience(&self) -> String {
         format!("sources/{}", self.name)
@@ -101,7 +101,7 @@ impl Source {
         self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
-    /// The kinds of proof that it asks for.
+    /// The kinds of proof that the source demands.
     #[must_use]
     pub fn proofs(&self) -> Vec<&'static str> {
         let kinds = [
@@ -120,7 +120,7 @@ impl Source {
         signatures.any(|signature| signature.get_ref().certificate.is_some())
     }
 
-    /// What a notification says, as far as the source wants to hear it.
+    /// The messages of a notification. Types of event that the source does not take are ignored.
     pub(super) fn read(&self, notification: &InForm<'_>) -> Normalised {
         let always = self.fetch.as_ref().is_some_and(|api| api.mode == FetchMode::Always);
         let mut normalised = normalise(&self.profile, notification, always);
@@ -130,7 +130,7 @@ impl Source {
         if self.fetch.is_none() {
             let pointers =
                 normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
-            let reason = "its truth would have to be fetched, and this source fetches nothing";
+            let reason = "its truth has to be fetched, but this source fetches nothing";
             pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
         }
         normalised

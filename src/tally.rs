@@ -1,5 +1,5 @@
-//! What strangers can have logged as often as they like: told one by one, unless there is a flood of it; then it is counted, and
-//! the count is told. **Pure**, but for a lock.
+//! Tally of log lines that strangers can cause without end: lines are logged one by one, but in a flood they are counted and
+//! the count is logged. **Pure**, but for a lock.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -10,13 +10,13 @@ use jiff::Timestamp;
 
 use crate::domain::due::later;
 
-/// The first so many of a kind are told one by one…
+/// The number of events of a kind that are logged one by one in a window.
 pub const ONE_BY_ONE: u64 = 20;
-/// …within this; then the others are summed up.
+/// The window; further events in it are summed up.
 pub const WINDOW: Duration = Duration::from_secs(60);
-/// How often it is looked at which windows have ended.
+/// The interval between two checks for ended windows.
 pub const LOOK_EVERY: Duration = Duration::from_secs(5);
-/// So many kinds are told apart, some hundred kilobytes.
+/// The most kinds that are told apart, some hundred kilobytes.
 pub const KINDS_MAX: usize = 1_000;
 
 /// Counts by kind.
@@ -25,9 +25,9 @@ pub struct Tally<K>(Mutex<HashMap<K, Count>>);
 
 #[derive(Debug, Default)]
 struct Count {
-    /// Since the start.
+    /// The count since the start.
     all: u64,
-    /// In the window, which ends then; none if the last one has ended.
+    /// The end of the window and the count in it; none if the last window has ended.
     window: Option<(Timestamp, u64)>,
 }
 
@@ -38,7 +38,8 @@ impl<K> Default for Tally<K> {
 }
 
 impl<K: Hash + Ord + Clone> Tally<K> {
-    /// Counts one of this kind, or of the kind `others` if there are too many kinds. Says whether it gets a line of its own.
+    /// Counts one event of this kind, or of the kind `others` if there are too many kinds. Returns whether the event gets a
+    /// line of its own.
     pub fn is_told(&self, kind: K, others: impl FnOnce(K) -> K, now: Timestamp) -> bool {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_one_too_many = kinds.len() >= KINDS_MAX && !kinds.contains_key(&kind);
@@ -49,7 +50,8 @@ impl<K: Hash + Ord + Clone> Tally<K> {
         *in_window <= ONE_BY_ONE
     }
 
-    /// The kinds of which some got no line, in windows that have ended, and how many; all windows end at the end.
+    /// The kinds with events that got no line, in windows that have ended, and the number of such events. At the end of the
+    /// process all windows end.
     pub fn untold(&self, now: Option<Timestamp>) -> Vec<(K, u64)> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut untold = Vec::new();
@@ -67,7 +69,7 @@ impl<K: Hash + Ord + Clone> Tally<K> {
         untold
     }
 
-    /// How many of each kind there were since the start.
+    /// The number of events of each kind since the start.
     pub fn all(&self) -> Vec<(K, u64)> {
         let kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         kinds.iter().map(|(kind, count)| (kind.clone(), count.all)).collect()
@@ -101,7 +103,7 @@ mod tests {
         assert!(is_told(&tally, "a", 61), "a new window");
     }
 
-    /// Nobody looks at the very moment at which a window ends.
+    /// No check happens at the very moment at which a window ends.
     #[test]
     fn what_comes_between_the_end_of_a_window_and_the_look_at_it_counts_too() {
         let tally = Tally::default();

@@ -1,8 +1,8 @@
-//! Logs: to stderr, filtered by RUST_LOG (default `info`, the server's own from `warn`), in colour only for people.
+//! Logs: to stderr, filtered by RUST_LOG (default `info`, the server's own from `warn`), in colour only on a terminal.
 //!
-//! What the HTTP library says of single connections is left out unless RUST_LOG names it: anybody can make it say that as
-//! often as they like, and `http` says the same within bounds. That no connection can be accepted it says twice a second, for
-//! as long as that lasts: one line a minute is kept.
+//! The HTTP library's lines about single connections are left out unless RUST_LOG names the library. Anybody can cause such
+//! lines without end, and `http` logs the same within bounds. While connections cannot be accepted, the library says so
+//! twice a second. One such line a minute is kept.
 
 use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
@@ -15,9 +15,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 const DEFAULT: &str = "info,actix_server=warn";
-/// The part of the server that accepts connections.
+/// The log target of the server's part that accepts connections.
 const ACCEPTS: &str = "actix_server::accept";
-/// One line of it is kept in this time.
+/// One of its lines is kept in this time.
 const ONCE_IN: Duration = Duration::from_secs(60);
 
 /// Turns logging on. Later calls change nothing.
@@ -29,11 +29,11 @@ pub fn init() {
         filter = filter.add_directive(quiet);
     }
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
-    // Fails only if it is on already.
+    // This fails only if logging is already on.
     drop(tracing_subscriber::registry().with(lines.with_filter(Rare::default())).with(filter).try_init());
 }
 
-/// Lets one line a minute through that says that no connection can be accepted.
+/// A filter that passes one line a minute of those that say that no connection can be accepted.
 #[derive(Debug, Default)]
 struct Rare(Mutex<Option<Instant>>);
 
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// Counts lines.
+    /// Counts the lines.
     struct Lines(Arc<AtomicUsize>);
 
     impl<S: Subscriber> Layer<S> for Lines {

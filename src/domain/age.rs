@@ -1,7 +1,8 @@
-//! The store's clock as arithmetic: what grows old and what falls due goes by it.
+//! The store's clock as arithmetic: ages and due times are measured on it.
 //!
-//! It runs while the relay runs. At a start it goes on from where it was kept, by as much as the machine's clock has gone on
-//! since, but by a day at most. So nothing ages by months because a machine woke up in another year.
+//! The clock runs while the relay runs. At a start it continues from the time that was kept, plus the time that the
+//! machine's clock has gone on since. That addition is a day at most: nothing may age by months because a machine woke up in
+//! another year.
 
 use std::time::Duration;
 
@@ -9,45 +10,46 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{Moment, later};
 
-/// So much of the time between two runs counts at a start.
+/// The most that counts at a start of the time between two runs.
 pub const REST_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
-/// Clocks that differ by less are not worth a word.
+/// Smaller differences between the clocks are not reported.
 const UNREMARKABLE: SignedDuration = SignedDuration::from_mins(1);
-/// 2200-01-01: no store's clock begins later, whatever a machine says.
+/// 2200-01-01: the latest time at which a store's clock may begin, whatever the machine says.
 const LATEST_BEGIN: Timestamp = Timestamp::constant(7_258_118_400, 0);
-/// 9000-01-01: what is kept beyond it no relay has written. Later there would be no room for waits.
+/// 9000-01-01: a later time in the store was not written by a relay. Beyond it there would be no room for waits.
 const LATEST_KEPT: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
-/// Where the store's clock goes on at a start. Both clocks were kept as `kept`; the machine's says `wall` now.
+/// The time at which the store's clock continues at a start. `kept` holds both clocks as they were kept; `wall` is the
+/// machine's time now.
 #[must_use]
 pub fn resumed(kept: Moment, wall: Timestamp) -> Timestamp {
     let rest = Duration::try_from(wall.duration_since(kept.wall)).unwrap_or_default();
     later(kept.steady, rest.min(REST_COUNTED))
 }
 
-/// Where the clock of a store begins that has kept none: at the machine's time, but no more than a day after the newest
-/// time in the store.
+/// The time at which the clock of a store begins when none was kept: the machine's time, but no more than a day after the
+/// newest time in the store.
 #[must_use]
 pub fn begun(newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
     let begun = newest.map_or(wall, |newest| wall.min(later(newest, REST_COUNTED)));
     begun.clamp(Timestamp::UNIX_EPOCH, LATEST_BEGIN)
 }
 
-/// Where the clock of a store begins anew of which what was kept is damaged: at the newest time in the store, so that it is no
-/// later than it was; but no later than the machine's.
+/// The time at which the store's clock begins anew when the kept one is damaged: the newest time in the store. The clock is
+/// then no later than it was. It is no later than the machine's clock either.
 #[must_use]
 pub fn begun_anew(newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
     newest.unwrap_or(wall).min(wall).clamp(Timestamp::UNIX_EPOCH, LATEST_BEGIN)
 }
 
-/// Whether a store's clock can say this. What cannot be was not written by a relay.
+/// Whether a store's clock can show this time. A relay did not write any other.
 #[must_use]
 pub fn can_be(steady: Timestamp) -> bool {
     (Timestamp::UNIX_EPOCH..=LATEST_KEPT).contains(&steady)
 }
 
-/// By how much the machine's clock has gone on further than the store's since both were kept; below zero if it went less
-/// far or back. None if that is not worth a word.
+/// How much further the machine's clock has gone than the store's since both were kept; negative if it went less far or
+/// back. None if the difference is too small to report.
 #[must_use]
 pub fn disagreement(kept: Moment, now: Moment) -> Option<SignedDuration> {
     let machine = now.wall.duration_since(kept.wall);
@@ -117,8 +119,8 @@ mod tests {
     }
 
     proptest! {
-        /// Each start with any time on the machine's clock, each run with the machine's clock set to any time in it: the
-        /// store's clock never goes back, and gains no more than the time that the relay ran and a day for each start.
+        /// Each start has any time on the machine's clock, and in each run that clock is set to any time. The store's clock
+        /// never goes back. It gains no more than the time that the relay ran and a day for each start.
         #[test]
         fn no_machine_makes_a_store_old(
             first in 0..4_000_000_000_i64,
@@ -130,7 +132,7 @@ mod tests {
             for (wall, ran, wall_in_the_end) in starts {
                 let steady = resumed(kept, at(wall));
                 prop_assert!(steady >= kept.steady && can_be(steady));
-                // A crash at once, and a start after it: nothing more.
+                // A crash at once and a start after it add nothing more.
                 prop_assert_eq!(resumed(Moment { wall: at(wall), steady }, at(wall)), steady);
                 let ran = Duration::from_secs(ran.unsigned_abs());
                 kept = Moment { wall: at(wall_in_the_end), steady: later(steady, ran) };

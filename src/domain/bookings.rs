@@ -1,4 +1,4 @@
-//! The items and chargebacks of a record, and which of them are kept.
+//! The bookings of a record, which are its items and chargebacks, and the limit of how many are kept.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::ids::Kind;
 use super::record::Seen;
 use super::stamp::{self, Stamp, Stamped, Written};
 
-/// Writes what an event says of bookings. Those without money never count against those with it: any shopper can make
-/// refused attempts without end.
+/// Writes the bookings of an event. Bookings without money never displace those with money: any shopper can make refused
+/// attempts without end.
 ///
 /// # Errors
-/// [`Contradiction::TooMany`]; some of it may be written.
+/// [`Contradiction::TooMany`]; some of the bookings may be written.
 pub(super) fn write(
     seen: &mut Seen,
     event: &Event,
@@ -39,7 +39,7 @@ pub(super) fn write(
     keep(&mut seen.items, items, "items", |item| {
         (item.booking != Booking::Booked || item.amount.is_zero()).then_some(item.booking)
     })?;
-    // A chargeback that names no amount takes all that was paid.
+    // A chargeback without an amount takes all that was paid.
     keep(&mut seen.chargebacks, chargebacks, "chargebacks", |chargeback| {
         (chargeback.booking != Booking::Booked).then_some(chargeback.booking)
     })?;
@@ -59,9 +59,9 @@ fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp:
     written
 }
 
-/// Forgets what is too much, of the bookings without money: `empty` says which those are. Those that are open go first,
-/// since a record without them comes to the same, then bookings of zero. A reversal keeps older news of its booking out,
-/// so the newest of those stay.
+/// Forgets bookings without money until at most `most` bookings remain; `empty` returns the state of such a booking. Open
+/// ones go first, since the record is the same without them; then bookings of zero. The newest reversals stay, because a
+/// reversal keeps out older news of its booking.
 fn keep<T>(
     slots: &mut BTreeMap<String, Stamped<T>>,
     most: usize,
@@ -222,7 +222,7 @@ mod tests {
         assert!(apply(&told(&payment(), [&zeros]), &more, Timestamp::UNIX_EPOCH).is_err());
     }
 
-    /// Money that was captured is booked once, though the news of its reservation comes last.
+    /// Captured money is booked once, even if the news of its reservation comes last.
     #[test]
     fn among_refused_attempts_without_end_a_reversal_keeps_older_news_out() {
         let flood = told(&payment(), [&of(0..FULL, Booking::Reversed, true, 5)]);

@@ -1,20 +1,20 @@
-//! Money that contradicts what is known of a record.
+//! Contradictions: money in an event that contradicts what is known of a record.
 
-/// How many items, and how many chargebacks, are kept of one record: each event writes the whole record.
+/// The most items, and the most chargebacks, that are kept of one record: each event writes the whole record.
 pub const BOOKINGS_MAX: usize = 1000;
 
-/// Money that cannot be, or more of it than is kept: nothing is applied, the notification becomes a dead letter.
+/// Money that cannot be true, or more bookings than are kept. Nothing is applied; the notification becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
-    /// The event speaks of another currency than the record.
+    /// The event names another currency than the record.
     #[error("the event is in {event}, the record in {record}")]
     Currency {
-        /// Of the event.
+        /// The currency of the event.
         event: String,
-        /// Of the record.
+        /// The currency of the record.
         record: String,
     },
-    /// The record has as many bookings with money as are kept of one, and the event would add another.
+    /// The record has the most bookings with money that are kept of one, and the event would add another.
     #[error("the record would have more than {BOOKINGS_MAX} booked {what}")]
     TooMany {
         /// Items, or chargebacks.
@@ -25,7 +25,7 @@ pub enum Contradiction {
     OverRefunded {
         /// The sum that the refunds would reach.
         refunded: rust_decimal::Decimal,
-        /// What was paid.
+        /// The amount that was paid.
         paid: rust_decimal::Decimal,
     },
 }

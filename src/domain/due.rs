@@ -1,4 +1,4 @@
-//! When a change is due to be told: the debounce as arithmetic.
+//! Due times of webhooks: the debounce as arithmetic, and the two clocks.
 
 use std::time::Duration;
 
@@ -6,40 +6,40 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::Offset;
 
-/// One instant, on two clocks.
+/// One instant on both clocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Moment {
-    /// What the machine's clock says: the time that people and PSPs mean.
+    /// The machine's clock: the time that people and PSPs mean.
     pub wall: Timestamp,
-    /// What the store's clock says, which nobody sets ([`super::age`]): what is due when, and what is how old, is counted
-    /// on it. No more is to be read in it: it may be far from the time that people mean.
+    /// The store's clock, which nobody sets ([`super::age`]): due times and ages are measured on it. It shows nothing else:
+    /// it may be far from the time that people mean.
     pub steady: Timestamp,
 }
 
-/// How changes of one record are coalesced.
+/// The rule by which changes of one record are coalesced.
 #[derive(Debug, Clone, Copy)]
 pub struct Debounce {
-    /// No webhook before this long without a change.
+    /// A webhook goes out only after this long without a change.
     pub quiet: Duration,
-    /// But a webhook at the latest this long after the first untold change.
+    /// A webhook goes out at the latest this long after the first untold change.
     pub max_wait: Duration,
 }
 
 impl Debounce {
-    /// When the changes from `first_untold` to `last_change` are due to be told.
+    /// The due time of a webhook for the changes from `first_untold` to `last_change`.
     #[must_use]
     pub fn due(&self, last_change: Timestamp, first_untold: Timestamp) -> Timestamp {
         later(last_change, self.quiet).min(later(first_untold, self.max_wait))
     }
 }
 
-/// `at` plus `wait`; the end of time where that would be beyond it.
+/// `at` plus `wait`, but never beyond the largest timestamp.
 #[must_use]
 pub fn later(at: Timestamp, wait: Duration) -> Timestamp {
     at.saturating_add(wait).unwrap_or(Timestamp::MAX)
 }
 
-/// How long it is from `now` to `at`, in words: on the store's clock only distances say something.
+/// The time from `now` to `at` in words: on the store's clock only distances have a meaning.
 #[must_use]
 pub fn wait(now: Timestamp, at: Timestamp) -> String {
     format!("{:#}", at.duration_since(now).round(jiff::Unit::Millisecond).unwrap_or_default())

@@ -1,4 +1,4 @@
-//! The normalised fact inside a notification.
+//! The event: the normalised fact inside a message of a notification.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -15,66 +15,67 @@ use super::money::Currency;
 use super::stamp::Stamp;
 use super::status::{ChargebackReason, PspError, Status};
 
-/// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further
-/// ahead counts as the receipt, since it would outrank whatever the PSP says until then.
+/// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further ahead
+/// counts as the receipt. Otherwise it would outrank all later news of the PSP until that time.
 pub const AHEAD_MAX: SignedDuration = SignedDuration::from_mins(15);
 
 /// A time that lay too far ahead of the receipt and counts as the receipt.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ahead {
-    /// Whose time: `event`, `item` or `chargeback`.
+    /// The owner of the time: `event`, `item` or `chargeback`.
     pub what: &'static str,
-    /// What the PSP said: an instant, or a day.
+    /// The time as the PSP wrote it: an instant, or a day.
     pub said: String,
 }
 
-/// One fact about one record, in our words, whatever PSP said it.
+/// One fact about one record, in our words, from any PSP.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
-    /// The PSP's name for what happened, for people to read.
+    /// The PSP's name for the event, for people to read.
     pub event_type: String,
-    /// The kinds of record that it may concern, the likeliest first. More than one where an account setting of
-    /// the PSP decides (Adyen AUTHORISATION: a preauthorization, or a payment with automatic capture).
+    /// The kinds of record that the event may concern, the likeliest first. There are several if an account setting of the
+    /// PSP decides (Adyen AUTHORISATION: a preauthorization, or a payment with automatic capture).
     pub kinds: Vec<Kind>,
-    /// The PSP ids that are the record's own. The record learns those that it did not have.
+    /// The PSP ids that are the record's own. The record learns the ids that it did not have.
     pub psp_ids: Vec<String>,
-    /// PSP ids that only lead to the record if it was registered with them: the id of a payment that a capture
-    /// belongs to. Never learned, since several records may stand in that relation.
+    /// PSP ids that lead to the record only if it was registered with them, such as the payment id of a capture. They are
+    /// never learned, since several records may share one.
     pub shared_ids: Vec<String>,
-    /// What the PSP returns of the merchant's own reference: the Transform id, if the integrator put it there.
+    /// The values that the PSP returns of the merchant's own reference: the Transform id, if the integrator put it there.
     pub references: Vec<TransformId>,
-    /// What of it can be led elsewhere by whoever has caught its message; none where all that leads to a record is signed.
+    /// The part that a stranger with a caught message can lead to another record; none if every id and reference is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loose: Option<Loose>,
     /// The PSP's time of the event.
     pub at: Timestamp,
     /// The event's dedupe key, the last tie-break of [`super::stamp::Stamp`].
     pub key: String,
-    /// Whether this truth outranks every other of the same second (Adyen CAPTURE_FAILED after CAPTURE).
+    /// Whether this event outranks every other of the same second (Adyen CAPTURE_FAILED after CAPTURE).
     pub late: bool,
-    /// Whether this truth gives way to every other, even an older one: it only says what became of a record of which
-    /// nothing else is known (Adyen OFFER_CLOSED of one attempt, after another attempt succeeded).
+    /// Whether this event gives way to every other, even an older one. It only says what became of a record of which nothing
+    /// else is known (Adyen OFFER_CLOSED of one attempt, after another attempt succeeded).
     #[serde(default)]
     pub gives_way: bool,
     /// The currency of all amounts in `facts`.
     pub currency: Option<Currency>,
-    /// What the event says.
+    /// The facts that the event states.
     pub facts: Facts,
 }
 
-/// What nobody signs of that which leads an event to its record.
+/// The unsigned part of the ids and references that lead an event to its record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Loose {
-    /// What is signed of the message, as the hash of one text: it counts for the records that it reached first.
+    /// The signed part of the message, as the hash of one text. The event counts for the records that this text reached
+    /// first.
     pub text: String,
-    /// Those of the event's ids and references that nobody signs. What is signed leads before them.
+    /// The event's ids and references that are not signed. Signed ids and references lead before them.
     pub unsigned: BTreeSet<String>,
 }
 
 impl fmt::Debug for Event {
-    /// What it says, and what is out of the ordinary.
+    /// Shows the content, and the other fields only where they are out of the ordinary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("Event");
         text.field("event_type", &self.event_type)
@@ -95,11 +96,11 @@ impl fmt::Debug for Event {
     }
 }
 
-/// Added to the rank of a late truth: above every rank of [`Status::rank`].
+/// The addition to the rank of a late event: above every rank of [`Status::rank`].
 const LATE: u8 = 100;
 
 impl Event {
-    /// When it is true, with the rank of what it says.
+    /// The stamp of the event's facts: its time, with this rank of the facts.
     pub(super) fn stamp(&self, rank: u8) -> Stamp {
         Stamp {
             at: if self.gives_way { Timestamp::MIN } else { self.at },
@@ -108,16 +109,16 @@ impl Event {
         }
     }
 
-    /// Whether an id or a reference of it is signed, or as good as that.
+    /// Whether this id or reference of the event is signed, or as trustworthy as a signed one.
     #[must_use]
     pub fn is_sure_of(&self, id: &str) -> bool {
         self.loose.as_ref().is_none_or(|loose| !loose.unsigned.contains(id))
     }
 
-    /// The state that it says a record of that kind is in.
+    /// The state that the event names for a record of that kind.
     ///
-    /// What may concern a preauthorization, has succeeded and books nothing is a reservation. Where only a payment is
-    /// registered it reaches that, and then it is not money yet: the payment is Pending.
+    /// A succeeded event that may concern a preauthorization and books no money is a reservation. If only a payment is
+    /// registered, the event reaches that payment. The payment is then Pending, since there is no money yet.
     #[must_use]
     pub fn status_of(&self, kind: Kind) -> Option<Status> {
         let reserves = self.kinds.contains(&Kind::Preauth) && self.facts.items.is_empty();
@@ -127,15 +128,16 @@ impl Event {
         }
     }
 
-    /// The dedupe key of the message that says it; the event's own key has a trace of what is said behind that.
+    /// The dedupe key of the event's message. The event's own key adds a trace of its facts.
     #[must_use]
     pub fn message_key(&self) -> &str {
         message_key(&self.key)
     }
 
-    /// Lets no time of the event lie ahead of its receipt by more than [`AHEAD_MAX`]. Says which times did.
+    /// Replaces each time of the event that lies more than [`AHEAD_MAX`] ahead of the receipt, and returns the replaced
+    /// ones.
     ///
-    /// When a reservation ends (`expires_at`) lies ahead by right, and ranks nothing.
+    /// The end of a reservation (`expires_at`) rightly lies ahead, and no rank depends on it.
     pub fn received(&mut self, at: Timestamp) -> Vec<Ahead> {
         let latest = at.saturating_add(AHEAD_MAX).unwrap_or(Timestamp::MAX);
         let mut ahead = Vec::new();
@@ -150,7 +152,7 @@ impl Event {
         ahead
     }
 
-    /// Dates the event at this time, and all that it books on the day of the time that it had.
+    /// Dates the event at this time. Bookings on the day of its former time move to the day of the new one.
     pub fn date(&mut self, at: Timestamp) {
         let day = utc_date(self.at);
         self.at = at;
@@ -158,43 +160,43 @@ impl Event {
     }
 }
 
-/// The dedupe key of the message in the key of one of its events.
+/// The dedupe key of the message, taken from the key of one of its events.
 #[must_use]
 pub fn message_key(event_key: &str) -> &str {
     event_key.rsplit_once('#').map_or(event_key, |(message, _)| message)
 }
 
-/// What an event says of its record. Absent is not said; nothing here takes anything back by being absent.
+/// The facts that an event states about its record. An absent field states nothing and takes nothing back.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Facts {
-    /// The state that the record is in.
+    /// The state of the record.
     pub status: Option<Status>,
-    /// Why, if the state is an error.
+    /// The error, if the state is one.
     pub error: Option<PspError>,
-    /// Preauthorization: what is reserved now.
+    /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Decimal>,
-    /// Preauthorization: until when.
+    /// Preauthorization: the end of the reservation.
     pub expires_at: Option<Timestamp>,
     /// Payment: money booked, by the PSP's id of the booking.
     pub items: Vec<Item>,
     /// Payment: money taken back by the customer's bank, by the PSP's id of the dispute.
     pub chargebacks: Vec<Chargeback>,
-    /// Refund: what was given back.
+    /// Refund: the amount that was given back.
     pub refunded: Option<Decimal>,
     /// The customer's payment data as the PSP knows it.
     pub bearer: BTreeMap<String, String>,
 }
 
 impl Facts {
-    /// The days of its bookings, and of what.
+    /// The dates of the bookings, each with the kind of booking.
     fn dates(&mut self) -> impl Iterator<Item = (&'static str, &mut Date)> {
         let items = self.items.iter_mut().map(|item| ("item", &mut item.date));
         items.chain(self.chargebacks.iter_mut().map(|chargeback| ("chargeback", &mut chargeback.date)))
     }
 }
 
-/// Whether money of one PSP item is there. Ordered as in an item's life, for facts of one second.
+/// Whether the money of one PSP item is there. Ordered as in an item's life, for facts of one second.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Booking {
@@ -212,13 +214,13 @@ pub enum Booking {
 pub struct Item {
     /// The PSP's id of the booking: the same for every event about it.
     pub id: String,
-    /// Major units; the whole of this item, never a difference. Zero where a reversal names none.
+    /// Major units; the whole of this item, never a difference. Zero if a reversal names none.
     pub amount: Decimal,
-    /// Whether it counts.
+    /// Whether the booking counts.
     pub booking: Booking,
-    /// The day it was booked.
+    /// The day of the booking.
     pub date: Date,
-    /// The PSP's words for it.
+    /// The PSP's description.
     pub description: Option<String>,
 }
 
@@ -228,19 +230,19 @@ pub struct Item {
 pub struct Chargeback {
     /// The PSP's id of the dispute.
     pub id: String,
-    /// Major units. Zero where the event names none.
+    /// Major units. Zero if the event names none.
     pub amount: Decimal,
-    /// What the PSP charges for it, major units.
+    /// The PSP's charge for the chargeback, major units.
     pub fee: Option<Decimal>,
     /// Whether the money is gone.
     pub booking: Booking,
-    /// The day it went.
+    /// The day on which the money went.
     pub date: Date,
-    /// Why, where the event says it.
+    /// The reason, if the event names one.
     pub why: Option<Why>,
 }
 
-/// Why the customer's bank took money back.
+/// The reason why the customer's bank took money back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Why {

@@ -1,4 +1,4 @@
-//! A refund and its payment move together: what the one confirms, the other has received less of.
+//! A refund and its payment, moved together: the amount that a refund confirms reduces what its payment has received.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;
@@ -11,18 +11,18 @@ use super::status::Status;
 use super::transition::{self, Transition};
 use super::view::{self, View};
 
-/// What an event did to a record and, where the record is a refund, to the payment it refunds.
+/// The effect of an event on a record and, if the record is a refund, on the payment it refunds.
 #[derive(Debug)]
 pub struct Moved {
-    /// What happened to the record itself.
+    /// The effect on the record itself.
     pub transition: Transition,
     /// The record after the event.
     pub record: Record,
-    /// The payment after the event, if the event is a refund's and the payment is registered.
+    /// The payment after the event, if the event concerns a refund and the payment is registered.
     pub payment: Option<Record>,
     /// Whether Transform can see a difference in the payment.
     pub payment_changed: bool,
-    /// Whether there is more left to refund than before: refunds that were refused as too large may fit now.
+    /// Whether more can be refunded than before: refunds that were refused as too large may fit now.
     pub headroom_rose: bool,
 }
 
@@ -52,7 +52,7 @@ pub fn apply(record: &Record, payment: Option<&Record>, event: &Event, now: Time
     })
 }
 
-/// Notes in a payment what one of its refunds has confirmed. The second value says whether that shows.
+/// Notes in a payment the amount that one of its refunds has confirmed. The second value says whether the change is visible.
 #[must_use]
 pub fn link(payment: &Record, refund: &Record, now: Timestamp) -> (Record, bool) {
     let mut next = payment.clone();
@@ -67,8 +67,8 @@ pub fn link(payment: &Record, refund: &Record, now: Timestamp) -> (Record, bool)
     (next, changed)
 }
 
-/// Only a payment whose full amount is confirmed can be over-refunded: before that, its own events may simply be
-/// late, and the view holds the excess back ([`view::PaymentDetail::refunded`]).
+/// Refuses an over-refunded payment. Only a payment whose full amount is confirmed can be one. Before that its own events
+/// may simply be late, and the view holds the excess back ([`view::PaymentDetail::refunded`]).
 fn check_headroom(payment: &Record) -> Result<(), Contradiction> {
     let paid = view::paid(payment);
     let refunded: Decimal = payment.refunds.values().copied().sum();

@@ -1,4 +1,4 @@
-//! Identifiers: which record, whose id.
+//! Identifiers: the kind and the Transform id of a record.
 
 use std::fmt;
 use std::str::FromStr;
@@ -43,7 +43,7 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.code() == code)
     }
 
-    /// The lower-case name used in routes, logs and profiles.
+    /// The lower-case name in routes, logs and profiles.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -86,8 +86,8 @@ impl TransformId {
         &self.0
     }
 
-    /// Whether it has the form that Transform gives its ids: 24 hex digits, for transactions after a day
-    /// (contract, section 4). Merchants' own references have others.
+    /// Whether the id has the form that Transform gives its ids: 24 hex digits, after a day for transactions (contract,
+    /// section 4). Merchants' own references have other forms.
     #[must_use]
     pub fn has_transforms_form(&self) -> bool {
         let hex = match self.0.split_once('-') {
@@ -131,7 +131,7 @@ impl FromStr for TransformId {
     }
 }
 
-/// What names one record: its kind and its Transform id.
+/// The key of one record: its kind and its Transform id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RecordKey {

@@ -1,23 +1,23 @@
-//! JSON as a value, from anybody.
+//! JSON from any sender as a value, with bounds on the number of values and no forged numbers.
 
 use serde_json::Value;
 
-/// The name of the field in which serde_json keeps the digits of a number on its way to a [`Value`]. An object with a field
-/// of this name would become a number, which nobody wrote.
+/// The field name under which serde_json keeps the digits of a number on its way to a [`Value`]. An object with a field of
+/// this name would become a number that nobody wrote.
 const NUMBER: &str = "$serde_json::private::Number";
-/// How many bytes a sign of a name may take as JSON: `\u0024`.
+/// The most bytes that one character of a name takes as JSON: `\u0024`.
 const ESCAPED_MAX: usize = 6;
 
-/// JSON may have so many values, whatever its size…
+/// The number of values that JSON may have, whatever its size.
 const VALUES_ALWAYS: usize = 20_000;
-/// …and another one for so many bytes. A value costs up to some hundred bytes of memory and a microsecond, and a few bytes
-/// are enough to write one; notifications, even batches of thousands of messages, have more bytes for each.
+/// One more value is allowed for this many bytes. A value costs up to some hundred bytes of memory and a microsecond, but
+/// takes only a few bytes to write. Notifications have more bytes for each value, even batches of thousands of messages.
 const BYTES_PER_VALUE: usize = 16;
 
-/// Reads JSON. Numbers keep every digit; how deep it may be nested, serde_json limits to 128.
+/// Reads JSON. Numbers keep every digit. serde_json limits the nesting to 128.
 ///
 /// # Errors
-/// Where it is no JSON, that it has too many values for its size, or that a field has a name that is not read.
+/// The position where it is not JSON; or it has too many values for its size; or a field has a refused name.
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
     let (values, most) = (values(bytes), VALUES_ALWAYS.saturating_add(bytes.len() / BYTES_PER_VALUE));
     if values > most {
@@ -30,7 +30,8 @@ pub fn read(bytes: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
-/// How many values JSON has at most: each comes first, or behind what opens an object or a list, or behind a comma.
+/// An upper bound of the number of values: each value comes first, after an opening of an object or a list, or after a
+/// comma.
 fn values(json: &[u8]) -> usize {
     let (mut rest, mut values) = (json, 1_usize);
     let count = |bytes: &[u8]| bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();
@@ -41,7 +42,7 @@ fn values(json: &[u8]) -> usize {
     values.saturating_add(count(rest))
 }
 
-/// Whether what is JSON has a field of that name, however it is written.
+/// Whether JSON has a field with the name of a number, in any spelling.
 fn has_forged_number(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some((_, after)) = split_at_quote(rest) {
@@ -55,7 +56,7 @@ fn has_forged_number(json: &[u8]) -> bool {
     false
 }
 
-/// What stands before the next quote that is not escaped, and behind it.
+/// The bytes before the next unescaped quote, and the bytes after it.
 fn split_at_quote(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let mut escaped = false;
     let end = bytes.iter().position(|byte| {
@@ -92,7 +93,7 @@ mod tests {
         for name in [NUMBER, ESCAPED] {
             for number in ["100", "1e400", "-1"] {
                 let forged = format!("{{ \"{name}\" : \"{number}\" }}");
-                // serde_json by itself reads a number that nobody wrote.
+                // serde_json alone reads a number that nobody wrote.
                 assert!(serde_json::from_str::<Value>(&forged).unwrap().is_number(), "{forged}");
                 for json in [forged.clone(), format!("[{{\"a\\\\\":{forged}}}]"), format!("[\"\\\\\\\"\",{forged}]")] {
                     assert!(read(json.as_bytes()).unwrap_err().contains("has the name"), "{json}");
@@ -108,13 +109,13 @@ mod tests {
     #[test]
     fn the_number_of_values_has_a_bound() {
         let list = |value: &str, times: usize| format!("[{}]", vec![value; times].join(","));
-        // Each is the list itself and what is in it.
+        // The values are the list itself and those in it.
         for (value, values) in [("0", 1), ("{\"\":0}", 2), ("[]", 2), ("{\"a\":{\"b\":[]}}", 4)] {
             let most = (VALUES_ALWAYS - 1) / values;
             assert!(read(list(value, most).as_bytes()).is_ok(), "{value}");
             let mebibyte = list(value, (1 << 20) / (value.len() + 1));
             assert!(read(mebibyte.as_bytes()).unwrap_err().contains("values are read"), "{value}");
-            // Refused before it is known whether it is JSON.
+            // The bound refuses it before the JSON parser reads it.
             assert!(
                 read(&mebibyte.as_bytes()[..mebibyte.len() - 1]).unwrap_err().contains("values are read"),
                 "{value}"

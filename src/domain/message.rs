@@ -1,4 +1,4 @@
-//! What a notification says, in our words: one message for each thing that it tells of.
+//! Normalised notifications: the messages of a notification in the words of the domain, one for each piece of news.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,17 +8,17 @@ use super::event::{Ahead, Event};
 /// A notification in our words.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Normalised {
-    /// The same for every repetition of the notification.
+    /// The dedupe key: the same for every repetition of the notification.
     pub dedupe_key: String,
-    /// What it was read with beside its body and is not signed, as a digest; empty where there is nothing of that kind. Part of
-    /// what makes a repetition: anybody can send the same body with something else beside it.
+    /// A digest of the unsigned values beside the body that the notification was read with; empty if there are none. A
+    /// repetition must agree in it as well: anybody can send the same body with other values beside it.
     pub beside: String,
-    /// Its messages, in the order of the batch.
+    /// The messages, in the order of the batch.
     pub messages: Vec<Message>,
 }
 
 impl fmt::Debug for Normalised {
-    /// What it says, and what is out of the ordinary.
+    /// Shows the content, and the other fields only where they are out of the ordinary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("Normalised");
         text.field("dedupe_key", &self.dedupe_key);
@@ -30,25 +30,25 @@ impl fmt::Debug for Normalised {
 }
 
 impl Normalised {
-    /// What binds its body, if what is signed belongs to the first body that comes with it.
+    /// The identity that binds the body, if the signed text belongs to the first body that comes with it.
     #[must_use]
     pub fn bound_by(&self) -> Option<&Identity> {
         self.messages.first().and_then(|message| message.identity.as_ref()).filter(|identity| identity.binds_body)
     }
 
-    /// Whether it has no key of its own but that of what is signed: another body came first with that.
+    /// Whether the dedupe key is only the key of the signed text: another body came first with that text.
     #[must_use]
     pub fn is_made_up(&self) -> bool {
         self.bound_by().is_some_and(|identity| identity.key == self.dedupe_key)
     }
 
-    /// Ignores all messages but those of these types. What has no type is still not understood.
+    /// Ignores all messages except those of these types. A message without a type remains not understood.
     pub fn keep_only(&mut self, types: &BTreeSet<String>) {
         let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
         self.messages.iter_mut().filter(others).for_each(|message| message.meaning = Meaning::Ignored);
     }
 
-    /// How much work it is: its messages, and the events of those that have several.
+    /// The work in it: the number of its messages, where a message with several events counts once for each.
     #[must_use]
     pub fn size(&self) -> usize {
         let events = |message: &Message| match &message.meaning {
@@ -62,21 +62,21 @@ impl Normalised {
 /// One message of a notification.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The PSP's name for what happened; empty where only what is fetched can tell.
+    /// The PSP's name for the event; empty if only the fetched object can tell.
     pub event_type: String,
-    /// What it means.
+    /// The meaning of the message.
     pub meaning: Meaning,
-    /// Times that lay ahead of the receipt and count as the receipt, for the log. No more than `AHEAD_TOLD` of them.
+    /// The times that lay ahead of the receipt and count as the receipt, for the log. At most `AHEAD_TOLD` are kept.
     pub ahead: Vec<Ahead>,
-    /// Which message it is, where parts of it are signed only or a time of it has to be remembered.
+    /// The identity of the message, if only parts of it are signed or one of its times has to be remembered.
     pub identity: Option<Identity>,
 }
 
-/// More times of one message than these are not told of.
+/// The most times of one message that are reported.
 pub(crate) const AHEAD_TOLD: usize = 3;
 
 impl fmt::Debug for Message {
-    /// What it says, and what is out of the ordinary.
+    /// Shows the content, and the other fields only where they are out of the ordinary.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = f.debug_struct("Message");
         text.field("event_type", &self.event_type).field("meaning", &self.meaning);
@@ -88,19 +88,19 @@ impl fmt::Debug for Message {
 }
 
 impl Message {
-    /// A message of this type with this meaning, of which nothing else is to be said.
+    /// A message of this type with this meaning and nothing out of the ordinary.
     #[must_use]
     pub const fn new(event_type: String, meaning: Meaning) -> Self {
         Self { event_type, meaning, ahead: Vec::new(), identity: None }
     }
 
-    /// Its events; none unless it means some.
+    /// The events of the message; none if its meaning is another.
     #[must_use]
     pub fn events(&self) -> &[Event] {
         if let Meaning::Events(events) = &self.meaning { events } else { &[] }
     }
 
-    /// Why it is a dead letter, behind its type where it has one.
+    /// The reason why the message is a dead letter, preceded by its type if it has one.
     #[must_use]
     pub fn because(&self, reason: &str) -> String {
         if self.event_type.is_empty() { reason.to_owned() } else { format!("{}: {reason}", self.event_type) }
@@ -114,36 +114,37 @@ pub enum Meaning {
     Events(Vec<Event>),
     /// Nothing that concerns a record.
     Ignored,
-    /// The profile knows the type, but this message is not as it should be: a dead letter.
+    /// The profile knows the type, but the message is not as it should be: a dead letter.
     NotUnderstood(String),
-    /// Its truth has to be fetched first, by a GET of this path below the base of the PSP's API. The same for all
-    /// messages about one object.
+    /// The truth has to be fetched first, by a GET of this path below the base of the PSP's API. The path is the same for
+    /// all messages about one object.
     Fetch(String),
 }
 
-/// Which message it is, whatever else has been made of it.
+/// The identity of a message, whatever else a stranger has made of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// The same for all that can be made of one message: by the text that is signed, or the dedupe key where all is.
+    /// The key: the same for everything that can be made of one message. It comes from the signed text, or from the dedupe
+    /// key if all of the message is signed.
     pub key: String,
-    /// By the signed fields one by one: another one for the same key is made by moving the borders between them. Where the body
-    /// is signed by a checksum only, by the body as well.
+    /// A digest of the signed fields one by one. The same key with other fields is made by moving the borders between the
+    /// fields. Where only a checksum of the body is signed, the body counts as well.
     pub fields: String,
-    /// Whether it has several signed fields, so that borders can be moved.
+    /// Whether the message has several signed fields, between which borders can be moved.
     pub has_borders: bool,
-    /// Whether the signed text belongs to the first body that comes with it, since others can be made for it.
+    /// Whether the signed text belongs to the first body that comes with it, since other bodies can be made for the text.
     pub binds_body: bool,
-    /// Whether not all that is read of it is signed.
+    /// Whether some of the fields that are read of the message are not signed.
     pub partly_signed: bool,
-    /// Whether it is signed by itself and comes behind another message: anybody can put the two together, and make many of the
-    /// first. What was told of first by that notification is kept.
+    /// Whether the message is signed by itself and follows another message of the notification. Anybody can put the two
+    /// together, and make many variants of the first. The first time of the message in that notification is kept.
     pub is_behind: bool,
-    /// The events whose time is that of the message when it was told of first, by their index.
+    /// The indexes of the events that are dated at the first time of the message.
     pub first_time: Vec<usize>,
 }
 
 impl Identity {
-    /// Whether it has to be remembered when the message was told of first, and how.
+    /// Whether the identity and the first time of the message have to be remembered.
     #[must_use]
     pub fn is_remembered(&self) -> bool {
         self.has_borders || self.binds_body || self.is_behind || !self.first_time.is_empty()

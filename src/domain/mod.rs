@@ -1,4 +1,4 @@
-//! The facts of the trade, pure: what a record is, what an event says, what the one does to the other.
+//! The domain, pure: records, events, and what an event does to a record.
 //!
 //! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
 

@@ -55,30 +55,30 @@ impl<'de> Deserialize<'de> for Currency {
     }
 }
 
-/// The largest amount that is believed, in major units. It bounds the sums: 28 digits fit a [`Decimal`].
+/// The largest amount that is accepted, in major units. It bounds the sums: 28 digits fit a [`Decimal`].
 pub const LARGEST_AMOUNT: Decimal = Decimal::from_parts(0x4876_E800, 0x17, 0, false, 0); // 10^11
 
 /// Reads a decimal number exactly, as PSPs and integrators write it: `12.9`, `-5`, `1E+2`.
 ///
 /// # Errors
-/// Text that is no decimal number, or one of more than 28 digits.
+/// The text is not a decimal number, or has more than 28 digits.
 pub fn parse_decimal(text: &str) -> Result<Decimal, String> {
     let wrong = || format!("{} is not a decimal number", shown(text));
     // The parser would skip underscores; no PSP writes them.
     if text.contains('_') {
         return Err(wrong());
     }
-    // The parser of exponents would round what stands before one.
+    // The parser of exponents would round the part before one.
     let mantissa = text.split(['e', 'E']).next().unwrap_or_default();
     let exact = Decimal::from_str_exact(mantissa).map_err(|_| wrong())?;
     let number = if mantissa == text { Ok(exact) } else { Decimal::from_scientific(text) };
     number.map(|number| number.normalize()).map_err(|_| wrong())
 }
 
-/// Lets an amount in major units through if it is one that is believed: not negative, not beyond [`LARGEST_AMOUNT`].
+/// Accepts an amount in major units: not negative, and not beyond [`LARGEST_AMOUNT`].
 ///
 /// # Errors
-/// What is wrong with it; not the amount itself, which may be anything.
+/// The reason, without the amount itself, which may be anything.
 pub fn believed(amount: Decimal) -> Result<Decimal, String> {
     if amount < Decimal::ZERO {
         return Err("is negative".to_owned());
@@ -92,7 +92,7 @@ pub fn believed(amount: Decimal) -> Result<Decimal, String> {
 /// Turns an amount in minor units into major units: `1050` with exponent 2 is `10.50`.
 ///
 /// # Errors
-/// An amount with a fraction: minor units are whole.
+/// The amount has a fraction: minor units are whole.
 pub fn from_minor(minor: Decimal, exponent: u32) -> Result<Decimal, String> {
     if !minor.fract().is_zero() {
         return Err("is not a whole number of minor units".to_owned());

@@ -1,4 +1,4 @@
-//! The promises of the domain, on generated histories: any order and any repetition of the same events end in the same
+//! Property tests of the domain on generated histories. Any order and any repetition of the same events end in the same
 //! record; versions and `lastUpdated` rise strictly; money never contradicts itself.
 
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ fn bookings() -> impl Strategy<Value = Booking> {
     prop::sample::select(vec![Booking::Open, Booking::Booked, Booking::Reversed])
 }
 
-/// Few times, ids and amounts, so that events meet.
+/// Few different times, ids and amounts: events then concern the same things.
 fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
     let date = utc_date(at);
     let item = (0..3_u8, 0..4_u32, bookings()).prop_map(move |(id, amount, booking)| Item {
@@ -80,7 +80,7 @@ fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
     let status = prop::option::of(statuses(kind));
     (status, error, amount(), amount(), items, chargebacks).prop_map(
         move |(status, error, authorized, refunded, mut items, chargebacks)| {
-            // One event names an item once.
+            // One event names each item once.
             items.sort_by(|a, b| a.id.cmp(&b.id));
             items.dedup_by(|a, b| a.id == b.id);
             Facts {
@@ -137,7 +137,7 @@ fn told(record: &Record, events: &[Event]) -> Record {
     events.iter().fold(record.clone(), |record, event| apply(&record, event, Timestamp::UNIX_EPOCH).unwrap().0)
 }
 
-/// The record without how often it changed on the way.
+/// The record without the count of its changes.
 fn settled(record: &Record) -> Record {
     Record { version: 0, last_updated: Timestamp::UNIX_EPOCH, ..record.clone() }
 }
@@ -189,7 +189,7 @@ proptest! {
             payment = told(&payment, &payment_events);
         }
         for event in &refund_events {
-            // A refusal leaves both as they were.
+            // A refusal leaves both records as they were.
             if let Ok(outcome) = family::apply(&refund, Some(&payment), event, Timestamp::UNIX_EPOCH) {
                 refund = outcome.record;
                 payment = outcome.payment.unwrap();

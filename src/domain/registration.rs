@@ -1,4 +1,4 @@
-//! What the integrator says of a record when it starts a transaction: register, amend, refuse.
+//! Registration of a record by the integrator when it starts a transaction: register, amend, refuse.
 
 use std::collections::BTreeMap;
 
@@ -48,7 +48,7 @@ pub struct Registration {
     pub status: Option<Status>,
 }
 
-/// Why a registration is refused: the field and what is wrong with it.
+/// The reason why a registration is refused: the field and what is wrong with it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Refusal {
@@ -56,7 +56,7 @@ pub struct Refusal {
     pub field: &'static str,
     /// What is wrong, for the integrator to read.
     pub reason: String,
-    /// Whether it contradicts what is stored (409) instead of being wrong by itself (422).
+    /// Whether the field contradicts stored values (409). Otherwise it is wrong by itself (422).
     pub conflict: bool,
 }
 
@@ -66,22 +66,22 @@ impl Refusal {
         Self { field, reason: reason.into(), conflict: false }
     }
 
-    /// A field that contradicts what is stored.
+    /// A field that contradicts a stored value.
     pub fn conflict(field: &'static str, reason: impl Into<String>) -> Self {
         Self { field, reason: reason.into(), conflict: true }
     }
 }
 
-/// What a registration did.
+/// The result of a registration.
 #[derive(Debug)]
 pub struct Registering {
     /// The record as it stands now.
     pub record: Record,
-    /// Whether it is new.
+    /// Whether the record is new.
     pub created: bool,
 }
 
-/// Registers a record, or amends the one that exists. Saying the same again changes nothing.
+/// Registers a record, or amends the existing one. Repeating a registration changes nothing.
 ///
 /// # Errors
 /// A [`Refusal`] that names the field; nothing changes.
@@ -143,7 +143,7 @@ fn amended(old: &Registered, kind: Kind, said: &Registration) -> Registered {
     }
 }
 
-/// Which fields belong to which kinds.
+/// Checks that each given field belongs to the record's kind.
 fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
     use Kind::{Agreement, Payment, Preauth, Refund};
     let rules: [(&'static str, bool, &[Kind]); 9] = [
@@ -164,15 +164,15 @@ fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
     }
     for (field, id) in [("pspTransactionId", &said.psp_transaction_id), ("pspAgreementId", &said.psp_agreement_id)] {
         if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 255) {
-            return Err(Refusal::invalid(field, "has 1 to 255 characters"));
+            return Err(Refusal::invalid(field, "must have 1 to 255 characters"));
         }
     }
-    // The contract's dates have four digits for the year, and money is not owed from before 1970.
+    // The contract's dates have four digits for the year, and no money is owed from before 1970.
     if said.expires_at.is_some_and(|at| at < Timestamp::UNIX_EPOCH) {
-        return Err(Refusal::invalid("expiresAt", "is before 1970"));
+        return Err(Refusal::invalid("expiresAt", "must not be before 1970"));
     }
     if said.due_date.is_some_and(|date| date.year() < 1970) {
-        return Err(Refusal::invalid("dueDate", "is before 1970"));
+        return Err(Refusal::invalid("dueDate", "must not be before 1970"));
     }
     if let Some(status) = said.status.filter(|status| !status.fits(kind)) {
         return Err(Refusal::invalid("status", format!("a {kind} is never {}", status.name())));
@@ -180,30 +180,31 @@ fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
     check_amount(kind, said.requested_amount)
 }
 
-/// An amount has no more decimal places than its currency: it could never be paid exactly.
+/// Refuses an amount with more decimal places than its currency has: such an amount could never be paid exactly.
 fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
     match (registered.requested_amount, registered.currency) {
-        (Some(amount), Some(currency)) if amount.normalize().scale() > currency.exponent() => {
-            Err(Refusal::invalid("requestedAmount", format!("{currency} has {} decimal places", currency.exponent())))
-        }
+        (Some(amount), Some(currency)) if amount.normalize().scale() > currency.exponent() => Err(Refusal::invalid(
+            "requestedAmount",
+            format!("has more decimal places than {currency} has: {}", currency.exponent()),
+        )),
         _ => Ok(()),
     }
 }
 
-/// Positive; a preauthorization may ask for 0 (contract, section 3).
+/// Refuses an amount that is not positive. A preauthorization may ask for 0 (contract, section 3).
 fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
     match amount {
         Some(amount) if amount.is_zero() && kind != Kind::Preauth => {
-            Err(Refusal::invalid("requestedAmount", format!("a {kind} asks for more than 0")))
+            Err(Refusal::invalid("requestedAmount", format!("must be more than 0 for a {kind}")))
         }
         Some(amount) => believed(amount).map(drop).map_err(|reason| Refusal::invalid("requestedAmount", reason)),
         None => Ok(()),
     }
 }
 
-/// What a record cannot be without (contract, section 3).
+/// Checks the fields that a record must have (contract, section 3).
 fn check_complete(kind: Kind, said: &Registration) -> Result<(), Refusal> {
-    let missing = |field| Err(Refusal::invalid(field, format!("a {kind} must have it")));
+    let missing = |field| Err(Refusal::invalid(field, format!("is required for a {kind}")));
     if kind == Kind::Agreement {
         return Ok(());
     }
@@ -219,7 +220,7 @@ fn check_complete(kind: Kind, said: &Registration) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// What cannot be amended.
+/// Refuses changes to fields that cannot be amended.
 fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal> {
     let old = &existing.registered;
     if let (Some(new), Some(old)) = (said.currency, old.currency)
@@ -232,11 +233,14 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
     }
-    // Which events a payment takes depends on whether it captures a preauthorization.
+    // A payment takes other events if it captures a preauthorization.
     if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new))
         && existing.seen != Seen::default()
     {
-        return Err(Refusal::conflict("preauthTransactionId", "events have been applied to the payment without it"));
+        return Err(Refusal::conflict(
+            "preauthTransactionId",
+            "cannot be set: events have been applied to the payment without it",
+        ));
     }
     if let (Some(new), Some(old)) = (&said.source, &existing.source)
         && new != old
@@ -252,7 +256,7 @@ fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Erro
         None | Some(serde_json::Value::Null) => Ok(None),
         Some(serde_json::Value::Number(number)) => parse_decimal(&number.to_string()).map(Some),
         Some(serde_json::Value::String(text)) => parse_decimal(&text).map(Some),
-        Some(_) => Err("expected a number".to_owned()),
+        Some(_) => Err("expected a number or its decimal text".to_owned()),
     }
     .map_err(D::Error::custom)
 }

@@ -1,45 +1,45 @@
-//! When a fact was true, as a total order: what makes applying events free of their order of arrival.
+//! Stamps: the time of a fact as a total order. They make the result of events independent of their order of arrival.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// Decides between two facts about the same thing: the greater stamp stands.
+/// Decides between two facts about the same thing: the fact with the greater stamp stands.
 ///
-/// The PSP's event time decides first, the rank of the state second (many PSPs write whole seconds), and the
-/// event's own key last, so that even two equal-ranked facts of one second end the same way in any order.
+/// The PSP's event time decides first. The rank of the state decides second, since many PSPs write whole seconds. The
+/// event's own key decides last: even two facts of equal rank in one second end the same way in any order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// The PSP's time of the event.
     pub at: Timestamp,
-    /// The rank of the state that the event speaks of; greater is later in a life.
+    /// The rank of the state that the event names; a greater rank is later in a record's life.
     pub rank: u8,
-    /// The event's dedupe key: arbitrary, but the same in every order.
+    /// The event's dedupe key: arbitrary, but the same in every order of arrival.
     pub tie: String,
 }
 
-/// A fact and when it was true.
+/// A fact and the time at which it was true.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamped<T> {
-    /// When.
+    /// The time.
     pub stamp: Stamp,
-    /// What.
+    /// The fact.
     pub value: T,
 }
 
-/// What writing one stamped fact did.
+/// The result of writing one stamped fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     /// The fact was newer and stands now.
     Newer,
-    /// This very event had written it before.
+    /// The same event had written the fact before.
     Same,
     /// A newer fact stands.
     Older,
 }
 
-/// Writes a fact where none or an older one stands.
+/// Writes a fact unless the same or a newer one stands.
 pub fn write<T>(slot: &mut Option<Stamped<T>>, stamp: &Stamp, value: T) -> Written {
     let written = slot.as_ref().map_or(Written::Newer, |old| match stamp.cmp(&old.stamp) {
         std::cmp::Ordering::Greater => Written::Newer,

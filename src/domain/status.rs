@@ -1,4 +1,4 @@
-//! The states of a record and why one failed, in the contract's words (contract, section 3, Enums).
+//! The states of a record and the errors of a failed one, in the contract's words (contract, section 3, Enums).
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ids::Kind;
 
-/// TransactionStatus and AgreementStatus of the contract in one list; [`Status::fits`] says which belongs where.
+/// TransactionStatus and AgreementStatus of the contract in one list; [`Status::fits`] says which kind has which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 pub enum Status {
     /// Created, not yet with the PSP.
@@ -15,15 +15,15 @@ pub enum Status {
     Pending,
     /// The full amount is confirmed. Transactions only.
     Succeeded,
-    /// Did not work. Transactions only.
+    /// Did not succeed. Transactions only.
     Failed,
     /// Cancelled, rejected or declined. Transactions only.
     Cancelled,
     /// Ran out of time. Transactions only.
     Expired,
-    /// Can be used. Agreements only.
+    /// Usable. Agreements only.
     Active,
-    /// Can no longer be used. Agreements only.
+    /// No longer usable. Agreements only.
     Inactive,
 }
 
@@ -59,11 +59,11 @@ impl Status {
         matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
     }
 
-    /// Which of two states of one second is the later one in a record's life.
+    /// Tells which of two states of one second is later in a record's life.
     ///
-    /// A payment intent that fails may still succeed, so for payments success outranks failure. A refund that
-    /// succeeded may still fail, so for refunds it is the other way round. A reservation is given up after it
-    /// was made. A profile's rule marked `late` outranks all of them.
+    /// A payment intent that fails may still succeed: for payments success outranks failure. A refund that succeeded may
+    /// still fail: for refunds failure outranks success. A reservation is given up after it was made. A profile's rule
+    /// marked `late` outranks all of them.
     #[must_use]
     pub const fn rank(self, kind: Kind) -> u8 {
         match self {
@@ -85,9 +85,8 @@ impl Status {
 
 /// PaymentErrorCode of the contract.
 ///
-/// LoginError and PermissionDenied are missing on purpose: they mean the merchant's account at the PSP, and
-/// Transform disables the PSP when it reads them. The relay has no reason of its own to raise them, and no
-/// profile can.
+/// LoginError and PermissionDenied are missing on purpose: they concern the merchant's account at the PSP, and Transform
+/// disables the PSP when it reads them. The relay has no reason of its own to raise them, and no profile can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
 pub enum ErrorCode {
@@ -115,11 +114,11 @@ pub enum ErrorCode {
     InvalidNationalIdNumber,
 }
 
-/// Why a record failed, as the PSP said it.
+/// The reason why a record failed, in the PSP's words.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PspError {
-    /// The contract's code, where the profile maps the PSP's.
+    /// The contract's code, if the profile maps the PSP's code.
     pub code: Option<ErrorCode>,
     /// The PSP's own code.
     pub psp_code: Option<String>,
@@ -127,15 +126,15 @@ pub struct PspError {
     pub message: Option<String>,
 }
 
-/// One state, why, and since when.
+/// One state, its error, and its time.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StatusFact {
     /// The state.
     pub status: Status,
-    /// Why, if it is an error.
+    /// The error, if the state is one.
     pub error: Option<PspError>,
-    /// The PSP's time of it.
+    /// The PSP's time of the state.
     pub since: Timestamp,
 }
 

@@ -1,10 +1,10 @@
-//! Other people's text in our messages.
+//! Text from PSPs and clients in our messages and logs: quoted, masked and cut.
 
-/// How much of a text is shown.
+/// The most characters of a text that are shown.
 const SHOWN_MAX: usize = 100;
 
-/// A text as it may stand in a message or a log: quoted, [`masked`], and cut where it is long. Whoever sends us text does
-/// not decide what of it we write down.
+/// A text in the form that may stand in a message or a log: quoted, [`masked`], and cut if it is long. The sender of a text
+/// must not decide how much of it we write down.
 #[must_use]
 pub fn shown(text: &str) -> String {
     let text = masked(text);
@@ -14,8 +14,8 @@ pub fn shown(text: &str) -> String {
     }
 }
 
-/// A text in which `[card number]`, `[IBAN]` and `[e-mail]` stand where one is. A payer's name looks like any other word:
-/// what a PSP may put one into must not be quoted at all.
+/// A text in which `[card number]`, `[IBAN]` and `[e-mail]` replace the values themselves. A payer's name cannot be told
+/// from any other word: fields that may hold a name must not be quoted at all.
 #[must_use]
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -30,7 +30,7 @@ pub fn masked(text: &str) -> String {
     out
 }
 
-/// What of the payer's the text begins with: its length in bytes, and what stands for it.
+/// The payer data at the beginning of the text: its length in bytes and its replacement.
 fn payers(text: &str, before: char) -> Option<(usize, &'static str)> {
     if !before.is_alphanumeric()
         && let Some(length) = longest(text, |b| b.is_ascii_alphanumeric(), 15..=34, is_iban)
@@ -50,8 +50,8 @@ fn payers(text: &str, before: char) -> Option<(usize, &'static str)> {
     None
 }
 
-/// The longest beginning of the text that consists of groups of such signs, with one space or dash between them, of so
-/// many signs in all, and passes the check.
+/// The longest beginning of the text that passes the check: groups of such characters with one space or dash between them,
+/// with a total in this range.
 fn longest(
     text: &str,
     belongs: impl Fn(u8) -> bool,
@@ -88,7 +88,7 @@ fn is_card_number(digits: &[u8]) -> bool {
     digits.first() != Some(&b'0') && sum.sum::<u32>() % 10 == 0
 }
 
-/// A country, two check digits, an account; as a number it is 1 modulo 97 (ISO 13616).
+/// Country, two check digits, account number; the whole as a number is 1 modulo 97 (ISO 13616).
 fn is_iban(signs: &[u8]) -> bool {
     let Some((head, account)) = signs.split_at_checked(4) else { return false };
     let form = head.iter().take(2).all(u8::is_ascii_alphabetic) && head.iter().skip(2).all(u8::is_ascii_digit);
@@ -103,7 +103,7 @@ fn in_address(c: char) -> bool {
     c.is_alphanumeric() || matches!(c, '.' | '_' | '%' | '+' | '-')
 }
 
-/// The length of the address that the text begins with.
+/// The length of the e-mail address at the beginning of the text.
 fn e_mail(text: &str) -> Option<usize> {
     let (name, rest) = text.split_at_checked(text.find(|c| !in_address(c))?)?;
     let host = rest.strip_prefix('@')?;
@@ -138,7 +138,7 @@ mod tests {
         ] {
             assert_eq!(masked(text), instead);
         }
-        // Cut after it is masked: no part of a number remains at the edge.
+        // The text is masked before it is cut: no part of a number remains at the edge.
         assert!(!shown(&format!("{}4111111111111111", "x".repeat(90))).contains("4111"));
     }
 

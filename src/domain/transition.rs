@@ -1,4 +1,4 @@
-//! What one event does to one record: pure, idempotent, free of the order of arrival.
+//! Transitions: what one event does to one record. Pure, idempotent, independent of the order of arrival.
 
 use jiff::Timestamp;
 
@@ -11,14 +11,14 @@ use super::stamp::{self, Stamp, Stamped, Written};
 use super::status::{Status, StatusFact};
 use super::view::View;
 
-/// What an event did to a record.
+/// The effect of an event on a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// Transform can see a difference: it is to be told.
+    /// Transform can see a difference and is to be told.
     Changed,
     /// Nothing new: this very event, or another with the same meaning, came before.
     Repeated,
-    /// Everything that it says was overtaken by newer facts.
+    /// Newer facts have overtaken everything that the event says.
     Stale,
 }
 
@@ -72,10 +72,10 @@ fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Result<Vec<Written
     Ok(written)
 }
 
-/// Keeps the first name that a thing was given, that of an attempt which did not fail before all others.
+/// Keeps the first name of an object. The name from an attempt that did not fail comes before all others.
 fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) {
     let stamp = Stamp { at: event.at, rank: u8::from(status.is_error()), tie: event.key.clone() };
-    // The name itself is the last tie-break: the key has no trace of it.
+    // The name itself is the last tie-break: the key does not contain it.
     let order = |stamp: &Stamp, name: &str| (stamp.rank, stamp.at, stamp.tie.clone(), name.to_owned());
     if slot.as_ref().is_none_or(|old| order(&stamp, name) < order(&old.stamp, &old.value)) {
         *slot = Some(Stamped { stamp, value: name.to_owned() });

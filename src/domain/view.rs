@@ -1,4 +1,5 @@
-//! What Transform may read of a record, derived from its claims. A change that does not show here is no change.
+//! The view of a record: what Transform may read, derived from the record's claims. A change that the view does not show
+//! does not count as a change.
 
 use std::collections::BTreeMap;
 
@@ -17,34 +18,35 @@ use super::status::{PspError, Status, StatusFact};
 /// The visible state of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct View {
-    /// The state, after money had its say (see [`View::of`]).
+    /// The state, after the bookings were taken into account (see [`View::of`]).
     pub status: Status,
     /// Why, if the state is an error.
     pub error: Option<PspError>,
-    /// Since when, if the state is an error: its `receivedAt`. A later attempt that fails for the same reason shows.
+    /// The time of the error (its `receivedAt`), if the state is an error. A later attempt that fails for the same reason is
+    /// visible by it.
     pub error_since: Option<Timestamp>,
     /// The PSP's id.
     pub psp_id: Option<String>,
-    /// Of all amounts.
+    /// The currency of all amounts.
     pub currency: Option<Currency>,
     /// Major units.
     pub requested_amount: Option<Decimal>,
-    /// The customer's payment data: the integrator's, overlaid with the PSP's.
+    /// The customer's payment data: the integrator's values, overlaid with the PSP's.
     pub bearer: BTreeMap<String, String>,
-    /// Where the customer finishes the transaction.
+    /// The URL at which the customer finishes the transaction.
     pub redirect_url: Option<String>,
-    /// What only this kind has.
+    /// The part that only this kind has.
     pub detail: Detail,
 }
 
-/// What only one kind of record has.
+/// The fields that only one kind of record has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Detail {
     /// PreauthResponse.
     Preauth {
         /// Major units; zero unless the reservation stands.
         authorized: Decimal,
-        /// Until when.
+        /// The end of the reservation.
         expires_at: Option<Timestamp>,
     },
     /// PaymentResponse.
@@ -53,14 +55,14 @@ pub enum Detail {
     Refund {
         /// Major units; zero until the refund is confirmed.
         refunded: Decimal,
-        /// The day of it.
+        /// The day of the refund.
         booking_date: Option<Date>,
     },
     /// AgreementResponse.
     Agreement,
 }
 
-/// What only a payment has.
+/// The fields that only a payment has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentDetail {
     /// The bookings that stand.
@@ -69,18 +71,18 @@ pub struct PaymentDetail {
     pub chargebacks: Vec<Chargeback>,
     /// Confirmed refunds, never more than was paid (contract, section 3).
     pub refunded: Decimal,
-    /// What can still be refunded: paid, less refunds and chargebacks.
+    /// The amount that can still be refunded: paid, less refunds and chargebacks.
     pub refundable: Decimal,
-    /// Direct debit.
+    /// The due date of a direct debit.
     pub due_date: Option<Date>,
 }
 
 impl View {
     /// Derives the visible state.
     ///
-    /// For a payment money decides over words: it has Succeeded when the bookings reach the requested amount
-    /// ("only when the full amount is confirmed", contract, section 3), and is Pending while only a part is
-    /// there. Without any booking the last state that was named stands.
+    /// For a payment the bookings decide, not the named state. It has Succeeded when the bookings reach the requested amount
+    /// ("only when the full amount is confirmed", contract, section 3). It is Pending while only a part is booked. Without
+    /// any booking the last named state stands.
     #[must_use]
     pub fn of(record: &Record) -> Self {
         let named = named_status(record);
@@ -126,13 +128,13 @@ impl Default for PaymentDetail {
     }
 }
 
-/// What a payment has received: the sum of the bookings that stand, major units.
+/// The sum that a payment has received: the bookings that stand, major units.
 #[must_use]
 pub fn paid(record: &Record) -> Decimal {
     booked_items(record, &named_status(record)).iter().map(|item| item.amount).sum()
 }
 
-/// What a refund has confirmed to be given back; none unless it has succeeded.
+/// The amount that a refund has confirmed to be given back; none unless the refund has succeeded.
 #[must_use]
 pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
     match View::of(record) {
@@ -141,14 +143,14 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
     }
 }
 
-/// The last state that was named: by an event, else at registration.
+/// The last named state: that of an event, else that of the registration.
 ///
-/// An event that only says "under way" does not overrule a registered state that is further on: it is older news than
-/// what the payment stack answered Transform with.
+/// An event that only says "under way" does not overrule a registered state that is further on. The event is older news than
+/// the payment stack's answer to Transform.
 fn named_status(record: &Record) -> StatusFact {
     let registered = record.registered.status.unwrap_or(Status::Initiated);
     let kind = record.key.kind;
-    // A registered error may be that of an earlier attempt.
+    // A registered error may belong to an earlier attempt.
     let older = |seen: Status| {
         matches!(seen, Status::Initiated | Status::Pending)
             && !registered.is_error()
@@ -187,7 +189,7 @@ fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
     }
 }
 
-/// The chargebacks that stand. One of which no event names the amount took all that was paid: that may be too much,
+/// The chargebacks that stand. A chargeback whose amount no event names took all that was paid: that may be too much, but
 /// never too little.
 fn booked_chargebacks(record: &Record, paid: Decimal) -> Vec<Chargeback> {
     let seen = &record.seen;
@@ -201,8 +203,7 @@ fn booked_chargebacks(record: &Record, paid: Decimal) -> Vec<Chargeback> {
     chargebacks.filter(|chargeback| chargeback.booking == Booking::Booked).map(complete).collect()
 }
 
-/// The bookings that stand. A payment that is said to have succeeded, of which no booking is known, was paid in
-/// full: that is what the state means.
+/// The bookings that stand. A succeeded payment without a known booking was paid in full: that is the meaning of the state.
 fn booked_items(record: &Record, named: &StatusFact) -> Vec<Item> {
     let items = &record.seen.items;
     if named.status == Status::Succeeded && items.values().all(|item| item.value.booking == Booking::Open) {

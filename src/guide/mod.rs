@@ -1,4 +1,4 @@
-//! For people who write profiles: why a notification is read as it is, and what a profile says.
+//! The guide for authors of profiles: explanations of how a notification is read, and the page of a profile.
 
 pub mod explain;
 pub mod page;

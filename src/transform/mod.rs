@@ -1,4 +1,4 @@
-//! The contract with Transform, pure: the webhook that tells and the bodies that are fetched.
+//! The contract with Transform, pure: the webhook, its target, and the bodies that Transform fetches.
 
 pub mod response;
 pub mod target;

@@ -1,4 +1,5 @@
-//! What Transform fetches: the record, or the error that it ended in (contract, section 3).
+//! The answer to Transform's fetch, as the contract's response bodies have it: the record, or the error in which it ended
+//! (contract, section 3).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,7 +12,7 @@ use crate::domain::record::Record;
 use crate::domain::status::{ErrorCode, Status};
 use crate::domain::view::{Detail, PaymentDetail, View};
 
-/// How a failed, cancelled or expired transaction is fetched.
+/// How Transform reads a failed, cancelled or expired transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailedAs {
     /// As a PaymentError with the HTTP status of its code.
@@ -46,7 +47,7 @@ pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
     Fetched { status: 200, body: Value::Object(body.0) }
 }
 
-/// A JSON object that leaves out what the sample's server leaves out: nulls and defaults.
+/// A JSON object without the fields that the sample's server leaves out: nulls and defaults.
 #[derive(Default)]
 struct Body(Map<String, Value>);
 
@@ -191,7 +192,7 @@ const fn http_status(code: ErrorCode) -> u16 {
     }
 }
 
-/// The Integrator's own id of a record: derived from its key, so that it is the same on every relay.
+/// The Integrator's own id of a record. It is derived from the record's key, and therefore the same on every relay.
 #[must_use]
 pub fn external_id(record: &Record) -> String {
     format!("{}-{}", record.key.kind, record.key.id)
@@ -200,7 +201,7 @@ pub fn external_id(record: &Record) -> String {
 /// A decimal as a JSON number, digit for digit.
 #[must_use]
 pub fn number(amount: Decimal) -> Value {
-    // A decimal's text is always a JSON number.
+    // The text of a decimal is always a JSON number.
     amount.normalize().to_string().parse::<Number>().map_or(Value::Null, Value::Number)
 }
 

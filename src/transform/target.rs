@@ -1,9 +1,9 @@
-//! Where webhooks may go. A target is input, given per transaction: only hosts that the operator allowed are posted
-//! to (contract, section 4).
+//! Webhook targets: where webhooks may go. A target is input of a transaction: webhooks are posted only to hosts that the
+//! operator allowed (contract, section 4).
 
 use url::{Host, Url};
 
-/// The hosts that webhooks may go to.
+/// The allowed hosts of webhook targets.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<AllowedHost>);
 
@@ -13,14 +13,14 @@ struct AllowedHost {
     port: Option<u16>,
 }
 
-/// The longest target that is taken; longer ones are no URL that anybody serves.
+/// The longest accepted target: no real URL is longer.
 const TARGET_MAX: usize = 2048;
 
 impl AllowedHosts {
-    /// Reads entries of the form `host` (any port of it) or `host:port`.
+    /// Reads entries of the form `host` (with any port) or `host:port`.
     ///
     /// # Errors
-    /// The index of each entry that is neither, and why.
+    /// The index of each malformed entry, and the reason.
     pub fn parse(entries: &[String]) -> Result<Self, Vec<(usize, String)>> {
         let (mut hosts, mut errors) = (Vec::new(), Vec::new());
         for (index, entry) in entries.iter().enumerate() {
@@ -35,12 +35,12 @@ impl AllowedHosts {
     /// Checks a target: an absolute URL to an allowed host, by https, or by plain http to this machine.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the target is refused.
     pub fn check(&self, target: &str) -> Result<Url, String> {
         if target.len() > TARGET_MAX {
             return Err(format!("is longer than {TARGET_MAX} characters"));
         }
-        let url = Url::parse(target).map_err(|error| format!("is no absolute URL: {error}"))?;
+        let url = Url::parse(target).map_err(|error| format!("is not an absolute URL: {error}"))?;
         let Some(host) = url.host() else { return Err("names no host".to_owned()) };
         if !url.username().is_empty() || url.password().is_some() {
             return Err("must not carry credentials".to_owned());
@@ -57,7 +57,7 @@ impl AllowedHosts {
         if allowed { Ok(url) } else { Err(format!("host {host} is not in transform.allowed_hosts")) }
     }
 
-    /// Whether nothing is allowed.
+    /// Whether no host is allowed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -78,20 +78,21 @@ fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
     let wrong = || format!("{entry:?} is neither host nor host:port");
     let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
     if entry.contains('*') {
-        return Err(format!("{entry:?}: wildcards are not taken; name each host"));
+        return Err(format!("{entry:?}: wildcards are not supported; name each host"));
     }
     let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
     let host = url.host().filter(|_| plain && !entry.contains('/')).ok_or_else(wrong)?.to_owned();
-    // The parser drops a port that is the scheme's default; said is said.
+    // The parser drops the scheme's default port; a port that is written counts as one.
     let port = url.port().or_else(|| entry.ends_with(":443").then_some(443));
     Ok(AllowedHost { host, port })
 }
 
-/// The one name of this machine that plain http may go to. Our clients have its addresses (`loopback`) and ask no resolver.
+/// The only name of this machine to which plain http may go. The relay's clients have its addresses (`loopback`) and ask no
+/// resolver for it.
 pub const LOCALHOST: &str = "localhost";
 
-/// Whether a host is this machine: what goes there needs no TLS. A name is not resolved for that: [`LOCALHOST`] is this
-/// machine and no other name is. An IPv4 address in an IPv6 one counts as none of this machine.
+/// Whether a host is this machine: connections to it need no TLS. No name is resolved for this: only [`LOCALHOST`] is this
+/// machine. An IPv4 address inside an IPv6 one is not.
 #[must_use]
 pub fn is_loopback(host: &Host<&str>) -> bool {
     match host {
@@ -138,7 +139,7 @@ mod tests {
         }
     }
 
-    /// However this machine is written, the URL decides, and never a resolver.
+    /// The URL alone decides what is this machine, in any spelling; a resolver never does.
     #[test]
     fn plain_http_goes_to_this_machine_only() {
         let names = ["localhost", "127.0.0.1", "127.1.2.3", "[::1]"];

@@ -1,4 +1,4 @@
-//! The webhook: which record changed, and nothing else (contract, section 2).
+//! The webhook to Transform: it names the changed record, and nothing else (contract, section 2).
 
 use serde::Serialize;
 
@@ -20,11 +20,11 @@ struct AgreementWebhook<'a> {
     code: u8,
 }
 
-/// The body that tells of one record, byte for byte: `{"TransactionId":"…","Type":2}`, for agreements
+/// The body of the webhook for one record, byte for byte: `{"TransactionId":"…","Type":2}`, for agreements
 /// `{"AgreementId":"…","Type":4}`.
 ///
 /// # Errors
-/// Never in practice: two plain fields can always be written.
+/// None in practice: two plain fields can always be written.
 pub fn body(key: &RecordKey) -> serde_json::Result<String> {
     let (id, code) = (key.id.as_str(), key.kind.code());
     match key.kind {

@@ -57,7 +57,7 @@ async fn what_is_over_goes_and_what_is_not_stays() {
 
     relay.setup.more = KEEP_DEAD_LETTERS.to_owned();
     relay.restart().await;
-    relay.program.logged(&["housekeeping: what was kept long enough is deleted"]).await;
+    relay.program.logged(&["housekeeping: expired rows are deleted"]).await;
     assert_eq!(outcomes(&relay), ["dead_letter 1", "parked 1"]);
     assert_eq!(history(&relay, "tx-1").await["versions"], Value::Array(Vec::new()));
     assert_eq!(history(&relay, "tx-1").await["attempts"], Value::Array(Vec::new()));
@@ -69,7 +69,7 @@ async fn what_is_over_goes_and_what_is_not_stays() {
 
     relay.setup.more = KEEP_NOTHING.to_owned();
     relay.restart().await;
-    relay.program.logged(&["this dead letter was kept long enough", "source=", "reason="]).await;
+    relay.program.logged(&["expired dead letter deleted", "source=", "reason="]).await;
     relay.program.logged(&["housekeeping"]).await;
     assert_eq!(outcomes(&relay), ["parked 1"]);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 1);

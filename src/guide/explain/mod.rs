@@ -1,7 +1,7 @@
-//! Why a notification is believed or not, and what each rule makes of it: for people who write profiles.
+//! Explanations for authors of profiles: why a notification is verified or not, and what each rule makes of it.
 //!
-//! What is asked here are the very functions of [`crate::psp::vouch::verify`] and [`crate::psp::meaning::normalise`]: an explanation that has a mind
-//! of its own would explain something else.
+//! They call the same functions of [`crate::psp::vouch::verify`] and [`crate::psp::meaning::normalise`] as the relay: a
+//! separate implementation could explain something else.
 
 mod reading;
 mod verification;

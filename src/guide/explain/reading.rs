@@ -1,4 +1,4 @@
-//! What each rule makes of a message.
+//! Explanation of the reading: the result of each rule for a message.
 
 use crate::domain::message::{Message, Normalised};
 use crate::domain::text::shown;
@@ -9,71 +9,71 @@ use crate::psp::meaning::normalise::{each_message, hash, normalise, read_first, 
 use crate::psp::meaning::rules::{about, around, event_type, readers, unmet};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
 
-/// What a notification says, and why.
+/// The meaning of a notification, with its reasons.
 #[derive(Debug)]
 pub struct Reading<'a> {
-    /// What [`normalise`] says.
+    /// The result of [`normalise`].
     pub normalised: Normalised,
-    /// Its messages; none where the body cannot be read.
+    /// The messages; none if the body cannot be read.
     pub messages: Vec<MessageSeen<'a>>,
 }
 
-/// What was made of one message.
+/// The reading of one message.
 #[derive(Debug)]
 pub struct MessageSeen<'a> {
-    /// Its dedupe key.
+    /// The message's dedupe key.
     pub key: String,
-    /// What it says.
+    /// The message itself.
     pub message: Message,
-    /// The calls that could fetch its truth, in the order of the profile; none where nothing is fetched.
+    /// The calls that could fetch the message's truth, in the order of the profile; none if nothing is fetched.
     pub calls: Vec<CallSeen>,
-    /// The rules of its type, in the order of the profile; none where its truth is to be fetched first.
+    /// The rules of the message's type, in the order of the profile; none if its truth is to be fetched first.
     pub rules: Vec<RuleSeen<'a>>,
 }
 
-/// What came of a call.
+/// The result of a call.
 #[derive(Debug)]
 pub struct CallSeen {
-    /// Whether it is the one that is made, and why not.
+    /// Whether this call is made, and the reason if not.
     pub verdict: Verdict,
 }
 
-/// What came of a rule.
+/// The result of a rule.
 #[derive(Debug)]
 pub struct RuleSeen<'a> {
     /// The rule.
     pub rule: &'a EventRule,
-    /// Where it stands in the profile, in bytes.
+    /// The position of the rule in the profile, in bytes.
     pub at: usize,
-    /// Whether it reads the message, and why not.
+    /// Whether the rule reads the message, and the reason if not.
     pub verdict: Verdict,
-    /// How many elements it chose, and of how many, where it makes an event of each.
+    /// The number of chosen elements and the number of all, if the rule makes an event of each.
     pub elements: Option<(usize, usize)>,
 }
 
 /// Whether a rule reads a message, or a call is made for it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It does.
+    /// The rule reads the message, or the call is made.
     Fits,
     /// These conditions are not met.
     Unmet(Vec<Stood>),
-    /// All its conditions are met, but an earlier one has taken the message.
+    /// All conditions are met, but an earlier rule or call has taken the message.
     TooLate,
 }
 
 /// A condition that is not met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stood {
-    /// Where it looks.
+    /// The place that it looks at.
     pub place: Place,
-    /// What should stand there.
+    /// The condition on the text there.
     pub condition: Condition,
-    /// What stands there, as it may be shown.
+    /// The text there, as it may be shown.
     pub text: String,
 }
 
-/// Explains what [`normalise`] decides.
+/// Explains the result of [`normalise`].
 #[must_use]
 pub fn reading<'a>(profile: &Profile, notification: &InForm<'a>, fetching: bool) -> Reading<'a> {
     let form = notification.form;
@@ -90,10 +90,10 @@ pub fn reading<'a>(profile: &Profile, notification: &InForm<'a>, fetching: bool)
     Reading { normalised: normalise(profile, notification, fetching), messages: messages.unwrap_or_default() }
 }
 
-/// Explains what [`crate::psp::meaning::normalise::normalise_fetched`] decides.
+/// Explains the result of [`crate::psp::meaning::normalise::normalise_fetched`].
 ///
 /// # Errors
-/// The answer or the notification cannot be read.
+/// The response or the notification cannot be read.
 pub fn fetched<'a>(
     profile: &Profile,
     form: &'a Form,

@@ -1,4 +1,4 @@
-//! What was signed, what was expected and what was given.
+//! Explanation of the verification: the signed bytes, the expected signatures and the given ones.
 
 use secrecy::ExposeSecret;
 
@@ -10,78 +10,78 @@ use crate::psp::vouch::crypto::{self, Key};
 use crate::psp::vouch::signed;
 use crate::psp::vouch::verify::{self, Means, Unverified, Verified};
 
-/// Why a notification is believed or not.
+/// The reasons why a notification is verified or not.
 #[derive(Debug)]
 pub struct Verification<'a> {
-    /// What [`verify::verify`] says.
+    /// The result of [`verify::verify`].
     pub verdict: Result<Verified<'a>, Unverified>,
-    /// Every signature that the profile knows, in its order.
+    /// Every signature of the profile, in the profile's order.
     pub signatures: Vec<SignatureSeen<'a>>,
 }
 
-/// What came of one signature.
+/// The result of one signature.
 #[derive(Debug)]
 pub struct SignatureSeen<'a> {
-    /// The form of notification that it would vouch for.
+    /// The form for which the signature would vouch.
     pub form: &'a str,
-    /// Where it stands in the profile, in bytes.
+    /// The position of the signature in the profile, in bytes.
     pub at: usize,
-    /// What makes it.
+    /// The algorithm of the signature.
     pub algorithm: Algorithm,
-    /// Where it was looked for.
+    /// The location where the signature is expected.
     pub looked: String,
-    /// Which of the secrets vouched, from 0, none where it was a certificate; or why it was not believed.
+    /// The index of the secret that vouched, from 0, none if a certificate did; or the reason of the refusal.
     pub verdict: Result<Option<usize>, Unverified>,
     /// The time that is signed with it.
     pub time: Option<TimeSeen>,
-    /// What was signed: the body, or each message of it where the signature stands inside.
+    /// The signed text: of the body, or of each message if the signature is inside.
     pub signed: Vec<SignedSeen>,
 }
 
-/// The time that is signed.
+/// The signed time.
 #[derive(Debug)]
 pub struct TimeSeen {
-    /// Where it was looked for.
+    /// The location where the time is expected.
     pub looked: String,
-    /// Its text, if it is one.
+    /// The text of the time, if it is one.
     pub found: Option<String>,
-    /// How far it is from the time of receipt, in seconds; negative if it lies before it.
+    /// The distance from the time of receipt, in seconds; negative if the signed time is earlier.
     pub off_s: Option<i64>,
-    /// How far it may be.
+    /// The largest allowed distance.
     pub tolerance_s: u32,
-    /// Whether it is near enough.
+    /// Whether the distance is small enough.
     pub near: bool,
 }
 
-/// One thing that is signed.
+/// One signed text.
 #[derive(Debug)]
 pub struct SignedSeen {
-    /// The parts that must be there, and are not.
+    /// The required parts that are missing.
     pub missing: Vec<String>,
-    /// The parts that are empty, and signed as such.
+    /// The empty parts, which are signed as empty.
     pub empty: Vec<String>,
-    /// What is signed, with escapes; a body is cut in the middle, and the secret is not shown.
+    /// The signed text, with escapes; a body is cut in the middle, and the secret is not shown.
     pub signed: String,
-    /// The signatures that were found, masked.
+    /// The given signatures, masked.
     pub given: Vec<String>,
-    /// What each secret makes of it.
+    /// The expected result by each secret.
     pub expected: Vec<Expected>,
 }
 
-/// What a secret makes of what is signed.
+/// The expected result by one secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Expected {
     /// This signature, masked.
     Signature(String),
     /// The secret itself, which is not shown.
     Secret,
-    /// The secret cannot be one: what it should look like.
+    /// The text cannot be a secret; the right form of one.
     Unfit(String),
-    /// Only who has the private key can say; the public key was asked instead.
+    /// Only the owner of the private key can make the signature; the public key checked the given one.
     PublicKey,
 }
 
-/// Explains what [`verify::verify`] decides.
+/// Explains the result of [`verify::verify`].
 #[must_use]
 pub fn verification<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Verification<'a> {
     let forms = profile.forms.iter().map(toml::Spanned::get_ref);
@@ -132,7 +132,7 @@ fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received
     }
 }
 
-/// Where a signature or its time is looked for, in words.
+/// The location of a signature or its time, in words.
 fn looked(locator: &Locator) -> String {
     let mut text = match (&locator.header, &locator.pointer) {
         (Some(header), _) => format!("header {header}"),
@@ -146,10 +146,10 @@ fn looked(locator: &Locator) -> String {
         text.push_str(&format!(", part {index}"));
     }
     if !locator.prefix.is_empty() {
-        text.push_str(&format!(", what follows {:?}", locator.prefix));
+        text.push_str(&format!(", after {:?}", locator.prefix));
     }
     if let Some(after) = &locator.after {
-        text.push_str(&format!(", what follows the last {after:?}"));
+        text.push_str(&format!(", after the last {after:?}"));
     }
     text
 }
@@ -196,7 +196,7 @@ fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<
     }
 }
 
-/// What is signed, as people can read it: the same parts in the same order as [`verify::signed`] joins.
+/// The signed text in readable form: the same parts in the same order as [`verify::signed`] joins.
 fn readable(signature: &Signature, scope: &Scope<'_>) -> String {
     let parts = signature.signed.iter().map(|place| match place {
         Place::Body => body(scope.received.body),
@@ -206,7 +206,7 @@ fn readable(signature: &Signature, scope: &Scope<'_>) -> String {
     parts.collect::<Vec<_>>().join(&signature.separator.escape_debug().to_string())
 }
 
-/// How much of a body is shown at its beginning and at its end, in characters.
+/// The most characters of a body that are shown at its beginning and at its end.
 const BODY_HEAD: usize = 80;
 const BODY_TAIL: usize = 40;
 
@@ -221,7 +221,7 @@ fn body(bytes: &[u8]) -> String {
     format!("{}‹… {} bytes in all …›{}", head.escape_debug(), bytes.len(), tail.escape_debug())
 }
 
-/// How much of a signature is shown, in characters: enough to compare, too little to send.
+/// The most characters of a signature that are shown: enough to compare, too few to send.
 const SIGNATURE_HEAD: usize = 6;
 
 fn cut(signature: &str) -> String {
@@ -254,7 +254,7 @@ mod tests {
         assert!(!text.contains("very_secret") && !text.contains("jo@example"), "{text}");
         let seen = &explained.signatures[0];
         assert_eq!(seen.verdict, Ok(Some(1)));
-        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", what follows \"v1=\"");
+        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", after \"v1=\"");
         let signed = &seen.signed[0];
         assert!(signed.signed.starts_with("1700000000.{\\\"type\\\":\\\"x\\\",\\\"who\\\":\\\"[e-mail]"), "{signed:?}");
         assert!(signed.signed.contains(&format!("{} bytes in all", body.len())), "{signed:?}");

@@ -1,4 +1,4 @@
-//! The table of events: what each type means for a record.
+//! The table of events of a page: the meaning of each type for a record.
 
 use std::collections::BTreeMap;
 
@@ -9,35 +9,38 @@ use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 use crate::psp::document::place::Place;
 use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped};
 
-/// More words than this are a table of their own.
+/// A map with more words than this becomes a table of its own.
 const WORDS_MAX: usize = 8;
 
 /// The maps of words that are too long for a row: each of our words with the PSP's words for it.
 #[derive(Default)]
 struct Tables(Vec<BTreeMap<String, Vec<String>>>);
 
-/// The rules of a form as a table, in their order, and what it ignores.
+/// The rules of a form as a table, in their order, and the types that it ignores.
 pub(super) fn events(form: &Form) -> String {
     let rules: Vec<&EventRule> = form.rules.iter().map(toml::Spanned::get_ref).collect();
     let mut text = format!("The type is {}. ", types(form));
     if !form.requires.is_empty() {
         let requires = conditions(&form.requires);
-        text.push_str(&format!("A message in which it does not hold that {requires} is a dead letter. "));
+        text.push_str(&format!("Every message must meet the condition that {requires}; any other is a dead letter. "));
     }
     if !form.object.is_empty() {
-        text.push_str(&format!("`./` points into {}, or else the message. ", places(&form.object, " or ")));
+        text.push_str(&format!(
+            "`./` points into {}; if that is absent, into the message. ",
+            places(&form.object, " or ")
+        ));
     }
     let mut tables = Tables::default();
     if rules.iter().all(|rule| rule.ignore) {
-        text.push_str("No type is mapped: what the messages mean is yours to say, in a copy of the profile.\n");
+        text.push_str("No type is mapped: define the meaning of the messages in a copy of the profile.\n");
     } else {
-        text.push_str("The first row that fits is the one. A type that is not here is ignored.\n\n");
+        text.push_str("The first row that fits applies. A type that is not listed is ignored.\n\n");
         text.push_str("| Type | Where | Record | Means |\n|---|---|---|---|\n");
         rules.iter().filter(|rule| !rule.ignore).for_each(|rule| text.push_str(&row(form, rule, &mut tables)));
     }
     let ignored: Vec<String> = rules.iter().filter(|rule| rule.ignore).map(|rule| ignored(rule)).collect();
     if !ignored.is_empty() {
-        text.push_str(&format!("\nKnown, and without effect: {}.\n", ignored.join("; ")));
+        text.push_str(&format!("\nKnown types without effect: {}.\n", ignored.join("; ")));
     }
     for (index, table) in tables.0.iter().enumerate() {
         text.push_str(&format!("\nTable {}:\n\n| | The PSP's words |\n|---|---|\n", index + 1));
@@ -46,7 +49,7 @@ pub(super) fn events(form: &Form) -> String {
     text
 }
 
-/// Where the type stands, part by part.
+/// The places of the type, part by part.
 fn types(form: &Form) -> String {
     let parts = form.event_type.iter().map(|part| places(part.as_slice(), " or "));
     parts.collect::<Vec<_>>().join(", then ")
@@ -82,7 +85,7 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
             .map(|status| format!("status {}", fixed(status, tables, |status| status.name().to_owned()))),
     );
     if may_only_reserve(rule) {
-        said.push("a payment is Pending until it has its money".to_owned());
+        said.push("a payment is Pending until its money is booked".to_owned());
     }
     said.extend(rule.error.as_ref().and_then(|rule| error(rule, tables)));
     let money = [("reserves", &rule.authorized), ("reserved until", &rule.expires_at), ("gives back", &rule.refunded)];
@@ -98,20 +101,20 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
         (rule.late, "outranks every other state of the same second"),
         (rule.gives_way, "gives way to any other state, even an older one"),
         (rule.goes_on, "the rows below read the message too"),
-        (rule.unsigned_amounts, "the sign of amounts does not count"),
+        (rule.unsigned_amounts, "the sign of amounts is ignored"),
     ];
     said.extend(order.into_iter().filter(|(holds, _)| *holds).map(|(_, words)| words.to_owned()));
     if rule.reference.as_ref().is_some_and(|own| *own != form.defaults.reference) {
         let reference = rule.reference.as_deref().unwrap_or_default();
         if !reference.is_empty() {
-            said.push(format!("the Transform id may stand at {}", places(reference, " or ")));
+            said.push(format!("the Transform id may be at {}", places(reference, " or ")));
         }
     }
     said.extend(rule.note.as_ref().map(|note| note.trim().to_owned()));
     said
 }
 
-/// Whether it is what [`crate::domain::event::Event::status_of`] takes for a reservation.
+/// Whether [`crate::domain::event::Event::status_of`] takes the events of this rule for a reservation.
 fn may_only_reserve(rule: &EventRule) -> bool {
     let succeeds = match &rule.status {
         Some(Fixed::Fixed(status)) => *status == Status::Succeeded,
@@ -131,7 +134,7 @@ fn fixed<T: Copy>(value: &Fixed<T>, tables: &mut Tables, name: impl Fn(T) -> Str
     }
 }
 
-/// A map, turned round: each word of ours with the PSP's words for it; or where that stands.
+/// A map in reverse: each word of ours with the PSP's words for it, or the number of its table.
 fn mapping<T: Copy>(mapped: &Mapped<T>, tables: &mut Tables, name: impl Fn(T) -> String) -> String {
     let mut turned: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (theirs, ours) in mapped.map.iter() {

@@ -1,4 +1,4 @@
-//! The page of a PSP for docs/psp: what people who set it up have to know, in Markdown, from the profile itself.
+//! The page of a PSP for docs/psp, in Markdown: the set-up, made from the profile itself.
 
 mod events;
 mod proofs;
@@ -17,11 +17,11 @@ pub fn page(profile: &Profile) -> String {
         "# {}\n\n<!-- Made by `transform-relay profile page {}` from the profile; change that instead. -->\n",
         profile.title, profile.name
     );
-    section(&mut text, "Setting it up", &numbered(&about.setup));
-    section(&mut text, "The source", &proofs::source(profile));
-    section(&mut text, "Which record an event is about", &which_record(profile));
-    section(&mut text, "Who vouches for a notification", &proofs::vouches(profile, &forms));
-    section(&mut text, "What it is answered", &answer(profile));
+    section(&mut text, "Set-up", &numbered(&about.setup));
+    section(&mut text, "Configuration of the source", &proofs::source(profile));
+    section(&mut text, "The record of an event", &which_record(profile));
+    section(&mut text, "Verification", &proofs::vouches(profile, &forms));
+    section(&mut text, "Answers", &answer(profile));
     section(&mut text, "Repetitions", &repetitions(profile, &forms));
     section(&mut text, "Amounts", &amounts(profile));
     for form in &forms {
@@ -29,11 +29,11 @@ pub fn page(profile: &Profile) -> String {
             if forms.len() > 1 { format!("Events of form {}", code(&form.name)) } else { "Events".to_owned() };
         section(&mut text, &heading, &events::events(form));
         if let Some(fetch) = &form.fetch {
-            section(&mut text, &format!("What is fetched for form {}", code(&form.name)), &fetched(form, fetch));
+            section(&mut text, &format!("Fetching for form {}", code(&form.name)), &fetched(form, fetch));
         }
     }
-    section(&mut text, "Worth knowing", &bulleted(&about.notes));
-    section(&mut text, "Not known for certain", &bulleted(&about.unconfirmed));
+    section(&mut text, "Notes", &bulleted(&about.notes));
+    section(&mut text, "Unconfirmed", &bulleted(&about.unconfirmed));
     text
 }
 
@@ -57,18 +57,18 @@ fn answer(profile: &Profile) -> String {
     };
     let forms = || profile.forms.iter().map(toml::Spanned::get_ref);
     let unverified = if needs_credentials(profile) {
-        "without the credentials or headers of the source, 403 from another address"
+        "if the credentials or headers of the source are missing or wrong; 403 from an address that is not the PSP's"
     } else if forms().all(proofs::hints) {
-        "if it points to nothing that can be fetched"
+        "if the notification points to nothing that can be fetched"
     } else if forms().any(proofs::hints) {
-        "if nobody vouches for it and it points to nothing that can be fetched"
+        "if the notification is not verified and points to nothing that can be fetched"
     } else {
-        "if nobody vouches for it"
+        "if the notification is not verified"
     };
     let busy = if forms().any(proofs::hints) { ", or while too many hints wait" } else { "" };
     let mut lines = vec![format!(
-        "{}{body} as soon as it and all that it changes are on disk; {} {unverified}; 503 with Retry-After while the \
-         store cannot take it{busy}.",
+        "{}{body} as soon as the notification and all its changes are on disk. {} {unverified}. 503 with Retry-After \
+         while the store cannot take the notification{busy}.",
         answer.status, answer.unverified
     )];
     if let Some(challenge) = &profile.challenge {
@@ -77,13 +77,13 @@ fn answer(profile: &Profile) -> String {
             (None, query) => format!("the parameter {}", code(query.as_deref().unwrap_or_default())),
         };
         let mut line = format!(
-            "The PSP checks the endpoint by a GET with {at}; it is answered with {}.",
+            "The PSP checks the endpoint by a GET with {at}; the answer is {}.",
             places(&challenge.answer, " then ")
         );
         if challenge.sign.is_some() {
             let (least, greatest) = challenge.length;
             line.push_str(&format!(
-                " Anybody can ask for that: a notification whose signature covers no more than such a text, {least} to \
+                " Anybody can request that signature. A notification whose signature covers only such a text, {least} to \
                  {greatest} characters, is refused."
             ));
         }
@@ -101,23 +101,23 @@ fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
         let which = if forms.len() > 1 { format!(" of form {}", code(&form.name)) } else { String::new() };
         if proofs::hints(form) {
             lines.push(format!(
-                "A repetition{which} is one more hint: while what it points to waits to be fetched, it adds nothing."
+                "A repetition{which} is one more hint. It adds nothing while the object that it names waits to be fetched."
             ));
             continue;
         }
         let key =
-            if form.dedupe.is_empty() { "what it says, byte for byte".to_owned() } else { places(&form.dedupe, ", ") };
+            if form.dedupe.is_empty() { "its content, byte for byte".to_owned() } else { places(&form.dedupe, ", ") };
         lines.push(format!("A repetition{which} is known by {key}."));
         if form.is_loose() {
             lines.push(format!(
-                "Not all is signed{which} that leads to a record or says what has happened. What is signed of a notification counts \
-                 for the records that it reached first. Ids that are signed lead before others."
+                "Some values{which} that lead to a record or state what has happened are not signed. The signed part of a \
+                 notification counts for the records that it reached first. Signed ids lead before unsigned ones."
             ));
         }
         if !form.time_signed {
             lines.push(format!(
-                "The time of a notification{which} is not signed: where one comes again with another time, the time of the \
-                 first one counts, however long ago that was."
+                "The time of a notification{which} is not signed. If a notification comes again with another time, the time \
+                 of the first one counts, however long ago that was."
             ));
         }
     }
@@ -147,11 +147,13 @@ fn amounts(profile: &Profile) -> String {
 fn fetched(form: &Form, fetch: &Fetch) -> String {
     let when = match (form.pointer_only, fetch.mode) {
         (true, _) => {
-            "A notification of this form is a mere pointer: what it points to is fetched, and nothing else is read."
+            "A notification of this form is a pointer: the object that it names is fetched, and nothing else in it is read."
         }
-        (_, FetchMode::Always) => "For every notification the truth is fetched, if the source does not say otherwise.",
-        (_, FetchMode::Unverified) => "The truth is fetched where a notification cannot be verified.",
-        (_, FetchMode::Never) => "Notifications say all themselves; a source may still have their truth fetched.",
+        (_, FetchMode::Always) => {
+            "The object is fetched for every notification, unless the source is configured otherwise."
+        }
+        (_, FetchMode::Unverified) => "The object is fetched if a notification cannot be verified.",
+        (_, FetchMode::Never) => "Notifications are complete; a source may still be configured to fetch the object.",
     };
     let auth = match fetch.auth {
         FetchAuth::Bearer => "`Authorization: Bearer` and the source's token",
@@ -159,7 +161,7 @@ fn fetched(form: &Form, fetch: &Fetch) -> String {
         FetchAuth::Basic => "HTTP Basic with the source's user name and password",
         FetchAuth::Plain => "`Authorization` with the source's token as it is",
     };
-    let mut text = format!("{when} Below {}, with {auth}", code(&fetch.base));
+    let mut text = format!("{when} The calls go below {}, with {auth}", code(&fetch.base));
     if !fetch.headers.is_empty() {
         let headers = fetch.headers.iter().map(|(name, value)| code(&format!("{name}: {value}")));
         text.push_str(&format!(" and {}", headers.collect::<Vec<_>>().join(", ")));
@@ -172,7 +174,7 @@ fn fetched(form: &Form, fetch: &Fetch) -> String {
     };
     text.push_str(&bulleted(&fetch.calls.iter().map(call).collect::<Vec<_>>()));
     if let Some(part) = &fetch.part {
-        text.push_str(&format!("\n\nOf the answer {} is read.", codes(&[part.to_string()])));
+        text.push_str(&format!("\n\nOnly {} of the response is read.", codes(&[part.to_string()])));
     }
     text
 }
@@ -199,13 +201,13 @@ mod tests {
         for (name, part) in [
             ("mollie", "[sources.NAME.fetch]\ntoken = { env = \"MOLLIE_TOKEN\" }\n"),
             ("mollie", "A repetition of form `classic` is one more hint"),
-            ("mollie", "share a limited number of places"),
+            ("mollie", "share a limited number of slots"),
             ("mollie", "or while too many hints wait"),
-            ("unzer", "401 if it points to nothing that can be fetched"),
-            ("razorpay", "A repetition is known by what it says, byte for byte."),
+            ("unzer", "401 if the notification points to nothing that can be fetched"),
+            ("razorpay", "A repetition is known by its content, byte for byte."),
             ("adyen", "The time of a notification of form `item` is not signed"),
-            ("braintree", "behind the last `|`. It protects the message"),
-            ("payone", "in the field `/key`. It protects nothing of what it comes with"),
+            ("braintree", "after the last `|`. It protects the message"),
+            ("payone", "in the field `/key`. It protects no part of the notification"),
             ("payone", "Succeeded (nothing, `completed`)"),
         ] {
             let page = super::page(&catalogue.get(name).unwrap().profile);

@@ -1,16 +1,20 @@
-//! What a source of the profile is configured with, and what vouches for its notifications.
+//! The configuration of a source and the proofs of its notifications, on the page of a profile.
 
 use super::words::{bulleted, code, places};
 use crate::psp::document::place::Place;
 use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
 use crate::psp::vouch::needs::{needs_credentials, needs_public_url, needs_secrets};
 
-/// The source in the configuration: all that it has to have.
+/// The source in the configuration: all settings that it must have.
 pub(super) fn source(profile: &Profile) -> String {
     let env = profile.name.to_uppercase().replace('-', "_");
     let mut lines = vec!["```toml".to_owned(), "[sources.NAME]".to_owned(), format!("profile = \"{}\"", profile.name)];
     if takes_secrets(profile) {
-        let remark = if needs_secrets(profile) { "" } else { " # none, if nobody signs what you set up at the PSP" };
+        let remark = if needs_secrets(profile) {
+            ""
+        } else {
+            " # omit it if the notifications that you set up at the PSP are not signed"
+        };
         lines.push(format!("secrets = [{{ env = \"{env}_SECRET\" }}]{remark}"));
     }
     if needs_public_url(profile) {
@@ -38,7 +42,7 @@ pub(super) fn source(profile: &Profile) -> String {
     lines.join("\n")
 }
 
-/// What the PSP's API asks for, where the profile fetches from it.
+/// The access to the PSP's API, if the profile fetches from it.
 fn fetch(profile: &Profile, env: &str) -> Vec<String> {
     let mut forms = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref());
     let Some(fetch) = forms.next().filter(|fetch| fetch.mode != FetchMode::Never) else { return Vec::new() };
@@ -60,7 +64,7 @@ fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
-/// How secrets are written, each way once.
+/// The forms of secrets, each form once.
 fn secrets(profile: &Profile) -> Vec<String> {
     let mut ways: Vec<String> = Vec::new();
     for signature in signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256) {
@@ -80,19 +84,19 @@ fn secrets(profile: &Profile) -> Vec<String> {
     ways
 }
 
-/// What vouches for each form, and what that is worth.
+/// The proofs of each form, and what each protects.
 pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     let mut parts = Vec::new();
     for form in forms {
         let said = match form.signature.as_slice() {
             [] if form.trusts_credentials => {
-                "Nothing in it vouches for it: the source must demand credentials, and takes nothing without."
+                "A notification carries no proof: the source must demand credentials, and refuses it without them."
                     .to_owned()
             }
-            [] => "Nobody signs it. It counts as a hint where to look, and no more: what it points to is fetched. Hints at \
-                  objects that no record is registered for share a limited number of places. A flood of made-up ones from \
-                  many addresses can have a genuine one answered 503 until places are free. No stranger keeps a hint out \
-                  where the record is registered with the PSP's id, or where `ip_ranges` lets in the PSP only."
+            [] => "A notification is not signed. It counts only as a hint: the object that it names is fetched. Hints at \
+                  objects without a registered record share a limited number of slots. During a flood of made-up hints from \
+                  many addresses a genuine hint may be answered 503 until slots are free. Strangers never keep a \
+                  hint out if the record is registered with the PSP's id, or if `ip_ranges` admits the PSP alone."
                 .to_owned(),
             [one] => signature(form, one.get_ref()),
             several => {
@@ -106,21 +110,21 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
     let all_protected =
         |form: &&Form| form.signature.iter().all(|signature| protects_content(form, signature.get_ref()));
     parts.push(if needs_credentials(profile) || !forms.iter().all(all_protected) {
-        "Whoever can read along, or guess the address, can tell what is not protected. Demand what the PSP can present \
-         beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
+        "A stranger who reads along, or guesses the address, can forge the parts that are not protected. Demand further \
+         credentials from the PSP: `basic`, `tokens` or `headers`. Admit only its addresses, by `ip_ranges`."
             .to_owned()
     } else if forms.iter().any(|form| hints(form)) {
-        "No other credentials are needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top, and keeps \
-         out the hints of strangers."
+        "No other credentials are needed. Each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded as well, and \
+         keeps out the hints of strangers."
             .to_owned()
     } else {
-        "No other credentials are needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top."
+        "No other credentials are needed. Each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded as well."
             .to_owned()
     });
     parts.join("\n\n")
 }
 
-/// Whether nobody signs it, so that it can be no more than a hint where to look.
+/// Whether the form is not signed, so that a notification of it can only be a hint.
 pub(super) fn hints(form: &Form) -> bool {
     form.signature.is_empty() && form.pointer_only
 }
@@ -144,7 +148,7 @@ fn signature(form: &Form, signature: &Signature) -> String {
         Algorithm::Md5 => "MD5",
         Algorithm::Plain => {
             let found = found(&signature.found);
-            return format!("The secret itself, sent along in {found}. It protects nothing of what it comes with.");
+            return format!("The secret itself, sent in {found}. It protects no part of the notification.");
         }
         Algorithm::RsaSha256 => "RSA with SHA-256 by the PSP's certificate",
         Algorithm::Ed25519 => "Ed25519",
@@ -164,8 +168,8 @@ fn signature(form: &Form, signature: &Signature) -> String {
     text.push_str(&protected(form, signature));
     if let Some(rule) = &signature.certificate {
         text.push_str(&format!(
-            " The certificate is fetched from the URL in the header {}, from {} only, and must be made out to a name that \
-             ends in {}.",
+            " The certificate is fetched from the URL in the header {}, from {} only. It must be \
+             issued to a name that ends in {}.",
             code(&rule.header),
             rule.hosts.join(" or "),
             code(&rule.name_suffix)
@@ -174,24 +178,26 @@ fn signature(form: &Form, signature: &Signature) -> String {
     text
 }
 
-/// What a signature protects.
+/// The parts that a signature protects.
 fn protected(form: &Form, signature: &Signature) -> String {
     let has = |place: &Place| signature.signed.contains(place);
     let content = if has(&Place::Body) || has(&Place::BodySha256) {
         "It protects the whole body"
     } else if protects_content(form, signature) {
-        "It protects the message, which is all that is read of the body"
+        "It protects the message, the only part of the body that is read"
     } else if has(&Place::BodyCrc32) {
-        "It protects the body by a checksum, which others can have too: what is signed belongs to the first body that comes with it"
+        "It protects the body by a checksum, which another body can have too: the signed text belongs to the first body \
+         that comes with it"
     } else if signature.signed.iter().all(|place| matches!(place, Place::Secret | Place::Text(_))) {
-        "It protects nothing of what it comes with"
+        "It protects no part of the notification"
     } else {
         "It protects no other fields"
     };
     let time = match &signature.time {
         Some(time) => format!(", and its time may be {} s off.", time.tolerance_s),
-        None => "; no time is signed with it, so that an old one can be sent again (and is known as a repetition)."
-            .to_owned(),
+        None => {
+            ". No time is signed: an old notification can be sent again, and is then known as a repetition.".to_owned()
+        }
     };
     format!(" {content}{time}")
 }
@@ -203,10 +209,10 @@ fn found(locator: &Locator) -> String {
         (None, None) => String::new(),
     };
     if !locator.prefix.is_empty() {
-        text.push_str(&format!(" behind {}", code(&locator.prefix)));
+        text.push_str(&format!(" after {}", code(&locator.prefix)));
     }
     if let Some(after) = &locator.after {
-        text.push_str(&format!(" behind the last {}", code(after)));
+        text.push_str(&format!(" after the last {}", code(after)));
     }
     text
 }

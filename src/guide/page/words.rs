@@ -1,4 +1,4 @@
-//! Markdown, and what pages say in the same words everywhere.
+//! Words of a page in Markdown: sections, lists, codes, places and conditions.
 
 use std::fmt::Display;
 
@@ -12,23 +12,23 @@ pub(super) fn section(text: &mut String, heading: &str, said: &str) {
     }
 }
 
-/// Steps.
+/// Numbered steps.
 pub(super) fn numbered(steps: &[String]) -> String {
     let lines = steps.iter().enumerate().map(|(index, step)| format!("{}. {}", index + 1, step.trim()));
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// A list.
+/// A bulleted list.
 pub(super) fn bulleted(points: &[String]) -> String {
     points.iter().map(|point| format!("- {}", point.trim())).collect::<Vec<_>>().join("\n")
 }
 
-/// A word of the PSP's. The empty one is that of what is absent.
+/// A word of the PSP's. The empty word stands for an absent value.
 fn word(text: &str) -> String {
     if text.is_empty() { "nothing".to_owned() } else { code(text) }
 }
 
-/// Text as it is written.
+/// A text as code, with control characters escaped.
 pub(super) fn code(text: &str) -> String {
     let mut written = String::new();
     for c in text.chars() {
@@ -45,17 +45,17 @@ pub(super) fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
 
-/// Texts as they are written.
+/// Texts as code.
 pub(super) fn codes(texts: &[impl Display]) -> String {
     texts.iter().map(|text| word(&text.to_string())).collect::<Vec<_>>().join(", ")
 }
 
-/// HintSlots, as a profile names them.
+/// Places as a profile names them, as code.
 pub(super) fn places(places: &[Place], with: &str) -> String {
     places.iter().map(|place| code(&place.to_string())).collect::<Vec<_>>().join(with)
 }
 
-/// Conditions, all to be met.
+/// Conditions that must all be met.
 pub(super) fn conditions(when: &When) -> String {
     when.iter().map(|(place, condition)| conditioned(place, condition)).collect::<Vec<_>>().join(" and ")
 }

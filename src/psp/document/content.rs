@@ -1,4 +1,4 @@
-//! From bytes to a value: JSON, a form, or XML, perhaps one inside the other.
+//! The content of a notification: its bytes as a value from JSON, a form, or XML, with an inner message if there is one.
 
 use std::borrow::Cow;
 
@@ -23,9 +23,9 @@ pub struct Content {
     pub format: Format,
     /// The charset of a form or of XML without a declaration, by its name on the web; UTF-8 by default.
     pub charset: Option<CharsetName>,
-    /// Media types that the PSP sends beside those of the format.
+    /// Media types that the PSP sends in addition to those of the format.
     pub media_types: Vec<String>,
-    /// A field that holds what the rules read. Signatures read what is around it.
+    /// The field that holds the message for the rules. Signatures read the body around it.
     pub inner: Option<Inner>,
 }
 
@@ -35,39 +35,40 @@ pub struct Content {
 pub struct Inner {
     /// The field.
     pub pointer: Pointer,
-    /// How its bytes are written.
+    /// The encoding of the field's bytes.
     #[serde(default)]
     pub encoding: InnerEncoding,
-    /// What they are.
+    /// The format of the decoded bytes.
     pub format: Format,
 }
 
-/// How the bytes of an inner message are written.
+/// How the bytes of an inner message are encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum InnerEncoding {
-    /// As they are.
+    /// Plain text.
     #[default]
     Text,
-    /// In Base64; line breaks do not count.
+    /// Base64; line breaks are ignored.
     Base64,
 }
 
-/// The ways to write a message.
+/// The formats of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Format {
     /// RFC 8259.
     #[default]
     Json,
-    /// `application/x-www-form-urlencoded`: an object of texts. A field that comes twice is a list, and so no text.
+    /// `application/x-www-form-urlencoded`: an object of texts. A field that occurs twice is a list, and therefore has no
+    /// text.
     Form,
     /// XML: an element is its text, or an object of its children by name and its attributes as `@name`; children of one
     /// name are a list.
     Xml,
 }
 
-/// A charset that is known.
+/// A supported charset.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
 pub struct CharsetName(&'static Charset);
@@ -76,23 +77,23 @@ impl TryFrom<String> for CharsetName {
     type Error = String;
 
     fn try_from(name: String) -> Result<Self, String> {
-        Charset::for_label(name.as_bytes()).map(Self).ok_or_else(|| format!("{name:?} is no charset that is known"))
+        Charset::for_label(name.as_bytes()).map(Self).ok_or_else(|| format!("{name:?} is not a supported charset"))
     }
 }
 
 impl Content {
-    /// What signatures read: the body itself.
+    /// The value that signatures read: the body itself.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the body cannot be read.
     pub fn outer(&self, body: &[u8]) -> Result<Value, String> {
         read(self.format, self.charset, body).map_err(|reason| format!("the body is {reason}"))
     }
 
-    /// What the rules read: the body, or the message inside it.
+    /// The value that the rules read: the body, or the message inside it.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the message cannot be read.
     pub fn message(&self, body: &[u8]) -> Result<Value, String> {
         let outer = self.outer(body)?;
         let Some(inner) = &self.inner else { return Ok(outer) };
@@ -108,7 +109,7 @@ impl Content {
         read(inner.format, self.charset, &bytes).map_err(|reason| format!("{}: is {reason}", inner.pointer))
     }
 
-    /// An object of texts as a form in its charset.
+    /// An object of texts, written as a form in its charset.
     #[must_use]
     pub fn write_form(&self, fields: &Value) -> Vec<u8> {
         let charset = self.charset.map_or(encoding_rs::UTF_8, |charset| charset.0);
@@ -119,7 +120,7 @@ impl Content {
         pairs.collect::<Vec<_>>().join("&").into_bytes()
     }
 
-    /// Whether a request of this media type may carry it.
+    /// Whether a request of this media type may carry the notification.
     #[must_use]
     pub fn takes(&self, media_type: &str) -> bool {
         let own = match self.format {
@@ -148,10 +149,10 @@ fn read(format: Format, charset: Option<CharsetName>, bytes: &[u8]) -> Result<Va
     }
 }
 
-/// No notification has more fields in a form.
+/// The most fields of a form.
 pub const FIELDS_MAX: usize = 1000;
 
-/// Any bytes are a form, unless it has too many fields. What is no text in the charset has no value.
+/// Reads any bytes as a form, up to the most fields. A field whose bytes are not text in the charset has no value.
 fn form(charset: Option<CharsetName>, bytes: &[u8]) -> Result<Value, String> {
     let mut fields = Map::new();
     for (before, pair) in bytes.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).enumerate() {

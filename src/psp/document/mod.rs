@@ -1,4 +1,4 @@
-//! The bytes of a notification, and where a value stands in them.
+//! The document of a notification: its bytes, and the places of values in them.
 
 pub mod content;
 pub mod place;

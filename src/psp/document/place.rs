@@ -1,4 +1,4 @@
-//! Where in a notification a value stands.
+//! Places: where in a notification, its source or a fetched response a value stands.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,8 +19,8 @@ use super::received::Received;
 /// |---|---|
 /// | `/a/b` | JSON Pointer (RFC 6901) into the message: the body, or one item of a batch; `-` is the last of a list |
 /// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
-/// | `fetched:/a/b` | the same, into the answer that was fetched |
-/// | `tail:/a/b` | what follows the last `/` of the text there: the id at the end of a link |
+/// | `fetched:/a/b` | the same, into the fetched response |
+/// | `tail:/a/b` | the text there after its last `/`: the id at the end of a link |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
 /// | `join:{/a}-{./b}` | the texts of the places in braces with the words around them; none unless each has one |
@@ -32,7 +32,7 @@ use super::received::Received;
 /// | `body-crc32` | the CRC-32 of the raw body as a decimal number |
 /// | `body` | the raw body; in `signed` only |
 /// | `secret` | the source's secret; in `signed` only |
-/// | `given`, `signature` | what an endpoint check sent, and its signature; in `[challenge]` only |
+/// | `given`, `signature` | the text of an endpoint check, and its signature; in `[challenge]` only |
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Place {
@@ -40,15 +40,15 @@ pub enum Place {
     Message(Pointer),
     /// Into the current element of `each`.
     Element(Pointer),
-    /// Into the fetched answer.
+    /// Into the fetched response.
     Fetched(Pointer),
-    /// What follows the last slash of the text at a place.
+    /// The text at a place after its last slash.
     Tail(Box<Self>),
     /// A request header.
     Header(String),
     /// These words.
     Text(String),
-    /// Several texts as one.
+    /// Several texts joined into one.
     Joined(Vec<Piece>),
     /// A setting of the source.
     Setting(String),
@@ -66,14 +66,14 @@ pub enum Place {
     Body,
     /// The secret.
     Secret,
-    /// What an endpoint check sent.
+    /// The text of an endpoint check.
     Given,
-    /// The signature of what an endpoint check sent.
+    /// The signature of the text of an endpoint check.
     Signature,
 }
 
 impl Place {
-    /// Where its text is looked up: itself, or the place whose tail it is.
+    /// The place whose text is looked up: this one, or the place inside a tail.
     #[must_use]
     pub const fn root(&self) -> &Self {
         match self {
@@ -83,16 +83,16 @@ impl Place {
     }
 }
 
-/// A piece of a text that is put together.
+/// A piece of a joined text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Piece {
-    /// As it is.
+    /// A fixed text.
     Text(String),
     /// The text at a place.
     Place(Place),
 }
 
-/// Writes what [`pieces`] reads.
+/// Writes the syntax that [`pieces`] reads.
 pub(in crate::psp) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Text(words) => f.write_str(words),
@@ -103,7 +103,7 @@ pub(in crate::psp) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece])
 /// The pieces of `words{/a}words{/b}`: places stand in braces.
 ///
 /// # Errors
-/// A brace that is not closed, or what is no place.
+/// A brace is not closed, or the text in it is not a place.
 pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let mut pieces = Vec::new();
     let mut rest = text;
@@ -120,9 +120,9 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
 /// A part of a URL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum UrlPart {
-    /// All of it, as it is configured.
+    /// The whole URL as it is configured.
     Whole,
-    /// Host, and port where it is not the scheme's own.
+    /// Host, with the port if it is not the scheme's default.
     Host,
     /// Path and query.
     Path,
@@ -156,7 +156,7 @@ impl TryFrom<String> for Place {
             Some(("setting", name)) => Ok(Self::Setting(name.to_owned())),
             Some(("tail", rest)) => match Self::try_from(rest.to_owned())? {
                 place @ (Self::Message(_) | Self::Element(_) | Self::Fetched(_)) => Ok(Self::Tail(Box::new(place))),
-                other => Err(format!("tail:{other}: only what stands in a message or an answer has a tail")),
+                other => Err(format!("tail:{other}: only a place in a message or a response has a tail")),
             },
             Some(("join", template)) => match pieces(template)? {
                 pieces if pieces.iter().any(|piece| matches!(piece, Piece::Place(_))) => Ok(Self::Joined(pieces)),
@@ -200,7 +200,7 @@ impl fmt::Display for Place {
     }
 }
 
-/// What a source is configured with, as far as a profile can name it.
+/// The configuration of a source, as far as a profile can name it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Configured<'a> {
     /// The settings that the profile asks for.
@@ -209,18 +209,18 @@ pub struct Configured<'a> {
     pub public_url: Option<&'a Url>,
 }
 
-/// What places are looked up in: one message of a verified or yet to be verified notification.
+/// The values that places are looked up in: one message of a notification, verified or not.
 #[derive(Debug, Clone, Copy)]
 pub struct Scope<'a> {
     /// The notification.
     pub received: &'a Received<'a>,
-    /// What the source is configured with; known while a signature is checked, and not later.
+    /// The source's configuration; known only while a signature is checked.
     pub configured: Configured<'a>,
     /// The body, or one item of a batch.
     pub message: &'a Value,
     /// The current element of `each`.
     pub element: Option<&'a Value>,
-    /// The answer that was fetched, or the part of it that the profile names.
+    /// The fetched response, or the part of it that the profile names.
     pub fetched: Option<&'a Value>,
     /// The timestamp of the signature.
     pub signed_at: Option<&'a str>,
@@ -229,16 +229,15 @@ pub struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// A message, and nothing else known yet.
+    /// A message of which nothing else is known yet.
     #[must_use]
     pub const fn new(received: &'a Received<'a>, message: &'a Value) -> Self {
         let configured = Configured { settings: None, public_url: None };
         Self { received, configured, message, element: None, fetched: None, signed_at: None, event_type: "" }
     }
 
-    /// The text at a place: strings as they are, numbers and booleans as they are written. Absent, null, empty,
-    /// lists and objects are none. The raw body, the secret and what
-    /// an endpoint check sends are none either.
+    /// The text at a place: strings as they are, numbers and booleans as they are written. Absent, null and empty values,
+    /// lists and objects have no text. The raw body, the secret and the text of an endpoint check have none either.
     #[must_use]
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
@@ -258,7 +257,7 @@ impl<'a> Scope<'a> {
         .filter(|text| !text.is_empty())
     }
 
-    /// What stands at a place in the message, the current element or what was fetched.
+    /// The value at a place in the message, the current element or the fetched response.
     #[must_use]
     pub fn value(&self, place: &Place) -> Option<&'a Value> {
         match place {
@@ -282,7 +281,7 @@ impl<'a> Scope<'a> {
         places.iter().find_map(|place| self.text(place))
     }
 
-    /// One scope for each element that this points to.
+    /// One scope for each element of the list.
     #[must_use]
     pub fn each(&self, each: &Each) -> Vec<Self> {
         let root = match each.root {
@@ -309,8 +308,7 @@ fn url_part(url: &Url, part: UrlPart) -> Option<String> {
     }
 }
 
-/// A string, number or boolean as text. Numbers keep every digit that they came with. An XML element with attributes is
-/// its text too.
+/// A string, number or boolean as text. Numbers keep every digit. An XML element with attributes has its text, too.
 #[must_use]
 pub fn scalar(value: &Value) -> Option<String> {
     match value {

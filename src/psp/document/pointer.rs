@@ -1,4 +1,4 @@
-//! JSON Pointers: into a message, an element of a list, or a fetched answer.
+//! JSON Pointers (RFC 6901): into a message, an element of a list, or a fetched response.
 
 use std::fmt;
 
@@ -19,7 +19,7 @@ impl TryFrom<String> for Pointer {
         if text.starts_with('/') && escapes_are_good {
             Ok(Self(text))
         } else {
-            Err(format!("{text:?} is no JSON Pointer: it starts with / and writes ~ as ~0 and a / in a name as ~1"))
+            Err(format!("{text:?} is not a JSON Pointer: one starts with / and writes ~ as ~0 and a / in a name as ~1"))
         }
     }
 }
@@ -31,7 +31,7 @@ impl fmt::Display for Pointer {
 }
 
 impl Pointer {
-    /// The value that it points to.
+    /// The value at the pointer.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
         if !self.0.contains("/-") {
@@ -44,16 +44,16 @@ impl Pointer {
         })
     }
 
-    /// Puts a value there, making the objects on the way.
+    /// Puts a value at the pointer, and makes missing objects on the way.
     ///
     /// # Errors
-    /// Something on the way is no object.
+    /// A value on the way is not an object.
     pub fn put(&self, into: &mut Value, value: Value) -> Result<(), String> {
         let mut at = into;
         for step in steps(&self.0) {
             let object = match at {
                 Value::Object(object) => object,
-                _ => return Err(format!("{}: something on the way is no object", self.0)),
+                _ => return Err(format!("{}: a value on the way is not an object", self.0)),
             };
             at = object.entry(step).or_insert_with(|| Value::Object(serde_json::Map::new()));
         }
@@ -62,23 +62,23 @@ impl Pointer {
     }
 }
 
-/// What a pointer of [`Each`] starts at.
+/// The root of a pointer in [`Each`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {
     /// `/a`: the message.
     Message,
     /// `./a`: the current element.
     Element,
-    /// `fetched:/a`: the fetched answer.
+    /// `fetched:/a`: the fetched response.
     Fetched,
 }
 
-/// A JSON Pointer in which `*` stands for every element of a list. What is there but no list is its own only element:
-/// XML does not tell a list of one from one.
+/// A JSON Pointer in which `*` stands for every element of a list. A value that is not a list counts as its own only
+/// element, because XML does not tell a list of one from one value.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Each {
-    /// Where it starts.
+    /// The root from which the pointer leads.
     pub root: Root,
     steps: Vec<String>,
 }
@@ -113,7 +113,7 @@ fn steps(pointer: &str) -> impl Iterator<Item = String> {
 }
 
 impl Each {
-    /// All values that it points to; none where a step is missing.
+    /// All values at the pointer; none if a step is missing.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Vec<&'v Value> {
         self.steps.iter().fold(vec![value], |found, step| {
@@ -132,7 +132,7 @@ impl Each {
         })
     }
 
-    /// [`Self::find`], to change what is found.
+    /// As [`Self::find`], for changing the values.
     pub fn find_mut<'v>(&self, value: &'v mut Value) -> Vec<&'v mut Value> {
         self.steps.iter().fold(vec![value], |found, step| {
             found

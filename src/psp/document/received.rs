@@ -1,15 +1,15 @@
-//! A notification as it came in.
+//! A received notification: headers, raw bytes and time of receipt.
 
 use jiff::Timestamp;
 
-/// Headers and raw bytes of a notification, and when it came. Nobody has vouched for it yet.
+/// The headers and raw bytes of a notification and its time of receipt. It is not verified.
 #[derive(Debug, Clone, Copy)]
 pub struct Received<'a> {
-    /// Header names in lower case, values as text. Values that are no visible text are left out.
+    /// Header names in lower case, values as text. Values that are not visible text are left out.
     pub headers: &'a [(String, String)],
     /// The body, byte for byte.
     pub body: &'a [u8],
-    /// When it was received.
+    /// The time of receipt.
     pub at: Timestamp,
 }
 

@@ -1,5 +1,6 @@
-//! XML as a value, read in one pass. Whatever a document could make large or slow has a bound that is looked at while it
-//! is read, and entities of its own are never read: what is left to do grows with the document's length and no faster.
+//! XML as a value, read in one pass. Everything that a document could make large or slow has a bound, which is checked while
+//! it is read. Entities that a document declares are never read. The work therefore grows no faster than the document's
+//! length.
 
 mod grammar;
 mod namespaces;
@@ -12,67 +13,67 @@ use serde_json::{Map, Value};
 use self::grammar::{is_blank, is_char, named};
 use self::namespaces::{Attribute, Namespaces, attributes};
 
-/// No notification has more elements.
+/// The most elements of a document.
 pub const ELEMENTS_MAX: usize = 20_000;
-/// No notification is nested deeper.
+/// The deepest nesting of a document.
 pub const DEPTH_MAX: usize = 64;
-/// No notification has more attributes in one element, declarations of namespaces included.
+/// The most attributes of one element, including declarations of namespaces.
 pub const ATTRIBUTES_MAX: usize = 64;
-/// No notification has more attributes in all, declarations of namespaces included.
+/// The most attributes of a document, including declarations of namespaces.
 pub const ALL_ATTRIBUTES_MAX: usize = 20_000;
-/// No notification has more namespaces declared in one place.
+/// The most namespaces in scope at one element.
 pub const NAMESPACES_MAX: usize = 64;
-/// No name of an element, of an attribute or of a namespace is longer, in bytes.
+/// The longest name of an element, an attribute or a namespace, in bytes.
 pub const NAME_MAX: usize = 512;
-/// No text of an element and no value of an attribute is longer, in bytes.
+/// The longest text of an element or value of an attribute, in bytes.
 pub const TEXT_MAX: usize = 512 * 1024;
 
-/// Why a document is not read. Nothing of the document is in the message.
+/// The reason why a document is refused. The message contains nothing of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum XmlError {
-    /// It breaks a rule of XML or of its namespaces.
+    /// The document breaks a rule of XML or of its namespaces.
     #[error("not well-formed at {line}:{column}")]
     IllFormed {
-        /// The line in which it was seen, from 1.
+        /// The line of the mistake, from 1.
         line: usize,
         /// The column in that line, in characters, from 1.
         column: usize,
     },
-    /// It declares entities, or anything else, of its own.
-    #[error("a document type that declares something of its own, which is not read")]
+    /// The document declares entities or anything else of its own.
+    #[error("a document type with declarations of its own, which are refused")]
     Declarations,
-    /// It is nested too deep.
+    /// The document is nested too deep.
     #[error("nested deeper than {DEPTH_MAX}")]
     TooDeep,
-    /// It has too many of something.
+    /// The document has too many of something.
     #[error("more than {most} {what}")]
     TooMany {
-        /// What it has too many of.
+        /// The thing that it has too many of.
         what: &'static str,
-        /// How many there may be.
+        /// The most that are allowed.
         most: usize,
     },
-    /// Something in it is too long.
+    /// A part of the document is too long.
     #[error("{what} of more than {most} bytes")]
     TooLong {
-        /// What is too long.
+        /// The part that is too long.
         what: &'static str,
-        /// How long it may be.
+        /// The most bytes that are allowed.
         most: usize,
     },
 }
 
 /// Reads a document as an object with its root element:
 ///
-/// - an element without attributes and children is its text, one with `nil="true"` is null;
-/// - any other is an object: its children by name, its attributes as `@name`, its text, if there is any, as `#text`;
+/// - an element without attributes and children is its text; with `nil="true"` it is null;
+/// - any other element is an object: its children by name, its attributes as `@name`, its text (if any) as `#text`;
 /// - children of the same name are a list.
 ///
-/// Namespaces do not count. A document type is passed over, and a file that it names is not read; one that declares
+/// Namespaces are ignored. A document type is skipped, and a file that it names is not read. A document type that declares
 /// entities or anything else is refused.
 ///
 /// # Errors
-/// Where it is not well-formed, or which bound it exceeds.
+/// The position where the document is not well-formed, or the bound that it exceeds.
 pub fn read(text: &str) -> Result<Value, XmlError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().check_comments = true;
@@ -92,14 +93,14 @@ pub fn read(text: &str) -> Result<Value, XmlError> {
     tree.finish().ok_or_else(|| ill_formed(text, reader.buffer_position()))
 }
 
-/// What is wrong with a document that was read up to this byte.
+/// The position of the mistake in a document that was read up to this byte.
 fn ill_formed(text: &str, at: u64) -> XmlError {
     let before = usize::try_from(at).ok().and_then(|at| text.get(..at)).unwrap_or(text);
     let last = before.rsplit('\n').next().unwrap_or_default();
     XmlError::IllFormed { line: before.matches('\n').count() + 1, column: last.chars().count() + 1 }
 }
 
-/// The bound that is exceeded; none where the document is not well-formed.
+/// The bound that is exceeded; none if the document is not well-formed.
 type Wrong = Option<XmlError>;
 
 const fn too_many(what: &'static str, most: usize) -> Wrong {
@@ -110,7 +111,7 @@ const fn too_long(what: &'static str, most: usize) -> Wrong {
     Some(XmlError::TooLong { what, most })
 }
 
-/// What was read so far.
+/// The part of the document that has been read.
 #[derive(Debug, Default)]
 struct Tree {
     open: Vec<Open>,
@@ -122,14 +123,14 @@ struct Tree {
     attributes: usize,
 }
 
-/// An element whose end was not read yet.
+/// An element whose end has not been read.
 #[derive(Debug)]
 struct Open {
     name: String,
     nil: bool,
     object: Map<String, Value>,
     text: String,
-    /// How many namespaces hold around it.
+    /// The number of namespaces in scope around the element.
     namespaces: usize,
 }
 
@@ -208,7 +209,7 @@ impl Tree {
         Ok(())
     }
 
-    /// One of the five entities that XML knows, or a character by its number.
+    /// Reads one of the five entities that XML knows, or a character by its number.
     fn reference(&mut self, reference: &BytesRef<'_>) -> Result<(), Wrong> {
         match reference.resolve_char_ref().map_err(|_| None)? {
             Some(sign) if is_char(sign) => self.text(sign.encode_utf8(&mut [0; 4])),

@@ -1,4 +1,4 @@
-//! Which call fetches the truth of a message.
+//! Calls that fetch the truth of a message, and hints in notifications that are not verified.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -8,18 +8,18 @@ use crate::psp::document::place::{Piece, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Call, Fetch, Form, Profile, Template};
 
-/// A notification that nobody vouches for, as the mere hint that there may be news: nothing of it is believed but where
-/// to look.
+/// A hint: a notification that nobody vouches for, taken only as a sign that there may be news. Nothing in it is believed
+/// except where to look.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hint {
-    /// The form that can be read so.
+    /// The form by which the notification was read.
     pub form: String,
     /// The paths to fetch, below the base of the PSP's API.
     pub calls: Vec<String>,
 }
 
-/// What a notification that cannot be verified hints at: the first form that may be a mere pointer and has something to
-/// fetch. `unsigned_only`: only those forms that nobody signs.
+/// The hint in a notification that cannot be verified: read by the first form that may be a pointer and has something to
+/// fetch. `unsigned_only` restricts it to unsigned forms.
 #[must_use]
 pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> Option<Hint> {
     let forms = profile.forms.iter().map(toml::Spanned::get_ref);
@@ -29,7 +29,8 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
         let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
         let calls = found.into_iter().filter_map(|message| {
             let scope = Scope::new(received, message);
-            // Whether an object is one of ours is told by its id. Who knows one of two ids could make up the other.
+            // The id decides whether an object belongs to a record. With two ids, a stranger who knows one could invent the
+            // other.
             call(fetch, &scope).filter(|call| call.names_one_thing())?;
             match self::message(form, fetch, &scope)?.meaning {
                 Meaning::Fetch(path) => Some(path),
@@ -46,17 +47,17 @@ fn call<'f>(fetch: &'f Fetch, scope: &Scope<'_>) -> Option<&'f Call> {
     fetch.calls.iter().find(|call| holds(&call.when, scope))
 }
 
-/// A message whose truth is fetched; none if no call fits it.
+/// A message that asks for a fetch; none if no call fits it.
 pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Option<Message> {
     let call = call(fetch, scope)?;
     let meaning = path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch);
     Some(Message::new(printable(&event_type(form, scope)), meaning))
 }
 
-/// The longest text that goes into a path, in bytes: as long as the longest PSP id.
+/// The longest text in a path, in bytes: as long as the longest PSP id.
 const PIECE_MAX: usize = 255;
 
-/// All but the characters that RFC 3986 never reserves.
+/// All characters except those that RFC 3986 never reserves.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
@@ -66,9 +67,9 @@ fn path(template: &Template, scope: &Scope<'_>) -> Result<String, String> {
             Piece::Text(text) => path.push_str(text),
             Piece::Place(place) => {
                 let text = scope.text(place).ok_or_else(|| format!("no text at {place} to fetch by"))?;
-                // Dots are steps up in a path, however they are written.
+                // Dots are steps up in a path, even when they are escaped.
                 if text.len() > PIECE_MAX || text.bytes().all(|byte| byte == b'.') {
-                    return Err(format!("the text at {place} is nothing to fetch by"));
+                    return Err(format!("the text at {place} cannot be part of a path to fetch"));
                 }
                 path.extend(utf8_percent_encode(&text, RESERVED));
             }
@@ -87,7 +88,8 @@ mod tests {
         path(&Template::try_from(template.to_owned()).unwrap(), &Scope::new(&received, message))
     }
 
-    /// What is signed as a whole may be fetched by several ids; a hint at it may not: one known id vouches for no other.
+    /// A message that is signed as a whole may be fetched by several ids. A hint may not: one known id does not vouch for
+    /// another.
     #[test]
     fn a_hint_is_looked_up_by_one_place() {
         let text = |path: &str| {

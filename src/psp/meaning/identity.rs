@@ -1,8 +1,8 @@
-//! What nobody can change of a message who has caught it.
+//! The identity of a message: the part that a holder of one captured notification cannot change.
 //!
-//! Where a signature covers parts of the body only, whoever has caught one message can make many of it that verify: with
-//! another time, with more fields, even with the borders between the signed fields moved, since these are signed as one
-//! text. What is signed stays the same in all of them.
+//! A signature may cover only parts of the body. A holder of one message can then make many others that verify: with another
+//! time, or with more fields. Even the borders between signed fields can be moved, since the fields are signed as one text.
+//! The signed text is the same in all of them.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -13,10 +13,10 @@ use crate::domain::message::{Identity, Message};
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::Form;
 
-/// What is signed of a message, part by part; of the body a digest.
+/// The signed parts of a message; a digest stands for the body.
 fn parts(form: &Form, scope: &Scope<'_>) -> Vec<String> {
     let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { return Vec::new() };
-    // Signatures read what is around an inner message.
+    // Signatures read the body around an inner message.
     let outer = form.content.inner.as_ref().map(|_| form.content.outer(scope.received.body).unwrap_or_default());
     let message: &Value = outer.as_ref().unwrap_or(scope.message);
     let around =
@@ -28,24 +28,24 @@ fn parts(form: &Form, scope: &Scope<'_>) -> Vec<String> {
     signature.signed.iter().map(|place| part(place).unwrap_or_default()).collect()
 }
 
-/// What is signed of a message, part by part; none where all of it is.
+/// The signed parts of a message; none if all of it is signed.
 pub(super) fn signed_parts(form: &Form, scope: &Scope<'_>) -> Option<Vec<String>> {
     form.is_partly_signed().then(|| parts(form, scope))
 }
 
-/// What is signed, as the one text that it is for its signature; hashed.
+/// The signed text as one hash.
 pub(super) fn text(form: &Form, parts: &[String]) -> String {
     let separator = form.signature.first().map_or("", |signature| signature.get_ref().separator.as_str());
     hash(parts.join(separator).as_bytes())
 }
 
-/// What is signed of a message that may be led elsewhere; none where nothing can be.
+/// The signed text of a message that can be led to another record; none if no id or reference can change.
 pub(super) fn loose_text(form: &Form, scope: &Scope<'_>) -> Option<String> {
     form.is_loose().then(|| text(form, &parts(form, scope)))
 }
 
-/// The identity of a message that was received `at`, the one at this place in its notification; none where nothing of it has to
-/// be remembered.
+/// The identity of a message that was received `at`, by its index in the notification; none if nothing of it has to be
+/// remembered.
 pub(super) fn of(
     form: &Form,
     parts: Option<&[String]>,
@@ -69,13 +69,13 @@ pub(super) fn of(
     let binds_body = form.binds_body();
     let mut fields = parts.to_vec();
     fields.extend(binds_body.then(|| body_hash.to_owned()));
-    // The messages of a body that is signed as a whole have one signed text.
+    // The messages of a body that is signed as a whole share one signed text.
     let text = text(form, parts);
     let key = if place > 0 && form.is_signed_whole() { hash(format!("{text} {place}").as_bytes()) } else { text };
     Some(Identity {
         key,
         fields: hash(Value::from(fields).to_string().as_bytes()),
-        // Of a mere pointer nothing is believed but where to look.
+        // A pointer is believed only as to where to look.
         has_borders: parts.len() > 1 && !form.pointer_only,
         binds_body,
         partly_signed: true,
@@ -84,7 +84,8 @@ pub(super) fn of(
     })
 }
 
-/// The events whose time nobody signs, or that have none and count as of the receipt: told again they would be later news.
+/// The events without a signed time, and those that have no time and count as of the receipt. A repetition would make them
+/// later news.
 fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
     let undated = |event: &Event| !form.time_signed || (form.is_protected() && event.at == at);
     events.iter().enumerate().filter(|(_, event)| undated(event)).map(|(place, _)| place).collect()
@@ -97,7 +98,7 @@ mod tests {
     use crate::psp::meaning::normalise::normalise;
     use crate::psp::profile::catalogue::Catalogue;
 
-    /// Of a form only the field with the message is signed: whatever stands beside it makes no other notification.
+    /// Only the form's field with the message is signed: other fields beside it do not make another notification.
     #[test]
     fn what_stands_beside_a_signed_field_makes_no_other_notification() {
         let catalogue = Catalogue::built_in().unwrap();

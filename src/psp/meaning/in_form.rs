@@ -1,11 +1,12 @@
-//! A notification and the form whose rules read it.
+//! A notification with the form whose rules read it, verified or not.
 
 use crate::psp::document::received::Received;
 use crate::psp::profile::Form;
 use crate::psp::vouch::verify::Verified;
 
-/// What the rules read. It says nothing about trust: only [`Verified`] does, and only [`crate::psp::vouch::verify::verify`] makes one.
-/// What was verified before, and what a tool shows, is read through this alone.
+/// A notification and its form, for the rules. It states nothing about trust: only [`Verified`] does, and only
+/// [`crate::psp::vouch::verify::verify`] makes one. Notifications from the store and those shown by a tool are read through
+/// this type alone.
 #[derive(Debug, Clone, Copy)]
 pub struct InForm<'a> {
     /// The notification.
@@ -17,7 +18,7 @@ pub struct InForm<'a> {
 }
 
 impl<'a> InForm<'a> {
-    /// A notification without a signature's timestamp, read by the rules of a form.
+    /// A notification without a signed time, read by the rules of a form.
     #[must_use]
     pub const fn new(form: &'a Form, received: Received<'a>) -> Self {
         Self { received, form, signed_at: None }

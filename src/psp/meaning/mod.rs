@@ -1,4 +1,4 @@
-//! What a notification says, in the words of `domain`.
+//! The meaning of a notification: its events, in the words of `domain`.
 
 pub mod call;
 pub mod identity;

@@ -1,4 +1,4 @@
-//! What a verified notification says, in our words.
+//! Normalisation of a verified notification: its dedupe key and its messages, in our words.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -16,8 +16,8 @@ use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Form, Profile};
 
-/// Reads a notification by the rules of its form. `fetching`: whether the source fetches what the profile says
-/// is to be fetched; otherwise a message is read as it is.
+/// Reads a notification by the rules of its form. `fetching`: whether the source fetches objects that the profile marks for
+/// fetching; otherwise a message is read as it is.
 #[must_use]
 pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -> Normalised {
     let body_hash = hash(notification.received.body);
@@ -36,9 +36,10 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
         }
     };
     if form.is_partly_signed() {
-        // Messages that are signed one by one can be put together in any number of ways.
+        // Messages that are signed one by one can be combined in any number of ways.
         match messages.first().and_then(|message| message.identity.as_ref()) {
-            // What is signed belongs to the first body: that has a key of its own, whatever signs it when it is sent again.
+            // The signed text belongs to the first body. That body has a key of its own, whatever signature comes with its
+            // repetition.
             Some(identity) if identity.binds_body && form.is_signed_whole() => {}
             Some(identity) => keys = vec![identity.key.clone()],
             None => keys = vec![signed_key(notification)],
@@ -47,8 +48,8 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
     Normalised { dedupe_key: keys.join("\n"), beside: beside(notification), messages }
 }
 
-/// Which message a body is that cannot be read, where what is signed belongs to the first body that comes with it: somebody may
-/// have made this one for it.
+/// The identity of a body that cannot be read, if the signed text belongs to the first body that comes with it: a stranger
+/// may have made this body for the text.
 fn unread_identity(notification: &InForm<'_>, message: &Message, body_hash: &str) -> Option<Identity> {
     let InForm { received, form, signed_at } = notification;
     let scope = Scope { signed_at: *signed_at, ..Scope::new(received, &Value::Null) };
@@ -56,7 +57,7 @@ fn unread_identity(notification: &InForm<'_>, message: &Message, body_hash: &str
     identity::of(form, Some(&parts), body_hash, (0, message), (body_hash, received.at))
 }
 
-/// The key of a notification that cannot be read: by what is signed around the message, or of the body as a whole.
+/// The key of a notification that cannot be read: the signed text around the message, or the hash of the whole body.
 fn signed_key(notification: &InForm<'_>) -> String {
     let InForm { received, form, signed_at } = notification;
     let scope = Scope { signed_at: *signed_at, ..Scope::new(received, &Value::Null) };
@@ -65,7 +66,7 @@ fn signed_key(notification: &InForm<'_>) -> String {
     parts.map_or_else(|| hash(received.body), |parts| identity::text(form, &parts))
 }
 
-/// The headers that a notification is read with and that nobody signs.
+/// The unsigned headers that a notification is read with.
 fn beside(notification: &InForm<'_>) -> String {
     let InForm { received, form, .. } = notification;
     let given = |name: &String| received.header(name).map(|value| (name.clone(), Value::from(value)));
@@ -73,7 +74,7 @@ fn beside(notification: &InForm<'_>) -> String {
     if given.is_empty() { String::new() } else { hash(Value::from(given).to_string().as_bytes()) }
 }
 
-/// What this makes of each message of a notification.
+/// The results of `read` for each message of a notification.
 ///
 /// # Errors
 /// The body cannot be read.
@@ -85,7 +86,7 @@ pub(crate) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<
     Ok(scopes.map(read).collect())
 }
 
-/// A message's dedupe key, and what it says before anything is fetched for it.
+/// A message and its dedupe key, before a fetch for it.
 pub(crate) fn read_first(
     profile: &Profile,
     form: &Form,
@@ -104,10 +105,10 @@ pub(crate) fn read_first(
     (key, Message { identity, ..message })
 }
 
-/// Reads one message of a notification together with what was fetched for it: the answer's body.
+/// Reads one message of a notification together with the fetched response's body.
 ///
-/// `index` is the message's place in the batch. What the notification names no time for happened at `received.at`: for a
-/// fetched truth that is when the call began.
+/// `index` is the message's position in the batch. An event without a time happened at `received.at`: for a fetched object,
+/// the time at which the call began.
 #[must_use]
 pub fn normalise_fetched(
     profile: &Profile,
@@ -123,10 +124,10 @@ pub fn normalise_fetched(
     said.unwrap_or_else(not_understood)
 }
 
-/// What this makes of a message together with what was fetched for it, and with the hash of that.
+/// The result of `read` for a message together with the fetched object and its hash.
 ///
 /// # Errors
-/// The answer or the notification cannot be read.
+/// The response or the notification cannot be read.
 pub(crate) fn with_fetched<T>(
     form: &Form,
     received: &Received<'_>,
@@ -135,10 +136,10 @@ pub(crate) fn with_fetched<T>(
     answer: &[u8],
     read: impl FnOnce(Scope<'_>, &str) -> T,
 ) -> Result<T, String> {
-    let answer = json::read(answer).map_err(|reason| format!("the answer is not JSON: {reason}"))?;
+    let answer = json::read(answer).map_err(|reason| format!("the response is not JSON: {reason}"))?;
     let part = form.fetch.as_ref().and_then(|fetch| fetch.part.as_ref());
     let fetched = match part {
-        Some(part) => part.find(&answer).ok_or_else(|| format!("the answer has no {part}"))?,
+        Some(part) => part.find(&answer).ok_or_else(|| format!("the response has no {part}"))?,
         None => &answer,
     };
     let body = if form.pointer_only { Value::Null } else { form.content.message(received.body)? };
@@ -146,7 +147,7 @@ pub(crate) fn with_fetched<T>(
     let message = if form.pointer_only { Some(&&Value::Null) } else { found.get(index) };
     let message = message.ok_or("the notification has no such message")?;
     let scope = Scope { fetched: Some(fetched), signed_at, ..Scope::new(received, message) };
-    // What was fetched makes the key: the same state fetched twice says the same.
+    // The hash of the fetched object makes the key: the same state fetched twice is a repetition.
     Ok(read(scope, &hash(fetched.to_string().as_bytes())))
 }
 
@@ -162,7 +163,7 @@ pub(crate) fn hash(bytes: &[u8]) -> String {
     hex::encode(Sha256::digest(bytes))
 }
 
-/// A message's dedupe key, and what it says. `hash` is the key of what has no other.
+/// A message and its dedupe key. `hash` is the key of a message without another.
 pub(crate) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
     let bare = about(form, bare);
     let event_type = event_type(form, &bare);
@@ -174,13 +175,13 @@ pub(crate) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
             Some(place) => Meaning::NotUnderstood(format!("{place}: not what the profile requires")),
             None => meaning(profile, form, scope, &key),
         },
-        _ => Meaning::NotUnderstood(format!("{} is no type of event", shown(&event_type))),
+        _ => Meaning::NotUnderstood(format!("{} is too long for a type of event", shown(&event_type))),
     };
     let ahead = received(&mut meaning, scope.received.at);
     (key, Message { ahead, ..Message::new(printable(&event_type), meaning) })
 }
 
-/// No time lies ahead of the receipt; of what is fetched, the receipt is when the call began.
+/// Replaces times that lie ahead of the receipt. For a fetched object the receipt is the time at which the call began.
 fn received(meaning: &mut Meaning, at: Timestamp) -> Vec<Ahead> {
     let Meaning::Events(events) = meaning else { return Vec::new() };
     let mut ahead: Vec<Ahead> = events.iter_mut().flat_map(|event| event.received(at)).collect();
@@ -188,7 +189,8 @@ fn received(meaning: &mut Meaning, at: Timestamp) -> Vec<Ahead> {
     ahead
 }
 
-/// A longer dedupe key, in bytes, is kept as its hash: one message may mean many events, and each has the key.
+/// The longest dedupe key, in bytes. A longer one is kept as its hash: one message may mean many events, and each has the
+/// key.
 const KEY_MAX: usize = 256;
 
 fn dedupe_key(form: &Form, scope: &Scope<'_>, otherwise: &str) -> String {

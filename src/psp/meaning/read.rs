@@ -1,4 +1,4 @@
-//! Reading amounts, currencies, instants, ids and words at the places that a profile names.
+//! Values of a message: amounts, currencies, instants, ids and words, read at the places that a profile names.
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
@@ -10,22 +10,22 @@ use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{Amounts, Profile, TimeFormat};
 
-/// Reads one message's values; remembers nothing.
+/// Reads the values of one message; keeps no state.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    /// Exponents.
+    /// The profile, for its exponents.
     pub profile: &'a Profile,
     /// The unit of amounts.
     pub amounts: Amounts,
-    /// Digits after the decimal point, where the message says.
+    /// The digits after the decimal point, if the message names them.
     pub exponent: Option<u32>,
-    /// Whether the sign of amounts means nothing.
+    /// Whether the sign of amounts is ignored.
     pub unsigned_amounts: bool,
-    /// How instants are written.
+    /// The format of instants.
     pub time_format: TimeFormat,
-    /// Of the amounts.
+    /// The currency of the amounts.
     pub currency: Option<Currency>,
-    /// Where to look.
+    /// The values in which places are looked up.
     pub scope: Scope<'a>,
 }
 
@@ -33,13 +33,13 @@ impl Reader<'_> {
     /// The amount at the first place that has one, in major units.
     ///
     /// # Errors
-    /// No number, a negative one, or no currency to tell its unit by.
+    /// The text is not a number, the number is negative, or there is no currency to determine its unit.
     pub fn amount(&self, places: &[Place]) -> Result<Option<Decimal>, String> {
         let Some(text) = self.scope.first(places) else { return Ok(None) };
         let wrong = |reason: String| format!("amount at {}: {reason}", names(places));
         let number = parse_decimal(&text).map_err(wrong)?;
         let number = if self.unsigned_amounts { number.abs() } else { number };
-        let currency = self.currency.ok_or_else(|| wrong("there is no currency to tell its unit by".into()))?;
+        let currency = self.currency.ok_or_else(|| wrong("there is no currency to determine its unit".into()))?;
         let wrong = |reason: String| wrong(format!("{} {reason}", shown(&text)));
         let digits = self.exponent.unwrap_or_else(|| self.profile.exponent(currency));
         let amount = match self.amounts {
@@ -52,7 +52,7 @@ impl Reader<'_> {
     /// The amount at the first place that has one.
     ///
     /// # Errors
-    /// As [`Self::amount`], and if there is none.
+    /// As [`Self::amount`], and if there is no amount.
     pub fn needed_amount(&self, places: &[Place]) -> Result<Decimal, String> {
         self.amount(places)?.ok_or_else(|| format!("amount at {}: missing", names(places)))
     }
@@ -60,18 +60,18 @@ impl Reader<'_> {
     /// The instant at the first place that has one.
     ///
     /// # Errors
-    /// Text that is no instant in the profile's format.
+    /// The text is not an instant in the profile's format.
     pub fn instant(&self, places: &[Place]) -> Result<Option<Timestamp>, String> {
         let Some((place, text)) = places.iter().find_map(|place| Some((place, self.scope.text(place)?))) else {
             return Ok(None);
         };
         let format = if *place == Place::SignedAt { TimeFormat::Unix } else { self.time_format };
-        instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {} is no instant", shown(&text)))
+        instant(&text, format).map(Some).ok_or_else(|| format!("time at {place}: {} is not an instant", shown(&text)))
     }
 }
 
-/// An amount in major units, without what binary floating point on the PSP's side left in it: Digital River documents
-/// 53.769999999999996. Anything beyond noise is not a sum of money in that currency.
+/// An amount in major units, without the noise of binary floating point on the PSP's side: Digital River documents
+/// 53.769999999999996. More decimal places than noise explains are refused.
 fn without_noise(number: Decimal, digits: u32) -> Result<Decimal, String> {
     let rounded = number.round_dp(digits).normalize();
     if (number - rounded).abs() > NOISE {
@@ -82,7 +82,7 @@ fn without_noise(number: Decimal, digits: u32) -> Result<Decimal, String> {
 
 const NOISE: Decimal = Decimal::from_parts(1, 0, 0, false, 6);
 
-/// An instant from 1970 to 9999: none of any other year is one of a payment, and a date has four digits for its year.
+/// An instant from 1970 to 9999. No payment has another year, and a date has four digits for its year.
 fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
     let instant: Option<Timestamp> = match format {
         TimeFormat::Unix => Timestamp::from_second(text.parse().ok()?).ok(),
@@ -96,7 +96,7 @@ fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
 /// The currency at the first place that has one.
 ///
 /// # Errors
-/// Text that is no currency.
+/// The text is not a currency.
 pub fn currency(scope: &Scope<'_>, places: &[Place]) -> Result<Option<Currency>, String> {
     scope
         .first(places)
@@ -107,27 +107,28 @@ pub fn currency(scope: &Scope<'_>, places: &[Place]) -> Result<Option<Currency>,
 /// The most digits after the decimal point that any currency has.
 const EXPONENT_MAX: u32 = 4;
 
-/// The digits after the decimal point that the first of these places says.
+/// The digits after the decimal point, at the first of these places that has text.
 ///
 /// # Errors
-/// Text that is no small number.
+/// The text is not a small number.
 pub fn exponent(scope: &Scope<'_>, places: &[Place]) -> Result<Option<u32>, String> {
-    let wrong = |text: &str| format!("exponent at {}: {} is none", names(places), shown(text));
+    let wrong =
+        |text: &str| format!("exponent at {}: {} is not a number from 0 to {EXPONENT_MAX}", names(places), shown(text));
     scope
         .first(places)
         .map(|text| text.parse().ok().filter(|digits| *digits <= EXPONENT_MAX).ok_or_else(|| wrong(&text)))
         .transpose()
 }
 
-// One message may mean many events, and each keeps its ids and words: they must be short, or a body that is not large
-// becomes events that are.
+// One message may mean many events, and each keeps its ids and words. They must be short: otherwise a small body makes large
+// events.
 
-/// No record can be registered with a longer PSP id, in bytes.
+/// The longest PSP id with which a record can be registered, in bytes.
 const ID_MAX: usize = 255;
-/// As much of what a PSP says in words, in characters.
+/// The most of a PSP's words that is kept, in characters.
 const WORDS_MAX: usize = 1024;
 
-/// The PSP's words at the first place that has some.
+/// The PSP's words at the first place that has any.
 #[must_use]
 pub fn words(scope: &Scope<'_>, places: &[Place]) -> Option<String> {
     scope.first(places).map(|text| text.chars().take(WORDS_MAX).collect())
@@ -136,7 +137,7 @@ pub fn words(scope: &Scope<'_>, places: &[Place]) -> Option<String> {
 /// The id at the first place that has one.
 ///
 /// # Errors
-/// Text that is too long for an id.
+/// The text is too long for an id.
 pub fn id(scope: &Scope<'_>, places: &[Place]) -> Result<Option<String>, String> {
     scope.first(places).map(|text| short(text, places)).transpose()
 }
@@ -144,7 +145,7 @@ pub fn id(scope: &Scope<'_>, places: &[Place]) -> Result<Option<String>, String>
 /// The ids at all places that have one.
 ///
 /// # Errors
-/// Text that is too long for an id.
+/// The text is too long for an id.
 pub fn ids(scope: &Scope<'_>, places: &[Place]) -> Result<Vec<String>, String> {
     texts(scope, places).into_iter().map(|text| short(text, places)).collect()
 }
@@ -165,7 +166,7 @@ pub fn texts(scope: &Scope<'_>, places: &[Place]) -> Vec<String> {
     texts
 }
 
-/// The places as a reader of a dead letter wants them.
+/// The places in words, for a reader of a dead letter.
 pub fn names(places: &[Place]) -> String {
     places.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
 }

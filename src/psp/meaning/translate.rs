@@ -1,4 +1,4 @@
-//! One rule on its way to events: what a message says in the domain's words.
+//! Translation of a message by one rule into events.
 
 use std::collections::BTreeSet;
 
@@ -17,13 +17,13 @@ use crate::psp::profile::{
     BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, Profile, StatusFrom,
 };
 
-/// One rule on its way to events.
+/// The translation of a message by one rule.
 pub(super) struct Translation<'a> {
     pub(super) profile: &'a Profile,
     pub(super) form: &'a Form,
     pub(super) rule: &'a EventRule,
     pub(super) key: &'a str,
-    /// What is signed of the message, hashed, where it may be led elsewhere.
+    /// The hash of the message's signed text, if the message can be led to another record.
     pub(super) loose_text: Option<&'a str>,
 }
 
@@ -34,7 +34,7 @@ impl Translation<'_> {
         let scopes = scope.each(each);
         let chooses = self.rule.goes_on || self.rule.when.keys().any(|place| matches!(place.root(), Place::Element(_)));
         if scopes.is_empty() && !chooses {
-            return Err("the message lists nothing of what its type speaks of".to_owned());
+            return Err("the list that the rule of this type reads has no elements".to_owned());
         }
         let chosen = scopes.into_iter().filter(|scope| holds(&self.rule.when, scope));
         chosen.map(|scope| self.event(scope)).collect()
@@ -77,7 +77,7 @@ impl Translation<'_> {
         Ok(event)
     }
 
-    /// What nobody signs of all that leads to a record. A text that stands in a signed place too is signed.
+    /// The unsigned ids and references that lead to a record. A text that also stands at a signed place counts as signed.
     fn loose(&self, scope: &Scope<'_>, leads: [&Vec<Place>; 3]) -> Option<Loose> {
         let text = self.loose_text?.to_owned();
         let (signed, unsigned): (Vec<&Place>, Vec<&Place>) =
@@ -124,7 +124,7 @@ impl Translation<'_> {
     }
 }
 
-/// The reason, where the message has the PSP's code for it.
+/// The reason, if the message has the PSP's code for it.
 fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
     let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
     let psp_code = words(scope, &rule.psp_code);
@@ -135,7 +135,8 @@ fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
     })
 }
 
-/// A fee is a detail: one that cannot be told in the chargeback's currency does not make it a dead letter.
+/// The fee of a chargeback, unless it cannot be given in the chargeback's currency. A fee is a detail: the message does not
+/// become a dead letter for it.
 fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, String> {
     let own = read::currency(&reader.scope, &rule.fee_currency)?.or(reader.currency);
     if own != reader.currency || reader.scope.first(&rule.fee).is_some_and(|text| text.starts_with('-')) {
@@ -144,8 +145,8 @@ fn fee(rule: &ChargebackRule, reader: &Reader<'_>) -> Result<Option<Decimal>, St
     reader.amount(&rule.fee)
 }
 
-/// The key with a trace of what is said: two messages of one key and different content are two events, and end in
-/// the same order everywhere.
+/// The dedupe key with a trace of the facts. Two messages with one key and different content are two events, in the same
+/// order everywhere.
 fn event_key(key: &str, facts: &Facts) -> String {
     let said = serde_json::to_vec(facts).unwrap_or_default();
     let mut trace = hex::encode(Sha256::digest(said));

@@ -1,4 +1,4 @@
-//! What a PSP's check of the endpoint is answered: a GET to the source's address.
+//! The answer to a PSP's endpoint check (challenge): a GET to the source's route.
 
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
@@ -9,7 +9,7 @@ use crate::psp::document::place::{Configured, Place, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Challenge, ChallengeSignature, Profile};
 
-/// The answer to an endpoint check; none if this is none. `header` and `query` look a header and a parameter up.
+/// The answer to an endpoint check; none if the request is not one. `header` and `query` look up a header and a parameter.
 #[must_use]
 pub fn answer(
     challenge: &Challenge,
@@ -41,8 +41,9 @@ fn signed(sign: &ChallengeSignature, secret: &SecretString, given: &str) -> Opti
     crypto::encode(sign.encoding, &bytes)
 }
 
-/// Whether a challenge that signs with one secret would sign for a profile with another: both are the same text, or the
-/// same key, however each is written. HMACs tell keys apart, since they take some of other bytes for the same, too.
+/// Whether a challenge that signs with one secret would sign for a profile with another secret: both are the same text, or
+/// the same key in any spelling. The bytes of keys are not compared, but the HMACs that they make: HMAC treats some
+/// different bytes as the same key.
 #[must_use]
 pub fn signs_for(sign: &ChallengeSignature, secret: &SecretString, profile: &Profile, other: &SecretString) -> bool {
     let (secret, other) = (secret.expose_secret(), other.expose_secret());
@@ -99,7 +100,7 @@ mod tests {
                 |name| (name == "bt_challenge").then(|| given.to_owned()),
             )
         };
-        // HMAC-SHA1 by the SHA-1 of the key, computed apart from this.
+        // The HMAC-SHA1 by the SHA-1 of the key, computed by another program.
         let expected = "integration_public_key|d9b899556c966b3f06945ec21311865d35df3ce4";
         assert_eq!(ask("20f9f8ed05f77439fe955c977e4c8a53").as_deref(), Some(expected));
         for bad in ["20f9", "20f9f8ed05f77439fe955c977e4c8a5320f9f8ed05f77439", "20f9f8ed05f77439fe955c977e4c8aZZ"] {
@@ -107,7 +108,7 @@ mod tests {
         }
     }
 
-    /// A challenge by which anybody would get such a signature.
+    /// A challenge that would give anybody such a signature.
     fn oracle(signature: &Signature, characters: Characters) -> Challenge {
         Challenge {
             header: None,
@@ -123,7 +124,7 @@ mod tests {
         }
     }
 
-    /// A body that has this text where the form is signed.
+    /// A body with this text in the signed part of the form.
     fn body(form: &Form, signature: &Signature, text: &str) -> Vec<u8> {
         let mut fields = Value::Object(Map::new());
         for place in &signature.signed {
@@ -147,7 +148,7 @@ mod tests {
         "20f9f8ed05f77439fe955c977e4c8a53\n",
     ];
 
-    /// Each built-in profile with a challenge that signs as its notifications are signed, the signature, and a genuine
+    /// Each built-in profile with a challenge that signs in the same way as its notifications, the signature, and a genuine
     /// notification with the text.
     fn try_all(mut look: impl FnMut(&Profile, &Profile, &Means<'_>, Received<'_>)) {
         let secret: SecretString = "5a5b5c5d5e5f5051".to_owned().into();

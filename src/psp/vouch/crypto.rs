@@ -1,4 +1,5 @@
-//! Making and checking one signature. The primitives are libraries'; this is which one, with what.
+//! Cryptography of one signature: making and checking it. The primitives come from libraries; this module chooses among
+//! them.
 
 use aws_lc_rs::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use base64::Engine;
@@ -12,11 +13,11 @@ use subtle::ConstantTimeEq;
 
 use crate::psp::profile::{Algorithm, Encoding, KeyEncoding, Signature};
 
-/// A public key as an X.509 certificate carries it (DER of a SubjectPublicKeyInfo).
+/// A public key as in an X.509 certificate (DER of a SubjectPublicKeyInfo).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicKey(pub Vec<u8>);
 
-/// What a signature is made or checked with.
+/// The key that makes or checks a signature.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Key<'a> {
     /// The source's secret, decoded.
@@ -28,7 +29,7 @@ pub(crate) enum Key<'a> {
 /// The key that a secret's text stands for.
 ///
 /// # Errors
-/// What the secret should look like. The secret itself is not in the message.
+/// The right form of a secret. The secret itself is not in the message.
 pub(crate) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>, String> {
     let text = signature.key_prefix.as_deref().and_then(|prefix| secret.strip_prefix(prefix)).unwrap_or(secret);
     let key = decoded_key(signature.key, text)?;
@@ -41,7 +42,7 @@ pub(crate) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>
 /// The bytes that a key's text stands for.
 ///
 /// # Errors
-/// What the text should look like. The text itself is not in the message.
+/// The right form of the text. The text itself is not in the message.
 pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSlice<u8>, String> {
     if text.is_empty() {
         return Err("must not be empty".to_owned());
@@ -55,7 +56,7 @@ pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSli
     Ok(bytes.into())
 }
 
-/// The signature of these bytes, as whoever has the secret makes it; none where a secret does not make signatures.
+/// The signature of these bytes, as an owner of the secret makes it; none if the key does not make signatures.
 pub(crate) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Option<Vec<u8>> {
     let Key::Secret(secret) = key else { return None };
     let secret = secret.expose_secret();
@@ -72,7 +73,7 @@ pub(crate) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Op
 
 #[cfg(test)]
 thread_local! {
-    /// How many HMACs this thread has made, so that a test can count them.
+    /// The number of HMACs that this thread has made, for tests to count.
     pub(super) static MACS_MADE: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
@@ -84,8 +85,8 @@ fn mac<M: Mac + KeyInit>(secret: &[u8], signed: &[u8]) -> Option<Vec<u8>> {
     Some(mac.finalize().into_bytes().to_vec())
 }
 
-/// Whether one of these signatures of these bytes is right. What is expected is made once, however many are given, and
-/// comparing takes the same time wherever the first difference is.
+/// Whether one of the given signatures of these bytes is right. The expected signature is made once for all of them. A
+/// comparison takes the same time wherever the first difference is.
 pub(super) fn one_is_right<'a>(
     algorithm: Algorithm,
     key: Key<'_>,
@@ -104,7 +105,7 @@ pub(super) fn one_is_right<'a>(
         _ => {
             let Some(expected) = signature(algorithm, key, signed) else { return false };
             if algorithm == Algorithm::Plain {
-                // A shared secret may be of any length, and its length is nobody's business.
+                // The length of a shared secret is not fixed, and must not be disclosed.
                 let expected = Sha256::digest(expected);
                 return given.any(|given| expected.ct_eq(&Sha256::digest(given)).into());
             }
@@ -113,7 +114,7 @@ pub(super) fn one_is_right<'a>(
     }
 }
 
-/// A signature's bytes from how it is written.
+/// The bytes of a signature in its written form.
 pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Hex => hex::decode(text).ok(),
@@ -122,7 +123,7 @@ pub(super) fn decode(encoding: Encoding, text: &str) -> Option<Vec<u8>> {
     }
 }
 
-/// A signature as it is written; none if it is no text.
+/// A signature in its written form; none if its bytes are not text.
 pub(crate) fn encode(encoding: Encoding, bytes: &[u8]) -> Option<String> {
     match encoding {
         Encoding::Hex => Some(hex::encode(bytes)),

@@ -1,4 +1,4 @@
-//! Is a notification the PSP's own?
+//! Verification of notifications: signatures, secrets, certificates and endpoint checks.
 
 pub mod challenge;
 pub mod crypto;

@@ -1,4 +1,4 @@
-//! What a profile needs of its source before anything can be verified.
+//! Needs of a profile: the secrets, credentials, URL and certificate that a source must have for verification.
 
 use url::Url;
 
@@ -7,13 +7,13 @@ use crate::psp::document::place::Place;
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, CertificateRule, Form, Profile, Signature};
 
-/// Whether sources of this profile need credentials: without any they do not take what nobody signs.
+/// Whether sources of this profile need credentials: a form of it is not signed, and is refused without credentials.
 #[must_use]
 pub fn needs_credentials(profile: &Profile) -> bool {
     forms_that_trust_credentials(profile).next().is_some()
 }
 
-/// Whether sources of this profile need secrets: there is no form that could do without.
+/// Whether sources of this profile need secrets: every form requires one.
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
     let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
@@ -27,10 +27,10 @@ pub fn needs_public_url(profile: &Profile) -> bool {
     signatures(profile).flat_map(|signature| &signature.signed).any(|place| matches!(place, Place::Url(_)))
 }
 
-/// Checks that a configured secret is one that the profile can use: it fits one of its signatures.
+/// Checks that the profile can use a configured secret: it must fit one of its signatures.
 ///
 /// # Errors
-/// What the secret should look like. The secret itself is not in the message.
+/// The right form of a secret. The secret itself is not in the message.
 pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
     let mut reason = "the profile takes no secret".to_owned();
     for signature in signatures(profile).filter(|signature| signature.algorithm != Algorithm::RsaSha256) {
@@ -42,11 +42,11 @@ pub fn check_secret(profile: &Profile, secret: &str) -> Result<(), String> {
     Err(reason)
 }
 
-/// The URL of a certificate comes from anybody, and is kept and logged.
+/// The longest URL of a certificate. It comes from anybody, and is kept and logged.
 const CERTIFICATE_URL_MAX: usize = 512;
 
-/// The URL of the certificate that vouches for this notification, if the profile has one and the URL is of one of the
-/// hosts that it names, and no more than a path there.
+/// The URL of the certificate that vouches for this notification, if the profile has certificates. The URL must consist of
+/// one of the profile's hosts and a path.
 #[must_use]
 pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Option<(Url, &'a CertificateRule)> {
     signatures(profile).filter_map(|signature| signature.certificate.as_ref()).find_map(|rule| {
@@ -62,7 +62,7 @@ pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> 
     profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
 }
 
-/// The forms that nobody signs, and that the source's credentials have to vouch for.
+/// The unsigned forms, for which the source's credentials have to vouch.
 pub(super) fn forms_that_trust_credentials(profile: &Profile) -> impl Iterator<Item = &Form> {
     profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_credentials)
 }

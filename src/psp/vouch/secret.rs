@@ -1,4 +1,4 @@
-//! Secrets in the forms that profiles' signatures take: a new one, and what two of them have in common.
+//! Secrets in the forms that profiles' signatures take: making a new one, and comparing two.
 
 use std::collections::BTreeSet;
 
@@ -11,19 +11,19 @@ use super::crypto::{self, Key};
 use super::needs::signatures;
 use crate::psp::profile::{Algorithm, KeyEncoding, Profile};
 
-/// How many random bytes a secret is made of: as many as the hashes have that sign with it.
+/// The number of random bytes in a secret: as many as the hashes of the signatures have.
 pub const RANDOM_BYTES: usize = 32;
 
-/// Writes random bytes as a secret of the profile's first signature that takes one.
+/// Writes random bytes as a secret for the profile's first signature that takes one.
 ///
 /// # Errors
-/// Nobody but the PSP can make the profile's secrets.
+/// Only the PSP can make the profile's secrets.
 pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String, String> {
     let takes_one = |algorithm| !matches!(algorithm, Algorithm::RsaSha256 | Algorithm::Ed25519);
     let signature = signatures(profile).find(|signature| takes_one(signature.algorithm));
     let signature = signature.ok_or("its keys are the PSP's own; give them with --from-stdin")?;
     let text = match signature.key {
-        // Letters, digits, - and _: any form takes that.
+        // Letters, digits, - and _: any form of text takes them.
         KeyEncoding::Text | KeyEncoding::Sha1 => URL_SAFE_NO_PAD.encode(random),
         KeyEncoding::Hex => hex::encode(random),
         KeyEncoding::Base64 => STANDARD.encode(random),
@@ -31,9 +31,9 @@ pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String,
     Ok(format!("{}{text}", signature.key_prefix.as_deref().unwrap_or_default()))
 }
 
-/// What the keys leave behind that a profile's signatures make of a secret, and the secret's text. Two secrets that have one
-/// of these in common verify each other's signatures, however each is written. HMACs tell keys apart, since they take some of
-/// other bytes for the same, too.
+/// The fingerprints of a secret: HMACs made with its text and with the keys that a profile's signatures derive from it. Two
+/// secrets with a common fingerprint verify each other's signatures, in any spelling. The bytes of keys are not compared,
+/// since HMAC treats some different bytes as the same key.
 #[must_use]
 pub fn fingerprints(profile: &Profile, secret: &SecretString) -> BTreeSet<Vec<u8>> {
     let text = SecretSlice::from(secret.expose_secret().as_bytes().to_vec());

@@ -1,4 +1,5 @@
-//! Signing as a PSP would: for the demo, for `profile sign` and for tests. The inverse of [`super::verify`].
+//! Signing of a notification as a PSP would, for the demo, for `profile sign` and for tests. The inverse of
+//! [`super::verify`].
 
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -17,17 +18,17 @@ use crate::psp::profile::{Form, Locator, Profile, Signature};
 pub struct Signed {
     /// The headers that carry the signature.
     pub headers: Vec<(String, String)>,
-    /// The body; changed only where the signature stands inside it.
+    /// The body; changed only if the signature is inside it.
     pub body: Vec<u8>,
 }
 
-/// Signs a body by the named form of a profile (the first form that is signed, if none is named) with the first of the
-/// secrets at a time in unix seconds.
+/// Signs a body with the first of the secrets, at a time in unix seconds. The form is the named one, or the profile's first
+/// signed form if none is named.
 ///
-/// `id` stands in for headers that are signed but not made by the signature (`webhook-id`).
+/// `id` replaces headers that are signed but not made by the signature (`webhook-id`).
 ///
 /// # Errors
-/// There is no such form, nobody but the PSP can sign it, or the body cannot be read where the signature stands inside.
+/// The form does not exist, only the PSP can sign it, or the body cannot be read although the signature is inside.
 pub fn sign(
     profile: &Profile,
     form: Option<&str>,
@@ -41,8 +42,8 @@ pub fn sign(
         Some(name) => forms.into_iter().find(|known| known.name == name),
         None => forms.into_iter().find(|known| !known.signature.is_empty()),
     };
-    let form = form.ok_or("the profile has no such form of notification")?;
-    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("nobody signs this form")?;
+    let form = form.ok_or("the profile has no form of this name")?;
+    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("this form is not signed")?;
     match &signature.found.pointer {
         Some(pointer) => sign_messages(form, signature, pointer, means, body),
         None => sign_headers(signature, means, now_s, id, body),
@@ -82,7 +83,7 @@ fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) 
     }
 }
 
-/// One part of a value; what stands before a signature (the id of its key) is made up.
+/// One part of a value; the text before a signature (the id of its key) is made up.
 fn part(locator: &Locator, text: &str) -> String {
     let before = locator.after.as_ref().map(|after| format!("1{after}")).unwrap_or_default();
     format!("{}{before}{text}", locator.prefix)
@@ -111,7 +112,7 @@ fn sign_messages(
     let body = match form.content.format {
         Format::Json => serde_json::to_vec(&whole).map_err(|error| error.to_string())?,
         Format::Form => form.content.write_form(&whole),
-        Format::Xml => return Err("a signature inside XML cannot be put there".to_owned()),
+        Format::Xml => return Err("putting a signature inside XML is not supported".to_owned()),
     };
     Ok(Signed { headers: Vec::new(), body })
 }
@@ -124,7 +125,7 @@ fn encoded(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Resul
     let key = Key::Secret(&secret);
     crypto::signature(signature.algorithm, key, &signed(signature, key, &scope))
         .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
-        .ok_or_else(|| "nobody but the PSP can sign this".to_owned())
+        .ok_or_else(|| "only the PSP can sign this form".to_owned())
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Where a signature and its time stand, and which bytes it is of.
+//! Signed bytes: the location of a signature and its time, and the bytes that are signed.
 
 use jiff::Timestamp;
 use secrecy::ExposeSecret;
@@ -14,26 +14,25 @@ pub(crate) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<
     found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
 }
 
-/// The signed parts that must be there, and are not.
+/// The required signed parts that are missing.
 pub(crate) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl Iterator<Item = &'s Place> {
     let must_be_there = |place: &&Place| matches!(place, Place::Header(_) | Place::Setting(_) | Place::Url(_));
     signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
 }
 
-/// More signatures than this in one header are not looked at.
+/// The most signatures of one header that are looked at.
 const SIGNATURES_MAX: usize = 16;
 
-/// A signature as it is written.
+/// A signature in its written form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Found {
-    /// What stands before it and its separators.
+    /// The text before the signature and its separator.
     pub(super) before: Option<String>,
     /// The signature.
     pub(crate) text: String,
 }
 
-/// The signatures that stand there. A header may come in several lines, one for each secret that is valid while secrets
-/// change.
+/// The signatures at the location. A header may have several lines, one for each valid secret during a rotation.
 pub(crate) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
     let values: Vec<String> = match (&locator.header, &locator.pointer) {
         (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
@@ -80,14 +79,14 @@ pub(crate) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> 
     bytes
 }
 
-/// The text of the signature's time: unix seconds in digits and nothing else.
+/// The text of the signature's time: unix seconds in digits only.
 pub(crate) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
     let value = received.header(time.found.header.as_deref()?)?;
     let text = parts(&time.found, value).next()?;
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
 }
 
-/// The time that was signed with a notification of this form, as its headers have it.
+/// The signed time of a notification of this form, as its header has it.
 #[must_use]
 pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
     let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());

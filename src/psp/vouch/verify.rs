@@ -1,4 +1,4 @@
-//! Is this notification really the PSP's? Nothing else makes a [`Verified`].
+//! Verification of a notification: the proof that it is the PSP's. Nothing else makes a [`Verified`].
 
 use std::collections::BTreeMap;
 
@@ -13,10 +13,10 @@ use crate::psp::document::place::{Configured, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
 
-/// What a source has to verify with.
+/// The means of a source for verification.
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
-    /// Secrets; any of them may vouch.
+    /// The secrets; any of them may vouch.
     pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,
@@ -24,20 +24,20 @@ pub struct Means<'a> {
     pub public_url: Option<&'a Url>,
     /// The key of the certificate that [`super::needs::certificate_url`] leads to.
     pub certificate: Option<&'a PublicKey>,
-    /// How far a signature's time may be off, in seconds, instead of the profile's.
+    /// How far a signature's time may be off, in seconds; replaces the profile's value.
     pub tolerance_s: Option<u32>,
-    /// Whether the notification has shown the credentials that the source demands beside a signature: an Authorization header, other
-    /// headers, an address.
+    /// Whether the notification has the credentials that the source demands beside a signature: an Authorization header,
+    /// other headers, an address.
     pub credentials: bool,
 }
 
 /// A secret of a source.
 #[derive(Debug, Clone, Copy)]
 pub struct Secret<'a> {
-    /// As it is configured.
+    /// The text of the secret as it is configured.
     pub text: &'a SecretString,
-    /// The PSP's id of the key. A signature that names its key is checked by the secret of that id, and by those
-    /// without one.
+    /// The PSP's id of the key. A signature that names its key is checked by the secret with that id and by secrets without
+    /// an id.
     pub key_id: Option<&'a str>,
 }
 
@@ -48,20 +48,20 @@ impl<'a> From<&'a SecretString> for Secret<'a> {
 }
 
 impl<'a> Means<'a> {
-    /// One secret and nothing else.
+    /// Means that consist of one secret.
     #[must_use]
     pub fn secret(secret: &'a SecretString) -> Self {
         Self { secrets: vec![secret.into()], ..Self::default() }
     }
 
-    /// As much of it as a profile can name.
+    /// The part of the means that a profile can name.
     #[must_use]
     pub const fn configured(&self) -> Configured<'a> {
         Configured { settings: self.settings, public_url: self.public_url }
     }
 }
 
-/// A notification that the PSP vouches for.
+/// A notification for which the PSP vouches.
 #[derive(Debug)]
 pub struct Verified<'a> {
     received: Received<'a>,
@@ -77,7 +77,7 @@ impl<'a> Verified<'a> {
         &self.received
     }
 
-    /// The form that it verified as; its rules read it.
+    /// The form whose signature was right; the rules of this form read the notification.
     #[must_use]
     pub const fn form(&self) -> &'a Form {
         self.form
@@ -89,41 +89,41 @@ impl<'a> Verified<'a> {
         self.signed_at
     }
 
-    /// Which of the secrets vouched, from 0; none where it was a certificate or credentials.
+    /// The index of the secret that vouched, from 0; none if a certificate or credentials did.
     #[must_use]
     pub const fn secret(&self) -> Option<usize> {
         self.secret
     }
 }
 
-/// Why a notification was not believed. For the log; the sender is not told.
+/// The reason why a notification was refused. It is logged; the sender is not told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
-    /// There is no signature where the profile looks for one.
+    /// There is no signature where the profile expects one.
     #[error("no signature")]
     Missing,
-    /// No secret gives the signature.
+    /// The signature matches none of the secrets.
     #[error("wrong signature")]
     Wrong,
-    /// Its signature, right or wrong, is of a text that anybody may have had signed by an endpoint check.
-    #[error("what is signed may be an endpoint check, which is signed for anybody: it vouches for nothing")]
+    /// The signature, right or wrong, covers a text that anybody may have had signed by an endpoint check.
+    #[error("the signed text may be an endpoint check, which the relay signs for anybody: it proves nothing")]
     Challenge,
-    /// The signature is right, its time is not.
+    /// The signature is right, but its time is not.
     #[error("timestamp outside the tolerance")]
     Time,
     /// The source has no secret to verify with.
     #[error("the source has no secret")]
     NoSecret,
-    /// There is no certificate to verify with.
+    /// There is no certificate for the verification.
     #[error("no certificate of the PSP's")]
     NoCertificate,
-    /// Only the source's credentials could vouch for it, and the source demands none.
-    #[error("nothing vouches for it, and the source asks for no credentials, headers or addresses")]
+    /// Only credentials could vouch for the notification, and the source demands none.
+    #[error("the notification has no signature, and the source asks for no credentials, headers or addresses")]
     NoCredentials,
 }
 
 impl Unverified {
-    /// How close a notification that is refused for this came to being believed.
+    /// How close a notification refused for this reason came to being verified.
     const fn closeness(self) -> u8 {
         match self {
             Self::Missing => 0,
@@ -134,11 +134,11 @@ impl Unverified {
     }
 }
 
-/// Verifies a notification: the first form whose signature is right is the notification's form. One that has no
-/// signature at all is of the form that trusts credentials, if there is one and the source demands them.
+/// Verifies a notification. Its form is the first one whose signature is right. A notification without any signature has the
+/// form that trusts credentials, if there is one and the source demands credentials.
 ///
 /// # Errors
-/// The reason that came closest to being believed.
+/// The reason that came closest to a verification.
 pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Result<Verified<'a>, Unverified> {
     let mut closest = Unverified::Missing;
     for form in profile.forms.iter().map(toml::Spanned::get_ref) {
@@ -177,7 +177,7 @@ pub(crate) fn verify_as<'a>(
         let key = matching(challenge, signature, &keys, &scope)?;
         vouched.get_or_insert(key);
     }
-    // A batch without a message has nothing that anybody vouched for.
+    // In a batch without messages nothing is signed.
     let secret = vouched.ok_or(Unverified::Missing)?;
     if let (Some(time), Some(text)) = (&signature.time, signed_at)
         && !within(text, received.at, means.tolerance_s.unwrap_or(time.tolerance_s))
@@ -187,7 +187,7 @@ pub(crate) fn verify_as<'a>(
     Ok(Verified { received, form, signed_at, secret })
 }
 
-/// What verifies, and its place among the secrets.
+/// A key, with the index of its secret.
 enum AnyKey<'a> {
     Secret { index: usize, key: SecretSlice<u8>, id: Option<&'a str> },
     Certificate(&'a PublicKey),
@@ -208,7 +208,8 @@ impl AnyKey<'_> {
         }
     }
 
-    /// Whether it may check a signature that names its key so. A key or a signature without an id may be any.
+    /// Whether this key may check a signature that names that key. An id that is missing, of the key or in the signature,
+    /// matches any.
     fn is_called(&self, given: Option<&str>) -> bool {
         match self {
             Self::Secret { id: Some(id), .. } => given.is_none_or(|given| given == *id),
@@ -233,8 +234,8 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
         .collect())
 }
 
-/// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
-/// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
+/// The messages that are signed one by one. A body that is signed as a whole counts as one message, of which nothing is
+/// read. Bytes are parsed before their verification only if the signature is inside, since the signed fields must be found.
 pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
@@ -246,8 +247,8 @@ pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_
     })
 }
 
-/// Which key vouches for one message. What an endpoint check may have signed for anybody is refused before any key is
-/// asked: where it is an HMAC, which texts these are does not depend on the key.
+/// The key that vouches for one message. A text that an endpoint check may have signed for anybody is refused before a key
+/// is tried. With HMAC, the set of such texts does not depend on the key.
 fn matching(
     challenge: Option<&Challenge>,
     signature: &Signature,

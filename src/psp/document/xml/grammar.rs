@@ -5,9 +5,9 @@ use super::{NAME_MAX, Wrong, too_long};
 /// A name and the prefix before its colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Name<'a> {
-    /// Stands for a namespace.
+    /// The prefix that stands for a namespace.
     pub(super) prefix: Option<&'a str>,
-    /// The name in it.
+    /// The name within the namespace.
     pub(super) local: &'a str,
 }
 
@@ -41,7 +41,7 @@ pub(super) const fn is_char(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | '\u{20}'..='\u{D7FF}' | '\u{E000}'..='\u{FFFD}' | '\u{10000}'..='\u{10FFFF}')
 }
 
-/// Whether it is nothing but white space.
+/// Whether the text consists of white space only.
 pub(super) fn is_blank(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }

@@ -1,5 +1,5 @@
-//! The attributes of one element, and the namespaces that hold where it stands. Names are told apart by them, so that no
-//! attribute is there twice; the value that is read knows none.
+//! XML namespaces: the attributes of one element, and the namespaces in scope there. They decide whether two attributes have
+//! the same name. The value that is read has no namespaces.
 
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
@@ -7,7 +7,7 @@ use quick_xml::events::BytesStart;
 use super::grammar::{Name, is_char, named};
 use super::{ATTRIBUTES_MAX, NAME_MAX, NAMESPACES_MAX, TEXT_MAX, Wrong, too_long, too_many};
 
-/// What the prefix `xml` stands for everywhere.
+/// The namespace of the prefix `xml`, in every document.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// An attribute with its value.
@@ -18,19 +18,19 @@ pub(super) struct Attribute<'a> {
 }
 
 impl Attribute<'_> {
-    /// Whether it says that its element has no value.
+    /// Whether the attribute says that its element has no value.
     pub(super) fn is_nil(&self) -> bool {
         self.name.prefix.is_none() && self.name.local == "nil" && self.value == "true"
     }
 }
 
-/// The attributes of an element, declarations of namespaces among them.
+/// The attributes of an element, including declarations of namespaces.
 pub(super) fn attributes<'a>(start: &'a BytesStart<'_>) -> Result<Vec<Attribute<'a>>, Wrong> {
     if !is_spaced(start.attributes_raw()) {
         return Err(None);
     }
     let mut all = Vec::new();
-    // Doubles are looked for where prefixes are known.
+    // Duplicates are found later, once the prefixes are known.
     for found in start.attributes().with_checks(false) {
         let found = found.map_err(|_| None)?;
         if all.len() >= ATTRIBUTES_MAX {
@@ -48,7 +48,7 @@ pub(super) fn attributes<'a>(start: &'a BytesStart<'_>) -> Result<Vec<Attribute<
     Ok(all)
 }
 
-/// Whether there is white space behind every value but the last.
+/// Whether white space follows every value but the last.
 fn is_spaced(attributes: &str) -> bool {
     let mut quote = None;
     let mut ended = false;
@@ -66,17 +66,17 @@ fn is_spaced(attributes: &str) -> bool {
     true
 }
 
-/// The namespaces that were declared by an element and those around it: prefix (none for the default) and URI.
+/// The namespaces that an element and its ancestors declare: prefix (none for the default) and URI.
 #[derive(Debug, Default)]
 pub(super) struct Namespaces(Vec<(Option<String>, String)>);
 
 impl Namespaces {
-    /// How many hold.
+    /// The number of namespaces in scope.
     pub(super) fn count(&self) -> usize {
         self.0.len()
     }
 
-    /// Lets only the first so many hold on.
+    /// Keeps only the first `count` namespaces in scope.
     pub(super) fn only(&mut self, count: usize) {
         self.0.truncate(count);
     }
@@ -121,7 +121,7 @@ impl Namespaces {
         }
     }
 
-    /// No name may be there twice. An attribute without a prefix is in no namespace.
+    /// Refuses two attributes of the same name. An attribute without a prefix is in no namespace.
     pub(super) fn check_unique(&self, own: &[Attribute<'_>]) -> Result<(), Wrong> {
         let mut names: Vec<(&str, &str)> = Vec::with_capacity(own.len());
         for attribute in own {

@@ -1,4 +1,4 @@
-//! What is read of XML, and what is not.
+//! Tests of the XML reader: what is read and what is refused.
 
 use serde_json::json;
 
@@ -108,7 +108,7 @@ fn where_it_is_not_well_formed_is_said() {
     }
 }
 
-/// As many of a part, numbered.
+/// `count` numbered parts in a row.
 fn many(count: usize, part: impl Fn(usize) -> String) -> String {
     (0..count).map(part).collect()
 }

@@ -1,4 +1,4 @@
-//! What is believed, and what is not.
+//! Tests of verification: what is believed, and what is not.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -62,7 +62,7 @@ fn any_line_of_a_header_may_hold_the_signature() {
     assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
 }
 
-/// A profile of an operator's own with one signature, and an endpoint check that signs in the same way.
+/// A profile of an operator's own with one signature, and the same with an endpoint check that signs in the same way.
 fn with_oracle(form: &str) -> (Profile, Profile) {
     let plain = profile(&format!("[[notification]]\nname = \"it\"\n{form}")).unwrap();
     let oracle = "query = \"c\"\ncharacters = \"token\"\nlength = [1, 64]\nanswer = [\"signature\"]\n\
@@ -71,7 +71,7 @@ fn with_oracle(form: &str) -> (Profile, Profile) {
     (plain.clone(), Profile { challenge: Some(challenge), ..plain })
 }
 
-/// What becomes of a notification without and with the endpoint check.
+/// The verdicts on a notification without and with the endpoint check.
 fn verdicts(profiles: &(Profile, Profile), means: &Means<'_>, received: Received<'_>) -> [Result<(), Unverified>; 2] {
     [&profiles.0, &profiles.1].map(|profile| verify(profile, means, received).map(drop))
 }
