@@ -186,7 +186,7 @@ impl Worker {
         };
         let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
-            tracing::warn!(host, "does not answer: one record at a time probes it, others wait");
+            tracing::warn!(host, "host does not answer: one record at a time probes it, others wait");
         }
         if consequence.closed {
             tracing::info!(host, waiting = consequence.released.len(), "host answers again");
