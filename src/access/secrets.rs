@@ -89,11 +89,11 @@ pub fn rotated(
     // A secret that expires at once stays if there is room, so that the log can tell who still signs with it.
     while all.len() > room {
         let over = all.iter().position(|old| old.has_expired(now));
-        let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already: a source has no more"))?;
+        let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already: a source can have no more"))?;
         all.remove(over);
     }
     if others.len() >= SECRETS_MAX {
-        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already: a source has no more"));
+        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already: a source can have no more"));
     }
     if all.iter().map(|old| old.name.as_str()).chain(others.iter().copied()).any(|name| name == new.name) {
         return Err(format!("{:?} is the name of another secret", new.name));

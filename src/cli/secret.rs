@@ -153,7 +153,7 @@ fn say_unsynced(written: &Written, rotation: &Rotation) {
     if let Some(error) = &written.unsynced {
         let file = rotation.file.display();
         say(format_args!(
-            "{file} is written, but its folder could not be synced: {error}; if the power fails now, check that it has the new secret"
+            "{file} is written, but its folder could not be synced: {error}; if the power fails now, check its content"
         ));
     }
 }

@@ -134,8 +134,8 @@ fn trust(stream: &UnixStream, store: &Path, socket: &Path) -> Result<(), String>
     }
     let (user, socket) = (listens.unwrap_or_default(), socket.display());
     Err(format!(
-        "user {user} listens at {socket}, but the store is user {owner}'s: the relay would run as that user. See what runs there, \
-         remove the socket, and restart the relay"
+        "user {user} listens at {socket}, but the store is user {owner}'s: this is not its relay. See what runs there, remove \
+         the socket, and restart the relay"
     ))
 }
 
