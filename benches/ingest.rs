@@ -1,9 +1,9 @@
-//! How fast notifications are taken while Transform is well, while nobody listens there, and while it never answers.
+//! Benchmark of ingest: how fast notifications are taken while Transform is healthy, dead, or hanging.
 //!
-//! Three relays, one for each, take the same notifications in turns; the two that are not in turn are stopped. What
-//! counts is the ratio of neighbouring windows: it fails if the taking of notifications is slowed down by a Transform
-//! that is dead or hangs, or if one is refused while a secret is rotated and the configuration reloaded again and again.
-//! The rest is printed for whoever wants to know.
+//! Three relays, one for each case, take the same notifications in turns. The two relays that are not in turn are stopped.
+//! The measure is the ratio of neighbouring windows. The benchmark fails if a dead or hanging Transform slows down the
+//! taking of notifications. It also fails if one is refused while secrets are rotated and configurations reloaded all the
+//! time. Other figures are only printed.
 //!
 //! `cargo bench --bench ingest` takes a minute and a half, with the machine to itself.
 
@@ -30,25 +30,25 @@ use transform_relay::psp::profile::catalogue::Catalogue;
 use transform_relay::psp::vouch::sign::sign;
 use transform_relay::psp::vouch::verify::Means;
 
-/// Below this part of the healthy rate it fails.
+/// The part of the healthy rate below which the benchmark fails.
 const RATIO_MIN: f64 = 0.8;
-/// Each relay's turns.
+/// The turns of each relay.
 const TURNS: usize = 5;
 const WINDOW: Duration = Duration::from_secs(3);
-/// Before each window, so that what was stopped is awake.
+/// The lead-in before each window, so that a stopped relay is awake.
 const LEAD_IN: Duration = Duration::from_millis(700);
-/// No answer takes so long.
+/// The longest wait for an answer: no answer takes that long.
 const PATIENCE: Duration = Duration::from_secs(30);
 const CONNECTIONS: usize = 32;
-/// More than the relay takes at once.
+/// More connections than the relay takes at once.
 const CONNECTIONS_BEYOND: usize = 512;
-/// The records that change in turns: so many that each is quiet long enough to be told before it changes again.
+/// The records, which change in turns. They are so many that each is told before it changes again.
 const RECORDS: usize = 2048;
 const SECRET: &str = "whsec_bench";
 const TOKEN: &str = "bench";
 
 fn main() -> ExitCode {
-    // `cargo test --all-targets` runs benches too, without this.
+    // `cargo test --all-targets` runs benches, too, but without `--bench`.
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
@@ -90,12 +90,12 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().expect("there was a turn")
 }
 
-/// What a relay did in a window.
+/// The work of a relay in one window.
 struct Window {
     taken: usize,
     refused: usize,
     lasted: Duration,
-    /// The longest that a notification took which was taken.
+    /// The longest time of a notification that was taken.
     worst: Duration,
 }
 
@@ -118,14 +118,14 @@ impl std::fmt::Display for Window {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Transform {
     Healthy,
-    /// Nobody listens.
+    /// Does not listen.
     Dead,
     /// Takes webhooks and never answers.
     Hanging,
 }
 
 impl Transform {
-    /// Where it is, and how many webhooks or connections it has taken.
+    /// Starts it. Returns its address, and the count of webhooks or connections that it took.
     fn start(self) -> (SocketAddr, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let (address, taken) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
@@ -180,9 +180,9 @@ struct Relay {
     process: Child,
     address: SocketAddr,
     webhooks: Arc<AtomicUsize>,
-    /// How many notifications were made so far.
+    /// The number of notifications made so far.
     made: AtomicUsize,
-    /// How many may fit into a window.
+    /// The number of notifications that may fit into a window.
     enough: AtomicUsize,
     folder: TempDir,
 }
@@ -224,7 +224,7 @@ impl Relay {
         assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
     }
 
-    /// Its turn: a window while the others are stopped.
+    /// The relay's turn: one window while the other relays are stopped.
     fn turn(&self) -> Window {
         self.signal("CONT");
         self.load(CONNECTIONS, LEAD_IN);
@@ -233,18 +233,18 @@ impl Relay {
         window
     }
 
-    /// As many notifications as it takes in this time by so many connections.
+    /// Sends as many notifications as the relay takes in this time over this many connections.
     fn load(&self, connections: usize, time: Duration) -> Window {
         let many = self.enough.load(Ordering::Relaxed);
         let from = self.made.fetch_add(many, Ordering::Relaxed);
         let window = self.send(notifications(from, many), connections, time);
-        // Where time is short nothing is wasted, where the machine is quick it is enough for the next window.
+        // The count follows the rate: no time is wasted on a slow machine, and a quick one has enough for the next window.
         let per_window = window.rate() * WINDOW.as_secs_f64();
         self.enough.store((per_window * 1.5) as usize + 1000, Ordering::Relaxed);
         window
     }
 
-    /// A window in which the source's secret is rotated, and the configuration reloaded, without a pause.
+    /// Runs a window in which the source's secret is rotated and the configuration reloaded, without a pause.
     fn load_while_rotating(&self) -> (Window, usize) {
         let over = AtomicBool::new(false);
         std::thread::scope(|scope| {
@@ -266,7 +266,7 @@ impl Relay {
         })
     }
 
-    /// Sends requests until they or the time are over.
+    /// Sends the requests until all are sent or the time is over.
     fn send(&self, requests: Vec<Vec<u8>>, connections: usize, time: Duration) -> Window {
         let (next, done) = (AtomicUsize::new(0), Mutex::new((0, 0, Duration::ZERO)));
         let began = Instant::now();
@@ -312,7 +312,7 @@ impl Drop for Relay {
 fn configuration(folder: &Path, transform: SocketAddr) -> std::path::PathBuf {
     let file = folder.join("relay.toml");
     let store = folder.join("relay.db");
-    // What the rotations write; none has been yet.
+    // The file that the rotations write. There was no rotation yet.
     std::fs::write(folder.join("secrets.toml"), "").unwrap();
     let text = format!(
         r#"
@@ -345,7 +345,7 @@ fn registration(n: usize) -> Vec<u8> {
     request(&format!("PUT /records/payment/tx-{n}"), &headers, body.as_bytes())
 }
 
-/// Signed notifications, each of which changes the next record: it has been paid a cent more.
+/// Makes signed notifications. Each changes the next record: one cent more was paid.
 fn notifications(from: usize, many: usize) -> Vec<Vec<u8>> {
     let catalogue = Catalogue::built_in().unwrap();
     let profile = &catalogue.get("stripe").unwrap().profile;

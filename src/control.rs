@@ -1,10 +1,11 @@
-//! The control socket: it lies beside the store, through which a command asks the running relay
-//! for the time and the names of secrets, or to reload, and hears what came of it.
+//! The control socket, a Unix socket beside the store. A command asks the running relay through it for the time and the
+//! names of secrets, or for a reload, and gets the outcome.
 //!
-//! Only who may write there gets in, which is who may write the store; no token is needed, and none of the tokens that
-//! are just being replaced. Likewise a command believes only a socket of the store's owner, or of root, and only while somebody has
-//! the store. Whoever connects gets the outcome of a reload that began afterwards. A relay reads its
-//! configuration once more when its socket is open: so whoever finds nobody there has changed what the next relay reads.
+//! Only users who may write the socket get in, and these are the users who may write the store. So no token is needed, not
+//! even one that is just being replaced. Likewise a command believes only a socket of the store's owner, of root or of its
+//! own user, and only while a relay has the store. A command that connects gets the outcome of a reload that began
+//! afterwards. A relay reads its configuration once more when its socket is open. So a command that finds no socket has
+//! changed what the next relay reads.
 
 mod address;
 mod ask;
@@ -25,29 +26,29 @@ use self::address::Address;
 pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, reload, time};
 pub use self::fingerprint::Fingerprints;
 
-/// What came of a reload.
+/// The outcome of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// Keys whose new values need a restart; all else is in force.
+    /// Keys whose new values need a restart. Everything else is in force.
     pub restart: Vec<String>,
-    /// All that is wrong with the configuration. If there is anything, the old one stays in force.
+    /// All faults of the configuration. If there is any, the old configuration stays in force.
     pub errors: Vec<String>,
     /// The names of each source's secrets that are in force now.
     pub secrets: BTreeMap<String, Vec<String>>,
-    /// What tells secrets of the same name apart; none from a relay of an earlier version.
+    /// Fingerprints that tell secrets of the same name apart. `None` from a relay of an earlier version.
     #[serde(default)]
     pub fingerprints: Option<Fingerprints>,
-    /// What is in force, but not wise; nothing from a relay of an earlier version.
+    /// Warnings about settings in force that are not wise. Empty from a relay of an earlier version.
     #[serde(default)]
     pub warnings: Vec<String>,
 }
 
-/// What a rotation has to know of the relay before it changes anything.
+/// The facts about the relay that a rotation needs before it changes anything.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Time {
-    /// The time as the relay sees it, on the machine's clock.
+    /// The relay's time, on the machine's clock.
     pub now: Timestamp,
-    /// The secrets of each source in force; none from a relay of an earlier version.
+    /// The secrets of each source in force. `None` from a relay of an earlier version.
     #[serde(default)]
     pub secrets: Option<InForce>,
 }
@@ -62,22 +63,22 @@ pub struct Known {
     pub name: String,
     /// When it ends.
     pub expires_at: Option<Timestamp>,
-    /// Whether it comes from the relay's own environment: then no command sees it in a file.
+    /// Whether the secret comes from the relay's own environment. Then no command sees it in a file.
     pub of_environment: bool,
 }
 
-/// What can be asked for.
+/// The requests of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
-    /// That the configuration is read anew; the answer is an [`Outcome`].
+    /// To read the configuration anew. The answer is an [`Outcome`].
     Reload,
-    /// The [`Time`].
+    /// To tell the [`Time`].
     Time,
 }
 
 impl Wish {
     const ALL: [Self; 2] = [Self::Reload, Self::Time];
-    /// As many bytes as the longest has.
+    /// The bytes of the longest request.
     const WORDS_MAX: u64 = 7;
 
     const fn words(self) -> &'static [u8] {
@@ -88,27 +89,27 @@ impl Wish {
     }
 }
 
-/// Who connects has something to say at once.
+/// The longest time to hear a request or to send an answer: a command speaks at once.
 const SAY_WITHIN: Duration = Duration::from_secs(5);
 
-/// The relay's end.
+/// The relay's end of the control socket.
 #[derive(Debug)]
 pub struct Control {
     listener: UnixListener,
     address: Address,
-    /// Device and number of the socket that this relay has made. Nothing else gets them while the listener has it open.
+    /// Device and inode of the socket that this relay made. No other file gets them while the listener has it open.
     made: (u64, u64),
 }
 
-/// A command that has asked, and waits for the outcome.
+/// A command that has connected and waits for an answer.
 #[derive(Debug)]
 pub struct Asked(UnixStream);
 
 impl Control {
-    /// Opens the socket of a relay that has the store: another socket that lies there is a dead relay's.
+    /// Opens the socket. The caller has the store, so any socket that lies there is a dead relay's.
     ///
     /// # Errors
-    /// The socket cannot be made; its name may be too long.
+    /// The socket cannot be made. Its name may be too long.
     pub fn open(store: &Path) -> std::io::Result<Self> {
         let address = Address::of(&store.canonicalize()?)?;
         match std::fs::remove_file(&address.path) {
@@ -121,13 +122,13 @@ impl Control {
         Ok(Self { listener, address, made })
     }
 
-    /// Waits until somebody is there. May be cancelled: then they wait for the next call.
+    /// Waits for a command. May be cancelled: the command then waits for the next call.
     pub async fn next(&self) -> Asked {
         loop {
             match self.listener.accept().await {
                 Ok((stream, _)) => return Asked(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "the control socket accepts nobody now: reload and secret rotate are refused; SIGHUP reloads");
+                    tracing::warn!(%error, "the control socket accepts nobody now: `reload` and `secret rotate` are refused; SIGHUP reloads");
                     tokio::time::sleep(SAY_WITHIN).await;
                 }
             }
@@ -136,7 +137,7 @@ impl Control {
 }
 
 impl Drop for Control {
-    /// Another relay may have the store by now, and have put its own socket there.
+    /// Removes only this relay's socket: another relay may have the store by now, with its own socket there.
     fn drop(&mut self) {
         if identity(&self.address.path).is_ok_and(|found| found == self.made) {
             drop(std::fs::remove_file(&self.address.path));
@@ -144,13 +145,13 @@ impl Drop for Control {
     }
 }
 
-/// Which file is at a path; a link is the link itself.
+/// Device and inode of the file at a path. A link counts as itself.
 fn identity(path: &Path) -> std::io::Result<(u64, u64)> {
     path.symlink_metadata().map(|file| (file.dev(), file.ino()))
 }
 
 impl Asked {
-    /// What they ask for; none if that is nothing that there is.
+    /// Hears the command's request. `None` if it is unknown or does not come in time.
     pub async fn wish(&mut self) -> Option<Wish> {
         let mut said = Vec::new();
         let hear = async {
@@ -162,7 +163,7 @@ impl Asked {
         Wish::ALL.into_iter().find(|wish| wish.words() == said)
     }
 
-    /// Says what came of it. Whoever asked may have gone.
+    /// Sends the answer. The command may have gone.
     pub async fn answer(mut self, answer: &impl Serialize) {
         let text = serde_json::to_vec(answer).unwrap_or_default();
         let said = async {
@@ -170,7 +171,7 @@ impl Asked {
             self.0.shutdown().await
         };
         if !matches!(tokio::time::timeout(SAY_WITHIN, said).await, Ok(Ok(()))) {
-            tracing::debug!("whoever asked has gone");
+            tracing::debug!("a command at the control socket has gone before its answer");
         }
     }
 }
@@ -190,7 +191,7 @@ mod tests {
         lock
     }
 
-    /// Short and long: a socket's address has 107 bytes at most.
+    /// Short and long paths: a socket's address has 107 bytes at most.
     #[tokio::test]
     async fn who_asks_hears_the_outcome_and_nobody_is_there_afterwards() {
         for length in [1, 100, 200] {
@@ -253,7 +254,7 @@ mod tests {
         }
     }
 
-    /// The first relay has let go of the store, and ends a moment later than the next one begins.
+    /// The first relay has released the store, but ends a moment after the next relay begins.
     #[tokio::test]
     async fn a_relay_that_ends_leaves_the_socket_of_the_next_one() {
         let folder = tempfile::tempdir().unwrap();

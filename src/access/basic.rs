@@ -24,7 +24,7 @@ impl Basic {
     }
 }
 
-/// What follows the name of the scheme in an Authorization header, if it is that scheme.
+/// The part of an Authorization header after the scheme's name, if the header has that scheme.
 pub(crate) fn scheme<'a>(authorization: &'a str, name: &str) -> Option<&'a str> {
     let (scheme, rest) = authorization.trim().split_once(' ')?;
     scheme.eq_ignore_ascii_case(name).then_some(rest.trim())

@@ -1,4 +1,5 @@
-//! Who may come in: bearer tokens, those that we issue, and basic credentials; compared in constant time.
+//! Credentials of an Authorization header: bearer tokens, tokens that we issued, and basic credentials. All are compared in
+//! constant time.
 
 use std::fmt;
 
@@ -9,33 +10,33 @@ use super::basic::{Basic, scheme};
 use super::compare::{counts, same};
 use super::token::{Client, Issuer};
 
-/// All that an Authorization header may hold for one audience: any of the tokens, a token that we issued to one of the
-/// clients, or the basic credentials. Nothing configured lets nobody in.
+/// The credentials that one audience accepts: any of the tokens, a token that we issued to one of the clients, or the basic
+/// credentials. An audience without any credentials lets nobody in.
 #[derive(Debug, Clone, Default)]
 pub struct Credentials {
-    /// Bearer tokens; several, so that they can be rotated.
+    /// Bearer tokens. There may be several, so that they can be rotated.
     pub tokens: Vec<SecretString>,
     /// Basic credentials.
     pub basic: Option<Basic>,
-    /// Who may fetch short-lived tokens for this audience.
+    /// The clients that may fetch short-lived tokens for this audience.
     pub clients: Vec<Client>,
 }
 
-/// How credentials are looked at.
+/// The circumstances under which credentials are checked.
 #[derive(Debug, Clone, Copy)]
 pub struct Look<'a> {
-    /// The audience that they are shown to: a token is issued for one.
+    /// The audience to which they are shown: a token is issued for one audience.
     pub audience: &'a str,
-    /// Who issues them.
+    /// The issuer of our short-lived tokens.
     pub issuer: &'a Issuer,
     /// Now, on the steady clock.
     pub now: Timestamp,
-    /// Whether whoever comes was wrong too often: then only secrets count that nobody guesses.
+    /// Whether the client was wrong too often: then only secrets too long to be guessed count.
     pub suspicious: bool,
 }
 
 impl Credentials {
-    /// Whether an Authorization header is good.
+    /// Whether an Authorization header holds good credentials.
     #[must_use]
     pub fn allows(&self, authorization: Option<&str>, look: Look<'_>) -> bool {
         let Some(authorization) = authorization else { return false };
@@ -53,7 +54,7 @@ impl Credentials {
         by_token || by_password
     }
 
-    /// Whether there is nothing that could open it.
+    /// Whether no credentials are configured, so that nobody is let in.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.tokens.is_empty() && self.basic.is_none() && self.clients.is_empty()
@@ -61,7 +62,7 @@ impl Credentials {
 }
 
 impl fmt::Display for Credentials {
-    /// How many there are, never which.
+    /// Writes the number of tokens and the names, never a secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bearer token(s)", self.tokens.len())?;
         if let Some(basic) = &self.basic {

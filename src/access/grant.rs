@@ -1,8 +1,8 @@
 //! Short-lived tokens by OAuth 2.0 (RFC 6749): the grants `client_credentials` and `password`.
 //!
-//! A token is not kept anywhere: it says when it ends and has a MAC over that, its audience and all that is configured of
-//! its client, under a key that the process makes for itself. So there is no limit to set, a reload keeps tokens, the
-//! tokens of a client that is removed or gets another secret stop at once, and a restart ends them all.
+//! Tokens are not stored. A token holds its end and a MAC over that end, its audience and its client's whole configuration.
+//! The MAC's key is made by the process for itself. So the number of tokens needs no limit, and a reload keeps them. The
+//! tokens of a client stop at once when it is removed or gets another secret. A restart ends all tokens.
 
 use secrecy::ExposeSecret;
 
@@ -10,12 +10,12 @@ use super::basic::{Basic, decoded_basic};
 use super::compare::{counts, same};
 use super::token::Client;
 
-/// Why there is no token (RFC 6749, section 5.2).
+/// The reason why there is no token (RFC 6749, section 5.2).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// The error's code.
     pub error: &'static str,
-    /// For people.
+    /// The description, for people.
     pub description: &'static str,
 }
 
@@ -30,14 +30,14 @@ impl Refused {
         if self.error == "invalid_client" { 401 } else { 400 }
     }
 
-    /// Whether credentials were wrong, and not only the request.
+    /// Whether the credentials were wrong, rather than only the request.
     #[must_use]
     pub fn was_a_guess(&self) -> bool {
         matches!(self.error, "invalid_client" | "invalid_grant")
     }
 }
 
-/// A form's parameters, each there once and not empty (RFC 6749, section 3.2: an empty one counts as left out).
+/// A form's parameters, each present once and not empty. An empty one counts as left out (RFC 6749, section 3.2).
 struct Form(Vec<(String, String)>);
 
 impl Form {
@@ -54,11 +54,11 @@ impl Form {
     }
 }
 
-/// Decides about a request for a token: to which client of which audience it goes. `suspicious` as in
+/// Decides about a request for a token. Returns the audience and the client of the token. `suspicious` is as in
 /// [`Look`](super::credentials::Look).
 ///
 /// # Errors
-/// Why there is none.
+/// The reason why there is no token.
 pub fn decide<'a>(
     body: &[u8],
     authorization: Option<&str>,
@@ -68,7 +68,7 @@ pub fn decide<'a>(
     let form = Form::parse(body)?;
     let grant = form.get("grant_type").ok_or(Refused::new("invalid_request", "grant_type is missing"))?;
     let known = |(id, secret): &(String, String)| {
-        // All clients are compared, so that the time does not tell which exist.
+        // All clients are compared, so that the time does not tell which of them exist.
         let matching = clients.iter().filter(|(_, client)| {
             let right = same(id.as_bytes(), client.id.as_bytes())
                 & same(secret.as_bytes(), client.secret.expose_secret().as_bytes());
@@ -91,8 +91,8 @@ pub fn decide<'a>(
     Ok((audience.clone(), *client))
 }
 
-/// The client's credentials: by an Authorization header or in the form, not both. In the header RFC 6749 wants them
-/// form-encoded (section 2.3.1), and many clients do not do it: either is looked at.
+/// The client's credentials, from the Authorization header or from the form, not from both. RFC 6749 wants them form-encoded
+/// in the header (section 2.3.1), but many clients send them plain. So both readings are returned.
 fn presented(form: &Form, authorization: Option<&str>) -> Result<Vec<(String, String)>, Refused> {
     let in_form = form.get("client_secret").is_some();
     let Some(authorization) = authorization else {
@@ -101,18 +101,18 @@ fn presented(form: &Form, authorization: Option<&str>) -> Result<Vec<(String, St
         return Ok(vec![(id.to_owned(), secret.to_owned())]);
     };
     if in_form {
-        return Err(Refused::new("invalid_request", "client credentials stand in the header and in the form"));
+        return Err(Refused::new("invalid_request", "client credentials must not stand in both header and form"));
     }
     let decoded = decoded_basic(authorization).and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = decoded.as_ref().and_then(|text| text.split_once(':'));
     let (id, secret) = pair.ok_or(Refused::new("invalid_client", "Authorization: must be basic credentials"))?;
     if form.get("client_id").is_some_and(|named| named != id && named != form_decoded(id)) {
-        return Err(Refused::new("invalid_request", "client_id is not that of the header"));
+        return Err(Refused::new("invalid_request", "client_id must equal the one in the Authorization header"));
     }
     Ok(vec![(id.to_owned(), secret.to_owned()), (form_decoded(id), form_decoded(secret))])
 }
 
-/// One value, decoded: `=` in it is none of a form's.
+/// Decodes one form-encoded value. A `=` in it belongs to the value.
 fn form_decoded(text: &str) -> String {
     let one = text.replace('=', "%3D").replace('&', "%26");
     url::form_urlencoded::parse(one.as_bytes()).next().map(|(name, _)| name.into_owned()).unwrap_or_default()

@@ -1,4 +1,5 @@
-//! Who may come in: credentials, tokens, secrets, and how often one may be wrong. Pure, but for locks around what is counted.
+//! Access control: credentials, tokens, secrets, proxies, and the throttle for failed credentials. Pure, but for locks
+//! around its counters.
 
 pub mod basic;
 pub mod compare;

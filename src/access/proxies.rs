@@ -1,19 +1,19 @@
-//! The address of a client behind proxies.
+//! The address of a client behind proxies, read from X-Forwarded-For or Forwarded.
 
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
-/// Proxies that may say for whom they call.
+/// The trusted proxies, which may name the client that they call for.
 #[derive(Debug, Clone, Default)]
 pub struct Proxies {
-    /// Where they call from.
+    /// The networks of the trusted proxies.
     pub trusted: Vec<IpNet>,
-    /// In which header they say it. Only one is read: a proxy that sets the one passes a forged other on.
+    /// The header that names the client. Only one is read: a proxy that sets the one header passes on a forged other.
     pub header: ForwardedBy,
 }
 
-/// The header in which a proxy says for whom it calls.
+/// The header in which a proxy names its client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum ForwardedBy {
     /// `X-Forwarded-For: client, proxy`
@@ -33,8 +33,8 @@ impl ForwardedBy {
         }
     }
 
-    /// The elements of one line, from the right. They are bytes: what a client wrote into one may be no text, and must not
-    /// hide what a proxy added to it.
+    /// The elements of one header line, from the right. They are bytes: a client may write bytes that are not text, and
+    /// these must not hide the element that a proxy added.
     fn elements(self, line: &[u8]) -> Vec<&[u8]> {
         match self {
             Self::XForwardedFor => line.rsplit(|byte| *byte == b',').collect(),
@@ -43,9 +43,9 @@ impl ForwardedBy {
     }
 }
 
-/// Splits where the separator stands outside of quotes. A proxy may quote the host that the client asked for, which may
-/// be anything. Quotes are paired from the right, too: what a trusted proxy added is whole, while the client, who wrote
-/// what is left of it, may have opened one and not closed it.
+/// Splits at separators outside of quotes, from the right. A proxy may quote the host that the client asked for, and that
+/// host may be any text. Quotes are paired from the right, too. A trusted proxy's part on the right is whole, but the
+/// client's part on the left may open a quote and never close it.
 pub(crate) fn unquoted_rsplit(text: &[u8], separator: u8) -> Vec<&[u8]> {
     let escaped = |before: &[u8]| before.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1;
     let (mut parts, mut rest, mut quoted) = (Vec::new(), text, false);
@@ -63,7 +63,7 @@ pub(crate) fn unquoted_rsplit(text: &[u8], separator: u8) -> Vec<&[u8]> {
     parts
 }
 
-/// What one pair of an element says, if it is `for=`.
+/// The value of one pair of an element, if the pair is `for=`.
 pub(crate) fn node(pair: &[u8]) -> Option<&[u8]> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     let (name, value) = pair.split_at(at);
@@ -76,8 +76,8 @@ impl Proxies {
         self.trusted.iter().any(|network| network.contains(&address))
     }
 
-    /// The address of the client: from the peer on backwards, the first that is no trusted proxy. Where a proxy names
-    /// somebody without an address, nobody before it can be known, and it counts for the proxy itself.
+    /// The address of the client: from the peer on backwards, the first address that is not a trusted proxy's. Where a proxy
+    /// names a client without an address, no earlier address can be known. The request then counts for the proxy itself.
     pub(crate) fn client(&self, peer: IpAddr, hops: &[&[u8]]) -> IpAddr {
         let mut client = peer.to_canonical();
         for hop in hops.iter().rev().flat_map(|line| self.header.elements(line)) {
@@ -117,7 +117,7 @@ mod tests {
         Proxies { trusted, header }.client(peer.parse().unwrap(), &hops).to_string()
     }
 
-    /// What a client writes into the header has no say in what its proxy adds.
+    /// A client's own text in the header cannot change the element that its proxy adds.
     #[test]
     fn bytes_that_are_no_text_hide_nobody_but_the_element_that_they_stand_in() {
         let (plain, by_rfc) = (ForwardedBy::XForwardedFor, ForwardedBy::Forwarded);
@@ -173,12 +173,12 @@ mod tests {
             (vec!["for=203.0.113.7, for=_hidden"], "10.0.0.1"),
             (vec!["proto=https"], "10.0.0.1"),
             (vec!["203.0.113.7"], "10.0.0.1"),
-            // A proxy that says which host was asked for says what the client wrote.
+            // A proxy that names the requested host repeats the client's text.
             (vec![r#"for=203.0.113.7;host="a,for=1.1.1.1""#], "203.0.113.7"),
             (vec![r#"host="a;for=1.1.1.1";for=203.0.113.7"#], "203.0.113.7"),
             (vec![r#"host="a\",for=1.1.1.1;x=\"";for=203.0.113.7"#], "203.0.113.7"),
             (vec![r#"for=203.0.113.7;host="a\\""#], "203.0.113.7"),
-            // What the client left open does not reach into what the proxy adds.
+            // A quote that the client left open does not reach into the proxy's element.
             (vec![r#"for=1.1.1.1;x=", for=203.0.113.7;host="h""#], "203.0.113.7"),
             (vec![r#"for=1.1.1.1;x=""#, "for=203.0.113.7"], "203.0.113.7"),
             (vec!["for=1.1.1.1;for=203.0.113.7"], "10.0.0.1"),

@@ -1,4 +1,4 @@
-//! Secrets that rotate: which of a source's holds when, and which one still vouches for what comes in.
+//! Rotation of a source's secrets: when each secret holds, and which secret still vouches for notifications.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -7,47 +7,47 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};
 
-/// Up to five secrets: as many as Digital River keeps for one webhook.
+/// The most secrets of a source: as many as Digital River keeps for one webhook.
 pub const SECRETS_MAX: usize = 5;
 
 /// One of the secrets that a source shares with its PSP.
 #[derive(Debug, Clone)]
 pub struct NamedSecret {
-    /// What people call it: it may stand in logs and answers.
+    /// The secret's name for people. It may stand in logs and answers.
     pub name: String,
     /// The secret, as the PSP shows it.
     pub value: SecretString,
     /// The PSP's id of the key, where its signatures name one.
     pub key_id: Option<String>,
-    /// It vouches for nothing that comes before this.
+    /// The secret vouches for nothing that comes before this time.
     pub not_before: Option<Timestamp>,
-    /// It vouches for nothing that comes at this time or later.
+    /// The secret vouches for nothing that comes at this time or later.
     pub expires_at: Option<Timestamp>,
 }
 
-/// Names stand in logs.
+/// The longest name, in characters: names stand in logs.
 pub const NAME_MAX: usize = 64;
 
-/// Whether a secret may be called so.
+/// Whether this is a good name for a secret.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
 impl NamedSecret {
-    /// Whether it holds at this time.
+    /// Whether the secret holds at this time.
     #[must_use]
     pub fn holds(&self, at: Timestamp) -> bool {
         self.not_before.is_none_or(|from| from <= at) && !self.has_expired(at)
     }
 
-    /// Whether its time is over.
+    /// Whether the secret's time is over.
     #[must_use]
     pub fn has_expired(&self, at: Timestamp) -> bool {
         self.expires_at.is_some_and(|end| end <= at)
     }
 
-    /// Whether another one is to take its place: one that holds longer, or as long and began later.
+    /// Whether `other` replaces this secret: it holds longer, or holds as long and began later.
     #[must_use]
     pub fn is_older_than(&self, other: &Self) -> bool {
         let age = |secret: &Self| (secret.expires_at.unwrap_or(Timestamp::MAX), secret.not_before);
@@ -55,11 +55,11 @@ impl NamedSecret {
     }
 }
 
-/// Adds a new secret to those that were known (`others` stand elsewhere, by name): from `until` on, only the new one of them
-/// holds. What has expired by now goes. What is planned for later is not touched: somebody has told the PSP of it.
+/// Adds a new secret to the known ones. `others` names the source's secrets that stand elsewhere. The known secrets end at
+/// `until`, and expired ones are removed. No rotation is made while one is planned for later: the PSP was told of that one.
 ///
 /// # Errors
-/// Why it cannot be added.
+/// The reason why it cannot be added.
 pub fn rotated(
     known: Vec<NamedSecret>,
     new: NamedSecret,
@@ -68,7 +68,7 @@ pub fn rotated(
     others: &[&str],
 ) -> Result<Vec<NamedSecret>, String> {
     if known.iter().any(|old| old.value.expose_secret() == new.value.expose_secret()) {
-        return Err("it is one of its secrets already".to_owned());
+        return Err("the source has this secret already".to_owned());
     }
     if !is_name(&new.name) {
         return Err(format!("a secret's name must have 1 to {NAME_MAX} characters"));
@@ -86,14 +86,14 @@ pub fn rotated(
         old.expires_at = Some(old.expires_at.map_or(until, |end| end.min(until)));
     }
     let room = SECRETS_MAX.saturating_sub(others.len()).saturating_sub(1);
-    // What expires at once stays if there is room, so that the log can tell who still signs with it.
+    // A secret that expires at once stays if there is room, so that the log can tell who still signs with it.
     while all.len() > room {
         let over = all.iter().position(|old| old.has_expired(now));
-        let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already, and more a source cannot have"))?;
+        let over = over.ok_or_else(|| format!("{SECRETS_MAX} secrets hold already: a source can have no more"))?;
         all.remove(over);
     }
     if others.len() >= SECRETS_MAX {
-        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already, and more a source cannot have"));
+        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already: a source can have no more"));
     }
     if all.iter().map(|old| old.name.as_str()).chain(others.iter().copied()).any(|name| name == new.name) {
         return Err(format!("{:?} is the name of another secret", new.name));
@@ -102,20 +102,20 @@ pub fn rotated(
     Ok(all)
 }
 
-/// How often a secret vouched since the start, and when it did last.
+/// The count of a secret's notifications since the start, and the time of the last one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Vouched {
-    /// How often.
+    /// How often the secret vouched.
     pub times: u64,
-    /// When last.
+    /// When it vouched last.
     pub last: Option<Timestamp>,
 }
 
-/// What each secret vouched for since the start, by source and value: another secret of the same name starts anew.
+/// How often each secret vouched since the start, by source and value. Another secret of the same name starts anew.
 #[derive(Debug, Default)]
 pub struct Vouchers(Mutex<HashMap<(String, [u8; 32]), Vouched>>);
 
-/// So many are remembered; past that the one that has not vouched for longest gives way.
+/// The most secrets remembered. Past that, the secret whose last use is longest ago gives way.
 const REMEMBERED_MAX: usize = 10_000;
 
 impl Vouchers {
@@ -132,7 +132,7 @@ impl Vouchers {
         vouched.last = vouched.last.max(Some(at));
     }
 
-    /// What a secret of a source vouched for.
+    /// How often a secret of a source vouched, and when last.
     #[must_use]
     pub fn of(&self, source: &str, secret: &NamedSecret) -> Vouched {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -192,7 +192,7 @@ mod tests {
         assert!(rotated(after, again, at(101), at(110), &[]).is_err(), "known already");
     }
 
-    /// It would end before it begins, or hold for the overlap only.
+    /// Otherwise the planned secret would end before it begins, or hold for the overlap only.
     #[test]
     fn a_rotation_leaves_what_is_planned_for_later() {
         let planned = |from, end| {

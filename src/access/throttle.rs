@@ -1,8 +1,8 @@
-//! Who was wrong too often: failed credentials, counted by the caller's address.
+//! The throttle: failed credentials, counted by the caller's address. An address with too many is suspicious.
 //!
-//! Never by user name, so that nobody can lock somebody else out by it. An address that was wrong too often is not shut
-//! out either: its secrets that nobody guesses still count (see [`counts`](super::compare::counts)), so that a proxy
-//! that was not configured as one does not lock everybody out.
+//! Failures are never counted by user name, so that nobody can lock out somebody else. A suspicious address is not locked
+//! out either: secrets too long to be guessed still count (see [`counts`](super::compare::counts)). So a proxy that was
+//! not configured as one does not lock out everybody.
 
 use std::collections::{BTreeSet, HashMap};
 use std::net::{IpAddr, Ipv6Addr};
@@ -13,12 +13,12 @@ use jiff::Timestamp;
 
 use crate::domain::due::later;
 
-/// How often an address may be wrong.
+/// How often an address may present wrong credentials.
 #[derive(Debug, Clone, Copy)]
 pub struct ThrottlePolicy {
-    /// So often.
+    /// The failures that make an address suspicious.
     pub failures: u32,
-    /// Within this, from the first failure on.
+    /// The time in which they count, from the first failure on.
     pub window: Duration,
 }
 
@@ -29,7 +29,7 @@ pub struct Throttle(Mutex<Table>);
 #[derive(Debug, Default)]
 struct Table {
     failures: HashMap<IpAddr, Failures>,
-    /// The addresses in the order in which their windows end: a reload may change how long they are.
+    /// The addresses, ordered by the end of their windows: a reload may change the windows' length.
     order: BTreeSet<(Timestamp, IpAddr)>,
 }
 
@@ -39,11 +39,11 @@ struct Failures {
     until: Timestamp,
 }
 
-/// So many addresses are remembered, some hundred kilobytes; past that those whose windows end first give way.
+/// The most addresses remembered (some hundred kilobytes). Past that, the addresses whose windows end first give way.
 const ADDRESSES_MAX: usize = 10_000;
 
 impl Throttle {
-    /// How long it is suspicious of an address; none if it is not.
+    /// How long an address stays suspicious. `None`: it is not.
     pub(crate) fn suspicious(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> Option<Duration> {
         let table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = table.failures.get(&network(address))?;
@@ -51,7 +51,7 @@ impl Throttle {
             .then(|| Duration::try_from(known.until.duration_since(now)).unwrap_or_default())
     }
 
-    /// Counts a failure. Says whether it was the one too many.
+    /// Counts a failure. Returns whether this failure made the address suspicious.
     pub(crate) fn failed(&self, address: IpAddr, policy: &ThrottlePolicy, now: Timestamp) -> bool {
         let address = network(address);
         let mut table = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -80,7 +80,7 @@ impl Table {
     }
 }
 
-/// Who has one address of IPv6 has at least the 2^64 of its network.
+/// The network that counts as one caller: a client with one IPv6 address has at least the 2^64 of its network.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
@@ -114,7 +114,7 @@ mod tests {
         assert_eq!(throttle.suspicious(one, &POLICY, at(61)), None);
     }
 
-    /// A reload may shorten the window: who was counted by the long one must not go uncounted until that would have ended.
+    /// A reload may shorten the window. An address counted by the long window must not go uncounted until that window's end.
     #[test]
     fn a_shorter_window_counts_although_a_longer_one_has_not_ended() {
         let (throttle, long, one) = (Throttle::default(), address("192.0.2.9"), address("192.0.2.1"));

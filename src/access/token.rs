@@ -1,4 +1,4 @@
-//! Short-lived tokens: issued, and known again.
+//! Short-lived tokens: issuing and checking them.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,18 +9,18 @@ use sha2::{Digest, Sha256};
 
 use super::basic::Basic;
 
-/// Who may get tokens for an audience.
+/// An OAuth client, which may get tokens for one audience.
 #[derive(Debug, Clone)]
 pub struct Client {
-    /// Its name; unique over all audiences.
+    /// The client's name, unique over all audiences.
     pub id: String,
-    /// Its own secret.
+    /// The client's own secret.
     pub secret: SecretString,
-    /// The resource owner's credentials: with them the grant is `password`, without them `client_credentials`.
+    /// The resource owner's credentials. With them the grant is `password`, without them `client_credentials`.
     pub user: Option<Basic>,
 }
 
-/// Issues tokens and knows them again.
+/// The issuer of tokens, which also checks them.
 pub struct Issuer([u8; 32]);
 
 impl std::fmt::Debug for Issuer {
@@ -30,13 +30,13 @@ impl std::fmt::Debug for Issuer {
 }
 
 impl Issuer {
-    /// An issuer with this key, from a source of chance that nobody can foresee.
+    /// Makes an issuer with this key. The key must come from unpredictable randomness.
     #[must_use]
     pub const fn new(key: [u8; 32]) -> Self {
         Self(key)
     }
 
-    /// A token for an audience, issued to a client, that holds until then (on the steady clock).
+    /// Issues a token for an audience to a client. It holds until `until` (on the steady clock).
     #[must_use]
     pub fn issue(&self, audience: &str, client: &Client, until: Timestamp) -> String {
         let until = until.as_microsecond().to_be_bytes();
@@ -44,7 +44,7 @@ impl Issuer {
         URL_SAFE_NO_PAD.encode([until.as_slice(), mac.as_slice()].concat())
     }
 
-    /// Whether it issued this token for this audience to this client, and it has not ended.
+    /// Whether this issuer issued the token for this audience and client, and the token has not ended.
     #[must_use]
     pub fn issued(&self, token: &str, audience: &str, client: &Client, now: Timestamp) -> bool {
         let Ok(bytes) = URL_SAFE_NO_PAD.decode(token) else { return false };
@@ -64,7 +64,7 @@ impl Issuer {
         ];
         #[expect(clippy::expect_used, reason = "HMAC takes keys of any length")]
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("any key length");
-        // Each part as its hash: no part can end where another begins.
+        // Each part enters as its hash, so that no boundary between parts can be moved.
         parts.iter().for_each(|part| mac.update(&Sha256::digest(part)));
         mac.update(&until);
         mac

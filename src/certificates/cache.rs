@@ -1,4 +1,4 @@
-//! What is known of the URLs of certificates. Pure: the time is an argument.
+//! The cache of certificates by URL, and of URLs that failed. Pure: the time is an argument.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use url::Url;
 use super::NoKey;
 use super::chain::Chain;
 
-/// Certificates that were good, and URLs that gave none. They are kept apart: made-up URLs, however many, push no good
+/// Good certificates, and URLs that gave none. They are kept apart, so that made-up URLs, however many, push no good
 /// certificate out.
 #[derive(Debug, Default)]
 pub(super) struct Cache {
@@ -29,12 +29,12 @@ struct Failed {
     until: Timestamp,
 }
 
-/// A PSP has one certificate at a time, or two while it changes them.
+/// The most good certificates kept. A PSP has one at a time, or two while it changes them.
 const GOOD_MAX: usize = 64;
 const BAD_MAX: usize = 1024;
 
 impl Cache {
-    /// What is known of a URL.
+    /// The cached chain or failure of a URL, if any.
     pub(super) fn look(&mut self, url: &Url, now: Timestamp) -> Option<Result<Arc<Chain>, NoKey>> {
         if let Some(used) = self.good.get_mut(url) {
             used.last = now;
@@ -43,7 +43,7 @@ impl Cache {
         self.bad.get(url).filter(|failed| now < failed.until).map(|failed| Err(failed.why.clone()))
     }
 
-    /// A certificate that was good; the one that nobody asked for the longest gives way.
+    /// Records a good certificate. If there are too many, the least recently used one gives way.
     pub(super) fn good(&mut self, url: Url, chain: Arc<Chain>, now: Timestamp) {
         self.bad.remove(&url);
         if self.good.len() >= GOOD_MAX {
@@ -53,7 +53,7 @@ impl Cache {
         self.good.insert(url, Used { chain, last: now });
     }
 
-    /// A URL that gave none; it is not asked again until then. What was good there is so no more.
+    /// Records a failed URL. It is not fetched again before `until`, and its cached chain is dropped.
     pub(super) fn bad(&mut self, url: Url, why: NoKey, until: Timestamp) {
         self.good.remove(&url);
         if self.bad.len() >= BAD_MAX {

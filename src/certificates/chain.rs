@@ -1,4 +1,4 @@
-//! Whether a certificate is the PSP's: pure, but for the reading of the machine's authorities.
+//! Certificate chains: whether a certificate is the PSP's. Pure, but for reading the machine's authorities.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted
 
 use crate::psp::vouch::crypto::PublicKey;
 
-/// Who may vouch for a certificate.
+/// The authorities that may vouch for a certificate.
 #[derive(Debug)]
 pub(super) struct Authorities(Vec<TrustAnchor<'static>>);
 
 impl Authorities {
-    /// The authorities that this machine trusts, as TLS does (`SSL_CERT_FILE` counts), and some more.
+    /// The authorities that this machine trusts, as for TLS (`SSL_CERT_FILE` counts), and `more`.
     pub(super) fn of_the_machine_and(more: &[CertificateDer<'static>]) -> Self {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
-            tracing::warn!(%error, "some of the machine's certificate authorities cannot be read");
+            tracing::warn!(%error, "some of the machine's certificate authorities cannot be read: they are not believed");
         }
         Self::of(found.certs.iter().chain(more))
     }
 
-    /// What is no authority's certificate is left out: a machine's list may hold oddities.
+    /// Leaves out certificates that are not an authority's: a machine's list may hold oddities.
     pub(super) fn of<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Self {
         let anchors = certificates.into_iter().filter_map(|der| Some(anchor_from_trusted_cert(der).ok()?.to_owned()));
         Self(anchors.collect())
@@ -33,20 +33,20 @@ impl Authorities {
 /// The authorities of a PEM file.
 ///
 /// # Errors
-/// It holds none, or something that is no certificate.
+/// It holds no certificate, or something else than certificates.
 pub fn authorities_of_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let Chain(certificates) = Chain::of_pem(pem)?;
     match certificates.iter().find_map(|der| anchor_from_trusted_cert(der).err()) {
-        Some(error) => Err(format!("holds a certificate that is no authority's: {error}")),
+        Some(error) => Err(format!("holds a certificate that is not an authority's: {error}")),
         None => Ok(certificates),
     }
 }
 
-/// A PSP's certificate, first, and those that lead from it to an authority. Nobody has vouched for it yet.
+/// A PSP's certificate first, then the certificates that lead from it to an authority. Nothing is verified yet.
 #[derive(Debug)]
 pub(super) struct Chain(Vec<CertificateDer<'static>>);
 
-/// A chain is two or three certificates, a file of authorities some hundred.
+/// The most certificates read. A chain has two or three, a file of authorities some hundred.
 const CERTIFICATES_MAX: usize = 1000;
 
 impl Chain {
@@ -58,21 +58,21 @@ impl Chain {
         }
     }
 
-    /// The key of the first certificate, if at that moment authorities vouch for it, and it is made out to a name with
-    /// this end.
+    /// The key of the first certificate. At `at` the authorities must vouch for it, and one of its names must end with
+    /// `name_suffix`.
     ///
-    /// Whether it was withdrawn is not asked: the PSP itself hands it out, by a URL of its own.
+    /// Revocation is not checked: the PSP itself hands out the certificate, at a URL of its own.
     pub(super) fn key(&self, authorities: &Authorities, name_suffix: &str, at: Timestamp) -> Result<PublicKey, String> {
-        let (first, others) = self.0.split_first().ok_or("there is none")?;
+        let (first, others) = self.0.split_first().ok_or("there is no certificate")?;
         let certificate = EndEntityCert::try_from(first).map_err(|error| error.to_string())?;
         let since_1970 = Duration::from_secs(u64::try_from(at.as_second()).unwrap_or_default());
         let time = UnixTime::since_unix_epoch(since_1970);
         certificate
             .verify_for_usage(ALL_VERIFICATION_ALGS, &authorities.0, others, time, KeyUsage::server_auth(), None, None)
             .map_err(|error| error.to_string())?;
-        // The authorities vouch for each of its names, and a name below the PSP's domain is the PSP's.
+        // The authorities vouch for each of the names, and a name below the PSP's domain is the PSP's.
         if !certificate.valid_dns_names().any(|name| name.to_ascii_lowercase().ends_with(name_suffix)) {
-            return Err(format!("is made out to no name below {name_suffix}"));
+            return Err(format!("has no name below {name_suffix}"));
         }
         Ok(PublicKey(certificate.subject_public_key_info().to_vec()))
     }
@@ -105,7 +105,7 @@ mod tests {
         CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
     }
 
-    /// The PEM of a certificate and the key that it is to give.
+    /// The PEM of a certificate, and the key expected of it.
     fn issued(names: &[&str], issuer: &Issuer<'_, KeyPair>) -> (String, Vec<u8>) {
         let key = KeyPair::generate().unwrap();
         let certificate = params(names, IsCa::NoCa).signed_by(&key, issuer).unwrap();
@@ -144,7 +144,7 @@ mod tests {
         let own = KeyPair::generate().unwrap();
         let own = params(&["webhooks.psp.example"], IsCa::NoCa).self_signed(&own).unwrap();
         assert!(key(&own.pem(), &root, now()).unwrap_err().contains("UnknownIssuer"), "signed by itself");
-        // One that may vouch for nobody cannot pass on what was vouched for it.
+        // A certificate that may not vouch for others cannot pass on an authority's trust.
         let leaf_key = KeyPair::generate().unwrap();
         let leaf_params = params(&["webhooks.psp.example"], IsCa::NoCa);
         let leaf = leaf_params.signed_by(&leaf_key, &root).unwrap();

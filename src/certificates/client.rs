@@ -1,4 +1,4 @@
-//! One try to fetch a certificate: all of reqwest is here.
+//! The HTTP client for certificates: one attempt. Certificates use reqwest only here.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use url::Url;
 
 use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
-/// Gets what stands at a URL: https only, no redirects, bounded time, bounded size.
+/// Gets the body at a URL: https only, no redirects, bounded time, bounded size.
 #[derive(Debug)]
 pub(super) struct Client(reqwest::Client);
 
-/// A chain of certificates has some thousand bytes.
+/// The largest body that is read: a chain of certificates has some thousand bytes.
 const SIZE_MAX: usize = 64 * 1024;
 
 impl Client {
@@ -37,7 +37,7 @@ impl Client {
         while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error.without_url()))? {
             body.extend_from_slice(&chunk);
             if body.len() > SIZE_MAX {
-                return Err(format!("the answer has more than {SIZE_MAX} bytes"));
+                return Err(format!("the response has more than {SIZE_MAX} bytes"));
             }
         }
         Ok(body)

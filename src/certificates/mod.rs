@@ -1,8 +1,8 @@
 //! The PSPs' certificates: fetched from the URL that a notification names, believed if an authority vouches for them,
-//! and kept.
+//! and cached.
 //!
-//! Anybody can send a notification, so what one may cost is limited: the profile names the hosts, one fetch serves all
-//! that wait for the same URL, only a few are under way at once, and a URL that failed is not asked again for a while.
+//! Anybody can send a notification, so its cost is limited. The profile names the hosts. One fetch serves all notifications
+//! that wait for the same URL. Only a few fetches are under way at once. A failed URL is not asked again for a while.
 
 mod cache;
 mod chain;
@@ -28,14 +28,14 @@ use cache::Cache;
 use chain::{Authorities, Chain};
 use client::Client;
 
-/// How certificates are fetched and believed.
+/// The options of fetching and believing certificates.
 #[derive(Debug, Clone)]
 pub struct CertificateOptions {
-    /// Authorities that are believed beside those of the machine.
+    /// Authorities that are believed besides those of the machine.
     pub roots: Vec<CertificateDer<'static>>,
-    /// How long a fetch may take.
+    /// The longest time for one fetch.
     pub timeout: Duration,
-    /// How long a URL that gave no good certificate is not asked again.
+    /// The time for which a URL is not asked again after it gave no good certificate.
     pub failures_kept: Duration,
 }
 
@@ -46,7 +46,7 @@ impl Default for CertificateOptions {
 }
 
 impl CertificateOptions {
-    /// The keys of the options that others have otherwise.
+    /// The keys of the options in which `others` differ.
     #[must_use]
     pub fn changed(&self, others: &Self) -> Vec<&'static str> {
         let keys = [
@@ -58,25 +58,25 @@ impl CertificateOptions {
     }
 }
 
-/// Why there is no key.
+/// The reason why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoKey {
-    /// The certificate cannot be had now: the PSP may come again.
+    /// The certificate cannot be fetched now. The PSP may send the notification again.
     #[error("the PSP's certificate cannot be fetched: {0}")]
     Unavailable(String),
-    /// It is none that is to be believed.
+    /// The certificate is not to be believed.
     #[error("the certificate is not the PSP's: {0}")]
     Refused(String),
 }
 
-/// Fetches certificates and keeps them.
+/// The fetched certificates, their authorities, and the fetches under way.
 #[derive(Debug)]
 pub struct Certificates {
     options: CertificateOptions,
     authorities: OnceLock<Authorities>,
     client: Client,
     clock: Clock,
-    /// Where fetches run: not with the request that asked first, which may be given up.
+    /// The runtime of the fetches. They do not run in the first request that needs one, because it may be given up.
     runtime: Handle,
     known: Mutex<Known>,
 }
@@ -89,11 +89,11 @@ struct Known {
 
 type Loaded = Result<Arc<Chain>, NoKey>;
 
-/// So many certificates are fetched at once; who asks for another one has to come again.
+/// The most certificates fetched at once. A notification that needs a further one has to come again.
 const AT_ONCE: usize = 8;
 
 impl Certificates {
-    /// Fetches on the runtime that this is called on.
+    /// Makes an instance whose fetches run on the current runtime.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
@@ -114,7 +114,7 @@ impl Certificates {
         received: Moment,
     ) -> Result<PublicKey, NoKey> {
         let known = self.known().cache.look(url, received.steady).transpose()?;
-        // One that is no longer believed may have been replaced at the same URL.
+        // A cached certificate that is no longer believed may have been replaced at the same URL.
         if let Some(Ok(key)) = known.map(|chain| self.believed(&chain, rule, received)) {
             return Ok(key);
         }
@@ -122,7 +122,7 @@ impl Certificates {
         self.believed(&chain, rule, received)
     }
 
-    /// The authorities are looked up again for each notification: what is kept is what was fetched, not the trust in it.
+    /// Checks a chain. The check is made again for each notification: the chain is cached, but not the trust in it.
     fn believed(&self, chain: &Chain, rule: &CertificateRule, received: Moment) -> Result<PublicKey, NoKey> {
         let authorities = self.authorities.get_or_init(|| Authorities::of_the_machine_and(&self.options.roots));
         chain.key(authorities, &rule.name_suffix, received.wall).map_err(NoKey::Refused)
@@ -134,7 +134,7 @@ impl Certificates {
         landed.unwrap_or_else(|| Err(NoKey::Unavailable("the fetch was cut off".to_owned())))
     }
 
-    /// The fetch of that URL that is under way, or a new one.
+    /// Joins the fetch of this URL that is under way, or begins one.
     fn flight(
         self: &Arc<Self>,
         url: &Url,
@@ -146,7 +146,7 @@ impl Certificates {
             return Ok(flight.clone());
         }
         if known.flights.len() >= AT_ONCE {
-            return Err(NoKey::Unavailable(format!("{AT_ONCE} others are being fetched")));
+            return Err(NoKey::Unavailable(format!("{AT_ONCE} others are being fetched, the most at once")));
         }
         let (lands, flight) = watch::channel(None);
         known.flights.insert(url.clone(), flight.clone());
@@ -164,7 +164,7 @@ impl Certificates {
     }
 }
 
-/// A fetch under way. When it ends, however it ends, there is room for another.
+/// A guard for a fetch under way. However the fetch ends, the guard makes room for another.
 struct Landing {
     certificates: Arc<Certificates>,
     url: Url,
@@ -183,7 +183,7 @@ impl Landing {
         let mut known = all.known();
         match &answer {
             Ok(chain) => {
-                tracing::info!(url = %self.url, "a certificate of the PSP's was fetched");
+                tracing::info!(url = %self.url, "fetched a PSP's certificate");
                 known.cache.good(self.url.clone(), Arc::clone(chain), now);
             }
             Err(why) => {
@@ -220,7 +220,7 @@ mod tests {
 
         let all = Arc::new(Certificates::new(CertificateOptions::default(), Clock::start()).unwrap());
         assert!(all.authorities.set(Authorities::of([root.der()])).is_ok());
-        // Nobody answers there: what is asked for again is not to be had.
+        // Nothing answers there, so a certificate that is fetched again cannot be had.
         let url = Url::parse("https://127.0.0.1:1/certificate").unwrap();
         let moment = |text: &str| {
             let at: Timestamp = text.parse().unwrap();

@@ -1,4 +1,4 @@
-//! `secret rotate`: a new secret for a source, while the old ones go on holding for a while.
+//! `secret rotate`: gives a source a new secret, while its old secrets hold for an overlap.
 
 mod held;
 mod new;
@@ -30,13 +30,13 @@ pub(super) struct Rotate {
     /// How long the old secrets go on verifying.
     #[arg(long)]
     overlap: Overlap,
-    /// The new secret's name, for logs; today's date, if absent.
+    /// The new secret's name, for logs. Default: today's date.
     #[arg(long)]
     name: Option<String>,
     /// The PSP's id of the new key, where its signatures name the key.
     #[arg(long)]
     key_id: Option<String>,
-    /// Take the new secret from stdin: some PSPs make it themselves.
+    /// Take the new secret from stdin: some PSPs make secrets themselves.
     #[arg(long)]
     from_stdin: bool,
     /// The configuration file of the relay.
@@ -44,10 +44,10 @@ pub(super) struct Rotate {
     config: PathBuf,
 }
 
-/// The choices of Digital River's service.
+/// The overlaps that Digital River's service offers.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum Overlap {
-    /// They end at once.
+    /// The old secrets end at once.
     #[value(name = "0")]
     AtOnce,
     #[value(name = "1h")]
@@ -86,15 +86,15 @@ pub(super) fn run(command: Command) -> ExitCode {
     )
 }
 
-/// An exit code and what is to be said.
+/// An exit code and the message for stderr.
 type Failure = (u8, String);
 
-/// Whoever is told of a failure finds everything as it was. Where the new secret stays in the file, it is printed, and the
-/// exit code says whether a relay has taken it up. If it cannot be printed, the file is named.
+/// A failure leaves everything as it was. If the new secret stays in the file, it is printed, and the exit code says
+/// whether a relay has taken it up. If the secret cannot be printed, the message names the file.
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
     let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
-    // Whoever gives it may take long: no other rotation waits for that.
+    // The secret is read before the lock is taken: it may take long, and no other rotation waits for it.
     let given = from_stdin.then(new::from_stdin).transpose().map_err(usage)?;
     let rotation = config::rotation(Some(&config), std::env::vars_os(), &source, say_locked)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
@@ -148,12 +148,12 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
     Ok(code)
 }
 
-/// What was written counts all the same: this says no more than that a power cut may undo it.
+/// Warns that a power cut may undo the written file. What was written counts all the same.
 fn say_unsynced(written: &Written, rotation: &Rotation) {
     if let Some(error) = &written.unsynced {
         let file = rotation.file.display();
         say(format_args!(
-            "{file} is written, but its folder could not be synced: {error}; if the power fails now, look whether it is as it should be"
+            "{file} is written, but its folder could not be synced: {error}; if the power fails now, check its content"
         ));
     }
 }
@@ -166,12 +166,12 @@ fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str) {
     }
 }
 
-/// The secrets of the source that do not stand in its `secrets_file`: names, and whether each has an end. They are not the
-/// command's to end.
+/// The source's secrets outside of its `secrets_file`: their names, and whether each has an end. The command cannot end
+/// them.
 struct Outside(Vec<(String, bool)>);
 
 impl Outside {
-    /// What the relay has of its environment takes the place of the list in the configuration.
+    /// The relay's secrets from its environment replace the list in the configuration.
     fn new(rotation: &Rotation, known: &[Known]) -> Self {
         let environment = known.iter().filter(|one| one.of_environment);
         let environment: Vec<_> = environment.map(|one| (one.name.clone(), one.expires_at.is_some())).collect();

@@ -1,4 +1,4 @@
-//! `serve`: runs the relay.
+//! `serve`: runs the relay until SIGTERM or SIGINT, and reloads on SIGHUP.
 
 mod reloading;
 
@@ -17,11 +17,11 @@ use crate::config::{self, Config};
 use crate::control::Control;
 use crate::telemetry;
 
-/// How a relay ended that did not fail.
+/// The end of a relay that did not fail.
 enum Ended {
-    /// Before it began.
+    /// It did not start, because its configuration is wrong.
     WrongConfiguration,
-    /// As it was asked to, be it in the middle of its start.
+    /// It was stopped by a signal, perhaps in the middle of its start.
     Stopped,
 }
 
@@ -29,7 +29,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     telemetry::init();
     let served = runtime().and_then(|runtime| {
         let ended = runtime.block_on(serve(file))?;
-        // What goes on in a thread of its own has been cut off: a start, say. The process ends without it, as by a kill.
+        // Work in a thread of its own (a start, say) is cut off. The process ends without it, as by a kill.
         runtime.shutdown_background();
         Ok(ended)
     });
@@ -63,9 +63,10 @@ fn log_hints(config: &Config) {
 }
 
 async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
-    // Before the configuration is read: whoever changes it then and says so has it read again, and ends nothing.
+    // SIGHUP is heard before the configuration is read: if it comes meanwhile, the file is read again and the process goes
+    // on.
     let hangup = signal(SignalKind::hangup())?;
-    // Before that too: a configuration on a disk that hangs, or in a pipe, is waited for.
+    // Stopping is heard before that, too: a configuration on a hanging disk, or in a pipe, may take long.
     let mut stop = Stop::heard()?;
     let loaded = tokio::select! {
         loaded = load(file.map(Path::to_owned)) => loaded,
@@ -102,7 +103,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     });
     let stop = async {
         stop.asked().await;
-        // Its socket is closed before the store is free for the next relay, whose socket it would take away.
+        // The socket is closed before the store is free: otherwise this relay would remove the next relay's socket.
         reloads.abort();
         drop(reloads.await);
     };
@@ -122,12 +123,12 @@ struct Stop {
 }
 
 impl Stop {
-    /// From now on they are heard, and end nothing by themselves.
+    /// From now on the signals are heard, and do not end the process by themselves.
     fn heard() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits until one comes, or has come already.
+    /// Waits for a signal, or returns at once if one has come already.
     async fn asked(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
@@ -136,8 +137,8 @@ impl Stop {
     }
 }
 
-/// Builds the relay; none if it is to stop before that is done. Opening a store may take long, and blocks the thread that it
-/// is done in.
+/// Builds the relay. `None` if it is stopped before it is built. Opening a store may take long and blocks its thread, so it
+/// has a thread of its own.
 async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
     let build = || Handle::current().block_on(App::build(options(config)));
     tokio::select! {
@@ -146,10 +147,10 @@ async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
     }
 }
 
-/// Reads the configuration in a thread of its own: reading a file may take as long as its disk does.
+/// Reads the configuration in a thread of its own: a slow disk makes the reading slow.
 ///
 /// # Errors
-/// It panicked.
+/// The reading panicked.
 async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config, ConfigErrors>> {
     let read = move || config::load(file.as_deref(), std::env::vars_os());
     tokio::task::spawn_blocking(read).await.context("reading the configuration panicked")

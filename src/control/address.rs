@@ -1,4 +1,4 @@
-//! Where the socket of a store is, in the few bytes that the address of a socket has.
+//! The address of a store's control socket, kept within the few bytes of a socket's address.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind};
@@ -8,18 +8,18 @@ use std::path::{Path, PathBuf};
 /// The path of a socket, and the address by which it is bound and reached.
 #[derive(Debug)]
 pub(super) struct Address {
-    /// Its path. The file system takes long ones.
+    /// The socket's path. It may be long.
     pub(super) path: PathBuf,
-    /// A short way there; good for as long as the folder is open.
+    /// A short path to the socket, valid while the folder is open.
     pub(super) short: PathBuf,
     _folder: Option<File>,
 }
 
 impl Address {
-    /// The socket of this store, which is a path without links: one file has one, whatever links lead to it.
+    /// The socket of a store, given by its path without links. So each store has one socket, whatever links lead to it.
     ///
     /// # Errors
-    /// No address leads there.
+    /// No address leads to the socket.
     pub(super) fn of(store: &Path) -> std::io::Result<Self> {
         let mut path = store.as_os_str().to_owned();
         path.push(".control");
@@ -33,7 +33,7 @@ impl Address {
     }
 }
 
-/// The way to a file through the open folder that it is in.
+/// A short path to a file, through its open folder.
 #[cfg(target_os = "linux")]
 fn through_its_folder(path: &Path) -> std::io::Result<(PathBuf, File)> {
     use std::os::fd::AsRawFd;
@@ -42,7 +42,7 @@ fn through_its_folder(path: &Path) -> std::io::Result<(PathBuf, File)> {
     use rustix::fs::OFlags;
 
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Err(too_long(path)) };
-    // Only as a place: to go through a folder, nobody has to be allowed to list it.
+    // O_PATH: going through a folder needs no permission to list it.
     let flags = i32::try_from((OFlags::PATH | OFlags::DIRECTORY).bits()).map_err(|_| too_long(path))?;
     let folder = File::options().read(true).custom_flags(flags).open(folder)?;
     let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name);

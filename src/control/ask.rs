@@ -1,4 +1,4 @@
-//! The command's end: asks the relay that has a store, and waits for one that starts or ends.
+//! The command's end of the control socket: asks the relay that has a store, and waits for a relay that starts or ends.
 
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -13,65 +13,66 @@ use super::address::Address;
 use super::{Outcome, Time, Wish};
 use crate::store::sqlite::is_taken;
 
-/// Why there is no outcome.
+/// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum Unanswered {
-    /// There is no such store, and so nothing that a relay could run on.
+    /// There is no such store, so no relay runs on it.
     #[error("there is no store at {0}")]
     NoStore(PathBuf),
-    /// There is a store, and no relay has it.
+    /// There is a store, but no relay has it.
     #[error("no relay runs on {0}")]
     NotRunning(PathBuf),
     /// A relay may run, but did not answer.
     #[error("the relay on {store} cannot be asked: {reason}")]
     Failed {
-        /// Its store.
+        /// The relay's store.
         store: PathBuf,
-        /// What went wrong.
+        /// The fault.
         reason: String,
     },
-    /// Somebody has the store, and nobody is at the socket.
+    /// A process has the store, but nothing listens at the socket.
     #[error("the relay on {0} cannot be asked: it has been starting or ending for long, or has lost its socket")]
     NoSocket(PathBuf),
 }
 
-/// What is waited for.
+/// The thing that a command waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
-    /// A relay that starts or ends.
+    /// The socket of a relay that starts or ends.
     Socket,
-    /// The answer of a relay that is there.
+    /// The answer of a running relay.
     Answer,
 }
 
-/// A configuration is read within this, also from a slow disk.
+/// The longest wait for an answer: a configuration is read within this time, also from a slow disk.
 pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
-/// A relay that starts or ends is waited for as long as this.
+/// The longest wait for a relay that starts or ends.
 const READY_WITHIN: Duration = Duration::from_secs(60);
-/// Whoever asks waits no longer than about this.
+/// The longest wait of a command in all, roughly.
 pub const LONGEST: Duration = READY_WITHIN.saturating_add(ANSWER_WITHIN);
-/// An answer that takes longer is said to be waited for.
+/// The wait for an answer after which the user is told of it.
 const SAY_AFTER: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Asks the relay that has this store to reload. `waiting` hears of the store, and of what is waited for.
+/// Asks the relay that has this store to reload. `waiting` is told the store and what the command waits for.
 ///
 /// # Errors
-/// There is none, or it does not answer.
+/// There is no relay, or it does not answer.
 pub fn reload(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Unanswered> {
     ask(store, Wish::Reload, waiting, READY_WITHIN)
 }
 
-/// Asks the relay that has this store for the time, by the machine's clock as the relay sees it, and for the secrets in force.
+/// Asks the relay that has this store for its time, on the machine's clock, and for the secrets in force.
 ///
 /// # Errors
-/// There is none, or it does not answer.
+/// There is no relay, or it does not answer.
 pub fn time(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Time, Unanswered> {
     ask(store, Wish::Time, waiting, READY_WITHIN)
 }
 
-/// A relay has its store before its socket is open, and for a while after that is closed; so nobody at the socket is not
-/// nobody on the store. Nor is somebody at the socket a relay, where nobody has the store.
+/// Asks, and waits for a socket if there is none yet. A relay has its store before its socket opens, and for a while after
+/// the socket closes. So a missing socket does not mean a free store. And without a process that has the store, no socket is
+/// a relay's.
 fn ask<T: DeserializeOwned>(
     store: &Path,
     wish: Wish,
@@ -92,7 +93,7 @@ fn ask<T: DeserializeOwned>(
             trust(&stream, &store, &address.path).map_err(failed)?;
             let answer = exchange(stream, wish, || waiting(&store, Wait::Answer)).map_err(failed)?;
             if !answer.is_empty() {
-                return serde_json::from_slice(&answer).map_err(|_| failed("it stopped in its answer".to_owned()));
+                return serde_json::from_slice(&answer).map_err(|_| failed("its answer broke off".to_owned()));
             }
         }
         let began = began.get_or_insert_with(|| {
@@ -106,7 +107,7 @@ fn ask<T: DeserializeOwned>(
     }
 }
 
-/// The store without the links that lead to it.
+/// The store's path without links.
 fn found(store: &Path) -> Result<PathBuf, Unanswered> {
     let whole = || std::path::absolute(store).unwrap_or_else(|_| store.to_owned());
     store.canonicalize().map_err(|error| match error.kind() {
@@ -115,7 +116,7 @@ fn found(store: &Path) -> Result<PathBuf, Unanswered> {
     })
 }
 
-/// Somebody at the socket; none where it is not there, or is one that a dead relay left.
+/// Connects to the socket. `None` if there is no socket, or a dead relay left it.
 fn connect(address: &Address) -> std::io::Result<Option<UnixStream>> {
     match UnixStream::connect(&address.short) {
         Ok(stream) => Ok(Some(stream)),
@@ -124,7 +125,7 @@ fn connect(address: &Address) -> std::io::Result<Option<UnixStream>> {
     }
 }
 
-/// Whether somebody at the socket can be the relay: in a folder that others may write, anybody can put a socket.
+/// Checks that the listener at the socket can be the relay: in a folder that others may write, anybody can put a socket.
 fn trust(stream: &UnixStream, store: &Path, socket: &Path) -> Result<(), String> {
     let owner = store.metadata().map_err(|error| error.to_string())?.uid();
     let listens = listener(stream).map_err(|error| error.to_string())?;
@@ -133,17 +134,17 @@ fn trust(stream: &UnixStream, store: &Path, socket: &Path) -> Result<(), String>
     }
     let (user, socket) = (listens.unwrap_or_default(), socket.display());
     Err(format!(
-        "user {user} listens at {socket}, and the store is user {owner}'s: no relay of that one does. See what runs there, remove \
+        "user {user} listens at {socket}, but the store is user {owner}'s: this is not its relay. See what runs there, remove \
          the socket, and restart the relay"
     ))
 }
 
-/// The owner of the store, root, and whoever asks.
+/// Whether a user may be the relay's: the owner of the store, root, or the command's own user.
 fn may_be_the_relay(listens: u32, owner: u32, own: u32) -> bool {
     [owner, own, 0].contains(&listens)
 }
 
-/// The user who listens at the other end; none where the machine does not say.
+/// The user who listens at the other end. `None` if the machine does not say.
 #[cfg(target_os = "linux")]
 fn listener(stream: &UnixStream) -> std::io::Result<Option<u32>> {
     Ok(Some(rustix::net::sockopt::socket_peercred(stream)?.uid.as_raw()))
@@ -154,7 +155,7 @@ const fn listener(_: &UnixStream) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// What is answered; nothing by a relay that ends meanwhile. `waiting` hears of an answer that takes long.
+/// Sends a request and reads the answer: empty if the relay ends meanwhile. `waiting` is called if the answer takes long.
 fn exchange(mut stream: UnixStream, wish: Wish, waiting: impl Fn()) -> Result<Vec<u8>, String> {
     let mut answer = Vec::new();
     let mut talk = || {
@@ -189,7 +190,7 @@ mod tests {
 
     use super::*;
 
-    /// A store that a relay has, and the lock that goes with the relay.
+    /// A store with the lock of a relay that has it.
     fn taken() -> (tempfile::TempDir, PathBuf, std::fs::File) {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().canonicalize().unwrap().join("relay.db");
@@ -212,7 +213,7 @@ mod tests {
         assert!(matches!(outcome(&store, Duration::ZERO, |_, _| ()), Err(Unanswered::NotRunning(_))));
     }
 
-    /// Without a relay anybody may sit at its socket, who may write the folder.
+    /// Without a relay, anybody who may write the folder may listen at its socket.
     #[test]
     fn somebody_at_the_socket_of_a_store_that_nobody_has_is_no_relay() {
         let (_folder, store, lock) = taken();
@@ -227,7 +228,7 @@ mod tests {
         assert_eq!(believed, [true, true, true, false]);
     }
 
-    /// The peer is asked for, not assumed.
+    /// The peer's user comes from the kernel and is not assumed.
     #[cfg(target_os = "linux")]
     #[test]
     fn who_listens_is_known() {
@@ -239,7 +240,7 @@ mod tests {
         trust(&stream, &store, &socket).unwrap();
     }
 
-    /// A relay hangs up at its end without an answer, and another one takes its place.
+    /// A relay that ends hangs up without an answer, and another relay takes its place.
     #[test]
     fn who_is_hung_up_on_asks_the_next_relay() {
         let (_folder, store, _lock) = taken();

@@ -1,4 +1,4 @@
-//! What tells two secrets of one name apart, without telling either.
+//! Fingerprints of secrets: they tell two secrets of one name apart without revealing either.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use sha2::{Digest, Sha256};
 
 use crate::access::secrets::NamedSecret;
 
-/// The fingerprints of each source's secrets, by name. Each answer has a salt of its own: no two can be compared, and no table
-/// of fingerprints helps anybody.
+/// The fingerprints of each source's secrets, by name. Each answer has its own salt. So no two answers can be compared, and
+/// no table of fingerprints helps anybody.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprints {
     salt: String,
     of: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// So many bytes of a hash: enough for none to be met by chance, and too few to tell a secret that can be guessed for sure.
+/// The bytes of a fingerprint: enough that none is met by chance, too few to prove a guessed secret for sure.
 const BYTES: usize = 8;
 
 impl Fingerprints {
-    /// Those of the secrets of sources.
+    /// Makes the fingerprints of the sources' secrets.
     pub fn new<'a>(salt: [u8; 16], sources: impl Iterator<Item = (&'a str, &'a [NamedSecret])>) -> Self {
         let salt = hex(&salt);
         let each = |secret: &NamedSecret| (secret.name.clone(), fingerprint(&salt, secret));
@@ -28,7 +28,7 @@ impl Fingerprints {
         Self { salt, of }
     }
 
-    /// Whether the secret of this name is this one.
+    /// Whether the source's secret of this name is this secret.
     #[must_use]
     pub fn has(&self, source: &str, secret: &NamedSecret) -> bool {
         let known = self.of.get(source).and_then(|secrets| secrets.get(&secret.name));

@@ -1,9 +1,9 @@
-//! One circuit breaker per host: when a host does not answer, one record asks for all.
+//! Circuit breakers, one per host: while a host does not answer, one record at a time probes it for all the others.
 //!
-//! While a breaker is open the records that are due for its host wait here, and every now and then one of them is told as
-//! a probe: the one that was tried least, so that a few that the host chokes on do not ask for all the others; of those
-//! the one with the oldest change. The first answer closes the breaker and lets all go, the oldest change first. Like the
-//! debouncer, this only says when; what is owed is on disk, and losing this loses nothing.
+//! While a breaker is open, the due records of its host wait here. From time to time one of them is told as a probe: the
+//! least tried one, and among equals the one with the oldest change. So a few records that the host chokes on do not probe
+//! for all others. The first response closes the breaker and releases all records, the oldest change first. Like the
+//! debouncer, breakers only say when to try. All that is owed is on disk, so losing the breakers loses nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,12 +15,12 @@ use crate::domain::due::later;
 use crate::domain::ids::RecordKey;
 use crate::outbound::retry::spread;
 
-/// When a breaker opens and how often it probes.
+/// The limits at which a breaker opens, and how often it probes.
 #[derive(Debug, Clone, Copy)]
 pub struct BreakerPolicy {
     /// How many attempts in a row a host may leave unanswered.
     pub failures: u32,
-    /// The wait before the first probe; it doubles with each one that fails.
+    /// The wait before the first probe. Each failed probe doubles it.
     pub first: Duration,
     /// The longest wait between two probes.
     pub max: Duration,
@@ -35,23 +35,23 @@ pub struct Breakers {
 #[derive(Debug, Default)]
 struct Breaker {
     state: State,
-    /// Attempts that failed since the last answer.
+    /// Attempts that failed since the last response.
     failures: u32,
     /// Probes that failed since the breaker opened.
     probes: u32,
-    /// The host asks to be left alone until then.
+    /// The end of the quiet that the host asked for (Retry-After).
     asked_until: Option<Timestamp>,
     waiting: BTreeSet<Waiting>,
 }
 
-/// A record that waits. The order is that of the probes.
+/// A record that waits for its host. Records are probes in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waiting {
-    /// How often it was tried in vain.
+    /// How many attempts for the record failed.
     pub attempts: u32,
-    /// Its oldest change that is not told.
+    /// The time of its oldest change that Transform was not told.
     pub since: Timestamp,
-    /// Which it is.
+    /// The record's key.
     pub key: RecordKey,
 }
 
@@ -59,27 +59,27 @@ pub struct Waiting {
 enum State {
     #[default]
     Closed,
-    /// No attempt before this.
+    /// No attempt before this time.
     Open(Timestamp),
     /// One attempt is under way.
     Probing,
 }
 
-/// What an attempt has found out about its host.
+/// What an attempt found out about its host.
 #[derive(Debug, Clone, Copy)]
 pub enum Verdict {
-    /// It answers, whatever it says.
+    /// The host answers, whatever it says.
     Up,
-    /// It does not answer, or that it cannot; and how long it asks to be left alone.
+    /// The host does not answer, or answers that it cannot. Holds the quiet that it asks for, if any.
     Down(Option<Duration>),
 }
 
-/// What follows from a verdict.
+/// The consequence of a verdict.
 #[derive(Debug, Default)]
 pub struct Consequence {
     /// Records that may be told now, the oldest change first.
     pub released: Vec<Waiting>,
-    /// When the host is probed next, if its breaker is open.
+    /// The time of the host's next probe, if its breaker is open.
     pub next_probe: Option<Timestamp>,
     /// Whether the breaker has opened just now.
     pub opened: bool,
@@ -87,7 +87,7 @@ pub struct Consequence {
     pub closed: bool,
 }
 
-/// The right to make one attempt. Dropped without a verdict, it goes to the next record.
+/// The right to make one attempt. A pass that is dropped without a verdict goes to the next record.
 #[derive(Debug)]
 pub struct Pass {
     breakers: Arc<Breakers>,
@@ -97,7 +97,7 @@ pub struct Pass {
 }
 
 impl Breakers {
-    /// Asks for an attempt. Without a pass the record waits, until it is the next probe or the breaker closes.
+    /// Asks for an attempt. A record without a pass waits until it is the next probe or the breaker closes.
     pub fn admit(self: &Arc<Self>, host: &str, record: Waiting, now: Timestamp) -> Option<Pass> {
         let mut hosts = self.hosts();
         let breaker = hosts.entry(host.to_owned()).or_default();
@@ -115,7 +115,7 @@ impl Breakers {
         Some(Pass { breakers: Arc::clone(self), host: host.to_owned(), probe })
     }
 
-    /// The records that are to be told as probes now, at most one for each host.
+    /// Takes the records to be told as probes now, at most one for each host.
     pub fn take_probes(self: &Arc<Self>, now: Timestamp) -> Vec<(RecordKey, Pass)> {
         let mut hosts = self.hosts();
         let due = hosts.iter_mut().filter(|(_, breaker)| matches!(breaker.state, State::Open(until) if until <= now));
@@ -127,7 +127,7 @@ impl Breakers {
         .collect()
     }
 
-    /// Takes a record back that waits, if it does: it may be told elsewhere from now on.
+    /// Takes back a waiting record, if it waits: its webhook may go to another host from now on.
     pub fn forget(&self, key: &RecordKey) -> Option<Waiting> {
         self.hosts().values_mut().find_map(|breaker| {
             let found = breaker.waiting.iter().find(|waiting| waiting.key == *key)?.clone();
@@ -135,14 +135,14 @@ impl Breakers {
         })
     }
 
-    /// When the next probe of a waiting record is due.
+    /// The time of the next probe for which a record waits.
     pub fn next_probe(&self) -> Option<Timestamp> {
         let hosts = self.hosts();
         let waiting = hosts.values().filter(|breaker| !breaker.waiting.is_empty());
         waiting.filter_map(|breaker| if let State::Open(until) = breaker.state { Some(until) } else { None }).min()
     }
 
-    /// The hosts that do not answer.
+    /// The hosts whose breaker is open.
     pub fn open(&self) -> Vec<String> {
         let hosts = self.hosts();
         let open = hosts.iter().filter(|(_, breaker)| breaker.state != State::Closed);
@@ -157,13 +157,13 @@ impl Breakers {
 }
 
 impl Pass {
-    /// The host and port that it is for.
+    /// The host and port of this pass.
     #[must_use]
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Says what the attempt has found out. `random` in 0..1 spreads the probes.
+    /// Reports what the attempt found out. `random` in 0..1 spreads the probes.
     pub fn report(mut self, verdict: Verdict, policy: &BreakerPolicy, now: Timestamp, random: f64) -> Consequence {
         let breakers = Arc::clone(&self.breakers);
         let mut hosts = breakers.hosts();
@@ -251,7 +251,7 @@ mod tests {
         pass.report(Verdict::Down(None), &POLICY, at(now), 1.0)
     }
 
-    /// A breaker that has opened at second 0 and probes at second 1.
+    /// A breaker that opened at second 0 and probes at second 1.
     fn open() -> Arc<Breakers> {
         let breakers = Arc::new(Breakers::default());
         for failure in 1..=3 {

@@ -1,4 +1,4 @@
-//! The one HTTP try: all of reqwest is here.
+//! The HTTP client for webhooks to Transform: one attempt. Delivery uses reqwest only here.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use url::Url;
 
 use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
-/// Posts webhooks: pooled connections, no redirects, bounded time, bounded answers.
+/// Posts webhooks: pooled connections, no redirects, bounded time, bounded responses.
 #[derive(Debug, Clone)]
 pub struct Client(reqwest::Client);
 
-/// How Transform answered.
+/// Transform's response.
 #[derive(Debug, Clone)]
 pub struct Response {
     /// The HTTP status.
@@ -19,11 +19,11 @@ pub struct Response {
     pub retry_after: Option<String>,
 }
 
-/// As much of an answer's body is read as keeps the connection usable; what is longer closes it.
+/// The most of a response's body that is read to keep the connection usable. A longer body closes it.
 const ANSWER_MAX: usize = 64 * 1024;
 
 impl Client {
-    /// A client that leaves so many connections open for the next calls.
+    /// Makes a client that leaves at most `idle_max` connections open for the next calls.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
@@ -39,14 +39,14 @@ impl Client {
             .map_err(|error| with_causes(&error))
     }
 
-    /// Posts one webhook. That takes at most `timeout`, from connecting to the last byte of the answer.
+    /// Posts one webhook. It takes at most `timeout`, from connecting to the last byte of the response.
     ///
     /// # Errors
-    /// Why there was no answer.
+    /// The reason why there was no response.
     pub async fn post(&self, target: Url, body: String, timeout: Duration) -> Result<Response, String> {
         let request = self.0.post(target).header("Content-Type", "application/json").timeout(timeout);
         let sent = request.body(body).send().await;
-        // The target may carry a token of Transform's in its path or query; it does not belong in a log.
+        // The target may carry a token of Transform's in its path or query. That token does not belong in a log.
         let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
         let retry_after =
             response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -83,7 +83,7 @@ mod tests {
         stream
     }
 
-    /// An open connection is an open file.
+    /// Each open connection costs an open file, so idle ones are limited.
     #[tokio::test]
     async fn no_more_connections_stay_open_than_may_be_idle() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -1,7 +1,7 @@
-//! When to look at which record: the debounce in memory.
+//! The debouncer: in memory, when to look at which record.
 //!
-//! It only says when to look; the truth is the outbox on disk, and losing this loses nothing. Nothing outside this
-//! file sees the map, and no method of it waits, so no guard is ever held across an await.
+//! The debouncer only says when to look. The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing
+//! outside this file sees the map, and none of its methods waits, so no guard is ever held across an await.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -22,35 +22,35 @@ use crate::store::Owed;
 pub struct Debouncer {
     /// What is known of each record that is owed a webhook or is in flight.
     waiting: DashMap<RecordKey, Waiting>,
-    /// In which order to look. An entry may be outdated: the map decides.
+    /// The order in which to look. An entry may be outdated: the map decides.
     schedule: Mutex<Schedule>,
-    /// Rung when something may be due earlier than was known.
+    /// Signalled when a record may be due earlier than was known.
     changed: Notify,
 }
 
 #[derive(Debug)]
 struct Waiting {
     due: Timestamp,
-    /// An attempt is under way: the record is not looked at before it ends.
+    /// Whether an attempt is under way. The record is not looked at before that attempt ends.
     in_flight: bool,
-    /// A change that came while the attempt was under way is due then.
+    /// The due time of a change that came while the attempt was under way.
     again: Option<Timestamp>,
-    /// Records that are to be told before this one.
+    /// Records to be told before this one.
     after: Vec<RecordKey>,
-    /// Its time has come and it waits for those only, at most until then: neither a stream of others nor a host that does
-    /// not answer them must keep it from being told.
+    /// Set while the record is due and held back only by `after`. The hold ends at this time, so that neither a stream of
+    /// other records nor a host that does not answer can delay it for ever.
     held_until: Option<Timestamp>,
 }
 
 #[derive(Debug, Default)]
 struct Schedule {
     order: BinaryHeap<Reverse<(Timestamp, RecordKey)>>,
-    /// Records that wait for another to be told: by that other.
+    /// The held records, by the record that is to be told before them.
     held: HashMap<RecordKey, Vec<RecordKey>>,
 }
 
-/// A record waits for another to be told before it only if that is due within this, and no longer than this; otherwise
-/// a refund that cannot be told would keep its payment from being told.
+/// The longest hold. A record waits only for a record that is due within this time, and no longer than this time.
+/// Otherwise an undeliverable refund would hold back its payment.
 const HOLD_MAX: Duration = Duration::from_secs(60);
 
 impl Debouncer {
@@ -72,7 +72,7 @@ impl Debouncer {
                     waiting.again = Some(owed.due);
                     false
                 } else {
-                    // A later due time needs no new entry: the old one, when its time comes, finds the new one here.
+                    // A later due time needs no new entry: when the old entry's time comes, it finds the new time here.
                     let earlier = owed.due < waiting.due;
                     waiting.due = owed.due;
                     earlier
@@ -85,7 +85,7 @@ impl Debouncer {
         }
     }
 
-    /// Takes up to `most` records whose time has come; each is in flight until [`Self::done`].
+    /// Takes up to `most` due records. Each of them is in flight until [`Self::done`].
     pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<RecordKey> {
         let mut schedule = self.schedule();
         let mut taken = Vec::new();
@@ -109,7 +109,7 @@ impl Debouncer {
     }
 
     fn look(&self, key: &RecordKey, now: Timestamp) -> Look {
-        // Other entries are looked at below, so this one must not stay locked: its part is copied, and written at the end.
+        // Other entries are looked at below, so this one must not stay locked. It is copied here and written at the end.
         let Some((due, in_flight, after, held_until)) = self
             .waiting
             .get(key)
@@ -139,8 +139,8 @@ impl Debouncer {
         Look::Take
     }
 
-    /// A record that was taken was not told after all, since its host did not answer others: it is due as of `since`.
-    /// Those that wait behind it go on waiting.
+    /// Puts back a taken record that was not told because its host did not answer others. It is due as of `since`.
+    /// Records held behind it go on waiting.
     pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
         if let Some(mut waiting) = self.waiting.get_mut(key) {
             (waiting.due, waiting.in_flight, waiting.again) = (since, false, None);
@@ -149,7 +149,7 @@ impl Debouncer {
         self.changed.notify_one();
     }
 
-    /// The attempt for a record has ended; `next` is when it is to be looked at again, if ever.
+    /// Notes that a record's attempt has ended. `next` is the time to look at the record again, if ever.
     pub fn done(&self, key: &RecordKey, next: Option<Timestamp>) {
         let next = match self.waiting.entry(key.clone()) {
             Entry::Vacant(_) => next,
@@ -176,7 +176,7 @@ impl Debouncer {
         self.changed.notify_one();
     }
 
-    /// A record that waited behind `first` waits for it no more, whether it was told or not.
+    /// Ends a record's wait behind `first`, whether `first` was told or not.
     fn let_go(&self, held: &RecordKey, first: &RecordKey, schedule: &mut Schedule) {
         if let Some(mut waiting) = self.waiting.get_mut(held) {
             waiting.after.retain(|key| key != first);
@@ -184,12 +184,12 @@ impl Debouncer {
         }
     }
 
-    /// When to look next.
+    /// The time to look next.
     pub fn next_due(&self) -> Option<Timestamp> {
         self.schedule().order.peek().map(|Reverse((due, _))| *due)
     }
 
-    /// Waits until something may be due earlier than [`Self::next_due`] said. A ring that nobody waited for is kept.
+    /// Waits until a record may be due earlier than [`Self::next_due`] said. A signal without a waiter is kept.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }
@@ -213,7 +213,7 @@ impl Debouncer {
 enum Look {
     Take,
     Later(Timestamp),
-    /// Behind this record, but no longer than until then.
+    /// Hold it behind this record, but no longer than until this time.
     Behind(RecordKey, Timestamp),
     Outdated,
 }

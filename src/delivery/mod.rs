@@ -1,5 +1,5 @@
-//! Telling Transform: when (debounce), whether its host answers (breaker), how (client), how often (retry), and who
-//! does it (worker).
+//! Delivery of webhooks to Transform: when to look (debounce), whether the host answers (breaker), one attempt (client),
+//! and the loop that makes and settles attempts (worker).
 
 pub mod breaker;
 pub mod client;

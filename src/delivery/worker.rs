@@ -1,4 +1,4 @@
-//! Who tells Transform: looks at what is due, makes attempts, settles them.
+//! The delivery worker: takes due records, posts their webhooks to Transform, and settles each attempt.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,24 +21,24 @@ use crate::store::{Attempt, Delivery, Settlement, StoreError};
 use crate::transform::target::AllowedHosts;
 use crate::transform::webhook;
 
-/// How attempts are made.
+/// The options of delivery.
 #[derive(Debug, Clone)]
 pub struct DeliveryOptions {
-    /// Where webhooks may go.
+    /// The hosts to which webhooks may go.
     pub allowed_hosts: AllowedHosts,
-    /// Where webhooks of records without a target of their own go.
+    /// The target for records without a target of their own.
     pub webhook_target: Option<String>,
     /// How long one attempt may take.
     pub timeout: Duration,
     /// How many attempts may be under way at once.
     pub concurrency: usize,
-    /// What comes after a failure.
+    /// The waits after a failed attempt, and when to give up.
     pub retry: RetryPolicy,
-    /// What comes after many.
+    /// When a failing host's breaker opens, and how often it probes.
     pub breaker: BreakerPolicy,
 }
 
-/// The worker. It takes no input: what is owed is in the store, when to look is in the debouncer.
+/// The delivery worker. It takes no input: the store says what is owed, the debouncer when to look.
 #[derive(Debug)]
 pub struct Worker {
     store: Arc<Store>,
@@ -50,13 +50,13 @@ pub struct Worker {
     stop: CancellationToken,
 }
 
-/// The worker sleeps no longer than this.
+/// The longest sleep of the worker.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
-/// When the store is in trouble or an attempt panicked, a record is looked at again after this.
+/// The wait before a record is looked at again when the store is in trouble or an attempt panicked.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 impl Worker {
-    /// A worker on this store, until `stop`.
+    /// Makes a worker on this store. It runs until `stop`.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
@@ -72,7 +72,7 @@ impl Worker {
         Ok(Arc::new(Self { store, debouncer, breakers, client, options, clock, stop }))
     }
 
-    /// Fills the debouncer with what the store says is owed: what was not told before a restart.
+    /// Fills the debouncer with the changes that the store owes Transform: those not told before a restart.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -82,7 +82,7 @@ impl Worker {
         Ok(owed.len())
     }
 
-    /// Tells Transform what is due until it is stopped; then finishes what is in flight.
+    /// Tells Transform of due records until it is stopped. Then it finishes the attempts in flight.
     pub async fn run(self: Arc<Self>) {
         let mut attempts: JoinSet<()> = JoinSet::new();
         while !self.stop.is_cancelled() {
@@ -122,14 +122,14 @@ impl Worker {
         wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
 
-    /// Looks at a record, and sees to it that it is looked at again should that panic.
+    /// Looks at a record. Should the look panic, the record is looked at again.
     async fn look_after(&self, key: RecordKey, pass: Option<Pass>) {
         let mut flight = Flight { debouncer: &self.debouncer, clock: self.clock, key: Some(key.clone()) };
         self.look_at(key, pass).await;
         flight.key = None;
     }
 
-    /// Tells of a record if it is due and its host answers; a probe brings its pass.
+    /// Tells Transform of a record if it is due and its host answers. A probe brings its pass.
     async fn look_at(&self, key: RecordKey, pass: Option<Pass>) {
         let delivery = match self.store.delivery(key.clone()).await {
             Ok(Some(delivery)) if delivery.due <= self.now() => delivery,
@@ -149,7 +149,7 @@ impl Worker {
                 let pass = pass.filter(|pass| pass.host() == host);
                 let waiting = || Waiting { attempts: delivery.attempts, since: delivery.owed_since, key: key.clone() };
                 let pass = pass.or_else(|| self.breakers.admit(&host, waiting(), self.now()));
-                // Without a pass the breaker has the record now, and gives it back when the host answers.
+                // Without a pass the record now waits in the breaker, until its host answers.
                 let Some(pass) = pass else { return };
                 self.attempt(&options, &key, &delivery, webhook, pass).await
             }
@@ -157,7 +157,7 @@ impl Worker {
         self.debouncer.done(&key, next);
     }
 
-    /// One attempt. Says when the record is to be looked at again.
+    /// Makes one attempt. Returns the time to look at the record again, if any.
     async fn attempt(
         &self,
         options: &DeliveryOptions,
@@ -171,13 +171,13 @@ impl Worker {
         let ended = judge(answered, self.clock.now().wall);
         tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
         let next_probe = self.tell_breaker(options, pass, &ended);
-        // The wait is counted from the same moment as the attempt's end.
+        // The wait before the next attempt counts from the end of this one.
         let now = self.clock.now();
         let settlement = settlement(&options.retry, delivery, ended, now.steady, next_probe);
         self.settle(delivery, attempt(key, delivery, began, now), settlement).await
     }
 
-    /// Says when the host is probed next, if its breaker is open.
+    /// Reports an attempt's end to the breaker. Returns the time of the host's next probe, if its breaker is open.
     fn tell_breaker(&self, options: &DeliveryOptions, pass: Pass, ended: &Result<(), Failure>) -> Option<Timestamp> {
         let host = pass.host().to_owned();
         let verdict = match ended {
@@ -186,10 +186,10 @@ impl Worker {
         };
         let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
-            tracing::warn!(host, "does not answer: one record at a time asks for all that are owed");
+            tracing::warn!(host, "host does not answer: one record at a time probes it, others wait");
         }
         if consequence.closed {
-            tracing::info!(host, waiting = consequence.released.len(), "answers again");
+            tracing::info!(host, waiting = consequence.released.len(), "host answers again");
         }
         for waiting in &consequence.released {
             self.debouncer.put_back(&waiting.key, waiting.since);
@@ -197,8 +197,8 @@ impl Worker {
         consequence.next_probe
     }
 
-    /// Settles an attempt, as soon as the store can: telling again because the disk is full helps nobody. Only stopping
-    /// ends the wait; the record stays owed then, and is told again after the next start.
+    /// Settles an attempt as soon as the store can: telling Transform again because the disk is full helps nobody. Only
+    /// stopping ends the wait. The record then stays owed, and is told again after the next start.
     async fn settle(&self, delivery: &Delivery, attempt: Attempt, settlement: Settlement) -> Option<Timestamp> {
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {
@@ -218,12 +218,12 @@ impl Worker {
     }
 
     fn trouble(&self, key: &RecordKey, error: &StoreError) -> Timestamp {
-        tracing::error!(record = %key, %error, "the store is in trouble; delivery waits");
+        tracing::error!(record = %key, %error, "the store is in trouble: this record's delivery waits until the store works again");
         later(self.now(), TROUBLE_WAIT)
     }
 }
 
-/// A record that is in flight. If what it was taken for breaks off, it is not forgotten.
+/// A guard for a record in flight. If its attempt breaks off, the guard puts the record back into the debouncer.
 struct Flight<'a> {
     debouncer: &'a Debouncer,
     clock: Clock,
@@ -238,10 +238,11 @@ impl Drop for Flight<'_> {
     }
 }
 
-/// Where to, and what. The operator may have narrowed what is allowed since the record was registered.
+/// The target and body of a webhook. The target is checked each time: the operator may have narrowed the allowed hosts
+/// since the record was registered.
 fn webhook(options: &DeliveryOptions, key: &RecordKey, delivery: &Delivery) -> Result<(Url, String), String> {
     let target = delivery.webhook_target.as_ref().or(options.webhook_target.as_ref());
-    let target = target.ok_or("neither the record nor transform.webhook_target says where to")?;
+    let target = target.ok_or("webhook target missing: neither the record nor transform.webhook_target has one")?;
     let target = options.allowed_hosts.check(target).map_err(|reason| format!("webhook target {reason}"))?;
     Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
 }
@@ -260,7 +261,7 @@ fn settlement(
     let Err(Failure { reason, asked, .. }) = answered else { return Settlement::Told };
     match retry.next(delivery.attempts, delivery.failing_since, now, asked, fastrand::f64()) {
         Next::At { at, not_before } => {
-            // Where the host does not answer anybody, its next probe decides: the record need not wait longer.
+            // If the host answers no record, its next probe decides. This record need not wait longer than that.
             let at = next_probe.map_or(at, |probe| at.min(probe));
             Settlement::Retry { at: not_before.map_or(at, |asked| at.max(asked)), not_before, reason }
         }
@@ -268,12 +269,12 @@ fn settlement(
     }
 }
 
-/// Why an attempt failed.
+/// The reason why an attempt failed.
 struct Failure {
     reason: String,
-    /// How long Transform asks to be left alone.
+    /// The quiet that Transform asks for (Retry-After).
     asked: Option<Duration>,
-    /// Whether that is the host's matter, and not this webhook's.
+    /// Whether the failure is the host's, and not this webhook's.
     down: bool,
 }
 
@@ -293,7 +294,7 @@ fn host(target: &Url) -> String {
 
 fn report(ended: Result<(), tokio::task::JoinError>) {
     if let Err(error) = ended {
-        tracing::error!(%error, "an attempt panicked; its record is looked at again");
+        tracing::error!(%error, "an attempt panicked: its record is looked at again");
     }
 }
 

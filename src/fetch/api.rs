@@ -1,4 +1,4 @@
-//! How a source's PSP is asked: the options of fetching, one for each source.
+//! The options for fetching from a PSP's API, one set for each source.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,37 +13,37 @@ use crate::access::basic::Basic;
 use crate::psp::profile::{FetchMode, Profile};
 use crate::store::HintSlots;
 
-/// How a source's PSP is asked.
+/// A source's PSP API, and how the relay asks it.
 #[derive(Debug, Clone)]
 pub struct Api {
-    /// When it is asked; never is no api.
+    /// When the API is asked. A source that is never asked has no `Api`.
     pub mode: FetchMode,
-    /// Its rules read the answers.
+    /// The profile whose rules read the responses.
     pub profile: Arc<Profile>,
-    /// The only types of event that count; all that the profile understands if none.
+    /// The only types of event that count. `None`: all types that the profile understands.
     pub events: Option<BTreeSet<String>>,
-    /// What every call is below.
+    /// The base URL: every call stays below it.
     pub base: Base,
-    /// How the relay shows who it is.
+    /// The relay's credentials for the API.
     pub auth: Auth,
     /// Headers that the API wants.
     pub headers: BTreeMap<String, String>,
-    /// How much may be asked.
+    /// The most that the relay may ask.
     pub limits: Limits,
     /// How long one call may take, from connecting to the last byte.
     pub timeout: Duration,
-    /// How long the PSP may not know an object before that is believed.
+    /// How long the PSP may answer 404 for an object before the relay believes it.
     pub not_found_for: Duration,
     /// How long a fetch may fail before it is given up.
     pub give_up_after: Duration,
-    /// How many objects may wait of which nobody but strangers has spoken.
+    /// How many objects may wait that only strangers have spoken of.
     pub slots: HintSlots,
 }
 
-/// How the relay shows a PSP's API who it is.
+/// The relay's credentials for a PSP's API.
 #[derive(Debug, Clone)]
 pub enum Auth {
-    /// Not at all.
+    /// No credentials.
     None,
     /// `Authorization: Bearer`
     Bearer(SecretString),
@@ -56,7 +56,7 @@ pub enum Auth {
 }
 
 impl fmt::Display for Auth {
-    /// Which kind, never the secret.
+    /// Writes the kind of credentials, never the secret.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::None => f.write_str("no credentials"),
@@ -68,5 +68,5 @@ impl fmt::Display for Auth {
     }
 }
 
-/// All apis, by source. A reload may put others in force: whoever fetches asks for them each time.
+/// All APIs, by source. A reload may replace them, so every fetch looks them up anew.
 pub type Apis = BTreeMap<String, Arc<Api>>;

@@ -1,4 +1,4 @@
-//! Where a PSP's API is. Nothing that a notification says can lead anywhere else.
+//! The base URL of a PSP's API. Nothing in a notification can lead a call anywhere else.
 
 use std::fmt;
 
@@ -6,15 +6,15 @@ use url::Url;
 
 use crate::transform::target::is_loopback;
 
-/// The configured URL that every call is below.
+/// The configured base URL: every call stays below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Base(String);
 
 impl Base {
-    /// Reads a URL: https, or plain http to this machine; without credentials, query or fragment.
+    /// Reads a URL: https, or plain http to this machine. It has no credentials, query or fragment.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The reason why the URL cannot be a base.
     pub fn parse(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
         let Some(host) = url.host() else { return Err("names no host".to_owned()) };
@@ -33,15 +33,15 @@ impl Base {
         Ok(Self(url.as_str().trim_end_matches('/').to_owned()))
     }
 
-    /// The URL of a call below it.
+    /// The URL of a call below the base.
     ///
     /// # Errors
-    /// The call leads elsewhere. A path that a URL cannot have as it is written (`..`, say) does.
+    /// The call leads elsewhere. So does a path that a URL would rewrite (`..`, say).
     pub fn url(&self, path: &str) -> Result<Url, String> {
         let text = format!("{}{path}", self.0);
         let url = Url::parse(&text).map_err(|error| format!("its call is no URL: {error}"))?;
         let below = path.starts_with('/') && url.as_str() == text && url.fragment().is_none();
-        if below { Ok(url) } else { Err("its call leads elsewhere than below the base".to_owned()) }
+        if below { Ok(url) } else { Err("its call does not stay below the base URL".to_owned()) }
     }
 }
 

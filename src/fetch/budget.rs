@@ -1,5 +1,5 @@
-//! How often a PSP is asked: so many times a second, so many at once, not while it asks for quiet, and one at a time while it
-//! does not answer.
+//! The budget of a source's fetches: a rate per second, a number at once, and none while the PSP asks for quiet. While the
+//! PSP does not answer, one fetch at a time probes it.
 
 use std::time::Duration;
 
@@ -8,61 +8,61 @@ use jiff::Timestamp;
 use crate::domain::due::later;
 use crate::outbound::retry::spread;
 
-/// How much a source may ask of its PSP.
+/// The most that a source may ask of its PSP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// How many fetches may begin in a second.
     pub rate: u32,
-    /// How many may be under way at once.
+    /// How many fetches may be under way at once.
     pub concurrency: usize,
 }
 
-/// After so many failures in a row of which the PSP as a whole is the reason, one fetch at a time asks for all.
+/// The failures in a row, all of them the PSP's as a whole, after which one fetch at a time probes it.
 const FAILURES: u32 = 3;
-/// The wait after the first of these and the longest.
+/// The first and the longest wait between these probes.
 const PROBE_FIRST: Duration = Duration::from_secs(1);
 const PROBE_MAX: Duration = Duration::from_secs(30);
-/// The longest time that a PSP can ask to be left alone.
+/// The longest quiet that a PSP can ask for.
 pub const ASKED_MAX: Duration = Duration::from_secs(3600);
-/// The rate holds for every window of this length.
+/// The window of the rate: it holds for every window of this length.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many fetches may begin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Free {
-    /// In all.
+    /// All fetches.
     pub all: usize,
-    /// Of these for objects of which nobody but strangers has spoken.
+    /// Those of them for objects that only strangers have spoken of.
     pub strangers: usize,
 }
 
-/// What of its limits a source has used. Strangers may use half of them: what can be trusted finds the other half free.
+/// The part of its limits that a source has used. Strangers may use half of them: trusted fetches find the other half free.
 #[derive(Debug)]
 pub struct Budget {
     all: Used,
     strangers: Used,
-    /// The PSP asked to be left alone until then.
+    /// The end of the quiet that the PSP asked for.
     quiet_until: Timestamp,
-    /// The PSP does not answer; the next fetch tries then.
+    /// The time of the next probe while the PSP does not answer.
     probe_at: Timestamp,
     failures: u32,
 }
 
-/// How much may be used.
+/// A share of the limits.
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     slots: usize,
-    /// One fetch begins in this time,
+    /// The time in which one fetch begins.
     each: Duration,
-    /// and no more than fit into this one begin at once.
+    /// The time whose fetches may all begin at once.
     window: Duration,
 }
 
-/// What of a pace is used.
+/// The used part of a pace.
 #[derive(Debug)]
 struct Used {
     under_way: usize,
-    /// The rate is used up to here: never further ahead than the window is long.
+    /// The time up to which the rate is used: never further ahead than one window.
     spent_until: Timestamp,
 }
 
@@ -113,13 +113,13 @@ impl Budget {
         Free { all, strangers: self.strangers.free(limits.half(), now).min(all) }
     }
 
-    /// When it may be more, if not earlier by the end of one that is under way.
+    /// The time when more may begin. A fetch under way that ends may make it earlier.
     #[must_use]
     pub fn next(&self, limits: Limits, now: Timestamp) -> Option<Timestamp> {
         Some(self.all.next(self.pace(limits), now)?.max(self.quiet_until).max(self.probe_at))
     }
 
-    /// When it may be more for strangers, if not earlier by the end of one that is under way.
+    /// The time when more may begin for strangers. A fetch under way that ends may make it earlier.
     #[must_use]
     pub fn next_for_strangers(&self, limits: Limits, now: Timestamp) -> Option<Timestamp> {
         Some(self.strangers.next(limits.half(), now)?.max(self.next(limits, now)?))
@@ -129,7 +129,7 @@ impl Budget {
         Pace { slots: if self.failures >= FAILURES { 1 } else { limits.concurrency }, ..limits.pace() }
     }
 
-    /// A fetch begins; `trusted` if others than strangers have spoken of its object.
+    /// Notes that a fetch begins. `trusted`: its object was spoken of by more than strangers.
     pub fn begin(&mut self, limits: Limits, trusted: bool, now: Timestamp) {
         self.all.begin(self.pace(limits), now);
         if !trusted {
@@ -137,7 +137,7 @@ impl Budget {
         }
     }
 
-    /// A fetch has ended that began so, and nothing is known of the PSP.
+    /// Notes that a fetch with the same `trusted` ended. This says nothing of the PSP.
     pub const fn end(&mut self, trusted: bool) {
         self.all.end();
         if !trusted {
@@ -145,13 +145,13 @@ impl Budget {
         }
     }
 
-    /// The PSP has answered. Says whether it had not before.
+    /// Notes that the PSP answered. Returns whether it had not been answering.
     pub fn up(&mut self) -> bool {
         self.probe_at = Timestamp::MIN;
         std::mem::take(&mut self.failures) >= FAILURES
     }
 
-    /// The PSP does not answer anybody, or asks for so much quiet. `random` in 0..1. Says whether that is new.
+    /// Notes that the PSP answers no fetch, or asks for quiet. `random` in 0..1. Returns whether it stopped just now.
     pub fn down(&mut self, now: Timestamp, asked: Option<Duration>, random: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
         if let Some(asked) = asked {
@@ -169,7 +169,7 @@ impl Limits {
         Pace { slots: self.concurrency, each: WINDOW / self.rate.max(1), window: WINDOW }
     }
 
-    /// Half of it, but one at least.
+    /// Half of the limits, but one fetch at least.
     fn half(self) -> Pace {
         let Pace { slots, each, window } = self.pace();
         let each = each.saturating_mul(2);
@@ -261,14 +261,14 @@ mod tests {
         assert_eq!(budget.next_for_strangers(limits, at(0)), None, "one of them has to end");
         budget.end(false);
         assert_eq!(budget.free(limits, at(0)), Free { all: 3, strangers: 1 });
-        // What can be trusted may use all of it.
+        // Trusted fetches may use all of the budget.
         (0..3).for_each(|_| budget.begin(limits, true, at(0)));
         assert_eq!(budget.free(limits, at(0)), Free { all: 0, strangers: 0 });
     }
 
     proptest! {
-        /// However eager strangers are and whatever the limits: they begin no more than half of what may begin in any time,
-        /// but for one, and one of them gets through even where the limits are one.
+        /// Whatever the limits, eager strangers begin at most half of the fetches that may begin in any time, plus one. Even
+        /// with limits of one, one stranger's fetch gets through.
         #[test]
         fn strangers_begin_no_more_than_half_of_the_calls(rate in 1_u32..50, concurrency in 1_usize..9, steps in 1_i64..400) {
             let limits = Limits { rate, concurrency };

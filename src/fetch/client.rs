@@ -1,4 +1,4 @@
-//! The one call: all of reqwest is here.
+//! The HTTP client for PSPs' APIs: one call. Fetching uses reqwest only here.
 
 use std::time::Duration;
 
@@ -10,37 +10,37 @@ use url::Url;
 use super::api::{Api, Auth};
 use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
 
-/// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded answers.
+/// Calls PSPs' APIs: pooled connections, no redirects, bounded time, bounded responses.
 #[derive(Debug, Clone)]
 pub(super) struct Client(reqwest::Client);
 
-/// How a PSP answered.
+/// The response of a PSP's API.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Response {
     /// The HTTP status.
     pub(super) status: u16,
     /// The Retry-After header.
     pub(super) retry_after: Option<String>,
-    /// The body, whole.
+    /// The whole body.
     pub(super) body: Vec<u8>,
 }
 
-/// Why there is no answer.
+/// The reason why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum NoResponse {
-    /// Nobody is there, or does not come to an end.
+    /// Nothing answered, or the response did not end in time.
     Unreachable(String),
-    /// It is larger than what is taken.
+    /// The response is larger than [`RESPONSE_MAX`].
     TooLarge,
 }
 
-/// The largest answer that is taken: an object is some kilobytes.
+/// The largest response that is read: an object has some kilobytes.
 pub(super) const RESPONSE_MAX: usize = 1024 * 1024;
-/// How long connecting may take at most.
+/// The longest time for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Client {
-    /// A client that leaves so many connections to each host open for the next calls.
+    /// Makes a client that leaves at most `idle_max` connections to each host open for the next calls.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
@@ -58,10 +58,10 @@ impl Client {
             .map_err(|error| with_causes(&error))
     }
 
-    /// Gets a URL with an account's credentials, within the account's time-out.
+    /// Gets a URL with the API's credentials, within its time-out.
     ///
     /// # Errors
-    /// Why there was no answer.
+    /// The reason why there was no response.
     pub(super) async fn get(&self, api: &Api, url: Url) -> Result<Response, NoResponse> {
         let mut request = self.0.get(url).timeout(api.timeout).header("Accept", "application/json");
         for (name, value) in &api.headers {
@@ -92,7 +92,7 @@ fn authorized(request: RequestBuilder, auth: &Auth) -> RequestBuilder {
     }
 }
 
-/// A header that no log of ours or of the libraries' shows. What cannot stand in a header is sent as none.
+/// A header value that neither our logs nor the libraries' show. A secret that cannot stand in a header is sent empty.
 fn sensitive(secret: &SecretString) -> HeaderValue {
     let mut value = HeaderValue::from_str(secret.expose_secret()).unwrap_or_else(|_| HeaderValue::from_static(""));
     value.set_sensitive(true);

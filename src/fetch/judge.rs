@@ -1,4 +1,4 @@
-//! What an answer is worth.
+//! The judgement of a PSP API's response: truth, permanent failure, or a retry and when.
 
 use std::time::Duration;
 
@@ -12,35 +12,35 @@ use crate::domain::due::later;
 use crate::outbound::retry::{Next, RetryPolicy, retry_after};
 use crate::store::Fetch;
 
-/// What came of a call.
+/// The outcome of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// The object as it is.
+    /// The object as it is now.
     Truth(Vec<u8>),
-    /// Nothing, and it would be the same next time: that lies in the object.
+    /// Permanent failure: retrying the same object cannot succeed.
     Never(String),
-    /// Nothing yet. Time may help, or the operator.
+    /// Temporary failure: time or the operator may help.
     Again(Failure),
 }
 
-/// Why a fetch failed this time.
+/// The reason why a fetch failed this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
     pub(super) reason: String,
-    /// How long the PSP asks to be left alone.
+    /// The quiet that the PSP asks for (Retry-After).
     pub(super) asked: Option<Duration>,
-    /// Whether it would be the same for every object: nobody is there, or nobody lets us in.
+    /// Whether every object would fail: the API does not answer, or does not let us in.
     pub(super) down: bool,
-    /// Whether the PSP knows nothing of the object.
+    /// Whether the PSP does not know the object.
     pub(super) missing: bool,
 }
 
-/// Judges an answer. A redirect is not followed and an answer that is no JSON is not the PSP's own: both are as if somebody
-/// stood in between who may go away again, and are tried again.
+/// Judges a response. A redirect is not followed, and a body that is not JSON is not the PSP's own. Both look as if a proxy
+/// stood in between that may go away again, so both are tried again.
 pub(super) fn judge(answered: Result<Response, NoResponse>, now: Timestamp) -> Verdict {
     let answer = match answered {
         Ok(answer) => answer,
-        Err(NoResponse::TooLarge) => return Verdict::Never(format!("the answer is larger than {RESPONSE_MAX} bytes")),
+        Err(NoResponse::TooLarge) => return Verdict::Never(format!("response larger than {RESPONSE_MAX} bytes")),
         Err(NoResponse::Unreachable(reason)) => return again(reason, None, true),
     };
     let asked = answer.retry_after.as_deref().and_then(|value| retry_after(value, now));
@@ -48,7 +48,7 @@ pub(super) fn judge(answered: Result<Response, NoResponse>, now: Timestamp) -> V
     match answer.status {
         200..=299 => match serde_json::from_slice::<IgnoredAny>(&answer.body) {
             Ok(_) => Verdict::Truth(answer.body),
-            Err(error) => again(format!("the answer is no JSON: {error}"), asked, false),
+            Err(error) => again(format!("response is not JSON: {error}"), asked, false),
         },
         404 => Verdict::Again(Failure { reason, asked, down: false, missing: true }),
         401 | 408 | 425 | 429 | 500.. => again(reason, asked, true),
@@ -61,13 +61,13 @@ const fn again(reason: String, asked: Option<Duration>, down: bool) -> Verdict {
     Verdict::Again(Failure { reason, asked, down, missing: false })
 }
 
-/// The wait after the first failure and the longest: the budget sees to it that a PSP is not asked too often, and what it
-/// knows by now should not stay unknown here for long.
+/// The first and the longest wait of one fetch. They may be short: the budget already limits how often a PSP is asked,
+/// and the PSP's news should not stay unknown here for long.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(300);
 
-/// When a fetch that failed is tried again; none if it is given up. Where slots are scarce, nobody waits for the PSP to know
-/// what a stranger may have made up.
+/// The time to try a failed fetch again; `None` gives it up. While slots are scarce, an unknown object is given up at once:
+/// a stranger may have made it up.
 pub(super) fn next(failure: &Failure, fetch: &Fetch, api: &Api, now: Timestamp, random: f64) -> Option<Timestamp> {
     let policy = RetryPolicy { first: RETRY_FIRST, max: RETRY_MAX, give_up_after: api.give_up_after };
     if failure.missing {

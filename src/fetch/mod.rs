@@ -1,7 +1,7 @@
-//! Fetches the truth that notifications only point to from the PSPs' own APIs.
+//! Fetching of objects from the PSPs' own APIs: the truth to which notifications only point.
 //!
-//! What is to be fetched, and who waits for it, is in the store; a source's [`api`] says how its PSP is asked, its
-//! [`budget`] how often, `judge` what an answer is worth.
+//! The store holds the objects to be fetched and the messages that wait for them. A source's [`api`] says how its PSP is
+//! asked, its [`budget`] how often. `judge` says what a response is worth.
 
 pub mod api;
 pub mod base;

@@ -1,4 +1,4 @@
-//! One fetch, from the call to what it changes on disk.
+//! One fetch: the call, the judgement of its response, and the settlement on disk.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,24 +32,24 @@ pub(super) struct Fetching {
     pub(super) fetch: Fetch,
 }
 
-/// What the budget has to know of a fetch that has ended.
+/// The end of a fetch, as far as the budget has to know it.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
-    /// The PSP does not answer anybody, and maybe for how long it asks to be left alone.
+    /// Set if the PSP answers no fetch or asks for quiet. Holds the length of that quiet, if any.
     pub(super) down: Option<Option<Duration>>,
-    /// Hints that came to nothing.
+    /// The number of hints that came to nothing.
     pub(super) dropped: u64,
-    /// Of these, those of an object that the PSP did not know at once, while places were scarce.
+    /// Those of them that were dropped at the API's first 404, because slots were scarce.
     pub(super) scarce: u64,
 }
 
-/// How many of those who wait are read with an answer at once.
+/// How many waiting messages are read with a response in one piece.
 const PAGE: usize = 50;
-/// When the store is in trouble it is asked again after this.
+/// The wait before a store in trouble is asked again.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 impl Fetching {
-    /// Calls, and settles.
+    /// Makes the call and settles it.
     pub(super) async fn run(self) -> Ended {
         let began = self.clock.now();
         let verdict = match self.api.base.url(&self.fetch.path) {
@@ -64,15 +64,15 @@ impl Fetching {
                 let now = self.clock.now().steady;
                 let again = next(&failure, &self.fetch, &self.api, now, fastrand::f64());
                 let ended = self.failed(began, failure.reason, failure.missing, again).await;
-                // Whoever asks for quiet is left alone, whatever the reason.
+                // A PSP that asks for quiet gets it, whatever its reason.
                 Ended { down: (down || asked.is_some()).then_some(asked), ..ended }
             }
         }
     }
 
-    /// Those who wait are read with the answer.
+    /// Reads the waiting messages with the response.
     async fn answered(&self, began: Moment, body: Vec<u8>) -> Ended {
-        // Truths of one object are in the order in which they were fetched, whatever the clock does.
+        // The truths of one object keep the order of their fetches, whatever the clock does.
         let after = |last: Timestamp| last.saturating_add(SignedDuration::from_micros(1)).unwrap_or(last);
         let fetched_at = self.fetch.fetched_at.map_or(began.wall, |last| began.wall.max(after(last)));
         let mut ended = Ended::default();
@@ -91,7 +91,7 @@ impl Fetching {
         ended
     }
 
-    /// What a message says with the answer. What has no time of its own was so when the call began.
+    /// Reads a message with the response. A fact without a time of its own counts as of the call's beginning.
     fn read(&self, awaiting: &Awaiting, answer: &[u8], fetched_at: Timestamp) -> (Uuid, usize, Message) {
         let kept = &awaiting.notification;
         let received = Received { headers: &kept.headers, body: &kept.body, at: fetched_at };
@@ -114,16 +114,16 @@ impl Fetching {
         (kept.id, awaiting.message, message)
     }
 
-    /// It is tried again, or never.
+    /// Settles a failed fetch. `again` is the next try; `None` gives the fetch up.
     async fn failed(&self, began: Moment, reason: String, missing: bool, again: Option<Timestamp>) -> Ended {
         let (source, attempt) = (self.source.as_str(), self.fetch.attempts.saturating_add(1));
         let now = self.clock.now().steady;
         let millis = now.duration_since(began.steady).as_millis();
         let call = shown(&self.fetch.path);
         match again {
-            // A stranger may have made the object up: that is no reason to worry anybody.
+            // A stranger may have made the object up, so this is only a debug line.
             Some(at) if missing => {
-                tracing::debug!(source, attempt, millis, reason, retry_in = %wait(now, at), "nothing there yet")
+                tracing::debug!(source, attempt, millis, reason, retry_in = %wait(now, at), "nothing there yet: tried again")
             }
             Some(at) => {
                 tracing::warn!(source, %call, attempt, millis, reason, retry_in = %wait(now, at), "could not fetch")
@@ -144,14 +144,14 @@ impl Fetching {
         ended
     }
 
-    /// Does it as soon as the store can: fetching again because the disk is full helps nobody. Only stopping ends the wait;
-    /// all wait as before then, and are fetched for after the next start.
+    /// Repeats the work until the store can do it: fetching again because the disk is full helps nobody. Only stopping ends
+    /// it. All messages then wait as before, and are fetched for after the next start.
     async fn insist<T, F: Future<Output = Result<T, StoreError>>>(&self, mut does: impl FnMut() -> F) -> Option<T> {
         loop {
             match does().await {
                 Ok(done) => return Some(done),
                 Err(error) => {
-                    tracing::error!(source = self.source, %error, "the store is in trouble; fetching waits");
+                    tracing::error!(source = self.source, %error, "the store is in trouble: fetching waits");
                     tokio::select! {
                         () = self.stop.cancelled() => return None,
                         () = tokio::time::sleep(TROUBLE_WAIT) => {}
@@ -161,7 +161,7 @@ impl Fetching {
         }
     }
 
-    /// Says how many hints came to nothing.
+    /// Logs the settled messages. Returns how many hints came to nothing.
     fn log(&self, settled: &FetchSettled) -> u64 {
         let source = self.source.as_str();
         if settled.crowded_out > 0 {
@@ -186,7 +186,7 @@ impl Fetching {
                 Some(reason) if *outcome == Outcome::DeadLetter => {
                     tracing::warn!(source, %notification, outcome = name, reason, "notification kept as a dead letter");
                 }
-                _ => tracing::info!(source, %notification, outcome = name, "what a notification points to was fetched"),
+                _ => tracing::info!(source, %notification, outcome = name, "the object of a notification was fetched"),
             }
         }
         dropped

@@ -1,4 +1,4 @@
-//! Who fetches: looks at what is due, asks within each source's budget, settles.
+//! The fetch worker: takes due fetches source by source, within each source's budget.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,7 +19,7 @@ use crate::domain::due::later;
 use crate::store::sqlite::Store;
 use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
 
-/// Rings when a source has something to be fetched. It carries no news of its own.
+/// A signal that a source has objects to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]
 pub struct Signal {
     rung_for: Mutex<BTreeSet<String>>,
@@ -27,7 +27,7 @@ pub struct Signal {
 }
 
 impl Signal {
-    /// Rings for this source.
+    /// Signals this source.
     pub fn ring(&self, source: &str) {
         let mut rung_for = self.rung_for.lock().unwrap_or_else(PoisonError::into_inner);
         if !rung_for.contains(source) {
@@ -42,7 +42,7 @@ impl Signal {
     }
 }
 
-/// The worker. It takes no input: what is to be fetched is in the store.
+/// The fetch worker. It takes no input: the store says what is to be fetched.
 #[derive(Debug)]
 pub struct Worker {
     store: Arc<Store>,
@@ -53,16 +53,16 @@ pub struct Worker {
     stop: CancellationToken,
 }
 
-/// What a source has under way. None waits for another.
+/// One source's queue. No source waits for another.
 #[derive(Debug)]
 struct Queue {
     budget: Budget,
     under_way: BTreeSet<i64>,
-    /// Whether a stranger's object is the next to be fetched, rather than one of ours at which a hint points.
+    /// Whether the next fetch is a stranger's, rather than one of ours to which a hint points.
     strangers_turn: bool,
     look_at: Timestamp,
     dropped: u64,
-    /// Hints that came to nothing because slots are scarce, since that was logged; and when it may be logged again.
+    /// The hints dropped for scarce slots since the last log line, and the time when the next line may come.
     scarce: (u64, Timestamp),
 }
 
@@ -82,7 +82,7 @@ struct Begun {
     trusted: bool,
 }
 
-/// All that is under way.
+/// The queues of all sources, and the fetches under way.
 #[derive(Debug, Default)]
 struct Queues {
     queues: BTreeMap<String, Queue>,
@@ -91,7 +91,7 @@ struct Queues {
 }
 
 impl Queue {
-    /// How many hints came to nothing because slots are scarce, if that is to be logged now: once a minute.
+    /// The number of hints dropped for scarce slots, if it is to be logged now: once a minute.
     fn scarce(&mut self, now: Timestamp) -> Option<u64> {
         let (hints, tell_at) = self.scarce;
         let told = hints > 0 && tell_at <= now;
@@ -101,8 +101,8 @@ impl Queue {
         })
     }
 
-    /// Those of the fetches that are due that may begin: what the PSP asks for first. Then objects of ours and of strangers
-    /// take turns, for a stranger can know some of ours, and have hints at these take all calls.
+    /// Chooses the due fetches that may begin, those for the PSP first. Then hinted objects of ours and objects of strangers
+    /// take turns: a stranger can know some of our objects, and hints at these must not take all calls.
     fn may_begin(&mut self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
         let (mut begin, mut hinted, mut strangers) = (Vec::new(), VecDeque::new(), VecDeque::new());
         for fetch in due.into_iter().filter(|fetch| !self.under_way.contains(&fetch.id)) {
@@ -125,16 +125,16 @@ impl Queue {
     }
 }
 
-/// A source is looked at at least so often.
+/// The longest time between two looks at a source.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
-/// What a flood does is logged so often, summed up.
+/// The time between two log lines that sum up a flood.
 const TELL_EVERY: Duration = Duration::from_secs(60);
-/// When the store is in trouble or a fetch panicked, it is looked at again after this.
+/// The wait before the next look when the store is in trouble or a fetch panicked.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
 impl Queues {
-    /// How long nobody has to be looked at. A source that a reload took away, or that fetches no more, is not: its time would
-    /// be over for ever.
+    /// The time until the next look at a source. A source that a reload removed, or that fetches no more, does not count:
+    /// its time would be past for ever.
     fn until_next(&self, apis: &Apis, now: Timestamp) -> Duration {
         let next = apis.keys().filter_map(|source| Some(self.queues.get(source)?.look_at)).min();
         let wait = next.map(|at| Duration::try_from(at.duration_since(now)).unwrap_or_default());
@@ -143,7 +143,7 @@ impl Queues {
 }
 
 impl Worker {
-    /// A worker on this store, until `stop`.
+    /// Makes a worker on this store. It runs until `stop`.
     ///
     /// # Errors
     /// The machine's TLS set-up cannot be used.
@@ -154,13 +154,13 @@ impl Worker {
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
-        // The hosts of all sources share the client: with the least, no host keeps more open than its own calls are.
+        // All sources share the client. With the smallest limit, no host keeps more connections open than it has calls.
         let idle_max = apis.load_full().values().map(|api| api.limits.concurrency).min().unwrap_or(1);
         let client = Client::new(idle_max)?;
         Ok(Arc::new(Self { store, apis, signal, client, clock, stop }))
     }
 
-    /// Looks at what was not fetched before a restart. Says how much that is.
+    /// Takes up the fetches that were left before a restart. Returns how many they are.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -168,12 +168,12 @@ impl Worker {
         let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
         let apis = self.apis.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
-            tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
+            tracing::warn!(source, waiting, "objects wait to be fetched, but this source has no fetch settings");
         }
         Ok(backlog.iter().map(|(_, waiting)| waiting).sum())
     }
 
-    /// Fetches what is due until it is stopped; then finishes what is under way.
+    /// Makes due fetches until it is stopped. Then it finishes the fetches under way.
     pub async fn run(self: Arc<Self>) {
         let mut queues = Queues::default();
         while !self.stop.is_cancelled() {
@@ -201,7 +201,7 @@ impl Worker {
         self.clock.now().steady
     }
 
-    /// Begins what is due for a source, as far as its budget goes.
+    /// Begins a source's due fetches, as far as its budget goes.
     async fn look(self: &Arc<Self>, source: &str, api: &Arc<Api>, queues: &mut Queues) {
         let now = self.now();
         if !queues.queues.contains_key(source) {
@@ -213,14 +213,14 @@ impl Worker {
             tracing::info!(
                 source,
                 hints,
-                "slots for hints are scarce: the API's first 404 was believed, and these hints are gone; if PSPs sent some of \
-                 them, register records with the PSP's id, or let the PSP's addresses in only (ip_ranges)"
+                "slots for hints are scarce: the API's first 404 was believed, and these hints were dropped. If the PSP sent some of \
+                 them, register records with the PSP's id, or let in only the PSP's addresses (ip_ranges)"
             );
         }
         let free = queue.budget.free(api.limits, now);
         let soon = later(now, LOOK_AT_LEAST_EVERY);
         if free.all == 0 {
-            // One that ends is looked after by itself.
+            // A fetch that ends sets the time of the next look by itself.
             queue.look_at = queue.budget.next(api.limits, now).unwrap_or(soon).min(soon);
             return;
         }
@@ -235,7 +235,7 @@ impl Worker {
         let (due, next) = match self.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::error!(source, %error, "the store is in trouble; fetching waits");
+                tracing::error!(source, %error, "the store is in trouble: fetching waits");
                 queue.look_at = later(now, TROUBLE_WAIT);
                 return;
             }
@@ -268,7 +268,7 @@ impl Worker {
         }
     }
 
-    /// A fetch has ended: there is room for another one.
+    /// Notes the end of a fetch, which makes room for another.
     fn ended(&self, ended: Result<(Id, Ended), JoinError>, queues: &mut Queues) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(Begun { source, fetch, trusted }) = queues.of.remove(&task) else { return };
@@ -282,19 +282,19 @@ impl Worker {
                 queue.scarce.0 = queue.scarce.0.saturating_add(scarce);
                 queue.dropped = queue.dropped.saturating_add(dropped);
                 if dropped > 0 {
-                    tracing::debug!(source, dropped = queue.dropped, "hints came to nothing, since the start");
+                    tracing::debug!(source, dropped = queue.dropped, "hints came to nothing: dropped since the start");
                 }
                 if queue.budget.up() {
-                    tracing::info!(source, "the PSP's API answers again");
+                    tracing::info!(source, "the PSP's API answers again: fetching goes on");
                 }
             }
             Ok((_, Ended { down: Some(asked), .. })) => {
                 if queue.budget.down(now, asked, fastrand::f64()) {
-                    tracing::warn!(source, "the PSP's API does not answer: one fetch at a time asks for all");
+                    tracing::warn!(source, "the PSP's API does not answer: one fetch at a time probes it");
                 }
             }
             Err(error) => {
-                tracing::error!(source, %error, "a fetch panicked; its object is looked at again");
+                tracing::error!(source, %error, "a fetch panicked: its object is looked at again");
                 queue.look_at = later(now, TROUBLE_WAIT);
             }
         }
@@ -331,7 +331,7 @@ mod tests {
         }
     }
 
-    /// However many hints point to objects of ours, one at a time or several: a stranger's is fetched for each of them.
+    /// However many hints point to our objects: for each of these fetches, one of a stranger's objects is fetched.
     #[test]
     fn objects_of_ours_and_of_strangers_take_turns() {
         use AskedBy::{Hint, Psp, Stranger};
@@ -355,7 +355,7 @@ mod tests {
         assert_eq!(begun(0, 9, 9), [0; 0]);
     }
 
-    /// A wait of nothing, for ever, is a processor that does nothing else.
+    /// Regression: a removed source must not make the loop spin.
     #[test]
     fn a_source_that_fetches_no_more_is_not_waited_for() {
         let mut queues = Queues::default();

@@ -1,10 +1,10 @@
-//! The addresses of this machine's own name: no resolver is asked for them, so that none can lead plain http elsewhere.
+//! The loopback addresses of `localhost`. No resolver is asked for them, so no resolver can lead plain http elsewhere.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 pub use crate::transform::target::LOCALHOST;
 
-/// What [`LOCALHOST`] is for every client of ours. The URL says the port.
+/// The addresses of [`LOCALHOST`] for every client of ours. The port comes from the URL.
 pub const LOCALHOST_IS: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)];
 

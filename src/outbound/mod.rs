@@ -1,4 +1,4 @@
-//! What all requests to others share: when to try again, and the addresses of localhost.
+//! The common parts of all outbound requests: waits before retries, and the addresses of localhost.
 
 pub mod loopback;
 pub mod retry;

@@ -1,4 +1,4 @@
-//! When to try again, as arithmetic.
+//! The retry policy: exponential backoff with jitter, and Retry-After. Pure arithmetic.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use jiff::Timestamp;
 
 use crate::domain::due::later;
 
-/// How attempts that fail are repeated.
+/// How failed attempts are repeated.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
-    /// The wait after the first failure; it doubles with each one.
+    /// The wait after the first failure. Each further failure doubles it.
     pub first: Duration,
     /// The longest wait.
     pub max: Duration,
-    /// How long a record's attempts may fail before it is given up.
+    /// How long attempts may fail before they are given up.
     pub give_up_after: Duration,
 }
 
-/// What comes after a failure.
+/// The next step after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Next {
     /// Another attempt.
     At {
-        /// When.
+        /// The time of the attempt.
         at: Timestamp,
-        /// No earlier than this, whatever changes meanwhile: Transform asked for it.
+        /// The time before which no attempt may come, whatever changes meanwhile: Retry-After asked for it.
         not_before: Option<Timestamp>,
     },
-    /// None.
+    /// No further attempt.
     GiveUp,
 }
 
 impl RetryPolicy {
-    /// What comes after a failure at `now` that `attempts` others went before, the first of them at
-    /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is what
-    /// Transform's Retry-After says; it is kept, up to the longest wait.
+    /// The next step after a failure at `now`. `attempts` failures came before it, the first of them at
+    /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is the wait of
+    /// Transform's Retry-After. It is kept, up to the longest wait.
     #[must_use]
     pub fn next(
         &self,
@@ -54,8 +54,8 @@ impl RetryPolicy {
     }
 }
 
-/// The wait after the failure that `before` others went before: it doubles up to the longest. `random` in 0..1 takes up
-/// to half of it away, so that those who failed together do not come back together.
+/// The wait after a failure that came after `before` others: it doubles up to `max`. `random` in 0..1 takes away up to
+/// half of it, so that attempts that failed together do not come back together.
 #[must_use]
 #[expect(clippy::float_arithmetic, reason = "chance is not money")]
 pub fn spread(first: Duration, max: Duration, before: u32, random: f64) -> Duration {
@@ -63,8 +63,8 @@ pub fn spread(first: Duration, max: Duration, before: u32, random: f64) -> Durat
     wait.mul_f64(0.5 + random.clamp(0.0, 1.0) / 2.0)
 }
 
-/// What a Retry-After header asks for: seconds, or an HTTP date in any of the three forms (RFC 9110, 5.6.7). A date that is
-/// past asks for no wait; none for what is neither.
+/// The wait that a Retry-After header asks for: seconds, or an HTTP date in any of its three forms (RFC 9110, 5.6.7). A past
+/// date asks for no wait. Any other text gives `None`.
 #[must_use]
 pub fn retry_after(value: &str, now: Timestamp) -> Option<Duration> {
     let value = value.trim();
@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(retry_after("120", now), Some(Duration::from_secs(120)));
     }
 
-    /// RFC 9110, 5.6.7: who reads a date takes all three forms of it.
+    /// RFC 9110, 5.6.7: a recipient accepts all three forms of a date.
     #[test]
     fn every_form_of_an_http_date_is_read() {
         let now = at(784_111_717);

@@ -38,7 +38,7 @@ async fn a_pointer_is_answered_first_and_then_fetched() {
     assert_eq!((again.text.as_str(), again.header("idempotent-replayed")), (answered.text.as_str(), "true"));
     api.nth(2).await;
     let id = answered.json()["notification"].as_str().unwrap().to_owned();
-    relay.program.logged_times(&["what a notification points to was fetched", &id], 2).await;
+    relay.program.logged_times(&["the object of a notification was fetched", &id], 2).await;
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 1);
 }

@@ -71,7 +71,7 @@ async fn what_a_hint_brings_says_whether_it_was_in_vain() {
     transform.told("payment", "tx-1", 1).await;
     assert_eq!(in_vain(), 0);
     relay.hint("tr_1").await.expect(200);
-    relay.program.logged_times(&["what a notification points to was fetched", &id(&answered)], 2).await;
+    relay.program.logged_times(&["the object of a notification was fetched", &id(&answered)], 2).await;
     assert_eq!(in_vain(), 1);
 }
 
@@ -154,7 +154,7 @@ async fn what_is_registered_after_its_hint_has_missed_nothing() {
     let answered = relay.hint("tr_1").await.expect(200);
     relay.came_to(&answered, "parked").await;
     relay.hint("tr_1").await.expect(200);
-    relay.program.logged_times(&["what a notification points to was fetched", &id(&answered)], 2).await;
+    relay.program.logged_times(&["the object of a notification was fetched", &id(&answered)], 2).await;
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM parked"), 1, "the later truth takes the earlier one's place");
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
     transform.told("payment", "tx-1", 1).await;

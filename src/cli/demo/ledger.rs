@@ -1,4 +1,4 @@
-//! What the PSPs know: kept by the story as it happens, apart from the relay, for the comparison at the end.
+//! The ledger of the PSPs' truth. The story keeps it as it happens, apart from the relay, for the comparison at the end.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 pub(super) struct Ledger(BTreeMap<(u8, String), BTreeMap<&'static str, Value>>);
 
 impl Ledger {
-    /// The PSP's truth about a field of a record has changed.
+    /// Notes that the PSP's truth about a field of a record has changed.
     pub(super) fn knows(&mut self, code: u8, id: &str, field: &'static str, value: Value) {
         self.0.entry((code, id.to_owned())).or_default().insert(field, value);
     }
 
-    /// Where what Transform holds differs from the truth; empty if nowhere.
+    /// The differences between Transform's records and the truth. Empty if there are none.
     pub(super) fn compare(&self, held: &BTreeMap<(u8, String), Value>) -> Vec<String> {
         let mut differences = Vec::new();
         for ((code, id), truth) in &self.0 {
@@ -33,7 +33,7 @@ impl Ledger {
     }
 }
 
-/// A field of a fetched body; `paid` and `chargedBack` are the sums of its lists. Absent is 0 or null.
+/// A field of a fetched body; `paid` and `chargedBack` are the sums of its lists. An absent field is 0 or null.
 fn field_of(body: &Value, field: &str) -> Value {
     let amounts = |list: &str| {
         let amounts = body[list].as_array().into_iter().flatten().map(|item| item["amount"].to_string());

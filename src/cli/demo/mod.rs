@@ -1,5 +1,5 @@
 //! `demo`: the main job in one command. A relay on a temporary store, a stand-in for Transform and two PSPs that sign
-//! play a believable story; at the end what Transform holds is compared with what the PSPs know.
+//! play a believable story. At the end, Transform's records are compared with the PSPs' truth.
 
 #![expect(clippy::indexing_slicing, reason = "indexing JSON values cannot panic: the stage knows their shapes")]
 

@@ -1,4 +1,4 @@
-//! The narrator of what happens: one line each, timed, coloured where the terminal can.
+//! The narrator: prints one timed line per happening, in colour where the terminal can show it.
 
 use crate::cli::tell;
 use std::collections::BTreeMap;

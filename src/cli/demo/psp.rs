@@ -1,4 +1,4 @@
-//! Two PSPs that sign: the notifications of the story in their own shapes.
+//! The demo's two PSPs, which sign: the notifications of the story in their own shapes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use crate::access::secrets::NamedSecret;
 use crate::cli::stand_in::Psp;
 use crate::source::Source;
 
-/// Stripe and Adyen; the secrets are made up for the demo.
+/// Stripe and Adyen. Their secrets are made up for the demo.
 pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
     Ok([
         Psp::new("stripe-main", "stripe", "whsec_demo")?,

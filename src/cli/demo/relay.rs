@@ -1,4 +1,4 @@
-//! The relay of the demo, as the PSPs and the payment stack meet it: over HTTP, on a temporary store.
+//! The demo's relay on a temporary store. The PSPs and the payment stack meet it over HTTP.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,14 +38,14 @@ const BREAKER: BreakerPolicy =
     BreakerPolicy { failures: 5, first: Duration::from_millis(400), max: Duration::from_secs(2) };
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How much came in.
+/// Counts of the requests to the relay.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     pub(super) notifications: usize,
     pub(super) refused: usize,
 }
 
-/// A relay and a client of it.
+/// A relay and an HTTP client for it.
 pub(super) struct Relay {
     address: SocketAddr,
     folder: PathBuf,
@@ -56,11 +56,11 @@ pub(super) struct Relay {
     running: JoinHandle<anyhow::Result<()>>,
 }
 
-/// What became of a notification.
+/// The relay's answer to a notification.
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
-    /// Whether it is the answer to an earlier notification, once more.
+    /// Whether it repeats the answer to an earlier notification.
     pub(super) replayed: bool,
 }
 
@@ -83,7 +83,7 @@ impl Relay {
         let address = app.address();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(app.run_until(async {
-            // A dropped sender means stop as well.
+            // A dropped sender means stop, too.
             stopped.await.unwrap_or_default();
         }));
         let client = reqwest::Client::builder().no_proxy().build()?;
@@ -95,7 +95,7 @@ impl Relay {
         self.address
     }
 
-    /// The payment stack registers a record.
+    /// Registers a record, as the payment stack does.
     pub(super) async fn register(&self, kind: &str, id: &str, body: &Value) -> anyhow::Result<()> {
         let request = self.client.put(format!("http://{}/records/{kind}/{id}", self.address)).bearer_auth(STACK_TOKEN);
         let response = request.header("Content-Type", "application/json").body(body.to_string()).send().await?;
@@ -105,7 +105,7 @@ impl Relay {
         Ok(())
     }
 
-    /// A PSP posts a notification, signed as it signs.
+    /// Posts a notification, signed as its PSP signs.
     pub(super) async fn notify(&self, psp: &Psp, body: &Value) -> anyhow::Result<Answer> {
         let signed = psp.sign(None, body.to_string().as_bytes(), Timestamp::now())?;
         let mut request = self.client.post(format!("http://{}/notifications/{}", self.address, psp.source));
@@ -122,7 +122,7 @@ impl Relay {
         Ok(answer)
     }
 
-    /// Waits until Transform has heard of everything.
+    /// Waits until Transform was told of everything.
     pub(super) async fn until_all_told(&self) -> anyhow::Result<()> {
         for _ in 0..400 {
             let ready = self.client.get(format!("http://{}/readyz", self.address)).bearer_auth(STACK_TOKEN);

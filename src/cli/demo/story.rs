@@ -1,4 +1,4 @@
-//! The story: what happens at the PSPs, what they tell, and what is therefore true.
+//! The demo's story: the happenings at the PSPs, their notifications, and the truth that follows.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! A stand-in for Transform: takes webhooks and reads what they announce.
+//! The demo's stand-in for Transform: takes webhooks and reads the records that they announce.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -64,17 +64,17 @@ impl Transform {
         self.inner.relay.get_or_init(|| relay);
     }
 
-    /// The next webhooks are answered 503.
+    /// Answers the next webhooks with 503.
     pub(super) fn fail_next(&self, times: u32) {
         self.inner.state().failures_left = times;
     }
 
-    /// What it has read last, by type code and id.
+    /// The last body read of each record, by type code and id.
     pub(super) fn held(&self) -> BTreeMap<(u8, String), Value> {
         self.inner.state().held.clone()
     }
 
-    /// How many webhooks came.
+    /// The number of webhooks that came.
     pub(super) fn webhooks(&self) -> usize {
         self.inner.state().webhooks
     }

@@ -1,4 +1,4 @@
-//! `profile`: see, write and try the PSP profiles. One file per command.
+//! `profile`: commands that show, write and try PSP profiles. One file per command.
 
 mod list;
 mod new;
@@ -49,16 +49,16 @@ pub(super) enum Command {
     Schema,
 }
 
-/// Exit code for an answer that is no: of `test` for a notification that does not verify or is not understood.
+/// The exit code for a negative answer: of `test`, for a notification that does not verify or is not understood.
 const EXIT_NO: u8 = 1;
 
-/// What a command prints, and whether its answer is yes.
+/// The text that a command prints, and whether its answer is positive.
 type Told = (String, bool);
 
-/// Why a command has no answer.
+/// The reason why a command has no answer.
 #[derive(Debug, thiserror::Error)]
 enum Failed {
-    /// What was asked cannot be answered.
+    /// The arguments or files do not allow an answer.
     #[error("{0}")]
     Usage(String),
     /// The store cannot be used.
@@ -123,10 +123,10 @@ fn entry<'a>(catalogue: &'a Catalogue, name: &str) -> Result<&'a Entry, String> 
     })
 }
 
-/// The headers of a notification from the command line; names in lower case.
+/// The headers of a notification from the command line, with names in lower case.
 fn split_headers(headers: &[String]) -> Result<Vec<(String, String)>, String> {
     let split = |header: &String| {
-        let (name, value) = header.split_once(':').ok_or("a --header is not 'Name: value'")?;
+        let (name, value) = header.split_once(':').ok_or("--header must be 'Name: value'")?;
         Ok((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
     };
     headers.iter().map(split).collect()

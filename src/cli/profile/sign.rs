@@ -1,4 +1,4 @@
-//! `profile sign`: sign a body as the PSP would.
+//! `profile sign`: signs a body as the PSP would.
 
 use std::path::PathBuf;
 
@@ -23,10 +23,10 @@ pub(in crate::cli) struct Arguments {
     /// The source's secret.
     #[arg(long)]
     secret: String,
-    /// The URL that the PSP posts to, as the PSP knows it; for PSPs that sign it.
+    /// The URL that the PSP posts to, as the PSP knows it. For PSPs that sign it.
     #[arg(long, value_name = "PUBLIC_URL")]
     url: Option<Url>,
-    /// The form of notification, where the profile has several; the first that is signed, if absent.
+    /// The form of notification, where the profile has several. Default: the first signed form.
     #[arg(long)]
     form: Option<String>,
 }
@@ -50,7 +50,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     Ok((lines.collect::<Vec<_>>().join("\n"), true))
 }
 
-/// Which forms there are to choose from, where there are several.
+/// A hint with the forms to choose from, if there are several.
 fn forms(profile: &Profile) -> String {
     let names: Vec<_> = profile.forms.iter().map(|form| form.get_ref().name.as_str()).collect();
     if names.len() > 1 { format!("; --form is one of {}", names.join(", ")) } else { String::new() }

@@ -1,4 +1,4 @@
-//! The signals that are held back while a new secret stands in its file, and nobody has seen it yet.
+//! Signals held back while a new secret stands in its file and was not printed yet.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -6,7 +6,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::super::say;
 use crate::control::LONGEST;
 
-/// From now on SIGINT, SIGTERM, SIGHUP (of a terminal that is gone) and SIGQUIT end nothing: they are answered with what is waited for. That holds to the end of the process.
+/// From now on SIGINT, SIGTERM, SIGHUP (of a lost terminal) and SIGQUIT only print what is waited for, until the process
+/// ends.
 ///
 /// # Errors
 /// The machine does not allow it.

@@ -1,4 +1,4 @@
-//! The new secret: what it is, and what it is called.
+//! The new secret of a rotation: its value, given or made, and its name.
 
 use std::io::{IsTerminal, Read};
 
@@ -9,7 +9,7 @@ use crate::psp::profile::Profile;
 use crate::psp::vouch::needs::check_secret;
 use crate::psp::vouch::secret::{RANDOM_BYTES, made_of};
 
-/// What stands on stdin, without its line break. A terminal would show it, and keep it on the screen.
+/// The secret on stdin, without its line break. A terminal is refused: it would show the secret and keep it on the screen.
 pub(super) fn from_stdin() -> Result<String, String> {
     let mut stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -25,21 +25,21 @@ pub(super) fn from_stdin() -> Result<String, String> {
     Ok(text)
 }
 
-/// A secret that somebody gave, if the profile takes it.
+/// Checks that the profile takes a given secret.
 pub(super) fn checked(text: String, profile: &Profile) -> Result<SecretString, String> {
     check_secret(profile, &text).map_err(|reason| format!("the secret on stdin {reason}"))?;
     Ok(text.into())
 }
 
-/// A secret that nobody can foresee, in the form that the profile takes.
+/// Makes an unpredictable secret, in the form that the profile takes.
 pub(super) fn made(profile: &Profile) -> Result<SecretString, String> {
     let mut random = [0; RANDOM_BYTES];
     getrandom::fill(&mut random).map_err(|error| format!("the machine gives no random bytes: {error}"))?;
     made_of(&random, profile).map(Into::into)
 }
 
-/// Today's date, with a number after the highest of today's if there is one: a name that is free again may stand in logs for
-/// another secret.
+/// Today's date as a name, with a number above the highest of today's names, if there is one. A freed name is not used
+/// again: in logs it may stand for another secret.
 pub(super) fn dated<'a>(now: Timestamp, names: impl Iterator<Item = &'a str>) -> String {
     let today = now.strftime("%Y-%m-%d").to_string();
     let number = |name: &str| match name.strip_prefix(&today)? {

@@ -1,5 +1,5 @@
-//! What a rotation has to do with the relay: by whose clock it goes, which secrets that one has, and whether the new one is in
-//! force.
+//! A rotation's dealings with the relay: the relay's clock and secrets before it, and whether the new secret is in force
+//! after it.
 
 use std::path::Path;
 
@@ -14,11 +14,11 @@ use crate::config::Rotation;
 use crate::control::{self, Known, Outcome, Time, Unanswered};
 use crate::domain::event::AHEAD_MAX;
 
-/// What the relay says before anything is changed: its time, by which the times of the secrets are set, since it judges by its
-/// own clock when a secret ends; and the secrets of all sources, if there is a relay that says so.
+/// Asks the relay for its time and secrets before anything is changed. The relay judges by its own clock when a secret ends,
+/// so that clock sets the secrets' times. The secrets of all sources come only from a running relay.
 ///
 /// # Errors
-/// There is a relay that cannot be asked, or there may be one; or this machine's clock is behind.
+/// There is a relay, or may be one, that cannot be asked; or this machine's clock is behind.
 pub(super) fn ask(rotation: &Rotation) -> Result<Time, Failure> {
     let own = Clock::start().now().wall;
     match control::time(&rotation.store, say_waiting) {
@@ -32,13 +32,13 @@ pub(super) fn ask(rotation: &Rotation) -> Result<Time, Failure> {
             Ok(answer)
         }
         Err(Unanswered::NotRunning(store)) => not_behind(own, &[&store, &rotation.file]).map(|()| alone(own)),
-        // Without the file no relay starts, so it comes before the store.
+        // A relay does not start without the secrets file, so the file may come before the store.
         Err(Unanswered::NoStore(_)) if rotation.is_first() => Ok(alone(own)),
         Err(reason) => Err((EXIT_UNAVAILABLE, unasked(&reason, &rotation.store))),
     }
 }
 
-/// SIGHUP would have the relay reload, and no rotation ask it.
+/// The message for an unasked relay. SIGHUP is not advised: it reloads, but a rotation still could not ask the relay.
 fn unasked(reason: &Unanswered, store: &Path) -> String {
     match reason {
         Unanswered::NoSocket(_) => format!("{reason}; try again. If it has lost its socket, restart the relay"),
@@ -50,11 +50,11 @@ const fn alone(now: Timestamp) -> Time {
     Time { now, secrets: None }
 }
 
-/// What would end at once and unsaid, whatever the overlap: a secret of the relay that no file has any more. Nobody can write it
-/// back, since nobody but the relay knows it.
+/// Checks that no secret of the relay is missing from all files. Such a secret would end at once and unsaid, whatever the
+/// overlap. Nobody could write it back, because only the relay knows it.
 ///
 /// # Errors
-/// There is one.
+/// There is such a secret.
 pub(super) fn loses_none(rotation: &Rotation, known: &[Known], now: Timestamp) -> Result<(), String> {
     let in_files: Vec<_> = rotation.names().collect();
     let lost = known.iter().filter(|one| !one.of_environment && one.expires_at.is_none_or(|end| end > now));
@@ -69,7 +69,7 @@ pub(super) fn loses_none(rotation: &Rotation, known: &[Known], now: Timestamp) -
     ))
 }
 
-/// A clock that is behind what it wrote itself would end the old secrets before their time.
+/// Checks that the clock is not behind the files' own times. Such a clock would end the old secrets before their time.
 fn not_behind(now: Timestamp, written: &[&Path]) -> Result<(), Failure> {
     let latest = written.iter().filter_map(|path| Some((written_at(path)?, path))).max();
     match latest {
@@ -89,21 +89,21 @@ fn written_at(path: &Path) -> Option<Timestamp> {
     path.metadata().ok()?.modified().ok()?.try_into().ok()
 }
 
-/// An exit code, and what is said of it: at once, and beside it.
+/// An exit code, its message, and further notes.
 pub(super) type TakenUp = (u8, String, Vec<String>);
 
-/// Has the relay take up what is in the file now. If it refuses or reads another
-/// file, everything is as it was.
+/// Has the relay take up the file. If it refuses the file, or reads another one,
+/// everything is put back as it was.
 pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> Result<TakenUp, Failure> {
     let outcome = match control::reload(&rotation.store, say_waiting) {
         Ok(outcome) => outcome,
-        // It reads the file when it starts; or once more at the end of its start, if that has begun.
+        // A relay reads the file when it starts, or once more at the end of a start that has begun.
         Err(reason @ Unanswered::NotRunning(_)) => {
-            return Ok((0, format!("{reason} now, the next one takes it up"), Vec::new()));
+            return Ok((0, format!("{reason} now: the next one takes it up"), Vec::new()));
         }
         Err(Unanswered::NoStore(store)) => return Ok((0, without_store(&store, &rotation.store), Vec::new())),
         Err(reason @ (Unanswered::Failed { .. } | Unanswered::NoSocket(_))) => {
-            let said = format!("whether it is in force is not known, since {reason}; have it reload: SIGHUP does");
+            let said = format!("it may not be in force yet: {reason}. Have the relay reload: SIGHUP does");
             return Ok((EXIT_UNAVAILABLE, said, Vec::new()));
         }
     };
@@ -111,7 +111,7 @@ pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> R
         print_errors(&outcome);
         return undone(rotation);
     }
-    // A copy of the configuration names the same store, but has secrets of its own beside it.
+    // A copy of the configuration names the same store, but has its own secrets file beside it.
     if let Some(difference) = differs(&outcome, source, new) {
         let store = rotation.store.display();
         say(format_args!("the relay on {store} reads another configuration: {difference}"));
@@ -120,7 +120,8 @@ pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> R
     Ok((0, "the relay has taken it up".to_owned(), notes(&outcome).collect()))
 }
 
-/// Why the secret in force is not this one. A relay of an earlier version sends no fingerprints: its secrets go by their names.
+/// The reason why the secret in force is not this one. For a relay of an earlier version, without fingerprints, names
+/// decide.
 fn differs(outcome: &Outcome, source: &str, new: &NamedSecret) -> Option<String> {
     let name = &new.name;
     if !outcome.secrets.get(source).is_some_and(|names| names.contains(name)) {
@@ -130,9 +131,10 @@ fn differs(outcome: &Outcome, source: &str, new: &NamedSecret) -> Option<String>
     is_other.then(|| format!("there {name:?} of {source} is another secret"))
 }
 
-/// Only where `configured`, the setting, is relative, may a relay that runs have another store.
+/// The message where there is no store. Only if the setting (`configured`) is relative may a running relay have another
+/// store.
 fn without_store(store: &Path, configured: &Path) -> String {
-    let elsewhere = if configured.is_relative() { ", and one that runs in another folder has not" } else { "" };
+    let elsewhere = if configured.is_relative() { ". A relay in another folder has not taken it up" } else { "" };
     let store = store.display();
     format!(
         "there is no store at {store} yet: the relay that starts next with this configuration takes it up{elsewhere}"

@@ -1,4 +1,4 @@
-//! What `serve` takes up anew while the relay runs, and what it says of that to whoever asks.
+//! Reloads while `serve` runs: on SIGHUP and at the control socket, with the outcome for the command that asked.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use crate::config::{self, Config};
 use crate::control::{Asked, Control, Fingerprints, InForce, Known, Outcome, Time, Wish};
 use crate::source::Source;
 
-/// Reads the configuration anew, one time after the other.
+/// Reads the configuration anew, one reload after the other.
 #[derive(Debug)]
 pub(super) struct Reloads {
     pub(super) reloader: Reloader,
@@ -22,21 +22,22 @@ pub(super) struct Reloads {
 }
 
 impl Reloads {
-    /// What has changed since the start began is in force before the relay says that it listens: until its socket was open, nobody
-    /// could tell it. What comes by a pipe can be read once only: then there is no second reading.
+    /// Reads the configuration again at the end of the start. Changes made during the start are then in force before the
+    /// relay logs that it listens: until its socket was open, no command could tell it of them. A pipe can be read only
+    /// once, so a configuration from a pipe is not read again.
     pub(super) async fn read_once_more(&mut self, once: Option<PathBuf>) {
         if let Some(once) = once {
             let file = once.display();
             tracing::info!(
                 %file,
-                "the configuration was read once only, since this is no regular file: what changed during the start needs a reload"
+                "the configuration was read once only, because this is not a regular file: a change during the start needs a reload"
             );
         } else if let Ok(config) = self.load_again().await {
             self.put_in_force(config);
         }
     }
 
-    /// Reloads on SIGHUP and for whoever asks at the socket.
+    /// Reloads on SIGHUP and for commands at the control socket.
     pub(super) async fn when_asked(mut self, mut hangup: Signal, control: Option<Control>) {
         let clock = Clock::start();
         loop {
@@ -73,7 +74,7 @@ impl Reloads {
     /// Reads the configuration anew.
     ///
     /// # Errors
-    /// All that is wrong with it; that is logged.
+    /// All faults of the configuration. They are logged.
     async fn load_again(&self) -> Result<Config, Vec<String>> {
         match load(self.file.clone()).await {
             Ok(Ok(config)) => Ok(config),
@@ -97,7 +98,7 @@ impl Reloads {
         let mut warnings = config::warnings(&config, Clock::start().now().wall);
         let Reloaded { restart, shortage } = self.reloader.reload(options(config));
         for key in &restart {
-            tracing::warn!(key, "its new value needs a restart");
+            tracing::warn!(key, "the new value of this key needs a restart: the old one stays in force");
         }
         if let Some(why) = &shortage {
             tracing::warn!("{why}");
@@ -122,7 +123,7 @@ pub(super) fn secrets(config: &Config) -> InForce {
         let each = source.secrets.iter().enumerate().map(|(at, secret)| Known {
             name: secret.name.clone(),
             expires_at: secret.expires_at,
-            // Those of the secrets_file come last.
+            // The secrets of the secrets_file come last.
             of_environment: at < of_environment,
         });
         (name.clone(), each.collect())
@@ -130,7 +131,7 @@ pub(super) fn secrets(config: &Config) -> InForce {
     config.sources.iter().map(known).collect()
 }
 
-/// None where the machine gives no random bytes: then secrets go by their names.
+/// The fingerprints of all secrets. `None` if the machine gives no random bytes: secrets are then told apart by their names.
 fn fingerprints(config: &Config) -> Option<Fingerprints> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).ok()?;

@@ -1,4 +1,4 @@
-//! The end: what Transform holds and what the store holds, against what is true.
+//! The soak's final check: Transform's records and the store's rows against the truth.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ use super::transform::Transform;
 use super::world::World;
 use crate::cli::stand_in::STACK_TOKEN;
 
-/// When nothing is wrong any more, all is told within this.
+/// The longest time until Transform was told of everything, after the last fault ended.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until every notification is acknowledged and Transform is owed nothing.
@@ -30,7 +30,7 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
     while began.elapsed() < PATIENCE {
         let open = world.count.open.load(Ordering::Relaxed);
         at_rest = if open == 0 && owed(&client, relay).await == Some(0) { at_rest + 1 } else { 0 };
-        // Twice, since an attempt may have ended between the two looks.
+        // It must be at rest twice, because an attempt may have ended between the two looks.
         if at_rest == 2 {
             return Ok(());
         }
@@ -48,14 +48,14 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// What /readyz says that Transform is owed.
+/// The number of records owed to Transform, as /readyz says.
 pub(super) async fn owed(client: &reqwest::Client, relay: &Relay) -> Option<u64> {
     let ready = client.get(format!("http://{}/readyz", relay.address()?)).bearer_auth(STACK_TOKEN);
     let ready = ready.send().await.ok()?.text().await.ok()?;
     serde_json::from_str::<Value>(&ready).ok()?["owed"].as_u64()
 }
 
-/// What Transform read last of each record, and what it would read now, is the truth.
+/// Checks each record: Transform's last reading and a reading now must both be the truth.
 pub(super) async fn truths(
     world: &World,
     transform: &Transform,
@@ -107,7 +107,7 @@ struct Row {
     repeats: u64,
 }
 
-/// Every acknowledged notification is in the inbox exactly once, with the outcome that it is to have, and nothing else.
+/// Checks that the inbox has every acknowledged notification exactly once, with its expected outcome, and nothing else.
 pub(super) fn inbox(world: &World, database: &Path, entries: &Entries) -> anyhow::Result<()> {
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .with_context(|| format!("cannot read {}", database.display()))?;
@@ -159,7 +159,7 @@ pub(super) fn inbox(world: &World, database: &Path, entries: &Entries) -> anyhow
     waiting(world, &connection, stray)
 }
 
-/// Nothing waits but what is to wait, and nothing is owed.
+/// Checks that only the expected events are parked, and that nothing is owed.
 fn waiting(world: &World, connection: &Connection, stray: usize) -> anyhow::Result<()> {
     let mut select = connection
         .prepare("SELECT p.event, n.outcome FROM parked p LEFT JOIN notifications n ON n.id = p.notification")?;
@@ -180,7 +180,7 @@ fn waiting(world: &World, connection: &Connection, stray: usize) -> anyhow::Resu
     Ok(())
 }
 
-/// No part of the relay panicked.
+/// Checks that no part of the relay panicked.
 pub(super) fn log(world: &World, file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read(file).map_err(|error| anyhow!("cannot read {}: {error}", file.display()))?;
     for line in String::from_utf8_lossy(&text).lines().filter(|line| line.contains("panicked")) {

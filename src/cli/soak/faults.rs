@@ -1,4 +1,4 @@
-//! What goes wrong around the relay, by the script.
+//! The soak's faults around the relay, by the script.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::script::{Fault, Mood, next_fault, next_mood, opening_faults};
 use super::transform::Transform;
 use super::world::World;
 
-/// Transform's moods, until the time is over; healthy then.
+/// Plays Transform's moods until the time is over. Then Transform is healthy.
 pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: Instant) {
     let mut chance = Chance::of(world.seed, "moods", 0);
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: I
     }
 }
 
-/// The relay's misfortunes, until the time is over. It runs then.
+/// Plays the relay's faults until the time is over. Then the relay runs.
 pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) -> anyhow::Result<()> {
     let mut chance = Chance::of(world.seed, "faults", 0);
     let mut opening = opening_faults(&mut chance).into_iter();
@@ -70,7 +70,7 @@ async fn strike(
         Fault::KillTwice => {
             relay.kill()?;
             sleep(lasts).await;
-            // Maybe before it listens, maybe while it takes up what it owed.
+            // The second kill may come before it listens, or while it takes up its outbox.
             relay.spawn()?;
             sleep(Duration::from_millis(chance.millis(0, 300))).await;
             relay.kill()?;
@@ -101,7 +101,7 @@ async fn strike(
     }
 }
 
-/// Another process writes for long. Where the relay itself writes without a gap, it never gets its turn.
+/// Locks the store, like another process that writes for long. Without a gap between the relay's writes it gives up.
 async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
     let held = tokio::task::spawn_blocking(move || {
         let connection = Connection::open(database)?;
@@ -123,5 +123,5 @@ async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
     held.await?.context("cannot lock the store")
 }
 
-/// So many times it is tried to get in between the relay's own transactions, with a millisecond between.
+/// The tries to lock the store between the relay's own transactions, a millisecond apart.
 const LOCK_TRIES: u32 = 5_000;

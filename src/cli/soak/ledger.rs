@@ -1,4 +1,4 @@
-//! What was sent and what was acknowledged: kept by the senders, apart from the relay, for the comparison at the end.
+//! The ledger of sent and acknowledged notifications. The senders keep it, apart from the relay, for the check at the end.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -10,22 +10,22 @@ use super::world::lock;
 /// One notification, as the relay's inbox knows it: by source and bytes.
 #[derive(Debug)]
 pub(super) struct Entry {
-    /// How often it was sent to its end, whatever became of that.
+    /// How often it was sent whole, whatever the outcome.
     pub(super) sent: u64,
     pub(super) acknowledged: u64,
     pub(super) fate: Fate,
-    /// The life that it is from.
+    /// The life from which it comes.
     pub(super) label: Arc<str>,
 }
 
-/// All of them.
+/// All notifications.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Entries>);
 
 pub(super) type Entries = HashMap<(&'static str, Vec<u8>), Entry>;
 
 impl Ledger {
-    /// It is about to be sent: from here on the relay may have it.
+    /// Notes that it is about to be sent: from here on the relay may have it.
     pub(super) fn sending(&self, post: &Post, body: &[u8]) {
         let mut entries = lock(&self.0);
         let entry = entries.entry((post.source, body.to_vec())).or_insert_with(|| Entry {
@@ -37,7 +37,7 @@ impl Ledger {
         entry.sent += 1;
     }
 
-    /// It was answered 2xx. Says whether for the first time.
+    /// Notes that it was answered 2xx. Returns whether for the first time.
     pub(super) fn acknowledged(&self, post: &Post, body: &[u8]) -> bool {
         let mut entries = lock(&self.0);
         let Some(entry) = entries.get_mut(&(post.source, body.to_vec())) else { return false };
@@ -49,7 +49,7 @@ impl Ledger {
         lock(&self.0).len()
     }
 
-    /// All of it, for the comparison.
+    /// The whole ledger, for the check.
     pub(super) fn take(&self) -> Entries {
         std::mem::take(&mut *lock(&self.0))
     }

@@ -1,13 +1,13 @@
 //! `soak`: proves that nothing acknowledged is lost, whatever happens around the relay.
 //!
 //! It runs the real program as a child process on a temporary store. PSPs live generated lives and tell them shuffled,
-//! repeated, batched, forged and broken off; Transform is in changing moods; the relay is killed, terminated, frozen
-//! and locked out of its store. At the end what Transform has read is compared with what is true.
+//! repeated, batched, forged and broken off. Transform is in changing moods. The relay is killed, terminated, frozen
+//! and locked out of its store. At the end, Transform's readings are compared with the truth.
 //!
-//! With `--hostile` the relay is left alive, and strangers attack it instead (`hostile`).
+//! With `--hostile` the relay is not killed. Strangers attack it instead (`hostile`).
 //!
-//! The seed reproduces the lives, how each is told, and the script of faults; not how the machine schedules them, nor
-//! how many lives there is time for.
+//! The seed reproduces the lives, the telling of each, and the script of faults. It does not reproduce the machine's
+//! scheduling, nor the number of lives for which there is time.
 
 #![expect(clippy::indexing_slicing, reason = "indexing JSON values cannot panic: the lives know their shapes")]
 
@@ -41,7 +41,7 @@ use self::senders::Senders;
 use self::transform::Transform;
 use self::world::World;
 
-/// No new life begins while more steps than this are open: the machine decides how much it can take.
+/// The open steps above which no new life begins: so the machine's speed decides the load.
 const OPEN_MAX: usize = 1_000;
 /// The longest wait between the beginnings of two lives, in milliseconds.
 const BIRTHS_MAX_WAIT_MS: u64 = 60;
@@ -49,23 +49,23 @@ const SAY_EVERY: Duration = Duration::from_secs(5);
 
 /// Reads `--minutes`: more than 0, at most a week.
 pub(super) fn minutes(text: &str) -> Result<f64, String> {
-    let minutes: f64 = text.parse().map_err(|_| "is no number".to_owned())?;
-    if minutes > 0.0 && minutes <= 10_080.0 { Ok(minutes) } else { Err("is more than 0, at most 10080".to_owned()) }
+    let minutes: f64 = text.parse().map_err(|_| "must be a number".to_owned())?;
+    if minutes > 0.0 && minutes <= 10_080.0 { Ok(minutes) } else { Err("must be above 0, at most 10080".to_owned()) }
 }
 
-/// What the arguments ask for.
+/// The arguments of a soak.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) minutes: f64,
     pub(super) seed: Option<u64>,
     /// Keep the temporary folder.
     pub(super) keep: bool,
-    /// Strangers attack the relay; it is not killed.
+    /// Let strangers attack the relay, and do not kill it.
     pub(super) hostile: bool,
 }
 
 pub(super) fn run(asked: Asked) -> ExitCode {
-    // Short enough to be typed again.
+    // The seed is short enough to be typed again.
     let seed = asked.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
     let soaked = super::serve::runtime().and_then(|runtime| runtime.block_on(soak(asked, seed)));
     match soaked {
@@ -137,7 +137,7 @@ async fn soak(asked: Asked, seed: u64) -> anyhow::Result<bool> {
     Ok(good)
 }
 
-/// One life after the other begins, as fast as the machine can take them; what is true of them.
+/// Begins one life after the other, as fast as the machine can take them. Returns their truth.
 async fn births(world: &World, senders: &Arc<Senders>, until: Instant) -> Vec<(Arc<str>, Truth)> {
     let mut chance = Chance::of(world.seed, "births", 0);
     let mut truths = Vec::new();
@@ -154,7 +154,7 @@ async fn births(world: &World, senders: &Arc<Senders>, until: Instant) -> Vec<(A
     truths
 }
 
-/// Says how things stand, for as long as it lasts.
+/// Prints the state of the soak now and then, until the soak ends.
 async fn tell(world: Arc<World>, transform: Arc<Transform>) {
     loop {
         sleep(SAY_EVERY).await;

@@ -1,5 +1,5 @@
-//! How a life is told: which notifications in which order, how often, in which batches, by whom; and when the payment
-//! stack registers its records. Pure, as the lives are.
+//! The plan of a life's telling: the order, repetitions, batches and senders of its notifications, and the times at which
+//! the payment stack registers its records. Pure, like the lives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,22 +8,22 @@ use serde_json::{Value, json};
 
 use super::lives::{Chance, Fate, Life, Notification, Registration};
 
-/// Something that is done at a time after the beginning of the life.
+/// A step, done at a time after the beginning of the life.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) after: Duration,
     pub(super) act: Act,
 }
 
-/// What is done.
+/// The action of a step.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
     Register(Arc<Registration>),
-    /// To be sent again until it is acknowledged.
+    /// Send a notification again and again until it is acknowledged.
     Post(Arc<Post>),
-    /// Signed by somebody who does not have the secret.
+    /// Send a notification signed without the secret.
     Forge(Arc<Post>),
-    /// The connection breaks in the middle of the body.
+    /// Break the connection in the middle of the body.
     BreakOff(Arc<Post>),
 }
 
@@ -34,9 +34,9 @@ pub(super) struct Post {
     pub(super) form: Option<&'static str>,
     pub(super) body: Value,
     pub(super) fate: Fate,
-    /// The records that it speaks of, by type code and id.
+    /// The records of which it speaks, by type code and id.
     pub(super) concerns: Vec<(u8, String)>,
-    /// Of the life, for people.
+    /// The life's label, for people.
     pub(super) label: Arc<str>,
 }
 
@@ -45,7 +45,7 @@ pub(super) fn plan(life: &Life, chance: &mut Chance) -> Vec<Step> {
     let label: Arc<str> = life.label.as_str().into();
     let span = chance.millis(0, 6_000);
     let mut steps = Vec::new();
-    // Often all is registered first; else notifications overtake registrations.
+    // Often all records are registered first. Otherwise notifications overtake registrations.
     let registered_by = if chance.one_in(3) { 0 } else { span };
     for one in &life.registrations {
         for _ in 0..chance.pick(&[1, 1, 1, 2]) {
@@ -62,7 +62,7 @@ pub(super) fn plan(life: &Life, chance: &mut Chance) -> Vec<Step> {
         for copy in 0..chance.pick(&[1, 1, 1, 2, 2, 3, 5]) {
             let after = match (in_order, copy) {
                 (true, 0) => span * number / count,
-                // Concurrently with the first.
+                // This repetition is sent concurrently with the first.
                 (true, 1) => span * number / count,
                 _ => chance.millis(0, span),
             };
@@ -79,7 +79,7 @@ pub(super) fn plan(life: &Life, chance: &mut Chance) -> Vec<Step> {
             steps.push(step(after, Act::Forge(Arc::new(forged))));
         }
     }
-    // What falls on one moment is told in any order.
+    // Steps at the same moment come in any order.
     chance.shuffle(&mut steps);
     steps.sort_by_key(|step| step.after);
     steps
@@ -89,8 +89,8 @@ const fn step(millis: u64, act: Act) -> Step {
     Step { after: Duration::from_millis(millis), act }
 }
 
-/// What is sent of a life, without repetitions of the very same bytes: Adyen's items alone and in batches, Stripe's
-/// events also as they look when they are sent again.
+/// The notifications of a life, without repetitions of the very same bytes. Adyen's items come alone and in batches.
+/// Stripe's events come also in the form of their later repetitions.
 fn posts(life: &Life, label: &Arc<str>, chance: &mut Chance) -> Vec<Post> {
     let mut posts = Vec::new();
     let mut batch: Vec<&Notification> = Vec::new();
@@ -103,7 +103,7 @@ fn posts(life: &Life, label: &Arc<str>, chance: &mut Chance) -> Vec<Post> {
             }
             posts.push(batched(&batch, label));
             batch.clear();
-            // Now and then it comes alone as well.
+            // Now and then the item comes alone as well.
             if !chance.one_in(3) {
                 continue;
             }
@@ -150,7 +150,7 @@ mod tests {
 
     use super::*;
 
-    /// The items of a notification, or the whole where it has none; without what a repetition may change.
+    /// The items of a notification, or the whole if it has none, without the fields that a repetition may change.
     fn said(body: &Value) -> Vec<String> {
         match body["notificationItems"].as_array() {
             Some(items) => items.iter().map(ToString::to_string).collect(),

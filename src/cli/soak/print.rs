@@ -1,4 +1,4 @@
-//! What the soak says: a line now and then, a table at the end.
+//! The soak's output: a line now and then, a table at the end.
 
 use crate::cli::tell;
 use std::sync::atomic::Ordering;
@@ -39,17 +39,17 @@ pub(super) fn progress(world: &World, transform: &Transform) {
     ));
 }
 
-/// What the table says beside the counts.
+/// The figures of the table besides the counts.
 pub(super) struct Closing {
     pub(super) minutes: f64,
     pub(super) records: usize,
     pub(super) distinct: usize,
     pub(super) active: Duration,
-    /// What strangers cost, by its name.
+    /// The strangers' costs, by name.
     pub(super) cost: Vec<(&'static str, String)>,
 }
 
-/// The table and the verdict. Says whether all is well.
+/// Prints the table and the verdict. Returns whether all is well.
 pub(super) fn closing(world: &World, closing: &Closing) -> bool {
     let count = &world.count;
     let rate = |number: u64| {

@@ -1,4 +1,4 @@
-//! The relay: the real program as a child process, started, killed and started again on one store.
+//! The soak's relay: the real program as a child process, started, killed and started again on one store.
 
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
@@ -16,23 +16,23 @@ use super::lives::SOURCES;
 use super::world::lock;
 use crate::cli::stand_in::{STACK_TOKEN, TRANSFORM_TOKEN};
 
-/// A machine that works starts and stops a relay within this.
+/// The longest time for a start or stop of the relay on a working machine.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// Exit code of a relay that cannot use its store.
+/// The exit code of a relay that cannot use its store.
 const STORE_UNUSABLE: i32 = 74;
 
 /// The relay under test.
 #[derive(Debug)]
 pub(super) struct Relay {
     folder: PathBuf,
-    /// Where it listens, or listened last; each start has a port of its own.
+    /// The address at which it listens, or listened last. Each start has a port of its own.
     address: watch::Sender<Option<SocketAddr>>,
     child: Mutex<Option<Child>>,
 }
 
 impl Relay {
-    /// Writes its configuration; nothing runs yet.
-    /// `more` is appended to it.
+    /// Writes its configuration, with `more` appended.
+    /// The relay does not run yet.
     pub(super) fn new(folder: &Path, transform: SocketAddr, failed_as: &str, more: &str) -> anyhow::Result<Self> {
         let path = folder.join("relay.toml");
         std::fs::write(&path, config(folder, transform, failed_as) + more)
@@ -40,12 +40,12 @@ impl Relay {
         Ok(Self { folder: folder.to_owned(), address: watch::Sender::new(None), child: Mutex::new(None) })
     }
 
-    /// Where it listens.
+    /// The address at which it listens.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         *self.address.borrow()
     }
 
-    /// The number of its process, while it runs.
+    /// Its process id, while it runs.
     pub(super) fn pid(&self) -> Option<u32> {
         lock(&self.child).as_ref().map(Child::id)
     }
@@ -58,8 +58,8 @@ impl Relay {
         log(&self.folder)
     }
 
-    /// Starts it and waits until it listens. A store that somebody locks may keep it from starting; it is started
-    /// again then, as a service manager would.
+    /// Starts it and waits until it listens. A locked store may keep it from starting. Then it is started
+    /// again, as a service manager would do.
     pub(super) async fn start(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -76,7 +76,7 @@ impl Relay {
         let program = std::env::current_exe().context("cannot find the program itself")?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(self.folder.join("relay.toml"));
-        // Variables of whoever runs the soak are not to reach its settings.
+        // The environment of the soak's user must not reach the relay's settings.
         command.env_clear().env("RUST_LOG", "info");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().context("cannot start the relay")?;
@@ -86,7 +86,7 @@ impl Relay {
         let address = self.address.clone();
         std::thread::spawn(move || {
             listen(stderr, file, |at| {
-                // At once: what it owes it tells as soon as it listens, and Transform reads then.
+                // The address is sent at once: the relay tells Transform as soon as it listens, and Transform reads then.
                 address.send_replace(Some(at));
                 heard.send_replace(Some(at));
             })
@@ -110,7 +110,7 @@ impl Relay {
         bail!("the relay does not listen within {PATIENCE:?}")
     }
 
-    /// Its exit code, if it has ended without being asked to.
+    /// Its exit code, if it ended by itself.
     pub(super) fn ended(&self) -> anyhow::Result<Option<Option<i32>>> {
         let mut child = lock(&self.child);
         let Some(running) = child.as_mut() else { return Ok(None) };
@@ -119,7 +119,7 @@ impl Relay {
         Ok(Some(status.code()))
     }
 
-    /// kill -9
+    /// Kills it (kill -9).
     pub(super) fn kill(&self) -> anyhow::Result<()> {
         if let Some(mut child) = lock(&self.child).take() {
             child.kill()?;
@@ -128,7 +128,7 @@ impl Relay {
         Ok(())
     }
 
-    /// Sends it a signal by name. The shell's own `kill`, since not every machine has the command.
+    /// Sends it a signal by name, with the shell's own `kill`: not every machine has the command.
     pub(super) fn signal(&self, name: &str) -> anyhow::Result<()> {
         let Some(pid) = self.pid() else { return Ok(()) };
         let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {pid}")).status()?;
@@ -136,7 +136,7 @@ impl Relay {
         Ok(())
     }
 
-    /// SIGTERM, and waits for its end. Its exit code.
+    /// Sends SIGTERM and waits for its end. Returns its exit code.
     pub(super) async fn terminate(&self) -> anyhow::Result<Option<i32>> {
         self.signal("TERM")?;
         let began = Instant::now();
@@ -152,13 +152,13 @@ impl Relay {
 }
 
 impl Drop for Relay {
-    /// Nothing stays behind.
+    /// Kills the relay, so that no process stays behind.
     fn drop(&mut self) {
         drop(self.kill());
     }
 }
 
-/// Keeps the log and hears where the relay listens.
+/// Keeps the log, and finds in it the address at which the relay listens.
 fn listen(stderr: ChildStderr, mut file: File, heard: impl Fn(SocketAddr)) {
     for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);
@@ -177,7 +177,7 @@ fn log(folder: &Path) -> PathBuf {
     folder.join("relay.log")
 }
 
-/// Quick, so that much happens in little time; patient, so that nothing is given up.
+/// The relay's configuration: quick, so that much happens in little time, but patient, so that nothing is given up.
 fn config(folder: &Path, transform: SocketAddr, failed_as: &str) -> String {
     let mut text = format!(
         r#"[server]

@@ -1,15 +1,15 @@
-//! What goes wrong, and when: the moods of Transform, and what happens to the relay's process and its store. Pure.
+//! The script of faults: Transform's moods, and the faults of the relay's process and its store, with their times. Pure.
 
 use std::time::Duration;
 
 use super::lives::Chance;
 
-/// How the stand-in for Transform answers for a while.
+/// The mood of the stand-in for Transform: how it answers for a while.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Mood {
     #[default]
     Healthy,
-    /// Nobody listens.
+    /// Does not listen.
     Refused,
     /// 500.
     Failing,
@@ -27,7 +27,7 @@ pub(super) enum Mood {
     Endless,
     /// Takes the webhook and closes the connection.
     Closing,
-    /// What it answers is not HTTP.
+    /// Answers with bytes that are not HTTP.
     Garbage,
 }
 
@@ -63,21 +63,21 @@ impl Mood {
     }
 }
 
-/// Something that happens to the relay.
+/// A fault of the relay or its store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) enum Fault {
-    /// kill -9, and a while until it is started again.
+    /// kill -9, and a new start after a while.
     #[default]
     Kill,
-    /// The same, and once more soon after the start.
+    /// kill -9, and again soon after the new start.
     KillTwice,
-    /// SIGTERM, and started again.
+    /// SIGTERM, and a new start.
     Terminate,
     /// SIGSTOP, and SIGCONT after a while.
     Freeze,
     /// Another process holds the write lock of the store.
     Lock,
-    /// The same while it is killed and started again.
+    /// The store is locked while the relay is killed and started again.
     LockAndKill,
 }
 
@@ -94,7 +94,7 @@ impl Fault {
     }
 }
 
-/// The next mood, and for how long.
+/// The next mood and its length.
 pub(super) fn next_mood(chance: &mut Chance) -> (Mood, Duration) {
     if chance.one_in(3) {
         return (Mood::Healthy, Duration::from_millis(chance.millis(1_000, 5_000)));
@@ -102,13 +102,13 @@ pub(super) fn next_mood(chance: &mut Chance) -> (Mood, Duration) {
     (chance.pick(&Mood::ALL), Duration::from_millis(chance.millis(300, 3_500)))
 }
 
-/// What happens first: however short the soak is, the relay is killed, and its store is locked for longer than it waits.
+/// The first faults. Even in a short soak, the relay is killed, and its store is locked for longer than it waits.
 pub(super) fn opening_faults(chance: &mut Chance) -> [(Duration, Fault, Duration); 2] {
     let mut calm = || Duration::from_millis(chance.millis(500, 2_000));
     [(calm(), Fault::Kill, Duration::ZERO), (calm(), Fault::Lock, Duration::from_millis(6_500))]
 }
 
-/// How long nothing happens to the relay, then what, and for how long.
+/// The pause before the relay's next fault, the fault, and its length.
 pub(super) fn next_fault(chance: &mut Chance) -> (Duration, Fault, Duration) {
     let calm = if chance.one_in(3) { chance.millis(50, 800) } else { chance.millis(500, 3_500) };
     let faults = [
@@ -126,7 +126,7 @@ pub(super) fn next_fault(chance: &mut Chance) -> (Duration, Fault, Duration) {
     let lasts = match fault {
         Fault::Kill | Fault::KillTwice | Fault::Terminate => chance.millis(0, 700),
         Fault::Freeze => chance.millis(100, 2_500),
-        // At times longer than the relay waits for its store.
+        // Some of these locks last longer than the relay waits for its store.
         Fault::Lock => chance.pick(&[400, 1_500, 3_000, 6_500]),
         Fault::LockAndKill => chance.millis(300, 3_000),
     };

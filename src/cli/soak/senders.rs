@@ -1,4 +1,4 @@
-//! Who sends: the PSPs, the payment stack, and strangers. What is not acknowledged is sent again, as PSPs do.
+//! The soak's senders: PSPs, the payment stack, and strangers. An unacknowledged notification is sent again, as PSPs do.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -21,11 +21,11 @@ use super::world::{World, one};
 use crate::cli::stand_in::{Psp, STACK_TOKEN};
 use crate::psp::vouch::sign::Signed;
 
-/// So many requests are under way at once.
+/// The most requests under way at once.
 const AT_ONCE: usize = 48;
-/// So many connections' worth of clients: several connections, as PSPs have.
+/// The number of HTTP clients: PSPs, too, use several connections.
 const CLIENTS: usize = 4;
-/// A sender's patience with one answer.
+/// A sender's longest wait for one answer.
 const TIMEOUT: Duration = Duration::from_secs(6);
 
 /// All senders.
@@ -56,7 +56,7 @@ impl Senders {
         }))
     }
 
-    /// Lives a life: each of its steps at its time.
+    /// Plays a life: each of its steps at its time.
     pub(super) fn live(self: &Arc<Self>, number: u64) -> Life {
         let life = Life::of(self.world.seed, number);
         let steps = plan(&life, &mut Chance::of(self.world.seed, "plan", number));
@@ -99,7 +99,7 @@ impl Senders {
         self.relay.address().map(|address| format!("http://{address}{path}"))
     }
 
-    /// The payment stack registers a record, until it has been told that it did.
+    /// Registers a record for the payment stack, again and again until the relay confirms it.
     async fn register(&self, one: &Registration, chance: &mut Chance) -> anyhow::Result<()> {
         loop {
             let _permit = self.at_once.acquire().await?;
@@ -123,7 +123,7 @@ impl Senders {
         }
     }
 
-    /// A PSP sends a notification until it is acknowledged.
+    /// Sends a notification for a PSP, again and again until it is acknowledged.
     async fn post(&self, post: &Post, chance: &mut Chance) -> anyhow::Result<()> {
         let (psp, body) = (self.psp(post.source)?, post.body.to_string());
         loop {
@@ -153,7 +153,7 @@ impl Senders {
         }
     }
 
-    /// Where the answer says that a record changed, Transform is to hear of it.
+    /// Notes a change that the answer names: Transform is to hear of it.
     fn note_change(&self, post: &Post, answer: &str) {
         let answer: Value = serde_json::from_str(answer).unwrap_or_default();
         if answer["outcome"] == "applied" {
@@ -161,7 +161,7 @@ impl Senders {
         }
     }
 
-    /// Somebody without the secret.
+    /// Sends a forged notification, signed without the secret.
     async fn forge(&self, post: &Post, chance: &mut Chance) -> anyhow::Result<()> {
         let _permit = self.at_once.acquire().await?;
         let psp = self.psp(post.source)?;
@@ -176,7 +176,7 @@ impl Senders {
         Ok(())
     }
 
-    /// A connection that breaks in the middle of the body.
+    /// Breaks a connection in the middle of the body.
     async fn break_off(&self, post: &Post) -> anyhow::Result<()> {
         let _permit = self.at_once.acquire().await?;
         let signed = self.psp(post.source)?.sign(post.form, post.body.to_string().as_bytes(), Timestamp::now())?;
@@ -192,13 +192,13 @@ impl Senders {
         }
         let half = signed.body.get(..signed.body.len() / 2).unwrap_or_default();
         let request = [head.as_bytes(), b"\r\n", half].concat();
-        // That the relay may be gone is part of it.
+        // The relay may be down. That is part of the soak.
         drop(stream.write_all(&request).await);
         one(&self.world.count.broken_off);
         Ok(())
     }
 
-    /// Status, whether the answer is one of before, and the text; none if there was no answer.
+    /// The status, whether the answer is a repeated one, and the text. `None` if there was no answer.
     async fn send(&self, psp: &Psp, signed: Signed, chance: &mut Chance) -> Option<(u16, bool, String)> {
         let mut request = self.client(chance).ok()?.post(self.url(&format!("/notifications/{}", psp.source))?);
         for (name, value) in signed.headers {
@@ -214,7 +214,7 @@ impl Senders {
     }
 }
 
-/// Whether a sender sends again after this answer: the relay cannot take it now.
+/// Whether a sender sends again after this answer, because the relay cannot take the notification now.
 const fn again(status: u16) -> bool {
     status >= 500 || status == 408
 }

@@ -1,4 +1,4 @@
-//! What all parts of a soak share: what was seen to be wrong, how things stand, how long telling took.
+//! The shared state of a soak: violations, counts, faults under way, and the time until Transform is told of changes.
 
 use crate::cli::tell;
 use std::collections::BTreeMap;
@@ -32,12 +32,12 @@ pub(super) struct Count {
     /// Attempts to send a notification that is signed well.
     pub(super) sent: AtomicU64,
     pub(super) acknowledged: AtomicU64,
-    /// Acknowledged again.
+    /// Notifications that were acknowledged again.
     pub(super) repeated: AtomicU64,
-    /// Forged, and answered 401.
+    /// Forged notifications that were answered 401.
     pub(super) refused: AtomicU64,
     pub(super) broken_off: AtomicU64,
-    /// No answer, or 5xx; sent again.
+    /// Attempts without an answer, or with 5xx. They are repeated.
     pub(super) unanswered: AtomicU64,
     pub(super) webhooks: AtomicU64,
     pub(super) fetches: AtomicU64,
@@ -47,12 +47,12 @@ pub(super) struct Count {
     pub(super) open: AtomicUsize,
 }
 
-/// Counts one.
+/// Adds one to a count.
 pub(super) fn one(count: &AtomicU64) {
     count.fetch_add(1, Ordering::Relaxed);
 }
 
-/// How much was counted.
+/// The value of a count.
 pub(super) fn read(count: &AtomicU64) -> u64 {
     count.load(Ordering::Relaxed)
 }
@@ -63,10 +63,10 @@ struct Violations {
     count: usize,
 }
 
-/// So many violations are printed.
+/// The most violations that are printed.
 const VIOLATIONS_MAX: usize = 50;
 
-/// Whether anything is wrong on purpose, by what was wrong how often.
+/// The faults under way, and how often each fault was played.
 #[derive(Debug, Default)]
 struct Weather {
     troubles: usize,
@@ -74,17 +74,17 @@ struct Weather {
     faults: BTreeMap<&'static str, u64>,
 }
 
-/// Changes that Transform has yet to hear of, and how long others took.
+/// Changes that Transform has yet to hear of, and the times of earlier changes.
 #[derive(Debug, Default)]
 struct Told {
     waiting: BTreeMap<Key, Instant>,
     calm: Vec<Duration>,
     all: Vec<Duration>,
-    /// Which record waited longest.
+    /// The longest wait and its record.
     longest: (Duration, Key),
 }
 
-/// How long telling took: median and worst, in calm and over all.
+/// The times from change to told: median and worst, in calm and over all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Latency {
     pub(super) calm: Option<(Duration, Duration)>,
@@ -101,7 +101,7 @@ impl World {
         Self { seed, folder, began: now, count: Count::default(), violations, weather: Mutex::new(weather), told }
     }
 
-    /// Something that must not be.
+    /// Notes a violation, and prints it.
     pub(super) fn violated(&self, what: String) {
         let mut violations = lock(&self.violations);
         violations.count += 1;
@@ -111,13 +111,13 @@ impl World {
         }
     }
 
-    /// How many violations there were, and the first of them.
+    /// The number of violations, and the first of them.
     pub(super) fn violations(&self) -> (usize, Vec<String>) {
         let violations = lock(&self.violations);
         (violations.count, violations.lines.clone())
     }
 
-    /// Trouble begins that is meant.
+    /// Notes that a played fault begins.
     pub(super) fn trouble_begins(&self, what: &'static str) {
         let mut weather = lock(&self.weather);
         weather.troubles += 1;
@@ -125,7 +125,7 @@ impl World {
         *weather.faults.entry(what).or_default() += 1;
     }
 
-    /// And ends.
+    /// Notes that a played fault ends.
     pub(super) fn trouble_ends(&self) {
         let mut weather = lock(&self.weather);
         weather.troubles = weather.troubles.saturating_sub(1);
@@ -134,17 +134,17 @@ impl World {
         }
     }
 
-    /// Each fault and how often it was.
+    /// Each fault and how often it was played.
     pub(super) fn faults(&self) -> BTreeMap<&'static str, u64> {
         lock(&self.weather).faults.clone()
     }
 
-    /// A record changed, as the answer to a notification says.
+    /// Notes that a record changed, as the answer to a notification says.
     pub(super) fn changed(&self, key: &Key) {
         lock(&self.told).waiting.entry(key.clone()).or_insert_with(Instant::now);
     }
 
-    /// Transform has heard of a record, and read it.
+    /// Notes that Transform was told of a record, and read it.
     pub(super) fn told(&self, key: &Key) {
         let calm_since = lock(&self.weather).calm_since;
         let mut told = lock(&self.told);
@@ -172,7 +172,7 @@ fn median_and_worst(these: &[Duration]) -> Option<(Duration, Duration)> {
     Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
 }
 
-/// A lock that a panic elsewhere does not spoil.
+/// Locks a mutex, even after a panic of another holder.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -76,7 +76,7 @@ impl Relay {
     /// Waits until what this answer's notification points to was fetched, with this outcome.
     pub(crate) async fn came_to(&self, answered: &Reply, outcome: &str) {
         let id = answered.json()["notification"].as_str().unwrap().to_owned();
-        self.program.logged(&["what a notification points to was fetched", &id, &format!("\"{outcome}\"")]).await;
+        self.program.logged(&["the object of a notification was fetched", &id, &format!("\"{outcome}\"")]).await;
     }
 
     /// Waits until this answer's notification is a dead letter; why.

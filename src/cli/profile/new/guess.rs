@@ -1,17 +1,17 @@
-//! What the texts of a notification may be, by their names and shapes. The best guess comes first.
+//! Guesses for `profile new`: the meaning of a notification's texts, by their names and shapes. The best guess comes first.
 
 use jiff::Timestamp;
 
 use super::sample::{Leaf, Sample, letters};
 use crate::domain::money::{Currency, parse_decimal};
 
-/// Candidates for what a profile has to know.
+/// Candidates for the fields of a profile.
 #[derive(Debug, Default)]
 pub(super) struct Guess {
     pub(super) event_type: Vec<Leaf>,
     /// The id of the notification itself.
     pub(super) event_id: Vec<Leaf>,
-    /// Ids of what it is about.
+    /// Ids of the object that the notification is about.
     pub(super) ids: Vec<Leaf>,
     pub(super) reference: Vec<Leaf>,
     pub(super) at: Vec<Leaf>,
@@ -103,7 +103,7 @@ impl Guess {
     }
 }
 
-/// What the merchant said comes back in fields of his own, or as his reference.
+/// Candidates for the Transform id: the merchant's own texts come back in metadata fields, or as the merchant's reference.
 fn references(sample: &Sample, named: Vec<Leaf>) -> Vec<Leaf> {
     let mut found: Vec<Leaf> = sample.leaves.iter().filter(|leaf| is_metadata(leaf)).cloned().collect();
     for leaf in named {
@@ -129,7 +129,7 @@ fn is_currency(leaf: &Leaf) -> bool {
     leaf.name.contains("currency") && leaf.text.parse::<Currency>().is_ok()
 }
 
-/// How an instant is written, if it is one: the word of a profile.
+/// The profile's word for the format of a time, if the text is a time.
 pub(super) fn time_format(text: &str) -> Option<&'static str> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match (digits, text.len()) {
@@ -141,7 +141,7 @@ pub(super) fn time_format(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The header that is called a signature, or holds what can be none but one.
+/// The header whose name says signature, or whose value can only be a signature.
 fn signature(headers: &[(String, String)]) -> Option<(String, String)> {
     let named = |name: &str| {
         let name = letters(name);

@@ -17,7 +17,7 @@ use crate::psp::profile::Profile;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// How sources will name the profile: lower case, digits and dashes.
+    /// The profile's name for sources: lower case, digits and dashes.
     name: String,
     /// A notification that the PSP sent: JSON, a form or XML.
     #[arg(long, value_name = "SAMPLE")]
@@ -25,7 +25,7 @@ pub(in crate::cli) struct Arguments {
     /// A header that came with it; may be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// Where the skeleton goes instead of to stdout; nothing may be there yet.
+    /// The file to write instead of stdout. It must not exist yet.
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }

@@ -1,15 +1,15 @@
-//! A notification taken apart: which texts stand where.
+//! A sample notification, taken apart into texts and their places.
 
 use serde_json::Value;
 
 use crate::psp::document::content::{Content, Format};
 use crate::psp::document::place::scalar;
 
-/// A notification that somebody kept.
+/// A sample notification.
 #[derive(Debug)]
 pub(super) struct Sample {
     pub(super) format: Format,
-    /// Where the messages of a batch stand, if it is one.
+    /// The place of a batch's messages, if the notification is a batch.
     pub(super) batch: Option<String>,
     /// The texts of the (first) message, in its order.
     pub(super) leaves: Vec<Leaf>,
@@ -18,23 +18,23 @@ pub(super) struct Sample {
     pub(super) headers: Vec<(String, String)>,
 }
 
-/// A text and where it stands.
+/// A text and its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Leaf {
-    /// As a profile names it.
+    /// The place, as a profile names it.
     pub(super) place: String,
-    /// The last name on the way, in lower case, letters only.
+    /// The last name of the place, in lower case, letters only.
     pub(super) name: String,
-    /// How many steps lead there.
+    /// The number of steps to the place.
     pub(super) depth: usize,
     pub(super) text: String,
 }
 
-/// What lists of messages are called.
+/// The usual names of lists of messages.
 const BATCHES: [&str; 6] = ["events", "notifications", "notificationitems", "messages", "webhooks", "items"];
 
 impl Sample {
-    /// Reads a notification; its format by the file's name or else by how it begins.
+    /// Reads a notification. Its format is told by the file's name, or else by the body's beginning.
     pub(super) fn read(extension: &str, body: &[u8], headers: Vec<(String, String)>) -> Result<Self, String> {
         let format = match (extension, body.trim_ascii_start().first()) {
             ("json", _) => Format::Json,
@@ -74,13 +74,13 @@ impl Sample {
     }
 }
 
-/// A name in lower case, without what only separates words.
+/// A name in lower case, without separators between words.
 pub(super) fn letters(name: &str) -> String {
     name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
-/// Where the messages of a batch stand, and the first: the body is a list, or holds one that is called so. Where every
-/// element has but one object in it, that is the message.
+/// The place of a batch's messages, and the first message. The body is a list, or holds a list with one of the usual names.
+/// If every element holds just one object, that object is the message.
 fn batch(whole: &Value) -> Option<(String, &Value)> {
     let (place, list) = match whole {
         Value::Array(list) => ("/*".to_owned(), list),

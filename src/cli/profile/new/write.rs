@@ -1,11 +1,11 @@
-//! The skeleton as text.
+//! The text of a profile skeleton, with its guesses and TODO remarks.
 
 use super::guess::{Guess, time_format};
 use super::sample::{Leaf, Sample};
 use crate::domain::text::shown;
 use crate::psp::document::content::Format;
 
-/// A profile that loads, claims no money, and says what to look at.
+/// Writes a profile that loads, claims no money, and marks with TODO what to look at.
 pub(super) fn skeleton(name: &str, sample: &Sample, guess: &Guess) -> String {
     let mut text = head(name, guess);
     text.push_str(&form(sample, guess));
@@ -40,7 +40,7 @@ reference = "" # TODO: which field carries the Transform id, and how it gets the
     )
 }
 
-/// A key with its guesses: the first stands, the others are remarks.
+/// A key with its guesses: the first is the value, the others are remarks.
 fn key(name: &str, leaves: &[Leaf], what: &str) -> String {
     let Some((first, others)) = leaves.split_first() else {
         return format!("# TODO: {what}; nothing in the sample is called so.\n#{name} = [\"/…\"]\n");
@@ -83,12 +83,12 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     text
 }
 
-/// A place that has to be named, and that nothing in the sample suggests.
+/// A stand-in for a needed place that nothing in the sample suggests.
 fn fallback(place: &str) -> Leaf {
     Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: String::new() }
 }
 
-/// What else there is: places only, for what stands there may be about a person.
+/// The other places of the sample, without their texts, which may be about a person.
 fn rest(sample: &Sample, text: &str) -> String {
     let unused = sample.leaves.iter().filter(|leaf| !text.contains(&quoted(&leaf.place)));
     let lines: String = unused.map(|leaf| format!("# {}\n", quoted(&leaf.place))).collect();

@@ -1,4 +1,4 @@
-//! How a record would differ, field by field, as far as Transform can see it.
+//! The differences of a record, field by field, as far as Transform can see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,14 +26,14 @@ pub(super) fn difference(stands: &Record, would: &Record) -> Vec<String> {
         .collect()
 }
 
-/// What a field says, and whether that may be shown.
+/// A field's value, and whether it may be shown.
 #[derive(PartialEq, Eq)]
 enum Said {
     Shown(String),
     Hidden(String),
 }
 
-/// The fields of a view that say something, by name.
+/// The fields of a view that have a value, by name.
 #[derive(Default)]
 struct Fields(BTreeMap<String, Said>);
 
@@ -99,7 +99,7 @@ impl Fields {
     }
 }
 
-/// The store keeps fewer digits of the time of receipt than the record that got it at once.
+/// A time in whole seconds: the store keeps fewer digits of the time of receipt than a record that got it directly.
 fn seconds(at: Timestamp) -> Timestamp {
     Timestamp::from_second(at.as_second()).unwrap_or(at)
 }

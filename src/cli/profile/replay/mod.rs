@@ -1,4 +1,4 @@
-//! `profile replay`: what records would be, had their notifications been read by this profile.
+//! `profile replay`: reads stored notifications by a changed profile, and tells how the records would differ.
 
 mod difference;
 mod reread;
@@ -22,7 +22,7 @@ use crate::store::sqlite;
 pub(in crate::cli) struct Arguments {
     /// The profile.
     pub(super) name: String,
-    /// The store; needed without --config. It is only read, also while a relay runs on it.
+    /// The store. Needed without --config. It is only read, also while a relay runs on it.
     #[arg(long, value_name = "FILE", required_unless_present = "config")]
     store: Option<PathBuf>,
     /// The configuration file of the relay: it says where the store is, and which sources have the profile and take which
@@ -53,7 +53,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, Failed> 
     Ok(told(&wanted, &rehearsal, &reader.counts))
 }
 
-/// The sources whose notifications are read again.
+/// The sources whose notifications are to be read again.
 fn chosen(
     entry: &Entry,
     arguments: &Arguments,
@@ -86,7 +86,7 @@ fn listed(sources: &[String]) -> String {
     if sources.is_empty() { "no source".to_owned() } else { sources.join(", ") }
 }
 
-/// A time, or a span before now.
+/// Reads a time, or a span before now.
 fn instant(text: &str, now: Timestamp) -> Result<Timestamp, String> {
     let wrong = || format!("--since {text:?}: a time such as 2026-01-31T12:00:00Z, or a span such as 7d, 12h or 30m");
     if let Ok(at) = text.parse() {

@@ -1,4 +1,4 @@
-//! Stored notifications, read by another profile.
+//! Rereading of stored notifications by another profile, for `profile replay`.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -16,30 +16,30 @@ use crate::source::Source;
 use crate::store::Outcome;
 use crate::store::rehearsal::{Past, PastAnswer, Rehearsal, Rehearsed, Reread};
 
-/// Reads stored notifications, as their sources would.
+/// A reader of stored notifications, which reads them as their sources would.
 pub(super) struct Reader<'a> {
     profile: &'a Profile,
     configured: &'a BTreeMap<String, Source>,
     pub(super) counts: Counts,
 }
 
-/// What could not be read as it was.
+/// Counts of notifications that could not be read exactly as they were.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Notifications whose form was not stored, so that it was told from their body.
+    /// Notifications whose form was not stored, so that it was told by their body.
     guessed: usize,
     /// Notifications whose form the profile does not have.
     formless: usize,
-    /// Notifications of which a message points to what was not fetched, or is not kept.
+    /// Notifications with a message whose object was not fetched, or is not kept.
     unfetched: HashSet<Uuid>,
 }
 
 impl Counts {
     pub(super) fn told(&self) -> String {
         let lines = [
-            (self.guessed, "were taken before their form was stored; it was told from the body"),
-            (self.formless, "are of a form that the profile does not have, and were left out"),
-            (self.unfetched.len(), "point to what was not fetched or is not kept, and were left out"),
+            (self.guessed, "were taken before forms were stored; their form was told by the body"),
+            (self.formless, "have a form that is not in the profile, and were left out"),
+            (self.unfetched.len(), "point to an object that was not fetched or is not kept, and were left out"),
         ];
         let lines = lines.iter().filter(|(count, _)| *count > 0);
         lines.map(|(count, what)| format!("{count} of them {what}\n")).collect()
@@ -73,11 +73,11 @@ impl<'a> Reader<'a> {
         reread
     }
 
-    /// What the notification says itself.
+    /// Reads the notification's own messages.
     fn own(&self, past: &Past, form: &Form, signed_at: Option<&str>) -> Reread {
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
         let notification = InForm { received, form, signed_at };
-        // Without the configuration, that something was fetched tells that it was to be.
+        // Without the configuration, a stored response tells that the source fetches.
         let configured = self.configured.get(&past.source);
         let always = configured.and_then(|source| source.fetch.as_ref()).map(|api| api.mode == FetchMode::Always);
         let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
@@ -86,7 +86,7 @@ impl<'a> Reader<'a> {
         Reread { normalised, keys: keys.collect() }
     }
 
-    /// What was fetched for a message takes the message's place.
+    /// Puts the message read from a fetched object in the place of the message that pointed to it.
     fn fetched(&self, past: &Past, form: &Form, signed_at: Option<&str>, answer: &PastAnswer, reread: &mut Reread) {
         let received = Received { headers: &past.headers, body: &past.body, at: answer.fetched_at };
         let index = if past.hint { 0 } else { answer.message };
@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The form that it was read as; or that it can be read as, by its types.
+    /// The form as which the notification was read, or else the form that its types fit.
     fn form(&mut self, past: &Past) -> Option<&'a Form> {
         let mut forms = self.profile.forms.iter().map(toml::Spanned::get_ref);
         if let Some(name) = &past.form {
@@ -119,7 +119,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// A notification that says nothing itself.
+/// A reading without any message.
 fn nothing(past: &Past) -> Reread {
     Reread {
         normalised: Normalised { dedupe_key: past.id.to_string(), beside: String::new(), messages: Vec::new() },
@@ -127,7 +127,7 @@ fn nothing(past: &Past) -> Reread {
     }
 }
 
-/// The notifications that mean something else than they did, each on a line.
+/// The notifications with another meaning than before, one a line.
 pub(super) fn changed(rehearsal: &Rehearsal, counts: &Counts) -> Vec<String> {
     let other = rehearsal.notifications.iter().filter(|one| means(one.was.0.as_str()) != means(one.now.0.name()));
     let other = other.filter(|one| !waited_in_vain(one) && !counts.unfetched.contains(&one.id));
@@ -140,7 +140,7 @@ pub(super) fn changed(rehearsal: &Rehearsal, counts: &Counts) -> Vec<String> {
         .collect()
 }
 
-/// What came of an event depends on what came before; that it is one does not.
+/// The meaning of an outcome. An event's outcome depends on earlier events, but its being an event does not.
 fn means(outcome: &str) -> &'static str {
     match outcome {
         "ignored" => "nothing",
@@ -149,7 +149,7 @@ fn means(outcome: &str) -> &'static str {
     }
 }
 
-/// In the store its record was not registered in time; on the stage nothing is too late.
+/// Whether an event waited in vain in the store: its record was not registered in time. In a rehearsal nothing is too late.
 fn waited_in_vain(one: &Rehearsed) -> bool {
     one.was.0 == Outcome::DeadLetter.name() && one.now.0 == Outcome::Parked
 }

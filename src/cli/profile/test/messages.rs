@@ -1,4 +1,4 @@
-//! The messages of a notification and what the rules make of them, in words.
+//! Telling in words of `profile test`: a notification's messages, and the events that the rules make of them.
 
 use super::super::Told;
 use super::signatures::line_up;
@@ -9,7 +9,7 @@ use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 
-/// What is told so far, and whether all of it is understood.
+/// The text so far, and whether everything in it was understood.
 pub(super) struct Telling<'a> {
     entry: &'a Entry,
     text: String,
@@ -25,19 +25,19 @@ impl<'a> Telling<'a> {
         (self.text, self.good)
     }
 
-    /// A notification whose body cannot be read.
+    /// Tells of a notification whose body cannot be read.
     pub(super) fn unreadable(&mut self, message: &Message) {
         self.meaning(&message.meaning);
     }
 
-    /// One message, as far as it speaks for itself.
+    /// Tells of one message, without its fetched object.
     pub(super) fn message(&mut self, index: usize, seen: &MessageSeen<'_>) {
         let event_type = if seen.message.event_type.is_empty() { "no type" } else { &seen.message.event_type };
         line_up(&mut self.text, 0, &format!("message {}", index + 1), event_type);
         self.read(seen);
     }
 
-    /// What was fetched for the message before.
+    /// Tells of the object that was fetched for the message before.
     pub(super) fn fetched(&mut self, seen: Result<MessageSeen<'_>, String>) {
         match seen {
             Ok(seen) => {
@@ -48,7 +48,7 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// More was fetched than there are messages to fetch for.
+    /// Tells that more responses were given than messages need.
     pub(super) fn left_over(&mut self) {
         self.good = false;
         line_up(&mut self.text, 0, "fetched", "there are more answers than messages whose truth is to be fetched");

@@ -1,4 +1,4 @@
-//! `profile test`: why a notification is believed or not, and what is made of it.
+//! `profile test`: explains a notification: its signatures, the rule for each message, and the events.
 
 mod messages;
 mod signatures;
@@ -31,29 +31,30 @@ pub(in crate::cli) struct Arguments {
     /// The notification's body.
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// A header of the notification; may be given several times.
+    /// A header of the notification. May be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
-    /// The source's secret; may be given several times. Without one the notification is read as if it were verified.
+    /// The source's secret. May be given several times. Without one the notification is read as if it were verified.
     #[arg(long = "secret", value_name = "SECRET")]
     secrets: Vec<String>,
-    /// A setting of the source that the profile asks for; may be given several times.
+    /// A setting of the source that the profile asks for. May be given several times.
     #[arg(long = "setting", value_name = "NAME=VALUE")]
     settings: Vec<String>,
-    /// The URL that the PSP posts to, as the PSP knows it; for PSPs that sign it.
+    /// The URL that the PSP posts to, as the PSP knows it. For PSPs that sign it.
     #[arg(long, value_name = "PUBLIC_URL")]
     url: Option<Url>,
-    /// The source has seen its credentials: an Authorization header, other headers or an address. For what nobody signs.
+    /// Take the source's credentials (an Authorization header, other headers or an address) as given. For unsigned
+    /// notifications.
     #[arg(long)]
     trusted: bool,
     /// The old name of `--trusted`.
     #[arg(long, hide = true)]
     door: bool,
-    /// When it is received, in unix seconds; now, if absent. For old notifications with a signed time.
+    /// The time of receipt, in unix seconds. Default: now. For old notifications with a signed time.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
-    /// The PSP's answer to the call that fetches the truth of the notification; for batches several times, in the order of
-    /// the messages that are to be fetched.
+    /// The PSP's response to the call that fetches the notification's object. For batches several times, in the order of the
+    /// messages to be fetched.
     #[arg(long, value_name = "ANSWER.json")]
     fetched: Vec<PathBuf>,
 }
@@ -99,7 +100,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     Ok((text, good))
 }
 
-/// Whether nothing can be said of the notification without a secret: a certificate may vouch as well.
+/// Whether the profile needs a secret to verify anything. A certificate may vouch instead.
 fn asks_for_secrets(profile: &Profile) -> bool {
     crate::psp::vouch::needs::needs_secrets(profile)
         || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
@@ -108,7 +109,7 @@ fn asks_for_secrets(profile: &Profile) -> bool {
 fn settings(profile: &Profile, given: &[String]) -> Result<BTreeMap<String, String>, String> {
     let mut settings = BTreeMap::new();
     for one in given {
-        let (name, value) = one.split_once('=').ok_or("a --setting is not NAME=VALUE")?;
+        let (name, value) = one.split_once('=').ok_or("--setting must be NAME=VALUE")?;
         if !profile.settings.contains_key(name) {
             let known = profile.settings.keys().cloned().collect::<Vec<_>>().join(", ");
             return Err(format!("--setting {name:?}: the profile asks for: {}", or_nothing(&known)));
@@ -122,18 +123,18 @@ fn or_nothing(text: &str) -> &str {
     if text.is_empty() { "nothing" } else { text }
 }
 
-/// Without a secret the first form that can read the body reads it.
+/// Reads a notification without a secret, by the first form that can read the body.
 fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -> Result<Told, String> {
     let mut forms = entry.profile.forms.iter().map(toml::Spanned::get_ref);
     let Some(form) = forms.find(|form| form.content.message(received.body).is_ok()) else {
-        return Err("the body is of none of the forms that the profile knows".to_owned());
+        return Err("the body fits none of the profile's forms".to_owned());
     };
     let (text, good) = told(entry, &InForm::new(form, received), answers);
     let why = if form.signature.is_empty() { "nobody signs it" } else { "no --secret" };
     Ok((format!("not verified: {why}; read as {:?}\n{text}", form.name), good))
 }
 
-/// What the notification says, as far as it says it itself and as far as what was fetched says it.
+/// Tells of the notification's messages, its own and those read from fetched objects.
 fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
     let fetching = fetches(notification.form) || !answers.is_empty();
     let Reading { normalised, messages } = explain::reading(&entry.profile, notification, fetching);
@@ -157,12 +158,13 @@ fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
     telling.told()
 }
 
-/// Whether a source fetches what is verified, if its configuration does not say otherwise.
+/// Whether a source fetches for verified notifications by default.
 fn fetches(form: &Form) -> bool {
     form.fetch.as_ref().is_some_and(|fetch| fetch.mode == FetchMode::Always)
 }
 
-/// What the relay would do with a notification that nobody vouches for; and whether nobody ever does.
+/// Tells the calls that the relay would make for an unverified notification, as a hint; and whether its form is never
+/// signed.
 fn hinted(profile: &Profile, received: &Received<'_>) -> (String, bool) {
     let mut text = String::new();
     if let Some((url, rule)) = certificate_url(profile, received) {

@@ -1,4 +1,4 @@
-//! The signatures of a notification, in words.
+//! Telling in words of `profile test`: a notification's signatures.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::guide::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::line_of;
 
-/// Each signature of the profile: where it was looked for, what was signed, what was expected and given.
+/// Tells of each signature of the profile: where it was looked for, the signed parts, the expected and the given value.
 pub(super) fn tell(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
     let mut text = String::new();
     for seen in signatures {
@@ -74,10 +74,10 @@ fn tell_signed(text: &mut String, signed: &SignedSeen) {
     }
 }
 
-/// How wide the words at the beginning of a line are.
+/// The width of the words at the beginning of a line.
 const WIDTH: usize = 10;
 
-/// One line: a word, and what there is to say.
+/// Writes one line: a word and its text.
 pub(super) fn line_up(text: &mut String, indent: usize, word: &str, said: &str) {
     text.push_str(&format!("{:indent$}{word:<WIDTH$} {said}\n", ""));
 }

@@ -1,4 +1,4 @@
-//! Bodies that are small to send and dear to read.
+//! Attack: bombs, bodies that are cheap to send and expensive to read (XML, forms, JSON, batches).
 
 use super::super::lives::Chance;
 use super::Stranger;
@@ -6,14 +6,14 @@ use super::Stranger;
 pub(super) const WPG: &str = "strangers-wpg";
 const PASSWORD: &str = "soak-password";
 
-/// Worldpay's XML is read once the credentials are right: here the stranger has them.
+/// A source of Worldpay's XML, which is read only with the right credentials. Here the stranger has them.
 pub(super) fn config() -> String {
     format!(
         "\n[sources.{WPG}]\nprofile = \"worldpay-wpg\"\nbasic = {{ username = \"wpg\", password = \"{PASSWORD}\" }}\n"
     )
 }
 
-/// Posts one. Whatever the relay says of it, it has to say something.
+/// Posts one bomb. The relay may answer anything, but it must answer.
 pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     let (path, kind, body) = match chance.within(0, 8) {
         0 => (WPG, "text/xml", attributes()),
@@ -61,7 +61,7 @@ fn elements() -> String {
     format!("<x>{}</x>", "<a/>".repeat(200_000))
 }
 
-/// A batch of items of which none is signed.
+/// A batch of unsigned items.
 fn items() -> String {
     format!("{{\"notificationItems\":[{}{{}}]}}", "{\"NotificationRequestItem\":{}},".repeat(30_000))
 }

@@ -1,4 +1,4 @@
-//! Strangers with something real in their hands: an answer of the relay's own, or one notification that they captured.
+//! Attack: replays of something genuine, either a text that the relay itself signed, or a captured notification.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -28,7 +28,7 @@ secrets = ["{ADYEN_SECRET}"]
     )
 }
 
-/// Has the relay sign a text by its endpoint check, and posts that as a notification.
+/// Has the relay sign a text by its endpoint check, and posts that text as a notification.
 pub(super) async fn oracle(stranger: &Stranger, mut chance: Chance) {
     let length = usize::try_from(chance.within(20, 32)).unwrap_or(20);
     let text = chance.hex(length);
@@ -40,18 +40,18 @@ pub(super) async fn oracle(stranger: &Stranger, mut chance: Chance) {
     let request = stranger.client.post(url).header("Content-Type", "application/x-www-form-urlencoded");
     let Ok(response) = request.body(form).send().await else { return };
     if response.status().as_u16() < 400 {
-        stranger.violated(format!("what the endpoint check signed is taken as a notification: {text}"));
+        stranger.violated(format!("a text signed by the endpoint check is taken as a notification: {text}"));
     }
     if signature.contains('|') {
         one(&stranger.done.signed);
     }
 }
 
-/// Repeats a captured item with another time, of the future and of now. What the PSP tells afterwards must stand.
+/// Repeats a captured item with another time, in the future and now. The PSP's later news must stand.
 pub(super) async fn replay(stranger: &Stranger, mut chance: Chance) {
     let id = format!("soak-captured-{}", chance.hex(16));
     if tell(stranger, &id, &mut chance).await.is_none() {
-        // The relay could not take something now; the next round tries another record.
+        // The relay could not take a request now. The next round tries another record.
         return;
     }
     let Some(url) = stranger.url(&format!("/records/payment/{id}")) else { return };
@@ -64,7 +64,7 @@ pub(super) async fn replay(stranger: &Stranger, mut chance: Chance) {
     one(&stranger.done.replayed);
 }
 
-/// A life of one payment: authorised, repeated by the stranger, cancelled. None if not all of it was taken.
+/// Plays one payment: authorised, repeated by the stranger, cancelled. `None` if the relay did not take all of it.
 async fn tell(stranger: &Stranger, id: &str, chance: &mut Chance) -> Option<()> {
     let registered = json!({"source": ADYEN, "requestedAmount": 10, "currency": "EUR"}).to_string();
     let request = stranger.client.put(stranger.url(&format!("/records/payment/{id}"))?).bearer_auth(STACK_TOKEN);
@@ -90,7 +90,7 @@ async fn tell(stranger: &Stranger, id: &str, chance: &mut Chance) -> Option<()> 
     post(stranger, &item(minutes_ago(5), "CANCELLATION", &format!("PSPD{}", chance.hex(12)))).await
 }
 
-/// Signs as the PSP did: its signature covers neither the time nor the reason.
+/// The genuine signature: the PSP's signature covers neither the time nor the reason.
 async fn post(stranger: &Stranger, body: &Value) -> Option<()> {
     let psp = Psp::new(ADYEN, "adyen", ADYEN_SECRET).ok()?;
     let signed = psp.sign(None, body.to_string().as_bytes(), Timestamp::now()).ok()?;

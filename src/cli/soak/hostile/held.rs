@@ -1,4 +1,4 @@
-//! Clients that hold what is shared: room for bodies, and connections.
+//! Attack: clients that hold shared resources, the room for bodies and connections.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use super::super::lives::Chance;
 use super::super::world::one;
 use super::{Stranger, wire};
 
-/// More than there is room for, by the default of `server.max_buffered`.
+/// The held bodies: more than there is room for, by the default of `server.max_buffered`.
 const BODIES: usize = 90;
 /// The default of `server.max_body`.
 const BODY_MAX: usize = 1024 * 1024;
-/// Heads that never end.
+/// The request heads that never end.
 const HEADS: usize = 60;
 
 /// Holds nearly whole bodies and half heads. Meanwhile a small body must find room.
@@ -35,7 +35,7 @@ pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     drop((bodies, heads));
 }
 
-/// A connection with a body of which one byte is missing.
+/// A connection with a body that lacks one byte.
 async fn body(stranger: &Stranger, path: &str) -> Option<TcpStream> {
     let kind = if path == "/oauth/token" { "application/x-www-form-urlencoded" } else { "application/json" };
     let head =
@@ -46,7 +46,7 @@ async fn body(stranger: &Stranger, path: &str) -> Option<TcpStream> {
 /// A connection with the beginning of a request.
 async fn begun(stranger: &Stranger, bytes: &[u8]) -> Option<TcpStream> {
     let mut stream = wire::connect(stranger.address()?).await?;
-    // The relay may refuse it before it has read all of it, or stop reading.
+    // The relay may refuse the request before it has read all of it, or stop reading.
     drop(timeout(Duration::from_secs(1), stream.write_all(bytes)).await);
     Some(stream)
 }

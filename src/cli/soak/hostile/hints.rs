@@ -1,4 +1,4 @@
-//! Hints at objects that strangers make up, and the PSP's API that knows none of them.
+//! Attack: hints to made-up objects, with a PSP's API that knows none of them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::super::lives::Chance;
 use super::Stranger;
 
 pub(super) const MOLLIE: &str = "strangers-mollie";
-/// So many hints in one round.
+/// The hints of one round.
 const HINTS: usize = 20;
 
 pub(super) fn config(api: SocketAddr) -> String {
@@ -19,8 +19,8 @@ pub(super) fn config(api: SocketAddr) -> String {
     )
 }
 
-/// Hints at objects that there are none of. They may be taken or refused. The relay asks the API for what it has taken, and
-/// after a 404 it asks again while places are plenty.
+/// Sends hints to objects that do not exist. They may be taken or refused. The relay asks the API for each taken hint, and
+/// after a 404 it asks again while slots are plenty.
 pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     for _ in 0..HINTS {
         let Some(url) = stranger.url(&format!("/notifications/{MOLLIE}")) else { return };
@@ -48,7 +48,7 @@ impl Api {
         Ok(Self { address: listener.local_addr()?, listener, asked: AtomicU64::new(0) })
     }
 
-    /// How many calls it had.
+    /// The number of calls it had.
     pub(super) fn asked(&self) -> u64 {
         self.asked.load(Ordering::Relaxed)
     }
@@ -61,7 +61,7 @@ impl Api {
                 self.asked.fetch_add(1, Ordering::Relaxed);
                 let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\
                                Connection: close\r\n\r\n{}";
-                // A relay that has gone has no use for it.
+                // The relay may have gone. Then the response has no reader.
                 drop(stream.write_all(answer).await);
             }
         }

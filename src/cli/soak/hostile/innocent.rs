@@ -1,4 +1,4 @@
-//! An innocent client beside the strangers: it is answered all the time.
+//! An innocent client beside the strangers: it must be answered all the time.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use tokio::time::{Instant, sleep};
 
 use super::Stranger;
 
-/// Between two requests.
+/// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Whoever waits longer for an answer is kept out. So much that a slow machine alone does not come to it.
+/// The wait for an answer above which the client counts as kept out. A slow machine alone does not reach it.
 const LONGEST: Duration = Duration::from_secs(20);
 
-/// Asks again and again, each time on a connection of its own, until the time is over.
+/// Sends requests, each on a connection of its own, until the time is over.
 pub(super) async fn asks(stranger: &Stranger, until: Instant) -> anyhow::Result<()> {
     let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(LONGEST).build()?;
     while Instant::now() < until {

@@ -1,7 +1,7 @@
-//! Strangers: `soak --hostile`. Clients that nobody trusts attack the relay while the lives go on.
+//! Strangers of `soak --hostile`: untrusted clients attack the relay while the lives go on.
 //!
-//! No stranger may be believed, keep anybody else out for long, or cost memory or processor time without bound. Each
-//! attack is one function that plays one round; it says what the relay may never answer.
+//! No stranger may be believed, keep out others for long, or cost memory or processor time without bound. Each attack is one
+//! function that plays one round. It reports answers that the relay must never give.
 
 mod bombs;
 mod captured;
@@ -29,10 +29,10 @@ use super::world::{World, read};
 /// The longest pause between two rounds of one attack, in milliseconds.
 const PAUSE_MAX_MS: u64 = 40;
 
-/// An answer that takes longer does not come.
+/// The longest wait for an answer. Past it the answer counts as missing.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The sources that only strangers post to, and the accounts that they captured notifications of.
+/// The sources to which only strangers post, and the sources whose notifications they captured.
 pub(super) const SOURCES: [&str; 4] = [captured::BRAINTREE, captured::ADYEN, bombs::WPG, hints::MOLLIE];
 
 /// All strangers.
@@ -43,16 +43,16 @@ pub(super) struct Strangers {
     done: Arc<Done>,
 }
 
-/// How often an attack came to the point at which it would have shown a fault: none of these may be 0 in the end.
+/// How often each attack came to the point at which a fault would have shown. In the end none of these may be 0.
 #[derive(Debug, Default)]
 struct Done {
-    /// A text that the endpoint check signed was posted.
+    /// Texts signed by the endpoint check that were posted and refused.
     signed: AtomicU64,
-    /// A payment was told of to its end, with replays in between.
+    /// Payments that were told of to their end, with replays in between.
     replayed: AtomicU64,
-    /// A small body was refused for its signature, beside bodies that were held.
+    /// Small bodies that were refused for their signature, beside held bodies.
     small: AtomicU64,
-    /// An innocent client was answered: its longest wait, in milliseconds.
+    /// The longest wait of the innocent client for an answer, in milliseconds.
     longest_ms: AtomicU64,
 }
 
@@ -65,7 +65,7 @@ struct Stranger {
 }
 
 impl Stranger {
-    /// Where the relay listens; none if it has not listened yet.
+    /// The relay's address. `None` if it has not listened yet.
     fn address(&self) -> Option<SocketAddr> {
         self.relay.address()
     }
@@ -80,7 +80,7 @@ impl Stranger {
 }
 
 impl Strangers {
-    /// They come, with the PSP's API at which the relay looks their hints up.
+    /// Starts the strangers, and the PSP's API at which the relay looks up their hints.
     pub(super) async fn come() -> anyhow::Result<Self> {
         let api = Arc::new(Api::listen().await?);
         tokio::spawn({
@@ -90,12 +90,12 @@ impl Strangers {
         Ok(Self { api, memory: watch::Memory::default(), done: Arc::default() })
     }
 
-    /// What the relay's configuration has beside that of the lives.
+    /// The relay's configuration for strangers, added to that for the lives.
     pub(super) fn config(&self) -> String {
         [captured::config(), bombs::config(), hints::config(self.api.address)].concat()
     }
 
-    /// What they cost in the end: by its name, for people.
+    /// The strangers' costs at the end, by name, for people.
     pub(super) async fn cost(
         &self,
         world: &Arc<World>,
@@ -130,7 +130,7 @@ impl Strangers {
         Ok(Stranger { world, relay, client, done })
     }
 
-    /// All attacks side by side, until the time is over.
+    /// Plays all attacks side by side until the time is over.
     pub(super) async fn attack(&self, world: &Arc<World>, relay: &Arc<Relay>, until: Instant) -> anyhow::Result<()> {
         let stranger = self.stranger(world, relay)?;
         let watch = self.memory.watch(world, relay, until);
@@ -159,12 +159,12 @@ async fn rounds<F: Future<Output = ()>>(
     mut round: impl FnMut(Chance) -> F,
 ) {
     let (mut number, mut whole) = (0, 0_u64);
-    // On a slow machine a short soak may be over before the first round is.
+    // On a slow machine, a short soak may be over before the first round ends.
     while Instant::now() < until || (whole == 0 && number == 0) {
         let mut chance = Chance::of(stranger.world.seed, name, number);
         let pause = Duration::from_millis(chance.millis(0, PAUSE_MAX_MS));
         stranger.world.trouble_begins(name);
-        // A round that is under way when the time is over is cut off: its connections close.
+        // When the time is over, the round under way is cut off and its connections close.
         let over = if number == 0 { until + PATIENCE } else { until };
         whole += u64::from(timeout_at(over, round(chance)).await.is_ok());
         stranger.world.trouble_ends();

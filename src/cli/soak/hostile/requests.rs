@@ -1,28 +1,28 @@
-//! Requests that are wrong: malformed ones, ones that hide another, forged ones, guesses.
+//! Attack: wrong requests, such as malformed ones, smuggled ones, forged ones, and guesses at credentials.
 
 use std::time::Duration;
 
 use super::super::lives::Chance;
 use super::{Stranger, wire};
 
-/// What is hidden in a body or behind it. It is the one path that strangers may read: an answer to it is 200.
+/// The request hidden in a body or behind it. It asks for the one path that strangers may read, so an answer to it is 200.
 const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n";
-/// How long an answer may take.
+/// The longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Requests that a proxy and the relay might read differently, and what is no HTTP. None of them may have an effect, so
-/// none may be answered below 400.
+/// Sends requests that a proxy and the relay might read differently, and bytes that are not HTTP. None of them may have an
+/// effect, so none may be answered below 400.
 pub(super) async fn smuggle(stranger: &Stranger, mut chance: Chance) {
     let Some(address) = stranger.address() else { return };
     let bytes = shape(&mut chance);
     let Some(answer) = wire::exchange(address, &bytes, PATIENCE).await else { return };
     if let Some(status) = wire::statuses(&answer).into_iter().find(|status| *status < 400) {
         let shown: String = String::from_utf8_lossy(&bytes).chars().take(300).collect();
-        stranger.violated(format!("a request that is no good is answered {status}: {shown:?}"));
+        stranger.violated(format!("a malformed request is answered {status}: {shown:?}"));
     }
 }
 
-/// The shapes without chance: the headers that say how long a body is, and the body.
+/// The fixed shapes: the headers that tell a body's length, and the body.
 const SHAPES: [(&str, &str); 14] = [
     ("Content-Length: 4\r\nTransfer-Encoding: chunked", "0\r\n\r\n"),
     ("Content-Length: 0\r\nContent-Length: 44", ""),
@@ -87,7 +87,7 @@ const CREDENTIALS: [&str; 6] = [
     "Bearer stand-in-stack-token2",
 ];
 
-/// Any method at any path with guessed credentials and a forged signature: nothing of it may be answered below 400.
+/// Sends any method at any path, with guessed credentials and a forged signature. No answer may be below 400.
 pub(super) async fn guess(stranger: &Stranger, mut chance: Chance) {
     let (method, path) = (chance.pick(&METHODS), chance.pick(&PATHS));
     let Some(url) = stranger.url(path) else { return };

@@ -1,4 +1,4 @@
-//! Clients that pipeline requests and read no answer.
+//! Attack: clients that pipeline requests and read no answer.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use tokio::time::{sleep, timeout};
 use super::super::lives::Chance;
 use super::{Stranger, wire};
 
-/// So many connections at once.
+/// The connections at once.
 const CONNECTIONS: usize = 20;
-/// So much is written to each, at most.
+/// The most bytes written to each connection.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
-/// How long a write may find no room until the client stops writing.
+/// The time without room for a write after which the client stops writing.
 const STUCK: Duration = Duration::from_millis(500);
 
 /// Fills some connections, holds them for a while, and drops them.
@@ -23,7 +23,7 @@ pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     drop(held);
 }
 
-/// Connections that are full of requests and of which no answer is read.
+/// Connections full of requests whose answers are not read.
 pub(super) async fn filled(stranger: &Stranger) -> Vec<TcpStream> {
     let mut held = Vec::new();
     for _ in 0..CONNECTIONS {

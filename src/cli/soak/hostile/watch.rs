@@ -1,4 +1,4 @@
-//! What the strangers cost: the relay's memory, and its processor time when it has nothing to do.
+//! The strangers' costs: the relay's memory, and its processor time while it should be idle.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -9,28 +9,28 @@ use super::super::relay::Relay;
 use super::super::world::World;
 use super::{Stranger, unread};
 
-/// More than this is no bound that holds, in KiB: the defaults allow for 64 MiB of bodies and as much for what small
-/// ones and answers take over all connections.
+/// The most memory of the relay, in KiB. The defaults allow 64 MiB for bodies, and as much for small bodies and answers over
+/// all connections.
 const MEMORY_MAX_KIB: u64 = 400 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// How long the relay is watched while it should be idle.
+/// The time for which the idle relay is watched.
 const IDLE: Duration = Duration::from_secs(4);
 /// The kernel counts processor time in hundredths of a second.
 const TICKS_A_SECOND: u64 = 100;
-/// One part in so many of one processor is idle enough.
+/// The share of one processor that still counts as idle: one part in this number.
 const IDLE_PART: u64 = 4;
-/// Linux tells by /proc.
+/// The text for machines without /proc, which only Linux has.
 const NOT_CHECKED: &str = "NOT CHECKED: this machine does not tell";
 
 /// The most memory that the relay had, as far as this machine tells.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// In KiB; 0 where the machine does not tell.
+    /// The most memory so far, in KiB. 0 if the machine does not tell.
     most_kib: AtomicU64,
 }
 
 impl Memory {
-    /// Looks now and then until the time is over, and once when it is.
+    /// Looks now and then until the time is over, and once at its end.
     pub(super) async fn watch(&self, world: &World, relay: &Relay, until: Instant) {
         loop {
             let kib = relay.pid().and_then(memory_kib).unwrap_or_default();
@@ -44,7 +44,7 @@ impl Memory {
         }
     }
 
-    /// For people.
+    /// The most memory, for people.
     pub(super) fn most(&self) -> String {
         match self.most_kib.load(Ordering::Relaxed) {
             0 => NOT_CHECKED.to_owned(),
@@ -53,7 +53,7 @@ impl Memory {
     }
 }
 
-/// With clients that pipelined and read nothing, and nothing else to do, the relay is idle. Says how busy it was.
+/// Checks that the relay is idle while clients that pipelined read nothing. Returns its share of a processor.
 pub(super) async fn stays_idle(stranger: &Stranger) -> String {
     let held = unread::filled(stranger).await;
     if held.is_empty() {
@@ -82,7 +82,7 @@ fn memory_kib(pid: u32) -> Option<u64> {
 /// The processor time of a process, in the kernel's ticks.
 fn ticks(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name in brackets may hold anything; after it come the state and eleven numbers before the times.
+    // The name in brackets may hold any text. After it come the state and eleven numbers before the times.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
     let (user, system): (u64, u64) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
     Some(user + system)

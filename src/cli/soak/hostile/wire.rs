@@ -1,4 +1,4 @@
-//! Requests by the byte, since no HTTP library writes what strangers write.
+//! Requests byte by byte: no HTTP library writes the requests of strangers.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -7,20 +7,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-/// So much of an answer is read.
+/// The most bytes of an answer that are read.
 const ANSWER_MAX: usize = 64 * 1024;
 
-/// A connection of its own; none where there is none to be had.
+/// Opens a connection. `None` if the relay gives none.
 pub(super) async fn connect(address: SocketAddr) -> Option<TcpStream> {
     timeout(Duration::from_secs(5), TcpStream::connect(address)).await.ok()?.ok()
 }
 
-/// Sends these bytes on a connection of their own. What comes back until the relay closes it, or the patience ends.
+/// Sends these bytes on a new connection. Returns all bytes that come back until the relay closes it, or the patience ends.
 pub(super) async fn exchange(address: SocketAddr, bytes: &[u8], patience: Duration) -> Option<Vec<u8>> {
     let mut stream = connect(address).await?;
     let until = Instant::now() + patience;
     let mut answer = Vec::new();
-    // The relay may close before it has read all of it.
+    // The relay may close the connection before it has read all of the bytes.
     drop(timeout_at(until, stream.write_all(bytes)).await);
     while answer.len() < ANSWER_MAX {
         match timeout_at(until, stream.read_buf(&mut answer)).await {

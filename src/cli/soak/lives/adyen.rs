@@ -61,7 +61,7 @@ fn direct(making: &mut Making) {
     making.knows(&payment);
 }
 
-/// A preauthorization, and maybe captures of it, all of one payment.
+/// A preauthorization and maybe its captures, which all belong to one payment.
 fn reserved(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);

@@ -1,4 +1,4 @@
-//! Chance, from a seed: the same seed plays the same dice.
+//! Chance from a seed: the same seed plays the same dice.
 
 use fastrand::Rng;
 
@@ -7,9 +7,9 @@ use fastrand::Rng;
 pub(in crate::cli::soak) struct Chance(Rng);
 
 impl Chance {
-    /// The dice of one part of a soak; parts do not disturb each other.
+    /// The dice of one part of a soak. Parts do not disturb each other.
     pub(in crate::cli::soak) fn of(seed: u64, part: &str, number: u64) -> Self {
-        // FNV-1a over the part's name; the seed of the generator mixes it further.
+        // FNV-1a over the part's name. The generator's seed mixes it further.
         let name = part
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
@@ -18,7 +18,7 @@ impl Chance {
         Self(Rng::with_seed(mixed ^ number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
     }
 
-    /// True once in so many times.
+    /// True once in this many times, on average.
     pub(in crate::cli::soak) fn one_in(&mut self, times: u32) -> bool {
         self.0.u32(0..times.max(1)) == 0
     }
@@ -28,22 +28,22 @@ impl Chance {
         self.0.i64(low..=high.max(low))
     }
 
-    /// As [`Self::within`], for waits in milliseconds.
+    /// Like [`Self::within`], for waits in milliseconds.
     pub(in crate::cli::soak) fn millis(&mut self, low: u64, high: u64) -> u64 {
         self.0.u64(low..=high.max(low))
     }
 
-    /// One of these.
+    /// Picks one of these.
     pub(in crate::cli::soak) fn pick<T: Copy + Default>(&mut self, these: &[T]) -> T {
         self.0.choice(these).copied().unwrap_or_default()
     }
 
-    /// So many hexadecimal digits.
+    /// A text of this many hexadecimal digits.
     pub(in crate::cli::soak) fn hex(&mut self, digits: usize) -> String {
         std::iter::repeat_with(|| char::from_digit(self.0.u32(0..16), 16).unwrap_or('0')).take(digits).collect()
     }
 
-    /// Any order.
+    /// Puts these into any order.
     pub(in crate::cli::soak) fn shuffle<T>(&mut self, these: &mut [T]) {
         self.0.shuffle(these);
     }

@@ -151,7 +151,7 @@ fn reserved(making: &mut Making) {
     making.knows(&preauth);
     let mut payment = making.expected(Kind::Payment, Some(currency), amount);
     payment.parent = Some(preauth.id.clone());
-    // The two records have the order in common: the payment is registered with it.
+    // The two records share the order. The payment is registered with the order's id.
     payment.registered_psp_id = Some(order.id.clone());
     making.registers(&payment);
     pay(making, &mut order, &mut payment);
@@ -181,7 +181,7 @@ fn source(making: &mut Making) {
     making.knows(&agreement);
 }
 
-/// What concerns nobody, what nobody understands, and what waits for ever.
+/// Notifications that concern no record, that cannot be understood, or that wait for ever.
 fn noise(making: &mut Making, payment: &Expected) {
     if making.chance.one_in(3) {
         let at = making.later();

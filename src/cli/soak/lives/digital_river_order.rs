@@ -1,4 +1,4 @@
-//! An order at Digital River: its one charge, and the captures of that.
+//! An order at Digital River: its one charge, and that charge's captures.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ pub(super) fn event(making: &mut Making, event_type: &str, at: Timestamp, object
     json!({"id": id, "type": event_type, "data": {"object": object}, "liveMode": false, "createdTime": at.to_string()})
 }
 
-/// An order with its one charge; the captures only grow.
+/// An order with its one charge. Captures are only added.
 pub(super) struct Order {
     pub(super) id: String,
     charge: String,
@@ -40,7 +40,7 @@ impl Order {
         Self { id, charge, currency, amount: expected.requested, captures: Vec::new(), reference }
     }
 
-    /// Amounts come out of binary floating point there.
+    /// An amount as Digital River writes it: out of binary floating point.
     pub(super) fn money(&self, making: &mut Making, amount: i64) -> Value {
         if making.chance.one_in(4) { self.currency.noisy(amount) } else { self.currency.major(amount) }
     }
@@ -125,7 +125,7 @@ impl Order {
         self.tell(making, expected, "order.charge.failed", at, object);
     }
 
-    /// A capture begins, and ends one way or the other.
+    /// Begins a capture, and ends it one way or the other.
     pub(super) fn captures(&mut self, making: &mut Making, expected: &mut Expected, amount: i64, succeeds: bool) {
         let at = making.later();
         let id = making.id("capture-");

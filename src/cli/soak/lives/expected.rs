@@ -1,5 +1,5 @@
-//! What is true of one record: kept by the life as it happens at the PSP, in its order, by plain bookkeeping. It knows
-//! nothing of how the relay comes to the same.
+//! The expected truth of one record. The life keeps it by plain bookkeeping, in the order of the happenings at the PSP. It
+//! knows nothing of the relay's way to the same truth.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use jiff::Timestamp;
 use super::money::Currency;
 use crate::domain::ids::Kind;
 
-/// What a record must be in the end.
+/// The state that a record must have in the end.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
     pub(super) kind: Kind,
-    /// Transform's id.
+    /// The Transform id.
     pub(super) id: String,
     /// The PSP's id, if the payment stack registers it.
     pub(super) registered_psp_id: Option<String>,
-    /// The payment that a refund refunds, the preauthorization that a payment captures.
+    /// Of a refund, its payment. Of a payment, the preauthorization that it captures.
     pub(super) parent: Option<String>,
-    /// None for agreements without one.
+    /// `None` for agreements without one.
     pub(super) currency: Option<Currency>,
     pub(super) requested: i64,
     pub(super) bearer: BTreeMap<String, String>,
@@ -29,14 +29,14 @@ pub(super) struct Expected {
     pub(super) authorized: Option<i64>,
     pub(super) bookings: BTreeMap<String, (i64, Timestamp)>,
     pub(super) disputes: BTreeMap<String, Dispute>,
-    /// Payment: what its refunds have given back; refund: what it is for.
+    /// Of a payment, the sum that its refunds gave back. Of a refund, its amount.
     pub(super) given_back: i64,
-    /// The PSP's id as its notifications give it: of the first one, those of attempts that failed last.
+    /// The PSP's ids from its notifications: the first one, and the first one of a failed attempt, which comes last.
     pub(super) named: (Option<String>, Option<String>),
     pub(super) seen_bearer: BTreeMap<String, String>,
 }
 
-/// The state that the PSP named last.
+/// The state named last by the PSP.
 #[derive(Debug, Clone)]
 pub(super) struct State {
     /// The contract's name.
@@ -45,7 +45,7 @@ pub(super) struct State {
     pub(super) why: Why,
 }
 
-/// Why a record is in error.
+/// The reason why a record is in error.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Why {
     /// The contract's code.
@@ -54,7 +54,7 @@ pub(super) struct Why {
     pub(super) message: Option<String>,
 }
 
-/// A chargeback and where its money is.
+/// A chargeback and the whereabouts of its money.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Dispute {
     pub(super) amount: i64,
@@ -62,7 +62,7 @@ pub(super) struct Dispute {
     pub(super) reason: &'static str,
     pub(super) psp_code: Option<String>,
     pub(super) psp_message: Option<String>,
-    /// The day that the money went; none while it is (or is back) with the merchant.
+    /// The day on which the money went. `None` while the merchant has it, or has it back.
     pub(super) gone: Option<Timestamp>,
 }
 
@@ -94,12 +94,12 @@ impl Expected {
         }
     }
 
-    /// The PSP says that the record is in this state, and calls it so.
+    /// Notes that the PSP names this state, and the id by which it calls the record.
     pub(super) fn says(&mut self, at: Timestamp, state: &'static str, psp_id: &str) {
         self.fails(at, state, psp_id, Why::default());
     }
 
-    /// The same of a state that is an error, with the reason. An empty id is none.
+    /// Notes that the PSP names an error state, with the reason. An empty id counts as no id.
     pub(super) fn fails(&mut self, at: Timestamp, state: &'static str, psp_id: &str, why: Why) {
         self.state = State { name: state, since: at, why };
         let name = if is_error(state) { &mut self.named.1 } else { &mut self.named.0 };
@@ -117,12 +117,12 @@ impl Expected {
         self.authorized = Some(amount);
     }
 
-    /// Money has come, under the PSP's id of the booking.
+    /// Notes that money came, under the PSP's id of the booking.
     pub(super) fn books(&mut self, id: &str, amount: i64, at: Timestamp) {
         self.bookings.insert(id.to_owned(), (amount, at));
     }
 
-    /// That money is not there, or no more.
+    /// Notes that this money did not come, or was taken back.
     pub(super) fn unbooks(&mut self, id: &str) {
         self.bookings.remove(id);
     }

@@ -1,4 +1,4 @@
-//! Lives at Frisbii Media: transactions, invoices, subscriptions. There is no merchant reference: all goes by ids.
+//! Lives at Frisbii Media: transactions, invoices, subscriptions. There is no merchant reference, only the PSP's ids.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,7 +23,7 @@ fn callback(callback: &str, entity_type: &str, id: &str, at: Timestamp, mut enti
     json!({"entityType": entity_type, "callbackType": callback, "entityId": id, "entity": entity})
 }
 
-/// A transaction and the three ids that it has.
+/// A transaction and its three ids.
 struct Transaction {
     id: String,
     plenigo: String,
@@ -120,7 +120,7 @@ fn pay(making: &mut Making, payment: &mut Expected, amount: i64) {
         let at = making.later();
         let (id, plenigo) = (making.digits(), making.id("plenigoTx"));
         let part = if making.chance.one_in(2) { amount } else { making.chance.within(1, amount) };
-        // A transaction of its own; one id in common with the payment's.
+        // This is a transaction of its own. It shares one id with the payment's.
         let back =
             Transaction { id, plenigo, psp: transaction.psp.clone(), currency: transaction.currency, amount: part };
         if making.chance.one_in(2) {
@@ -169,7 +169,7 @@ fn invoice(id: &str, kind: &str, at: Timestamp, status: &str, of: &Transaction, 
     callback(kind, "INVOICE", id, at, entity)
 }
 
-/// Paid by a transfer: the invoice is all that is told.
+/// A payment by transfer: the PSP tells only of the invoice.
 fn by_invoice(making: &mut Making) {
     making.chapter("paid by transfer");
     let currency = making.currency();
@@ -199,7 +199,7 @@ fn by_invoice(making: &mut Making) {
     making.knows(&payment);
 }
 
-/// A preauthorization, and maybe a payment that takes it.
+/// A preauthorization, and maybe a payment that captures it.
 fn reserved(making: &mut Making) {
     making.chapter("reserved");
     let currency = making.currency();
@@ -245,7 +245,7 @@ fn subscription(making: &mut Making) {
     making.knows(&agreement);
 }
 
-/// What concerns nobody, what nobody understands, and what waits for ever.
+/// Notifications that concern no record, that cannot be understood, or that wait for ever.
 fn noise(making: &mut Making, payment: &Expected) {
     if making.chance.one_in(3) {
         let (at, id) = (making.later(), making.digits());

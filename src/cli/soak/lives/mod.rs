@@ -1,7 +1,7 @@
-//! Lives: what happens at PSPs, what they tell of it, and what is therefore true.
+//! Generated lives of payments: the happenings at PSPs, their notifications, and the truth that follows.
 //!
-//! Pure: a seed and a number make the same life everywhere. A life says nothing contradictory (no refunds beyond what
-//! was paid), since the relay judges that by order of arrival, and says so.
+//! Pure: a seed and a number make the same life everywhere. A life never contradicts itself (no refunds above the paid
+//! amount), because the relay judges contradictions by order of arrival, and reports them.
 
 mod adyen;
 mod chance;
@@ -23,7 +23,7 @@ use self::making::Making;
 pub(super) use self::truth::Truth;
 use crate::domain::ids::Kind;
 
-/// The sources: their names and profiles, and what they share with their PSPs, made up for the soak.
+/// The sources: their names, their profiles and the secrets shared with their PSPs, made up for the soak.
 pub(super) const SOURCES: [(&str, &str, &str); 4] = [
     ("stripe-main", "stripe", "whsec_soak"),
     ("adyen-eu", "adyen", "736f616b20736f616b20736f616b20736f616b20736f616b20736f616b202121"),
@@ -34,15 +34,15 @@ pub(super) const SOURCES: [(&str, &str, &str); 4] = [
 /// One customer's dealings at one PSP.
 #[derive(Debug, Clone)]
 pub(super) struct Life {
-    /// What it is about, for people: `stripe 17: manual capture, captured in part`.
+    /// The life's label, for people: `stripe 17: manual capture, captured in part`.
     pub(super) label: String,
     pub(super) registrations: Vec<Registration>,
-    /// In the order in which they happen at the PSP.
+    /// The notifications, in the order of their happening at the PSP.
     pub(super) notifications: Vec<Notification>,
     pub(super) truths: Vec<Truth>,
 }
 
-/// What the payment stack says of a record.
+/// A registration of a record by the payment stack.
 #[derive(Debug, Clone)]
 pub(super) struct Registration {
     pub(super) kind: Kind,
@@ -50,19 +50,19 @@ pub(super) struct Registration {
     pub(super) body: Value,
 }
 
-/// What the PSP tells.
+/// A notification of the PSP.
 #[derive(Debug, Clone)]
 pub(super) struct Notification {
     pub(super) source: &'static str,
-    /// The profile's form, where it is not the first.
+    /// The profile's form, if it is not the first.
     pub(super) form: Option<&'static str>,
     pub(super) body: Value,
-    /// The record that it speaks of, by type code and id.
+    /// The record of which it speaks, by type code and id.
     pub(super) concerns: (u8, String),
     pub(super) fate: Fate,
 }
 
-/// What is to become of a notification in the end.
+/// The expected fate of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
     /// It reaches its record.
@@ -76,14 +76,14 @@ pub(super) enum Fate {
 }
 
 impl Life {
-    /// The life of that number: a soak's lives are those from 0.
+    /// The life of this number. A soak's lives are numbered from 0.
     pub(super) fn of(seed: u64, number: u64) -> Self {
         let mut chance = Chance::of(seed, "life", number);
         let profile = chance.pick(&["stripe", "stripe", "adyen", "adyen", "frisbii-media", "digital-river"]);
         Self::of_profile(profile, seed, number)
     }
 
-    /// The same at the PSP of a profile.
+    /// The life of this number at the PSP of a profile.
     pub(super) fn of_profile(profile: &'static str, seed: u64, number: u64) -> Self {
         let mut making = Making::new(profile, Chance::of(seed, profile, number), number);
         match profile {

@@ -1,4 +1,4 @@
-//! Amounts in whole smallest units, and how they are written.
+//! Amounts in whole smallest units, and their forms in notifications.
 
 use serde_json::{Number, Value};
 
@@ -9,9 +9,9 @@ use super::chance::Chance;
 pub(in crate::cli::soak) struct Currency {
     /// ISO 4217, upper case.
     pub(super) code: &'static str,
-    /// Decimal places of the amounts that occur.
+    /// The decimal places of the amounts in lives.
     pub(super) digits: u32,
-    /// Decimal places that the PSP counts in where it counts in minor units.
+    /// The decimal places of the PSP's minor units.
     wire: u32,
 }
 
@@ -29,12 +29,12 @@ const EVERYWHERE: [Currency; 7] = [
     currency("KWD", 3, 3),
 ];
 
-/// Where a PSP counts otherwise than ISO 4217 says.
+/// The currencies in which a PSP counts otherwise than ISO 4217.
 const STRIPES: [Currency; 2] = [currency("ISK", 0, 2), currency("UGX", 0, 2)];
 const ADYENS: [Currency; 3] = [currency("ISK", 0, 2), currency("CLP", 0, 2), currency("IDR", 0, 0)];
 
 impl Currency {
-    /// A currency that the PSP of this profile deals in.
+    /// A currency of this profile's PSP.
     pub(super) fn of(profile: &str, chance: &mut Chance) -> Self {
         match profile {
             "stripe" if chance.one_in(8) => chance.pick(&STRIPES),
@@ -43,7 +43,7 @@ impl Currency {
         }
     }
 
-    /// An amount that somebody might pay, in smallest units.
+    /// A likely amount of a payment, in smallest units.
     pub(super) fn amount(self, chance: &mut Chance) -> i64 {
         let whole = if chance.one_in(6) { chance.within(1, 9) } else { chance.within(10, 2_000) };
         match chance.within(0, 2) {
@@ -52,17 +52,17 @@ impl Currency {
         }
     }
 
-    /// As a PSP writes it that counts in minor units.
+    /// The amount as written by a PSP that counts in minor units.
     pub(super) fn minor(self, amount: i64) -> i64 {
         amount * power(self.wire.saturating_sub(self.digits))
     }
 
-    /// As the contract writes it, and PSPs that count in major units: a JSON number without needless zeros.
+    /// The amount as written by the contract, and by PSPs that count in major units: a JSON number without needless zeros.
     pub(super) fn major(self, amount: i64) -> Value {
         self.text(amount).parse::<Number>().map_or(Value::Null, Value::Number)
     }
 
-    /// As a PSP writes it that computed it in binary floating point: `53.769999999999996`.
+    /// The amount as written by a PSP that computes in binary floating point: `53.769999999999996`.
     pub(super) fn noisy(self, amount: i64) -> Value {
         if self.digits == 0 || amount < 1 {
             return self.major(amount);

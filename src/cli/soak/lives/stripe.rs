@@ -18,7 +18,7 @@ pub(super) fn live(making: &mut Making) {
     }
 }
 
-/// Captured at once.
+/// A payment that is captured at once.
 fn direct(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
@@ -55,12 +55,12 @@ fn direct(making: &mut Making) {
     making.knows(&payment);
 }
 
-/// A preauthorization, and maybe its capture: one intent, two records.
+/// A preauthorization and maybe its capture: one intent, two records.
 fn manual(making: &mut Making) {
     let currency = making.currency();
     let amount = currency.amount(&mut making.chance);
     let mut preauth = making.expected(Kind::Preauth, Some(currency), amount);
-    // The PSP's id is what the two records have in common: both are registered with it.
+    // The two records share the PSP's id: both are registered with it.
     let known_by = if making.chance.one_in(2) { KnownBy::Id } else { KnownBy::Both };
     let intent = Intent::new(making, &mut preauth, known_by, true);
     making.registers(&preauth);

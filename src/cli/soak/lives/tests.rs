@@ -1,5 +1,5 @@
-//! The whole pure path on generated lives, sign → verify → normalise → apply: the end is the life's truth, whatever the
-//! order and however often it is told.
+//! The whole pure path on generated lives, sign → verify → normalise → apply. The end must be the life's truth, whatever the
+//! order and the number of tellings.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -71,7 +71,7 @@ impl Relay {
             self.waiting.push(event.clone());
             return;
         }
-        // Whatever waits may have its record now.
+        // Each waiting event may have its record now.
         while let Some(at) = (0..self.waiting.len()).find(|at| self.apply(&self.waiting[*at].clone())) {
             self.waiting.remove(at);
         }
@@ -93,7 +93,7 @@ impl Relay {
         true
     }
 
-    /// Where what Transform would fetch differs from the truth.
+    /// The differences between the bodies that Transform would fetch and the truth.
     fn differences(&self, life: &Life) -> Vec<String> {
         let mut found = Vec::new();
         for truth in &life.truths {
@@ -114,7 +114,7 @@ impl Relay {
     }
 }
 
-/// What Transform would fetch differs if and only if the version does: else it would not be told of a change.
+/// Checks that the fetch body changes if and only if the version does. Otherwise Transform would not be told of a change.
 fn shows_by_its_version(before: &Record, after: &Record) {
     let bodies = |record: &Record| {
         [FailedAs::Record, FailedAs::Error].map(|failed_as| {
@@ -127,10 +127,10 @@ fn shows_by_its_version(before: &Record, after: &Record) {
     assert_eq!(old != new, before.version != after.version, "{}: {old:?} and {new:?}", before.key);
 }
 
-/// Long before any machine's clock that a soak runs by, if that is right.
+/// A time long before the present of any right clock.
 const LIVES_ARE_OVER: i64 = 1_735_689_600;
 
-/// The events of each notification that reaches its record; the others end as they should.
+/// The events of each notification that reaches its record. Checks that the other notifications end as they should.
 fn events(life: &Life) -> Vec<Event> {
     let now = Timestamp::from_second(LIVES_ARE_OVER).unwrap();
     let psp = PSPS.iter().find(|psp| psp.source == life.notifications[0].source).unwrap();
@@ -141,7 +141,7 @@ fn events(life: &Life) -> Vec<Event> {
         let verified = verify(&psp.profile, &Means::secret(&psp.secret), received).expect("signed as the PSP signs");
         for message in normalise(&psp.profile, &(&verified).into(), false).messages {
             assert!(message.ahead.is_empty(), "{}: the relay would not believe its times: {message:?}", life.label);
-            // Where nobody signs the time, the relay goes by the first one of a dedupe key.
+            // If the time is not signed, the relay goes by the first time of a dedupe key.
             let identity = message.identity.as_ref();
             for (event, identity) in message.events().iter().zip(identity.into_iter().cycle()) {
                 let first = *dated.entry(identity.key.clone()).or_insert(event.at);

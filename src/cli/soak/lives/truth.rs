@@ -1,4 +1,4 @@
-//! What an expected comes to: what the payment stack registers of it, and what Transform must read in the end.
+//! The truth of an expected record: its registration by the payment stack, and the body that Transform must read in the end.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,14 +8,14 @@ use super::expected::{Expected, is_error};
 use super::money::Currency;
 use crate::domain::ids::Kind;
 
-/// What Transform must read in the end, apart from `lastUpdated`.
+/// The reading that Transform must have in the end, apart from `lastUpdated`.
 #[derive(Debug, Clone)]
 pub(in crate::cli::soak) struct Truth {
     pub(in crate::cli::soak) kind: Kind,
     pub(in crate::cli::soak) id: String,
     /// The record.
     pub(in crate::cli::soak) record: Value,
-    /// The HTTP status and the error that it is fetched as, if it ended in one.
+    /// The HTTP status and the error of its fetch response, if it ended in one.
     pub(in crate::cli::soak) error: Option<(u16, Value)>,
 }
 
@@ -187,7 +187,7 @@ impl Fields {
         }
     }
 
-    /// What is 0 is not said.
+    /// Adds an amount, unless it is 0.
     fn put_amount(&mut self, name: &str, currency: Currency, amount: Option<i64>) {
         if let Some(amount) = amount.filter(|amount| *amount > 0) {
             self.put(name, currency.major(amount));

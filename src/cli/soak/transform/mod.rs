@@ -1,4 +1,4 @@
-//! A stand-in for Transform that is in a mood, and that checks what it hears and reads.
+//! The soak's stand-in for Transform: it answers by its mood, and checks each webhook and each body that it reads.
 
 mod moods;
 mod wire;
@@ -30,29 +30,29 @@ pub(super) struct Transform {
     client: reqwest::Client,
     dice: AtomicU64,
     state: Mutex<State>,
-    /// Holds the port while nobody listens, so that nobody else gets it.
+    /// Holds the port while the stand-in does not listen, so that no other process gets it.
     _port: TcpSocket,
 }
 
 #[derive(Debug, Default)]
 struct State {
     held: BTreeMap<Key, Held>,
-    /// One at a time reads a record, so that what is read last is held.
+    /// Locks by record: one reading at a time, so that the last reading is the one held.
     reading: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
     in_flight: HashMap<Key, Arc<Flight>>,
 }
 
-/// What Transform has of a record.
+/// Transform's copy of a record.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) status: u16,
     pub(super) body: Value,
-    /// The last body that had a `lastUpdated`, by that.
+    /// The last body with a `lastUpdated`, and that time.
     dated: Option<(String, Value)>,
 }
 
 impl Held {
-    /// Why a body that is read now cannot follow this: its `lastUpdated` went back, or stayed while the body changed.
+    /// The reason why a body read now cannot follow this one: `lastUpdated` went back, or stayed while the body changed.
     pub(super) fn contradicts(&self, body: &Value) -> Option<String> {
         let ((old_at, old), (new_at, new)) = (self.dated.as_ref()?, dated(body)?);
         match new_at.cmp(old_at) {
@@ -63,19 +63,19 @@ impl Held {
     }
 }
 
-/// A body that has a `lastUpdated`, by that.
+/// A body with a `lastUpdated`, and that time.
 fn dated(body: &Value) -> Option<(String, Value)> {
     body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()))
 }
 
-/// A webhook that was heard and is not answered yet.
+/// A webhook that came and is not answered yet.
 #[derive(Debug, Default)]
 struct Flight {
-    /// Another one for the same record came meanwhile: allowed only if the relay has given this one up.
+    /// Whether another webhook for the same record came meanwhile. That is allowed only if the relay gave up this one.
     overtaken: AtomicBool,
 }
 
-/// Why nothing was read.
+/// A failed reading.
 struct Unread;
 
 impl Transform {
@@ -104,7 +104,7 @@ impl Transform {
         self.relay.send_replace(Some(Arc::clone(relay)));
     }
 
-    /// From now on it is in this mood.
+    /// Sets the mood.
     pub(super) fn is(&self, mood: Mood) {
         self.mood.send_replace(mood);
     }
@@ -113,7 +113,7 @@ impl Transform {
         *self.mood.borrow()
     }
 
-    /// What it has read last of each record.
+    /// The last reading of each record.
     pub(super) fn held(&self) -> BTreeMap<Key, Held> {
         lock(&self.state).held.clone()
     }
@@ -151,7 +151,7 @@ impl Transform {
         }
     }
 
-    /// A webhook is heard.
+    /// Notes that a webhook came.
     fn takes_off(&self, key: &Key) -> Arc<Flight> {
         one(&self.world.count.webhooks);
         let flight = Arc::new(Flight::default());
@@ -161,7 +161,7 @@ impl Transform {
         flight
     }
 
-    /// It is about to be answered. Says whether another one came meanwhile.
+    /// Notes that it is about to be answered. Returns whether another one came meanwhile.
     fn lands(&self, key: &Key, flight: &Arc<Flight>) -> bool {
         let mut state = lock(&self.state);
         if state.in_flight.get(key).is_some_and(|other| Arc::ptr_eq(other, flight)) {
@@ -170,7 +170,7 @@ impl Transform {
         flight.overtaken.load(atomic::Ordering::SeqCst)
     }
 
-    /// Reads a record and keeps what it read.
+    /// Reads a record and keeps the reading.
     async fn read(&self, key: &Key) -> Result<(), Unread> {
         let turn = Arc::clone(lock(&self.state).reading.entry(key.clone()).or_default());
         let _turn = turn.lock().await;
@@ -192,7 +192,7 @@ impl Transform {
         Ok(())
     }
 
-    /// Status and body of the fetch endpoint. The error is none where the relay is just not there, else what is wrong.
+    /// Status and body of the fetch endpoint. The error is `None` if the relay is just not there, or else the fault.
     pub(super) async fn fetch(&self, key: &Key, by_type: bool) -> Result<(u16, Value), Option<String>> {
         let relay = self.relay.borrow().clone().and_then(|relay| relay.address()).ok_or(None)?;
         let (code, id) = key;
@@ -214,7 +214,7 @@ impl Transform {
     }
 }
 
-/// Which record a webhook tells of; none unless it has exactly the form of the contract.
+/// The record of a webhook. An error if the webhook does not have exactly the form of the contract.
 fn told_of(body: &[u8]) -> anyhow::Result<Key> {
     let text = std::str::from_utf8(body)?;
     let value: Value = serde_json::from_str(text)?;

@@ -1,4 +1,4 @@
-//! How a webhook is answered, mood by mood.
+//! The stand-in's answers to webhooks, mood by mood.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use super::{Mood, Transform, told_of};
 use crate::cli::soak::lives::Chance;
 use crate::cli::soak::world::{Key, one};
 
-/// The relay closes a connection that it has given up long before this.
+/// The wait for the relay to close a connection that it gave up. It closes long before this.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
-/// It gives up an attempt long before this.
+/// The longest time to hang. The relay gives up an attempt long before this.
 const HANGING_MAX: Duration = Duration::from_secs(60);
 
 impl Transform {
-    /// Hears one webhook after the other on a connection.
+    /// Takes one webhook after the other on a connection.
     pub(super) async fn converse(self: Arc<Self>, mut stream: TcpStream) {
         let mut mood = self.mood.subscribe();
         loop {
             let request = tokio::select! {
                 request = Request::read(&mut stream) => request,
-                // Who refuses connections has closed those that were there.
+                // A host that refuses connections has closed its old ones, too.
                 _ = mood.wait_for(|mood| *mood == Mood::Refused) => return,
             };
             let Some(request) = request else { return };
@@ -42,7 +42,7 @@ impl Transform {
         }
     }
 
-    /// Answers a webhook. Says whether the connection can be used again.
+    /// Answers a webhook. Returns whether the connection can be used again.
     async fn answer(&self, stream: &mut TcpStream, key: &Key) -> bool {
         let number = self.dice.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         let mut chance = Chance::of(self.world.seed, "answer", number);
@@ -63,7 +63,7 @@ impl Transform {
         if mood == Mood::Slow {
             sleep(Duration::from_millis(chance.millis(300, 2_000))).await;
         }
-        // What is answered 2xx was read before; else it may have been read as well.
+        // A record is read before its webhook is answered 2xx. Before other answers it may be read as well.
         let tells = matches!(mood, Mood::Healthy | Mood::Slow) || mood == Mood::Endless && chance.one_in(2);
         let read = (tells || chance.one_in(3)) && self.read(key).await.is_ok();
         if self.lands(key, &flight) && !closed(stream, CLOSING_PATIENCE).await {
@@ -103,7 +103,7 @@ impl Transform {
     }
 }
 
-/// A body that does not end before the other side has had enough.
+/// Sends a body without end, until the other side closes the connection.
 async fn endless(stream: &mut TcpStream, status: &str) {
     let head = format!("HTTP/1.1 {status}\r\nTransfer-Encoding: chunked\r\n\r\n");
     if stream.write_all(head.as_bytes()).await.is_err() {

@@ -1,4 +1,4 @@
-//! As much HTTP as a receiver of webhooks needs, by hand: it has to be able to misbehave.
+//! HTTP by hand, as much as a receiver of webhooks needs: it must be able to misbehave.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,7 +13,7 @@ pub(super) struct Request {
     pub(super) body: Vec<u8>,
 }
 
-/// A webhook is small; this is no webhook.
+/// The largest request that is read: a webhook is much smaller.
 const REQUEST_MAX: usize = 64 * 1024;
 
 impl Request {
@@ -21,7 +21,7 @@ impl Request {
         self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
-    /// The next request of a connection; none if there is no further one.
+    /// The next request of a connection. `None` if there is no further one.
     pub(super) async fn read(stream: &mut TcpStream) -> Option<Self> {
         let mut bytes = Vec::new();
         loop {
@@ -50,13 +50,13 @@ impl Request {
     }
 }
 
-/// Answers with a status and maybe a header; says whether the connection is still good.
+/// Answers with a status and maybe a header. Returns whether the connection is still good.
 pub(super) async fn answer(stream: &mut TcpStream, status: &str, header: &str) -> bool {
     let text = format!("HTTP/1.1 {status}\r\n{header}Content-Length: 0\r\n\r\n");
     stream.write_all(text.as_bytes()).await.is_ok()
 }
 
-/// Whether the other side has closed the connection, waiting for that a while.
+/// Waits a while for the other side to close the connection. Returns whether it did.
 pub(super) async fn closed(stream: &mut TcpStream, patience: std::time::Duration) -> bool {
     let mut byte = [0];
     match tokio::time::timeout(patience, stream.peek(&mut byte)).await {

@@ -1,4 +1,4 @@
-//! What happens at Adyen to money that is there: refunds and chargebacks.
+//! Refunds and chargebacks at Adyen, after the money has come.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 
-/// What may happen to money that is there. `capture`: of a preauthorization, by this reference.
+/// Maybe refunds or charges back a paid payment. `capture` is the reference of a preauthorization's capture.
 pub(super) fn afterwards(
     making: &mut Making,
     dealing: &Dealing,
@@ -57,7 +57,7 @@ fn refund(making: &mut Making, dealing: &Dealing, payment: &mut Expected, amount
     refund.given_back = amount;
     making.tells(&refund, dealing.modification("REFUND", at, &id, &merchant, amount).body());
     if making.chance.one_in(4) {
-        // Also in the second of the refund.
+        // The failure may fall into the same second as the refund.
         let at = making.perhaps_later();
         let code = making.chance.pick(&["REFUND_FAILED", "REFUNDED_REVERSED"]);
         refund.fails(at, "Failed", &id, Why { message: Some("Account closed".to_owned()), ..Why::default() });
@@ -98,7 +98,7 @@ fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, ca
     (dispute.psp_code, dispute.psp_message) = (Some(code.to_owned()), Some(words.to_owned()));
     if making.chance.one_in(2) {
         let at = making.later();
-        // Without the additional data: only the chargeback's own id leads to a capture.
+        // The additional data is missing: only the chargeback's own id leads to a capture.
         let event_code = making.chance.pick(&["CHARGEBACK_REVERSED", "PREARBITRATION_WON"]);
         making.tells(payment, item(event_code, at, json!({})));
         payment.dispute(&id).gone = None;
@@ -110,7 +110,7 @@ fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, ca
     }
 }
 
-/// What concerns nobody, what nobody understands, and what waits for ever.
+/// Notifications that concern no record, that cannot be understood, or that wait for ever.
 fn noise(making: &mut Making, dealing: &Dealing, payment: &Expected) {
     if making.chance.one_in(3) {
         let (at, id) = (making.later(), making.id("PSPX"));

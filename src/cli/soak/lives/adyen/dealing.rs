@@ -1,4 +1,4 @@
-//! What one record has with Adyen until its money is there.
+//! A record's dealings with Adyen until its money has come.
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -18,15 +18,15 @@ const REFUSALS: [(&str, Option<&str>); 6] = [
     ("A Reason Of Tomorrow", None),
 ];
 
-/// What one payment or preauthorization has with Adyen.
+/// The dealings of one payment or preauthorization with Adyen.
 pub(super) struct Dealing {
-    /// Transform's id of the record that is authorised.
+    /// The Transform id of the record that is authorised.
     pub(super) merchant: String,
     pub(super) currency: Currency,
     pub(super) amount: i64,
     /// The reference of the authorisation that succeeded, or of the last one.
     pub(super) authorisation: String,
-    /// Whether an attempt was left by the customer. Of two, neither would say more than the other.
+    /// Whether the customer left an attempt. There is only one such attempt, because two would say no more.
     pub(super) left: bool,
 }
 
@@ -59,7 +59,7 @@ impl Dealing {
             let reference = making.id("PSPA");
             if !self.left && making.chance.one_in(4) {
                 self.left = true;
-                // Left by the customer: says nothing against another attempt, whenever that was.
+                // The customer left this attempt. It says nothing against another attempt, whenever that was.
                 if expected.is_new() {
                     expected.fails(at, "Expired", &reference, Why::default());
                 }
@@ -92,7 +92,7 @@ impl Dealing {
         making.tells(expected, item.body());
     }
 
-    /// The reservation or the payment is taken back before any money moved.
+    /// Takes back the reservation or the payment before any money moved.
     pub(super) fn ended(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let (code, state) = making.chance.pick(&[
@@ -107,7 +107,7 @@ impl Dealing {
         making.tells(expected, item.body());
     }
 
-    /// Money is captured under a reference of its own; takes the place of the authorisation.
+    /// Captures money under a reference of its own, in place of the authorisation.
     pub(super) fn captured(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
         let at = making.later();
         expected.says(at, "Succeeded", capture);
@@ -117,7 +117,7 @@ impl Dealing {
         making.tells(expected, self.modification("CAPTURE", at, capture, &merchant, amount).body());
     }
 
-    /// The scheme takes a capture back, maybe in the second of the capture.
+    /// Lets the scheme take back a capture, maybe in the same second as the capture.
     pub(super) fn capture_fails(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
         let at = making.perhaps_later();
         let why = Why { message: Some("Capture Failed".to_owned()), ..Why::default() };

@@ -10,9 +10,9 @@ use crate::cli::soak::lives::money::Currency;
 pub(super) struct Item<'a> {
     pub(super) code: &'a str,
     pub(super) at: Timestamp,
-    /// Of this request.
+    /// The reference of this request.
     pub(super) reference: &'a str,
-    /// Of the payment that it modifies.
+    /// The reference of the payment that it modifies.
     pub(super) original: &'a str,
     pub(super) merchant: &'a str,
     pub(super) amount: (Currency, i64),
@@ -22,9 +22,9 @@ pub(super) struct Item<'a> {
 }
 
 impl Item<'_> {
-    /// As the one item of a notification; the senders may put several into one.
+    /// A notification with this one item. The senders may put several items into one notification.
     pub(super) fn body(&self) -> Value {
-        // In the merchant's time zone.
+        // The time is in the merchant's time zone.
         let at = self.at.to_zoned(TimeZone::fixed(Offset::constant(1))).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string();
         let (currency, amount) = self.amount;
         let mut item = json!({

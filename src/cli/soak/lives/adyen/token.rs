@@ -6,7 +6,7 @@ use crate::cli::soak::lives::Fate;
 use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 
-/// A stored token, told in the form that is signed as a whole.
+/// A stored token, told by a form whose whole body is signed.
 pub(super) fn token(making: &mut Making) {
     making.chapter("token");
     let mut agreement = making.expected(Kind::Agreement, None, 0);

@@ -1,4 +1,4 @@
-//! What happens at Stripe to money that is there: refunds and disputes.
+//! Refunds and disputes at Stripe, after the money has come.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::cli::soak::lives::expected::{Expected, Why};
 use crate::cli::soak::lives::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 
-/// What may happen to money that is there.
+/// Maybe refunds or disputes a paid payment.
 pub(super) fn afterwards(making: &mut Making, intent: &Intent, payment: &mut Expected, paid: i64) {
     noise(making, payment);
     let mut left = paid;
@@ -57,7 +57,7 @@ fn refund(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: 
         intent.tell(making, &refund, event_type, at, object("succeeded", None));
     }
     if fails {
-        // Also in the second in which it succeeded.
+        // The failure may fall into the same second as the success.
         let at = making.perhaps_later();
         let (reason, code) = making.chance.pick(&REFUND_FAILURES);
         refund.fails(at, "Failed", &id, Why { code, psp_code: Some(reason.to_owned()), message: None });

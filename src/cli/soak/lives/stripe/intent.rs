@@ -1,4 +1,4 @@
-//! A payment intent at Stripe until its money is there.
+//! A payment intent at Stripe until its money has come.
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -15,7 +15,7 @@ pub(super) struct Intent {
     pub(super) currency: Currency,
     pub(super) amount: i64,
     pub(super) manual: bool,
-    /// Transform's id, if the integrator put it into the metadata.
+    /// The Transform id, if the integrator put it into the metadata.
     pub(super) reference: Option<String>,
 }
 
@@ -30,7 +30,7 @@ const DECLINES: [(&str, Option<&str>); 8] = [
     ("a_code_of_tomorrow", None),
 ];
 
-/// An event in its envelope. The same event comes again with another count of pending webhooks.
+/// An event in its envelope. A repetition of an event has another count of pending webhooks.
 pub(super) fn event(making: &mut Making, event_type: &str, at: Timestamp, object: Value) -> Value {
     let id = making.id("evt_");
     json!({"id": id, "object": "event", "api_version": "2025-03-31.basil", "created": at.as_second(),
@@ -86,7 +86,7 @@ impl Intent {
         making.tells(expected, body);
     }
 
-    /// The intent before its money.
+    /// Tells of the intent before its money.
     pub(super) fn begins(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         expected.says(at, "Initiated", &self.id);
@@ -101,7 +101,7 @@ impl Intent {
         }
     }
 
-    /// An attempt fails; the intent goes on.
+    /// Lets an attempt fail. The intent goes on.
     pub(super) fn fails(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let (decline, code) = making.chance.pick(&DECLINES);
@@ -121,7 +121,7 @@ impl Intent {
         self.tell(making, expected, "payment_intent.payment_failed", at, intent);
     }
 
-    /// Nobody wants it any more.
+    /// Ends the intent without its money: cancelled or expired.
     pub(super) fn ends(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let reason = making.chance.pick(&["automatic", "requested_by_customer", "abandoned"]);
@@ -132,13 +132,13 @@ impl Intent {
         self.tell(making, expected, "payment_intent.canceled", at, intent);
     }
 
-    /// So much money is there.
+    /// Pays this much money.
     pub(super) fn pays(&self, making: &mut Making, expected: &mut Expected, charge_event: &str, amount: i64) {
         let at = making.perhaps_later();
         let (charge, intent) = (self.charge("succeeded", true, amount), self.object("succeeded", amount));
         let mut at_last = at;
         if making.chance.one_in(4) {
-            // Only one of the two is subscribed to.
+            // The endpoint subscribes to only one of the two.
             self.tell(making, expected, "payment_intent.succeeded", at, intent);
         } else {
             self.tell(making, expected, charge_event, at, charge);
@@ -154,7 +154,7 @@ impl Intent {
 pub(super) const CARD: [(&str, &str); 5] =
     [("cardType", "visa"), ("last4", "4242"), ("expiryMonth", "4"), ("expiryYear", "2031"), ("country", "DE")];
 
-/// What concerns nobody, and what nobody understands.
+/// Notifications that concern no record, or that cannot be understood.
 pub(super) fn noise(making: &mut Making, expected: &Expected) {
     let at = making.later();
     if making.chance.one_in(3) {
