@@ -210,7 +210,7 @@ fn every_challenge_gives_its_answer() {
     }
 }
 
-/// What a signature covers cannot be changed by as much as a newline.
+/// A signed text cannot be changed by as much as a newline.
 #[test]
 fn a_body_that_is_signed_cannot_be_changed() {
     let catalogue = Catalogue::built_in().unwrap();
@@ -315,7 +315,7 @@ fn headers(file: &Path) -> Vec<(String, String)> {
     lines.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned())).collect()
 }
 
-/// What was fetched for a message of a notification.
+/// The object that was fetched for a message of a notification.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fetched {
