@@ -1,4 +1,5 @@
-//! What the documents say is true: the example configuration, the description of the routes, the layers.
+//! Documents against the code: the example configuration, the OpenAPI description of the routes, the rules of the
+//! layers.
 
 #![cfg(test)]
 
@@ -45,7 +46,7 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
     text = text.replace("/etc/transform-relay/roots.pem", roots.to_str().unwrap());
     let path = folder.path().join("relay.toml");
     fs::write(&path, &text).unwrap();
-    // Each its own secret; hexadecimal, as Adyen's are.
+    // Each secret is different, and hexadecimal as Adyen's keys are.
     let variables = quoted(&text, "{ env = ").into_iter().enumerate();
     let mut environment: BTreeMap<_, _> = variables.map(|(index, name)| (name, format!("{index:04x}"))).collect();
     let config = loaded(&path, environment.clone());
@@ -129,7 +130,7 @@ fn quoted(text: &str, mark: &str) -> BTreeSet<String> {
     behind.filter_map(|rest| rest.strip_prefix('"')?.split('"').next().map(str::to_owned)).collect()
 }
 
-/// What is empty by default is left to the user, and so is not active in the example.
+/// Settings with an empty default are left to the user, so they are not active in the example.
 fn without_empty(value: Value) -> Value {
     let Value::Table(table) = value else { return value };
     let kept = table.into_iter().map(|(key, value)| (key, without_empty(value))).filter(|(_, value)| match value {
@@ -211,7 +212,7 @@ fn the_description_of_the_routes_knows_every_outcome() {
     assert!(OPENAPI.contains(&format!("enum: [{names}]")), "{names}");
 }
 
-/// `METHOD /path` of every route that actix is told of, in lower case; a choice of names makes a route of each.
+/// `METHOD /path`, in lower case, of every route that actix serves; a choice of names gives one route for each name.
 fn routes(code: &str) -> BTreeSet<String> {
     let mut routes = BTreeSet::new();
     for service in code.split(".service(").skip(1) {
@@ -236,7 +237,7 @@ fn expanded(path: &str) -> Vec<String> {
     paths.into_iter().map(|path| path.to_lowercase()).collect()
 }
 
-/// `METHOD /path` of every operation of the description, in lower case.
+/// `METHOD /path`, in lower case, of every operation in the description.
 fn described(yaml: &str) -> BTreeSet<String> {
     let mut path = String::new();
     let mut operations = BTreeSet::new();
@@ -251,9 +252,9 @@ fn described(yaml: &str) -> BTreeSet<String> {
     operations
 }
 
-// --- The layers. What is never crossed stands here; ARCHITECTURE.md says why. ---
+// --- The layers. These rules are never crossed; ARCHITECTURE.md gives the reasons. ---
 
-/// Parts that are computation only: no server, no SQL, no clock, no chance, no log, nothing of what uses them.
+/// Pure parts, which only compute: no server, no SQL, no clock, no chance, no log, and no part of ours that uses these.
 const PURE: [&str; 4] = ["domain", "psp", "guide", "transform"];
 const IMPURE: [&str; 24] = [
     "actix*",
@@ -281,7 +282,7 @@ const IMPURE: [&str; 24] = [
     "std::thread",
     "std::process",
 ];
-/// Who alone may use a thing: a crate, a macro (`!`) or a part of ours (`crate::`).
+/// The only users of a thing: of a crate, a macro (`!`) or a part of ours (`crate::`).
 const ONLY: [(&str, &[&str]); 8] = [
     ("rusqlite", &["store/", "cli/soak/"]),
     ("actix*", &["http/", "app.rs", "cli/demo/"]),
@@ -292,9 +293,9 @@ const ONLY: [(&str, &[&str]); 8] = [
     ("crate::cli", &["cli/", "main.rs"]),
     ("crate::guide", &["guide/", "cli/"]),
 ];
-/// The storeys of `psp`, from the ground up: each uses only those below it. Tests may look up.
+/// The storeys of `psp`, from the ground up: each uses only the storeys below it. Tests may look up.
 const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
-/// The store knows the domain, and nothing else of ours.
+/// The store uses the domain, and no other part of ours.
 const STORE_USES: [&str; 2] = ["domain", "store"];
 const LINES_MAX: usize = 500;
 
@@ -383,12 +384,12 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
     crossed
 }
 
-/// The line in which a file's tests begin.
+/// The line where a file's tests begin.
 fn tests_begin(code: &str) -> usize {
     code.lines().position(|line| line == "#[cfg(test)]").map_or(usize::MAX, |at| at + 1)
 }
 
-/// Whether a path leads from a storey to one above it, or to what stands beside them.
+/// Whether a path leads from a storey to a storey above it, or to the parts beside the storeys.
 fn climbs(file: &str, path: &str) -> bool {
     let Some(own) = STOREYS.iter().position(|storey| file.starts_with(storey)) else { return false };
     let Some(path) = path.strip_prefix("crate::psp::") else { return false };
@@ -396,7 +397,7 @@ fn climbs(file: &str, path: &str) -> bool {
     STOREYS.iter().position(|known| Some(*known) == storey.as_deref()).is_none_or(|used| used > own)
 }
 
-/// Whether a path is that of a thing or of something in it; `*` at the end stands for any end of the first word.
+/// Whether a path names a thing or something inside it; `*` at the end stands for any end of the first word.
 fn uses(path: &str, what: &str) -> bool {
     match what.strip_suffix('*') {
         Some(start) => path.starts_with(start) && path.contains("::"),
@@ -406,7 +407,7 @@ fn uses(path: &str, what: &str) -> bool {
     }
 }
 
-/// All paths of a file (`a::b`, those of `use` trees, and macros as `a!`), each with its line. `super`, `self` and the
+/// All paths of a file, each with its line: `a::b`, paths of `use` trees, and macros as `a!`. `super`, `self` and the
 /// name of our crate are resolved to `crate::…`.
 fn paths(file: &str, code: &str) -> Vec<(usize, String)> {
     let words = words(code);
@@ -489,7 +490,7 @@ fn words(code: &str) -> Vec<(usize, String)> {
     words
 }
 
-/// How long the text or character is that the code begins with.
+/// The length of the text or character at the beginning of this code.
 fn literal(code: &str) -> Option<usize> {
     let quote = code.trim_start_matches(['b', 'c']);
     let prefix = code.len() - quote.len();

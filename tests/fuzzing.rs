@@ -1,4 +1,4 @@
-//! The entry points of `fuzz/` with mutated fixtures: what every test run can afford of fuzzing.
+//! Mutated fixtures for the entry points of `fuzz/`: the share of fuzzing that every test run can afford.
 
 #![cfg(test)]
 
@@ -70,7 +70,7 @@ fn header_lines() -> impl Strategy<Value = String> {
     prop::collection::vec(line, 0..5).prop_map(|lines| lines.concat())
 }
 
-/// A seed and its changes, as an input of the entries: the name of its profile, and the body as it is sent.
+/// A seed and its changes, as an input of the entries: the name of its profile, and the body in its sent form.
 fn bodies() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
     (any::<Index>(), changes()).prop_map(|(at, changes)| {
         let seed = at.get(&SEEDS);
@@ -78,7 +78,7 @@ fn bodies() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
     })
 }
 
-/// XML may stand in Base64 in a field of a form.
+/// A form may carry XML in Base64 in one of its fields.
 fn sent(seed: &Seed, body: Vec<u8>) -> Vec<u8> {
     let profile = &CATALOGUE.get(seed.profile).unwrap().profile;
     let mut contents = profile.forms.iter().map(|form| &form.get_ref().content);
@@ -89,12 +89,12 @@ fn sent(seed: &Seed, body: Vec<u8>) -> Vec<u8> {
     content.write_form(&fields)
 }
 
-/// A line that names a profile, and what follows it.
+/// A line that names a profile, and the text after it.
 fn under(profile: &str, rest: &[u8]) -> Vec<u8> {
     [profile.as_bytes(), b"\n", rest].concat()
 }
 
-/// XML and what is nearly XML, of the fixtures and of pieces.
+/// XML and near-XML, made of the fixtures and of pieces.
 fn xml_texts() -> impl Strategy<Value = Vec<u8>> {
     let pieces = [
         "<a>",
@@ -148,12 +148,12 @@ fn form_texts() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(field, 0..20).prop_map(|fields| fields.join("&").into_bytes())
 }
 
-/// Texts that an endpoint check signs, and some that it does not.
+/// Texts that an endpoint check signs, and some texts that it refuses to sign.
 fn challenges() -> impl Strategy<Value = String> {
     prop_oneof!["[0-9a-f]{1,64}", "[0-9a-f]{20,32}", "[A-Za-z0-9_.=-]{1,66}", "[ -~]{0,40}", "[0-9a-f]{20}\n"]
 }
 
-/// A built-in profile with lines gone, doubled or moved, and texts in place of others: many of these still load.
+/// A built-in profile with lines removed, doubled or moved, and with texts exchanged. Many of these profiles still load.
 fn profile_texts() -> impl Strategy<Value = String> {
     let change = (0..4_u8, any::<Index>(), any::<Index>());
     (any::<Index>(), prop::collection::vec(change, 0..4)).prop_map(|(which, changes)| {
@@ -237,7 +237,7 @@ fn bytes_without_any_form_are_read_too() {
     }
 }
 
-/// What is done with an input.
+/// A function that takes an input.
 type Entry = fn(&[u8]);
 
 /// The targets of cargo-fuzz, by name.
@@ -252,7 +252,7 @@ const TARGETS: [(&str, Entry); 6] = [
     }),
 ];
 
-/// What is kept in `fuzz/seeds` is run each time, and each target of cargo-fuzz has some.
+/// The inputs in `fuzz/seeds` run each time, and each target of cargo-fuzz has some.
 #[test]
 fn every_target_has_seeds_that_it_survives() {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
@@ -272,7 +272,7 @@ fn every_target_has_seeds_that_it_survives() {
     }
 }
 
-/// Else the property of the endpoint checks would hold of nothing.
+/// Otherwise the property of the endpoint checks would hold of nothing.
 #[test]
 fn the_target_of_the_endpoint_checks_tries_what_it_forbids() {
     let hex = "20f9f8ed05f77439fe955c977e4c8a53";

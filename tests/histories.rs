@@ -1,5 +1,6 @@
-//! What a record comes to when the notifications of one thing arrive in any order, any number of times: all profiles, on
-//! the project's own fixtures. Profiles whose money stands in several notifications show here that it counts once.
+//! Order of arrival: the notifications of one thing arrive in any order, any number of times, and the record ends the
+//! same. All profiles, on the project's own fixtures. A profile may tell the same money in several notifications; here
+//! it counts once.
 
 #![cfg(test)]
 
@@ -25,7 +26,7 @@ use transform_relay::psp::meaning::normalise::{normalise, normalise_fetched};
 use transform_relay::psp::profile::catalogue::{BUILT_IN, Catalogue};
 use transform_relay::psp::profile::{Form, Profile};
 
-/// Later than anything that a fixture tells of.
+/// Later than any time in a fixture.
 const NOW: Timestamp = Timestamp::constant(1_900_000_000, 0);
 
 fn record(kind: Kind, requested: &str) -> Record {
@@ -45,7 +46,7 @@ fn record(kind: Kind, requested: &str) -> Record {
     }
 }
 
-/// The events of fixtures, each read without fetching, or with what is fetched for it (`fetched/…`).
+/// The events of fixtures, each read without fetching, or with its fetched object (`fetched/…`).
 fn events(profile: &str, fixtures: &[&str]) -> Vec<Event> {
     let catalogue = Catalogue::built_in().unwrap();
     let profile = &catalogue.get(profile).unwrap().profile;
@@ -74,7 +75,7 @@ fn after<'a>(record: &Record, events: impl IntoIterator<Item = &'a Event>) -> Re
     events.into_iter().fold(record.clone(), |record, event| apply(&record, event, NOW).unwrap().0)
 }
 
-/// What Transform reads after these events, whatever their order.
+/// The record as Transform reads it after these events, whatever their order.
 fn view(record: &Record, events: &[Event]) -> View {
     let told = View::of(&after(record, events));
     for order in orders(events.len()) {
@@ -113,7 +114,7 @@ fn listed(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The body that a fixture is of, in that form: a PSP's message may stand inside a field.
+/// The body of a fixture in that form: a PSP's message may stand inside a field.
 fn body(form: &Form, file: &Path) -> Vec<u8> {
     let text = fs::read(file).unwrap();
     let Some(inner) = form.content.inner.as_ref().filter(|_| file.extension().is_some_and(|ending| ending != "form"))
@@ -162,7 +163,7 @@ fn all_profiles() -> Vec<(&'static str, Vec<Event>)> {
     named.filter(|(_, events)| !events.is_empty()).collect()
 }
 
-/// Which of these lead to one record of that kind: those that have an id in common, however many lie between.
+/// The events that lead to one record of that kind: events with a common id, also through others in between.
 fn histories(kind: Kind, events: &[Event]) -> Vec<Vec<Event>> {
     let ids = |event: &Event| -> Vec<String> {
         let named = event.references.iter().map(ToString::to_string);
@@ -181,7 +182,8 @@ fn histories(kind: Kind, events: &[Event]) -> Vec<Vec<Event>> {
     found.into_iter().map(|(_, events)| events).collect()
 }
 
-/// Orders that differ much from each other and are the same in every run: steps through the list, there and back.
+/// Orders that differ much from each other and are the same in every run: steps through the list, forwards and
+/// backwards.
 fn many_orders(length: usize) -> Vec<Vec<usize>> {
     let coprime =
         |step: &usize| (2..=*step).all(|factor| !(length.is_multiple_of(factor) && step.is_multiple_of(factor)));
@@ -222,8 +224,8 @@ fn whatever_the_profile_the_order_leaves_no_trace() {
     assert!(longest >= 10, "{longest}");
 }
 
-/// Also where no preauthorization is registered an authorization finds its record, and there it is no money. Adyen's is,
-/// as far as is known: on accounts that capture automatically nothing else is told.
+/// An authorization finds its record even if no preauthorization is registered, and it is no money there. Adyen's counts
+/// as money, as far as is known: accounts that capture automatically tell nothing else.
 #[test]
 fn whatever_the_profile_an_authorization_is_no_payments_success() {
     let mut seen = Vec::new();
@@ -255,7 +257,7 @@ fn whatever_the_profile_an_authorization_is_no_payments_success() {
     assert!(seen.len() >= 17, "{seen:?}");
 }
 
-/// Whoever tries stolen cards makes refused attempts without end, all of one payment.
+/// A thief who tries stolen cards makes refused attempts without end, all for one payment.
 #[test]
 fn adyen_no_number_of_refused_attempts_keeps_the_payment_out() {
     let refused = &events("adyen", &["authorisation-false-expired-card"])[0];
@@ -366,7 +368,7 @@ fn of_types(profile: &str, kind: Kind, types: &[&str]) -> Vec<Event> {
     types.iter().map(first).collect()
 }
 
-/// Of one day: nothing tells which came first.
+/// The events are of one day: nothing tells their order.
 #[test]
 fn worldpay_wpg_an_order_that_is_authorised_was_not_refused() {
     let mut payment = record(Kind::Payment, "89.25");

@@ -1,8 +1,8 @@
-//! The built-in profiles on originals: bodies and signature vectors as the PSPs and their libraries publish them. They
-//! are others' work and no part of this project, which has fixtures of its own; where a folder with them lies beside the
-//! project, or where `ORIGINALS` says, this test proves the profiles on them.
+//! Originals of the PSPs: the built-in profiles on bodies and signature vectors as the PSPs and their libraries publish
+//! them. The originals are the work of others and no part of this project, which has fixtures of its own. This test runs
+//! where a folder of originals lies beside the project, or where `ORIGINALS` names one.
 //!
-//! What must come out of every original stands in `fixtures/originals.txt`, a line each.
+//! `fixtures/originals.txt` has the expected result of every original, one line each.
 
 #![cfg(test)]
 
@@ -26,7 +26,7 @@ use transform_relay::psp::vouch::crypto::PublicKey;
 use transform_relay::psp::vouch::verify::{Means, Secret, verify};
 use url::Url;
 
-/// Which profile reads which folder of originals.
+/// The profile that reads each folder of originals.
 const PROFILES: &[(&str, &str)] = &[
     ("adyen", "adyen"),
     ("braintree", "braintree"),
@@ -51,14 +51,14 @@ const PROFILES: &[(&str, &str)] = &[
     ("worldpay", "worldpay"),
 ];
 
-/// Objects and headers for reference: no notifications.
+/// Objects and headers for reference, which are no notifications.
 const NO_NOTIFICATIONS: [&str; 7] =
     ["/api_objects/", "/openapi/get-", "/sdk/capture.", "/sdk/payment.", "/sdk/refund.", ".headers.json", "/SOURCES"];
 
 #[test]
 fn every_original_gives_what_is_expected() {
     let Some(folder) = originals() else {
-        // Not quietly: the project's own fixtures prove the same, but not on what others wrote.
+        // The test does not skip silently: the project's own fixtures prove the same, but not on the bodies of others.
         println!("no originals beside the project: nothing to see here");
         return;
     };
@@ -107,7 +107,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// The verdict on a signature vector, and whether it is the one that it says itself.
+/// The verdict on a signature vector, and whether it is the verdict that the vector expects.
 fn vector(profile: &Profile, file: &Path) -> String {
     let vector: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
     let text = |key: &str| vector[key].as_str().map(str::to_owned);
@@ -149,7 +149,7 @@ fn vector(profile: &Profile, file: &Path) -> String {
     verdict.map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
 }
 
-/// The body of a vector that names the fields of a form.
+/// The body of a vector that gives the fields of a form.
 fn form(vector: &Value) -> String {
     let mut pairs = url::form_urlencoded::Serializer::new(String::new());
     if let Some(key) = vector["form_key"].as_str() {
@@ -161,7 +161,7 @@ fn form(vector: &Value) -> String {
     pairs.finish()
 }
 
-/// What the first form of the profile that understands a body makes of it.
+/// The result of the first form of the profile that understands a body.
 fn body(profile: &Profile, file: &Path) -> String {
     let (headers, body) = wrapped(profile, file);
     let at = Timestamp::from_second(1_700_000_000).unwrap();
@@ -184,7 +184,7 @@ fn body(profile: &Profile, file: &Path) -> String {
     best
 }
 
-/// Some originals are what a form carries, or a template.
+/// Some originals are only the content of a form, or a template.
 fn wrapped(profile: &Profile, file: &Path) -> (Vec<(String, String)>, Vec<u8>) {
     let body = fs::read(file).unwrap();
     let name = file.file_name().unwrap().to_str().unwrap();

@@ -42,7 +42,7 @@ struct Vector {
     #[serde(default)]
     settings: BTreeMap<String, String>,
     public_url: Option<String>,
-    /// Of the PSP's certificate: SubjectPublicKeyInfo, DER, Base64.
+    /// The public key of the PSP's certificate: SubjectPublicKeyInfo, DER, Base64.
     public_key: Option<String>,
     headers: BTreeMap<String, String>,
     body: String,
@@ -51,11 +51,11 @@ struct Vector {
     /// Whether the source has seen its credentials.
     #[serde(default)]
     credentials: bool,
-    /// `verified`, or why not.
+    /// `verified`, or the reason why not.
     expect: String,
 }
 
-/// Later than anything that a fixture tells of: a time ahead of the receipt would count as the receipt.
+/// Later than any time in a fixture: a time ahead of the receipt would count as the receipt.
 const RECEIPT: i64 = 1_900_000_000;
 
 fn files(folder: &Path, endings: &[&str]) -> Vec<PathBuf> {
@@ -98,7 +98,7 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
     verified.map_or_else(|reason| reason.to_string(), |_| "verified".to_owned())
 }
 
-/// What `profile test` tells is what the relay does.
+/// `profile test` tells the same as the relay does.
 fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verified<'_>, Unverified>) {
     let said = |verdict: &Result<Verified<'_>, Unverified>| match verdict {
         Ok(verified) => Ok((verified.form().name.clone(), verified.secret())),
@@ -132,7 +132,7 @@ fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verifi
     }
 }
 
-/// What `profile test` tells of the rules is what they do.
+/// `profile test` tells the same of the rules as the rules do.
 fn the_reading_agrees(profile: &Profile, notification: &InForm<'_>, normalised: &Normalised, fetching: bool) {
     let reading = explain::reading(profile, notification, fetching);
     assert_eq!(&reading.normalised, normalised);
@@ -184,7 +184,7 @@ struct Check {
     headers: BTreeMap<String, String>,
     #[serde(default)]
     query: BTreeMap<String, String>,
-    /// None where this is no check.
+    /// None if this is no check.
     answer: Option<String>,
 }
 
@@ -210,7 +210,7 @@ fn every_challenge_gives_its_answer() {
     }
 }
 
-/// What a signature covers cannot be changed by as much as a newline.
+/// A signed text cannot be changed by as much as a newline.
 #[test]
 fn a_body_that_is_signed_cannot_be_changed() {
     let catalogue = Catalogue::built_in().unwrap();
@@ -261,7 +261,7 @@ fn settings(folder: &Path) -> insta::Settings {
     settings
 }
 
-/// A message that the PSP puts inside a field is kept as it is.
+/// A message inside a field of the PSP's body is kept as it is.
 fn outer(form: &Form, file: &Path) -> Vec<u8> {
     let body = fs::read(file).unwrap();
     let Some(inner) = form.content.inner.as_ref().filter(|_| file.extension().is_some_and(|ending| ending != "form"))
@@ -273,8 +273,8 @@ fn outer(form: &Form, file: &Path) -> Vec<u8> {
     form.content.write_form(&fields)
 }
 
-/// A fixture is signed as its PSP would, by the form that its rules need, and read. What only the PSP can sign, and what
-/// nobody signs, is read as it is.
+/// A fixture is signed as its PSP would sign it, in the form that its rules need, and read. A fixture that only the PSP
+/// can sign, or that is unsigned, is read as it is.
 fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let own = headers(&file.with_extension("headers"));
     let secret: SecretString = "00112233445566778899aabbccddeeff".to_owned().into();
@@ -301,7 +301,7 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
         the_reading_agrees(profile, &notification, &normalised, fetching);
         (verified.form().name == form.name).then_some(normalised)
     });
-    // Where several forms are signed as a whole, the body's own is the one in which it has a type.
+    // If several forms are signed as a whole, the body's own form is the one in which it has a type.
     let readings: Vec<Normalised> = readings.collect();
     let typed =
         readings.iter().position(|reading| reading.messages.iter().all(|message| !message.event_type.is_empty()));
@@ -315,7 +315,7 @@ fn headers(file: &Path) -> Vec<(String, String)> {
     lines.map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim().to_owned())).collect()
 }
 
-/// What was fetched for a message of a notification.
+/// The object that was fetched for a message of a notification.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Fetched {
@@ -348,7 +348,7 @@ fn read_fetched(profile: &Profile, file: &Path) -> Message {
     message
 }
 
-/// A rule that no fixture reaches is a rule that nobody has seen work.
+/// A rule that no fixture reaches is an untested rule.
 #[test]
 fn every_mapped_type_has_a_fixture() {
     let catalogue = Catalogue::built_in().unwrap();
@@ -365,8 +365,8 @@ fn every_mapped_type_has_a_fixture() {
     }
 }
 
-/// Whoever has caught a notification can change what nobody signs: that makes no other notification of it, and no other
-/// time. Where a signature covers fields of a body, every other field is changed in turn.
+/// A caught notification can be changed where it is not signed: that makes no other notification of it, and no other
+/// time. If a signature covers fields of a body, every other field is changed in turn.
 #[test]
 fn what_nobody_signs_makes_no_other_notification() {
     let catalogue = Catalogue::built_in().unwrap();
@@ -408,7 +408,7 @@ fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String
     Some((form, normalise(profile, &(&verified).into(), true).dedupe_key))
 }
 
-/// Each header with another value, and each that the form names, and one that nobody names.
+/// Each header with another value, each header that the form names, and a header that it does not name.
 fn headers_changed(vector: &Vector, form: &Form) -> impl Iterator<Item = Vector> {
     let named = format!("{form:?}");
     let named = named.split("Header(\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! docs/RELIABILITY.md names tests; they are there.
+//! docs/RELIABILITY.md: the tests that it names exist.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Changes to a body: of bytes, and of the values of a JSON.
+//! Mutations of a body: of its bytes, and of the values in its JSON.
 
 use proptest::prelude::*;
 use proptest::sample::Index;
@@ -8,17 +8,17 @@ use serde_json::{Value, json};
 pub(crate) enum Change {
     /// One byte becomes another.
     Replace(Index, u8),
-    /// These bytes come in.
+    /// These bytes are inserted.
     Insert(Index, Vec<u8>),
-    /// As many bytes go.
+    /// This many bytes are removed.
     Remove(Index, usize),
-    /// As many bytes come once more.
+    /// This many bytes are repeated.
     Repeat(Index, usize),
-    /// A value of the JSON becomes another.
+    /// A value of the JSON is replaced by this value.
     Value(Index, Value),
-    /// A value of the JSON becomes one of its other values.
+    /// A value of the JSON is replaced by another of its values.
     Swap(Index, Index),
-    /// A value of the JSON becomes a list with many of it.
+    /// A value of the JSON is replaced by a list with many copies of it.
     Many(Index, usize),
 }
 

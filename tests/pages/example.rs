@@ -1,4 +1,4 @@
-//! The worked example of docs/PROFILES.md works, and its tables are those of the code.
+//! Worked example of docs/PROFILES.md: it is a profile that reads its notification, and its tables equal the code's.
 
 use std::fs;
 

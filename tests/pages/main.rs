@@ -1,5 +1,5 @@
-//! What is generated from the profiles and from their vocabulary is up to date: docs/psp, docs/profile.schema.json and
-//! the reference in docs/PROFILES.md. `UPDATE_DOCS=1 cargo test --test pages` writes them anew.
+//! Generated documents: docs/psp, docs/profile.schema.json and the reference in docs/PROFILES.md fit the profiles and
+//! their vocabulary. `UPDATE_DOCS=1 cargo test --test pages` writes them anew.
 
 #![cfg(test)]
 
@@ -19,7 +19,7 @@ fn docs(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(name)
 }
 
-/// A file is as it must be, or is made so where that is asked for.
+/// Checks that a file has this content, or writes it if `UPDATE_DOCS` is set.
 #[track_caller]
 fn must_be(file: &Path, text: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
@@ -50,7 +50,7 @@ fn every_psp_has_its_page() {
     assert_eq!(found, pages, "a page without a profile");
 }
 
-/// Who looks for their PSP finds it where they look first.
+/// Users who look for their PSP find it where they look first.
 #[test]
 fn the_first_pages_name_every_psp() {
     for file in ["README.md", "CHANGELOG.md"] {
@@ -63,7 +63,7 @@ fn the_first_pages_name_every_psp() {
     }
 }
 
-/// Nobody can set a PSP up without these.
+/// Without these texts a PSP cannot be set up.
 #[test]
 fn every_profile_says_how_it_is_set_up() {
     let catalogue = Catalogue::built_in().unwrap();

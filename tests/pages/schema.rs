@@ -1,4 +1,4 @@
-//! The JSON Schema: up to date, fits every built-in profile, and tells typical mistakes.
+//! JSON Schema of profiles: it is up to date, fits every built-in profile, and catches typical mistakes.
 
 use jsonschema::Validator;
 use serde_json::Value;
@@ -52,7 +52,7 @@ when = { "/live" = "true" }
 item = [{ id = ["/id"], amount = ["/amount"] }]
 "#;
 
-/// What reading refuses, and what the schema refuses too: the mistakes that an editor can mark while one types.
+/// Mistakes that both reading and the schema refuse: an editor can mark them while the author types.
 #[test]
 fn the_schema_rejects_typical_mistakes() {
     let validator = validator();

@@ -1,5 +1,5 @@
-//! The reference in docs/PROFILES.md: every key of every table and every word, from the schema, which has them from the
-//! structs. None can be missing, and none can be left without an explanation.
+//! Reference in docs/PROFILES.md: every key of every table and every word, made from the schema, which has them from the
+//! structs. No key can be missing, and none can lack an explanation.
 
 use std::fs;
 
@@ -12,7 +12,7 @@ const BEGIN: &str =
     "<!-- The vocabulary begins: made by `UPDATE_DOCS=1 cargo test --test pages` from src/psp/profile. -->\n";
 const END: &str = "<!-- The vocabulary ends. -->\n";
 
-/// The tables in reading order, each with how it is written in a profile.
+/// The tables in reading order, each in its form in a profile.
 const TABLES: [(&str, &str); 23] = [
     ("", "The profile"),
     ("Answer", "`[answer]`"),
@@ -77,7 +77,7 @@ fn vocabulary(schema: &Value) -> String {
     text + "\n"
 }
 
-/// What it says of itself, on one line.
+/// The description in the schema, on one line.
 #[track_caller]
 fn description(name: &str, of: &Value) -> String {
     let text = of["description"].as_str().unwrap_or_else(|| panic!("{name} is not explained"));
@@ -86,7 +86,7 @@ fn description(name: &str, of: &Value) -> String {
     text
 }
 
-/// What is written there.
+/// The type of value that a key takes.
 fn kind(value: &Value) -> String {
     if let Some(name) = value["$ref"].as_str() {
         return named(name);
@@ -125,7 +125,7 @@ fn plural(kind: &str) -> String {
     }
 }
 
-/// The names of structs and enums as people read them.
+/// Readable names of the structs and enums.
 fn named(reference: &str) -> String {
     let name = reference.trim_start_matches("#/definitions/").trim_end_matches(|c: char| c.is_ascii_digit());
     match name {
@@ -148,7 +148,7 @@ fn named(reference: &str) -> String {
     }
 }
 
-/// The words of an enum, each with what it says of itself.
+/// The words of an enum, each with its description.
 fn words(name: &str, definition: &Value) -> String {
     if let Some(plain) = definition["enum"].as_array() {
         let words: Vec<_> = plain.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();

@@ -1,4 +1,4 @@
-//! What lies beside the store, and what is no store: it is looked at before anything is changed.
+//! Files beside the store, and files that are no store: the relay looks at them before it changes anything.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// A journal as a first start leaves that is killed: before it there was nothing.
+/// The journal that a killed first start leaves: before that start there was nothing.
 fn journal_of_nothing() -> Vec<u8> {
     let magic = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
     let numbers: [u32; 5] = [0, 4711, 0, 512, 4096];
@@ -45,7 +45,7 @@ fn journal_of_nothing() -> Vec<u8> {
     journal
 }
 
-/// SQLite would take back all that is in the copy.
+/// With this journal SQLite would undo everything in the copy.
 #[tokio::test]
 async fn a_backup_is_not_undone_by_a_journal_that_was_left() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -63,13 +63,13 @@ async fn a_backup_is_not_undone_by_a_journal_that_was_left() {
     relay.restart().await;
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
     relay.terminate().await;
-    // The relay's own, of a first start that was killed, is in nobody's way.
+    // The relay's own journal, left by a killed first start, does no harm.
     std::fs::remove_file(&file).unwrap();
     std::fs::write(&journal, journal_of_nothing()).unwrap();
     relay.restart().await;
 }
 
-/// All bytes and companions of another program's database are what they were.
+/// All bytes and companions of another program's database stay as they were.
 #[tokio::test]
 async fn another_programs_database_is_not_changed() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -91,13 +91,13 @@ async fn another_programs_database_is_not_changed() {
         left.sort();
         assert_eq!(left, ["bookmarks.db", "bookmarks.db.lock"]);
     }
-    // A copy of nothing is no copy.
+    // A copy of an empty file is no copy.
     std::fs::write(&file, "").unwrap();
     refused(&on(&relay, &["backup", copy.to_str().unwrap()], &file).await, &["no store of a relay"]);
     assert!(!copy.exists());
 }
 
-/// SQLite takes what begins with `file:` for a URI.
+/// SQLite takes a name that begins with `file:` for a URI.
 #[tokio::test]
 async fn a_name_that_begins_with_file_is_a_name() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -109,7 +109,7 @@ async fn a_name_that_begins_with_file_is_a_name() {
     for name in ["file:copy.db", "file:copy.db?mode=memory"] {
         let backup = on_after(&there, &relay, &["backup", name], &file).await;
         assert_eq!(backup.code, Some(0), "{name}: {}", backup.stderr);
-        // The name is read as a whole, and what is in it as well.
+        // The name and the content are both read as a whole.
         let again = on_after(&there, &relay, &["backup", &format!("{name}.again")], Path::new(name)).await;
         assert_eq!(again.code, Some(0), "{name}: {}", again.stderr);
         let whole = Connection::open(relay.file(&format!("{name}.again"))).unwrap();
@@ -117,7 +117,7 @@ async fn a_name_that_begins_with_file_is_a_name() {
     }
 }
 
-/// Whoever can open it can lock it, and keep every relay out.
+/// Anybody who can open the lock file can lock it, and keep every relay out.
 #[tokio::test]
 async fn the_lock_file_is_the_operators_alone() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -128,7 +128,7 @@ async fn the_lock_file_is_the_operators_alone() {
     relay.restart().await;
     assert_eq!(mode(&lock), 0o600, "one that an earlier version made");
     relay.terminate().await;
-    // What a link leads to is not ours.
+    // The target of a link is not ours.
     let other = relay.file("other");
     std::fs::write(&other, "").unwrap();
     set_mode(&other, 0o644);
@@ -136,7 +136,7 @@ async fn the_lock_file_is_the_operators_alone() {
     std::os::unix::fs::symlink(&other, &lock).unwrap();
     relay.restart().await;
     assert_eq!(mode(&other), 0o644);
-    // The store itself can be locked by whoever can read it.
+    // Anybody who can read the store itself can lock it.
     set_mode(&file, 0o604);
     let check = on(&relay, &["check"], &file).await;
     assert!(check.stdout.contains("not safe: store.path: everybody on this machine can read"), "{}", check.stdout);
@@ -171,7 +171,7 @@ async fn a_name_that_is_too_long_is_said_to_be() {
     refused(&on(&relay, &["serve"], &name(250)).await, &["nnn-journal: File name too long"]);
 }
 
-/// SQLite says itself only that something cannot be opened.
+/// SQLite itself only says that something cannot be opened.
 #[tokio::test]
 async fn what_cannot_be_made_beside_a_new_store_is_named() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -179,7 +179,7 @@ async fn what_cannot_be_made_beside_a_new_store_is_named() {
     std::fs::create_dir(&folder).unwrap();
     let Some(before) = mounted(&folder, &folder) else { return };
     let bound = format!("mount --bind {0} {0}", folder.display());
-    // The folder has an inode, and so have the store and its lock.
+    // The folder, the store and its lock each have an inode.
     for (inodes, missing) in [(3, "relay.db-wal"), (4, "relay.db-shm")] {
         let small = format!("mount -t tmpfs -o nr_inodes={inodes} none {}", folder.display());
         let serve = on_after(&before.replace(&bound, &small), &relay, &["serve"], &folder.join("relay.db")).await;
@@ -202,7 +202,7 @@ async fn a_store_on_a_read_only_mount_is_copied_or_the_right_file_named() {
     assert_eq!(backup.code, Some(0), "{}", backup.stderr);
     let whole = Connection::open(&copy).unwrap();
     assert_eq!(whole.query_row("SELECT count(*) FROM records", [], |row| row.get::<_, i64>(0)), Ok(1));
-    // A relay that was killed has left what only another relay can bring into the file.
+    // A killed relay has left a WAL that only another relay can bring into the file.
     relay.restart().await;
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
     relay.kill().await;
@@ -212,14 +212,14 @@ async fn a_store_on_a_read_only_mount_is_copied_or_the_right_file_named() {
     refused(&backup, &["cannot read the store", "mounted/relay.db-shm is missing and cannot be made"]);
 }
 
-/// As one of root's, beside the store of somebody else.
+/// The leftover may belong to root, beside the store of somebody else.
 #[tokio::test]
 async fn what_a_killed_backup_left_and_cannot_be_removed_is_told() {
     let (_transform, mut relay) = start(Setup::silent()).await;
     relay.terminate().await;
     let left = relay.file(&format!("copy.db.unfinished-{}", "4".repeat(32)));
     std::fs::write(&left, b"SQLite format 3\0 and half of everything").unwrap();
-    // What is mounted cannot be removed.
+    // A mount point cannot be removed.
     let Some(before) = mounted(&left, &left) else { return };
     relay.setup.before = before;
     relay.restart().await;
@@ -227,7 +227,7 @@ async fn what_a_killed_backup_left_and_cannot_be_removed_is_told() {
     assert!(left.exists() && !relay.program.log().contains("is removed"), "{}", relay.program.log());
 }
 
-/// A file that gets too long is a full disk, and no end of the program.
+/// A file that gets too long counts as a full disk; it does not end the program.
 #[tokio::test]
 async fn a_limit_of_files_is_a_full_disk() {
     let (_transform, relay) = start(Setup::silent()).await;

@@ -1,4 +1,4 @@
-//! A host that does not answer is asked by one record at a time.
+//! Breaker of a host: while a host does not respond, one record at a time asks it.
 
 use std::collections::HashSet;
 
@@ -12,8 +12,8 @@ fn id(n: usize) -> String {
     format!("tx-{n:03}")
 }
 
-/// Sixty records are owed and Transform fails: three attempts open the breaker, then one record at a time asks, and
-/// once it is answered all are told, each once.
+/// Sixty records are owed and Transform fails. Three attempts open the breaker; then one record at a time asks. After a
+/// success all records are told, each once.
 #[tokio::test]
 async fn many_that_are_owed_are_one_probe_and_none_is_forgotten() {
     let setup = Setup { breaker_failures: 3, concurrency: 1, retry_max: "100ms", ..Setup::default() };
@@ -37,7 +37,7 @@ async fn many_that_are_owed_are_one_probe_and_none_is_forgotten() {
     let told: Vec<_> = hooks.iter().skip(FAILURES).map(|hook| hook.body.clone()).collect();
     assert_eq!(told.len(), RECORDS + 1, "each is told once, and the one that was watched for");
     assert_eq!(told.iter().collect::<HashSet<_>>().len(), told.len());
-    // Those that only waited are told in the order in which they changed.
+    // Records that only waited are told in the order of their changes.
     let waited: Vec<_> = told.iter().filter(|body| body.contains("tx-") && !failed.contains(body)).collect();
     assert!(waited.is_sorted(), "{waited:?}");
 }
@@ -68,7 +68,7 @@ async fn readyz_names_the_hosts_that_do_not_answer() {
     assert_eq!(ready["owed"], 1);
 }
 
-/// Due times and what waits at a breaker are in memory only; a kill loses neither.
+/// Due times and the records that wait at a breaker are in memory only; a kill loses none of them.
 #[tokio::test]
 async fn what_waits_for_a_host_is_told_after_a_kill() {
     let setup = Setup { breaker_failures: 1, retry_first: "1h", ..Setup::default() };
@@ -92,8 +92,8 @@ async fn what_waits_for_a_host_is_told_after_a_kill() {
     transform.told("payment", &id(0), 2).await;
 }
 
-/// Transform answers 500 for some records and takes the others: one refusal after the other opens the breaker, but those
-/// records do not ask for all the others in turn.
+/// Transform responds 500 for some records and takes the others. One refusal after the other opens the breaker, but the
+/// refused records do not ask for all the others in turn.
 #[tokio::test]
 async fn records_that_transform_chokes_on_do_not_stop_the_others() {
     let setup = Setup { breaker_failures: 3, retry_max: "100ms", ..Setup::default() };
@@ -113,7 +113,7 @@ async fn records_that_transform_chokes_on_do_not_stop_the_others() {
     }
 }
 
-/// The integrator has moved: what waits for the host that is gone is told at the new one.
+/// The integrator has moved: a record that waits for the dead host is told at the new one.
 #[tokio::test]
 async fn a_record_with_another_target_leaves_a_dead_host() {
     let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -129,7 +129,7 @@ async fn a_record_with_another_target_leaves_a_dead_host() {
     for n in 1..3 {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
-    // Both are due and wait for the host now.
+    // Both records are due and wait for the host now.
     relay.caught_up(&transform).await;
     let here = format!("http://{}/", transform.address);
     relay.put("payment", &id(2), &with(payment("pi_2", "10"), "webhookTarget", &*here)).await.expect(200);

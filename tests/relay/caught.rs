@@ -1,4 +1,4 @@
-//! What somebody has caught and leads elsewhere: a signed text counts for the records that it reached first.
+//! Caught notifications that are led elsewhere: a signed text counts for the records that it reached first.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::support::psp::seal_with;
 use crate::support::setup::{INTEGRATOR_TOKEN, POINTING_SECRET};
 use crate::support::{Relay, Setup, adyen, payment, refund, start};
 
-/// An Adyen item with this beside it, which nobody signs.
+/// An Adyen item with this unsigned field beside the signed ones.
 fn beside(mut item: Value, field: &str, value: &str) -> Value {
     item["notificationItems"][0]["NotificationRequestItem"]["additionalData"][field] = value.into();
     item
@@ -30,7 +30,7 @@ fn chargeback() -> Value {
     adyen::item("CHARGEBACK", "DISPUTE1", "OTHER", 10, 8925)
 }
 
-/// How many chargebacks each of the first so many payments has.
+/// How many chargebacks each of the first payments has, up to this many payments.
 async fn chargebacks(relay: &Relay, most: usize) -> Vec<usize> {
     let mut counts = Vec::new();
     for n in 1..=most {
@@ -52,7 +52,7 @@ async fn one_chargeback_takes_the_money_of_one_payment() {
     assert_eq!(chargebacks(&relay, 3).await, [0, 1, 0]);
 }
 
-/// What a record refuses for good has reached nothing: the genuine one is not without effect for it.
+/// An item that a record refuses for good has reached nothing: the genuine item still has its effect.
 #[tokio::test]
 async fn what_a_record_refused_has_not_reached_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -65,7 +65,7 @@ async fn what_a_record_refused_has_not_reached_it() {
     assert_eq!(chargebacks(&relay, 1).await, [1]);
 }
 
-/// What waits is led no further than what came first.
+/// A waiting item is led only to the record that an earlier copy reached.
 #[tokio::test]
 async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -83,7 +83,7 @@ async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0);
 }
 
-/// The inbox forgets after a while; what a text has reached is kept, also for a changed profile that is tried.
+/// The inbox forgets after a while. The reach of a text is kept, also when a changed profile is tried.
 #[tokio::test]
 async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -101,7 +101,7 @@ async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
     assert!(ended.stdout.contains(": 0 would differ"), "{ended:?}");
 }
 
-/// A dead letter that waited in vain is led nowhere else when it is judged anew.
+/// A dead letter that waited in vain is not led elsewhere when it is judged anew.
 #[tokio::test]
 async fn a_dead_letter_that_is_judged_anew_is_led_nowhere_else() {
     let more = "[store.parked]\nper_source = 1\n".to_owned();
@@ -121,7 +121,7 @@ async fn a_dead_letter_that_is_judged_anew_is_led_nowhere_else() {
     assert_eq!(chargebacks(&relay, 1).await, [1]);
 }
 
-/// Adyen signs the token, but not whose it is.
+/// Adyen signs the token, but not its owner.
 #[tokio::test]
 async fn one_token_is_the_token_of_one_agreement() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -133,13 +133,13 @@ async fn one_token_is_the_token_of_one_agreement() {
     tell(&relay, &of(1)).await;
     tell(&relay, &of(2)).await;
     tell(&relay, &beside(of(3), "recurring.recurringDetailReference", "TOKEN3")).await;
-    // Nor does the agreement learn another customer's token.
+    // The agreement does not learn another customer's token either.
     tell(&relay, &beside(of(1), "recurring.recurringDetailReference", "TOKEN2")).await;
     for (n, status) in [(1, "Active"), (2, "Initiated"), (3, "Initiated")] {
         assert_eq!(relay.fetch("Agreement", &format!("ag-{n}")).await.json()["status"], status, "{n}");
     }
     assert_eq!(relay.stored::<String>("SELECT group_concat(psp_id) FROM psp_ids"), "TOKEN1");
-    // The token that the agreement has learned leads to it, whatever stands beside it.
+    // The token that the agreement has learned leads to it, whatever the unsigned fields say.
     let later = adyen::item("RECURRING_CONTRACT", "TOKEN1", "PAY2", 5, 0);
     tell(&relay, &beside(later, "recurring.shopperReference", "ag-2")).await;
     assert_eq!(relay.fetch("Agreement", "ag-2").await.json()["status"], "Initiated");
@@ -149,7 +149,7 @@ fn action(action: &str) -> Value {
     beside(adyen::item("CANCEL_OR_REFUND", "RE1", "PSP1", 20, 8925), "modification.action", action)
 }
 
-/// What decides between a refund and a cancellation is not signed.
+/// The choice between a refund and a cancellation is not signed.
 #[tokio::test]
 async fn what_was_a_refund_is_no_cancellation_as_well() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -162,7 +162,7 @@ async fn what_was_a_refund_is_no_cancellation_as_well() {
     relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
 }
 
-/// Nor is it one when it has waited for its payment meanwhile.
+/// A copy that has waited for its payment meanwhile is no cancellation either.
 #[tokio::test]
 async fn a_cancellation_that_waits_is_none_when_it_was_a_refund() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -175,14 +175,14 @@ async fn a_cancellation_that_waits_is_none_when_it_was_a_refund() {
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Initiated");
     relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
-    // A changed profile is tried on what is kept, and it stays so.
+    // A changed profile is tried on the kept notifications, and the result stays the same.
     let replay = ["profile", "replay", "adyen", "--store", relay.file("relay.db").to_str().unwrap()].map(str::to_owned);
     let ended = run(&replay.each_ref().map(String::as_str), &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains(": 0 would differ"), "{ended:?}");
 }
 
-/// QuickPay's older bodies have no type; a header has it, which nobody signs.
+/// QuickPay's older bodies have no type. An unsigned header gives it.
 #[tokio::test]
 async fn a_body_with_another_header_is_no_repetition() {
     let more = format!("[sources.quickpay]\nprofile = \"quickpay\"\nsecrets = [\"{POINTING_SECRET}\"]\n");
@@ -211,7 +211,7 @@ async fn a_body_with_another_header_is_no_repetition() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
 }
 
-/// Whoever has caught an item keeps it out by no number of others that changed something, or nothing.
+/// A caught item cannot be kept out by any number of copies, whether they changed something or nothing.
 #[tokio::test]
 async fn what_changed_something_or_nothing_gives_way() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -221,14 +221,14 @@ async fn what_changed_something_or_nothing_gives_way() {
         tell(&relay, &adyen::with(refused.clone(), "reason", &format!("made up {n}"))).await;
     }
     tell(&relay, &adyen::with(refused.clone(), "reason", "Refused")).await;
-    // A dead letter needs a row, and has that of one that changed nothing.
+    // A dead letter needs a row, and takes the row of a copy that changed nothing.
     tell(&relay, &adyen::with(refused, "eventDate", "no date")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
-/// What waits for its record keeps nothing out that waits as well.
+/// Waiting copies keep out no other copy that waits as well.
 #[tokio::test]
 async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -238,10 +238,10 @@ async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
     }
     let first: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1");
     let second: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1 OFFSET 1");
-    // It says what waits already.
+    // It says the same as a waiting copy.
     tell(&relay, &item).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 100);
-    // It says something else.
+    // It says something else than the waiting copies.
     tell(&relay, &beside(item.clone(), "cardSummary", "1142")).await;
     let ids = "SELECT count(*) FROM notifications n JOIN parked p ON p.notification = n.id WHERE n.id = ?1";
     let is_there = |id: &Vec<u8>| relay.store().query_row(ids, [id], |row| row.get::<_, i64>(0)).unwrap() == 1;
@@ -260,7 +260,7 @@ fn batch(items: &[&Value]) -> Value {
     all
 }
 
-/// The key of a batch is its first item's. What stands behind that is news of something else.
+/// The key of a batch is its first item's. The items behind the first are news of other things.
 #[tokio::test]
 async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -276,7 +276,7 @@ async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     }
     let unclears = "SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'";
     assert_eq!(relay.stored::<i64>(unclears), 1);
-    // It is not kept for every time that somebody puts it there.
+    // It is not kept once more each time that somebody puts it there.
     for n in 0..50 {
         tell(&relay, &batch(&[&made(&caught, n), &made(&behind, n)])).await;
     }
@@ -285,7 +285,7 @@ async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     assert_eq!(relay.fetch("Payment", "tx-2").await.json()["status"], "Succeeded");
 }
 
-/// Whoever has caught one item can make as many of it as they like; of each kind of line the log has twenty a minute.
+/// One caught item can be made into any number of copies; the log has twenty lines a minute of each kind.
 #[tokio::test]
 async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -296,7 +296,7 @@ async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     for n in 0..150 {
         tell(&relay, &beside(led.clone(), "made", &n.to_string())).await;
     }
-    // Each of these says something that does not wait yet, so that another one gives way.
+    // Each of these copies says something that does not wait yet, so an older one gives way.
     for n in 0..150 {
         let waits = adyen::item("AUTHORISATION", "PSP9", "", 0, 8925);
         tell(&relay, &beside(waits, "cardSummary", &format!("{:04}", 1000 + n))).await;
@@ -308,10 +308,10 @@ async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     assert_eq!(lines(&["came before with another time", "adyen-main"]), 20, "{}", ended.stderr);
     assert_eq!(lines(&["notification taken", "outcome=\"repeated\""]), 20, "{}", ended.stderr);
     assert_eq!(lines(&["130 more repetitions", "adyen-main", "outcome=\"repeated\""]), 1, "{}", ended.stderr);
-    // The first that waits is no repetition.
+    // The first waiting copy is no repetition.
     assert_eq!(lines(&["notification taken", "outcome=\"parked\""]), 21, "{}", ended.stderr);
     assert_eq!(lines(&["129 more repetitions", "adyen-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
-    // What waited is in no record: no flood hides that it is gone.
+    // A waiting copy that gave way is in no record: no flood hides its loss.
     assert_eq!(lines(&["gave way", "adyen-main", "parked"]), 50, "{}", ended.stderr);
     assert_eq!(lines(&["came before with another content"]), 40, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() - lines(&["gave way"]) < 180, "{}", ended.stderr);

@@ -1,4 +1,4 @@
-//! A PSP that signs with a certificate: PayPal's profile, with a host of the test's in the place of PayPal's.
+//! Certificates of a PSP that signs with one: PayPal's profile, with a host of the test's instead of PayPal's.
 
 use std::future::{Future, poll_fn};
 use std::sync::mpsc;
@@ -27,7 +27,7 @@ struct World {
 }
 
 impl World {
-    /// `failures_kept`: as in the configuration.
+    /// `failures_kept`: the setting of the configuration.
     async fn new(failures_kept: &str) -> Self {
         let (authority, key, tls) = (Authority::new(), SigningKey::new(), Certificate::of("localhost"));
         let host = Host::start(&tls);
@@ -54,12 +54,12 @@ impl World {
         Self { authority, key, host, relay, _transform: transform, _folder: folder }
     }
 
-    /// A good certificate stands at that path.
+    /// Serves a good certificate at that path.
     fn certified(&self, path: &str) {
         self.host.put(path, Page::new(200, self.authority.issue(NAME, &self.key, 2100)));
     }
 
-    /// The notification that a capture of 10 EUR is complete, with a certificate from that URL.
+    /// The notification of a complete capture of 10 EUR, signed with a certificate from that URL.
     async fn notify(&self, event: &str, url: &str) -> Reply {
         let body = completed(event);
         self.relay.post("paypal", &self.key.transmission(WEBHOOK, url, &body), body).await
@@ -70,7 +70,7 @@ impl World {
         self.relay.program.logged(&["notification refused", "paypal", why]).await;
     }
 
-    /// Not verified, and not refused for good either.
+    /// The notification is not verified, and not refused for good either.
     async fn put_off(&self, event: &str, url: &str, why: &str) {
         let reply = self.notify(event, url).await;
         assert_eq!(reply.problem(503), "this cannot be verified now", "{why}");
@@ -169,7 +169,7 @@ async fn a_certificate_that_is_not_the_psps_vouches_for_nothing() {
         let path = format!("/certs/{n}");
         host.put(&path, Page::new(200, pem));
         world.refused("WH-1", &host.url(&path), why).await;
-        // It is not asked for again, whatever stands there now.
+        // The URL is not asked again, whatever it would serve now.
         world.certified(&path);
         world.refused("WH-1", &host.url(&path), why).await;
         assert_eq!(host.asked().len(), n + 1, "{why}");
@@ -232,7 +232,7 @@ async fn a_url_that_failed_costs_nothing_more() {
         world.put_off(event, &url, "HTTP 404").await;
     }
     assert_eq!(world.host.asked(), [CERTIFICATE]);
-    // Another URL is another matter.
+    // Another URL is asked at once.
     world.certified("/certs/new");
     world.notify("WH-1", &world.host.url("/certs/new")).await.expect(200);
 }
@@ -268,8 +268,8 @@ fn fixture(name: &str) -> String {
     std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
 }
 
-/// A reversal before the capture that it takes back, and disputes around it: the money is gone once, until the seller
-/// has it back.
+/// A reversal that arrives before the capture that it takes back, and disputes around it. The money is gone once, until
+/// the seller has it back.
 #[tokio::test]
 async fn the_story_of_a_reversal() {
     let world = World::new("0s").await;
@@ -300,7 +300,7 @@ async fn the_story_of_a_reversal() {
     assert_eq!(payment["refundableAmount"].to_string(), "49.9");
 }
 
-/// Money that goes back is a positive amount, however it is written.
+/// Money that goes back is a positive amount, whatever its sign in the notification.
 #[tokio::test]
 async fn a_negative_amount_is_a_refund() {
     let world = World::new("0s").await;
@@ -318,7 +318,7 @@ async fn a_negative_amount_is_a_refund() {
     assert_eq!(world.relay.fetched("Payment", "tx-usd").await["refundedAmount"].to_string(), "0.15");
 }
 
-/// PayPal signs the CRC-32 of a body, and anybody can make another body with the same one.
+/// PayPal signs the CRC-32 of a body, and anybody can make another body with the same sum.
 #[tokio::test]
 async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
     let world = World::new("0s").await;
@@ -339,7 +339,7 @@ async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
         let answered = relay.post("paypal", &headers, made(n)).await;
         assert!([200, 503].contains(&answered.status), "{}", answered.text);
     }
-    // Beside the genuine one, as many as are kept of one key; and all of them may have been made.
+    // Beside the genuine body, 100 contents of its key are kept, which is the limit; any of them may be forged.
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 101);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 100);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE further"), 100);
@@ -349,7 +349,7 @@ async fn what_is_signed_by_a_checksum_belongs_to_the_first_body() {
     relay.program.logged(&["WARN", "paypal", "came before with another body"]).await;
 }
 
-/// Nor is one that cannot be read news of its own: it goes before the dead letters that somebody has to look at.
+/// An unreadable body is no news of its own either: it is deleted before dead letters that need a person.
 #[tokio::test]
 async fn a_body_that_cannot_be_read_is_not_the_first_of_what_is_signed() {
     let world = World::new("0s").await;
@@ -364,7 +364,7 @@ async fn a_body_that_cannot_be_read_is_not_the_first_of_what_is_signed() {
         relay.post("paypal", &headers, made(n)).await.expect(200);
     }
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter' AND further"), 3);
-    // A genuine one that cannot be read is one.
+    // A genuine unreadable body is a dead letter that needs a person.
     let broken = "no JSON".to_owned();
     let headers = world.key.transmission(WEBHOOK, &url, &broken);
     relay.post("paypal", &headers, broken).await.expect(200);
@@ -374,7 +374,7 @@ async fn a_body_that_cannot_be_read_is_not_the_first_of_what_is_signed() {
     );
 }
 
-/// Also where the first body concerns no record.
+/// The same holds if the first body concerns no record.
 #[tokio::test]
 async fn what_is_signed_of_an_ignored_body_is_not_anothers() {
     let world = World::new("0s").await;
@@ -405,7 +405,7 @@ async fn what_is_signed_anew_is_known_by_its_event() {
     let sent = async |time: &str, body: &str| {
         relay.post("paypal", &world.key.transmission_at(time, WEBHOOK, &url, body), body.to_owned()).await.expect(200)
     };
-    // Less was captured than was refunded.
+    // The captured amount is less than the refunded amount.
     sent("2026-03-01T10:00:00Z", &completed("WH-0")).await;
     for time in ["2026-03-01T10:00:00Z", "2026-03-01T11:00:00Z"] {
         assert_eq!(sent(time, &event.to_string()).await.json()["outcome"], "dead_letter");
@@ -420,7 +420,7 @@ async fn what_is_signed_anew_is_known_by_its_event() {
         relay.stored::<String>("SELECT group_concat(outcome || repeats) FROM notifications"),
         "applied0,applied2,applied0"
     );
-    // Who has caught the last one has a signature of nothing else.
+    // A caught signature of the last transmission vouches for no other event.
     let mut other = event.clone();
     (other["id"], other["resource"]["amount"]["value"]) = ("WH-3".into(), "3.00".into());
     let made = with_checksum(&other, crc32fast::hash(event.to_string().as_bytes()));

@@ -1,4 +1,4 @@
-//! Somebody sets the machine's clock. A library put before the C library does that to one relay only; it is compiled
+//! Steps of the machine's clock while the relay runs. A preloaded library does that to one relay only. It is compiled
 //! with the C compiler that the build needs anyway.
 
 #![cfg(target_os = "linux")]
@@ -21,7 +21,7 @@ pub(crate) fn stepped(folder: &Path) -> Vec<(String, String)> {
 }
 
 pub(crate) fn step(folder: &Path, seconds: i64) {
-    // Renamed into place: the relay never reads half of it.
+    // Renamed into place, so that the relay never reads half of the file.
     std::fs::write(folder.join("step.new"), seconds.to_string()).unwrap();
     std::fs::rename(folder.join("step.new"), folder.join("step")).unwrap();
 }
@@ -46,7 +46,7 @@ async fn due_times_and_last_updated_outlive_a_clock_that_steps_back() {
     relay.register("payment", "tx-1", &payment("PSP1", "10")).await;
     authorised(&relay, "PSP1", 1, 1000).await;
     let before = relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().to_owned();
-    // The change is due in two seconds; on the machine's clock that would now be in an hour.
+    // The change is due in two seconds. By the machine's clock that would now be in an hour.
     step(folder.path(), -HOUR);
     transform.told("payment", "tx-1", 1).await;
     charged_back(&relay).await;
@@ -65,14 +65,14 @@ async fn transform_is_not_asked_earlier_because_the_clock_steps_forth() {
     authorised(&relay, "PSP1", 1, 1000).await;
     relay.program.logged(&["could not tell Transform", "record=payment/tx-1 "]).await;
     step(folder.path(), 2 * HOUR);
-    // Another record is told; had the first been due, it would have come before.
+    // Another record is told. If the first record had been due, its webhook would have come before.
     relay.register("payment", "tx-2", &payment("PSP2", "10")).await;
     authorised(&relay, "PSP2", 1, 1000).await;
     relay.program.logged(&["told Transform", "record=payment/tx-2 "]).await;
     assert_eq!(transform.count("payment", "tx-1"), 1);
 }
 
-/// Waits for a round of housekeeping that has gone by what the relay found at its start.
+/// Waits for a round of housekeeping that uses what the relay found at its start.
 async fn housekept(relay: &Relay) {
     relay.program.logged(&["a round of housekeeping is over"]).await;
 }
@@ -81,7 +81,7 @@ fn counted(relay: &Relay, table: &str) -> i64 {
     relay.stored(&format!("SELECT count(*) FROM {table}"))
 }
 
-/// A store of an earlier version has kept no clock.
+/// A store of an earlier version has no clock of its own.
 #[tokio::test]
 async fn a_long_rest_before_an_upgrade_is_told_of() {
     let folder = tempfile::tempdir().unwrap();
@@ -102,7 +102,7 @@ async fn a_long_rest_before_an_upgrade_is_told_of() {
     relay.program.logged(&["WARN", "the machine's clock is ahead of the store's", " was=", " by="]).await;
 }
 
-/// What was acknowledged outlives a machine that wakes up in another year.
+/// Acknowledged events outlive a machine that wakes up in another year.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_makes_nothing_old() {
     let folder = tempfile::tempdir().unwrap();
@@ -133,7 +133,7 @@ async fn a_start_with_the_clock_ahead_makes_nothing_old() {
     assert!(counted(&relay, "attempts") >= 1);
 }
 
-/// A bit of the store's clock is wrong: what was acknowledged stays, and the log says what came of it.
+/// One bit of the store's clock is wrong: acknowledged events stay, and the log tells the consequence.
 #[tokio::test]
 async fn a_clock_that_is_damaged_makes_nothing_old() {
     let (_transform, mut relay) = start(Setup::default()).await;
@@ -158,7 +158,7 @@ async fn a_clock_that_is_damaged_makes_nothing_old() {
     assert!(!relay.program.log().contains("damaged"), "{}", relay.program.log());
 }
 
-/// A debt is as old as the failures that were seen of it.
+/// A debt is only as old as its observed failures.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_gives_no_debt_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -178,7 +178,7 @@ async fn a_start_with_the_clock_ahead_gives_no_debt_up() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox WHERE dead_at IS NULL"), 1);
 }
 
-/// An object that its PSP does not know yet has its time, whatever the machine says.
+/// An object that its PSP does not know yet keeps its full time, whatever the machine's clock says.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_gives_no_fetch_up() {
     let (folder, api) = (tempfile::tempdir().unwrap(), Api::start());
@@ -194,7 +194,7 @@ async fn a_start_with_the_clock_ahead_gives_no_fetch_up() {
     assert_eq!(counted(&relay, "fetch_waiting"), 1);
 }
 
-/// Rows that are dated in the future are as old as the relay has run since.
+/// Rows with a date in the future are as old as the relay's running time since.
 #[tokio::test]
 async fn what_was_written_while_the_clock_was_ahead_goes_in_its_time() {
     let folder = tempfile::tempdir().unwrap();
@@ -212,7 +212,7 @@ async fn what_was_written_while_the_clock_was_ahead_goes_in_its_time() {
     assert_eq!(["notifications", "transitions", "attempts"].map(|table| counted(&relay, table)), [0, 0, 0]);
 }
 
-/// The clock goes back while the relay is down: what is due stays due, and what was due in an hour is not due in a year.
+/// The clock goes back while the relay is down: due records stay due, and a record due in an hour is not due in a year.
 #[tokio::test]
 async fn due_times_outlive_a_clock_that_goes_back_while_the_relay_is_down() {
     let folder = tempfile::tempdir().unwrap();
@@ -236,7 +236,7 @@ async fn due_times_outlive_a_clock_that_goes_back_while_the_relay_is_down() {
     assert!(!relay.program.log().contains("due times lay further ahead"), "{}", relay.program.log());
 }
 
-/// A wait that was made shorter holds for what waits already.
+/// A shortened wait also holds for records that wait already.
 #[tokio::test]
 async fn due_times_are_brought_back_at_a_start() {
     let mut setup = Setup { retry_first: "1h", ..Setup::default() };

@@ -1,4 +1,4 @@
-//! The commands beside `serve`, and what is printed and logged.
+//! Commands beside `serve`: their output and their log.
 
 use std::path::Path;
 
@@ -132,7 +132,7 @@ async fn a_notification_is_tested_against_a_profile() {
     assert!(missing.stderr.contains("/nowhere.json"), "{missing:?}");
 }
 
-/// What `profile sign` prints verifies.
+/// The output of `profile sign` verifies.
 #[tokio::test]
 async fn a_notification_is_signed_from_the_command_line() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -145,7 +145,7 @@ async fn a_notification_is_signed_from_the_command_line() {
     assert_eq!(reply.json()["outcome"], "parked");
 }
 
-/// What a signature is made of has to be there: a wrong one would look right.
+/// All inputs of a signature must be given: a signature over other inputs would look right and be wrong.
 #[tokio::test]
 async fn what_cannot_be_signed_rightly_is_not_signed() {
     let body = fixture("square/card.created.json");
@@ -171,7 +171,7 @@ async fn what_cannot_be_signed_rightly_is_not_signed() {
     assert!(token.stdout.starts_with("HmacSignature: "), "{token:?}");
 }
 
-/// The source on a PSP's page is all that a relay needs.
+/// A relay needs no more than the source on a PSP's page.
 #[tokio::test]
 async fn the_source_of_every_page_is_a_good_configuration() {
     let folder = tempfile::tempdir().unwrap();
@@ -180,7 +180,7 @@ async fn the_source_of_every_page_is_a_good_configuration() {
         let page = run(&["profile", "page", name], &[]).await.stdout;
         let source = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
         std::fs::write(&file, source.replace("NAME]", "it]").replace("NAME.", "it.")).unwrap();
-        // Hexadecimal and Base64.
+        // The value is valid as hexadecimal and as Base64.
         let value = "5a5b5c5d5e5f5051".to_owned();
         let upper = name.to_uppercase().replace('-', "_");
         let environment = ["SECRET", "TOKEN"].map(|what| (format!("{upper}_{what}"), value.clone()));

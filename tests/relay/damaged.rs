@@ -1,4 +1,4 @@
-//! Damage inside a row: the database is sound, and what stands in it is not what a relay wrote.
+//! Damage inside a row: the database is sound, but the row's content is not what a relay wrote.
 
 use reqwest::Method;
 use rusqlite::Connection;
@@ -17,7 +17,7 @@ fn damage(relay: &Relay, sql: &str) {
     assert_eq!(store.execute(sql, []).unwrap(), 1, "{sql}");
 }
 
-/// The relay is not ready and names this row, but not what stands in it.
+/// The relay is not ready and names this row, but not the row's content.
 async fn names(relay: &Relay, row: &str) {
     let ready = relay.get("/readyz").await;
     assert_eq!(ready.status, 503, "{ready:?}");
@@ -28,7 +28,7 @@ async fn names(relay: &Relay, row: &str) {
     }
 }
 
-/// One bit of a key, and the fact behind it would count as absent.
+/// With one wrong bit in a key, the fact behind it would count as absent.
 #[tokio::test]
 async fn a_record_of_which_a_bit_is_wrong_is_damage() {
     for (column, good, bad) in [
@@ -74,11 +74,11 @@ async fn a_parked_event_that_cannot_be_read_does_not_hide_the_others() {
     };
     assert_eq!(list("limit=100").await["parked"].as_array().unwrap().len(), 2);
     names(&relay, "table parked, row 2").await;
-    // A page is full although rows are left out, so that the next one is found.
+    // A page is full even if rows are left out, so that the next page is found.
     let first = list("limit=1").await;
     let second = list(&format!("limit=1&after={}", first["next"])).await;
     assert_eq!(second["parked"][0]["waitsFor"][0], "psp:payment:pi_4", "{second}");
-    // The record that it waits for cannot be made of what is known.
+    // The record that it waits for cannot be made from the known facts.
     relay.put("payment", "tx-2", &payment("pi_2", "10")).await.problem(503);
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
@@ -96,7 +96,7 @@ async fn lists_leave_out_what_cannot_be_read() {
     let history = relay.send(history).await.expect(200).json();
     assert_eq!(history["versions"].as_array().unwrap().len(), 1, "{history}");
     names(&relay, "table transitions, row 1").await;
-    // A kind that there is not: the others are told after a restart.
+    // An unknown kind: the other records are told after a restart.
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
     assert_eq!(relay.stripe(&stripe::paid("pi_2", AT, 1000)).await, "applied");
     damage(&relay, "UPDATE records SET kind = 7 WHERE transform_id = 'tx-1'");
@@ -107,7 +107,7 @@ async fn lists_leave_out_what_cannot_be_read() {
     relay.program.logged(&["records that Transform has yet to hear of", "owed=1"]).await;
 }
 
-/// What is fetched for a source does not wait for a row of which nothing can be read.
+/// The fetches of a source do not wait for an unreadable row.
 #[tokio::test]
 async fn a_fetch_that_cannot_be_read_stops_no_other() {
     for (trusted, broken) in [
@@ -137,14 +137,14 @@ async fn a_fetch_that_cannot_be_read_stops_no_other() {
     }
 }
 
-/// A store that is damaged while nobody has it open.
+/// Damages a store that no process has open.
 fn damage_at_rest(relay: &Relay, sql: &str) {
     let store = Connection::open(relay.file("relay.db")).unwrap();
     store.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     assert_eq!(store.execute(sql, []).unwrap(), 1, "{sql}");
 }
 
-/// A time of which a bit is wrong keeps no record from being told.
+/// A time with a wrong bit keeps no record from being told.
 #[tokio::test]
 async fn what_is_owed_is_told_whatever_its_times_are() {
     for broken in [
@@ -168,7 +168,7 @@ async fn what_is_owed_is_told_whatever_its_times_are() {
     }
 }
 
-/// What is owed of a record that is missing is not left out of a list without a word.
+/// A debt of a missing record is not silently left out of a list.
 #[tokio::test]
 async fn what_is_owed_of_a_missing_record_is_damage() {
     let (transform, mut relay) = start(Setup { quiet: "1h", max_wait: "1h", ..Setup::default() }).await;
@@ -186,7 +186,7 @@ async fn what_is_owed_of_a_missing_record_is_damage() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox WHERE record = 1"), 1, "nothing owed goes");
 }
 
-/// Nobody has asked for it: damage is found by looking.
+/// The row was not asked for: a check of all rows finds the damage.
 #[tokio::test]
 async fn a_damaged_row_is_found_before_it_is_needed() {
     let (_transform, mut relay) = start(Setup::silent()).await;

@@ -1,4 +1,4 @@
-//! Many changes, few webhooks.
+//! Debounce: many changes become few webhooks.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::support::{Answer, Setup, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// Forty changes at once, as a PSP sends them that catches up. The quiet period is long enough for a machine that
-/// stalls in the middle.
+/// Forty changes at once, as from a PSP that catches up. The quiet period is long enough for a machine that stalls in
+/// the middle.
 #[tokio::test]
 async fn a_burst_is_told_once() {
     let (transform, relay) = start(Setup { quiet: "3s", max_wait: "60s", ..Setup::default() }).await;
@@ -41,7 +41,7 @@ async fn a_burst_is_told_once() {
     assert_eq!(transform.count("payment", "tx-1"), 1);
 }
 
-/// Changes without a pause. Two webhooks are at least a quiet period apart, so a slow machine gets no more of them.
+/// Changes without a pause. Two webhooks are at least a quiet period apart, so a slow machine gets no more webhooks.
 #[tokio::test]
 async fn an_unbroken_stream_is_told_at_least_every_max_wait() {
     let (transform, relay) = start(Setup { quiet: "1500ms", max_wait: "2s", ..Setup::default() }).await;
@@ -99,7 +99,7 @@ async fn each_record_has_its_own_quiet() {
     }
 }
 
-/// No sooner than a quiet period after the last change: measured from before that change was sent.
+/// No sooner than a quiet period after the last change, measured from before that change was sent.
 #[tokio::test]
 async fn a_webhook_waits_for_quiet_after_the_last_change() {
     let (transform, relay) = start(Setup { quiet: "1s", max_wait: "60s", ..Setup::default() }).await;
@@ -115,7 +115,7 @@ async fn a_webhook_waits_for_quiet_after_the_last_change() {
     assert!(waited >= Duration::from_millis(999), "{waited:?}");
 }
 
-/// The same after an attempt has failed: the burst that follows is one burst again, not a webhook in its middle.
+/// The same after a failed attempt: the following burst is one burst again, without a webhook in its middle.
 #[tokio::test]
 async fn a_burst_after_a_failure_is_told_once_after_its_last_change() {
     let setup = Setup { quiet: "2s", max_wait: "60s", retry_first: "1h", ..Setup::default() };

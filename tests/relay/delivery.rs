@@ -1,4 +1,4 @@
-//! Telling Transform: what is sent, what is tried again, what is given up.
+//! Delivery to Transform: webhooks, retries and deliveries that are given up.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ async fn a_record_is_told_at_its_own_target() {
     assert_eq!(transform.nth(1).await[0].path, "/own/target?tenant=7");
 }
 
-/// A webhook never runs ahead of what can be fetched: Transform fetches before it even answers.
+/// A webhook never runs ahead of the fetchable record: Transform fetches even before it responds.
 #[tokio::test]
 async fn what_is_told_can_be_fetched_at_once() {
     let (transform, relay) = start(Setup { quiet: "0ms", ..Setup::default() }).await;
@@ -124,7 +124,7 @@ async fn a_transform_that_was_away_is_told_when_it_is_back() {
     let address = transform.address;
     let relay = Relay::spawn(Setup::default(), &transform).await;
     drop(transform);
-    // Until the listener's thread has gone connections may still be taken, and are closed unanswered.
+    // Until the listener's thread has gone, connections may still be taken; they are closed without a response.
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
     relay.program.logged(&["could not tell Transform", "record=payment/tx-1 ", "refused"]).await;
@@ -142,7 +142,7 @@ async fn retry_after_is_honoured_even_if_the_record_changes_meanwhile() {
     relay.stripe(&stripe::paid("pi_1", 1_700_000_001, 1000)).await;
     let told = transform.told("payment", "tx-1", 2).await;
     let waited = told[1].at.duration_since(transform.answered(0));
-    // Due times are kept to the microsecond.
+    // Due times are stored to the microsecond.
     assert!(waited >= Duration::from_millis(2_999), "asked for 3 s, waited {waited:?}");
 }
 
@@ -155,7 +155,7 @@ async fn a_change_during_an_attempt_is_told_after_it() {
     relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 400)).await;
     transform.told("payment", "tx-1", 1).await;
     relay.stripe(&stripe::paid("pi_1", 1_700_000_001, 1000)).await;
-    // The change is due long before this other record is told, and yet waits for the attempt to end.
+    // The change is due long before this other record is told, but waits for the end of the attempt.
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 1, "one attempt at a time");
     gate.open();
@@ -166,8 +166,8 @@ async fn a_change_during_an_attempt_is_told_after_it() {
     assert_eq!(transform.count("payment", "tx-1"), 2);
 }
 
-/// Many changes, a Transform that fails every third time: what counts is that attempts for one record never overlap
-/// and that the last one comes after the last change.
+/// Many changes, and a Transform that fails every third time. Attempts for one record never overlap, and the last
+/// attempt comes after the last change.
 #[tokio::test]
 async fn attempts_for_one_record_never_overlap() {
     let (transform, relay) = start(Setup { quiet: "0ms", retry_first: "1ms", ..Setup::default() }).await;
@@ -192,6 +192,6 @@ async fn one_record_that_hangs_delays_no_other() {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), 1_700_000_000, 1000)).await;
         transform.nth(n).await;
     }
-    // Both attempts are under way and stay so; the store and the other records do not notice.
+    // Both attempts stay under way; the store and the other records are not affected.
     relay.caught_up(&transform).await;
 }

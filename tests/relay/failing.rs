@@ -6,7 +6,7 @@ use crate::support::{Relay, Setup, adyen, payment, preauth, refund, start, strip
 
 const AT: i64 = 1_700_000_000;
 
-/// Stripe's decline codes, and what Transform is told of them.
+/// Stripe's decline codes, and the errors that Transform gets for them.
 const CODES: [(&str, &str, u16); 8] = [
     ("insufficient_funds", "InsufficientBalance", 422),
     ("expired_card", "BearerExpired", 422),
@@ -52,7 +52,7 @@ async fn a_failure_may_be_fetched_as_the_record() {
     }
 }
 
-/// Fetches what has ended badly: HTTP status, errorCode, status.
+/// Fetches a failed record: HTTP status, errorCode, status.
 async fn ended(relay: &Relay, kind: &str, id: &str) -> (u16, String, String) {
     let reply = relay.fetch(kind, id).await;
     let body = reply.json();
@@ -93,7 +93,7 @@ async fn cancelled_and_expired_say_which_they_are() {
     assert_eq!(ended(&relay, "Payment", "tx-6").await, (422, "InsufficientBalance".to_owned(), "Failed".to_owned()));
 }
 
-/// LoginError and PermissionDenied would make Transform disable the PSP; no PSP's words lead to them.
+/// LoginError and PermissionDenied would make Transform disable the PSP; no text of a PSP leads to them.
 #[tokio::test]
 async fn nothing_is_ever_answered_401_to_transform_but_wrong_credentials() {
     let (_transform, relay) = start(Setup::silent()).await;

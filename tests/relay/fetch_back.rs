@@ -1,4 +1,4 @@
-//! What notifications only point to is fetched from the PSP's API.
+//! Fetch of objects that notifications only point to, from the PSP's API.
 
 use super::support::api::{Api, Told};
 use super::support::pointing::{SOURCE, has_paid, object, path, setup, source};
@@ -33,7 +33,7 @@ async fn a_pointer_is_answered_first_and_then_fetched() {
         relay.stored::<Vec<u8>>("SELECT body FROM answers"),
         object("tr_1", "paid", "10.00").to_string().as_bytes()
     );
-    // The very same again may be other news: it is answered as before, and looked into.
+    // The same pointer again may be other news: it gets the first answer again, and its object is fetched again.
     let again = relay.point(SOURCE, "tr_1", 1).await.expect(200);
     assert_eq!((again.text.as_str(), again.header("idempotent-replayed")), (answered.text.as_str(), "true"));
     api.nth(2).await;
@@ -166,7 +166,7 @@ async fn so_many_at_once_and_no_more() {
 async fn so_many_a_second_and_no_more() {
     let api = Api::start();
     let (_transform, relay) = start(setup(&api, "rate = 2")).await;
-    // Counted from before the first: that may have been slow to arrive, but not early.
+    // Measured from before the first notification: that one may have been slow to arrive, but not early.
     let before = tokio::time::Instant::now();
     for n in 0..5 {
         has_paid(&api, &format!("tr_{n}"), "10.00");
@@ -218,7 +218,7 @@ async fn what_a_source_says_of_fetching_is_checked() {
     for (line, key) in wrong {
         let more = setup(&api, line);
         let text = more.text(folder.path(), "127.0.0.1:1");
-        // A key that is said twice is said as the test wants it.
+        // If a key is given twice, the test's value counts.
         let base = format!("base_url = \"{}\"\n", api.url());
         let text = if line.starts_with("base_url") { text.replace(&base, "") } else { text };
         let file = folder.path().join("relay.toml");

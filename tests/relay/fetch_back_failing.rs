@@ -1,4 +1,4 @@
-//! The PSP's API fails, in all the ways that there are; what cannot be fetched can be replayed.
+//! Failures of the PSP's API, in every form; a dead letter of a failed fetch can be replayed.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use super::support::pointing::{SOURCE, has_paid, object, path, setup};
 use super::support::setup::{API_TOKEN, INTEGRATOR_TOKEN};
 use super::support::{Relay, Reply, Setup, Transform, payment, start, stripe};
 
-/// A relay with a payment tr_1 that the API has as paid; `more` stands in the source's [fetch].
+/// A relay with a payment tr_1 that the API has as paid; `more` is added to the source's [fetch].
 async fn paid(api: &Api, more: &str) -> (Transform, Relay) {
     let (transform, relay) = start(setup(api, more)).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
@@ -27,7 +27,7 @@ fn id(answered: &Reply) -> String {
     answered.json()["notification"].as_str().unwrap().to_owned()
 }
 
-/// These come first, then the truth: all of them are failures that pass.
+/// These responses come first, then the truth: all of them are failures that pass.
 async fn passes(failures: Vec<Told>, more: &str) {
     let api = Api::start();
     let count = failures.len();
@@ -190,7 +190,7 @@ async fn a_dead_letter_that_needs_no_fetch_is_judged_by_what_is_known_now() {
     let paid = stripe::paid("pi_1", 1_700_000_000, 1000);
     let answered = relay.notify("stripe-main", &paid).await.expect(200);
     assert_eq!(relay.stripe(&stripe::paid("pi_2", 1_700_000_000, 1000)).await, "parked");
-    // It had to make room; nothing has changed since, and now it is the later one.
+    // This one had to make room. Nothing has changed since, and now it is the later one.
     let again = replay(&relay, &id(&answered)).await.expect(200).json();
     assert_eq!(again["outcome"], "parked");
     assert_eq!(relay.stripe(&stripe::paid("pi_3", 1_700_000_000, 1000)).await, "parked");

@@ -1,4 +1,4 @@
-//! Floods of made-up hints: they cost their own senders their places, and nobody else much.
+//! Floods of made-up hints: their own senders lose their slots, and others lose little.
 
 use serde_json::{Value, json};
 
@@ -6,20 +6,20 @@ use super::support::api::{Api, Told};
 use super::support::pointing::{SOURCE, has_paid, object, path, setup};
 use super::support::{Relay, Reply, Setup, Transform, payment, start};
 
-/// A relay behind a proxy that says for whom it calls. `more` stands in [sources.pointing.fetch].
+/// A relay behind a proxy that names the client of each request. `more` is added to [sources.pointing.fetch].
 async fn behind_a_proxy(api: &Api, more: &str) -> (Transform, Relay) {
     let environment = vec![("RELAY_SERVER__TRUSTED_PROXIES".to_owned(), "127.0.0.1".to_owned())];
     start(Setup { environment, ..setup(api, more) }).await
 }
 
 impl Relay {
-    /// Somebody at this address says that there is news of a payment.
+    /// A client at this address says that there is news of a payment.
     async fn hint_from(&self, address: &str, id: &str) -> Reply {
         let from = [("x-forwarded-for".to_owned(), address.to_owned())];
         self.post(SOURCE, &from, json!({"id": id, "hint": true}).to_string()).await
     }
 
-    /// So many made-up hints from this address; how many were refused.
+    /// Sends this many made-up hints from this address; returns how many were refused.
     async fn flood(&self, address: &str, count: usize) -> usize {
         let mut refused = 0;
         for n in 0..count {
@@ -41,7 +41,7 @@ impl Relay {
     }
 }
 
-/// Payment tx-1 is registered by its reference alone: the PSP's id of it is not known before its first hint is looked up.
+/// Payment tx-1 is registered by its reference alone: the PSP's id of it is unknown until its first hint is fetched.
 async fn by_reference(relay: &Relay, api: &Api) {
     let mut body = payment("unused", "10");
     body.as_object_mut().unwrap().remove("pspTransactionId");
@@ -61,7 +61,7 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     let api = Api::start();
     let (transform, relay) = behind_a_proxy(&api, "max_hints = 80\nconcurrency = 2").await;
     by_reference(&relay, &api).await;
-    // The one call for strangers that may be under way is not answered before the flood is over.
+    // The one call for strangers that may be under way gets no response before the flood is over.
     let (held, gate) = Told::held();
     api.script([held]);
     relay.flood("203.0.113.66", 1).await;
@@ -74,7 +74,7 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     has_succeeded(&transform, &relay).await;
 }
 
-/// A hint that is refused is none of the writer's business.
+/// A refused hint does not reach the writer.
 #[tokio::test]
 async fn hints_are_refused_while_the_store_is_written() {
     let api = Api::start();
@@ -90,7 +90,7 @@ async fn hints_are_refused_while_the_store_is_written() {
     relay.program.logged_times(&["notification refused", "too many hints"], 2).await;
 }
 
-/// An address of IPv6 is as many as anybody likes.
+/// Anybody can have any number of IPv6 addresses.
 #[tokio::test]
 async fn a_network_of_ipv6_is_one_address_for_hints() {
     let api = Api::start();
@@ -148,7 +148,7 @@ async fn calls_for_strangers_leave_room_for_what_can_be_trusted() {
     assert_eq!(made_up, 2, "half of what may be under way at once");
 }
 
-/// Patience costs places: an address that holds many is believed to have made up what the API does not know.
+/// Patience costs slots: an address with many slots is believed to have made up any object that the API does not know.
 #[tokio::test]
 async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once() {
     let api = Api::start();
@@ -162,11 +162,11 @@ async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once()
     gate.open();
     relay.program.logged(&["hints came to nothing", "dropped=2"]).await;
     relay.program.logged(&["INFO", "places for hints are scarce", "hints=1"]).await;
-    // Of what is left more than half of its places is free.
+    // With the remaining two, more than half of its slots are free.
     assert_eq!(relay.made_up(), 2);
 }
 
-/// An address that has few objects waiting does not wait behind one that has many.
+/// An address with few waiting objects does not wait behind an address with many.
 #[tokio::test]
 async fn addresses_take_turns() {
     let api = Api::start();
@@ -189,7 +189,8 @@ async fn addresses_take_turns() {
     assert!(before < 15, "{before} calls for another address came first");
 }
 
-/// Any shopper knows an id of ours: a checkout has it. Hints at such ids are no stranger's, but not the PSP's either.
+/// Any shopper knows an id of ours, from a checkout. Hints at known ids are no stranger's hints, but not the PSP's
+/// either.
 #[tokio::test]
 async fn hints_at_known_objects_leave_calls_to_others() {
     let api = Api::start();

@@ -1,4 +1,4 @@
-//! Notifications that nobody vouches for: hints where to look, and nothing more.
+//! Hints: unsigned notifications, which only say where to look.
 
 use serde_json::json;
 
@@ -25,7 +25,7 @@ async fn a_hint_is_looked_up_and_nothing_of_it_is_believed() {
     assert_eq!(relay.fetched("payment", "tx-1").await["status"], "Succeeded");
     let kept: Vec<u8> = relay.stored("SELECT body FROM notifications WHERE hint = 1 AND headers = '[]'");
     assert_eq!(kept, path("tr_1").as_bytes(), "nothing is kept of it but where to look");
-    // Pointers have no id: the same again may be other news.
+    // Pointers have no id: the same pointer again may be other news.
     api.put(&path("tr_1"), &object("tr_1", "failed", "10.00"));
     let again = relay.hint("tr_1").await.expect(200);
     assert_eq!((id(&again), again.header("idempotent-replayed")), (id(&answered), ""));
@@ -56,7 +56,7 @@ async fn hints_at_one_object_cost_two_fetches_however_many_they_are() {
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM fetch_waiting"), 0);
 }
 
-/// What Transform can see is news; the same truth once more is none, and neither is an object that is not there.
+/// A change that Transform can see is news. The same truth once more is no news, and neither is a missing object.
 #[tokio::test]
 async fn what_a_hint_brings_says_whether_it_was_in_vain() {
     let api = Api::start();
@@ -139,7 +139,7 @@ async fn a_made_up_object_leaves_nothing_behind() {
     for table in ["notifications", "fetches", "fetch_waiting", "parked", "answers", "answered"] {
         assert_eq!(relay.stored::<u32>(&format!("SELECT count(*) FROM {table}")), 0, "{table}");
     }
-    // Of an object that a record is registered for, news would be lost.
+    // For an object with a registered record, news would be lost.
     relay.register("payment", "tx-9", &payment("tr_9", "10")).await;
     let answered = relay.hint("tr_9").await.expect(200);
     assert!(relay.died(&answered).await.contains("HTTP 404"));
@@ -176,7 +176,8 @@ async fn hints_are_looked_up_after_a_restart_too() {
     transform.told("payment", "tx-1", 1).await;
 }
 
-/// What the PSP has told of an object was not made up by a stranger: it stays, and so does that there was more to learn.
+/// Facts that the PSP's API has told of an object were not made up by a stranger. They stay, and so does the note that
+/// there was more to learn.
 #[tokio::test]
 async fn what_is_parked_of_a_hint_outlives_a_later_fetch_that_fails() {
     let api = Api::start();
@@ -188,7 +189,7 @@ async fn what_is_parked_of_a_hint_outlives_a_later_fetch_that_fails() {
     relay.hint("tr_1").await.expect(200);
     assert!(relay.died(&answered).await.contains("HTTP 410"));
     assert_eq!(relay.stored::<u32>("SELECT count(*) FROM parked"), 1);
-    // Nor does it take a dead letter away that another one fails.
+    // A further hint that fails does not remove the dead letter either.
     api.script([Told::status(410)]);
     relay.hint("tr_1").await.expect(200);
     relay.program.logged_times(&["notification kept as a dead letter", &id(&answered)], 2).await;

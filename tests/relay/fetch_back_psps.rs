@@ -1,4 +1,4 @@
-//! The PSPs whose notifications only point, with stand-ins for their APIs that answer as the fixtures say.
+//! Profiles whose notifications only point, with stand-ins for their APIs that respond as the fixtures say.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use super::support::psp::seal_with;
 use super::support::setup::{API_TOKEN, POINTING_SECRET};
 use super::support::{Relay, Reply, Setup, Transform, payment, refund, start};
 
-/// A fixture's notification and the answer that the PSP's API gives.
+/// A fixture's notification and the response of the PSP's API.
 fn fixture(psp: &str, name: &str) -> (Value, Value) {
     let file = format!("{}/fixtures/{psp}/fetched/{name}.json", env!("CARGO_MANIFEST_DIR"));
     let mut fixture: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
@@ -137,7 +137,7 @@ async fn frisbii_pay_signs_two_fields_and_the_invoice_tells() {
     relay.post("psp", &[], forged.to_string()).await.problem(401);
 }
 
-/// Frisbii Pay signs no more than an id and a time: whoever has caught them can point anywhere with them.
+/// Frisbii Pay signs only an id and a time: a caught notification can be made to point anywhere.
 #[tokio::test]
 async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
     let api = Api::start();
@@ -152,7 +152,7 @@ async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
             "event_type": "invoice_failed", "timestamp": "2026-03-02T09:15:00.64Z", "invoice": invoice,
         })
     };
-    // They wait: the API does not know yet what they point to.
+    // They wait: the API does not know their objects yet.
     for n in 0..100 {
         signed(&relay, "frisbii-pay", &event(&format!("made-up-{n}"))).await.expect(200);
     }
@@ -162,7 +162,8 @@ async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
     assert_eq!(relay.fetched("payment", id).await["status"], "Succeeded");
 }
 
-/// Nor can they make calls of the PSP's with them: what points elsewhere has the places of a stranger's hints.
+/// Calls for such copies do not count as the PSP's either: a pointer to another object takes a slot, as a stranger's
+/// hint does.
 #[tokio::test]
 async fn what_points_elsewhere_is_no_more_than_a_hint() {
     let api = Api::start();
@@ -193,7 +194,7 @@ async fn what_points_elsewhere_is_no_more_than_a_hint() {
         relay.stored::<String>("SELECT group_concat(path) FROM fetches WHERE trusted = 2"),
         "/v1/invoice/the-genuine-one"
     );
-    // The PSP tells of it once more, and of what a record is registered for.
+    // The PSP tells of it once more, and of an object with a registered record.
     signed(&relay, "frisbii-pay", &event("the-genuine-one")).await.expect(200);
     signed(&relay, "frisbii-pay", &event("known")).await.expect(200);
 }

@@ -1,4 +1,4 @@
-//! What Transform reads of each kind after what really happens.
+//! Records of each kind as Transform fetches them, after realistic events.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{Relay, Setup, adyen, agreement, payment, preauth, refund, s
 /// 2023-11-14T22:13:20Z
 const AT: i64 = 1_700_000_000;
 
-/// A fetched body without its time, which is checked for its form.
+/// A fetched body without its time, of which only the form is checked.
 fn timeless(mut body: Value) -> Value {
     let at = body.as_object_mut().unwrap().remove("lastUpdated").unwrap();
     let at = at.as_str().unwrap();
@@ -134,7 +134,7 @@ async fn an_agreement_is_made_amended_and_ended() {
     let expected = json!({"agreementId": "ag-1", "pspAgreementId": "pm_1", "currency": "EUR", "status": "Active"});
     assert_eq!(timeless(relay.fetched("Agreement", "ag-1").await), expected);
 
-    // The mandate speaks by its own id, which the setup intent taught.
+    // The mandate's event names only its own id, which the setup intent taught.
     let details = json!({"sepa_debit": {"reference": "RELAY0001"}});
     let mandate = |status: &str| json!({"id": "mandate_1", "status": status, "payment_method_details": details});
     applied(&relay, stripe::event("mandate.updated", AT + 60, mandate("active"))).await;
@@ -190,7 +190,7 @@ async fn adyen_reserves_captures_and_gives_back() {
 #[tokio::test]
 async fn amounts_are_exact_in_every_currency() {
     let (_transform, relay) = start(Setup::silent()).await;
-    // Minor units as the PSP writes them, and what they are in major units. Stripe counts UGX in hundredths.
+    // Amounts in the PSP's minor units, and their values in major units. Stripe counts UGX in hundredths.
     let rows = [
         ("JPY", 5000_i64, "5000"),
         ("KWD", 5125, "5.125"),
@@ -213,7 +213,7 @@ async fn amounts_are_exact_in_every_currency() {
     }
 }
 
-/// As large as what may be registered: the bound is one of major units, however many minor ones that is.
+/// A payment can be as large as a registered amount: the limit is in major units, however many minor units that is.
 #[tokio::test]
 async fn what_can_be_registered_can_be_paid() {
     let (_transform, relay) = start(Setup::silent()).await;

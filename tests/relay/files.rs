@@ -1,4 +1,4 @@
-//! The store as a file: one relay per file whatever names it has, and what is wrong with a file is said.
+//! The store as a file: one relay per file whatever its names, and clear errors for a wrong file.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use crate::support::{Relay, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// The environment of this relay, but another path of its store.
+/// The environment of this relay, but with another path of its store.
 fn environment(relay: &Relay, store: &Path) -> Vec<(String, String)> {
     let mut environment = relay.setup.environment();
     environment.push(("RELAY_STORE__PATH".to_owned(), store.to_str().unwrap().to_owned()));
@@ -43,11 +43,11 @@ async fn a_second_relay_does_not_start_by_another_name_of_the_file() {
     for name in [&link, &symlink] {
         refused(&another(&relay, name).await, &["relay.db", "in use by another relay; stop that one"]);
     }
-    // The first one has noticed nothing.
+    // The first relay has noticed nothing.
     relay.caught_up(&transform).await;
     relay.terminate().await;
 
-    // Each name would have a WAL of its own, so neither is taken.
+    // Each name would have a WAL of its own, so both names are refused.
     for name in [&link, &file] {
         refused(&another(&relay, name).await, &["relay.db", "2 names (hard links)", "remove the other names"]);
     }
@@ -59,7 +59,7 @@ async fn a_second_relay_does_not_start_by_another_name_of_the_file() {
     relay.caught_up(&transform).await;
 }
 
-/// Some tools keep the backups of several days as links to one file. None of them has a WAL that could be missed.
+/// Some tools keep the backups of several days as links to one file. None of these names has a WAL that could be missed.
 #[tokio::test]
 async fn a_backup_with_several_names_is_read_again_and_a_store_is_not() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -80,7 +80,7 @@ async fn a_backup_with_several_names_is_read_again_and_a_store_is_not() {
         assert_eq!(read.code, Some(0), "{read:?}");
         assert!(read.stdout.contains("1 records compared: 0 would differ"), "{read:?}");
     }
-    // What the relay took last is in its WAL, which no other name leads to.
+    // The relay's last commits are in its WAL, and no other name leads to that WAL.
     for name in [&store, &file] {
         refused(&replay(name).await, &["2 names (hard links)", "remove the other names"]);
     }
@@ -97,13 +97,13 @@ async fn a_lock_file_that_was_deleted_lets_nobody_in() {
     std::fs::remove_file(relay.file("relay.db.lock")).unwrap();
     refused(&another(&relay, &relay.file("relay.db")).await, &["relay.db is in use by another relay"]);
     relay.caught_up(&transform).await;
-    // A relay that was killed leaves nothing that keeps the next one out.
+    // A killed relay leaves nothing that keeps the next relay out.
     relay.kill().await;
     relay.restart().await;
     relay.caught_up(&transform).await;
 }
 
-/// An earlier version locks the file beside the store, and nothing else.
+/// An earlier version locks only the file beside the store.
 #[tokio::test]
 async fn a_relay_of_an_earlier_version_keeps_this_one_out() {
     let (_transform, mut relay) = start(Setup::default()).await;
@@ -129,7 +129,7 @@ async fn a_store_is_mounted_with_its_folder_or_not_at_all() {
     let serve = ["serve", "--config", config.to_str().unwrap()];
     let through = folder.join("relay.db");
 
-    // While another relay runs on it.
+    // Another relay runs on it.
     let in_use = run_after(&single, &serve, &environment(&relay, &alone)).await;
     refused(&in_use, &["alone.db is in use by another relay"]);
     let in_use = run_after(&whole, &serve, &environment(&relay, &through)).await;
@@ -168,12 +168,12 @@ async fn a_new_store_is_announced_and_one_that_must_exist_is_not_made() {
     let missing = run(&serve, &must_exist(&relay, &file)).await;
     refused(&missing, &["volume/relay.db is missing", "mount its volume, restore a backup"]);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is made");
-    // Somebody made the file, so that there is something to mount.
+    // The operator made the file, so that there is a file to mount.
     std::fs::write(&file, "").unwrap();
     refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing or empty"]);
 }
 
-/// SQLite deletes a WAL without its database; what was acknowledged last may be in it.
+/// SQLite deletes a WAL without its database, but the last acknowledged commits may be in it.
 #[tokio::test]
 async fn a_wal_without_its_database_is_not_thrown_away() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -189,7 +189,7 @@ async fn a_wal_without_its_database_is_not_thrown_away() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }
 
-/// SQLite would bring it into the copy, and spoil it.
+/// SQLite would bring the WAL into the copy, and spoil the copy.
 #[tokio::test]
 async fn a_backup_is_not_spoilt_by_a_wal_that_was_left() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -207,7 +207,7 @@ async fn a_backup_is_not_spoilt_by_a_wal_that_was_left() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }
 
-/// Somebody reads for long, again and again. The WAL cannot be shortened meanwhile; it is when that ends.
+/// A reader reads for long, again and again. The WAL cannot be shortened meanwhile; it is shortened afterwards.
 #[tokio::test]
 async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
     const LARGE: u64 = 32 << 20;
@@ -227,7 +227,7 @@ async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
             assert_eq!(relay.stripe(&event).await, "ignored");
         }
         drop(reading);
-        // Whatever is written next: one thing brings the database up to date, the next one shortens the WAL.
+        // One write brings the database up to date, and the next one shortens the WAL, whatever they write.
         for m in 0..3 {
             relay.put("payment", &format!("tx-{n}-{m}"), &payment(&format!("pi_{n}_{m}"), "10")).await.expect(201);
         }

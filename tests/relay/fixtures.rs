@@ -1,4 +1,4 @@
-//! The notifications of every PSP as they are documented, through the running relay.
+//! Fixtures of every PSP, as documented, through the running relay.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ fn files(profile: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Posts a fixture as its PSP would. Adyen has two forms: items that are signed inside, and events signed in a header.
+/// Posts a fixture as its PSP would. Adyen has two forms: items with a signature inside, and events signed in a header.
 async fn post(relay: &Relay, source: &str, file: &Path) -> Reply {
     let body = fs::read(file).unwrap();
     let in_header = source == "adyen-main" && serde_json::from_slice::<Value>(&body).unwrap().get("type").is_some();
@@ -28,7 +28,7 @@ async fn post(relay: &Relay, source: &str, file: &Path) -> Reply {
     relay.post(source, &sealed.headers, sealed.body).await
 }
 
-/// Every documented notification is taken, in any order and as often as it comes, whether anybody knows its record.
+/// Every documented notification is taken, in any order and any number of times, with or without a known record.
 #[tokio::test]
 async fn every_documented_notification_is_answered_2xx() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -50,7 +50,7 @@ async fn every_documented_notification_is_answered_2xx() {
     relay.get("/readyz").await.expect(200);
 }
 
-/// Digital River captures in parts: Pending with what is there, Succeeded when all of it is.
+/// Digital River captures in parts: Pending with the captured parts, Succeeded once all parts are captured.
 #[tokio::test]
 async fn a_payment_in_parts_has_succeeded_when_all_of_it_is_there() {
     let (_transform, relay) = start(Setup::silent()).await;

@@ -1,4 +1,5 @@
-//! A relay that was frozen (SIGSTOP, a machine that sleeps) looks at what came meanwhile before it looks at the clock.
+//! Frozen relay (SIGSTOP, a machine that sleeps): it reads the requests that came meanwhile before it looks at the
+//! clock.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -10,14 +11,15 @@ use crate::support::{Relay, Setup, Transform, psp, start, stripe};
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n";
 const LAST: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n";
 
-/// A relay with this one short time, of so many seconds.
+/// A relay whose setting of this name is this many seconds.
 async fn short(name: &str, seconds: u64) -> (Transform, Relay) {
     let mut setup = Setup::silent();
     setup.environment.push((format!("RELAY_SERVER__{name}"), format!("{seconds}s")));
     start(setup).await
 }
 
-/// Freezes the relay for longer than its short time, and does this meanwhile. Time has to pass: a frozen relay gives no signal.
+/// Freezes the relay for longer than its short time, and does this meanwhile. Time has to pass: a frozen relay gives no
+/// signal.
 async fn frozen(relay: &Relay, seconds: u64, meanwhile: impl FnOnce()) {
     relay.program.signal("STOP");
     meanwhile();
@@ -25,7 +27,7 @@ async fn frozen(relay: &Relay, seconds: u64, meanwhile: impl FnOnce()) {
     relay.program.signal("CONT");
 }
 
-/// A PSP uses a connection again that it has kept.
+/// A PSP uses a kept connection again.
 #[tokio::test]
 async fn a_request_on_an_idle_connection_is_answered_though_the_relay_was_frozen() {
     let (_transform, relay) = short("KEEP_ALIVE", 2).await;
@@ -40,7 +42,7 @@ async fn a_request_on_an_idle_connection_is_answered_though_the_relay_was_frozen
     }
 }
 
-/// A notification of which only the last byte is missing, and that byte.
+/// A notification without its last byte, and that byte.
 fn all_but_one_byte() -> (String, String) {
     let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();
     let sealed = psp::seal("stripe-main", body.as_bytes());
@@ -68,7 +70,7 @@ async fn a_body_that_came_in_time_is_taken_though_the_relay_was_frozen() {
     }
 }
 
-/// Asks until the relay takes no more; how many whole requests it was sent.
+/// Sends requests until the relay takes no more; returns how many whole requests were sent.
 fn ask_until_full(stream: &mut TcpStream) -> usize {
     let (requests, mut sent) = (HEALTH.repeat(100), 0);
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();

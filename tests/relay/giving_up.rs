@@ -1,10 +1,10 @@
-//! A webhook that nobody takes: given up, kept as a dead letter, revived by the next change.
+//! Giving up a webhook that Transform never takes: a dead letter, revived by the record's next change.
 
 use crate::support::{Answer, Relay, Setup, Transform, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// A record that was given up: Transform refused it, and goes on refusing nothing.
+/// A record whose delivery was given up: Transform refused it, and refuses nothing afterwards.
 async fn given_up() -> (Transform, Relay) {
     let (transform, relay) = start(Setup { retry_first: "1ms", give_up_after: "0s", ..Setup::default() }).await;
     transform.script([Answer::status(500), Answer::status(503)]);
@@ -19,7 +19,7 @@ async fn what_is_given_up_is_kept_with_its_reason() {
     let (transform, relay) = given_up().await;
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 2);
-    // A fetch shows it all the same.
+    // A fetch shows the change all the same.
     assert_eq!(relay.fetched("Payment", "tx-1").await["payments"][0]["amount"].to_string(), "4");
     relay.terminate().await;
     assert_eq!(relay.stored::<String>("SELECT reason FROM outbox WHERE dead_at IS NOT NULL"), "HTTP 503");
@@ -32,7 +32,7 @@ async fn the_next_change_revives_it() {
     assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 400)).await, "repeated");
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 2, "a repetition is no change");
-    // Its failures are forgotten: it may fail once more before it is given up again.
+    // The record's failures are forgotten: it may fail once more before it is given up again.
     transform.script([Answer::status(500)]);
     relay.stripe(&stripe::paid("pi_1", AT + 10, 1000)).await;
     transform.told("payment", "tx-1", 4).await;
@@ -60,7 +60,7 @@ async fn a_change_while_it_is_given_up_is_told() {
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 400)).await;
     transform.told("payment", "tx-1", 2).await;
-    // The attempt that will be the last one is under way when the record changes.
+    // The last attempt is under way when the record changes.
     relay.stripe(&stripe::paid("pi_1", AT + 10, 1000)).await;
     gate.open();
     transform.told("payment", "tx-1", 3).await;

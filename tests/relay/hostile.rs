@@ -1,5 +1,5 @@
-//! Bodies that nobody in his right mind sends. Signed by a PSP they are kept as dead letters and change no record; from
-//! anybody else, and in a registration, they are refused and leave no trace. The relay goes on serving.
+//! Hostile bodies. Signed by a PSP, they are kept as dead letters and change no record. From anybody else, and in a
+//! registration, they are refused and leave no trace. The relay goes on serving.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::{Relay, Reply, Setup, adyen, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// As a PSP signs it, whatever it is.
+/// Posts any body with the PSP's signature.
 async fn signed(relay: &Relay, source: &str, body: &[u8]) -> Reply {
     let sealed = psp::seal(source, body);
     relay.post(source, &sealed.headers, sealed.body).await
@@ -21,7 +21,7 @@ async fn registered(relay: &Relay, body: Vec<u8>) -> Reply {
     relay.send(request.header("Content-Type", "application/json").body(body)).await
 }
 
-/// A relay with one payment, and all that it stores.
+/// A relay with one payment, and everything that it stores.
 async fn with_a_payment(setup: Setup) -> (crate::support::Transform, Relay, Vec<String>) {
     let (transform, relay) = start(setup).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
@@ -109,7 +109,7 @@ async fn json_that_is_no_object_is_a_dead_letter() {
     relay.still_serves().await;
 }
 
-/// serde_json keeps the digits of numbers in an object of one key with a name of its own; nobody else can.
+/// serde_json keeps the digits of a number in an object with one key of a special name; no body can forge such a number.
 #[tokio::test]
 async fn a_number_cannot_be_forged_as_an_object() {
     let (_transform, relay, _) = with_a_payment(Setup::silent()).await;
@@ -233,7 +233,7 @@ async fn ids_of_any_signs_wait_and_ids_of_any_length_do_not() {
     assert_eq!(relay.stripe(&paid).await, "parked");
     let record = relay.register("payment", "tx-2", &payment(odd, "10")).await;
     assert_eq!((&record["pspTransactionId"], &record["status"]), (&odd.into(), &"Succeeded".into()));
-    // What is logged stays one line, and says nothing to a terminal.
+    // A log line stays one line, and carries no control sequences for a terminal.
     let unknown = stripe::event(odd, AT, json!({"id": "x"}));
     assert_eq!(relay.stripe(&unknown).await, "ignored");
     let mut refused = stripe::paid("pi_1", AT, 1000);
@@ -244,7 +244,7 @@ async fn ids_of_any_signs_wait_and_ids_of_any_length_do_not() {
     assert!(!log.contains(['\u{1b}', '\u{0}', '\u{202e}']) && !log.contains("\nHTTP"), "{log}");
 }
 
-/// Names that are said twice mean the last that was said, to the signature as to the rules.
+/// If a name occurs twice, the last one counts, for the signature as for the rules.
 #[tokio::test]
 async fn a_name_that_is_said_twice_means_the_last() {
     let (_transform, relay, _) = with_a_payment(Setup::silent()).await;
@@ -290,7 +290,7 @@ async fn a_million_keys_are_read() {
     relay.still_serves().await;
 }
 
-/// Nobody tells of more than ten thousand things at once.
+/// No PSP tells of more than ten thousand things at once.
 #[tokio::test]
 async fn a_batch_of_too_many_messages_ends() {
     let (_transform, relay, before) = with_a_payment(Setup { max_body: "128MiB", ..Setup::silent() }).await;
@@ -302,11 +302,11 @@ async fn a_batch_of_too_many_messages_ends() {
     let unsigned: Value = serde_json::from_str(&item).unwrap();
     let reply = relay.post("adyen-main", &[], batch(&unsigned, 100_000)).await;
     reply.problem(401);
-    // One item, signed once, many times.
+    // One signed item, many times.
     let one: Value = serde_json::from_slice(&psp::seal("adyen-main", item.as_bytes()).body).unwrap();
     let reply = relay.post("adyen-main", &[], batch(&one, 12_000)).await;
     assert!(reply.problem(413).contains("12000"), "{reply:?}");
-    // One message with as many events is no less work.
+    // One message with as many events is as much work.
     let refunds: Vec<_> = (0..12_000)
         .map(|n| json!({"id": format!("re_{n}"), "amount": 1, "currency": "EUR", "state": "succeeded"}))
         .collect();

@@ -1,4 +1,4 @@
-//! Signatures and other headers that nobody makes by accident: without the right signature nothing is taken.
+//! Hostile headers, signatures among them: without the right signature nothing is taken.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::support::{Relay, Setup, adyen, payment, psp, start, stripe};
 
 const GENERIC: &str = "whsec_c2VjcmV0IG9mIHRoZSBnZW5lcmljIHNlbmRlcg==";
 
-/// A source whose signature stands in a header: its profile, its secret, and the header's name.
+/// A source with its signature in a header: its profile, its secret, and the header's name.
 const SCHEMES: [(&str, &str, &str, &str); 4] = [
     ("stripe-main", "stripe", crate::support::setup::STRIPE_SECRET, "stripe-signature"),
     ("plenigo", "frisbii-media", "plenigo-secret", "plenigo-signature"),
@@ -27,7 +27,7 @@ async fn relay_of_all_schemes() -> (crate::support::Transform, Relay) {
     start(Setup { more, ..Setup::silent() }).await
 }
 
-/// Ways to get a signature wrong, or to write it in another way.
+/// Wrong signatures, and other spellings of a right one.
 fn variants(good: &str) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     let mut bounds: Vec<usize> = (0..good.len()).step_by(5).collect();
@@ -58,7 +58,7 @@ fn variants(good: &str) -> BTreeSet<String> {
     all
 }
 
-/// Whether something is still in there that only the PSP can have made.
+/// Whether the text still holds a part that only the PSP can have made.
 fn holds_mac(variant: &str, good: &str) -> bool {
     let mac = good.rsplit([',', '=', ' ']).find(|part| part.len() >= 40).unwrap();
     variant.to_lowercase().contains(&mac.to_lowercase())
@@ -83,7 +83,7 @@ async fn a_signature_that_is_not_the_psps_is_refused_however_it_is_written() {
         assert!(mac_inside.len() > 50 && forged.len() > 100, "{source}: {} and {}", mac_inside.len(), forged.len());
         let before = relay.all_stored();
         for reply in relay.send_all(forged.iter().filter_map(|value| post(value))).await {
-            // A control character is no header at all.
+            // A header with a control character is no header at all.
             assert!(reply.status == 400 || reply.problem(401) == "no or wrong credentials", "{source}: {reply:?}");
         }
         assert_eq!(relay.all_stored(), before, "{source}");
@@ -125,7 +125,7 @@ async fn a_signature_inside_an_item_is_refused_however_it_is_written() {
     relay.still_serves().await;
 }
 
-/// Repeated, huge, no text, too many: whatever stands beside a wrong signature does not make it right.
+/// Repeated, huge, non-text and too many headers: nothing beside a wrong signature makes it right.
 #[tokio::test]
 async fn strange_headers_do_not_make_a_signature_right() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -157,12 +157,12 @@ async fn strange_headers_do_not_make_a_signature_right() {
     ];
     for (what, values) in refused {
         let (statuses, answer) = post(&values);
-        // Whoever is hung up on while it still writes may miss the answer.
+        // A client that is hung up on while it still writes may miss the answer.
         let missed = statuses.is_empty() && values.concat().len() > 100_000;
         assert!(missed || [[400], [401], [413], [431]].iter().any(|known| statuses == known), "{what}: {answer:?}");
     }
     assert_eq!(relay.all_stored(), before);
-    // A good one beside a wrong one may be found or not; the body is the PSP's either way.
+    // A good header beside a wrong one may be found or not; the body is the PSP's either way.
     for values in [[good.clone(), wrong.clone()], [wrong, good.clone()], [b"\xff".to_vec(), good.clone()]] {
         let (statuses, answer) = post(&values);
         assert!(statuses == [200] || statuses == [401], "{answer:?}");

@@ -1,5 +1,5 @@
-//! Requests that no client makes by accident: odd paths, contradictory lengths, several requests in one, no HTTP at all.
-//! Each is answered or hung up on, never with an error of ours, and none leaves a trace.
+//! Hostile requests: odd paths, contradictory lengths, several requests in one, no HTTP at all. Each is answered or hung
+//! up on, never with an error of ours, and none leaves a trace.
 
 use std::io::{Read, Write};
 
@@ -11,7 +11,7 @@ use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_TOKEN};
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{Relay, Setup, Transform, payment, psp, start, stripe};
 
-/// A relay with one payment, and all that it stores.
+/// A relay with one payment, and everything that it stores.
 async fn with_a_payment() -> (Transform, Relay, Vec<String>) {
     let (transform, relay) = start(Setup::silent()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
@@ -19,7 +19,7 @@ async fn with_a_payment() -> (Transform, Relay, Vec<String>) {
     (transform, relay, stored)
 }
 
-/// Checks that these bytes are answered by one of these lists of statuses; an empty list is a hang-up.
+/// Checks that the answers to these bytes have one of these lists of statuses; an empty list is a hang-up.
 #[track_caller]
 fn answered(relay: &Relay, bytes: &[u8], expected: &[&[u16]]) {
     let (statuses, answer) = relay.exchange(bytes);
@@ -27,7 +27,7 @@ fn answered(relay: &Relay, bytes: &[u8], expected: &[&[u16]]) {
     assert!(expected.contains(&&statuses[..]), "{shown:?} → {answer:?}");
 }
 
-/// One request to a route of Transform's, by its path as it is.
+/// One request to a route of Transform's, with its path unchanged.
 fn get(path: &str) -> Vec<u8> {
     let head = format!("GET {path} HTTP/1.1\r\nhost: r\r\nauthorization: Bearer {TRANSFORM_TOKEN}\r\n");
     format!("{head}connection: close\r\n\r\n").into_bytes()
@@ -99,7 +99,7 @@ async fn odd_paths_lead_nowhere() {
         put(&format!("/records/payment/{id}")).await.problem(400);
     }
     assert_eq!(relay.all_stored(), before);
-    // An id is any visible ASCII, so that this is one: it leads to no file and to no other record.
+    // An id is any visible ASCII, so this is an id: it leads to no file and to no other record.
     put("/records/payment/..%2f..%2fetc%2fpasswd").await.expect(201);
     answered(&relay, &get("/api/Payment/..%2f..%2fetc%2fpasswd"), &[&[200]]);
     relay.still_serves().await;
@@ -175,7 +175,7 @@ async fn old_and_unusual_http_is_answered() {
     relay.still_serves().await;
 }
 
-/// A notification that is right, but for what the head says of its body.
+/// A valid notification, except for the lines of its head about the body.
 fn notification(length_lines: &str, body: &[u8]) -> Vec<u8> {
     let sealed = psp::seal("stripe-main", stripe::paid("pi_1", 1_700_000_000, 1000).to_string().as_bytes());
     let head = format!(
@@ -225,10 +225,10 @@ async fn a_body_of_no_clear_length_is_refused() {
         "\r\n{}\r\n0\r\n\r\n",
     ] {
         let (statuses, answer) = relay.exchange(&notification("transfer-encoding: chunked\r\n", chunks.as_bytes()));
-        // What can be read of it is not what the PSP signed.
+        // The readable part of the body is not the body that the PSP signed.
         assert!([400, 401, 413].iter().any(|known| statuses.first() == Some(known)), "{chunks:?} → {answer:?}");
     }
-    // Broken off: nobody waits for the rest.
+    // The body breaks off: the relay does not wait for the rest.
     for lines in ["content-length: 100000\r\n", "transfer-encoding: chunked\r\n"] {
         answered(&relay, &notification(lines, b"5\r\n{\"a\":"), &[&[400], &[408], &[]]);
     }
@@ -242,8 +242,8 @@ async fn a_body_of_no_clear_length_is_refused() {
     relay.still_serves().await;
 }
 
-/// Two lengths in one request: a proxy that believes the one and a relay that believes the other would let a stranger put
-/// a request into another client's connection.
+/// Two lengths in one request. If a proxy believes one length and the relay the other, a stranger could put a request
+/// into another client's connection.
 #[tokio::test]
 async fn no_request_is_smuggled_in_another() {
     let (_transform, relay, before) = with_a_payment().await;
@@ -290,7 +290,7 @@ async fn several_requests_in_one_go_are_answered_in_order() {
     assert_eq!(statuses, [200, 200, 404, 401, 200, 200], "{answer}");
     let repeated = answer.find("idempotent-replayed: true").unwrap();
     assert!(answer.find("\"applied\"").unwrap() < repeated, "{answer}");
-    // What is no request ends it.
+    // Bytes that are no request end the connection.
     let (statuses, answer) = relay.exchange(&[health, b"nonsense\r\n\r\n", health].concat());
     assert!(statuses == [200, 400], "{answer}");
     let many = relay.exchange(&[health.repeat(500), last.to_vec()].concat()).0;
@@ -298,7 +298,7 @@ async fn several_requests_in_one_go_are_answered_in_order() {
     relay.still_serves().await;
 }
 
-/// A client that asks before it sends is told early, and need not send what would not be taken.
+/// A client that asks before it sends is told early, and need not send a body that would be refused.
 #[tokio::test]
 async fn who_asks_first_is_told() {
     let (_transform, relay, before) = with_a_payment().await;
@@ -322,7 +322,7 @@ async fn who_asks_first_is_told() {
     relay.still_serves().await;
 }
 
-/// Connections that say nothing, or half of something, do not keep anybody else from being served.
+/// Silent connections, and connections with half a request, keep no other client from being served.
 #[tokio::test]
 async fn silent_connections_are_in_nobodys_way() {
     let (_transform, relay, before) = with_a_payment().await;

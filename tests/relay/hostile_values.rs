@@ -1,5 +1,5 @@
-//! Every value that a PSP or the integrator may send, replaced by one of another type: an answer that the documents
-//! know, never an error of ours.
+//! Hostile values: each value of a PSP's or the integrator's body, replaced by a value of another type. Each gets an
+//! answer that the documents know, never an error of ours.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ fn strange() -> [Value; 9] {
     [json!(null), json!(true), json!(0), json!(-1), json!(""), json!([]), json!({}), json!("x"), json!([{"id": [1]}])]
 }
 
-/// Where a value or a tree of values stands, the whole included, as JSON Pointers.
+/// The JSON Pointers of a value and of everything inside it.
 fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     found.push(at.to_owned());
     match value {
@@ -30,7 +30,7 @@ fn pointers(value: &Value, at: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The body with every one of its values replaced by every strange one.
+/// Variants of the body: each of its values replaced by each strange value.
 fn variants(body: &Value) -> Vec<Value> {
     let mut found = Vec::new();
     pointers(body, "", &mut found);
@@ -52,7 +52,7 @@ fn post(relay: &Relay, source: &str, sealed: Signed) -> reqwest::RequestBuilder 
     sealed.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
 }
 
-/// Sends all variants of these fixtures, signed, to a relay that knows the records that most of them are about.
+/// Sends all variants of these fixtures, signed, to a relay with the records that most of them are about.
 async fn all_are_taken(source: &str, fixtures: &[&str], known: &[&str]) {
     let (_transform, relay) = start(Setup::silent()).await;
     for (n, id) in known.iter().enumerate() {
@@ -90,7 +90,7 @@ async fn digital_river_may_send_anything_anywhere() {
     all_are_taken("river", &fixtures, &["c4a6e000-0000-4000-8000-000000000001"]).await;
 }
 
-/// Adyen signs every item by itself: what cannot be signed is not Adyen's.
+/// Adyen signs every item by itself: an item that cannot be signed is not Adyen's.
 #[tokio::test]
 async fn adyen_may_send_anything_that_it_can_sign() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -106,7 +106,7 @@ async fn adyen_may_send_anything_that_it_can_sign() {
     }
     assert!(signed.len() > 100 && unsigned.len() > 5, "{} and {}", signed.len(), unsigned.len());
     for reply in relay.send_all(signed).await {
-        // An empty batch holds nothing that is signed. Of one dedupe key there are only so many.
+        // An empty batch holds no signed text. The number of contents of one dedupe key is limited.
         let too_many = reply.status == 503 && reply.text.contains("other contents of its dedupe key");
         assert!(reply.text == "[accepted]" || reply.status == 401 || too_many, "{reply:?}");
     }

@@ -1,4 +1,4 @@
-//! XML that is made to be slow or large. What it may cost has bounds in src/psp/document/xml.rs; here it comes as notifications.
+//! Hostile XML that is made to be slow or large, as notifications. src/psp/document/xml.rs bounds its cost.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ fn many(count: usize, part: impl Fn(usize) -> String) -> String {
     (0..count).map(part).collect()
 }
 
-/// Each with what is said of it.
+/// Each with the reason that the log gives.
 fn bombs() -> [(String, &'static str); 5] {
     let nested = |count| format!("{}{}", many(count, |n| format!("<a xmlns:n{n}='u'>")), "</a>".repeat(count));
     [

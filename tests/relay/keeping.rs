@@ -1,4 +1,4 @@
-//! How long things stay, and copies of the store.
+//! Retention of rows in the store, and copies of the store.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -36,7 +36,7 @@ async fn a_records_history_says_what_made_it_and_how_transform_was_told() {
     assert_eq!((&attempts[0]["failure"], &attempts[1]["failure"]), (&Value::Null, &"HTTP 503".into()));
 }
 
-/// A record that is told, one that is owed, a parked event and a dead letter; then nothing is kept.
+/// A told record, an owed one, a parked event and a dead letter; then the times of retention are short.
 #[tokio::test]
 async fn what_is_over_goes_and_what_is_not_stays() {
     let (transform, mut relay) = start(Setup::default()).await;
@@ -63,7 +63,7 @@ async fn what_is_over_goes_and_what_is_not_stays() {
     assert_eq!(history(&relay, "tx-1").await["attempts"], Value::Array(Vec::new()));
     assert_eq!(history(&relay, "tx-2").await["versions"].as_array().unwrap().len(), 1, "it is owed");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
-    // What is deleted is judged by what it says when it comes again.
+    // After a notification is deleted, a repetition of it is judged by its content.
     assert_eq!(relay.notify("stripe-main", &told).await.expect(200).json()["outcome"], "repeated");
     relay.terminate().await;
 
@@ -77,7 +77,7 @@ async fn what_is_over_goes_and_what_is_not_stays() {
     assert_eq!(transform.count("payment", "tx-2"), 0);
 }
 
-/// A flood of large dead letters; then there is room for some of them.
+/// A flood of large dead letters; then there is room for some of them only.
 #[tokio::test]
 async fn past_their_size_the_oldest_dead_letters_go() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -90,7 +90,7 @@ async fn past_their_size_the_oldest_dead_letters_go() {
         assert_eq!(taken["outcome"], "dead_letter");
         ids.push(taken["notification"].as_str().unwrap().to_owned());
     }
-    // A verified event of an unknown record is not their like.
+    // A verified event of an unknown record is not such a dead letter.
     relay.stripe(&stripe::paid("pi_nobody", AT, 1000)).await;
     relay.terminate().await;
     relay.setup.more = "[store.keep]\ndead_letters_size = \"100KB\"".to_owned();
@@ -103,7 +103,7 @@ async fn past_their_size_the_oldest_dead_letters_go() {
     assert_eq!(outcomes(&relay), ["dead_letter 9", "parked 1"]);
 }
 
-/// Whoever has caught one item can make many dead letters of it. They push out none that nobody can have made.
+/// One caught item can be made into many dead letters. They push out no dead letter that cannot be made of it.
 #[tokio::test]
 async fn dead_letters_that_are_made_of_one_item_push_out_no_other() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -174,8 +174,8 @@ async fn the_file_gives_its_pages_back() {
     assert!(after * 2 < before, "{before} pages before, {after} after");
 }
 
-/// A copy is taken while notifications come in; a relay on the copy has all that was answered before the copy began,
-/// and tells what was owed.
+/// A copy is taken while notifications come in. A relay on the copy has everything that was answered before the copy
+/// began, and tells the owed changes.
 #[tokio::test]
 async fn a_backup_is_taken_while_the_relay_runs_and_can_be_restored() {
     let (transform, mut relay) = start(Setup::silent()).await;
@@ -200,7 +200,7 @@ async fn a_backup_is_taken_while_the_relay_runs_and_can_be_restored() {
     assert_eq!(again.code, Some(74), "{}", again.stderr);
     assert!(again.stderr.contains("copy.db is there already"), "{}", again.stderr);
 
-    // The disk is lost; the copy takes its place, as the documents say.
+    // The disk is lost; the copy takes its place, as the documents describe.
     relay.kill().await;
     for name in ["relay.db-wal", "relay.db-shm"] {
         drop(std::fs::remove_file(relay.file(name)));
@@ -212,7 +212,7 @@ async fn a_backup_is_taken_while_the_relay_runs_and_can_be_restored() {
         assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded", "tx-{n}");
         transform.told("payment", &format!("tx-{n}"), 1).await;
     }
-    // What came after the copy the PSP sends again.
+    // The PSP sends the notifications again that came after the copy.
     for n in 15..30 {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
         transform.told("payment", &format!("tx-{n}"), 1).await;
@@ -230,7 +230,7 @@ async fn a_backup_of_nothing_says_so_and_leaves_nothing() {
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
-/// A backup that was killed leaves a file; one that runs has its file locked.
+/// A killed backup leaves a file; a running backup has its file locked.
 #[tokio::test]
 async fn what_a_killed_backup_left_is_removed() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -238,7 +238,7 @@ async fn what_a_killed_backup_left_is_removed() {
     let unfinished = |copy: &str, digit: &str| relay.file(&format!("{copy}.unfinished-{}", digit.repeat(32)));
     let dead = [unfinished("copy.db", "4"), unfinished("copy.db", "a")];
     let (living, other) = (unfinished("copy.db", "5"), unfinished("other.db", "4"));
-    // Whoever has so short a number is no backup.
+    // A file with so short a number is no backup.
     let accounts = relay.file("accounts.unfinished-1");
     let journal = relay.file(&format!("copy.db.unfinished-{}-journal", "4".repeat(32)));
     let half = b"SQLite format 3\0 and half of everything";
@@ -265,11 +265,11 @@ async fn what_a_killed_backup_left_is_removed() {
     assert!(copy.exists() && accounts.exists() && !living.exists());
 }
 
-/// Whoever cancels a backup wants no half of it: it holds payer data.
+/// A cancelled backup leaves no half of a copy: it would hold payer data.
 #[tokio::test]
 async fn a_backup_that_is_cancelled_leaves_nothing() {
     let (_transform, relay) = start(Setup::silent()).await;
-    // So much that it is not over before the signal has come.
+    // So many rows that the backup is not over before the signal has come.
     let rows = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 50000)
          INSERT INTO attempts (record, version, at, millis, failure) SELECT 1, n, unixepoch() * 1000000, 1, hex(zeroblob(1000)) FROM n";
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
@@ -291,7 +291,7 @@ async fn a_backup_that_is_cancelled_leaves_nothing() {
     for (signal, code) in [("TERM", 143), ("INT", 130)] {
         let mut ended = cancelled(signal).await;
         for _ in 0..5 {
-            // On a busy machine the backup may be over before the signal is there.
+            // On a busy machine the backup may be over before the signal arrives.
             if ended.code == Some(0) {
                 std::fs::remove_file(&copy).unwrap();
                 ended = cancelled(signal).await;
@@ -324,7 +324,7 @@ async fn of_two_backups_to_one_file_one_is_there_and_whole() {
     assert!(names.into_iter().all(|name| !name.to_str().unwrap().contains("unfinished")));
 }
 
-/// A file of the first version was made without the book-keeping that giving pages back needs.
+/// A file of the first version was made without the book-keeping for giving pages back.
 #[tokio::test]
 async fn an_older_file_learns_to_give_pages_back() {
     let (_transform, mut relay) = start(Setup::silent()).await;

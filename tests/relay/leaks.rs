@@ -1,5 +1,5 @@
-//! Secrets and the payer's data are never printed. What every process of the suite prints is searched for them (see
-//! `support::program`); here are the ways in which they are likeliest to slip through.
+//! Leaks of secrets and of the payer's data into output and log. The output of every process of the suite is searched
+//! for them (see `support::program`); here are the likeliest ways to leak.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -11,10 +11,10 @@ use crate::support::{Answer, Relay, Setup, adyen, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// The payer's data that is recognised wherever it stands; a name is not.
+/// The payer's data that is recognised anywhere in a text; a name is not.
 const ANYWHERE: [&str; 5] = [CARD, CARD_GROUPED, IBAN, IBAN_GROUPED, E_MAIL];
 
-/// A plenigo callback with the customer's data in it.
+/// A plenigo callback with the customer's data in this field.
 fn callback(field: &str, value: Value) -> Value {
     let mut callback = json!({
         "entityType": "TRANSACTION", "callbackType": "CREATION", "entityId": "700100",
@@ -30,7 +30,7 @@ fn callback(field: &str, value: Value) -> Value {
     callback
 }
 
-/// The search finds what it is there for: also in capitals, and encoded for an Authorization header.
+/// The search finds the planted texts, also in capitals and encoded for an Authorization header.
 #[test]
 fn what_is_planted_is_found() {
     let text = format!("fine\nBearer {INTEGRATOR_TOKEN}\nfine\n{} of {HOLDER}", IBAN.to_lowercase());
@@ -39,11 +39,11 @@ fn what_is_planted_is_found() {
     assert_eq!(planted::found_in(&basic), ["line 1: the basic credentials of the source media"]);
 }
 
-/// Everything that can go wrong and is logged, with the payer's data in it.
+/// Every logged failure, with the payer's data in it.
 async fn everything_goes_wrong(relay: &Relay) {
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     for text in ANYWHERE {
-        // Where the relay quotes what it does not understand.
+        // Values that the relay does not understand, and quotes.
         for (field, value) in [("amount_received", json!(text)), ("currency", json!(text)), ("created", json!(text))] {
             let mut event = stripe::paid("pi_1", AT, 1000);
             let at = if field == "created" { &mut event } else { &mut event["data"]["object"] };
@@ -61,7 +61,7 @@ async fn everything_goes_wrong(relay: &Relay) {
         for field in ["changedDate", "currency", "amount", "paymentStatus", "paymentAction", "transactionId"] {
             relay.notify("media", &callback(field, text.into())).await.expect(200);
         }
-        // What the integrator says.
+        // Texts of the integrator.
         let path = format!("/records/payment/{}", text.replace(' ', "%20"));
         relay.send(relay.request(Method::PUT, &path).basic_auth("payment-stack", Some(INTEGRATOR_PASSWORD))).await;
         for field in ["source", "currency", "requestedAmount", "expiresAt", "webhookTarget", "colour", text] {
@@ -88,10 +88,10 @@ async fn everything_goes_wrong(relay: &Relay) {
     everybody_asks(relay).await;
 }
 
-/// Who presents the wrong thing presents a secret, too.
+/// Wrong credentials are secrets, too.
 async fn everybody_is_turned_away(relay: &Relay) {
     for source in ["media", "stripe-main", "adyen-main", "river"] {
-        // The other form of Adyen's takes any body.
+        // Adyen's other form takes any body.
         let sealed = match source {
             "adyen-main" => {
                 psp::seal_form("adyen", Some("token"), ADYEN_SECRET, 0, planted::payer().to_string().as_bytes())
@@ -135,12 +135,12 @@ async fn nothing_that_the_relay_logs_is_a_secret_or_the_payers() {
     relay.program.logged(&["told Transform"]).await;
     let ended = relay.terminate().await;
     assert!(ended.stderr.contains("DEBUG") && ended.stderr.contains("[card number]"), "{}", ended.stderr);
-    // What is told of a dead letter in the store is the same as in the log.
+    // The store says the same of a dead letter as the log.
     let reasons = "SELECT group_concat(coalesce(reason, ''), char(10)) FROM notifications";
     assert_eq!(planted::found_in(&relay.stored::<String>(reasons)), [""; 0]);
 }
 
-/// Somebody looks for a mistake and turns everything on, that of the libraries too.
+/// The operator looks for a mistake and turns every log on, the libraries' too.
 #[tokio::test]
 async fn nothing_that_the_libraries_log_is_a_secret_or_the_payers() {
     let mut setup = Setup { retry_first: "1ms", give_up_after: "0s", ..Setup::default() };

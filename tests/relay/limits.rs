@@ -1,4 +1,4 @@
-//! What has a limit: parked events, what waits to be written, what is received at once.
+//! Limits: parked events, the write queue, and bodies that are received at once.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -67,7 +67,7 @@ async fn the_oldest_parked_events_give_way_to_the_newest() {
     for n in 0..5 {
         assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "parked");
     }
-    // Another source has room of its own.
+    // Another source has slots of its own.
     relay.notify("stripe-two", &stripe::paid("pi_other", AT, 1000)).await.expect(200);
     relay.program.logged(&["too many are parked", "events=1", "stripe-main"]).await;
     assert_eq!(list(&relay, "/parked").await["parked"].as_array().unwrap().len(), 4);
@@ -80,7 +80,7 @@ async fn the_oldest_parked_events_give_way_to_the_newest() {
         assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], status, "tx-{n}");
     }
     assert_eq!(relay.stored::<i64>("SELECT parked FROM parked_counts WHERE source = 'stripe-main'"), 0);
-    // The remedy for what has come to nothing is to send it again.
+    // Sending a dead letter again is the remedy.
     assert_eq!(relay.stripe(&stripe::paid("pi_0", AT, 1000)).await, "applied");
     assert_eq!(relay.fetched("Payment", "tx-0").await["status"], "Succeeded");
     assert_eq!(list(&relay, "/dead-letters/notifications").await["notifications"].as_array().unwrap().len(), 1);
@@ -100,7 +100,7 @@ async fn what_is_parked_for_too_long_is_a_dead_letter() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked_keys"), 0);
 }
 
-/// One piece of work is in the writer's hands, one waits; the others are sent away at once and leave nothing.
+/// One piece of work is in the writer's hands, and one waits; further requests are refused at once and leave nothing.
 #[tokio::test]
 async fn more_than_may_wait_is_sent_away() {
     let more = "[sources.spare]\nprofile = \"stripe\"\nsecrets = [\"whsec_spare\"]";
@@ -125,7 +125,7 @@ async fn more_than_may_wait_is_sent_away() {
         let (_, status, after) = crowd.join_next().await.unwrap().unwrap();
         assert_eq!((status, after.as_deref()), (503, Some("1")));
     }
-    // Not because the lock was waited for in vain.
+    // The reason is the full queue, not a time-out at the lock.
     relay.program.logged(&["request not taken (503)", "the write queue is full"]).await;
     lock.rollback().unwrap();
     let mut taken = 0;
@@ -139,8 +139,8 @@ async fn more_than_may_wait_is_sent_away() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 20);
 }
 
-/// A client that sends a large body and not its end holds room for it; others are sent away, not buffered. One that only
-/// announces it holds none. A small body needs no room.
+/// A client that sends a large body without its end holds room for it; other large bodies are refused, not buffered. A
+/// client that only announces a large body holds no room. A small body needs no room.
 #[tokio::test]
 async fn more_than_may_be_received_at_once_is_sent_away() {
     let mut setup = Setup { max_body: "64KiB", ..Setup::silent() };
@@ -175,7 +175,7 @@ async fn more_than_may_be_received_at_once_is_sent_away() {
     crate::support::within("room", taken).await;
 }
 
-/// A form is small: what is larger is refused as soon as it is, and not read to the end of what a body may be.
+/// A form is small: a larger one is refused as soon as it is too large, and not read up to the limit of a body.
 #[tokio::test]
 async fn a_form_that_is_too_large_is_refused_before_it_has_come() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -188,8 +188,7 @@ async fn a_form_that_is_too_large_is_refused_before_it_has_come() {
     relay.program.logged(&["request refused", "/oauth/token", "413"]).await;
 }
 
-/// So many are served at once, over all threads; the next one waits until one closes.
-/// What is not data costs a client as little as data does, and nobody reads it.
+/// Bytes beside the data cost a client as little as data does, and are not read.
 #[tokio::test]
 async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -209,7 +208,7 @@ async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
         assert_eq!(statuses(&answer), [400], "{answer}");
     }
     for chunks in beside(12_000) {
-        // Neither the end of the body nor that of the connection is waited for.
+        // The relay waits neither for the end of the body nor for that of the connection.
         let mut stream = relay.connect();
         stream.write_all(format!("{head}{chunks}").as_bytes()).unwrap();
         let answer = until_hung_up(&mut stream);
@@ -220,6 +219,7 @@ async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
     relay.still_serves().await;
 }
 
+/// So many connections are served at once, over all threads; the next one waits until one closes.
 #[tokio::test]
 async fn as_many_connections_are_served_at_once_as_may_be() {
     for most in [1, 3] {
@@ -232,7 +232,7 @@ async fn as_many_connections_are_served_at_once_as_may_be() {
         served.iter_mut().for_each(|stream| assert_eq!(answered(stream, ask), 200));
         let mut next: Vec<_> = (0..2).map(|_| relay.connect()).collect();
         next.iter_mut().for_each(ask);
-        // Plenty of time for them, if they were served.
+        // This is plenty of time for the next ones, if they were served.
         for n in 0..200 {
             assert_eq!(answered(&mut served[n % most], ask), 200);
         }
@@ -249,7 +249,7 @@ async fn as_many_connections_are_served_at_once_as_may_be() {
     }
 }
 
-/// Asks, and reads one answer; its status.
+/// Sends a request, and reads one answer; returns its status.
 fn answered(stream: &mut TcpStream, ask: impl Fn(&mut TcpStream)) -> u16 {
     ask(stream);
     let mut answer = Vec::new();

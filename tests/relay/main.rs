@@ -1,8 +1,8 @@
-//! The real program from outside: every test starts `transform-relay serve` on a port and a store of its own, with a
-//! scripted Transform, PSPs that sign, and an integrator around it.
+//! Black-box tests of the real program: every test starts `transform-relay serve` on its own port and store. Around it
+//! are a scripted Transform, PSPs that sign, and an integrator.
 //!
-//! Nothing here sleeps: a test waits for a webhook, a line of the log or the end of a process, and gives up after
-//! [`support::PATIENCE`], which no machine that works comes near.
+//! Nothing here sleeps: a test waits for a webhook, a line of the log or the end of a process. It gives up after
+//! [`support::PATIENCE`], which is far more than a working machine needs.
 
 #![cfg(test)]
 

@@ -1,4 +1,4 @@
-//! Money that cannot be, money that comes back, and facts in any order.
+//! Money in odd orders: impossible amounts, money that comes back, and facts in any order.
 
 use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use crate::support::{Answer, PATIENCE, Relay, Setup, Transform, adyen, payment, 
 
 const AT: i64 = 1_700_000_000;
 
-/// A payment of 100 that is paid and told, and its refunds as registered: tx-r1 of re_1, and so on.
+/// A payment of 100 that is paid and told, and its registered refunds: tx-r1 of re_1, and so on.
 async fn paid(refunds: &[&str]) -> (Transform, Relay) {
     let (transform, relay) = start(Setup::default()).await;
     relay.register("payment", "tx-1", &payment("pi_1", "100")).await;
@@ -20,7 +20,7 @@ async fn paid(refunds: &[&str]) -> (Transform, Relay) {
     (transform, relay)
 }
 
-/// What is refunded and refundable of the payment.
+/// The refunded and refundable amounts of the payment.
 async fn of_payment(relay: &Relay) -> (String, String) {
     let body = relay.fetched("Payment", "tx-1").await;
     let amount = |name: &str| body.get(name).map_or("0".to_owned(), Value::to_string);
@@ -90,14 +90,14 @@ async fn a_refund_and_its_payment_are_told_the_refund_first() {
         let pair = &told[told.len() - 2..];
         assert_eq!(pair[0].json(), json!({"TransactionId": format!("tx-r{n}"), "Type": 3}));
         assert_eq!(pair[1].json(), json!({"TransactionId": "tx-1", "Type": 2}));
-        // What the refund's webhook announces is there with what it means for the payment: one commit.
+        // When the refund's webhook comes, its effect on the payment is stored too: both are one commit.
         assert_eq!(pair[0].fetched.clone().unwrap()["status"], "Succeeded");
     }
     assert_eq!(of_payment(&relay).await, amounts("50", "50"));
 }
 
-/// No quiet period, and each refund is committed together with the end of the payment's attempt before. Somebody else's
-/// lock on the store brings the two together: both wait for it, behind a registration.
+/// There is no quiet period, and each refund is committed together with the end of the payment's attempt before. A
+/// foreign lock on the store brings the two together: both wait for it, behind a registration.
 #[tokio::test]
 async fn the_refund_is_told_first_however_close_they_come() {
     let (transform, relay) = start(Setup { quiet: "0ms", ..Setup::default() }).await;
@@ -130,13 +130,13 @@ async fn the_refund_is_told_first_however_close_they_come() {
     }
 }
 
-/// The payment, which changed first, is due first; it waits, and is told once of both its changes.
+/// The payment changed first and is due first. It waits, and is told once of both its changes.
 #[tokio::test]
 async fn a_payment_that_is_due_before_its_refund_waits_for_it() {
     let (transform, relay) = start(Setup { quiet: "1s", max_wait: "1s", ..Setup::default() }).await;
     relay.register("payment", "tx-1", &payment("pi_1", "100")).await;
     relay.register("refund", "tx-r1", &refund("re_1", "tx-1", "30")).await;
-    // On a machine that stalls for a second here the payment is told before the refund is even known.
+    // On a machine that stalls for a second here, the payment is told before the refund is even known.
     let early = stripe::event("payment_intent.processing", AT - 60, stripe::intent("pi_1", 10_000));
     assert_eq!(relay.stripe(&early).await, "applied");
     assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 10_000)).await, "applied");
@@ -147,7 +147,7 @@ async fn a_payment_that_is_due_before_its_refund_waits_for_it() {
     assert!(first < last, "{told:?}");
 }
 
-/// Even if the refund's webhook fails at first, the payment is not told before Transform was told of the refund once.
+/// Even if the refund's webhook fails at first, Transform is told of the refund once before it is told of the payment.
 #[tokio::test]
 async fn the_refund_is_tried_first_even_if_it_hangs() {
     let (transform, relay) = paid(&["30"]).await;
@@ -174,7 +174,7 @@ async fn a_refund_that_fails_late_gives_its_amount_back() {
     assert_eq!(relay.fetch("Refund", "tx-r1").await.expect(500).json()["status"], "Failed");
 }
 
-/// Adyen says late truths with times that may be earlier: the capture that the scheme took back stays taken back.
+/// Adyen may give late facts earlier times: a capture that the scheme took back stays taken back.
 #[tokio::test]
 async fn a_capture_that_fails_late_was_no_money() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -197,7 +197,7 @@ async fn a_refund_may_come_before_its_payment_is_known() {
     assert_eq!(of_payment(&relay).await, amounts("30", "70"));
 }
 
-/// The orders in which a history of `n` events can arrive.
+/// All orders in which a history of `n` events can arrive.
 fn orders(n: usize) -> Vec<Vec<usize>> {
     if n == 0 {
         return vec![Vec::new()];
@@ -211,13 +211,13 @@ fn orders(n: usize) -> Vec<Vec<usize>> {
     shorter.iter().flat_map(|order| (0..n).map(move |at| insert(order, at))).collect()
 }
 
-/// One history, every order of arrival, each on records of its own: what is fetched at the end is the same.
+/// One history in every order of arrival, each on its own records: the fetched result is always the same.
 #[tokio::test]
 async fn the_order_of_arrival_leaves_no_trace() {
     let (_transform, relay) = start(Setup { failed_as: "record", ..Setup::silent() }).await;
     let mut bodies: Vec<String> = Vec::new();
     for order in orders(5) {
-        // A name that is nowhere else in a body, and as long in every order.
+        // A name that occurs nowhere else in a body, and has the same length in every order.
         let name = format!("name{:04}", bodies.len());
         let (id, refund_id) = (format!("tx-{name}"), format!("tx-r-{name}"));
         let (psp_id, psp_refund, dispute) = (format!("pi_{name}"), format!("re_{name}"), format!("du_{name}"));

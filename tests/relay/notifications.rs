@@ -1,4 +1,4 @@
-//! POST /notifications/{source}: what a PSP is answered, and what is kept.
+//! POST /notifications/{source}: the answer to the PSP, and the stored notification.
 
 use reqwest::Method;
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn every_outcome_is_told_to_the_psp() {
     );
 }
 
-/// To the byte, whatever became of the first since: a PSP that did not hear the answer hears the same one.
+/// The answer is the same to the byte, whatever became of the first since. A PSP that missed the answer gets it again.
 #[tokio::test]
 async fn a_repetition_is_answered_as_the_first_was() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -105,7 +105,7 @@ async fn all_items_of_a_batch_are_taken_together() {
     }
 }
 
-/// One item that nobody understands does not take the others with it.
+/// One unreadable item of a batch does not affect the other items.
 #[tokio::test]
 async fn the_good_items_of_a_batch_are_applied() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -118,7 +118,7 @@ async fn the_good_items_of_a_batch_are_applied() {
     assert_eq!(outcomes(&relay), ["dead_letter 1"]);
 }
 
-/// A PSP's id of an event is no promise: what it says decides.
+/// A PSP's event id is no promise of identity: the content decides.
 #[tokio::test]
 async fn one_event_id_with_two_contents_is_two_events() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -166,7 +166,7 @@ async fn what_cannot_be_understood_is_kept_and_answered_2xx() {
     relay.register("refund", "tx-r", &refund("re_1", "tx-1", "10")).await;
     let odd = stripe::refund("re_1", 1_700_000_000, 1000, "evaporated");
     assert_eq!(relay.stripe(&odd).await, "dead_letter");
-    // Signed, but no JSON: the bytes are kept as they came.
+    // The body is signed, but no JSON: its bytes are kept as they came.
     let garbled: &[u8] = b"{\"id\": \"evt_1\", \xff\x00 oops";
     let sealed = psp::seal("stripe-main", garbled);
     let reply = relay.post("stripe-main", &sealed.headers, garbled).await.expect(200);
@@ -183,7 +183,7 @@ async fn what_cannot_be_understood_is_kept_and_answered_2xx() {
     relay.program.logged(&["dead letter", "evaporated"]).await;
 }
 
-/// Its number of bytes decides, whether it is announced or not.
+/// The body's number of bytes decides, whether it is announced or not.
 #[tokio::test]
 async fn a_body_over_the_limit_is_413() {
     let (_transform, relay) = start(Setup { max_body: "2KiB", ..Setup::default() }).await;
@@ -233,7 +233,7 @@ async fn a_body_that_is_no_json_by_its_type_is_415() {
     relay.post("stripe-main", &bare.headers, bare.body).await.expect(200);
 }
 
-/// A secret of one PSP account says nothing about another's.
+/// A secret of one PSP account vouches for no other account.
 #[tokio::test]
 async fn a_source_hears_only_of_its_own_records() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -248,7 +248,7 @@ async fn a_source_hears_only_of_its_own_records() {
     relay.post("stripe-two", &adyen.headers, adyen.body).await.problem(401);
 }
 
-/// How many notifications ended how.
+/// The number of notifications per outcome.
 fn outcomes(relay: &crate::support::Relay) -> Vec<String> {
     let store = relay.store();
     let mut query = store.prepare("SELECT outcome || ' ' || count(*) FROM notifications GROUP BY outcome").unwrap();

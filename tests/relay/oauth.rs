@@ -46,7 +46,7 @@ async fn token(relay: &Relay, client: (&str, &str), form: &str) -> String {
 const PLAIN: &str = "grant_type=client_credentials";
 const WITH_USER: &str = "grant_type=password&username=psp&password=pw";
 
-/// What Transform's, the integrator's and the source's routes say to a token.
+/// The statuses of the routes of Transform, the integrator and the source for a token.
 async fn routes(relay: &Relay, token: &str) -> [u16; 3] {
     let get = async |path| relay.send(relay.request(Method::GET, path).bearer_auth(token)).await.status;
     let body = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();

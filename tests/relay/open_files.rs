@@ -1,4 +1,4 @@
-//! How many files the machine lets the relay have open, and what connections may take of them.
+//! Open files: the machine's limit for the relay, and the share that connections may take.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -8,12 +8,12 @@ use crate::support::{Relay, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// A relay that is started after the shell has set its limits.
+/// A relay that starts after the shell has set its limits.
 fn limited(before: &str) -> Setup {
     Setup { before: before.to_owned(), ..Setup::default() }
 }
 
-/// Connections of strangers that say a beginning and no more: as many as wait or are served.
+/// Connections of strangers that send only the beginning of a request: as many as wait or are served.
 fn crowd(relay: &Relay, many: usize) -> Vec<TcpStream> {
     let mut crowd: Vec<_> = (0..many).map(|_| relay.connect()).collect();
     for stream in &mut crowd {
@@ -28,7 +28,7 @@ fn limit(relay: &Relay) -> Vec<String> {
     line.split_whitespace().skip(3).take(2).map(str::to_owned).collect()
 }
 
-/// The limit that a shell gives is a default that a program may raise up to the hard one.
+/// A shell's limit is a default, which a program may raise up to the hard limit.
 #[tokio::test]
 async fn the_relay_may_have_as_many_open_files_as_the_machine_allows() {
     let (transform, relay) = start(limited("ulimit -Sn 128")).await;
@@ -42,7 +42,7 @@ async fn the_relay_may_have_as_many_open_files_as_the_machine_allows() {
     drop(crowd);
 }
 
-/// Connections leave the store and the webhooks what they need.
+/// Connections leave enough files for the store and the webhooks.
 #[tokio::test]
 async fn connections_take_no_more_files_than_leave_the_relay_its_own() {
     let (transform, mut relay) = start(limited("ulimit -n 400")).await;
@@ -50,7 +50,7 @@ async fn connections_take_no_more_files_than_leave_the_relay_its_own() {
         relay.program.logged(&["server.max_connections", "4096", "400 open files", "LimitNOFILE", "ulimit -n"]).await;
     assert!(warning.contains("WARN"), "{warning}");
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
-    // The connection of one client that was there before the crowd.
+    // The connection of a client that came before the crowd.
     let mut before = relay.connect();
     before.write_all(b"GET /readyz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
     before.peek(&mut [0]).unwrap();
@@ -67,7 +67,7 @@ async fn connections_take_no_more_files_than_leave_the_relay_its_own() {
     transform.nth(1).await;
     assert!(!relay.program.log().contains("Error accepting connection"), "{}", relay.program.log());
     drop(crowd);
-    // What is configured has not changed: a reload says nothing of it.
+    // The configuration has not changed, so a reload does not mention the limit.
     let reloaded = relay.reload().await;
     assert_eq!(reloaded.code, Some(0), "{reloaded:?}");
     assert!(!format!("{reloaded:?}").contains("max_connections"), "{reloaded:?}");
@@ -80,13 +80,13 @@ async fn connections_take_no_more_files_than_leave_the_relay_its_own() {
     }
     relay.program.logged(&["WARN", "transform.concurrency", "restart the relay"]).await;
     relay.terminate().await;
-    // Who asks for as many as there are is not warned.
+    // A setting that fits the open files brings no warning.
     relay.setup.environment.push(("RELAY_SERVER__MAX_CONNECTIONS".to_owned(), "64".to_owned()));
     relay.restart().await;
     assert!(!relay.program.log().contains("open files"), "{}", relay.program.log());
 }
 
-/// `check` says it too, and what leaves room for nobody is an error.
+/// `check` warns as well, and a limit that leaves room for no connection is an error.
 #[tokio::test]
 async fn too_few_open_files_are_told_by_check_and_refused_at_a_start() {
     let (_transform, relay) = start(Setup::silent()).await;

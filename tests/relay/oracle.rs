@@ -1,4 +1,4 @@
-//! An endpoint check signs what anybody sends. Nothing of that is a notification.
+//! Endpoint checks as an oracle: they sign any text from anybody. No such text is a notification.
 
 use std::fs;
 
@@ -34,7 +34,7 @@ async fn sent_back(relay: &Relay, source: &str, answer: &str, payload: &str) -> 
     relay.post(source, &headers, form.finish()).await
 }
 
-/// How often each of the source's secrets is said to verify.
+/// How many notifications each of the source's secrets is said to have verified.
 async fn verified(relay: &Relay, name: &str) -> Vec<Value> {
     let sources = relay.sources().await;
     let source = sources.as_array().unwrap().iter().find(|source| source["name"] == name).unwrap();
@@ -80,7 +80,7 @@ async fn a_profile_of_ones_own_believes_no_endpoint_check_either() {
     assert_eq!(verified(&relay, "bt").await, [0, 0]);
 }
 
-/// One secret at two sources would let the one's endpoint check sign for the other.
+/// If two sources share a secret, the endpoint check of one would sign for the other.
 #[tokio::test]
 async fn a_secret_that_signs_endpoint_checks_belongs_to_no_other_profile() {
     let folder = tempfile::tempdir().unwrap();
@@ -117,7 +117,7 @@ async fn a_secret_that_signs_endpoint_checks_belongs_to_no_other_profile() {
 
 const KEY: &str = "00abababababababababababababababababababababababababababababab2f";
 
-/// A profile whose notifications have an HMAC by a key that is written so, and, if asked, whose challenges are signed.
+/// A profile with an HMAC by a key in this spelling. If asked, it signs challenges too.
 fn own_profile(name: &str, key: &str, prefix: &str, signs: bool) -> String {
     let challenge = format!(
         "[challenge]\nquery = \"c\"\ncharacters = \"hex\"\nlength = [20, 32]\nanswer = [\"signature\"]\n\
@@ -133,7 +133,7 @@ fn own_profile(name: &str, key: &str, prefix: &str, signs: bool) -> String {
     )
 }
 
-/// A key has many spellings, and what is signed by one verifies by all.
+/// A key has many spellings, and a signature by one spelling verifies by all.
 #[tokio::test]
 async fn a_key_that_signs_endpoint_checks_is_no_other_profiles_in_any_spelling() {
     let folder = tempfile::tempdir().unwrap();
@@ -153,7 +153,7 @@ async fn a_key_that_signs_endpoint_checks_is_no_other_profiles_in_any_spelling()
         ("hex", KEY, "base64", &prefixed, true),
         ("base64", &base64, "hex", KEY, true),
         ("sha1", KEY, "hex", &hashed, true),
-        // To an HMAC these are the same, too.
+        // To an HMAC these keys are the same, too.
         ("hex", KEY, "hex", &padded, true),
         ("hex", &long, "hex", &short, true),
         ("hex", KEY, "hex", &other, false),

@@ -1,4 +1,4 @@
-//! What becomes of the old secrets when one is rotated, and of who else has a say: other rotations, other users, the relay's
+//! Overlap of old and new secrets after a rotation, and interference: other rotations, other users, the relay's
 //! environment.
 
 use std::fs::File;
@@ -11,7 +11,7 @@ use crate::support::{Relay, Reply, Setup, Transform, start, stripe};
 /// The source's first secret.
 const FIRST: &str = "whsec_first_of_the_rotated";
 const SOURCE: &str = "[sources.turning]\nprofile = \"stripe\"\nsecrets_file = \"turning.toml\"\n";
-/// What a command says that waits for another rotation.
+/// The message of a command that waits for another rotation.
 const LOCKED: &str = "another `secret rotate` has ";
 
 /// A relay whose source `turning` has its secret in a file beside the configuration.
@@ -51,7 +51,8 @@ fn printed(ended: &Ended) -> &str {
     ended.stdout.trim_end()
 }
 
-/// Only the relay still knows it: a file without it would end it at once, and no file is no first rotation then.
+/// Only the relay still knows the secret: a file without it would end it at once. A missing file is then no first
+/// rotation.
 #[tokio::test]
 async fn a_secret_that_no_file_has_any_more_does_not_end_unsaid() {
     let (relay, _transform) = with_file(&[]).await;
@@ -87,7 +88,7 @@ async fn a_link_that_leads_nowhere_is_no_first_rotation() {
     notify(&relay, FIRST, "pi_1").await.expect(200);
 }
 
-/// The command has another environment, and so another configuration.
+/// The command has another environment than the relay, and so another configuration.
 #[tokio::test]
 async fn a_secret_of_the_relays_environment_is_said_to_go_on_verifying() {
     let own = "whsec_of_the_environment";
@@ -101,7 +102,7 @@ async fn a_secret_of_the_relays_environment_is_said_to_go_on_verifying() {
     notify(&relay, FIRST, "pi_3").await.problem(401);
 }
 
-/// Neither the command nor the log says more of the reload than the other.
+/// The command and the log both tell the whole result of the reload.
 #[tokio::test]
 async fn a_rotation_says_what_a_reload_says() {
     let (mut relay, _transform) = with_file(&[]).await;
@@ -117,14 +118,14 @@ async fn a_rotation_says_what_a_reload_says() {
     printed(&rotated);
 }
 
-/// Nobody waits without knowing what for.
+/// A waiting command says what it waits for.
 #[tokio::test]
 async fn a_rotation_that_waits_for_another_one_or_for_a_frozen_relay_says_so() {
     let (relay, _transform) = with_file(&[]).await;
     let other = tempfile::tempdir().unwrap();
     std::fs::rename(relay.file("turning.toml"), other.path().join("real.toml")).unwrap();
     symlink(other.path().join("real.toml"), relay.file("turning.toml")).unwrap();
-    // Whoever comes by another link waits, too: the file's own folder has the lock.
+    // A command that comes by another link waits, too: the lock is in the file's own folder.
     let lock = File::create(other.path().join(".real.toml.lock")).unwrap();
     lock.lock().unwrap();
     let waits = rotation(&relay);
@@ -138,7 +139,7 @@ async fn a_rotation_that_waits_for_another_one_or_for_a_frozen_relay_says_so() {
     assert_eq!(left, ["real.toml"], "nothing is left behind");
 }
 
-/// Everybody who can read a folder can lock it.
+/// Anybody who can read a folder can lock it.
 #[tokio::test]
 async fn a_locked_folder_holds_up_no_rotation() {
     let (relay, _transform) = with_file(&[]).await;
@@ -147,7 +148,7 @@ async fn a_locked_folder_holds_up_no_rotation() {
     notify(&relay, printed(&rotation(&relay).ended().await), "pi_1").await.expect(200);
 }
 
-/// The master of a pair is a terminal, too.
+/// The master of a terminal pair is a terminal, too.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_secret_is_not_typed_where_it_can_be_seen() {
@@ -159,7 +160,7 @@ async fn a_secret_is_not_typed_where_it_can_be_seen() {
     refused(&typed, 64, &["stdin is a terminal", "read -rs"]);
 }
 
-/// Where others may write the folder, anybody can put a socket there.
+/// If others may write the folder, anybody can put a socket there.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn somebody_elses_socket_is_not_believed() {
@@ -180,13 +181,13 @@ async fn somebody_elses_socket_is_not_believed() {
         let told = format!("user {OTHER} listens at ");
         refused(&rotation(&relay).ended().await, 69, &[&told, &format!("the store is user {OWNER}'s")]);
     } else {
-        // Not by a macro: those print to nobody where a test succeeds.
+        // Written without a macro: its output is swallowed where a test succeeds.
         use std::io::Write;
         std::io::stderr().write_all(b"\n!!! NOT RUN: only root can run a relay as somebody else\n").unwrap();
     }
 }
 
-/// Nobody hears of it by itself: no request fails before the PSP's next one.
+/// The warning is the only sign: no request fails before the PSP's next one.
 #[tokio::test]
 async fn a_source_of_whose_secrets_none_holds_is_warned_of() {
     let (mut relay, _transform) = with_file(&[]).await;

@@ -1,4 +1,4 @@
-//! Events that come before their record: kept, applied when it is known, and told then.
+//! Parked events, which come before their record: kept, applied when the record is registered, and told then.
 
 use serde_json::json;
 
@@ -11,7 +11,7 @@ async fn parked(relay: &Relay, event: serde_json::Value) {
     assert_eq!(relay.stripe(&event).await, "parked", "{event}");
 }
 
-/// What is left waiting.
+/// The number of events that still wait.
 fn waiting(relay: &Relay) -> i64 {
     relay.stored("SELECT count(*) FROM parked")
 }
@@ -126,7 +126,7 @@ async fn what_waits_outlives_the_relay() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
 }
 
-/// The race of every day: the event and the registration at the same time, in whatever order the relay sees them.
+/// An everyday race: the event and the registration come at the same time, in whatever order the relay sees them.
 #[tokio::test]
 async fn registering_and_notifying_at_once_lose_nothing() {
     let (transform, relay) = start(Setup::default()).await;
@@ -146,8 +146,8 @@ async fn registering_and_notifying_at_once_lose_nothing() {
     assert_eq!(transform.hooks().len(), 21);
 }
 
-/// Two agreements reuse one payment method: its id leads to the one that is registered with it, not to the one that only
-/// heard of it first.
+/// Two agreements reuse one payment method. Its id leads to the agreement that was registered with it, not to the one
+/// that only heard of it first.
 #[tokio::test]
 async fn a_learned_id_gives_way_to_the_record_that_is_registered_with_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -161,8 +161,8 @@ async fn a_learned_id_gives_way_to_the_record_that_is_registered_with_it() {
     assert_eq!(relay.fetched("Agreement", "ag-2").await["status"], "Inactive");
 }
 
-/// Two items in one notification: one is applied, the other waits in vain. That is a dead letter, and no less so because
-/// of its companion; registered and sent again, it is applied.
+/// Two items in one notification: one is applied, the other waits in vain. The notification is then a dead letter,
+/// whatever became of the first item. After the registration, the same notification sent again is applied.
 #[tokio::test]
 async fn a_dead_letter_of_a_batch_is_not_lost() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -176,7 +176,7 @@ async fn a_dead_letter_of_a_batch_is_not_lost() {
     relay.setup.more = "[store.parked]\nmax_age = \"1ms\"\n[store.keep]\nnotifications = \"1ms\"".to_owned();
     relay.restart().await;
     relay.program.logged(&["was not registered in time"]).await;
-    // What comes while the round goes on would be deleted in it, since it is kept for so short a time.
+    // A notification that comes during the round would be deleted in it, since its retention is so short.
     relay.program.logged(&["a round of housekeeping is over"]).await;
     assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter");
     relay.register("payment", "tx-2", &payment("PSP2", "10")).await;
@@ -186,7 +186,7 @@ async fn a_dead_letter_of_a_batch_is_not_lost() {
     assert_eq!(waiting(&relay), 0);
 }
 
-/// One item contradicts what is known, the other waits for its record: it goes on waiting when dead letters are not kept.
+/// One item contradicts known facts, the other waits for its record: it goes on waiting when dead letters are not kept.
 #[tokio::test]
 async fn what_waits_outlives_the_dead_letter_that_it_came_with() {
     let (_transform, mut relay) = start(Setup::silent()).await;

@@ -1,4 +1,4 @@
-//! Requests that come before the last one has its answer: each is answered as if it had come alone.
+//! Pipelined requests, which come before the last one has its answer: each is answered as if it had come alone.
 
 use std::io::{Read, Write};
 
@@ -18,7 +18,7 @@ async fn with_a_payment() -> (Transform, Relay) {
     (transform, relay)
 }
 
-/// A request whose answer has to be waited for, since it comes from the store.
+/// A request whose answer takes time, since it comes from the store.
 fn fetch() -> String {
     format!("GET /api/Payment/tx-1 HTTP/1.1\r\nhost: r\r\nauthorization: Bearer {TRANSFORM_TOKEN}\r\n\r\n")
 }
@@ -34,7 +34,7 @@ fn notification(last_lines: &str) -> String {
     format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}")
 }
 
-/// Heads and bodies of answers one after the other, as a client reads them; the last ones may be to HEAD.
+/// Heads and bodies of successive answers, as a client reads them; the last answers may be to HEAD.
 fn answers(mut text: &str, to_head: &[usize]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     while let Some((head, rest)) = text.split_once("\r\n\r\n") {
@@ -49,7 +49,7 @@ fn answers(mut text: &str, to_head: &[usize]) -> Vec<(String, String)> {
     all
 }
 
-/// What comes behind a request says nothing about it: neither by its method, nor by its version, nor that it is the last.
+/// The bytes behind a request do not change it: neither its method, nor its version, nor whether it is the last.
 #[tokio::test]
 async fn what_comes_behind_a_request_does_not_change_its_answer() {
     let (_transform, relay) = with_a_payment().await;
@@ -76,7 +76,7 @@ async fn what_comes_behind_a_request_does_not_change_its_answer() {
     relay.still_serves().await;
 }
 
-/// The lines of a head may end without a carriage return, those of the first head of a connection too.
+/// The lines of a head may end without a carriage return, also in the first head of a connection.
 #[tokio::test]
 async fn a_head_with_line_feeds_alone_ends_where_it_ends() {
     let (_transform, relay) = with_a_payment().await;
@@ -97,7 +97,7 @@ async fn a_head_with_line_feeds_alone_ends_where_it_ends() {
     }
 }
 
-/// Who says that a request is the last is taken at their word.
+/// If a client says that a request is the last, the relay believes it.
 #[tokio::test]
 async fn nothing_is_answered_behind_the_last_request() {
     let (_transform, relay) = with_a_payment().await;
@@ -106,7 +106,7 @@ async fn nothing_is_answered_behind_the_last_request() {
         let (_, text) = relay.exchange(format!("{first}{HEALTH}").as_bytes());
         assert_eq!(answers(&text, &[]).len(), 1, "{first} → {text}");
     }
-    // What is no request does not take the answer away from the one before.
+    // Bytes that are no request do not take the answer away from the request before.
     for first in [fetch(), notification("")] {
         let (statuses, text) = relay.exchange(format!("{first}nonsense\r\n\r\n{HEALTH}").as_bytes());
         assert_eq!(statuses, [200, 400], "{text}");
@@ -114,7 +114,7 @@ async fn nothing_is_answered_behind_the_last_request() {
     relay.still_serves().await;
 }
 
-/// However the bytes are cut, all is answered: by ones, by threes, and with a request that is larger than what is read at once.
+/// All requests are answered, however the bytes are cut: by ones, by threes, and with a request larger than one read.
 #[tokio::test]
 async fn requests_are_told_apart_wherever_they_are_cut() {
     let (_transform, relay) = with_a_payment().await;
@@ -138,7 +138,7 @@ async fn requests_are_told_apart_wherever_they_are_cut() {
     relay.still_serves().await;
 }
 
-/// A body has the length that its head says, also where its client would speak another protocol afterwards.
+/// A body has the length in its head, also if its client would speak another protocol afterwards.
 #[tokio::test]
 async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() {
     let (_transform, relay) = with_a_payment().await;
@@ -150,7 +150,7 @@ async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() 
     let route = "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\n";
     for (lines, body, status) in [(length.as_str(), body.as_str(), 200), ("", "", 401)] {
         let mut stream = relay.connect();
-        // As long as no body may take.
+        // Shorter than the time that a body may take.
         stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
         stream.write_all(format!("{route}{name}: {value}\r\n{upgrade}{lines}\r\n{body}{HEALTH}").as_bytes()).unwrap();
         let text = until_hung_up(&mut stream);
@@ -160,7 +160,7 @@ async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() 
     relay.still_serves().await;
 }
 
-/// A client that asks before it sends may have said more already.
+/// A client that asks before it sends may have sent more already.
 #[tokio::test]
 async fn who_asks_first_is_told_to_go_on_in_the_middle_of_others() {
     let (_transform, relay) = with_a_payment().await;

@@ -1,4 +1,4 @@
-//! The tools for people who write profiles: explain, skeleton, page, schema, replay.
+//! Tools for authors of profiles: explain, skeleton, page, schema, replay.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -70,7 +70,7 @@ async fn each_rule_of_a_type_says_why_it_does_not_read() {
     assert_eq!(text.lines().nth(line - 1), Some("[[notification.event]]"), "the line is that of a rule");
 }
 
-/// The relay would not believe it either, and the log would say so.
+/// The relay would not believe such a time either, and its log would say so.
 #[tokio::test]
 async fn a_time_ahead_of_the_receipt_is_told() {
     let body = fixture("stripe/auto-4-succeeded.json");
@@ -130,7 +130,7 @@ async fn pages_and_the_schema_are_printed() {
     }
 }
 
-/// All files of a folder and what is in them.
+/// All files of a folder, with their contents.
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries.map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap())).collect()
@@ -152,7 +152,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
     let store = store.to_str().unwrap();
     let same = ["replay", "stripe", "--store", store];
 
-    // While the relay runs.
+    // The relay runs meanwhile.
     let equal = profile(&same).await;
     assert_eq!(equal.code, Some(0), "{equal:?}");
     says(
@@ -160,7 +160,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
         &["2 notifications of stripe-main read again: 1 ignored, 0 not", "1 records compared: 0 would differ"],
     );
 
-    // Another unit, and a type that was ignored is read.
+    // Another unit of amounts, and a type that was ignored before is read.
     let changed = tempfile::tempdir().unwrap();
     let text = profile(&["show", "stripe"]).await.stdout.replace("amounts = \"minor\"", "amounts = \"major\"");
     fs::write(changed.path().join("stripe.toml"), &text).unwrap();
@@ -175,13 +175,13 @@ async fn a_changed_profile_says_which_records_would_differ() {
     assert_eq!(later.code, Some(0), "{later:?}");
     says(&later, &["0 notifications", "0 records compared: 0 would differ; 1 only partly covered"]);
 
-    // At rest nothing is written, not even beside the store.
+    // While the relay is stopped nothing is written, not even beside the store.
     relay.terminate().await;
     let before = contents(relay.folder.path());
     assert_eq!(profile(&differs).await.code, Some(1));
     assert_eq!(contents(relay.folder.path()), before);
 
-    // What is gone is no difference.
+    // A deleted notification is no difference.
     let connection = rusqlite::Connection::open(store).unwrap();
     connection.execute("DELETE FROM notifications WHERE outcome = 'applied'", []).unwrap();
     drop(connection);
@@ -222,7 +222,7 @@ async fn what_a_rule_no_longer_understands_is_told() {
     let other = profile(&[&replay[..], &["--source", "nobody"]].concat()).await;
     assert_eq!(other.code, Some(64), "{other:?}");
 
-    // The configuration knows the sources of the profile.
+    // The configuration names the sources of the profile.
     let config = relay.file("relay.toml");
     let arguments = ["profile", "replay", "stripe", "--config", config.to_str().unwrap()];
     let configured = run(&arguments, &relay.setup.environment()).await;
@@ -230,7 +230,7 @@ async fn what_a_rule_no_longer_understands_is_told() {
     says(&configured, &["2 notifications of stripe-main, stripe-two"]);
 }
 
-/// What was fetched is kept with the notification, and read again with it.
+/// The fetched object is kept with the notification, and read again with it.
 #[tokio::test]
 async fn what_was_fetched_is_read_again_too() {
     let api = Api::start();

@@ -1,4 +1,4 @@
-//! What becomes of records when PSPs tell their stories: the fixtures of their profiles through the running relay.
+//! Stories of the PSPs: the fixtures of their profiles through the running relay, and the resulting records.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::support::{Relay, Reply, Setup, start};
 
 const SECRET: &str = "psps-secret-4c1d";
 
-/// A PSP that authorizes first and captures then: fixtures of both, and what they amount to.
+/// A PSP that authorizes first and captures then: its fixtures of both, and the resulting amounts.
 struct Psp {
     profile: &'static str,
     authorized: &'static [&'static str],
@@ -107,7 +107,7 @@ const PSPS: [Psp; 10] = [
     },
 ];
 
-/// A source for each of them, by the profile's name.
+/// A source for each of these PSPs, by the profile's name.
 fn setup() -> Setup {
     let sources = PSPS.map(|psp| {
         let name = psp.profile;
@@ -121,7 +121,7 @@ fn public_url(source: &str) -> Url {
     Url::parse(&format!("https://relay.example.com/notifications/{source}")).unwrap()
 }
 
-/// A fixture as its PSP would send it, about one record: whatever Transform id is in it is `tx-1`.
+/// A fixture as its PSP would send it, about one record: any Transform id in it becomes `tx-1`.
 fn sealed(profile: &str, fixture: &str) -> Signed {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(profile).join(fixture);
     let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
@@ -167,7 +167,8 @@ fn paid(record: &Value) -> Vec<String> {
     record["payments"].as_array().into_iter().flatten().map(|item| item["amount"].to_string()).collect()
 }
 
-/// A payment that is only authorized has received nothing, whatever the PSP calls it; captured, it has, once.
+/// A payment that is only authorized has received nothing, whatever the PSP calls it. A captured payment has received
+/// its money once.
 #[tokio::test]
 async fn an_authorization_is_no_money() {
     for psp in &PSPS {
@@ -183,7 +184,7 @@ async fn an_authorization_is_no_money() {
     }
 }
 
-/// The same backwards. What has no reference to the merchant waits until the payment is known by its id.
+/// The same backwards. An event without the merchant's reference waits until the payment is known by its id.
 #[tokio::test]
 async fn money_that_is_told_before_its_authorization_stands() {
     for psp in PSPS.iter().filter(|psp| psp.profile != "payone") {
@@ -199,8 +200,8 @@ async fn money_that_is_told_before_its_authorization_stands() {
     }
 }
 
-/// A preauthorization stands once it is authorized, and an attempt that fails beside it takes nothing back. (Stripe's
-/// fixtures capture less than was authorized.)
+/// A preauthorization stands once it is authorized. A failed attempt beside it takes nothing back. (Stripe's fixtures
+/// capture less than was authorized.)
 #[tokio::test]
 async fn an_authorization_stands() {
     for psp in PSPS.iter().filter(|psp| psp.profile != "stripe") {
@@ -213,7 +214,7 @@ async fn an_authorization_stands() {
     }
 }
 
-/// PAYONE waits for these four characters and nothing else, also where nobody knows the transaction.
+/// PAYONE waits for exactly these four characters, also for an unknown transaction.
 #[tokio::test]
 async fn payone_hears_tsok() {
     let (_transform, relay) = start(setup()).await;
@@ -242,7 +243,7 @@ async fn payone_money_goes_back_and_comes_again() {
     assert_eq!((&record["chargebacks"], paid(&record)), (&json!([]), vec!["89.25".to_owned()]));
 }
 
-/// Klarna names the amount when a dispute is opened, and only the outcome when it is closed; in any order.
+/// Klarna names the amount when a dispute is opened, and only the outcome when it is closed; the order may vary.
 #[tokio::test]
 async fn klarna_names_what_is_disputed_once() {
     for fixtures in [["dispute-initiated.json", "dispute-lost.json"], ["dispute-lost.json", "dispute-initiated.json"]] {

@@ -1,4 +1,5 @@
-//! Whether `secret rotate` and `reload` reach the relay: while it starts or ends, from another folder, by long paths.
+//! Reach of `secret rotate` and `reload`: they find the relay while it starts or ends, from another folder, by long
+//! paths.
 
 use std::fs::Permissions;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -10,9 +11,9 @@ use crate::support::{Relay, Reply, Setup, Transform, attempt_in_flight_of, start
 
 /// The source's first secret.
 const FIRST: &str = "whsec_first_of_the_rotated";
-/// What a command says while it waits for a relay.
+/// The message of a command while it waits for a relay.
 const WAITS: &str = "waiting until it can be asked";
-/// A user who is not root.
+/// A user other than root.
 const NOBODY: u32 = 65534;
 
 fn secrets(value: &str) -> String {
@@ -60,13 +61,13 @@ fn printed(ended: &Ended) -> &str {
     ended.stdout.trim_end()
 }
 
-/// It has read its configuration before, and would go by the old secrets to its end.
+/// The starting relay has read its configuration already, and would use the old secrets to its end.
 #[tokio::test]
 async fn a_relay_that_starts_is_waited_for_and_takes_it_up() {
     let (mut relay, _transform) = with_file("").await;
     relay.terminate().await;
     let busy = relay.begin_to_start().await;
-    // Frozen, it does not give the store up however slow this machine is.
+    // A frozen relay does not give up the store, however slow this machine is.
     relay.program.signal("STOP");
     let rotation = command(&relay, Path::new("/"), &ROTATE, &[]);
     let reload = command(&relay, Path::new("/"), &["reload"], &[]);
@@ -84,7 +85,7 @@ async fn a_relay_that_starts_is_waited_for_and_takes_it_up() {
     assert_eq!(printed(&reload.ended().await), "reloaded");
 }
 
-/// A command that finds nobody at the relay's socket has changed the files before that is open.
+/// A command that finds no relay at the socket changes the files before the socket is open.
 #[tokio::test]
 async fn what_changes_while_a_relay_starts_is_in_force_when_it_listens() {
     let (mut relay, _transform) = with_file("").await;
@@ -138,7 +139,7 @@ async fn a_command_in_another_folder_says_that_there_is_no_store_and_changes_not
     notify(&relay, printed(&rotated), "pi_2").await.expect(200);
 }
 
-/// No relay can start before there is a file, so the first rotation is before the first start.
+/// No relay can start before the file exists, so the first rotation comes before the first start.
 #[tokio::test]
 async fn the_first_rotation_needs_no_store() {
     let (mut relay, _transform) = with_file("").await;
@@ -175,7 +176,7 @@ async fn a_relay_whose_store_has_a_long_path_is_reached() {
     assert!(rotated.stderr.contains("no relay runs on "), "a socket is left behind: {rotated:?}");
 }
 
-/// Where no socket can have the store's name, the relay runs without one, and no command claims anything.
+/// If no socket can have the store's name, the relay runs without one, and no command claims to have reached it.
 #[tokio::test]
 async fn a_relay_that_cannot_be_asked_keeps_its_secrets() {
     let name = format!("{}.db", "n".repeat(120));
@@ -189,7 +190,7 @@ async fn a_relay_that_cannot_be_asked_keeps_its_secrets() {
     notify(&relay, FIRST, "pi_1").await.expect(200);
 }
 
-/// The relay judges by its own clock when a secret ends.
+/// The relay uses its own clock to judge the end of a secret.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_command_whose_clock_is_wrong_ends_no_secret_early() {
@@ -220,7 +221,7 @@ async fn a_command_whose_clock_is_wrong_ends_no_secret_early() {
     assert_eq!(std::fs::read_to_string(relay.file("turning.toml")).unwrap(), before);
 }
 
-/// Root rotates first; the relay runs as somebody else, who has to read the file.
+/// Root rotates first. The relay runs as another user, who has to read the file.
 #[tokio::test]
 async fn a_new_secrets_file_is_the_relays() {
     let (relay, _transform) = with_file("").await;
@@ -229,7 +230,7 @@ async fn a_new_secrets_file_is_the_relays() {
     let uid = std::fs::metadata(&file).unwrap().uid();
     let is_root = uid == 0;
     if !is_root {
-        // Not by a macro: those print to nobody where a test succeeds.
+        // Written without a macro: its output is swallowed where a test succeeds.
         use std::io::Write;
         std::io::stderr().write_all(b"\n!!! NOT RUN in full: only root can give files to others\n").unwrap();
     }

@@ -1,4 +1,4 @@
-//! Nobody is refused without a trace in the log, and no flood fills it.
+//! Refusals: each leaves a trace in the log, and no flood fills the log.
 
 use std::io::Write;
 
@@ -54,7 +54,7 @@ async fn whoever_is_refused_is_in_the_log() {
     }
 }
 
-/// Whoever runs the relay reads which setting it was, or which bound.
+/// The log names the setting or the limit for the operator.
 #[tokio::test]
 async fn what_ran_out_is_named_in_the_log() {
     let mut setup = Setup::silent();
@@ -101,7 +101,7 @@ async fn half_a_request_that_the_stop_cut_off_is_not_told() {
     assert!(!ended.stderr.contains("half a request"), "{}", ended.stderr);
 }
 
-/// A secret that somebody put into the wrong place stays out of the log, and so does a payer's name.
+/// Misplaced secrets stay out of the log, and so do payers' names.
 #[tokio::test]
 async fn a_name_that_a_client_chose_is_told_if_it_is_one() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -142,14 +142,14 @@ async fn a_flood_of_refusals_is_summed_up() {
     let bad = relay.request(Method::POST, "/notifications/stripe-main").header("content-type", "image/png");
     relay.send(bad).await.problem(415);
     relay.program.logged(&["notification refused", "stripe-main", "415"]).await;
-    // No HTTP at all is a flood as well.
+    // A flood of connections without HTTP is summed up as well.
     for _ in 0..100 {
         relay.exchange(b"nonsense\r\n\r\n");
     }
     let ended = relay.terminate().await;
     let lines =
         |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
-    // A line and the sum of its kind are found by the same word.
+    // One word finds both a line and the sum of its kind.
     assert_eq!(lines(&["notification refused", "stripe-main", "status=401", "kind=\"unverified\""]), 20);
     assert_eq!(lines(&["280 more refusals", "stripe-main", "kind=\"unverified\""]), 1, "{}", ended.stderr);
     assert_eq!(lines(&["connection cut off", "kind=\"no HTTP\""]), 20);
@@ -157,7 +157,7 @@ async fn a_flood_of_refusals_is_summed_up() {
     assert!(ended.stderr.lines().count() < 100, "{}", ended.stderr);
 }
 
-/// Whoever has caught one notification can send it again without end; what is told for the first time is never left out.
+/// A caught notification can be sent again without end; the first line of a notification is never left out.
 #[tokio::test]
 async fn a_flood_of_repetitions_is_summed_up() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -182,12 +182,12 @@ async fn a_flood_of_repetitions_is_summed_up() {
     assert_eq!(lines(&["notification taken", "stripe-main"]), 51);
     assert_eq!(lines(&["notification repeated", "stripe-main"]), 20, "{}", ended.stderr);
     assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
-    // The first of all is one of them, and no repetition.
+    // The first line of all is one of these, and no repetition.
     assert_eq!(lines(&["kept as a dead letter", "stripe-main"]), 21, "{}", ended.stderr);
     assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"dead_letter\""]), 1, "{}", ended.stderr);
 }
 
-/// A source may be called as a route is, and one thing has one name at all routes.
+/// A source may have the name of a route, and one thing has one name at all routes.
 #[tokio::test]
 async fn the_metrics_tell_routes_sources_and_reasons_apart() {
     let basic = "basic = { username = \"u\", password = \"p\" }";

@@ -1,4 +1,4 @@
-//! PUT and GET /records: the integrator registers what it starts.
+//! PUT and GET /records: the integrator registers its transactions and agreements.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -83,7 +83,7 @@ async fn registering_tells_nobody() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 0);
 }
 
-/// Checks that a registration is refused by the name of a field, and that nothing of it was kept.
+/// Checks that a registration is refused, that the answer names this field, and that nothing of it was kept.
 async fn refused(relay: &Relay, status: u16, kind: &str, id: &str, body: Value, field: &str) {
     let question = "SELECT group_concat(record ORDER BY id) FROM records";
     let before: Option<String> = relay.stored(question);
@@ -137,7 +137,7 @@ async fn what_is_wrong_is_refused_by_name() {
     refused("payment", without(good(), "requestedAmount"), "requestedAmount").await;
     refused("preauth", without(good(), "currency"), "currency").await;
     refused("refund", good(), "paymentTransactionId").await;
-    // Of the wrong shape or beyond what can be.
+    // Of the wrong shape or out of range.
     for bad in ["0", "-1", "\"ten\"", "true", "[]", "1e30", "\"1,5\"", "\"NaN\""] {
         refused("payment", with(good(), "requestedAmount", amount(bad)), "requestedAmount").await;
     }
@@ -189,7 +189,7 @@ async fn webhooks_go_to_allowed_hosts_only() {
     refused(format!("http://localhost:{port}/")).await;
     refused(format!("http://user:secret@127.0.0.1:{port}/")).await;
     refused(format!("http://127.0.0.1:{port}@evil.example/")).await;
-    // None at all, and none configured: nobody could be told.
+    // No target at all, and none configured: no Transform could be told.
     relay.put("payment", "tx-1", &payment("pi_1", "1")).await.names(422, "webhookTarget");
     let target = format!("http://127.0.0.1:{port}/x");
     relay.register("payment", "tx-1", &with(payment("pi_1", "1"), "webhookTarget", target)).await;

@@ -1,4 +1,4 @@
-//! `reload` and SIGHUP: what changes while the relay runs, and what does not.
+//! `reload` and SIGHUP: the settings that change while the relay runs, and those that do not.
 
 use std::io::{BufRead, BufReader, Read, Write};
 
@@ -80,7 +80,7 @@ async fn what_needs_a_restart_is_named_and_all_else_is_in_force() {
     assert_eq!(relay.reload().await.stdout, "reloaded\n", "after the restart all of it is in force");
 }
 
-/// It says what a start does, and there is none.
+/// The setting is about a start, and a reload is no start.
 #[tokio::test]
 async fn that_a_store_must_exist_needs_a_restart() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -116,7 +116,7 @@ async fn a_wrong_configuration_is_refused_whole_with_every_reason() {
     assert_eq!(notify(&relay, "one", "pi_3").await, 200);
 }
 
-/// A notification whose source goes while its body is still on the way is taken all the same.
+/// A notification is taken even if its source is removed while its body is still on the way.
 #[tokio::test]
 async fn a_request_goes_by_what_was_in_force_when_it_began() {
     let (_transform, mut relay) = start(Setup { more: source("one"), ..Setup::silent() }).await;
@@ -141,7 +141,7 @@ async fn a_request_goes_by_what_was_in_force_when_it_began() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1);
 }
 
-/// A pipe can be read once only, and a relay that starts reads its configuration once more when it can be asked.
+/// A pipe can be read only once, and a starting relay reads its configuration again once a command can reach it.
 #[tokio::test]
 async fn a_configuration_that_comes_by_a_pipe_stays_in_force() {
     let (_transform, mut relay) = start(Setup { more: source("one"), ..Setup::silent() }).await;
@@ -154,7 +154,7 @@ async fn a_configuration_that_comes_by_a_pipe_stays_in_force() {
     assert_eq!(notify(&relay, "one", "pi_1").await, 200);
 }
 
-/// As little can any other file that it names.
+/// Any other file that the configuration names can be a pipe, too, and be read only once.
 #[tokio::test]
 async fn what_a_configuration_names_may_come_by_a_pipe() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -193,7 +193,7 @@ async fn webhooks_go_where_the_reload_says() {
     assert_eq!(old.hooks().len(), 1);
 }
 
-/// Records wait for a host that does not answer; the new host is told of all of them.
+/// Records wait for a host that does not respond; the new host is told of all of them.
 #[tokio::test]
 async fn records_that_wait_for_a_dead_host_are_told_to_the_new_one() {
     let setup = Setup { breaker_failures: 1, retry_first: "100ms", retry_max: "200ms", ..Setup::default() };
@@ -218,7 +218,7 @@ async fn the_socket_for_reloads_is_the_operators_alone_and_goes_with_the_relay()
     let (_transform, mut relay) = start(Setup::silent()).await;
     let socket = relay.file("relay.db.control");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
-    // Whoever says something else, or nothing, is not heard, and keeps nobody from being heard.
+    // A client that says something else, or nothing, gets no answer, and keeps no command from being heard.
     let mut stranger = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = Vec::new();

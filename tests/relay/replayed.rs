@@ -1,4 +1,4 @@
-//! What somebody has caught and sends again: it changes nothing, whatever they change of it where nobody signs.
+//! Caught notifications that are sent again: they change nothing, however their unsigned parts are changed.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -30,7 +30,7 @@ async fn payment_of(relay: &Relay) -> Value {
     relay.fetch("Payment", "tx-1").await.json()
 }
 
-/// Adyen signs eight fields of an item, and the date is none of them.
+/// Adyen signs eight fields of an item, and the date is not among them.
 #[tokio::test]
 async fn an_item_that_is_sent_again_with_another_date_overrules_nothing() {
     for date in ["2099-01-01T00:00:00Z".to_owned(), Timestamp::now().to_string(), "1999-01-01T00:00:00Z".to_owned()] {
@@ -55,7 +55,7 @@ async fn an_item_that_is_sent_again_with_another_date_overrules_nothing() {
     }
 }
 
-/// What is told before the record is known keeps its first time, too.
+/// An event that comes before its record is registered keeps its first time, too.
 #[tokio::test]
 async fn a_parked_item_that_is_sent_again_keeps_its_first_date() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -66,7 +66,7 @@ async fn a_parked_item_that_is_sent_again_keeps_its_first_date() {
     assert_eq!(payment_of(&relay).await["status"], "Cancelled");
 }
 
-/// The inbox forgets after a while; when an item was told of first is kept.
+/// The inbox forgets after a while; the first time of an item is kept.
 #[tokio::test]
 async fn the_first_date_counts_when_the_inbox_has_forgotten_the_item() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -78,7 +78,7 @@ async fn the_first_date_counts_when_the_inbox_has_forgotten_the_item() {
     assert_eq!(payment_of(&relay).await["status"], "Cancelled");
 }
 
-/// Whatever is signed may still be wrong: a PSP's clock that has run ahead does not freeze a record.
+/// A signed time may still be wrong: a PSP's clock that ran ahead does not freeze a record.
 #[tokio::test]
 async fn a_time_ahead_of_the_receipt_counts_as_the_receipt() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -97,7 +97,7 @@ async fn a_time_ahead_of_the_receipt_counts_as_the_receipt() {
         .await;
 }
 
-/// A signature of parts of a body lets anybody make many notifications of one that they have caught.
+/// If only parts of a body are signed, one caught notification can be made into many.
 #[tokio::test]
 async fn one_item_makes_so_many_rows_and_no_more() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -109,21 +109,21 @@ async fn one_item_makes_so_many_rows_and_no_more() {
     }
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM first_times"), 1);
-    // What has to be kept has the room of one that changed nothing.
+    // A row that has to be kept takes the room of one that changed nothing.
     tell(&relay, &dated(&item, "yesterday")).await;
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
-    // An item that is put together with itself, or with others, is no other notification either.
+    // A batch of an item with itself, or with others, is no other notification either.
     let mut twice = item.clone();
     let items = twice["notificationItems"].as_array_mut().unwrap();
     items.push(items[0].clone());
     tell(&relay, &twice).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
-    // The very same ones are repetitions as before.
+    // The very same bodies are repetitions as before.
     relay.notify("adyen-main", &changed(0)).await.expect(200);
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }
 
-/// A changed profile is tried on what is kept; what is gone of it had its time all the same.
+/// A changed profile is tried on the kept notifications; the first time of a deleted one still counts.
 #[tokio::test]
 async fn what_is_read_again_keeps_the_first_date_of_what_is_gone() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -141,7 +141,7 @@ async fn what_is_read_again_keeps_the_first_date_of_what_is_gone() {
     assert!(ended.stdout.contains("1 records compared: 0 would differ; 0 only partly"), "{ended:?}");
 }
 
-/// Adyen joins the signed fields with colons. Where a reference holds one, the borders between the fields can be moved.
+/// Adyen joins the signed fields with colons. If a reference holds a colon, the borders between the fields can be moved.
 #[tokio::test]
 async fn an_item_whose_borders_are_moved_is_no_other_item() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -162,7 +162,7 @@ async fn an_item_whose_borders_are_moved_is_no_other_item() {
     relay.program.logged(&["WARN", "adyen-main", "other borders between its fields"]).await;
 }
 
-/// One body may hold what was caught a thousand times over.
+/// One body may hold a caught item a thousand times.
 #[tokio::test]
 async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -175,7 +175,7 @@ async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }
 
-/// Whoever has caught an item before the relay has it cannot keep it out.
+/// Copies of an item that was caught before the relay has it cannot keep it out.
 #[tokio::test]
 async fn what_somebody_has_made_of_an_item_gives_way_to_the_item() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -190,14 +190,14 @@ async fn what_somebody_has_made_of_an_item_gives_way_to_the_item() {
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
-/// A caught item with so much beside it that is not signed.
+/// A caught item with this many unsigned bytes beside it.
 fn padded(item: &Value, bytes: usize, n: usize) -> Value {
     adyen::with(item.clone(), "padding", &format!("{n:03}{}", "x".repeat(bytes)))
 }
 
 const BYTES: &str = "SELECT sum(length(body) + length(headers)) FROM notifications";
 
-/// Whoever has caught an item could have a hundred bodies kept of it, each as large as may be.
+/// A caught item could otherwise have a hundred bodies kept, each of the largest size.
 #[tokio::test]
 async fn one_item_takes_so_many_bytes_and_no_more() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -207,24 +207,24 @@ async fn one_item_takes_so_many_bytes_and_no_more() {
     for n in 0..20 {
         tell(&relay, &padded(&item, 300_000, n)).await;
     }
-    // The first, four that are large, and no more: they say nothing new.
+    // The first body and four large ones, and no more: they say nothing new.
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
     assert!(relay.stored::<i64>(BYTES) < 1_300_000);
-    // What has to be kept has the room of one that changed nothing.
+    // A row that has to be kept takes the room of one that changed nothing.
     tell(&relay, &dated(&padded(&item, 20_000, 0), "yesterday")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
     // A PSP's own items are small, and find room.
     tell(&relay, &dated(&item, "yesterday")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
-    // The very same ones are repetitions as before.
+    // The very same bodies are repetitions as before.
     tell(&relay, &padded(&item, 300_000, 0)).await;
     tell(&relay, &item).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }
 
-/// What is made of an item before the relay has it gives way to it, as much as has to.
+/// Copies that were made before the relay has the item give way to it, as many as needed.
 #[tokio::test]
 async fn large_contents_that_somebody_has_made_give_way_to_a_large_one_that_counts() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -241,7 +241,7 @@ async fn large_contents_that_somebody_has_made_give_way_to_a_large_one_that_coun
     relay.notify("adyen-main", &refused).await.problem(503);
     tell(&relay, &padded(&item, 50_000, 9)).await;
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
-    // The three that are small came last and went first; one that is large had to go with them.
+    // The three small ones came last and went first; one large one had to go with them.
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 4);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way", "count=4"]).await;
 }

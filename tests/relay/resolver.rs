@@ -8,7 +8,8 @@ use super::support::mounts::mounted;
 use super::support::pointing::{SOURCE, has_paid, setup};
 use super::support::{Setup, payment, start};
 
-/// Nobody listens where `localhost` is said to be: who asks the resolver reaches neither the API nor Transform.
+/// Nobody listens at the address that this resolver gives for `localhost`: a relay that asks it reaches neither the API
+/// nor Transform.
 #[tokio::test]
 async fn plain_http_goes_to_this_machine_whatever_a_resolver_says() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! What is on disk is told, however the relay ended.
+//! Restart: the data on disk is told, however the relay ended.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -37,7 +37,7 @@ async fn an_attempt_that_a_kill_cut_off_is_made_again() {
     relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
 }
 
-/// Kills at every step of a stream of changes; whatever was answered 2xx is there, and in the end all of it is told.
+/// Kills at every step of a stream of changes. Every change that was answered 2xx is there, and in the end all are told.
 #[tokio::test]
 async fn what_was_answered_2xx_survives_any_number_of_kills() {
     let (transform, mut relay) = start(Setup::default()).await;
@@ -59,7 +59,7 @@ async fn what_was_answered_2xx_survives_any_number_of_kills() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 0);
 }
 
-/// Killed in the middle of many requests: those that were answered are there, whatever became of the others.
+/// A kill in the middle of many requests: the answered ones are there, whatever became of the others.
 #[tokio::test]
 async fn what_was_answered_in_a_crowd_is_there_after_a_kill() {
     let (transform, mut relay) = start(Setup::default()).await;
@@ -99,7 +99,7 @@ async fn many_records_are_told_after_a_kill_each_once() {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
     relay.kill().await;
-    // Due times are stored; these are moved to now, as an hour would.
+    // Due times are stored; these are moved to now, as if an hour had passed.
     let store = rusqlite::Connection::open(relay.file("relay.db")).unwrap();
     assert_eq!(store.execute("UPDATE outbox SET due_at = first_untold_at", []).unwrap(), 25);
     drop(store);
@@ -141,7 +141,7 @@ async fn sigterm_and_sigint_end_it_with_0() {
         let ended = relay.program.ended().await;
         assert_eq!(ended.code, Some(0), "SIG{signal}: {}", ended.stderr);
         assert!(ended.stderr.contains("stopped"), "{}", ended.stderr);
-        // It was asked to stop before the record was due; or, on a machine that stalled, just after.
+        // The stop was asked for before the record was due, or just after on a machine that stalled.
         let before = transform.count("payment", "tx-1");
         relay.restart().await;
         transform.told("payment", "tx-1", 1).await;
@@ -150,7 +150,7 @@ async fn sigterm_and_sigint_end_it_with_0() {
     }
 }
 
-/// Nothing is acknowledged before a start is over, so nobody has to wait for its end.
+/// Nothing is acknowledged before a start is over, so a stop need not wait for the start's end.
 #[tokio::test]
 async fn sigterm_and_sigint_end_a_start_at_once() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -171,7 +171,7 @@ async fn sigterm_and_sigint_end_a_start_at_once() {
 #[cfg(target_os = "linux")]
 const O_NONBLOCK: i32 = 0o4000;
 
-/// Waits until somebody reads a pipe; who writes into it from then on, and writes nothing.
+/// Waits until a process reads the pipe; returns a writer that writes nothing.
 #[cfg(target_os = "linux")]
 async fn reader_of(pipe: &str) -> std::fs::File {
     let writer = std::fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).to_owned();
@@ -186,7 +186,7 @@ async fn reader_of(pipe: &str) -> std::fs::File {
     within("a reading", reads).await
 }
 
-/// A pipe, which nobody writes into, stands in for a disk that hangs.
+/// A pipe without a writer stands in for a disk that hangs.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn sigterm_and_sigint_end_a_relay_that_cannot_read_its_configuration() {
@@ -206,7 +206,7 @@ async fn sigterm_and_sigint_end_a_relay_that_cannot_read_its_configuration() {
     }
 }
 
-/// Reading it anew hangs.
+/// The second read of the configuration hangs.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn sigterm_ends_a_relay_that_cannot_read_its_configuration_again() {
@@ -262,7 +262,7 @@ async fn sigterm_lets_a_request_in_flight_finish() {
     let length = sealed.body.len();
     let mut stream = TcpStream::connect(relay.url.strip_prefix("http://").unwrap()).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    // "Expect" makes the relay say that it has begun to read; then it is in flight for certain.
+    // "Expect" makes the relay say that it has begun to read; then the request is certainly in flight.
     let head = format!("{head}expect: 100-continue\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).unwrap();
     let mut go = [0; 25];

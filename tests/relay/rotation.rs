@@ -11,7 +11,7 @@ use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{Relay, Reply, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
-/// The source's first secret, in the file that it rotates in.
+/// The source's first secret, in the file that rotations write.
 const FIRST: &str = "whsec_first_of_the_rotated";
 
 fn source(settings: &str) -> Setup {
@@ -177,7 +177,7 @@ async fn a_rotation_is_printed_once_written_and_taken_up_and_the_old_secret_hold
     }
 }
 
-/// The first secret of all: there is no file yet, and so no relay that could start.
+/// The very first secret: there is no file yet, and so no relay that could start.
 #[tokio::test]
 async fn a_rotation_without_a_relay_is_for_the_next_one() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -196,7 +196,7 @@ async fn a_rotation_without_a_relay_is_for_the_next_one() {
     assert!(killed.stderr.contains("no relay runs"), "a dead relay's socket is nobody: {killed:?}");
     let store = relay.file("relay.db");
     assert!(killed.stderr.contains(store.to_str().unwrap()), "and says on which store: {killed:?}");
-    // Nobody is there who could refuse it, and the next relay would not start.
+    // No relay is there to refuse it, and the next relay would not start.
     let before = std::fs::read(relay.file("turning.toml")).unwrap();
     for name in ["mine", "", "two\nlines"] {
         let refused = relay.rotate(&["turning", "--overlap", "1h", "--name", name]).await;
@@ -269,10 +269,10 @@ async fn a_rotation_that_cannot_be_changes_nothing_and_says_what_to_do() {
     notify(&relay, FIRST, "pi_1").await.expect(200);
 }
 
-/// What a file begins with that the relay has written.
+/// The beginning of a file that the relay has written.
 const HEADER: &str = "# Written by transform-relay: `transform-relay secret rotate`.\n\n";
 
-/// A copy of the configuration names the same store, and so the same relay, but has a secrets_file of its own beside it.
+/// A copy of the configuration names the same store, and so the same relay, but has its own secrets_file beside it.
 #[tokio::test]
 async fn a_secret_that_the_relay_did_not_take_up_is_not_said_to_be_in_force() {
     let (relay, _transform) = with_file().await;
@@ -292,7 +292,7 @@ async fn a_secret_that_the_relay_did_not_take_up_is_not_said_to_be_in_force() {
     notify(&relay, FIRST, "pi_1").await.expect(200);
 }
 
-/// A secret that somebody has planned would be lost without a word.
+/// A secret that was planned for later would be lost silently.
 #[tokio::test]
 async fn a_rotation_does_not_lose_a_secret_that_is_planned_for_later() {
     let (relay, _transform) = with_file().await;
@@ -326,7 +326,7 @@ async fn no_rotation_leaves_more_than_five_secrets() {
     notify(&relay, FIRST, "pi_2").await.problem(401);
 }
 
-/// The PSP signs with the newest secret that it was told of, the integrator rotates, reloads and hangs up meanwhile.
+/// The PSP signs with the newest secret that it knows. The integrator rotates, reloads and hangs up meanwhile.
 #[tokio::test]
 async fn rotating_and_reloading_under_load_drops_no_request() {
     let (relay, _transform) = with_file().await;

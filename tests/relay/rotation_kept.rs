@@ -1,4 +1,4 @@
-//! A new secret that stands in its file is not lost, whatever keeps `secret rotate` from its usual end.
+//! New secrets that are written to the file are not lost, even if `secret rotate` cannot end as usual.
 
 #![cfg(target_os = "linux")]
 
@@ -31,7 +31,7 @@ async fn notify(relay: &Relay, secret: &str, id: &str) -> Reply {
     relay.post("turning", &sealed.headers, sealed.body).await
 }
 
-/// A rotation to the secret `mine`, after the shell has done this.
+/// A rotation to the secret `mine`, after the shell has run `before`.
 fn rotation(relay: &Relay, before: &str, environment: &[(String, String)]) -> Program {
     let file = relay.file("relay.toml");
     let arguments = ["secret", "rotate", "turning", "--overlap", "1h", "--name", "mine", "--config"];
@@ -51,7 +51,7 @@ fn is_printed(ended: &Ended, relay: &Relay) {
     assert_eq!((ended.code, ended.stdout.trim_end()), (Some(0), written(relay).as_str()), "{ended:?}");
 }
 
-/// Some file systems sync no folder. The file has changed by then.
+/// Some file systems sync no folder. By then the file has changed.
 #[tokio::test]
 async fn a_folder_that_cannot_be_synced_is_a_warning() {
     let (relay, _transform) = with_file().await;
@@ -76,7 +76,7 @@ async fn a_secret_that_cannot_be_printed_is_said_to_stand_in_its_file() {
     notify(&relay, &written(&relay), "pi_1").await.expect(200);
 }
 
-/// Nobody hears what is said beside the secret.
+/// The messages beside the secret cannot be printed.
 #[tokio::test]
 async fn a_secret_is_printed_though_nothing_can_be_said_of_it() {
     let (relay, _transform) = with_file().await;
@@ -84,7 +84,7 @@ async fn a_secret_is_printed_though_nothing_can_be_said_of_it() {
     is_printed(&ended, &relay);
 }
 
-/// Answers whoever asks for this, as a relay of an earlier version would.
+/// Answers clients that ask for this, as a relay of an earlier version would.
 fn answers(listener: &UnixListener, wish: &str, answer: impl FnOnce() -> Value) {
     let (mut stream, _): (UnixStream, _) = listener.accept().unwrap();
     let mut said = String::new();
@@ -93,13 +93,13 @@ fn answers(listener: &UnixListener, wish: &str, answer: impl FnOnce() -> Value) 
     stream.write_all(answer().to_string().as_bytes()).unwrap();
 }
 
-/// Between the write and the print the command waits for the relay. A stand-in for that one, of an earlier version, which sends
-/// names and no fingerprints, answers after the signals.
+/// Between the write and the print the command waits for the relay. A stand-in for a relay of an earlier version, which
+/// sends names and no fingerprints, answers after the signals.
 #[tokio::test]
 async fn signals_after_the_write_do_not_keep_the_secret_from_being_printed() {
     let (relay, _transform) = with_file().await;
     relay.terminate().await;
-    // Only who has the store is asked.
+    // The command asks only the holder of the store.
     let lock = std::fs::File::options().write(true).open(relay.file("relay.db.lock")).unwrap();
     lock.lock().unwrap();
     let listener = UnixListener::bind(relay.file("relay.db.control")).unwrap();
@@ -126,7 +126,8 @@ async fn signals_after_the_write_do_not_keep_the_secret_from_being_printed() {
     assert!(ended.stderr.contains("taken it up"), "{ended:?}");
 }
 
-/// A copy of the configuration names the same store. By chance, or by the date, its secret has the name of one of the relay's.
+/// A copy of the configuration names the same store. By chance, or by the date, its secret has the same name as one of
+/// the relay's.
 #[tokio::test]
 async fn another_secret_of_the_same_name_is_not_taken_for_the_new_one() {
     let (relay, _transform) = with_file().await;

@@ -1,4 +1,4 @@
-//! The table of routes: who may come in, by which method, and what a wrong request is answered.
+//! Table of routes: audience, methods, and the answers to wrong requests.
 
 use reqwest::Method;
 use serde_json::json;
@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
 use crate::support::{Relay, Reply, Setup, agreement, payment, preauth, refund, start};
 
-/// A monitor's.
+/// The credentials of a monitor.
 const MONITOR_TOKEN: &str = "monitor-token-that-nobody-guesses";
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn a_monitor_reads_the_metrics_and_the_details_of_readyz() {
     relay.send(relay.request(Method::GET, "/metrics").bearer_auth(TRANSFORM_TOKEN)).await.problem(401);
 }
 
-/// A probe that shows something wrong must not fail because of it; whoever guesses is slowed down all the same.
+/// A probe with wrong credentials must not fail because of them. Guessing is slowed down all the same.
 #[tokio::test]
 async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is() {
     let short = "short".to_owned();
@@ -57,7 +57,7 @@ async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is()
         .await;
     relay.program.logged(&["this address showed wrong credentials too often", "route=\"/readyz\""]).await;
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
-    // Who shows nothing is asked for nothing here.
+    // A client without credentials is not asked for any here.
     relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
     let metrics = as_monitor(&relay, "/metrics").await.expect(200).text;
     let refusals: Vec<_> = metrics.lines().filter(|line| line.starts_with("transform_relay_refusals_total")).collect();
@@ -185,11 +185,11 @@ async fn records_are_fetched_by_kind_in_any_case_and_by_type_code() {
             assert_eq!(reply.header("content-type"), "application/json");
             assert_eq!(reply.json(), body, "{path}");
         }
-        // A record is of one kind.
+        // A record has one kind.
         let other = if kind == "Payment" { ("Refund", 3) } else { ("Payment", 2) };
         relay.fetch(other.0, id).await.problem(404);
         relay.get(&format!("/api/transactions/{id}?type={}", other.1)).await.problem(404);
-        // An id is what it is: no other case, no other spelling.
+        // An id is matched exactly: no other case, no other spelling.
         relay.fetch(kind, &id.to_uppercase()).await.problem(404);
     }
 }
@@ -221,7 +221,7 @@ async fn a_type_code_is_1_to_4() {
     }
 }
 
-/// A request that is wrong in an odd way is a problem as any other, and credentials come first here too.
+/// An oddly wrong request gets a problem like any other, and credentials are checked first here too.
 #[tokio::test]
 async fn a_type_code_said_twice_is_a_problem() {
     let (_transform, relay) = start(Setup::default()).await;

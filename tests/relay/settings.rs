@@ -1,4 +1,4 @@
-//! The configuration: file below environment, and every mistake by its key.
+//! Configuration: the file below the environment, and every mistake with its key.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ async fn check(text: &str, environment: &[(&str, &str)]) -> Ended {
     run(&["check", "--config", file.to_str().unwrap()], &environment).await
 }
 
-/// Checks that a file is refused by exactly these lines: a key and a part of its reason.
+/// Checks that a file is refused with exactly these lines: a key and a part of its reason.
 async fn refused(text: &str, expected: &[(&str, &str)]) {
     let ended = check(text, &[]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{text}\n{ended:?}");
@@ -66,7 +66,7 @@ async fn every_mistake_is_found_by_its_key() {
     let missing = "[integrator]\ntokens = [{ file = \"/nowhere/token\" }]\n";
     refused(missing, &[("integrator.tokens[0]", "/nowhere/token")]).await;
     refused(&SOURCE.replace("\"stripe\"", "\"strype\""), &[("sources.one.profile", "stripe")]).await;
-    // Whether an unknown profile needs secrets nobody knows.
+    // Whether an unknown profile needs secrets cannot be known.
     refused("[sources.one]\nprofile = \"strype\"\n", &[("sources.one.profile", "stripe")]).await;
     refused("[sources.one]\nprofile = \"stripe\"\n", &[("sources.one.secrets", "1 to 5")]).await;
     refused(&format!("{SOURCE}secret = \"x\"\n"), &[("sources.one.secret", "unknown key")]).await;
@@ -110,7 +110,7 @@ async fn a_file_that_is_no_toml_or_not_there_is_named() {
     }
 }
 
-/// `serve` refuses what `check` refuses, and logs why.
+/// `serve` refuses the same as `check`, and logs the reason.
 #[tokio::test]
 async fn serve_does_not_start_on_a_mistake() {
     let folder = tempfile::tempdir().unwrap();
@@ -135,7 +135,7 @@ async fn the_environment_is_above_the_file() {
         ("RELAY_TRANSFORM__TOKENS", "t1,t2,t3"),
         ("RELAY_TRANSFORM__CONCURRENCY", "7"),
         ("RELAY_SOURCES__MEDIA__SECRETS", "b,c"),
-        // No setting: a variable that a secret may refer to.
+        // This is no setting: a variable that a secret may refer to.
         ("RELAY_INTEGRATOR_TOKEN", "x"),
     ];
     let ended = check(text, &environment).await;
@@ -148,7 +148,7 @@ async fn the_environment_is_above_the_file() {
     assert!(unknown.stderr.starts_with("server.colour: unknown key"), "{}", unknown.stderr);
 }
 
-/// What is said of a mistake never repeats a secret that stands beside it.
+/// The message about a mistake never repeats a secret beside it.
 #[tokio::test]
 async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
     let texts = [
@@ -272,7 +272,7 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
 }
 
-/// Each credential that a client presents, of whatever kind; what the relay presents to others is not meant.
+/// Each credential that a client presents, of whatever kind; credentials that the relay presents to others do not count.
 #[tokio::test]
 async fn a_short_credential_is_warned_of_by_name() {
     let text = |length: usize| {
@@ -325,7 +325,7 @@ async fn a_short_credential_is_warned_of_by_name() {
     assert_eq!(said(20).await, [""; 0]);
 }
 
-/// Whoever has a notification of the one could bind a record through the other.
+/// A notification of one source could bind a record through the other source.
 #[tokio::test]
 async fn one_secret_of_two_sources_is_warned_of() {
     let key = "44782def547aaa06c910c43932b1eb0c71fc68d9d0c057550c48ec2acf6ba056";
@@ -353,7 +353,7 @@ async fn one_secret_of_two_sources_is_warned_of() {
     }
 }
 
-/// Variables that are no text are nobody's business here; but settings must be.
+/// Variables that are not text do not matter here, but settings must be text.
 #[tokio::test]
 async fn a_variable_that_is_no_text_is_no_setting() {
     use std::os::unix::ffi::OsStrExt;

@@ -1,4 +1,4 @@
-//! Clients that take their time: each is cut off when its time is over, and nobody else waits for it.
+//! Slow clients: each is cut off when its time is over, and no other client waits for it.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -10,10 +10,10 @@ use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Relay, Setup, Transform, psp, start, stripe};
 
-/// Long enough for everybody who does not dawdle, on a busy machine too.
+/// Long enough for a client that does not dawdle, on a busy machine too.
 const SHORT: &str = "2s";
 
-/// A relay that gives nobody much time for this, and all that it stores.
+/// A relay with short times for these settings, and everything that it stores.
 async fn impatient(settings: &[&str]) -> (Transform, Relay, Vec<String>) {
     let mut setup = Setup::silent();
     setup.environment.extend(settings.iter().map(|name| (format!("RELAY_SERVER__{name}"), SHORT.to_owned())));
@@ -22,7 +22,7 @@ async fn impatient(settings: &[&str]) -> (Transform, Relay, Vec<String>) {
     (transform, relay, stored)
 }
 
-/// Writes a byte whenever there was nothing to read for a moment, until the relay has had enough; what it said.
+/// Writes a byte after each moment without an answer, until the relay has had enough; returns the relay's text.
 fn dripped(stream: &mut TcpStream, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let began = Instant::now();
@@ -68,7 +68,7 @@ async fn a_head_that_never_ends_is_cut_off() {
     relay.still_serves().await;
 }
 
-/// A connection over which one request was answered, and what came with that answer.
+/// A connection on which one request was answered, and that answer.
 fn after_an_answer(relay: &Relay, request: &str) -> TcpStream {
     let mut stream = relay.connect();
     stream.write_all(request.as_bytes()).unwrap();
@@ -78,7 +78,7 @@ fn after_an_answer(relay: &Relay, request: &str) -> TcpStream {
 
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n";
 
-/// Whoever was answered once has no more time for the next head than for the first.
+/// After an answer, the next head gets no more time than the first one.
 #[tokio::test]
 async fn a_later_head_that_never_ends_is_cut_off_and_told() {
     let (_transform, relay, _) = impatient(&["HEADER_TIMEOUT", "KEEP_ALIVE"]).await;
@@ -97,7 +97,7 @@ async fn a_later_head_that_never_ends_is_cut_off_and_told() {
     relay.still_serves().await;
 }
 
-/// What came along with the request before it is the beginning of a head as well.
+/// Bytes that came along with the request before are the beginning of a head as well.
 #[tokio::test]
 async fn a_head_that_began_behind_another_request_is_cut_off_in_its_time() {
     let mut setup = Setup::silent();
@@ -110,7 +110,7 @@ async fn a_head_that_began_behind_another_request_is_cut_off_in_its_time() {
     relay.program.logged(&["connection cut off", "half a request", "127.0.0.1"]).await;
 }
 
-/// A connection has its time without a request, and not that of a head on top of it.
+/// A connection without a request has only its idle time, without the time of a head on top of it.
 #[tokio::test]
 async fn a_connection_without_a_request_is_closed_in_its_time() {
     let mut setup = Setup::silent();
@@ -120,7 +120,7 @@ async fn a_connection_without_a_request_is_closed_in_its_time() {
     let (_transform, relay) = start(setup).await;
     let requests = [HEALTH, "GET /readyz HTTP/1.1\r\nhost: r\r\n\r\n"];
     for idle in &mut requests.map(|request| after_an_answer(&relay, request)) {
-        // The time of the first head passes, and does not begin that without a request anew.
+        // The time of the first head passes, and that does not start the idle time anew.
         idle.set_read_timeout(Some(Duration::from_secs(16))).unwrap();
         assert_eq!(statuses(&until_hung_up(idle)), [200]);
     }
@@ -128,7 +128,7 @@ async fn a_connection_without_a_request_is_closed_in_its_time() {
     assert!(!ended.stderr.contains("connection cut off"), "{}", ended.stderr);
 }
 
-/// Old clients end a body with an empty line that is no part of it (RFC 9112, 2.2). Many empty lines are a head that dawdles.
+/// Old clients end a body with an empty line that is no part of it (RFC 9112, 2.2). Many empty lines are a slow head.
 #[tokio::test]
 async fn an_empty_line_behind_a_body_begins_no_request() {
     let mut setup = Setup::silent();
@@ -141,7 +141,7 @@ async fn an_empty_line_behind_a_body_begins_no_request() {
     let [mut idle, mut goes_on, mut dawdles] = [0, 1, 2].map(|_| after_an_answer(&relay, &request));
     goes_on.write_all(b"\r\n").unwrap();
     dawdles.write_all("\r\n".repeat(20).as_bytes()).unwrap();
-    // Once this one is cut off, the others would have been as well.
+    // If this one is cut off, the others would have been as well.
     assert_eq!(statuses(&until_hung_up(&mut dawdles)), [200, 408]);
     goes_on.write_all(HEALTH.replacen("host: r", "host: r\r\nconnection: close", 1).as_bytes()).unwrap();
     assert_eq!(statuses(&until_hung_up(&mut goes_on)), [200, 200]);
@@ -150,7 +150,7 @@ async fn an_empty_line_behind_a_body_begins_no_request() {
     assert_eq!(ended.stderr.matches("connection cut off").count(), 1, "{}", ended.stderr);
 }
 
-/// While the relay stops, a body of which nothing comes is not waited for as long as work is.
+/// While the relay stops, it waits less for a body that does not come than for work.
 #[tokio::test]
 async fn a_body_that_does_not_come_does_not_hold_up_a_stop() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -173,13 +173,13 @@ async fn a_body_that_does_not_come_does_not_hold_up_a_stop() {
     }
 }
 
-/// Reads what is there, until nothing more comes for a moment.
+/// Reads the available bytes, until nothing more comes for a moment.
 fn until_quiet(stream: &mut TcpStream) {
     stream.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
     while stream.read(&mut [0; 1024]).is_ok_and(|read| read > 0) {}
 }
 
-/// What has arrived in time is a request, however late the relay gets to look at it.
+/// Bytes that arrived in time are a request, however late the relay looks at them.
 #[tokio::test]
 async fn a_head_that_came_in_time_is_answered_though_the_relay_was_busy() {
     let (_transform, relay, _) = impatient(&["HEADER_TIMEOUT"]).await;
@@ -200,7 +200,7 @@ async fn a_head_that_came_in_time_is_answered_though_the_relay_was_busy() {
     }
 }
 
-/// A head costs memory as long as it has not ended.
+/// A head costs memory until it has ended.
 #[tokio::test]
 async fn a_head_that_is_too_large_is_answered_431_and_told() {
     let (_transform, relay, before) = impatient(&[]).await;
@@ -250,7 +250,7 @@ async fn a_connection_that_is_not_used_is_closed() {
         idle.peek(&mut [0]).unwrap();
     }
     assert_eq!(statuses(&until_hung_up(&mut idle)), [200, 200]);
-    // Whoever has said half a request by then is cut off as well.
+    // A client with half a request by then is cut off as well.
     let mut half = relay.connect();
     half.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\nGET /healthz HTTP/1.1\r\nhost: r\r\n").unwrap();
     let answer = until_hung_up(&mut half);
@@ -268,7 +268,7 @@ async fn a_body_that_breaks_off_is_answered_in_plain_words() {
     assert_eq!(relay.all_stored(), before);
 }
 
-/// A body that no route wants is not waited for, and one that is read leaves the connection as it was.
+/// A body that no route wants is not waited for, and a body that is read leaves the connection usable.
 #[tokio::test]
 async fn a_body_that_nobody_reads_ends_the_connection() {
     let (_transform, relay, before) = impatient(&[]).await;
@@ -294,7 +294,7 @@ async fn a_body_that_nobody_reads_ends_the_connection() {
     assert_eq!(answer.matches("\"parked\"").count(), 2, "{answer}");
 }
 
-/// Whoever comes while the relay is busy waits to be accepted, and is not turned away.
+/// A client that comes while the relay is busy waits to be accepted, and is not turned away.
 #[tokio::test]
 async fn a_crowd_that_comes_all_at_once_is_let_in() {
     let (_transform, relay, _) = impatient(&[]).await;
@@ -309,7 +309,7 @@ async fn a_crowd_that_comes_all_at_once_is_let_in() {
     }
 }
 
-/// A crowd of slow clients is served with what it deserves; a quick one in the middle of it does not notice.
+/// A crowd of slow clients gets its due answers; a quick client in the middle of it does not notice.
 #[tokio::test]
 async fn slow_clients_are_in_nobodys_way() {
     let (_transform, relay, before) = impatient(&["HEADER_TIMEOUT", "BODY_TIMEOUT", "KEEP_ALIVE"]).await;

@@ -1,8 +1,8 @@
-//! A short soak: the lives, the kills and the moods of Transform, with the real program.
+//! Short soak with the real program: the lives, the kills and the moods of Transform.
 
 use std::process::Command;
 
-/// No patience of the test's: the soak has its own, and says what it waited for.
+/// The test has no patience of its own: the soak has one, and says what it waited for.
 #[test]
 fn nothing_acknowledged_is_lost_in_a_short_soak() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
@@ -14,7 +14,7 @@ fn nothing_acknowledged_is_lost_in_a_short_soak() {
     }
 }
 
-/// Strangers instead of kills: nobody is believed who should not be, and what they cost is bounded.
+/// Strangers instead of kills: no stranger is believed, and the cost of strangers is bounded.
 #[test]
 fn strangers_change_nothing_in_a_short_soak() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_transform-relay"));

@@ -1,4 +1,4 @@
-//! Sources that are not enabled, and sources that take some types of event only.
+//! Sources that are not enabled, and sources that take only some types of event.
 
 use serde_json::json;
 
@@ -39,7 +39,7 @@ async fn a_source_that_is_not_enabled_takes_nothing_and_says_so_in_the_log() {
     }
 }
 
-/// What was taken before goes on being applied.
+/// Events that were taken before are still applied.
 #[tokio::test]
 async fn what_is_parked_waits_on_while_its_source_is_not_enabled() {
     let (_transform, mut relay) = start(choosy("")).await;
@@ -59,7 +59,7 @@ async fn a_source_takes_the_types_that_it_names_only() {
     assert_eq!(notify(&relay, &declined).await.expect(200).json()["outcome"], "ignored");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
     assert_eq!(notify(&relay, &stripe::paid("pi_1", AT, 1000)).await.expect(200).json()["outcome"], "applied");
-    // What has no type cannot be one of the others.
+    // A notification without a type cannot be of one of the other types.
     let nameless = json!({"id": "evt_nameless", "created": AT, "data": {"object": {"id": "pi_1"}}});
     assert_eq!(notify(&relay, &nameless).await.expect(200).json()["outcome"], "dead_letter");
 }

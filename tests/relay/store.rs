@@ -1,4 +1,4 @@
-//! The store refuses: at the start with a clear message, later with 503.
+//! Refusals of the store: at the start with a clear message, later with 503.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -22,9 +22,9 @@ async fn a_second_relay_on_the_same_store_does_not_start() {
     let ended = another(&relay).await;
     assert_eq!(ended.code, Some(74), "{}", ended.stderr);
     assert!(ended.stderr.contains("relay.db is in use by another relay"), "{}", ended.stderr);
-    // The first one has noticed nothing.
+    // The first relay has noticed nothing.
     relay.caught_up(&transform).await;
-    // A relay that was killed leaves nothing that keeps the next one out.
+    // A killed relay leaves nothing that keeps the next relay out.
     relay.kill().await;
     relay.restart().await;
 }
@@ -69,7 +69,7 @@ async fn a_folder_that_is_not_there_is_named() {
     assert!(ended.stderr.contains("missing/relay.db"), "{}", ended.stderr);
 }
 
-/// Somebody else holds the database's write lock: nothing can be committed, so nothing is answered 2xx.
+/// A foreign lock on the database: nothing can be committed, so nothing is answered 2xx.
 #[tokio::test]
 async fn what_cannot_be_stored_now_is_503_and_taken_later() {
     let (transform, relay) = start(Setup::default()).await;
@@ -89,7 +89,7 @@ async fn what_cannot_be_stored_now_is_503_and_taken_later() {
     assert_eq!((ready.status, ready.header("retry-after")), (503, "1"), "{ready:?}");
     assert!(ready.json()["store"].as_str().is_some_and(|store| store != "writable"), "{ready:?}");
     assert_eq!(ready.json()["delivery"], "running");
-    // The process is up, and what is there can be read.
+    // The process is up, and stored data can be read.
     relay.get("/healthz").await.expect(200);
     assert_eq!(relay.record("payment", "tx-1").await, before);
     relay.fetch("Payment", "tx-2").await.problem(404);
@@ -100,7 +100,7 @@ async fn what_cannot_be_stored_now_is_503_and_taken_later() {
     transform.told("payment", "tx-1", 1).await;
 }
 
-/// A relay that has told a record, and cannot note it: somebody else holds the lock.
+/// A relay that has told a record, but cannot note it because of a foreign lock.
 async fn told_but_not_settled<'a>(other: &'a mut Option<Connection>) -> (Transform, Relay, Transaction<'a>) {
     let (transform, relay, gate) = attempt_in_flight(200).await;
     let other = other.insert(Connection::open(relay.file("relay.db")).unwrap());
@@ -117,7 +117,7 @@ async fn an_attempt_is_settled_as_soon_as_the_store_can() {
     let (transform, relay, lock) = told_but_not_settled(&mut other).await;
     lock.rollback().unwrap();
     relay.caught_up(&transform).await;
-    // The record may change meanwhile; it is told of that.
+    // The record may change meanwhile; Transform is told of that change.
     relay.stripe(&stripe::paid("pi_1", AT + 10, 900)).await;
     transform.told("payment", "tx-1", 2).await;
     relay.program.logged(&["told Transform", "record=payment/tx-1 ", "version=3 "]).await;
@@ -127,7 +127,7 @@ async fn an_attempt_is_settled_as_soon_as_the_store_can() {
     assert_eq!(transform.count("payment", "tx-1"), 2, "once for each change");
 }
 
-/// What is not noted as told is told again: twice is better than never.
+/// A webhook that was not noted as told is told again: twice is better than never.
 #[tokio::test]
 async fn an_attempt_that_was_not_settled_before_a_kill_is_made_again() {
     let mut other = None;
@@ -138,7 +138,7 @@ async fn an_attempt_that_was_not_settled_before_a_kill_is_made_again() {
     transform.told("payment", "tx-1", 2).await;
 }
 
-/// A PSP that hangs up before it is answered has told all the same: what is committed is told to Transform.
+/// If a PSP hangs up before its answer, its notification still counts: committed changes are told to Transform.
 #[tokio::test]
 async fn a_client_that_hangs_up_during_the_commit_changes_nothing() {
     let (transform, relay) = start(Setup::default()).await;
@@ -153,14 +153,14 @@ async fn a_client_that_hangs_up_during_the_commit_changes_nothing() {
     let mut stream = TcpStream::connect(relay.url.strip_prefix("http://").unwrap()).unwrap();
     let before = b"GET /healthz HTTP/1.1\r\nhost: relay\r\n\r\n";
     stream.write_all(&[before, head.as_bytes(), &sealed.body].concat()).unwrap();
-    // An answer that nobody reads makes the connection end with a reset, which a server cannot overlook.
+    // An unread answer makes the connection end with a reset, which a server cannot overlook.
     stream.peek(&mut [0]).unwrap();
     // A reading route is another route: it answers when the relay has had a moment for the first request.
     relay.fetched("Payment", "tx-1").await;
     drop(stream);
     relay.fetched("Payment", "tx-1").await;
     lock.rollback().unwrap();
-    // Writing goes in turns: when this is written, so is the notification.
+    // Writes are done in turn: once this one is written, so is the notification.
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1, "it was taken");
     assert_eq!(relay.verified("stripe-main").await, 1, "and its secret was noted");

@@ -1,4 +1,4 @@
-//! Who shows wrong credentials too often is slowed down, and nobody else is.
+//! Throttle: a client with too many wrong credentials is slowed down, and no other client is.
 
 use reqwest::{Method, RequestBuilder};
 
@@ -9,7 +9,7 @@ use crate::support::{Relay, Setup, payment, planted, psp, start, stripe};
 const SHORT: &str = "short-token";
 const CLIENT: &str = "[[integrator.oauth]]\nclient_id = \"c\"\nclient_secret = \"client-secret\"\n";
 
-/// Three failures are too many; this machine is a proxy that says for whom it calls.
+/// Three failures are too many; this machine is a proxy that names the client.
 async fn strict() -> (crate::support::Transform, Relay) {
     let environment = [
         ("RELAY_SERVER__TRUSTED_PROXIES", "127.0.0.1".to_owned()),
@@ -54,11 +54,11 @@ async fn too_many_wrong_credentials_are_answered_429_and_a_right_guess_is_not_to
     }
     let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some("wrong"));
     relay.send(password).await.problem(429);
-    // What nobody guesses still counts: neither Transform nor a proxy that was not configured is locked out.
+    // Credentials that cannot be guessed still count: neither Transform nor an unlisted proxy is locked out.
     relay.send(fetch(&relay, "192.0.2.1").bearer_auth(TRANSFORM_TOKEN)).await.expect(200);
     let password = fetch(&relay, "192.0.2.1").basic_auth("transform", Some(TRANSFORM_PASSWORD));
     relay.send(password).await.expect(200);
-    // Who shows nothing does not guess.
+    // A request without credentials is no guess.
     relay.send(fetch(&relay, "192.0.2.1")).await.problem(401);
 }
 
@@ -67,10 +67,11 @@ async fn one_address_does_not_lock_out_another() {
     let (_transform, relay) = strict().await;
     guess(&relay, "192.0.2.1", 3).await;
     relay.send(fetch(&relay, "192.0.2.2").bearer_auth(SHORT)).await.expect(200);
-    // The address is the nearest one that no trusted proxy has: what the guesser puts before it counts for nothing.
+    // The client's address is the nearest one that is no trusted proxy. Addresses that the guesser puts before it do not
+    // count.
     let disguised = fetch(&relay, "203.0.113.9, 192.0.2.1").bearer_auth(SHORT);
     relay.send(disguised).await.problem(429);
-    // Of IPv6 the network counts.
+    // For IPv6 the network counts.
     guess(&relay, "2001:db8::1", 2).await;
     guess(&relay, "2001:db8::2", 1).await;
     relay.send(fetch(&relay, "2001:db8::3").bearer_auth(SHORT)).await.problem(429);
@@ -95,8 +96,8 @@ async fn every_route_that_takes_credentials_counts() {
     relay.send(records().bearer_auth(INTEGRATOR_TOKEN)).await.expect(200);
 }
 
-/// Whoever has no secret may forge as often as they like: that says nothing about the PSP, which may share an address
-/// with them, and right notifications are taken in any case.
+/// A client without the secret may forge as often as it likes. That says nothing about the PSP, which may share the
+/// client's address; right notifications are taken in any case.
 #[tokio::test]
 async fn a_right_notification_is_taken_whatever_came_from_its_address() {
     let (_transform, relay) = strict().await;
@@ -109,7 +110,7 @@ async fn a_right_notification_is_taken_whatever_came_from_its_address() {
     let from_here = || relay.request(Method::GET, "/api/Payment/tx-1").bearer_auth(SHORT);
     relay.send(from_here()).await.expect(200);
 
-    // A right signature with wrong credentials is a mistake of the PSP's settings: it counts.
+    // Wrong credentials behind a right signature are a mistake in the PSP's settings: they count.
     let sealed = psp::seal("media", fixture().as_bytes());
     let bare: Vec<_> = sealed.headers.iter().filter(|(name, _)| name != "Authorization").cloned().collect();
     for _ in 0..3 {
@@ -122,7 +123,7 @@ async fn a_right_notification_is_taken_whatever_came_from_its_address() {
     assert_eq!(planted::found_in(&relay.program.log()), [""; 0]);
 }
 
-/// Whoever has caught one notification has a right signature, and could guess a short password behind it.
+/// A caught notification has a right signature, and a short password could be guessed behind it.
 #[tokio::test]
 async fn a_right_signature_does_not_make_a_short_password_count() {
     let source = format!(
@@ -150,7 +151,7 @@ async fn a_right_signature_does_not_make_a_short_password_count() {
     }
     show("guarded", "192.0.2.1", bearer(SHORT)).await.problem(429);
     show("headed", "192.0.2.2", key(SHORT)).await.problem(429);
-    // The PSP was never wrong, and what nobody guesses counts from anywhere.
+    // The PSP was never wrong, and credentials that cannot be guessed count from anywhere.
     show("guarded", "192.0.2.9", bearer(SHORT)).await.expect(200);
     show("headed", "192.0.2.9", key(SHORT)).await.expect(200);
     show("guarded", "192.0.2.1", bearer(&format!("{TRANSFORM_TOKEN}-too"))).await.expect(200);
@@ -162,7 +163,7 @@ fn fixture() -> String {
     std::fs::read_to_string(path).unwrap()
 }
 
-/// A profile whose notifications nobody signs: the password is all there is, so it is guarded as at any other route.
+/// A profile with unsigned notifications: the password is the only proof, so it is guarded as at any other route.
 #[tokio::test]
 async fn where_credentials_alone_vouch_it_is_suspicious_too() {
     let profiles = tempfile::tempdir().unwrap();

@@ -1,5 +1,5 @@
-//! A Transform that answers as no server should, or that is not who it should be: an attempt ends, it is judged by the
-//! status alone, and nobody else notices.
+//! Wrong responses of Transform, or of an impostor: an attempt ends, the status alone decides, and no other record is
+//! affected.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -15,12 +15,12 @@ use crate::support::{Answer, Relay, Setup, Transform, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// Attempts are quick to be made again.
+/// Retries come quickly.
 fn quick() -> Setup {
     Setup { retry_first: "1ms", retry_max: "10ms", ..Setup::default() }
 }
 
-/// The same for answers that do not end: what is answered as it should be is answered in this time on any machine.
+/// The same for endless responses: a proper response comes within this time on any machine.
 fn hasty() -> Setup {
     Setup { timeout: "4s", ..quick() }
 }
@@ -31,7 +31,7 @@ async fn pay(relay: &Relay, n: usize) {
     assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "applied");
 }
 
-/// Payment tx-1 is told until Transform takes it: so many attempts.
+/// Payment tx-1 is told until Transform takes it; returns the number of attempts.
 async fn attempts(setup: Setup, answers: Vec<Answer>) -> (Transform, Relay, usize) {
     let (transform, relay) = start(setup).await;
     transform.script(answers);
@@ -66,7 +66,7 @@ async fn what_is_no_http_is_a_failure() {
     assert_eq!(attempts, nonsense.len() + 1, "one of them was taken for an answer");
 }
 
-/// The status is all that counts: that Transform was told is said when it comes.
+/// Only the status counts: Transform has been told as soon as it comes.
 #[tokio::test]
 async fn what_follows_a_status_does_not_matter() {
     for rest in [
@@ -96,7 +96,7 @@ async fn an_answer_that_stops_half_way_ends_with_the_timeout() {
     transform.hung_up(4).await;
 }
 
-/// The most memory that a process has had, where the machine says it.
+/// The peak memory of the process, if the machine tells it.
 fn peak_memory_kb(relay: &Relay) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{}/status", relay.program.pid)).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -107,7 +107,7 @@ fn peak_memory_kb(relay: &Relay) -> Option<u64> {
 async fn an_answer_without_end_is_not_read_to_its_end() {
     let block = |text: &str| text.repeat(64 * 1024 / text.len()).into_bytes();
     let endless = |first: &str, again: &str| Answer::Endless(first.as_bytes().to_vec(), block(again));
-    // By their status: a failure, until one is taken.
+    // The statuses decide: each is a failure, until one attempt is taken.
     let answers = vec![
         endless("HTTP/1.1 500 Word\r\ncontent-length: 99999999999\r\n\r\n", "x"),
         endless("HTTP/1.1 500 Word\r\n\r\n", "x"),
@@ -130,7 +130,7 @@ async fn an_answer_without_end_is_not_read_to_its_end() {
     relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
     transform.hung_up(wrong).await;
     let told = transform.count("payment", "tx-1");
-    // The last of them is a 200, whose body nobody has to understand.
+    // The last response is a 200, and its body need not be understood.
     assert_eq!(told, wrong, "{}", relay.program.log());
     relay.caught_up(&transform).await;
     if let (Some(before), Some(after)) = (before, peak_memory_kb(&relay)) {
@@ -144,13 +144,13 @@ async fn an_interim_answer_is_none() {
     let answer = |status: u16| Answer::Broken(format!("{early}HTTP/1.1 {status} Word\r\n\r\n").into_bytes());
     let (_transform, _relay, attempts) = attempts(quick(), vec![answer(500), answer(204)]).await;
     assert_eq!(attempts, 2);
-    // A connection that is switched to something else has told nobody anything.
+    // A connection that is switched to another protocol has told nothing.
     let switch = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n";
     let (_transform, _relay, attempts) = self::attempts(hasty(), vec![Answer::Part(switch.into())]).await;
     assert_eq!(attempts, 2);
 }
 
-/// Connections are used again; what was said too much on one is not the answer to the next webhook.
+/// Connections are used again; surplus bytes on one are not the response to the next webhook.
 #[tokio::test]
 async fn an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() {
     let (transform, relay) = start(quick()).await;
@@ -164,7 +164,7 @@ async fn an_answer_that_nobody_asked_for_is_not_taken_for_the_next_one() {
     assert_eq!(transform.count("payment", "tx-1"), 1);
 }
 
-/// An answer to an old version comes when a newer one is known: that is told, once, and after it.
+/// The response to an old version comes when a newer version is known: the newer one is told once, afterwards.
 #[tokio::test]
 async fn a_late_answer_settles_only_what_it_was_asked_for() {
     for status in [200, 500] {
@@ -188,12 +188,12 @@ async fn a_late_answer_settles_only_what_it_was_asked_for() {
     }
 }
 
-/// Seconds or a date: no attempt comes earlier, and none is put off for longer than the longest wait.
+/// Seconds or a date: no attempt comes earlier, and none waits for more than the longest wait.
 #[tokio::test]
 async fn retry_after_is_a_bound_from_below() {
     for (status, by_date) in [(429, false), (429, true), (503, true)] {
         let (transform, relay) = start(patient()).await;
-        // The instant is taken first: whatever time passes in between, it is not later than the date.
+        // The instant is taken first: however much time passes in between, it is not later than the date.
         let now = Instant::now();
         let date = Timestamp::now().as_second() + 3;
         let left = Timestamp::from_second(date).unwrap().duration_since(Timestamp::now());
@@ -241,7 +241,7 @@ async fn retry_after_is_kept_up_to_the_longest_wait() {
             assert_eq!(waits / 1_000_000, HOUR_S, "{asked}: {column} after {waits} µs");
         }
     }
-    // What says nothing that can be understood asks for nothing.
+    // A Retry-After that cannot be understood asks for nothing.
     for asked in ["soon", "-5", "", "Sun, 06 Nov 1994 08:49:37 GMT"] {
         let (_transform, _relay, attempts) = attempts(quick(), vec![Answer::header(429, "Retry-After", asked)]).await;
         assert_eq!(attempts, 2, "{asked}");
@@ -288,7 +288,7 @@ async fn only_a_host_with_a_trusted_certificate_of_its_name_is_told() {
     }
 }
 
-/// Where https is expected somebody speaks plain HTTP, or nonsense.
+/// A server that speaks plain HTTP, or nonsense, where https is expected.
 #[tokio::test]
 async fn what_speaks_no_tls_is_told_nothing() {
     let folder = tempfile::tempdir().unwrap();

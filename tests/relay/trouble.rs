@@ -1,5 +1,5 @@
-//! The disk in trouble while the relay runs: nothing is answered 2xx that is not there, what is there can be read, and
-//! when the trouble ends everything goes on.
+//! Disk trouble while the relay runs: a 2xx means that the data is stored, and stored data can be read. When the trouble
+//! ends, everything goes on.
 
 use std::fs::{File, Permissions};
 use std::os::unix::fs::FileExt;
@@ -17,8 +17,8 @@ use crate::support::{
 
 const AT: i64 = 1_700_000_000;
 
-/// No file gets longer than this many blocks of 512 bytes; what is written beyond fails as on a full disk. It is the WAL
-/// that gets there, and it is short again after a checkpoint from outside, which is how these tests make room.
+/// No file gets longer than this many blocks of 512 bytes; a longer write fails as on a full disk. The WAL reaches that
+/// limit. It is short again after a checkpoint from outside, and so these tests make room.
 const SMALL_DISK: &str = "ulimit -f 1024";
 
 /// A record and the event that pays it.
@@ -30,8 +30,8 @@ fn event(n: usize) -> Value {
 struct Full {
     transform: Transform,
     relay: Relay,
-    /// Lets go the attempt for tx-1 that is in flight. It is the only one there may be: whatever else is written could
-    /// make a write fail with it that would fit.
+    /// Releases the attempt for tx-1 in flight. It is the only attempt: a write that fits could fail together with
+    /// another write.
     gate: Gate,
     /// Records tx-1 to tx-n are paid: that was answered 2xx.
     paid: usize,
@@ -55,12 +55,12 @@ async fn full() -> Full {
         full.paid = n;
     }
     assert!(full.paid > 2, "the disk was full before anything was on it");
-    // To count a repetition takes one page, as a readiness probe does.
+    // Counting a repetition takes one page, as a readiness probe does.
     while relay.notify("stripe-main", &event(1)).await.status == 200 {}
     full
 }
 
-/// Somebody makes room.
+/// The operator makes room.
 fn make_room(relay: &Relay) {
     let other = Connection::open(relay.file("relay.db")).unwrap();
     other.busy_timeout(PATIENCE).unwrap();
@@ -68,7 +68,7 @@ fn make_room(relay: &Relay) {
     assert_eq!(blocked, 0);
 }
 
-/// Both writing routes refuse, and the relay says that it is not ready, and why.
+/// Both writing routes refuse, and the relay says that it is not ready, with the reason.
 async fn refuses(relay: &Relay, why: &[&str]) {
     let put = relay.put("payment", "tx-more", &payment("pi_more", "10")).await;
     for reply in [relay.notify("stripe-main", &stripe::paid("pi_more", AT, 1000)).await, put] {
@@ -81,7 +81,7 @@ async fn refuses(relay: &Relay, why: &[&str]) {
     relay.get("/healthz").await.expect(200);
 }
 
-/// Nothing is answered of what the store may not say any more.
+/// The relay answers nothing from a store that may no longer be right.
 async fn cannot_be_read(relay: &Relay) {
     relay.fetch("Payment", "tx-1").await.problem(503);
     for path in ["/records/payment/tx-1", "/records/payment/tx-1/history", "/parked", "/dead-letters/notifications"] {
@@ -90,7 +90,7 @@ async fn cannot_be_read(relay: &Relay) {
     }
 }
 
-/// Waits until the relay says this of itself. What it found is kept for a moment, so it may take some questions.
+/// Waits until the relay says this of itself. A result is kept for a moment, so several requests may be needed.
 async fn ready_when(relay: &Relay, said: impl Fn(&Reply) -> bool) -> Reply {
     let asked = async {
         loop {
@@ -103,7 +103,7 @@ async fn ready_when(relay: &Relay, said: impl Fn(&Reply) -> bool) -> Reply {
     within("another answer of /readyz", asked).await
 }
 
-/// All that was answered 2xx is there and is told.
+/// Everything that was answered 2xx is there and is told.
 async fn all_there(transform: &Transform, relay: &Relay, paid: usize) {
     for n in 1..=paid {
         assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded");
@@ -115,7 +115,7 @@ async fn all_there(transform: &Transform, relay: &Relay, paid: usize) {
 async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
     let Full { transform, relay, gate, paid, registered } = full().await;
     refuses(&relay, &["disk I/O error", "full"]).await;
-    // What is there can be read; what was refused left nothing.
+    // Stored records can be read; refused ones left nothing.
     for n in 1..=paid {
         assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], "Succeeded");
     }
@@ -123,12 +123,12 @@ async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
     let known = relay.fetch("Payment", &format!("tx-{next}")).await;
     assert_eq!(known.status, if registered { 200 } else { 404 });
     assert!(!registered || known.json()["status"] == "Initiated", "{known:?}");
-    // That Transform was told cannot be noted now.
+    // The success of this webhook cannot be noted now.
     gate.open();
     relay.program.logged(&["the store is in trouble", "record=payment/tx-1 "]).await;
 
     make_room(&relay);
-    // The same relay takes what it refused, and tells what it could not note, once.
+    // The same relay takes the refused records, and tells the change that it could not note, once.
     let put = relay.put("payment", &format!("tx-{next}"), &payment(&format!("pi_{next}"), "10")).await;
     assert_eq!(put.status, if registered { 200 } else { 201 });
     assert_eq!(relay.stripe(&event(next)).await, "applied");
@@ -142,7 +142,7 @@ async fn what_does_not_fit_on_the_disk_is_503_and_taken_when_there_is_room() {
     }
 }
 
-/// A probe needs as much room as a notification: it does not succeed for a while longer.
+/// A probe needs as much room as a notification, so it fails as soon as notifications do.
 #[tokio::test]
 async fn the_first_probe_of_a_full_disk_says_so() {
     let setup = Setup { before: SMALL_DISK.to_owned(), ..Setup::silent() };
@@ -186,7 +186,7 @@ async fn on_a_full_disk_it_does_not_start() {
     let ended = run_after(no_disk, &arguments, &relay.setup.environment()).await;
     assert_eq!(ended.code, Some(74), "{}", ended.stderr);
     assert!(ended.stderr.contains("relay.db"), "{}", ended.stderr);
-    // What it left is no obstacle.
+    // The leftover of the probe is no obstacle.
     relay.restart().await;
     relay.caught_up(&transform).await;
 }
@@ -204,7 +204,7 @@ fn pages(store: &Path) -> impl Iterator<Item = u64> + use<> {
     2..=std::fs::metadata(store).unwrap().len() / 4096
 }
 
-/// Brings all that is in a running relay's WAL into its file, and makes the relay forget what it has read of it.
+/// Brings everything in a running relay's WAL into its file, and makes the relay forget the pages that it has read.
 fn settle_file(relay: &Relay) {
     let other = Connection::open(relay.file("relay.db")).unwrap();
     other.busy_timeout(PATIENCE).unwrap();
@@ -224,10 +224,10 @@ async fn a_file_that_is_damaged_under_a_running_relay_takes_nothing() {
     overwrite(&file, pages(&file));
 
     refuses(&relay, &["malformed"]).await;
-    // A record that cannot be read is not one that does not exist.
+    // An unreadable record is not a missing one.
     relay.fetch("Payment", "tx-1").await.problem(503);
 
-    // The operator stops it, puts the backup back and starts it.
+    // The operator stops the relay, puts the backup back and starts it again.
     relay.kill().await;
     for name in ["relay.db-wal", "relay.db-shm"] {
         drop(std::fs::remove_file(relay.file(name)));
@@ -267,7 +267,7 @@ async fn with_a_damaged_file_it_does_not_start() {
     relay.caught_up(&transform).await;
 }
 
-/// One table of several: the probe's own page is well.
+/// One table of several: the probe's own page is sound.
 #[tokio::test]
 async fn a_relay_that_cannot_take_notifications_says_so() {
     let (transform, relay) = start(Setup::default()).await;
@@ -281,10 +281,10 @@ async fn a_relay_that_cannot_take_notifications_says_so() {
     ready_when(&relay, |ready| ready.status == 503).await;
 }
 
-/// A piece of work that changes many pages, where no temporary file can be made: what it may have to take back is in memory.
+/// A large change where no temporary file can be made: the undo data is in memory.
 #[tokio::test]
 async fn without_a_folder_for_temporary_files_large_work_is_done() {
-    // Nothing can be made in there, whoever one is. SQLite looks at it first.
+    // Nothing can be made in there, even by root. SQLite looks at it first.
     let nowhere = ("SQLITE_TMPDIR".to_owned(), "/proc".to_owned());
     let (transform, relay) = start(Setup { environment: vec![nowhere], ..Setup::default() }).await;
     for n in 0..120 {
@@ -297,8 +297,8 @@ async fn without_a_folder_for_temporary_files_large_work_is_done() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0);
 }
 
-/// Somebody deletes the store under the relay, or puts another in its place: what it went on writing into the file that
-/// it has open would be gone with it.
+/// The store is deleted under the relay, or another is put in its place: everything that the relay wrote into its open
+/// file would be lost with it.
 #[tokio::test]
 async fn a_store_that_was_removed_takes_nothing() {
     let (transform, mut relay) = start(Setup::default()).await;
@@ -311,12 +311,12 @@ async fn a_store_that_was_removed_takes_nothing() {
             std::fs::copy(&aside, relay.file("relay.db")).unwrap();
         }
         refuses(&relay, &[if replaced { "relay.db was replaced" } else { "relay.db is gone" }]).await;
-        // Whoever has put it there may have put something newer there: what was read would be of the past.
+        // The replacement may be newer: a read from the open file would be out of date.
         cannot_be_read(&relay).await;
         std::fs::rename(&aside, relay.file("relay.db")).unwrap();
         ready_when(&relay, |ready| ready.status == 200).await;
     }
-    // A copy may be written over it, as a restore does that forgets to stop the relay.
+    // A copy may be written over it, by a restore without a stop of the relay.
     let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
     let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
     assert_eq!(run(&arguments, &relay.setup.environment()).await.code, Some(0));
@@ -326,7 +326,7 @@ async fn a_store_that_was_removed_takes_nothing() {
     cannot_be_read(&relay).await;
     std::fs::write(relay.file("relay.db"), whole).unwrap();
     ready_when(&relay, |ready| ready.status == 200).await;
-    // What was committed last is in the WAL only, and other processes know by its index what is in there.
+    // The last commits are in the WAL only, and other processes find them by its index.
     for name in ["relay.db-wal", "relay.db-shm"] {
         std::fs::rename(relay.file(name), relay.file("aside")).unwrap();
         refuses(&relay, &[&format!("{name} is gone")]).await;
@@ -342,7 +342,7 @@ async fn a_store_that_was_removed_takes_nothing() {
     all_there(&transform, &relay, 1).await;
 }
 
-/// Somebody cuts the WAL under the relay. SQLite would go on behind the hole, and a restart would not find what is there.
+/// The WAL is cut under the relay. SQLite would go on behind the hole, and a restart would not find the commits there.
 #[tokio::test]
 async fn a_wal_that_was_cut_takes_nothing_more() {
     for left in [0, 2] {
@@ -355,7 +355,7 @@ async fn a_wal_that_was_cut_takes_nothing_more() {
         let wal = File::options().write(true).open(relay.file("relay.db-wal")).unwrap();
         wal.set_len(wal.metadata().unwrap().len() * left / 3).unwrap();
         refuses(&relay, &["relay.db-wal was cut", "disk I/O error"]).await;
-        // What it lost was lost by whoever cut it. What comes now is 503 until a restart, and is kept then.
+        // The cut-off commits are lost. New notifications get 503 until a restart, and are kept then.
         relay.notify("stripe-main", &event(1)).await.problem(503);
         relay.terminate().await;
         relay.restart().await;
@@ -368,7 +368,7 @@ async fn a_wal_that_was_cut_takes_nothing_more() {
     }
 }
 
-/// Takes the right to write from a file or folder, and gives it back in the end.
+/// Makes a file or folder read-only, and restores its permissions at the end.
 struct ReadOnly(PathBuf, Permissions);
 
 impl ReadOnly {
@@ -387,7 +387,7 @@ impl Drop for ReadOnly {
     }
 }
 
-/// A running relay has its files open and goes on; the next start says what is wrong.
+/// A running relay has its files open and goes on; the next start names the mistake.
 #[tokio::test]
 async fn a_store_that_becomes_read_only_is_noticed_at_the_next_start() {
     let (transform, mut relay) = start(Setup::default()).await;

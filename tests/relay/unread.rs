@@ -1,4 +1,4 @@
-//! Clients that ask and ask and read no answer: they cost little, and are cut off.
+//! Unread answers: clients that send requests and read no answer cost little, and are cut off.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
@@ -12,17 +12,17 @@ use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Relay, Setup, Transform, payment, start, within};
 
-/// Long enough for everybody who reads, on a busy machine too.
+/// Long enough for a client that reads, on a busy machine too.
 const SHORT: &str = "2s";
 /// Longer than any test.
 const LONG: &str = "1h";
 
-/// A relay that waits so long for a client that does not read.
+/// A relay with this wait for a client that does not read.
 async fn waiting(write_timeout: &str) -> (Transform, Relay) {
     keeping(LONG, write_timeout).await
 }
 
-/// The same, with so much time for a connection without a request.
+/// The same, with this time for a connection without a request.
 async fn keeping(keep_alive: &str, write_timeout: &str) -> (Transform, Relay) {
     let mut setup = Setup::silent();
     for (name, value) in [("WRITE_TIMEOUT", write_timeout), ("KEEP_ALIVE", keep_alive), ("HEADER_TIMEOUT", LONG)] {
@@ -31,10 +31,10 @@ async fn keeping(keep_alive: &str, write_timeout: &str) -> (Transform, Relay) {
     start(setup).await
 }
 
-/// What the log says of it.
+/// The message in the log.
 const NOT_READ: &str = "the client did not read its answers within server.write_timeout";
 
-/// Requests without end, all of one kind.
+/// Endless requests, each time of one kind.
 const KINDS: [&str; 4] = [
     "GET /nowhere HTTP/1.1\r\nhost: r\r\n\r\n",
     "HEAD /healthz HTTP/1.1\r\nhost: r\r\n\r\n",
@@ -42,7 +42,8 @@ const KINDS: [&str; 4] = [
     "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 ];
 
-/// Writes requests until the relay takes no more, and goes on until it hangs up if it is asked to; what ended it.
+/// Writes requests until the relay takes no more, and if asked goes on until it hangs up; returns the error that ended
+/// it.
 fn ask_and_ask(stream: &mut TcpStream, request: &str, until: ErrorKind) -> ErrorKind {
     let requests = request.repeat(64 * 1024 / request.len());
     loop {
@@ -93,7 +94,7 @@ async fn a_client_that_reads_no_answer_is_cut_off() {
     }
     let told = ["connection cut off", "answers that are not read"];
     relay.program.logged_times(&told, KINDS.len()).await;
-    // Whether it was the relay that cut the client off or the machine that did.
+    // The log says so, whether the relay or the machine cut the client off.
     relay.program.logged_times(&[&told[..], &["127.0.0.1", NOT_READ]].concat(), KINDS.len()).await;
     let metrics = relay.request(Method::GET, "/metrics").bearer_auth(INTEGRATOR_TOKEN);
     let metrics = relay.send(metrics).await.expect(200).text;
@@ -104,7 +105,7 @@ async fn a_client_that_reads_no_answer_is_cut_off() {
     relay.still_serves().await;
 }
 
-/// Such a client is asked for no more work until it reads.
+/// No more work is begun for such a client until it reads.
 #[tokio::test]
 async fn a_client_that_reads_no_answer_costs_no_time() {
     let (_transform, relay) = waiting(LONG).await;
@@ -115,8 +116,7 @@ async fn a_client_that_reads_no_answer_costs_no_time() {
     drop(streams);
 }
 
-/// What comes behind a request that takes its time is not looked at before that has its answer, and neither is a body that
-/// nobody reads.
+/// Bytes behind a slow request are not read before the request has its answer, and neither is an unread body.
 #[tokio::test]
 async fn a_client_that_does_not_wait_for_its_answer_costs_no_time() {
     let (_transform, relay) = waiting(LONG).await;
@@ -138,7 +138,7 @@ async fn a_client_that_does_not_wait_for_its_answer_costs_no_time() {
     let streams = crowd.map(|requests| {
         let mut stream = relay.connect();
         stream.set_write_timeout(Some(Duration::from_millis(200))).unwrap();
-        // As much as is taken.
+        // As many requests as are taken.
         drop(stream.write_all(requests.as_bytes()));
         stream
     });
@@ -148,10 +148,10 @@ async fn a_client_that_does_not_wait_for_its_answer_costs_no_time() {
     lock.rollback().unwrap();
 }
 
-/// A connection whose client asks until nothing more fits.
+/// A connection whose client sends requests until nothing more fits.
 fn asking(relay: &Relay, request: &str) -> TcpStream {
     let mut stream = relay.connect();
-    // As long as it takes a busy relay to read what it will.
+    // Enough time for a busy relay to read its fill.
     stream.set_write_timeout(Some(Duration::from_secs(1))).unwrap();
     assert_eq!(ask_and_ask(&mut stream, request, ErrorKind::WouldBlock), ErrorKind::WouldBlock);
     stream
@@ -164,7 +164,7 @@ async fn many_clients_that_read_no_answer_cost_little_memory_and_are_in_nobodys_
     let before = memory(&relay);
     let mut crowd: Vec<_> = (0..20).map(|_| relay.connect()).collect();
     let requests = KINDS[0].repeat(64 * 1024 / KINDS[0].len());
-    // Half a megabyte for each: more than fits into what the machine holds of the answers.
+    // Half a megabyte for each request: more than the machine buffers of the answers.
     for _ in 0..8 {
         for stream in &mut crowd {
             stream.set_nonblocking(true).unwrap();
@@ -178,7 +178,7 @@ async fn many_clients_that_read_no_answer_cost_little_memory_and_are_in_nobodys_
     relay.still_serves().await;
 }
 
-/// What is left to be read is not waited for as long as work is.
+/// A stop does not wait as long for unread answers as for work.
 #[tokio::test]
 async fn a_client_that_reads_no_answer_does_not_hold_up_a_stop() {
     let (_transform, relay) = waiting(LONG).await;
@@ -190,20 +190,20 @@ async fn a_client_that_reads_no_answer_does_not_hold_up_a_stop() {
     drop(stream);
 }
 
-/// Who reads slowly, but reads, gets every answer.
+/// A client that reads slowly, but reads, gets every answer.
 #[tokio::test]
 async fn a_client_that_reads_late_gets_all_its_answers() {
     let (_transform, relay) = waiting(LONG).await;
     reads_late(&relay, at_rest(&relay)).await;
 }
 
-/// A connection on which answers wait to be read is not one without a request.
+/// A connection with unread answers is not one without a request.
 #[tokio::test]
 async fn a_client_that_reads_later_than_connections_are_kept_gets_all_its_answers() {
     let (_transform, relay) = keeping(SHORT, LONG).await;
     let kept = async {
         at_rest(&relay).await;
-        // One that is idle from now on is closed: the time of the other is over, too.
+        // A connection that is idle from now on is closed: the time of the other one is over, too.
         let mut idle = relay.connect();
         idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
         let closed = std::thread::spawn(move || until_hung_up(&mut idle));
@@ -218,7 +218,7 @@ async fn reads_late(relay: &Relay, until: impl Future<Output = ()>) {
     let mut writing = stream.try_clone().unwrap();
     let writer = std::thread::spawn(move || {
         for _ in 0..many / 100 {
-            // What ends early is told by the answers that are missing.
+            // An early end shows in missing answers.
             drop(writing.write_all(KINDS[0].repeat(100).as_bytes()));
         }
         drop(writing.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n"));

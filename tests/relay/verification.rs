@@ -1,4 +1,4 @@
-//! 401: a notification that nobody vouches for leaves nothing behind.
+//! 401: a notification without a valid proof leaves nothing behind.
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -7,14 +7,14 @@ use transform_relay::psp::vouch::sign::Signed;
 use crate::support::setup::{ADYEN_SECRET, MEDIA_SECRET, STRIPE_OLD_SECRET, STRIPE_SECRET, STRIPE_TWO_SECRET};
 use crate::support::{Relay, Setup, adyen, payment, planted, psp, start, stripe};
 
-/// Checks that a notification is refused, that its answer does not say why, and that the log does.
+/// Checks that a notification is refused, that the answer does not give the reason, and that the log does.
 async fn refused(relay: &Relay, source: &str, sent: Signed, why: &str) {
     let reply = relay.post(source, &sent.headers, sent.body).await;
     assert_eq!(reply.problem(401), "no or wrong credentials", "{why}");
     relay.program.logged(&["notification refused", source, why]).await;
 }
 
-/// Checks that the refused left no trace.
+/// Checks that the refused notifications left no trace.
 async fn nothing_was_stored(relay: &Relay, before: &Value) {
     assert_eq!(relay.record("payment", "tx-1").await, *before);
     for table in ["notifications", "parked", "outbox"] {
@@ -44,7 +44,7 @@ async fn without_the_right_signature_nothing_is_taken() {
     {
         refused(&relay, "stripe-main", header(junk), " signature").await;
     }
-    // A good signature whose time is another one.
+    // A good signature with another time.
     let moved = signed(STRIPE_SECRET, now).headers[0].1.replacen(&format!("t={now}"), &format!("t={}", now + 1), 1);
     refused(&relay, "stripe-main", header(&moved), "wrong signature").await;
     nothing_was_stored(&relay, &before).await;
@@ -91,7 +91,7 @@ async fn any_of_several_secrets_vouches() {
         let sealed = psp::seal_with("stripe", secret, now, body.as_bytes());
         relay.post("stripe-main", &sealed.headers, sealed.body).await.expect(200);
     }
-    // While a secret is rolled Stripe signs with both: any signature is enough, in any order.
+    // While a secret is rolled, Stripe signs with both: any signature is enough, in any order.
     let body = stripe::paid("pi_1", 1_700_000_009, 1000).to_string();
     let good = psp::seal_with("stripe", STRIPE_SECRET, now, body.as_bytes()).headers[0].1.clone();
     let both = good.replacen(",v1=", &format!(",v1={},v0=abc,v1=", "0".repeat(64)), 1);

@@ -1,4 +1,4 @@
-//! Which secret a PSP still signs with: only what is new says that.
+//! Counts of verified notifications per secret: only new notifications show that a PSP still signs with a secret.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ const ADYEN: [&str; 2] = ["11AA22BB33CC44DD55EE66FF77AA88BB", "99AA22BB33CC44DD5
 const OLD: usize = 0;
 const NEW: usize = 1;
 
-/// A relay of which two sources have an old secret beside a new one.
+/// A relay with two sources that each have an old secret beside a new one.
 fn rotating() -> Setup {
     let source = |name: &str, profile: &str, [old, new]: [&str; 2]| {
         format!(
@@ -27,20 +27,20 @@ fn rotating() -> Setup {
     Setup { more, ..Setup::silent() }
 }
 
-/// By Stripe, signed now.
+/// Posts as Stripe, signed now.
 async fn event(relay: &Relay, secret: usize, event: &Value) -> Reply {
     let now = jiff::Timestamp::now().as_second();
     let sealed = seal_with("stripe", STRIPE[secret], now, event.to_string().as_bytes());
     relay.post("cards", &sealed.headers, sealed.body).await
 }
 
-/// By Adyen: an item, signed.
+/// A signed item of Adyen's.
 fn item(secret: usize, notification: &Value) -> Value {
     let sealed = seal_with("adyen", ADYEN[secret], 0, notification.to_string().as_bytes());
     serde_json::from_slice(&sealed.body).unwrap()
 }
 
-/// What is signed already, put together by whoever has it.
+/// Posts signed items, put together by anybody who has them.
 async fn items(relay: &Relay, signed: &[&Value]) {
     let all: Vec<Value> =
         signed.iter().flat_map(|one| one["notificationItems"].as_array().unwrap().iter().cloned()).collect();
@@ -48,7 +48,7 @@ async fn items(relay: &Relay, signed: &[&Value]) {
     relay.post("items", &[("content-type".to_owned(), "application/json".to_owned())], body).await.expect(200);
 }
 
-/// How often the old and the new secret of a source are said to have verified, and when the old one did last.
+/// How often the old and the new secret of a source are said to have verified, and when the old one last did.
 async fn verified(relay: &Relay, source: &str) -> (i64, i64, Value) {
     let sources = relay.sources().await;
     let source = sources.as_array().unwrap().iter().find(|one| one["name"] == source).unwrap();
@@ -63,7 +63,7 @@ async fn counts(relay: &Relay, source: &str) -> (i64, i64) {
     (old, new)
 }
 
-/// Somebody sends again what the old secret signed, so that it seems to be in use.
+/// A stranger sends again what the old secret signed, so that it seems to be in use.
 #[tokio::test]
 async fn what_is_sent_again_is_no_sign_of_a_secret_in_use() {
     let (_transform, relay) = start(rotating()).await;
@@ -76,7 +76,7 @@ async fn what_is_sent_again_is_no_sign_of_a_secret_in_use() {
     let again = event(&relay, OLD, &paid).await.expect(200);
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(verified(&relay, "cards").await, (1, 0, last), "a repetition");
-    // A dead letter that is sent again is judged anew, and is no news all the same.
+    // A dead letter that is sent again is judged anew, but does not count as new.
     let contradictory = stripe::refund("re_1", AT, 2000, "succeeded");
     for _ in 0..2 {
         let judged = event(&relay, OLD, &contradictory).await.expect(200).json();
@@ -95,7 +95,7 @@ async fn what_is_sent_again_is_no_sign_of_a_secret_in_use() {
     assert_eq!(lines, 3, "{}", relay.program.log());
 }
 
-/// What was not acknowledged is new when the PSP sends it again.
+/// A notification that was not acknowledged is new when the PSP sends it again.
 #[tokio::test]
 async fn what_could_not_be_taken_counts_once_it_is() {
     let (_transform, relay) = start(rotating()).await;
@@ -110,7 +110,7 @@ async fn what_could_not_be_taken_counts_once_it_is() {
     assert_eq!(counts(&relay, "cards").await, (1, 0));
 }
 
-/// Adyen signs parts of an item: anybody can change the others, and put items together.
+/// Adyen signs parts of an item: anybody can change the other parts, and put items together.
 #[tokio::test]
 async fn what_is_made_of_a_caught_item_is_no_sign_of_a_secret_in_use() {
     let (_transform, relay) = start(rotating()).await;
@@ -121,17 +121,17 @@ async fn what_is_made_of_a_caught_item_is_no_sign_of_a_secret_in_use() {
     for (field, value) in [("eventDate", "2026-03-02T11:00:00+01:00"), ("reason", "another")] {
         items(&relay, &[&adyen::with(caught.clone(), field, value)]).await;
     }
-    // With one before or behind it that is on its way.
+    // A batch with a new item before or behind the caught one.
     items(&relay, &[&caught, &item(NEW, &authorised(2))]).await;
     assert_eq!(counts(&relay, "items").await, (1, 0));
     items(&relay, &[&item(NEW, &authorised(3)), &caught]).await;
     assert_eq!(counts(&relay, "items").await, (1, 1), "the PSP's own item is the first");
-    // What came behind another one is known, too.
+    // The item that came behind another one is known, too.
     items(&relay, &[&item(OLD, &authorised(4)), &item(OLD, &authorised(5))]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
     items(&relay, &[&item(OLD, &authorised(5))]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
-    // The inbox forgets after a while; that an item was told of is kept.
+    // The inbox forgets after a while; the first time of an item is kept.
     Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM notifications", []).unwrap();
     items(&relay, &[&caught]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));

@@ -1,4 +1,4 @@
-//! What a source may ask for beside the signature: tokens, headers, addresses; and all of it together.
+//! Proofs beside the signature that a source may ask for: tokens, headers, addresses; and all of them together.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -13,7 +13,7 @@ fn guarded(settings: &str) -> Setup {
     Setup { more, ..Setup::silent() }
 }
 
-/// Behind a proxy on this machine.
+/// The relay behind a proxy on this machine.
 fn proxied(settings: &str, header: &str) -> Setup {
     let environment = [("TRUSTED_PROXIES", "127.0.0.0/8, 10.0.0.1"), ("FORWARDED_HEADER", header)];
     let environment = environment.map(|(name, value)| (format!("RELAY_SERVER__{name}"), value.to_owned()));
@@ -74,7 +74,7 @@ async fn a_trusted_proxy_says_where_a_notification_comes_from() {
         notify(&relay, &[("x-forwarded-for", bad)]).await.problem(403);
     }
     notify(&relay, &[]).await.problem(403);
-    // Of several lines, the last is the nearest proxy's.
+    // Of several lines, the last one was written by the nearest proxy.
     notify(&relay, &[("x-forwarded-for", "203.0.113.1"), ("x-forwarded-for", "192.0.2.7")]).await.expect(200);
     notify(&relay, &[("x-forwarded-for", "192.0.2.7"), ("x-forwarded-for", "203.0.113.1")]).await.problem(403);
     // The other header may be the client's own.
@@ -114,7 +114,7 @@ async fn what_is_wrong_with_a_way_in_is_named() {
         (format!("{source}ip_ranges = [\"127.0.0.1\", \"10.0.0.0/33\"]"), "sources.x.ip_ranges[1]"),
         (format!("{source}tokens = [\"\"]"), "sources.x.tokens[0]"),
         ("[server]\ntrusted_proxies = [\"proxy.example\"]".into(), "server.trusted_proxies[0]"),
-        // What no caller could ever match would lock everybody out.
+        // A value that no caller could match would lock every caller out.
         ("[server]\ntrusted_proxies = [\"::ffff:10.0.0.1\"]".into(), "server.trusted_proxies[0]"),
         (format!("{source}ip_ranges = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]"), "sources.x.ip_ranges[1]"),
         (format!("{source}headers = {{ \"X Token\" = \"a\" }}"), "sources.x.headers.X Token"),
@@ -139,7 +139,7 @@ async fn what_is_wrong_with_a_way_in_is_named() {
     }
 }
 
-/// A client can write bytes into the header that are no text; what its proxy adds to them counts all the same.
+/// A client can write bytes into the header that are no text; the address that its proxy adds counts all the same.
 #[tokio::test]
 async fn bytes_that_are_no_text_hide_nobody_behind_a_proxy() {
     let signed = stripe::paid("pi_1", 1_700_000_000, 1000).to_string();

@@ -1,11 +1,11 @@
-//! What Adyen sends, as far as the relay reads it.
+//! Adyen's notifications, as far as the relay reads them.
 
 use serde_json::{Value, json};
 
 use super::planted::{CARD, E_MAIL, HOLDER, IBAN};
 
-/// A notification of one item: event code, its own reference, the payment's, and an amount in minor units. It carries
-/// the payer's data where Adyen has it.
+/// A notification of one item: event code, the item's own reference, the payment's reference, and an amount in minor
+/// units. It carries the payer's data in Adyen's fields.
 pub(crate) fn item(code: &str, psp: &str, original: &str, minute: u8, value: i64) -> Value {
     json!({"live": "false", "notificationItems": [{"NotificationRequestItem": {
         "additionalData": {

@@ -1,4 +1,4 @@
-//! A PSP's API that does as a script says.
+//! A scripted stand-in for a PSP's API.
 
 use std::collections::{HashMap, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -13,18 +13,18 @@ use tokio::time::Instant;
 use super::transform::Gate;
 use super::within;
 
-/// How one call is answered.
+/// The response to one call.
 #[derive(Debug)]
 pub(crate) enum Told {
-    /// With status, headers and body.
+    /// The response has this status, these headers and this body.
     With(u16, Vec<(&'static str, String)>, String),
-    /// With what the object is then, once the [`Gate`] is opened.
+    /// The response is the object as it is once the [`Gate`] is opened.
     Held(mpsc::Receiver<()>),
-    /// Not at all, until the relay hangs up.
+    /// There is no response, until the relay hangs up.
     Hang,
-    /// By closing the connection.
+    /// The connection is closed.
     Close,
-    /// 200 and a body without an end.
+    /// The response is 200 and a body without an end.
     Endless,
 }
 
@@ -41,7 +41,7 @@ impl Told {
         Self::With(200, Vec::new(), body.into())
     }
 
-    /// An answer that waits for the test.
+    /// A response that waits for the test.
     pub(crate) fn held() -> (Self, Gate) {
         let (open, gate) = mpsc::channel();
         (Self::Held(gate), Gate::new(open))
@@ -55,11 +55,11 @@ pub(crate) struct Call {
     pub(crate) method: String,
     /// Path and query.
     pub(crate) path: String,
-    /// Names in lower case.
+    /// Header names in lower case.
     pub(crate) headers: Vec<(String, String)>,
-    /// How many others were not answered yet.
+    /// How many other calls had no response yet.
     pub(crate) beside: usize,
-    /// Whether another of the same path was not answered yet.
+    /// Whether another call of the same path had no response yet.
     pub(crate) overlaps: bool,
 }
 
@@ -74,15 +74,15 @@ struct State {
     calls: watch::Sender<Vec<Call>>,
     script: Mutex<VecDeque<Told>>,
     objects: Mutex<HashMap<String, String>>,
-    /// Who calls with another Authorization is answered 401.
+    /// Calls with another Authorization get a 401.
     authorization: Mutex<Option<String>>,
-    /// Calls whose path contains this are never answered.
+    /// Calls whose path contains this never get a response.
     hangs_at: Mutex<Option<String>>,
     under_way: Mutex<Vec<String>>,
     stopped: AtomicBool,
 }
 
-/// An API on 127.0.0.1: what the script does not answer is answered with the object of that path, or 404.
+/// An API on 127.0.0.1. A call beyond the script gets the object of its path, or 404.
 #[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) address: SocketAddr,
@@ -120,17 +120,17 @@ impl Api {
         format!("http://{}", self.address)
     }
 
-    /// What to answer next, in order.
+    /// The next responses, in order.
     pub(crate) fn script(&self, told: impl IntoIterator<Item = Told>) {
         self.state.script.lock().unwrap().extend(told);
     }
 
-    /// From now on an object is like this.
+    /// From now on an object is this one.
     pub(crate) fn put(&self, path: &str, object: &Value) {
         self.state.objects.lock().unwrap().insert(path.to_owned(), object.to_string());
     }
 
-    /// From now on only this is let in.
+    /// From now on only this Authorization is let in.
     pub(crate) fn demand(&self, authorization: &str) {
         *self.state.authorization.lock().unwrap() = Some(authorization.to_owned());
     }
@@ -155,7 +155,7 @@ impl Api {
 impl Drop for Api {
     fn drop(&mut self) {
         self.state.stopped.store(true, Ordering::SeqCst);
-        // One more connection, so that the listener looks up and goes.
+        // One more connection makes the listener wake up and end.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -194,7 +194,7 @@ fn serve(stream: TcpStream, state: &State) {
     }
 }
 
-/// Answers; says whether the connection ends with that.
+/// Writes the response; returns whether the connection ends with it.
 fn answer(stream: &mut BufReader<TcpStream>, told: Told) -> bool {
     match told {
         Told::With(status, headers, body) => {

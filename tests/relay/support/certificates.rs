@@ -1,4 +1,4 @@
-//! A PSP that signs with a certificate, and its host that hands the certificate out.
+//! Certificates of a PSP that signs with one: the authority, the key, and the host that serves the certificate.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Write};
@@ -30,7 +30,7 @@ impl Authority {
         self.0.pem()
     }
 
-    /// A certificate for a key, made out to a name, that ends with a year.
+    /// A certificate for this key and this name, with the end of its validity as a year.
     pub(crate) fn issue(&self, name: &str, key: &SigningKey, until: i32) -> String {
         key.params(name, until).signed_by(&key.0, &self.0).unwrap().pem()
     }
@@ -52,7 +52,7 @@ impl SigningKey {
         params
     }
 
-    /// A certificate that nobody but the key itself vouches for.
+    /// A certificate that only its own key vouches for.
     pub(crate) fn vouches_for_itself(&self, name: &str) -> String {
         self.params(name, 2100).self_signed(&self.0).unwrap().pem()
     }
@@ -62,7 +62,7 @@ impl SigningKey {
         self.transmission_at("2026-03-01T10:00:00Z", webhook, certificate_url, body)
     }
 
-    /// The headers of a transmission of another time, as when PayPal sends an event again.
+    /// The headers of a transmission at another time, as when PayPal sends an event again.
     pub(crate) fn transmission_at(
         &self,
         time: &str,
@@ -86,8 +86,8 @@ impl SigningKey {
     }
 }
 
-/// An object with a field more, so that its CRC-32 is this one: what a checksum covers is not protected by it. A CRC is linear,
-/// so that it is a matter of which letters of the field have their lowest bit.
+/// The object with one more field, chosen so that its CRC-32 is this one: a checksum does not protect its input. A CRC
+/// is linear, so the choice is which letters of the field have their lowest bit.
 pub(crate) fn with_checksum(object: &serde_json::Value, crc: u32) -> String {
     let start = object.to_string();
     let start = start.strip_suffix('}').unwrap();
@@ -102,7 +102,7 @@ pub(crate) fn around_checksum(start: &str, end: &str, crc: u32) -> String {
     let mut letters = [b'@'; LETTERS];
     let plain = sum(&letters);
     let highest = |change: u32| usize::try_from(change.ilog2()).unwrap();
-    // By its highest bit: a change of the sum, and the letters that make it.
+    // For each bit of the sum, by its highest bit: a change of the sum, and the letters that make it.
     let mut basis: [Option<(u32, u64)>; 32] = [None; 32];
     let reduced = |basis: &[Option<(u32, u64)>; 32], mut change: u32, mut set: u64| {
         while change != 0
@@ -129,7 +129,7 @@ pub(crate) fn around_checksum(start: &str, end: &str, crc: u32) -> String {
     body(&letters)
 }
 
-/// What stands at a path.
+/// The response of a path.
 pub(crate) struct Page {
     pub(crate) status: u16,
     pub(crate) headers: String,
@@ -144,7 +144,7 @@ impl Page {
     }
 }
 
-/// A host at `https://localhost:PORT`. What stands nowhere is 404.
+/// A host at `https://localhost:PORT`. Paths without a response are 404.
 pub(crate) struct Host {
     pub(crate) port: u16,
     pages: Arc<Mutex<BTreeMap<String, Page>>>,
@@ -175,19 +175,19 @@ impl Host {
         self.pages.lock().unwrap().insert(path.to_owned(), page);
     }
 
-    /// The paths that were asked for, in their order.
+    /// The requested paths, in order.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.borrow().clone()
     }
 
-    /// Waits until it was asked so often.
+    /// Waits until this many requests have come.
     pub(crate) async fn asked_times(&self, times: usize) {
         let mut asked = self.asked.clone();
         within("the host to be asked", asked.wait_for(|paths| paths.len() >= times)).await.unwrap();
     }
 }
 
-/// One request, one answer. Who breaks off is not missed.
+/// One request, one response. A client that breaks off is ignored.
 fn answer(
     mut stream: TcpStream,
     tls: Arc<rustls::ServerConfig>,

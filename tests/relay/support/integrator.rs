@@ -1,4 +1,4 @@
-//! What the integrator registers.
+//! Registrations of the integrator.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What stands around the relay.
+//! The parts around the relay under test.
 
 pub(crate) mod adyen;
 pub(crate) mod api;
@@ -28,7 +28,7 @@ pub(crate) use reply::Reply;
 pub(crate) use setup::Setup;
 pub(crate) use transform::{Answer, Gate, Transform, webhook};
 
-/// How long anything may take before a test gives up: no expectation of speed, only the end of hope.
+/// How long anything may take before a test gives up. It expects no speed; it only ends hopeless waits.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A relay with this set-up and the Transform that it tells.
@@ -38,7 +38,7 @@ pub(crate) async fn start(setup: Setup) -> (Transform, Relay) {
     (transform, relay)
 }
 
-/// A relay with an attempt in flight for payment tx-1 (pi_1, 10.00 paid): Transform answers it when the gate opens.
+/// A relay with an attempt in flight for payment tx-1 (pi_1, 10.00 paid). Transform responds when the gate opens.
 pub(crate) async fn attempt_in_flight(status: u16) -> (Transform, Relay, Gate) {
     attempt_in_flight_of(Setup::default(), status).await
 }
@@ -54,7 +54,7 @@ pub(crate) async fn attempt_in_flight_of(setup: Setup, status: u16) -> (Transfor
     (transform, relay, gate)
 }
 
-/// Waits for something that must come.
+/// Waits for a value that must come.
 pub(crate) async fn within<T>(what: &str, awaited: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, awaited).await {
         Ok(value) => value,

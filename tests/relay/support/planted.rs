@@ -1,4 +1,4 @@
-//! What must never be printed: the secrets, and the payer's data that the tests' notifications carry.
+//! Planted secrets and payer data: texts that the tests' notifications carry and that must never be printed.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -22,7 +22,7 @@ const PAYER: [(&str, &str); 6] = [
     ("the holder's name", HOLDER),
 ];
 
-/// The payer's data as PSPs put it into the objects that they tell of.
+/// The payer's data as PSPs put it into their objects.
 pub(crate) fn payer() -> Value {
     json!({
         "billing_details": {"email": E_MAIL, "name": HOLDER},
@@ -35,7 +35,7 @@ pub(crate) fn payer() -> Value {
     })
 }
 
-/// The object with the payer's data in it; what it says itself stands.
+/// The object with the payer's data in it; its own fields stay.
 pub(crate) fn with_payer(mut object: Value) -> Value {
     let Some(fields) = object.as_object_mut() else { return object };
     for (name, value) in payer().as_object().unwrap() {
@@ -44,7 +44,7 @@ pub(crate) fn with_payer(mut object: Value) -> Value {
     object
 }
 
-/// Where something stands that must not: the number of the line and the name of what it holds.
+/// Lines that hold a forbidden text: the number of the line and the name of the text.
 pub(crate) fn found_in(text: &str) -> Vec<String> {
     let passwords = [
         ("the basic credentials of Transform", format!("transform:{TRANSFORM_PASSWORD}")),

@@ -30,7 +30,7 @@ pub(crate) fn source(name: &str, api: &Api, more: &str) -> String {
     )
 }
 
-/// Where the API has a payment.
+/// The path of a payment at the API.
 pub(crate) fn path(id: &str) -> String {
     format!("/v2/payments/{id}?embed=refunds")
 }
@@ -68,18 +68,18 @@ impl Relay {
         self.post(SOURCE, &sealed.headers, sealed.body).await
     }
 
-    /// Somebody says that there is news of a payment.
+    /// An unsigned notification says that there is news of a payment.
     pub(crate) async fn hint(&self, id: &str) -> Reply {
         self.post(SOURCE, &[], json!({"id": id, "hint": true}).to_string()).await
     }
 
-    /// Waits until what this answer's notification points to was fetched, with this outcome.
+    /// Waits until the object that this answer's notification points to was fetched, with this outcome.
     pub(crate) async fn came_to(&self, answered: &Reply, outcome: &str) {
         let id = answered.json()["notification"].as_str().unwrap().to_owned();
         self.program.logged(&["the object of a notification was fetched", &id, &format!("\"{outcome}\"")]).await;
     }
 
-    /// Waits until this answer's notification is a dead letter; why.
+    /// Waits until this answer's notification is a dead letter; returns the reason.
     pub(crate) async fn died(&self, answered: &Reply) -> String {
         let id = answered.json()["notification"].as_str().unwrap().to_owned();
         self.program.logged(&["notification kept as a dead letter", &id]).await

@@ -1,9 +1,9 @@
-//! Libraries that stand before the C library (LD_PRELOAD).
+//! Libraries that are loaded before the C library (LD_PRELOAD).
 
 use std::path::Path;
 use std::process::Command;
 
-/// Builds one of those beside this file; the variable that puts it there.
+/// Builds a library from the C file of this name in this folder; returns the variable that preloads it.
 pub(crate) fn preload(folder: &Path, name: &str) -> (String, String) {
     let library = folder.join(name).with_extension("so");
     let source = format!("{}/tests/relay/support/{name}.c", env!("CARGO_MANIFEST_DIR"));

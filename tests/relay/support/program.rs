@@ -1,4 +1,4 @@
-//! The program as a process: started, heard, ended.
+//! The program as a process: start, log, end.
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -17,7 +17,7 @@ pub(crate) struct Ended {
     pub(crate) stderr: String,
 }
 
-/// A running `transform-relay`. All that it prints is searched for what must never be printed.
+/// A running `transform-relay`. Everything that it prints is searched for the planted texts.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) pid: u32,
@@ -27,16 +27,16 @@ pub(crate) struct Program {
     listener: Option<JoinHandle<()>>,
 }
 
-/// What every relay of the suite logs, unless its test says otherwise: all that it says itself.
+/// The log filter of every relay of the suite, unless its test says otherwise: everything that the relay itself says.
 const LOGGED: &str = "info,transform_relay=trace";
 
-/// The program with these arguments and variables, after the shell has done this; the variables of the test run itself
+/// The program with these arguments and variables, after the shell has run `before`. Variables of the test run itself
 /// cannot reach its settings.
 fn command(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Command {
     let program = env!("CARGO_BIN_EXE_transform-relay");
     let mut command = Command::new(if before.is_empty() { program } else { "sh" });
     if !before.is_empty() {
-        // The program takes the shell's place, so that its id is the one to send signals to.
+        // The program replaces the shell, so that signals to the shell's id reach it.
         command.args(["-c", &format!("{before}; exec \"$0\" \"$@\""), program]);
     }
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("RELAY_")) {
@@ -79,7 +79,8 @@ impl Program {
         self.log.borrow().join("\n")
     }
 
-    /// Waits for a line of its log that contains all of these; the line. Fails at once if it ends without.
+    /// Waits for a line of its log that contains all of these texts; returns the line. Fails at once if the program ends
+    /// without it.
     pub(crate) async fn logged(&self, parts: &[&str]) -> String {
         let mut log = self.log.clone();
         let has = |line: &&String| parts.iter().all(|part| line.contains(part));
@@ -90,7 +91,7 @@ impl Program {
         }
     }
 
-    /// Waits until so many lines of its log contain all of these.
+    /// Waits until this many lines of its log contain all of these texts.
     pub(crate) async fn logged_times(&self, parts: &[&str], times: usize) {
         let mut log = self.log.clone();
         let has = |line: &&String| parts.iter().all(|part| line.contains(part));
@@ -111,7 +112,7 @@ impl Program {
         self.ended.borrow().is_none()
     }
 
-    /// Sends it a signal by name. The shell's own `kill`, since not every machine has the command.
+    /// Sends it a signal by name. This uses the shell's own `kill`, since some machines lack the command.
     pub(crate) fn signal(&self, name: &str) {
         if self.runs() {
             let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid)).output();
@@ -134,7 +135,7 @@ fn listen(child: &mut Child, lines: &watch::Sender<Vec<String>>) -> Ended {
 }
 
 impl Drop for Program {
-    /// Nothing stays behind; of a test that failed, the log does. A test that printed what must not be printed fails.
+    /// Nothing stays behind, but a failed test prints its log. A test that printed a planted text fails.
     fn drop(&mut self) {
         self.signal("KILL");
         drop(self.listener.take().map(JoinHandle::join));

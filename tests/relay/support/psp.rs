@@ -11,7 +11,7 @@ use transform_relay::psp::vouch::verify::Means;
 
 use super::setup;
 
-/// Which profile and which secret a source has.
+/// The profile and the secret of each source.
 fn account(source: &str) -> (&'static str, &'static str) {
     match source {
         "stripe-main" => ("stripe", setup::STRIPE_SECRET),
@@ -23,7 +23,7 @@ fn account(source: &str) -> (&'static str, &'static str) {
     }
 }
 
-/// A notification as the PSP behind a source sends it now: signed, and with whatever the source demands beside that.
+/// A notification as the PSP behind a source sends it now: signed, and with the credentials that the source asks for.
 pub(crate) fn seal(source: &str, body: &[u8]) -> Signed {
     let (profile, secret) = account(source);
     let mut sealed = seal_with(profile, secret, Timestamp::now().as_second(), body);
@@ -38,14 +38,14 @@ pub(crate) fn seal_with(profile: &str, secret: &str, at: i64, body: &[u8]) -> Si
     seal_form(profile, None, secret, at, body)
 }
 
-/// The same by one of several forms that a profile has.
+/// The same in one of the several forms that a profile has.
 pub(crate) fn seal_form(profile: &str, form: Option<&str>, secret: &str, at: i64, body: &[u8]) -> Signed {
     static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| Catalogue::built_in().unwrap());
     let profile = &CATALOGUE.get(profile).unwrap().profile;
     sign(profile, form, &Means::secret(&secret.to_owned().into()), at, "msg_1", body).unwrap()
 }
 
-/// What source `media` demands beside the signature.
+/// The credentials that source `media` asks for beside the signature.
 pub(crate) fn media_extras() -> Vec<(String, String)> {
     let credentials = STANDARD.encode(format!("plenigo_test:{}", setup::MEDIA_PASSWORD));
     let headers = setup::MEDIA_HEADERS.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -32,13 +32,13 @@ impl Relay {
         let folder = tempfile::tempdir().unwrap();
         let transform = transform.address.to_string();
         let (program, url) = begin(&setup, &folder, &transform).await;
-        // A connection is used once: a relay that stops need not wait for those that only might be used again.
+        // A connection is used once, so a stopping relay need not wait for idle connections.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE);
         let client = client.redirect(reqwest::redirect::Policy::none()).build().unwrap();
         Self { program, url, setup, folder, transform, client, watched: 0.into() }
     }
 
-    /// SIGKILL: what is not on disk is gone.
+    /// SIGKILL: only the data on disk is left.
     pub(crate) async fn kill(&self) {
         self.program.signal("KILL");
         self.program.ended().await;
@@ -62,8 +62,9 @@ impl Relay {
         self.program = spawned(&self.setup, &self.folder, &self.transform);
     }
 
-    /// Begins to start on a store that somebody else is writing. It has read its configuration and has the store when this
-    /// returns, and goes no further before the store is free. It gives up after some seconds, unless it is stopped.
+    /// Begins to start on a store that another process is writing. When this returns, the relay has read its
+    /// configuration and has the store, and waits for the store to be free. The relay gives up after some seconds,
+    /// unless it is stopped.
     pub(crate) async fn begin_to_start(&mut self) -> Connection {
         let busy = Connection::open(self.file("relay.db")).unwrap();
         busy.execute_batch("BEGIN IMMEDIATE").unwrap();
@@ -84,7 +85,8 @@ impl Relay {
         self.url = listening(&self.program).await;
     }
 
-    /// Writes the set-up as it is now, and has the relay take it up: without the relay's own environment.
+    /// Writes the set-up as it is now, and makes the relay take it up. The command runs without the relay's own
+    /// environment.
     pub(crate) async fn reload(&self) -> Ended {
         self.setup.write(self.folder.path(), &self.transform);
         run(&["reload", "--config", self.file("relay.toml").to_str().unwrap()], &[]).await
@@ -108,7 +110,7 @@ impl Relay {
         self.send(request).await.expect(200).json()["sources"].take()
     }
 
-    /// How many notifications the secrets of a source are said to have verified.
+    /// How many notifications each secret of a source is said to have verified.
     pub(crate) async fn verified(&self, source: &str) -> i64 {
         let sources = self.sources().await;
         let source = sources.as_array().unwrap().iter().find(|one| one["name"] == source).unwrap();
@@ -176,7 +178,7 @@ impl Relay {
         self.send(self.request(Method::GET, path).bearer_auth(TRANSFORM_TOKEN)).await
     }
 
-    /// As the integrator: what the relay says of itself.
+    /// As the integrator: reads what the relay says of itself.
     pub(crate) async fn ready(&self) -> Reply {
         self.send(self.request(Method::GET, "/readyz").bearer_auth(INTEGRATOR_TOKEN)).await
     }
@@ -211,18 +213,18 @@ impl Relay {
         self.post(source, &sealed.headers, sealed.body).await
     }
 
-    /// As Stripe: posts an event; what became of it.
+    /// As Stripe: posts an event; returns its outcome.
     pub(crate) async fn stripe(&self, event: &Value) -> String {
         let reply = self.notify("stripe-main", event).await.expect(200);
-        // The answer to a repetition is that to the first.
+        // A repetition gets the answer of the first.
         if reply.header("idempotent-replayed") == "true" {
             return "repeated".to_owned();
         }
         reply.json()["outcome"].as_str().unwrap().to_owned()
     }
 
-    /// Waits until all that was due before now has been told: another record changes, is told, and is settled.
-    /// Deliveries go in the order of their due times, so a webhook that should not come would have come.
+    /// Waits until everything that was due before now has been told: another record changes, is told, and is settled.
+    /// Deliveries go in the order of their due times, so an unwanted webhook would have come by then.
     pub(crate) async fn caught_up(&self, transform: &Transform) {
         let n = self.watched.replace(self.watched.get() + 1);
         let (id, psp_id) = (format!("watch-{n}"), format!("pi_watch_{n}"));

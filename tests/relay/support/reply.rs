@@ -1,4 +1,4 @@
-//! What a route answered.
+//! Answers of the relay's routes.
 
 use serde_json::Value;
 

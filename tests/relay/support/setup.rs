@@ -5,13 +5,13 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// What Transform presents to the relay, and what the integrator does.
+/// The credentials of Transform and of the integrator.
 pub(crate) const TRANSFORM_TOKEN: &str = "transform-token-5b1f";
 pub(crate) const TRANSFORM_PASSWORD: &str = "transform-password-77aa";
 pub(crate) const INTEGRATOR_TOKEN: &str = "integrator-token-c0de";
 pub(crate) const INTEGRATOR_PASSWORD: &str = "integrator-password-31f4";
 
-/// What the sources share with their PSPs.
+/// The secrets that the sources share with their PSPs.
 pub(crate) const STRIPE_SECRET: &str = "whsec_relay_current_0f9e";
 pub(crate) const STRIPE_OLD_SECRET: &str = "whsec_relay_rolled_1d2c";
 pub(crate) const STRIPE_TWO_SECRET: &str = "whsec_relay_second_account_44";
@@ -24,7 +24,8 @@ pub(crate) const DIGITAL_RIVER_SECRET: &str = "digital-river-secret-2e2e";
 pub(crate) const POINTING_SECRET: &str = "pointing-secret-7c7c";
 pub(crate) const API_TOKEN: &str = "api-token-19d3";
 
-/// All of the above, by name: none of it may ever be printed, and every process of the suite is searched for it.
+/// All of the secrets above, by name: none may ever be printed, and the output of every process of the suite is searched
+/// for them.
 pub(crate) const SECRETS: [(&str, &str); 15] = [
     ("TRANSFORM_TOKEN", TRANSFORM_TOKEN),
     ("TRANSFORM_PASSWORD", TRANSFORM_PASSWORD),
@@ -43,7 +44,7 @@ pub(crate) const SECRETS: [(&str, &str); 15] = [
     ("API_TOKEN", API_TOKEN),
 ];
 
-/// Options of a relay; the default is quick and fit for most tests.
+/// Options of a relay; the default is quick and fits most tests.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) quiet: &'static str,
@@ -62,11 +63,11 @@ pub(crate) struct Setup {
     pub(crate) also_allowed: Option<String>,
     /// Whether transform.webhook_target is configured.
     pub(crate) default_target: bool,
-    /// More of the file, at its end.
+    /// Further lines at the end of the file.
     pub(crate) more: String,
-    /// More of the environment.
+    /// Further variables of the environment.
     pub(crate) environment: Vec<(String, String)>,
-    /// What the shell that starts the relay does before.
+    /// Commands that the shell runs before it starts the relay.
     pub(crate) before: String,
 }
 
@@ -84,7 +85,7 @@ impl Default for Setup {
             retry_max: "1h",
             breaker_failures: 5,
             give_up_after: "72h",
-            // Tests are wrong often, all from one address.
+            // Tests are often wrong on purpose, all from one address.
             throttle_failures: 1_000_000,
             also_allowed: None,
             default_target: true,
@@ -197,7 +198,7 @@ secrets = ["{DIGITAL_RIVER_SECRET}"]
         text
     }
 
-    /// Writes the configuration file and what it refers to; says where it is.
+    /// Writes the configuration file and the files that it names; returns its path.
     pub(crate) fn write(&self, folder: &Path, transform: &str) -> std::path::PathBuf {
         let file = folder.join("relay.toml");
         let password = folder.join("media-password");
@@ -209,7 +210,7 @@ secrets = ["{DIGITAL_RIVER_SECRET}"]
         file
     }
 
-    /// The environment that the file refers to, and more.
+    /// The variables that the file names, and further ones.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let needed = [("RELAY_INTEGRATOR_TOKEN", INTEGRATOR_TOKEN), ("STRIPE_WEBHOOK_SECRET", STRIPE_SECRET)];
         let needed = needed.map(|(name, value)| (name.to_owned(), value.to_owned()));

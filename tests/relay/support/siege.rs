@@ -1,5 +1,5 @@
-//! What tests of hostile input have in common: bytes that no client would write, a look at all that is stored, and the
-//! question whether the relay still does its work.
+//! Helpers for tests of hostile input: bytes that no client would write, a look at all stored rows, and the question
+//! whether the relay still does its work.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -18,17 +18,18 @@ impl Relay {
         stream
     }
 
-    /// Writes these bytes and no more, and reads until the relay hangs up; the statuses of its answers, and all of it.
+    /// Writes these bytes and no more, and reads until the relay hangs up. Returns the statuses of its answers, and the
+    /// whole text.
     pub(crate) fn exchange(&self, bytes: &[u8]) -> (Vec<u16>, String) {
         let mut stream = self.connect();
-        // Whoever is refused early is hung up on while it still writes.
+        // A client that is refused early is hung up on while it still writes.
         drop(stream.write_all(bytes));
         drop(stream.shutdown(Shutdown::Write));
         let answer = until_hung_up(&mut stream);
         (statuses(&answer), answer)
     }
 
-    /// All rows of all tables, but for what a readiness probe and the store's clock write.
+    /// All rows of all tables, except for the rows that a readiness probe and the store's clock write.
     pub(crate) fn all_stored(&self) -> Vec<String> {
         let store = self.store();
         let text = |value: ValueRef<'_>| match value {
@@ -51,7 +52,7 @@ impl Relay {
         all
     }
 
-    /// The same without the inbox: what a notification that is kept as a dead letter must not touch.
+    /// The same without the inbox: rows that a notification must not touch when it is kept as a dead letter.
     pub(crate) fn all_but_the_inbox(&self) -> Vec<String> {
         let mut all = self.all_stored();
         all.retain(|row| {
@@ -60,7 +61,7 @@ impl Relay {
         all
     }
 
-    /// A valid registration and a valid notification do what they should, and the store is sound.
+    /// A valid registration and a valid notification do their work, and the store is sound.
     pub(crate) async fn still_serves(&self) {
         let id = format!("pi_served_{}", self.stored::<i64>("SELECT count(*) FROM records"));
         self.register("payment", &id, &payment(&id, "10")).await;
@@ -89,7 +90,7 @@ impl Relay {
     }
 }
 
-/// All that comes until the relay hangs up, however it does. Fails if it never does.
+/// Everything that comes until the relay hangs up, in whatever way. Fails if the relay never does.
 pub(crate) fn until_hung_up(stream: &mut TcpStream) -> String {
     let (mut all, mut part) = (Vec::new(), [0; 64 * 1024]);
     loop {
@@ -105,7 +106,7 @@ pub(crate) fn until_hung_up(stream: &mut TcpStream) -> String {
     String::from_utf8_lossy(&all).into_owned()
 }
 
-/// The statuses of the answers in what came over a connection; one may begin in the line in which another ends.
+/// The statuses of the answers in the text of a connection; an answer may begin in the line in which another ends.
 pub(crate) fn statuses(answers: &str) -> Vec<u16> {
     let lines = answers.split("HTTP/1.").skip(1).filter_map(|line| line.split(' ').nth(1));
     lines.map(|status| status.parse().unwrap()).collect()

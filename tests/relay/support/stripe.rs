@@ -1,10 +1,10 @@
-//! What Stripe sends, as far as the relay reads it.
+//! Stripe's events, as far as the relay reads them.
 
 use serde_json::{Value, json};
 
 use super::planted::with_payer;
 
-/// An event, with the payer's data in its object. Its id is made of what it says, so the same event twice is a
+/// An event, with the payer's data in its object. The event's id is made of its content, so the same event twice is a
 /// repetition.
 pub(crate) fn event(kind: &str, at: i64, object: Value) -> Value {
     let object = with_payer(object);

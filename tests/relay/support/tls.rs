@@ -1,4 +1,4 @@
-//! Certificates that nobody trusts by himself.
+//! Self-signed certificates, which no client trusts by default.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use rustls::pki_types::PrivateKeyDer;
 #[derive(Debug)]
 pub(crate) struct Certificate {
     pub(crate) server: Arc<ServerConfig>,
-    /// What a client needs to trust it.
+    /// The file that a client needs to trust it.
     pub(crate) pem: String,
 }
 

@@ -1,4 +1,5 @@
-//! A Transform that does as a script says: an HTTP/1.1 server by hand, since it must also hang, hang up and break off.
+//! A scripted stand-in for Transform: an HTTP/1.1 server written by hand, since it must also hang, hang up and break
+//! off.
 
 use std::collections::{HashSet, VecDeque};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -14,22 +15,22 @@ use super::setup::TRANSFORM_TOKEN;
 use super::tls::Certificate;
 use super::within;
 
-/// How one webhook is answered.
+/// The response to one webhook.
 #[derive(Debug)]
 pub(crate) enum Answer {
-    /// With this status and these headers.
+    /// The response has this status and these headers.
     With(u16, Vec<(&'static str, String)>),
-    /// With this status, once the [`Gate`] is opened.
+    /// The response has this status, once the [`Gate`] is opened.
     Held(u16, mpsc::Receiver<()>),
-    /// Not at all, until the relay hangs up.
+    /// There is no response, until the relay hangs up.
     Hang,
-    /// By closing the connection.
+    /// The connection is closed.
     Close,
-    /// With these bytes and no more; then as [`Self::Hang`].
+    /// The response is these bytes and no more; then as [`Self::Hang`].
     Part(Vec<u8>),
-    /// With these bytes; then by closing the connection.
+    /// The response is these bytes; then the connection is closed.
     Broken(Vec<u8>),
-    /// With the first bytes, then with the others again and again until the relay hangs up.
+    /// The response is the first bytes, then the others again and again until the relay hangs up.
     Endless(Vec<u8>, Vec<u8>),
 }
 
@@ -42,14 +43,14 @@ impl Answer {
         Self::With(status, vec![(name, value.into())])
     }
 
-    /// An answer that waits for the test.
+    /// A response that waits for the test.
     pub(crate) fn held(status: u16) -> (Self, Gate) {
         let (open, gate) = mpsc::channel();
         (Self::Held(status, gate), Gate(open))
     }
 }
 
-/// Lets an answer go; dropped unopened, it breaks the connection off.
+/// Releases a response; if it is dropped unopened, the connection breaks off.
 #[derive(Debug)]
 pub(crate) struct Gate(mpsc::Sender<()>);
 
@@ -69,12 +70,12 @@ pub(crate) struct Hook {
     pub(crate) at: Instant,
     pub(crate) method: String,
     pub(crate) path: String,
-    /// Names in lower case.
+    /// Header names in lower case.
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: String,
-    /// Whether another webhook of the same body was not answered yet.
+    /// Whether another webhook with the same body had no response yet.
     pub(crate) overlaps: bool,
-    /// What a fetch said that was made on hearing of it, before answering.
+    /// The answer to a fetch that was made on receipt, before the response.
     pub(crate) fetched: Option<Value>,
 }
 
@@ -103,20 +104,20 @@ fn code(kind: &str) -> u8 {
 #[derive(Debug)]
 struct State {
     hooks: watch::Sender<Vec<Hook>>,
-    /// When each was answered, in the order of answering.
+    /// The time of each response, in the order of the responses.
     answered: Mutex<Vec<Instant>>,
     script: Mutex<VecDeque<Answer>>,
-    /// Webhooks that name this are answered 500.
+    /// Webhooks that name this get a 500.
     chokes_on: Mutex<Option<String>>,
     under_way: Mutex<HashSet<String>>,
-    /// How often the relay has hung up on an answer.
+    /// How often the relay has hung up on a response.
     hung_up: watch::Sender<usize>,
-    /// Where to fetch the record from on hearing of it.
+    /// The address to fetch the record from on receipt.
     relay: Mutex<Option<String>>,
     stopped: AtomicBool,
 }
 
-/// A Transform on 127.0.0.1. What the script does not answer is answered 200.
+/// A Transform on 127.0.0.1. Webhooks beyond the script get a 200.
 #[derive(Debug)]
 pub(crate) struct Transform {
     pub(crate) address: SocketAddr,
@@ -168,12 +169,12 @@ impl Transform {
         Self { address, state }
     }
 
-    /// What to answer next, in order.
+    /// The next responses, in order.
     pub(crate) fn script(&self, answers: impl IntoIterator<Item = Answer>) {
         self.state.script.lock().unwrap().extend(answers);
     }
 
-    /// From now on webhooks that name this are answered 500, where the script says nothing else.
+    /// From now on webhooks that name this get a 500, where the script says nothing else.
     pub(crate) fn choke_on(&self, text: &str) {
         *self.state.chokes_on.lock().unwrap() = Some(text.to_owned());
     }
@@ -188,13 +189,13 @@ impl Transform {
         self.state.hooks.borrow().clone()
     }
 
-    /// Waits for the n-th webhook; all so far.
+    /// Waits for the n-th webhook; returns all so far.
     pub(crate) async fn nth(&self, n: usize) -> Vec<Hook> {
         let mut hooks = self.state.hooks.subscribe();
         within(&format!("webhook {n}"), hooks.wait_for(|hooks| hooks.len() >= n)).await.unwrap().clone()
     }
 
-    /// Waits for the n-th webhook about this record; all about it so far.
+    /// Waits for the n-th webhook about this record; returns all about it so far.
     pub(crate) async fn told(&self, kind: &str, id: &str, n: usize) -> Vec<Hook> {
         let wanted = webhook(kind, id).to_string();
         let about = |hooks: &[Hook]| hooks.iter().filter(|hook| hook.body == wanted).cloned().collect::<Vec<_>>();
@@ -210,13 +211,13 @@ impl Transform {
         self.state.hooks.borrow().iter().filter(|hook| hook.body == wanted).count()
     }
 
-    /// Waits until the relay has hung up on this many answers that did not end.
+    /// Waits until the relay has hung up on this many endless responses.
     pub(crate) async fn hung_up(&self, times: usize) {
         let mut hung_up = self.state.hung_up.subscribe();
         within("the relay to hang up", hung_up.wait_for(|count| *count >= times)).await.unwrap();
     }
 
-    /// When the n-th answer (from 0) was about to be written.
+    /// The time just before the n-th response (from 0) was written.
     pub(crate) fn answered(&self, n: usize) -> Instant {
         self.state.answered.lock().unwrap()[n]
     }
@@ -225,7 +226,7 @@ impl Transform {
 impl Drop for Transform {
     fn drop(&mut self) {
         self.state.stopped.store(true, Ordering::SeqCst);
-        // One more connection, so that the listener looks up and goes.
+        // One more connection makes the listener wake up and end.
         drop(TcpStream::connect(self.address));
     }
 }
@@ -261,10 +262,10 @@ fn serve(stream: impl Read + Write, state: &State) {
     }
 }
 
-/// How often an endless answer says the same; beyond this it would only keep the machine busy.
+/// How often an endless response repeats itself; more would only keep the machine busy.
 const ENDLESS: usize = 2000;
 
-/// Answers as no server should, and leaves it to the relay to hang up, or not.
+/// Responds as no server should, and leaves it to the relay to hang up.
 fn leave_unfinished(stream: &mut BufReader<impl Read + Write>, answer: Answer, state: &State) {
     let (first, again) = match answer {
         Answer::Hang => (Vec::new(), None),
@@ -310,7 +311,7 @@ fn read(reader: &mut BufReader<impl Read>) -> Option<Hook> {
     Some(Hook { at: Instant::now(), method, path, headers, body, overlaps: false, fetched: None })
 }
 
-/// Fetches what a webhook tells of, by transaction id and type code.
+/// Fetches the record of a webhook, by transaction id and type code.
 fn fetch(relay: &str, told: &Value) -> Value {
     let id = told.get("TransactionId").or_else(|| told.get("AgreementId")).and_then(Value::as_str).unwrap();
     let path = format!("/api/transactions/{id}?type={}", told["Type"]);
