@@ -48,8 +48,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long)]
     trusted: bool,
     /// The old name of `--trusted`.
-    #[arg(long, hide = true)]
-    door: bool,
+    #[arg(long = "door", hide = true)]
+    old_trusted: bool,
     /// The time of receipt, in unix seconds. Default: now. For old notifications with a signed time.
     #[arg(long, value_name = "SECONDS")]
     at: Option<i64>,
@@ -65,10 +65,10 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let answers = arguments.fetched.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
     let at = arguments.at.map_or_else(|| Ok(Timestamp::now()), Timestamp::from_second);
     let received = Received { headers: &headers, body: &body, at: at.map_err(|error| format!("--at: {error}"))? };
-    if arguments.door {
+    if arguments.old_trusted {
         say("--door is called --trusted now; a later version takes the new name only");
     }
-    let trusted = arguments.trusted || arguments.door;
+    let trusted = arguments.trusted || arguments.old_trusted;
     if arguments.secrets.is_empty() && !trusted && asks_for_secrets(&entry.profile) {
         return read_unverified(entry, received, &answers);
     }
