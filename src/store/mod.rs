@@ -3,7 +3,7 @@
 //! This file is the store's face, free of any engine's words. One engine lives in each folder below.
 
 mod caught;
-mod fetching;
+mod fetches;
 mod lists;
 pub mod rehearsal;
 mod slots;
@@ -23,7 +23,7 @@ use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 
 pub use caught::{GaveWay, LedElsewhere};
-pub use fetching::{
+pub use fetches::{
     Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Through,
 };
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};

@@ -415,7 +415,7 @@ pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> ru
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fetched, migrations};
+    use super::super::{fetch_ends, migrations};
     use super::*;
 
     /// A fetch ends although nobody can be served, is not begun again and again for that, and is in nobody's way.
@@ -429,7 +429,7 @@ mod tests {
         let (began, reason) = (Timestamp::from_second(1000).unwrap(), "gone".to_owned());
         assert!(awaiting(&connection, 1, 1, 9).unwrap().is_empty());
         let failed = FetchFailed { fetch: 1, asked: 1, began, reason, missing: false, again: None };
-        assert!(!fetched::failed(&connection, &failed).unwrap().more);
+        assert!(!fetch_ends::failed(&connection, &failed).unwrap().more);
         assert_eq!(backlog(&connection), Ok(Vec::new()));
         assert_eq!(prune(&connection, Timestamp::MAX, 9), Ok(0));
         let said = super::super::fetches_care::look_at_waiting(&connection, i64::MIN, 9).unwrap().damaged;

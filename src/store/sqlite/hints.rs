@@ -107,7 +107,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::{fetched, migrations};
+    use super::super::{fetch_ends, migrations};
     use super::*;
     use crate::domain::due::{Debounce, Moment};
     use crate::store::{
@@ -177,7 +177,7 @@ mod tests {
         let read = read.collect();
         let (fetch, asked) = (fetch.id, fetch.asked);
         let answered = Answered { fetch, asked, began: now, fetched_at: now, body: b"{}".to_vec(), read };
-        fetched::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
+        fetch_ends::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
     }
 
     /// The milliseconds at which one known object is fetched to which a hint points every half second.
@@ -234,7 +234,7 @@ mod tests {
                 let again = Some(at(wait * 1000));
                 let failed =
                     FetchFailed { fetch, asked: 1, began: at(0), reason: "?".to_owned(), missing: true, again };
-                fetched::failed(&connection, &failed).unwrap();
+                fetch_ends::failed(&connection, &failed).unwrap();
             }
             fetches::ask(&connection, "s", "/known/0", Asker::Trusted, at(10_000)).unwrap();
             let found = due(&connection, 9, at(first));

@@ -120,7 +120,7 @@ mod tests {
     use uuid::Uuid;
 
     use super::super::held::recount_all;
-    use super::super::{fetched, hints, migrations};
+    use super::super::{fetch_ends, hints, migrations};
     use super::*;
     use crate::domain::due::Moment;
     use crate::store::{Fetch, FetchFailed, FetchesSought, HintSlots, Hinted};
@@ -157,7 +157,8 @@ mod tests {
     /// The object is looked up in vain, and again then, if ever.
     fn look_up(connection: &Connection, fetch: &Fetch, now: Timestamp, again: Option<Timestamp>) {
         let (fetch, asked, reason) = (fetch.id, fetch.asked, String::new());
-        fetched::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again }).unwrap();
+        fetch_ends::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again })
+            .unwrap();
     }
 
     /// Five lookups a second for a minute. So many addresses make up six objects a second; another one sends a hint a second.

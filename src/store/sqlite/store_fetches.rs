@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::writer::unavailable;
-use super::{Store, fetched, fetches, fetches_care, hints, inbox, look_over, taking};
+use super::{Store, fetch_ends, fetches, fetches_care, hints, inbox, look_over, taking};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -93,8 +93,9 @@ impl Store {
     /// The store cannot take it now; nothing was written, and all wait as before.
     pub async fn fetched(&self, answered: Arc<Answered>, now: Moment) -> Result<FetchSettled, StoreError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
-        let work =
-            move |connection: &Connection| fetched::answered(connection, &options, &answered, now).map_err(unavailable);
+        let work = move |connection: &Connection| {
+            fetch_ends::answered(connection, &options, &answered, now).map_err(unavailable)
+        };
         let done = self.writer.write(work, move |settled: &FetchSettled| wake.each(&settled.owed)).await;
         done.inspect_err(|error| self.met(error))
     }
@@ -104,7 +105,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written, and all wait as before.
     pub async fn fetch_failed(&self, failed: FetchFailed) -> Result<FetchSettled, StoreError> {
-        let work = move |connection: &Connection| fetched::failed(connection, &failed).map_err(unavailable);
+        let work = move |connection: &Connection| fetch_ends::failed(connection, &failed).map_err(unavailable);
         self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
     }
 
