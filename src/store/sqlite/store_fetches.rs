@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::damage::said;
+use super::store::Store;
 use super::writer::unavailable;
-use super::{Store, fetch_ends, fetches, fetches_care, hints, inbox, look_over, taking};
+use super::{fetch_ends, fetches, fetches_care, hints, inbox, taking};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -117,7 +119,7 @@ impl Store {
         let work = move |connection: &Connection| {
             fetches_care::clamp(connection, now.steady, longest, Duration::ZERO).map_err(unavailable)
         };
-        look_over::said(0, self.writer.write(work, |_: &usize| ()).await?);
+        said(0, self.writer.write(work, |_: &usize| ()).await?);
         self.read(fetches::backlog).await
     }
 }
