@@ -29,6 +29,7 @@ mod lock;
 mod look_over;
 mod migrations;
 mod outbox;
+mod pages;
 mod parked;
 mod past;
 mod prune;
