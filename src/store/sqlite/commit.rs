@@ -283,7 +283,7 @@ impl<'a> Work<'a> {
     /// Transform can see a difference: the history has it, and Transform is owed a webhook.
     fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
-        history::changed(self.connection, stored, by, status, self.now)?;
+        history::changed(self.connection, stored, (by.notification, &by.event.event_type), status, self.now)?;
         let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
         self.finished.owed.push(Owed {
             key: stored.record.key.clone(),

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::fetches::{self, Asker};
-use super::{held, inbox, strangers};
+use super::{held, inbox, outcomes, records, waiting};
 use crate::store::{Admission, HintError, Hinted, Outcome, Receipt};
 
 /// Takes a hint, or says why too many objects of strangers wait already.
@@ -37,7 +37,7 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
 pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<HintError>> {
     let source = hinted.source.as_str();
     for (_, path) in &hinted.calls {
-        if strangers::is_known(connection, source, path)? || fetches::is_waited_for(connection, source, path)? {
+        if records::is_known(connection, source, path)? || fetches::is_waited_for(connection, source, path)? {
             continue;
         }
         let held = held::of(connection, source, &hinted.address)?;
@@ -58,7 +58,7 @@ fn asker<'a>(
     path: &str,
 ) -> rusqlite::Result<Result<(Asker<'a>, bool), HintError>> {
     let (source, address) = (hinted.source.as_str(), hinted.address.as_str());
-    if strangers::is_known(connection, source, path)? {
+    if records::is_known(connection, source, path)? {
         return Ok(Ok((Asker::Hint, false)));
     }
     let stranger = Asker::Stranger { address };
@@ -76,10 +76,23 @@ fn asker<'a>(
     }
     Ok(match hinted.slots.admit(held.taken) {
         Admission::Free => Ok((stranger, false)),
-        Admission::Displacing if strangers::displace(connection, source, &held.largest)? => Ok((stranger, true)),
+        Admission::Displacing if displace(connection, source, &held.largest)? => Ok((stranger, true)),
         Admission::Displacing | Admission::Full => Err(HintError::Crowded),
         Admission::AddressFull => Err(HintError::AddressFull),
     })
+}
+
+/// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
+/// would be looked up last. What the PSP has told of once was not made up and stays. Says whether there was one to take.
+fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
+    let Some(fetch) = fetches::least_of(connection, source, address)? else { return Ok(false) };
+    let waiting = waiting::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
+    fetches::let_go(connection, fetch)?;
+    for waiting in waiting.iter().filter(|waiting| waiting.notification.outcome == Outcome::Fetching) {
+        outcomes::drop_hint(connection, &waiting.notification)?;
+    }
+    fetches::delete(connection, fetch)?;
+    Ok(true)
 }
 
 const fn receipt(id: Uuid, displaced: u32) -> Receipt {
@@ -107,7 +120,7 @@ mod tests {
 
     use jiff::Timestamp;
 
-    use super::super::{fetch_ends, migrations};
+    use super::super::{fetch_ends, migrations, turns};
     use super::*;
     use crate::domain::due::{Debounce, Moment};
     use crate::store::{
@@ -146,7 +159,7 @@ mod tests {
 
     fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
         let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, slots: SLOTS };
-        fetches::due(connection, &sought).unwrap().rows
+        turns::due(connection, &sought).unwrap().rows
     }
 
     fn options() -> StoreOptions {
@@ -168,7 +181,7 @@ mod tests {
 
     /// The object is fetched, and is as it was.
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
-        let waiting = fetches::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
+        let waiting = waiting::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
             let message =
                 crate::domain::message::Message::new("x".to_owned(), crate::domain::message::Meaning::Ignored);

@@ -4,7 +4,6 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, micros, timestamp, version_column};
-use super::parked::Pending;
 use super::records::{self, Stored};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -15,7 +14,7 @@ use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
 pub(super) fn changed(
     connection: &Connection,
     stored: &Stored,
-    by: &Pending,
+    (notification, event_type): (Uuid, &str),
     status: Status,
     now: Moment,
 ) -> rusqlite::Result<()> {
@@ -28,8 +27,8 @@ pub(super) fn changed(
             stored.row,
             version_column(stored.record.version),
             micros(now.wall),
-            by.notification.into_bytes(),
-            by.event.event_type,
+            notification.into_bytes(),
+            event_type,
             status.name(),
             micros(now.steady),
         ])

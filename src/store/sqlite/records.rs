@@ -2,6 +2,7 @@
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use url::form_urlencoded;
 
 use super::columns::{Listed, in_row, json, unreadable};
 use super::unwritten::Unwritten;
@@ -227,6 +228,20 @@ pub(super) fn others_of_psp_id(
         ))?
         .query_map(params![psp_id, kind, source, stored.row], self::stored)?
         .collect()
+}
+
+/// Whether a record was registered with, or has learned, an id that stands in the call.
+pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
+    let mut find =
+        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
+    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
+        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
+            if find.exists(params![id, source])? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Binds a record's PSP ids to the source that the record is bound to now.

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::damage::said;
 use super::store::Store;
 use super::writer::unavailable;
-use super::{fetch_ends, fetches, fetches_care, hints, inbox, taking};
+use super::{fetch_ends, fetches, fetches_care, hints, inbox, taking, turns, waiting};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -75,7 +75,7 @@ impl Store {
     pub async fn due_fetches(&self, sought: FetchesSought) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
         let look = move |connection: &Connection| {
             let next = fetches::next_due(connection, &sought.source, sought.now)?;
-            Ok((fetches::due(connection, &sought)?, next))
+            Ok((turns::due(connection, &sought)?, next))
         };
         let (due, next) = self.read(look).await?;
         Ok((self.sound(due), self.sound(next).into_iter().min()))
@@ -86,7 +86,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn awaiting(&self, fetch: i64, asked: i64, most: usize) -> Result<Vec<Awaiting>, StoreError> {
-        self.read(move |connection| fetches::awaiting(connection, fetch, asked, most)).await
+        self.read(move |connection| waiting::awaiting(connection, fetch, asked, most)).await
     }
 
     /// Settles a fetch that was answered, for those who are read with the answer.

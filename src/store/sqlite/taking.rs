@@ -11,7 +11,7 @@ use super::commit::{Finished, Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, giving_way, parked};
+use super::{fetches, giving_way, parked, parking};
 use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
 use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
@@ -297,7 +297,7 @@ fn judge(
     let reason = joined(&reasons);
     let through = fetches.then_some(through);
     save(&Became { outcome, through, reason: reason.clone(), tells_first: first_seen.proven }, &work)?;
-    let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
+    let crowded_out = parking::crowd_out(connection, &taken.source, options.parked.per_source)?;
     let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
     Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..receipt(id, outcome) })
