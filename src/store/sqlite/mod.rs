@@ -16,6 +16,7 @@ mod fetch_ends;
 mod fetches;
 mod fetches_care;
 mod files;
+mod finding;
 mod first_times;
 mod giving_way;
 #[cfg(test)]
@@ -30,6 +31,7 @@ mod look_over;
 mod migrations;
 mod outbox;
 mod outcomes;
+mod owing;
 mod pages;
 mod parked;
 mod parking;

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::columns::{damage, in_row, micros};
-use super::outbox::key_of;
+use super::outbox::{self, key_of};
 use super::{dead_letters, fetches, parking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
@@ -106,7 +106,7 @@ fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
-        connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
+        outbox::delete(connection, *row)?;
     }
     Ok(old.into_iter().map(|(_, key)| key).collect())
 }

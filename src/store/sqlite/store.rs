@@ -15,7 +15,7 @@ use super::outbox::Bounds;
 use super::readers::Readers;
 use super::taking::Took;
 use super::writer::{Writer, unavailable};
-use super::{commit, connection, history, inbox, outbox, parked, prune, records, taking};
+use super::{commit, connection, history, inbox, outbox, owing, parked, prune, records, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
@@ -132,7 +132,12 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
-        let found = self.read(move |connection| history::of_record(connection, &key, most)).await?;
+        let found = self
+            .read(move |connection| {
+                let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
+                history::of_record(connection, stored.row, most).map(Some)
+            })
+            .await?;
         Ok(found.map(|(versions, attempts)| History { versions: self.sound(versions), attempts: self.sound(attempts) }))
     }
 
@@ -181,7 +186,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn delivery(&self, key: RecordKey) -> Result<Option<Delivery>, StoreError> {
-        self.read(move |connection| outbox::delivery(connection, &key)).await
+        self.read(move |connection| owing::delivery(connection, &key)).await
     }
 
     /// Settles an attempt. Says when the next one for this record is due, if it is still owed one.
@@ -191,7 +196,7 @@ impl Store {
     pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
         let options = self.options.load_full();
         let work = move |connection: &Connection| {
-            outbox::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
+            owing::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
         };
         self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
     }
