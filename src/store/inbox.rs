@@ -86,6 +86,27 @@ pub struct Receipt {
     pub fetches: bool,
 }
 
+impl Receipt {
+    /// A notification with this outcome of which there is no more to say.
+    pub(crate) const fn of(id: Uuid, outcome: Outcome) -> Self {
+        Self {
+            id,
+            outcome,
+            replayed: false,
+            is_news: false,
+            reason: None,
+            key_reused: None,
+            redated: None,
+            led_elsewhere: None,
+            gave_way: Vec::new(),
+            crowded_out: 0,
+            displaced: 0,
+            owed: Vec::new(),
+            fetches: false,
+        }
+    }
+}
+
 /// A message came before with another time, which nobody signs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redated {

@@ -2,7 +2,6 @@
 //! believed and next to nothing is kept.
 
 use rusqlite::Connection;
-use uuid::Uuid;
 
 use super::fetches::{self, Asker};
 use super::{held, inbox, outcomes, records, waiting};
@@ -29,7 +28,8 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
         fetches::wait(connection, asked, id, 0)?;
         first.get_or_insert(id);
     }
-    Ok(first.map(|id| receipt(id, displaced)).ok_or(HintError::Crowded))
+    let receipt = |id| Receipt { displaced, fetches: true, ..Receipt::of(id, Outcome::Fetching) };
+    Ok(first.map(receipt).ok_or(HintError::Crowded))
 }
 
 /// Whether a hint is refused, by what is on disk: the writer has better things to do in a flood. The writer decides where that is
@@ -95,30 +95,13 @@ fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::R
     Ok(true)
 }
 
-const fn receipt(id: Uuid, displaced: u32) -> Receipt {
-    Receipt {
-        id,
-        outcome: Outcome::Fetching,
-        replayed: false,
-        is_news: false,
-        reason: None,
-        key_reused: None,
-        redated: None,
-        led_elsewhere: None,
-        gave_way: Vec::new(),
-        crowded_out: 0,
-        displaced,
-        owed: Vec::new(),
-        fetches: true,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use uuid::Uuid;
 
     use super::super::{fetch_ends, migrations, turns};
     use super::*;
