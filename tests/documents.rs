@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "documents/circles.rs"]
+mod circles;
 #[path = "documents/code.rs"]
 mod code;
 
