@@ -24,8 +24,7 @@ use crate::fetch::api::Apis;
 use crate::http::{self, Bodies, InForce, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
 use crate::registering::Registering;
-use crate::store::sqlite::Store;
-use crate::store::{LongestWaits, OpenError, StoreError, StoreOptions, Wake};
+use crate::store::{LongestWaits, OpenError, Store, StoreError, StoreOptions, Wake};
 use crate::{fetch, housekeeping, open_files};
 
 pub use options::Options;

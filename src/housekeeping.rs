@@ -10,8 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::age;
 use crate::domain::due::Moment;
-use crate::store::sqlite::Store;
-use crate::store::{DeadLetterGone, LongestWaits, Pruned, StoreError};
+use crate::store::{DeadLetterGone, LongestWaits, Pruned, Store, StoreError};
 
 /// The pause between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);

@@ -28,8 +28,7 @@ use crate::psp::vouch::crypto::PublicKey;
 use crate::psp::vouch::needs::certificate_url;
 use crate::psp::vouch::verify::{Means, Unverified, Verified, verify};
 use crate::source::Source;
-use crate::store::sqlite::Store;
-use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
+use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, Store, TakeError, Taken};
 
 pub use repeats::Repeats;
 use repeats::Sent;

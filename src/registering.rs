@@ -10,8 +10,7 @@ use crate::domain::ids::RecordKey;
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown;
 use crate::source::Source;
-use crate::store::sqlite::Store;
-use crate::store::{RegisterError, RegistrationReceipt};
+use crate::store::{RegisterError, RegistrationReceipt, Store};
 use crate::transform::target::AllowedHosts;
 
 /// Registers and amends records.

@@ -10,7 +10,7 @@ use super::serve::runtime;
 use super::{EXIT_IO, EXIT_USAGE};
 use crate::cli::{say, tell};
 use crate::config;
-use crate::store::sqlite::{BackupError, Cancelled, backup};
+use crate::store::{BackupError, Cancelled, backup};
 use crate::telemetry;
 
 /// What a signal's number is added to for the exit code, as shells do.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::address::Address;
 use super::{Outcome, Time, Wish};
-use crate::store::sqlite::is_taken;
+use crate::store::is_taken;
 
 /// The reason why there is no answer.
 #[derive(Debug, thiserror::Error)]

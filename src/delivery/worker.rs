@@ -16,8 +16,7 @@ use crate::clock::Clock;
 use crate::domain::due::{Moment, later, wait};
 use crate::domain::ids::RecordKey;
 use crate::outbound::retry::{Next, RetryPolicy, retry_after};
-use crate::store::sqlite::Store;
-use crate::store::{Attempt, Delivery, Settlement, StoreError};
+use crate::store::{Attempt, Delivery, Settlement, Store, StoreError};
 use crate::transform::target::AllowedHosts;
 use crate::transform::webhook;
 

@@ -18,8 +18,7 @@ use crate::domain::text::shown;
 use crate::ingest::told_ahead;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
-use crate::store::sqlite::Store;
-use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, StoreError, Through};
+use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, Store, StoreError, Through};
 
 /// A fetch under way.
 pub(super) struct Fetching {

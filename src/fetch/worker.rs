@@ -16,8 +16,7 @@ use super::client::Client;
 use super::settling::{Ended, Fetching};
 use crate::clock::Clock;
 use crate::domain::due::later;
-use crate::store::sqlite::Store;
-use crate::store::{AskedBy, Fetch, FetchesSought, StoreError};
+use crate::store::{AskedBy, Fetch, FetchesSought, Store, StoreError};
 
 /// A signal that a source has objects to be fetched. It carries no news of its own.
 #[derive(Debug, Default)]

@@ -20,7 +20,7 @@ use crate::delivery::debounce::Debouncer;
 use crate::ingest::Ingest;
 use crate::registering::Registering;
 use crate::source::Source;
-use crate::store::sqlite::Store;
+use crate::store::Store;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 

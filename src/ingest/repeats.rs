@@ -89,24 +89,6 @@ mod tests {
 
     const OWN: Uuid = Uuid::from_u128(1);
 
-    fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
-        Receipt {
-            id,
-            outcome,
-            replayed: false,
-            is_news: false,
-            reason: None,
-            key_reused: None,
-            redated: None,
-            led_elsewhere: None,
-            gave_way: Vec::new(),
-            crowded_out: 0,
-            displaced: 0,
-            owed: Vec::new(),
-            fetches: false,
-        }
-    }
-
     /// Of a hundred such receipts within a minute, how many are told.
     fn told(partly_signed: bool, receipt: &Receipt) -> usize {
         let repeats = Repeats::default();
@@ -117,19 +99,19 @@ mod tests {
     #[test]
     fn what_may_be_made_of_another_is_told_so_often_and_news_always() {
         let one = Uuid::from_u128(2);
-        let another = Receipt { key_reused: Some(one), ..receipt(OWN, Outcome::Parked) };
+        let another = Receipt { key_reused: Some(one), ..Receipt::of(OWN, Outcome::Parked) };
         assert_eq!(told(true, &another), 20, "it has a row of its own");
         assert_eq!(told(true, &Receipt { id: one, ..another.clone() }), 20, "it has none");
         assert_eq!(told(false, &another), 100, "the PSP has signed it as a whole");
-        assert_eq!(told(true, &receipt(OWN, Outcome::DeadLetter)), 100, "the first of its key");
-        assert_eq!(told(false, &receipt(one, Outcome::DeadLetter)), 20, "a dead letter again");
-        assert_eq!(told(false, &receipt(one, Outcome::Applied)), 100, "a dead letter no more");
-        assert_eq!(told(false, &Receipt { replayed: true, ..receipt(one, Outcome::Applied) }), 20);
+        assert_eq!(told(true, &Receipt::of(OWN, Outcome::DeadLetter)), 100, "the first of its key");
+        assert_eq!(told(false, &Receipt::of(one, Outcome::DeadLetter)), 20, "a dead letter again");
+        assert_eq!(told(false, &Receipt::of(one, Outcome::Applied)), 100, "a dead letter no more");
+        assert_eq!(told(false, &Receipt { replayed: true, ..Receipt::of(one, Outcome::Applied) }), 20);
     }
 
     #[test]
     fn what_moves_others_is_known_and_its_oddities_are_told_so_often() {
-        let again = Receipt { key_reused: Some(OWN), ..receipt(OWN, Outcome::Parked) };
+        let again = Receipt { key_reused: Some(OWN), ..Receipt::of(OWN, Outcome::Parked) };
         assert!(!again.moves_others());
         let key = RecordKey::new(Kind::Payment, "tx-1".parse().unwrap());
         let owed = vec![Owed { key, due: Timestamp::UNIX_EPOCH, after: Vec::new() }];

@@ -1,4 +1,4 @@
-//! What records would be if their notifications had been read otherwise: words for [`super::sqlite::rehearse`].
+//! What records would be if their notifications had been read otherwise: words for [`super::rehearse`].
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

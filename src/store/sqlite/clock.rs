@@ -3,13 +3,11 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::Store;
 use super::columns::{micros, timestamp};
 use super::counts;
-use super::writer::unavailable;
 use crate::domain::age;
 use crate::domain::due::Moment;
-use crate::store::{Resumed, StoreError};
+use crate::store::Resumed;
 
 /// The step of the schema that brought it.
 pub(super) const STEP: &str = r"
@@ -41,36 +39,7 @@ CREATE INDEX transitions_by_age ON transitions (ifnull(kept_since, at), record);
 CREATE INDEX attempts_by_age ON attempts (ifnull(kept_since, at), record);
 ";
 
-impl Store {
-    /// Has the store's clock go on, where the machine's says `wall`. All other times that the store is told are to be on it.
-    ///
-    /// # Errors
-    /// The store cannot be used.
-    pub async fn start_clock(&self, wall: Timestamp) -> Result<Resumed, StoreError> {
-        let work = move |connection: &Connection| resume(connection, wall).map_err(unavailable);
-        self.writer.write(work, |_: &Resumed| ()).await
-    }
-
-    /// Keeps both clocks for the next start. Says how they were kept before.
-    ///
-    /// # Errors
-    /// The store cannot take it now.
-    pub async fn keep_clock(&self, now: Moment) -> Result<Option<Moment>, StoreError> {
-        let work = move |connection: &Connection| {
-            let before = kept(connection).map_err(unavailable)?;
-            if matches!(before, Kept::Damaged) {
-                tracing::error!(
-                    "the store's clock was damaged on disk; the running relay's is kept in its place. Check the disk"
-                );
-            }
-            keep(connection, now).map_err(unavailable)?;
-            Ok(before.whole())
-        };
-        self.writer.write(work, |_: &Option<Moment>| ()).await.inspect_err(|error| self.met(error))
-    }
-}
-
-fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed> {
+pub(super) fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed> {
     let kept = kept(connection)?;
     let (before, steady) = match kept {
         Kept::Whole(kept) => {
@@ -96,7 +65,7 @@ fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Result<Resumed>
 
 /// How the clocks were kept last.
 #[derive(Debug, Clone, Copy)]
-enum Kept {
+pub(super) enum Kept {
     /// As a relay keeps them.
     Whole(Moment),
     /// Not yet: in a new store, and in one of an earlier version.
@@ -106,7 +75,7 @@ enum Kept {
 }
 
 impl Kept {
-    fn whole(self) -> Option<Moment> {
+    pub(super) fn whole(self) -> Option<Moment> {
         match self {
             Self::Whole(kept) => Some(kept),
             Self::Nothing | Self::Damaged => None,
@@ -114,7 +83,7 @@ impl Kept {
     }
 }
 
-fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
+pub(super) fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     let read = |row: &Row<'_>| {
         let read = |at: usize| counts::agreed(row.get(at).ok()?, row.get(at + 1).ok()?);
         let (steady, wall) = (timestamp(0, read(0)?).ok()?, timestamp(2, read(2)?).ok()?);
@@ -127,7 +96,7 @@ fn kept(connection: &Connection) -> rusqlite::Result<Kept> {
     Ok(found.map_or(Kept::Nothing, |kept| kept.map_or(Kept::Damaged, Kept::Whole)))
 }
 
-fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()> {
+pub(super) fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT OR REPLACE INTO clock (id, steady, wall, steady_inverse, wall_inverse) VALUES (1, ?1, ?2, ~?1, ~?2)",

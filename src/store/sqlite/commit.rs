@@ -10,7 +10,7 @@ use super::parked::{self, Pending, ReleaseKey};
 use super::reached::{self, Open};
 use super::records::{self, Stored};
 use super::unwritten::Unwritten;
-use super::{history, inbox, outbox};
+use super::{finding, history, inbox, owing};
 use crate::domain::contradiction::Contradiction;
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
@@ -173,7 +173,7 @@ impl<'a> Work<'a> {
     /// Brings an event to its record, or parks it.
     fn apply(&mut self, pending: Pending) -> rusqlite::Result<(Outcome, Option<String>)> {
         let open = self.open(&pending)?;
-        let found = records::of_event(self.connection, &self.unwritten, &pending.source, &pending.event)?;
+        let found = finding::of_event(self.connection, &self.unwritten, &pending.source, &pending.event)?;
         let mut stored = match found {
             Some(stored) if open.holds(stored.row) => stored,
             None if open == Open::All => {
@@ -189,7 +189,7 @@ impl<'a> Work<'a> {
         let payment = match stored.record.parent_payment() {
             Some(id) => {
                 let key = RecordKey::new(Kind::Payment, id.clone());
-                records::by_key_among(self.connection, &self.unwritten, &key)?
+                self.unwritten.by_key(self.connection, &key)?
             }
             None => None,
         };
@@ -283,8 +283,14 @@ impl<'a> Work<'a> {
     /// Transform can see a difference: the history has it, and Transform is owed a webhook.
     fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
-        history::changed(self.connection, stored, by, status, self.now)?;
-        let due = outbox::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
+        history::changed(
+            self.connection,
+            (stored.row, stored.record.version),
+            (by.notification, &by.event.event_type),
+            status,
+            self.now,
+        )?;
+        let due = owing::owe(self.connection, &self.options.debounce, stored, self.now.steady)?;
         self.finished.owed.push(Owed {
             key: stored.record.key.clone(),
             due,

@@ -7,8 +7,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, micros, timestamp};
-use super::{held, inbox, strangers};
-use crate::store::{AskedBy, Awaiting, Fetch, FetchFailed, FetchesSought};
+use crate::store::{AskedBy, Fetch, FetchFailed, FetchesSought};
 
 /// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it costs two
 /// fetches.
@@ -161,24 +160,19 @@ pub(super) fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
 
 const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted FROM fetches";
 
-/// The fetches that are sought: those that the PSP asks for, by their due times; then those at whose objects hints point that
-/// are ours, what brought news last first; then strangers', by the turns of their addresses.
-pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
+/// What the PSP asks for, by its due time, so many at most.
+pub(super) fn asked_by_psp(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut psp = connection
         .prepare_cached(&format!("{OF} WHERE source = ?1 AND due_at <= ?2 AND trusted = 2 ORDER BY due_at"))?;
     let rows = psp.query(params![sought.source, micros(sought.now)])?;
-    let mut due = Listed::read_most("fetches", rows, sought.most, |row| fetch(row, false))?;
-    due.append(hinted(connection, sought)?);
-    let most = due.rows.len().saturating_add(sought.strangers.min(sought.most));
-    by_turns(connection, sought, most, &mut due)?;
-    Ok(due)
+    Listed::read_most("fetches", rows, sought.most, |row| fetch(row, false))
 }
 
 pub(super) const HINTED: &str = "INDEXED BY fetches_hinted
     WHERE source = ?1 AND trusted = 1 AND in_vain = ?3 AND due_at <= ?2 ORDER BY due_at";
 
-/// Of objects of ours, so many at most.
-fn hinted(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
+/// At which hints point and that are ours: what brought news last first, so many at most.
+pub(super) fn hinted(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut query = connection.prepare_cached(&format!("{OF} {HINTED}"))?;
     let mut found: Listed<Fetch> = Listed { rows: Vec::new(), damaged: Vec::new(), last: None };
     for in_vain in 0..=IN_VAIN_MAX {
@@ -189,48 +183,12 @@ fn hinted(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<L
     Ok(found)
 }
 
-/// Strangers' fetches until there are so many: one of each address that is waiting, then another one of each, and so on.
-fn by_turns(
-    connection: &Connection,
-    sought: &FetchesSought,
-    most: usize,
-    due: &mut Listed<Fetch>,
-) -> rusqlite::Result<()> {
-    if due.rows.len() >= most {
-        return Ok(());
-    }
-    let all = held::by_all(connection, &sought.source)?;
-    let mut turns = connection.prepare_cached(strangers::TURNS)?;
-    let mut turns = turns.query(params![sought.source, micros(sought.now)])?;
-    let mut addresses = Vec::new();
-    while due.rows.len() < most
-        && let Some(turn) = turns.next()?
-    {
-        let (address, own): (i64, u32) = (turn.get(0)?, held::count(turn, 1)?);
-        let address = (address, sought.slots.scarce(all, own));
-        if nth(connection, sought, address, 0, due)? {
-            addresses.push(address);
-        }
-    }
-    let mut round = 1;
-    while due.rows.len() < most && !addresses.is_empty() {
-        let mut left = Vec::new();
-        for address in addresses {
-            if due.rows.len() < most && nth(connection, sought, address, round, due)? {
-                left.push(address);
-            }
-        }
-        (addresses, round) = (left, round.saturating_add(1));
-    }
-    Ok(())
-}
-
 pub(super) const NTH_OF_ADDRESS: &str =
     "INDEXED BY fetches_of_strangers WHERE source = ?1 AND due_at <= ?2 AND trusted = 0
     AND hinted_by = (SELECT address FROM hint_addresses WHERE id = ?3) ORDER BY due_at LIMIT 1 OFFSET ?4";
 
 /// Adds the fetch of an address that has waited longest but for so many. Says whether there is one, be it damaged.
-fn nth(
+pub(super) fn nth(
     connection: &Connection,
     sought: &FetchesSought,
     (address, scarce): (i64, bool),
@@ -274,28 +232,54 @@ macro_rules! its_notification_is_there {
     };
 }
 
-/// Up to `most` messages that had asked by then.
-pub(super) fn awaiting(
+/// Up to `most` messages that had asked by then: each its notification, and which of that one's messages it is.
+pub(super) fn waiting(
     connection: &Connection,
     fetch: i64,
     asked: i64,
     most: usize,
-) -> rusqlite::Result<Vec<Awaiting>> {
-    let waiting: Vec<([u8; 16], i64)> = connection
+) -> rusqlite::Result<Vec<(Uuid, usize)>> {
+    connection
         .prepare_cached(concat!(
             "SELECT notification, message FROM fetch_waiting WHERE fetch = ?1 AND asked <= ?2 AND ",
             its_notification_is_there!(),
             " LIMIT ?3",
         ))?
-        .query_map(params![fetch, asked, index(most)], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let mut awaiting = Vec::new();
-    for (id, message) in waiting {
-        let notification = inbox::kept(connection, Uuid::from_bytes(id))?;
-        let message = usize::try_from(message).unwrap_or_default();
-        awaiting.extend(notification.map(|notification| Awaiting { notification, message }));
-    }
-    Ok(awaiting)
+        .query_map(params![fetch, asked, index(most)], |row| {
+            Ok((Uuid::from_bytes(row.get(0)?), usize::try_from(row.get::<_, i64>(1)?).unwrap_or_default()))
+        })?
+        .collect()
+}
+
+/// The source and the call of a fetch, and whether it is another's than strangers'.
+pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, String, bool)>> {
+    connection
+        .prepare_cached("SELECT source, path, trusted FROM fetches WHERE id = ?1")?
+        .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()
+}
+
+/// Of the objects of an address of which the PSP has never told: one that it did not know when it was asked, or else the one
+/// that would be looked up last.
+pub(super) fn least_of(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<Option<i64>> {
+    connection
+        .prepare_cached(
+            "SELECT id FROM fetches
+             WHERE source = ?1 AND hinted_by = ?2 AND trusted = 0 AND due_at IS NOT NULL AND fetched_at IS NULL
+             ORDER BY missing_since IS NULL, due_at DESC LIMIT 1",
+        )?
+        .query_row([source, address], |row| row.get(0))
+        .optional()
+}
+
+/// Nobody waits for a fetch any more.
+pub(super) fn let_go(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM fetch_waiting WHERE fetch = ?1")?.execute([fetch]).map(drop)
+}
+
+/// Deletes a fetch.
+pub(super) fn delete(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM fetches WHERE id = ?1")?.execute([fetch]).map(drop)
 }
 
 /// Whether a message waits for this fetch.
@@ -392,17 +376,6 @@ pub(super) fn retry(connection: &Connection, failed: &FetchFailed, again: Timest
         .map(drop)
 }
 
-/// The source and the call of a fetch, and whether others than strangers have spoken of its object.
-pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, bool)>> {
-    let found: Option<(String, String, bool)> = connection
-        .prepare_cached("SELECT source, path, trusted FROM fetches WHERE id = ?1")?
-        .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let Some((source, path, trusted)) = found else { return Ok(None) };
-    let trusted = trusted || strangers::is_known(connection, &source, &path)?;
-    Ok(Some((source, trusted)))
-}
-
 pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
     SELECT id FROM fetches WHERE due_at IS NULL AND began_at < ?1
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = fetches.id)
@@ -415,7 +388,8 @@ pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> ru
 
 #[cfg(test)]
 mod tests {
-    use super::super::{fetched, migrations};
+    use super::super::waiting::awaiting;
+    use super::super::{fetch_ends, migrations};
     use super::*;
 
     /// A fetch ends although nobody can be served, is not begun again and again for that, and is in nobody's way.
@@ -429,7 +403,7 @@ mod tests {
         let (began, reason) = (Timestamp::from_second(1000).unwrap(), "gone".to_owned());
         assert!(awaiting(&connection, 1, 1, 9).unwrap().is_empty());
         let failed = FetchFailed { fetch: 1, asked: 1, began, reason, missing: false, again: None };
-        assert!(!fetched::failed(&connection, &failed).unwrap().more);
+        assert!(!fetch_ends::failed(&connection, &failed).unwrap().more);
         assert_eq!(backlog(&connection), Ok(Vec::new()));
         assert_eq!(prune(&connection, Timestamp::MAX, 9), Ok(0));
         let said = super::super::fetches_care::look_at_waiting(&connection, i64::MIN, 9).unwrap().damaged;

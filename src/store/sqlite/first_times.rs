@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{digest, micros, timestamp};
-use super::past::PAGE_ROWS;
+use super::pages::PAGE_ROWS;
 use crate::domain::event::Event;
 use crate::domain::message::Identity;
 use crate::store::Redated;

@@ -6,7 +6,7 @@ use rusqlite::{Connection, named_params};
 use uuid::Uuid;
 
 use super::columns::digest;
-use super::inbox::{is_full, of_key, outcome};
+use super::inbox::{self, is_full, of_key, outcome};
 use super::{fetches, parked};
 use crate::store::{GaveWay, Outcome, Taken};
 
@@ -30,7 +30,7 @@ pub(super) fn gives_way(
         let id = one.notification;
         parked::forget(connection, id.into_bytes())?;
         fetches::forget(connection, id)?;
-        connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()])?;
+        inbox::delete(connection, id)?;
         gone.push(one);
     }
     Ok(Some(gone))

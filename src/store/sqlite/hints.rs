@@ -2,10 +2,9 @@
 //! believed and next to nothing is kept.
 
 use rusqlite::Connection;
-use uuid::Uuid;
 
 use super::fetches::{self, Asker};
-use super::{held, inbox, strangers};
+use super::{held, inbox, outcomes, records, waiting};
 use crate::store::{Admission, HintError, Hinted, Outcome, Receipt};
 
 /// Takes a hint, or says why too many objects of strangers wait already.
@@ -29,7 +28,8 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
         fetches::wait(connection, asked, id, 0)?;
         first.get_or_insert(id);
     }
-    Ok(first.map(|id| receipt(id, displaced)).ok_or(HintError::Crowded))
+    let receipt = |id| Receipt { displaced, fetches: true, ..Receipt::of(id, Outcome::Fetching) };
+    Ok(first.map(receipt).ok_or(HintError::Crowded))
 }
 
 /// Whether a hint is refused, by what is on disk: the writer has better things to do in a flood. The writer decides where that is
@@ -37,7 +37,7 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
 pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<HintError>> {
     let source = hinted.source.as_str();
     for (_, path) in &hinted.calls {
-        if strangers::is_known(connection, source, path)? || fetches::is_waited_for(connection, source, path)? {
+        if records::is_known(connection, source, path)? || fetches::is_waited_for(connection, source, path)? {
             continue;
         }
         let held = held::of(connection, source, &hinted.address)?;
@@ -58,7 +58,7 @@ fn asker<'a>(
     path: &str,
 ) -> rusqlite::Result<Result<(Asker<'a>, bool), HintError>> {
     let (source, address) = (hinted.source.as_str(), hinted.address.as_str());
-    if strangers::is_known(connection, source, path)? {
+    if records::is_known(connection, source, path)? {
         return Ok(Ok((Asker::Hint, false)));
     }
     let stranger = Asker::Stranger { address };
@@ -76,28 +76,23 @@ fn asker<'a>(
     }
     Ok(match hinted.slots.admit(held.taken) {
         Admission::Free => Ok((stranger, false)),
-        Admission::Displacing if strangers::displace(connection, source, &held.largest)? => Ok((stranger, true)),
+        Admission::Displacing if displace(connection, source, &held.largest)? => Ok((stranger, true)),
         Admission::Displacing | Admission::Full => Err(HintError::Crowded),
         Admission::AddressFull => Err(HintError::AddressFull),
     })
 }
 
-const fn receipt(id: Uuid, displaced: u32) -> Receipt {
-    Receipt {
-        id,
-        outcome: Outcome::Fetching,
-        replayed: false,
-        is_news: false,
-        reason: None,
-        key_reused: None,
-        redated: None,
-        led_elsewhere: None,
-        gave_way: Vec::new(),
-        crowded_out: 0,
-        displaced,
-        owed: Vec::new(),
-        fetches: true,
+/// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
+/// would be looked up last. What the PSP has told of once was not made up and stays. Says whether there was one to take.
+fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
+    let Some(fetch) = fetches::least_of(connection, source, address)? else { return Ok(false) };
+    let waiting = waiting::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
+    fetches::let_go(connection, fetch)?;
+    for waiting in waiting.iter().filter(|waiting| waiting.notification.outcome == Outcome::Fetching) {
+        outcomes::drop_hint(connection, &waiting.notification)?;
     }
+    fetches::delete(connection, fetch)?;
+    Ok(true)
 }
 
 #[cfg(test)]
@@ -106,8 +101,9 @@ mod tests {
     use std::time::Duration;
 
     use jiff::Timestamp;
+    use uuid::Uuid;
 
-    use super::super::{fetched, migrations};
+    use super::super::{fetch_ends, migrations, turns};
     use super::*;
     use crate::domain::due::{Debounce, Moment};
     use crate::store::{
@@ -146,7 +142,7 @@ mod tests {
 
     fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
         let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, slots: SLOTS };
-        fetches::due(connection, &sought).unwrap().rows
+        turns::due(connection, &sought).unwrap().rows
     }
 
     fn options() -> StoreOptions {
@@ -168,7 +164,7 @@ mod tests {
 
     /// The object is fetched, and is as it was.
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
-        let waiting = fetches::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
+        let waiting = waiting::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
             let message =
                 crate::domain::message::Message::new("x".to_owned(), crate::domain::message::Meaning::Ignored);
@@ -177,7 +173,7 @@ mod tests {
         let read = read.collect();
         let (fetch, asked) = (fetch.id, fetch.asked);
         let answered = Answered { fetch, asked, began: now, fetched_at: now, body: b"{}".to_vec(), read };
-        fetched::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
+        fetch_ends::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
     }
 
     /// The milliseconds at which one known object is fetched to which a hint points every half second.
@@ -234,7 +230,7 @@ mod tests {
                 let again = Some(at(wait * 1000));
                 let failed =
                     FetchFailed { fetch, asked: 1, began: at(0), reason: "?".to_owned(), missing: true, again };
-                fetched::failed(&connection, &failed).unwrap();
+                fetch_ends::failed(&connection, &failed).unwrap();
             }
             fetches::ask(&connection, "s", "/known/0", Asker::Trusted, at(10_000)).unwrap();
             let found = due(&connection, 9, at(first));

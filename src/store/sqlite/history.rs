@@ -4,18 +4,15 @@ use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, micros, timestamp, version_column};
-use super::parked::Pending;
-use super::records::{self, Stored};
 use crate::domain::due::Moment;
-use crate::domain::ids::RecordKey;
 use crate::domain::status::Status;
 use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
 
 /// Notes that a notification's event made a version of a record.
 pub(super) fn changed(
     connection: &Connection,
-    stored: &Stored,
-    by: &Pending,
+    (record, version): (i64, u64),
+    (notification, event_type): (Uuid, &str),
     status: Status,
     now: Moment,
 ) -> rusqlite::Result<()> {
@@ -25,11 +22,11 @@ pub(super) fn changed(
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
-            stored.row,
-            version_column(stored.record.version),
+            record,
+            version_column(version),
             micros(now.wall),
-            by.notification.into_bytes(),
-            by.event.event_type,
+            notification.into_bytes(),
+            event_type,
             status.name(),
             micros(now.steady),
         ])
@@ -63,23 +60,22 @@ pub(super) fn attempted(
         .map(drop)
 }
 
-/// The latest of a record's history, the newest first; none if the record is not known.
+/// The latest of a record's history, the newest first.
 pub(super) fn of_record(
     connection: &Connection,
-    key: &RecordKey,
+    record: i64,
     most: u32,
-) -> rusqlite::Result<Option<(Listed<VersionMade>, Listed<AttemptMade>)>> {
-    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+) -> rusqlite::Result<(Listed<VersionMade>, Listed<AttemptMade>)> {
     let mut versions = connection.prepare_cached(
         "SELECT id, version, at, notification, event_type, status FROM transitions
          WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
-    let versions = Listed::read("transitions", versions.query(params![stored.row, most])?, version_made)?;
+    let versions = Listed::read("transitions", versions.query(params![record, most])?, version_made)?;
     let mut attempts = connection.prepare_cached(
         "SELECT id, version, at, millis, failure FROM attempts WHERE record = ?1 ORDER BY id DESC LIMIT ?2",
     )?;
-    let attempts = Listed::read("attempts", attempts.query(params![stored.row, most])?, attempt_made)?;
-    Ok(Some((versions, attempts)))
+    let attempts = Listed::read("attempts", attempts.query(params![record, most])?, attempt_made)?;
+    Ok((versions, attempts))
 }
 
 fn version_made(row: &Row<'_>) -> rusqlite::Result<VersionMade> {

@@ -5,9 +5,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
-use super::fetches;
 use crate::domain::text::shown;
-use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken, Through};
+use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken};
 
 /// What is known of a notification's dedupe key.
 pub(super) enum Seen {
@@ -235,83 +234,23 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
         .optional()
 }
 
-/// A message of this notification was fetched, with this outcome. The notification's own follows: the greatest of its
-/// messages, once none of them waits any more. A hint that came to nothing new is deleted.
-pub(super) fn through(
-    connection: &Connection,
-    kept: &Kept,
-    fetched: Outcome,
-    reason: Option<String>,
-) -> rusqlite::Result<Through> {
-    let waits = fetches::awaits(connection, kept.id)?;
-    if kept.hint {
-        return hint_through(connection, kept, waits, fetched, reason);
-    }
-    let (before, known): (Option<String>, Option<String>) = connection
+/// What came of those messages of a notification that are through, while others wait; and why it is a dead letter.
+pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Option<Outcome>, Option<String>)> {
+    let (through, reason): (Option<String>, Option<String>) = connection
         .prepare_cached("SELECT became, reason FROM notifications WHERE id = ?1")?
-        .query_row([kept.id.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(in_row("notifications", kept.id))?;
-    let before = before.map(|name| outcome(0, &name)).transpose().map_err(in_row("notifications", kept.id))?;
-    let settled = Some(kept.outcome).filter(|outcome| *outcome != Outcome::Fetching);
-    let mut through = [before, settled].into_iter().flatten().fold(fetched, Outcome::max);
-    let parked =
-        connection.prepare_cached("SELECT 1 FROM parked WHERE notification = ?1")?.exists([kept.id.into_bytes()])?;
-    if through == Outcome::Parked && !parked {
-        through = Outcome::Applied; // what was parked of it was released meanwhile
-    }
-    let outcome = match (waits, settled) {
-        (true, None) => through.max(Outcome::Fetching),
-        _ => through,
-    };
-    let became =
-        Became { outcome, through: waits.then_some(through), reason: both(known, reason.clone()), tells_first: false };
-    set(connection, kept.id, &became)?;
-    Ok(Through { notification: kept.id, outcome: Some(outcome), reason })
+        .query_row([id.into_bytes()], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(in_row("notifications", id))?;
+    let through = through.map(|name| outcome(0, &name)).transpose().map_err(in_row("notifications", id))?;
+    Ok((through, reason))
 }
 
-fn hint_through(
-    connection: &Connection,
-    kept: &Kept,
-    waits: bool,
-    fetched: Outcome,
-    reason: Option<String>,
-) -> rusqlite::Result<Through> {
-    let notification = kept.id;
-    match fetched {
-        Outcome::Parked | Outcome::Applied | Outcome::DeadLetter => {
-            let became = Became { outcome: fetched, through: None, reason: reason.clone(), tells_first: false };
-            set(connection, notification, &became)?;
-            Ok(Through { notification, outcome: Some(fetched), reason })
-        }
-        _ if waits => Ok(Through { notification, outcome: Some(Outcome::Fetching), reason }),
-        _ if kept.outcome == Outcome::Applied => Ok(Through { notification, outcome: Some(fetched), reason }),
-        _ => drop_hint(connection, kept),
-    }
-}
-
-/// A hint came to nothing.
-pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Result<Through> {
-    let nothing = Through { notification: kept.id, outcome: None, reason: None };
-    if fetches::awaits(connection, kept.id)? {
-        return Ok(nothing);
-    }
-    super::parked::forget(connection, kept.id.into_bytes())?;
-    connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([kept.id.into_bytes()])?;
-    Ok(nothing)
-}
-
-/// Reasons add up, but not for ever.
-fn both(known: Option<String>, new: Option<String>) -> Option<String> {
-    const LENGTH_MAX: usize = 2_000;
-    match (known, new) {
-        (Some(known), Some(new)) if known != new && known.len() < LENGTH_MAX => Some(format!("{known}; {new}")),
-        (Some(known), _) => Some(known),
-        (None, new) => new,
-    }
+/// Deletes a notification. What else is kept for it goes before.
+pub(super) fn delete(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()]).map(drop)
 }
 
 /// The PSP was answered what was the outcome first.
-fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlite::Result<()> {
+pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE notifications SET outcome = ?2, became = ?3, reason = ?4, answered = ifnull(answered, outcome)

@@ -1,13 +1,13 @@
 //! All rows are looked over while the relay runs, so that damage is said for as long as it is there, whoever needs the row
 //! meanwhile: what is owed of a row that cannot be read would be owed for ever, and nobody would know.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::Store;
 use super::columns::Listed;
+use super::damage::said;
+use super::store::Store;
 use super::writer::unavailable;
 use super::{fetches_care, history, inbox, outbox, parked, records};
 use crate::domain::due::Moment;
@@ -51,43 +51,8 @@ const PAGE_EVERY: Duration = Duration::from_millis(5);
 /// Between asking for the time and the write that goes by it.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// How far a table was looked over, and what was found.
-#[derive(Debug, Default)]
-pub(super) struct Lap {
-    after: i64,
-    /// In this lap so far.
-    found: Option<String>,
-    /// In the lap before: it stands until this one is over.
-    stands: Option<String>,
-}
-
 /// So many damaged rows of a table are named in a round. A disk that has lost many would have the log and the memory hold a text for each.
 const NAMED: usize = 20;
-
-/// What was found in each table.
-#[derive(Debug, Default)]
-pub(super) struct Standing(BTreeMap<&'static str, Lap>);
-
-impl Standing {
-    /// Any damage that is there.
-    pub(super) fn any(&self) -> Option<&String> {
-        self.0.values().flat_map(|lap| lap.stands.iter().chain(&lap.found)).next()
-    }
-
-    fn after(&self, table: &'static str) -> i64 {
-        self.0.get(table).map_or(i64::MIN, |lap| lap.after)
-    }
-
-    /// Takes up what was found in a page; the lap is over where there was no row after it.
-    fn note(&mut self, table: &'static str, found: Option<String>, last: Option<i64>) {
-        let lap = self.0.entry(table).or_insert_with(|| Lap { after: i64::MIN, ..Lap::default() });
-        lap.found = lap.found.take().or(found);
-        match last {
-            Some(last) => lap.after = last,
-            None => (lap.after, lap.stands) = (i64::MIN, lap.found.take()),
-        }
-    }
-}
 
 impl Store {
     /// Looks over what somebody waits for, and a part of everything else. What cannot be read is said, and makes the store
@@ -169,22 +134,11 @@ impl Store {
     }
 }
 
-/// Says that times were brought back.
-pub(super) fn said(records: usize, fetches: usize) {
-    if records + fetches > 0 {
-        tracing::warn!(
-            records,
-            fetches,
-            "due times lay further ahead than any wait is long, or were damaged, and were brought back: what they are of is due \
-             within the longest wait. If no wait was made shorter, check the disk"
-        );
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use super::super::damage::Standing;
     use super::*;
     use crate::domain::due::Debounce;
     use crate::store::{Keep, ParkedLimits, StoreOptions, Wake};

@@ -3,6 +3,8 @@
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
 
+use super::whose::{APPLICATION_ID, version};
+
 /// One step per schema version. Times are UTC microseconds since 1970.
 const STEPS: [&str; 12] = [
     FIRST,
@@ -256,11 +258,6 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 /// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
 pub(super) const VERSION: i64 = 12;
 
-/// The schema version of a database; 0 for a new one.
-pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
 /// Takes the steps that are missing, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -269,7 +266,7 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
-    transaction.pragma_update(None, "application_id", super::whose::APPLICATION_ID)?;
+    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     if let Some(begun) = begun {

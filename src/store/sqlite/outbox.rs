@@ -8,22 +8,23 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Listed, in_row, key, micros, timestamp, unreadable, version_column};
-use super::history;
-use super::records::{self, Stored};
-use crate::domain::due::{Debounce, later};
+use crate::domain::due::{Moment, later};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
-use crate::store::{Attempt, Delivery, GivenUp, Owed, Settlement};
+use crate::domain::record::Record;
+use crate::store::{Delivery, GivenUp, Owed};
 
-struct Row {
-    record: i64,
-    version: u64,
-    first_untold_at: Option<Timestamp>,
-    changed_at: Timestamp,
-    not_before: Option<Timestamp>,
-    dead: bool,
+/// What is owed of a record.
+pub(super) struct Row {
+    pub(super) record: i64,
+    pub(super) version: u64,
+    pub(super) first_untold_at: Option<Timestamp>,
+    pub(super) changed_at: Timestamp,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) dead: bool,
 }
 
-fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
+/// What is owed of a record, also if it was given up.
+pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
     connection
         .prepare_cached(
             "SELECT version, first_untold_at, not_before, dead_at, changed_at FROM outbox WHERE record = ?1",
@@ -43,20 +44,14 @@ fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
         .optional()
 }
 
-/// Notes that a record has changed and Transform is owed a webhook. Says when that is due.
-///
-/// A change to a record whose attempts fail earns it an attempt once it is quiet, but never before the time that
-/// Transform asked for. A change to one that was given up revives it.
+/// Owes Transform a version of a record. One that was given up is owed as if nothing had failed.
 pub(super) fn owe(
     connection: &Connection,
-    debounce: &Debounce,
-    stored: &Stored,
+    (record, version): (i64, u64),
+    first_untold: Timestamp,
+    due: Timestamp,
     now: Timestamp,
-) -> rusqlite::Result<Timestamp> {
-    let old = find(connection, stored.row)?.filter(|row| !row.dead);
-    let first_untold = old.as_ref().and_then(|row| row.first_untold_at).unwrap_or(now);
-    let due = debounce.due(now, first_untold);
-    let due = old.and_then(|row| row.not_before).map_or(due, |asked| due.max(asked));
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "INSERT INTO outbox (record, version, first_untold_at, due_at, changed_at, owed_since)
@@ -69,14 +64,8 @@ pub(super) fn owe(
                  not_before = iif(dead_at IS NULL, not_before, NULL),
                  dead_at = NULL, given_up_at = NULL",
         )?
-        .execute(params![
-            stored.row,
-            version_column(stored.record.version),
-            micros(first_untold),
-            micros(due),
-            micros(now),
-        ])?;
-    Ok(due)
+        .execute(params![record, version_column(version), micros(first_untold), micros(due), micros(now)])
+        .map(drop)
 }
 
 /// All that is owed and not given up; or those of these records.
@@ -188,27 +177,6 @@ pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Resul
         .collect()
 }
 
-/// What an attempt for this record needs; none if nothing is owed.
-pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
-    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
-    connection
-        .prepare_cached(
-            "SELECT attempts, failing_since, due_at, owed_since FROM outbox WHERE record = ?1 AND dead_at IS NULL",
-        )?
-        .query_row([stored.row], |row| {
-            Ok(Delivery {
-                version: stored.record.version,
-                webhook_target: stored.record.registered.webhook_target.clone(),
-                attempts: row.get(0)?,
-                failing_since: row.get::<_, Option<i64>>(1)?.map(|at| timestamp(1, at)).transpose()?,
-                due: timestamp(2, row.get(2)?)?,
-                owed_since: timestamp(3, row.get(3)?)?,
-            })
-        })
-        .map_err(in_row("outbox", stored.row))
-        .optional()
-}
-
 /// The deliveries that were given up, by the age of their records, from the one after `after` on.
 pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
     let mut query = connection.prepare_cached(
@@ -228,72 +196,77 @@ pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqli
     })
 }
 
-/// Settles an attempt. Says when the next is due, if the record is still owed one: a change that came meanwhile was
-/// not in what was sent.
-pub(super) fn settle(
+/// What an attempt for this record needs; none if nothing is owed.
+pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rusqlite::Result<Option<Delivery>> {
+    connection
+        .prepare_cached(
+            "SELECT attempts, failing_since, due_at, owed_since FROM outbox WHERE record = ?1 AND dead_at IS NULL",
+        )?
+        .query_row([number], |row| {
+            Ok(Delivery {
+                version: of.version,
+                webhook_target: of.registered.webhook_target.clone(),
+                attempts: row.get(0)?,
+                failing_since: row.get::<_, Option<i64>>(1)?.map(|at| timestamp(1, at)).transpose()?,
+                due: timestamp(2, row.get(2)?)?,
+                owed_since: timestamp(3, row.get(3)?)?,
+            })
+        })
+        .map_err(in_row("outbox", number))
+        .optional()
+}
+
+/// Transform was told, but not of the latest: that is owed since `began`, as if nothing had failed.
+pub(super) fn begin_anew(
     connection: &Connection,
-    debounce: &Debounce,
-    attempt: &Attempt,
-    settlement: &Settlement,
-) -> rusqlite::Result<Option<Timestamp>> {
-    let (began, now) = (attempt.began.steady, attempt.ended.steady);
-    let Some(stored) = records::by_key(connection, &attempt.key)? else { return Ok(None) };
-    history::attempted(connection, stored.row, attempt, settlement)?;
-    let Some(row) = find(connection, stored.row)? else { return Ok(None) };
-    // The first change that was not in what was sent came at `began` or later.
-    // No version is worth telling that the record does not have: it would be told for ever.
-    let fresh = (row.version.min(stored.record.version) > attempt.version)
-        .then(|| debounce.due(row.changed_at, began).max(now));
-    let first_untold = fresh.map(|_| began);
-    match (settlement, fresh) {
-        (Settlement::Told, Some(due)) => {
-            connection
-                .prepare_cached(
-                    "UPDATE outbox SET first_untold_at = ?2, owed_since = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
-                         not_before = NULL, reason = NULL WHERE record = ?1",
-                )?
-                .execute(params![row.record, micros(began), micros(due)])?;
-            Ok(Some(due))
-        }
-        (Settlement::Told, None) => {
-            connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row.record])?;
-            Ok(None)
-        }
-        (Settlement::Retry { at, not_before, reason }, fresh) => {
-            let due = fresh.unwrap_or(*at);
-            let due = not_before.map_or(due, |asked| due.max(asked));
-            fail(connection, &row, &Failure { due, first_untold, not_before: *not_before, reason }, now)?;
-            Ok(Some(due))
-        }
-        (Settlement::GiveUp { reason }, fresh) => {
-            let due = fresh.unwrap_or(now);
-            fail(connection, &row, &Failure { due, first_untold, not_before: None, reason }, now)?;
-            if fresh.is_none() {
-                connection
-                    .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3 WHERE record = ?1")?
-                    .execute(params![row.record, micros(now), micros(attempt.ended.wall)])?;
-            }
-            Ok(fresh)
-        }
-    }
+    record: i64,
+    began: Timestamp,
+    due: Timestamp,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE outbox SET first_untold_at = ?2, owed_since = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
+                 not_before = NULL, reason = NULL WHERE record = ?1",
+        )?
+        .execute(params![record, micros(began), micros(due)])
+        .map(drop)
+}
+
+/// Owes nothing of a record any more.
+pub(super) fn delete(connection: &Connection, record: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([record]).map(drop)
+}
+
+/// A delivery is given up.
+pub(super) fn give_up(connection: &Connection, record: i64, at: Moment) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3 WHERE record = ?1")?
+        .execute(params![record, micros(at.steady), micros(at.wall)])
+        .map(drop)
 }
 
 /// What a failed attempt leaves in the outbox.
-struct Failure<'a> {
-    due: Timestamp,
-    first_untold: Option<Timestamp>,
-    not_before: Option<Timestamp>,
-    reason: &'a str,
+pub(super) struct Failure<'a> {
+    pub(super) due: Timestamp,
+    pub(super) first_untold: Option<Timestamp>,
+    pub(super) not_before: Option<Timestamp>,
+    pub(super) reason: &'a str,
 }
 
-fn fail(connection: &Connection, row: &Row, failure: &Failure<'_>, now: Timestamp) -> rusqlite::Result<()> {
+/// An attempt failed.
+pub(super) fn fail(
+    connection: &Connection,
+    record: i64,
+    failure: &Failure<'_>,
+    now: Timestamp,
+) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE outbox SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2), due_at = ?3,
                  first_untold_at = ?4, not_before = ?5, reason = ?6 WHERE record = ?1",
         )?
         .execute(params![
-            row.record,
+            record,
             micros(now),
             micros(failure.due),
             failure.first_untold.map(micros),

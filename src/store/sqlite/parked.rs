@@ -6,7 +6,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
-use super::{counts, inbox};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
@@ -122,45 +121,37 @@ pub(super) fn release(
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
 
-/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
-pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
-    let excess = counts::parked(connection, source)?.saturating_sub(most.into());
-    let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
-    if excess > 0 {
-        let oldest: Vec<i64> = connection
-            .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
-            .query_map(params![source, excess], |row| row.get(0))?
-            .collect::<rusqlite::Result<_>>()?;
-        let reason = format!("more than {most} events of {source} wait for their records; this was the oldest");
-        for row in oldest {
-            give_up(connection, row, &reason)?;
-        }
-    }
-    Ok(excess)
+/// The oldest events of a source that wait for their records, so many at most.
+pub(super) fn oldest(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<Vec<i64>> {
+    connection
+        .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
+        .query_map(params![source, most], |row| row.get(0))?
+        .collect()
 }
 
 pub(super) const WAITED_TOO_LONG: &str = "SELECT id FROM parked
     WHERE reason IS NULL AND ifnull(kept_since, parked_at) < ?1 ORDER BY ifnull(kept_since, parked_at) LIMIT ?2";
 
-/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Says of which notifications.
-pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
-    let old: Vec<i64> = connection
-        .prepare_cached(WAITED_TOO_LONG)?
-        .query_map(params![micros(cutoff), most], |row| row.get(0))?
-        .collect::<rusqlite::Result<_>>()?;
-    old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
+/// The events that have waited for their records since before `cutoff`, up to `most`.
+pub(super) fn waiting_since(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<i64>> {
+    let mut query = connection.prepare_cached(WAITED_TOO_LONG)?;
+    query.query_map(params![micros(cutoff), most], |row| row.get(0))?.collect()
 }
 
-/// An event waits no more; its notification is a dead letter from now on.
-fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
+/// Lets go of an event. Says of which notification it is.
+pub(super) fn let_go(connection: &Connection, row: i64) -> rusqlite::Result<Uuid> {
     let notification: [u8; 16] = connection
         .prepare_cached("SELECT notification FROM parked WHERE id = ?1")?
         .query_row([row], |columns| columns.get(0))
         .map_err(in_row("parked", row))?;
     remove(connection, row)?;
-    let notification = Uuid::from_bytes(notification);
-    inbox::waited_in_vain(connection, notification, reason)?;
-    Ok(notification)
+    Ok(Uuid::from_bytes(notification))
+}
+
+/// Whether any event of a notification is parked.
+pub(super) fn holds(connection: &Connection, notification: Uuid) -> rusqlite::Result<bool> {
+    let mut query = connection.prepare_cached("SELECT 1 FROM parked WHERE notification = ?1")?;
+    query.exists([notification.into_bytes()])
 }
 
 /// The events that wait, the oldest first, from the one after `after` on.

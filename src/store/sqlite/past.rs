@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
 use super::columns::{in_row, json, micros, timestamp, unreadable};
 use super::engine::{self, Access};
+use super::pages::each;
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
 use super::{files, journal, lock, migrations};
@@ -18,10 +18,6 @@ use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
-/// How many rows a page has, and about how many bytes, at most: each is a read transaction, and while one is open the WAL
-/// cannot be shortened.
-pub(super) const PAGE_ROWS: u32 = 500;
-const PAGE_BYTES: usize = 4 * 1024 * 1024;
 /// The schema version since which forms and fetched answers are stored.
 const FETCHES_SINCE: i64 = 3;
 /// The schema version since which first times are stored.
@@ -64,51 +60,6 @@ fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     }
 }
 
-/// Reads rows in the order of their slots. The query has the number in its first column; it asks for those after `?1`, up
-/// to `?2` of them.
-fn each<T>(
-    past: &Connection,
-    query: &str,
-    read: impl Fn(&Row<'_>) -> rusqlite::Result<T>,
-    mut does: impl FnMut(T) -> rusqlite::Result<()>,
-) -> rusqlite::Result<()> {
-    let mut query = past.prepare(query)?;
-    let mut after = i64::MIN;
-    loop {
-        let page = page(query.query(params![after, PAGE_ROWS])?, &mut after, &read)?;
-        if page.is_empty() {
-            return Ok(());
-        }
-        page.into_iter().try_for_each(&mut does)?;
-    }
-}
-
-/// One page. The read transaction ends with its rows.
-fn page<T>(
-    mut rows: rusqlite::Rows<'_>,
-    after: &mut i64,
-    read: &impl Fn(&Row<'_>) -> rusqlite::Result<T>,
-) -> rusqlite::Result<Vec<T>> {
-    let (mut page, mut bytes) = (Vec::new(), 0_usize);
-    while bytes < PAGE_BYTES
-        && let Some(row) = rows.next()?
-    {
-        *after = row.get(0)?;
-        bytes = bytes.saturating_add(length(row));
-        page.push(read(row)?);
-    }
-    Ok(page)
-}
-
-/// How many bytes of text and blobs a row has.
-fn length(row: &Row<'_>) -> usize {
-    let of = |value: ValueRef<'_>| match value {
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),
-        _ => 0,
-    };
-    (0..).map_while(|column| row.get_ref(column).ok()).map(of).sum()
-}
-
 /// All records.
 pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let query = concat!("SELECT ", record_columns!(), " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
@@ -149,7 +100,7 @@ pub(super) fn made_by_others(
 
 /// Whether this store knows first times.
 pub(super) fn knows_first_times(past: &Connection) -> rusqlite::Result<bool> {
-    Ok(migrations::version(past)? >= FIRST_TIMES_SINCE)
+    Ok(whose::version(past)? >= FIRST_TIMES_SINCE)
 }
 
 /// Whether a notification is among those that are read again.
@@ -177,7 +128,7 @@ pub(super) fn notifications(
     latest: i64,
     mut does: impl FnMut(Past, [u8; 16]) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let fetches = migrations::version(past)? >= FETCHES_SINCE;
+    let fetches = whose::version(past)? >= FETCHES_SINCE;
     let more = if fetches { "form, signed_at, hint" } else { "NULL, NULL, 0" };
     let query = format!(
         "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications

@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::columns::{damage, in_row, micros};
-use super::outbox::key_of;
-use super::{dead_letters, fetches, parked};
+use super::outbox::{self, key_of};
+use super::{dead_letters, fetches, parking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{DeadLetterGone, Pruned, StoreOptions};
@@ -31,7 +31,7 @@ pub(super) fn step(
     let keep = &options.keep;
     // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
     let now = now.steady;
-    let waited_in_vain = apart(parked::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
+    let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
     let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most), &mut damaged)?;
     let given_up = apart(given_up(connection, before(now, keep.dead_letters), most), &mut damaged)?;
@@ -106,7 +106,7 @@ fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::
         })?
         .collect::<rusqlite::Result<_>>()?;
     for (row, _) in &old {
-        connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([row])?;
+        outbox::delete(connection, *row)?;
     }
     Ok(old.into_iter().map(|(_, key)| key).collect())
 }
@@ -136,6 +136,7 @@ fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::parked;
     use super::*;
     use crate::domain::due::{Debounce, later};
     use crate::store::{Keep, ParkedLimits};

@@ -6,7 +6,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::digest;
-use super::past::PAGE_ROWS;
+use super::pages::PAGE_ROWS;
 
 /// The step of the schema by which it is known what a signed text has reached.
 pub(super) const STEP: &str = r"

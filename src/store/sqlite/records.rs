@@ -2,10 +2,9 @@
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use url::form_urlencoded;
 
 use super::columns::{Listed, in_row, json, unreadable};
-use super::unwritten::Unwritten;
-use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::text::shown;
@@ -44,36 +43,32 @@ fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
 
 /// The record of that Transform id, of whatever kind.
 pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
-    by_id_among(connection, &Unwritten::default(), id)
+    by_id_as(connection, id, stored)
 }
 
-fn by_id_among(connection: &Connection, among: &Unwritten, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
+/// The same, its row read so.
+pub(super) fn by_id_as(
+    connection: &Connection,
+    id: &TransformId,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Stored>,
+) -> rusqlite::Result<Option<Stored>> {
     connection
         .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE transform_id = ?1"))?
-        .query_row([id.as_str()], |row| among.stored(row))
+        .query_row([id.as_str()], read)
         .optional()
 }
 
 pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Stored>> {
-    by_key_among(connection, &Unwritten::default(), key)
+    Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
 }
 
-/// The same, as it stands by now in a piece of work.
-pub(super) fn by_key_among(
+/// The record of that PSP id: one that is bound to the source, or to none yet. Its row is read so.
+pub(super) fn by_psp_id(
     connection: &Connection,
-    among: &Unwritten,
-    key: &RecordKey,
-) -> rusqlite::Result<Option<Stored>> {
-    Ok(by_id_among(connection, among, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
-}
-
-/// The record of that PSP id: one that is bound to the source, or to none yet.
-fn by_psp_id(
-    connection: &Connection,
-    among: &Unwritten,
     kind: Kind,
     source: &str,
     psp_id: &str,
+    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Stored>,
 ) -> rusqlite::Result<Option<Stored>> {
     connection
         .prepare_cached(concat!(
@@ -82,7 +77,7 @@ fn by_psp_id(
             " FROM psp_ids p JOIN records r ON r.id = p.record
              WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC LIMIT 1",
         ))?
-        .query_row(params![psp_id, kind.code(), source], |row| among.stored(row))
+        .query_row(params![psp_id, kind.code(), source], read)
         .optional()
 }
 
@@ -102,72 +97,6 @@ pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusq
         .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE payment_id = ?1"))?
         .query_map([payment.as_str()], stored)?
         .collect()
-}
-
-/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP
-/// ids, else by those that it shares. What is signed of all these leads before what is not.
-pub(super) fn of_event(
-    connection: &Connection,
-    among: &Unwritten,
-    source: &str,
-    event: &Event,
-) -> rusqlite::Result<Option<Stored>> {
-    let mut way = Way { connection, among, source, event, awaited: false };
-    match way.led(true)? {
-        None if event.loose.is_some() => way.led(false),
-        found => Ok(found),
-    }
-}
-
-/// The way from an event to its record.
-struct Way<'a> {
-    connection: &'a Connection,
-    among: &'a Unwritten,
-    source: &'a str,
-    event: &'a Event,
-    /// Whether it names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
-    /// may take it away from there. Only a record that was registered with its id may.
-    awaited: bool,
-}
-
-impl Way<'_> {
-    /// The record that the ids and references lead to of which the event is sure, or the others.
-    fn led(&mut self, sure: bool) -> rusqlite::Result<Option<Stored>> {
-        let event = self.event;
-        for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {
-            match by_id_among(self.connection, self.among, id)? {
-                Some(found) if self.takes(&found) => return Ok(Some(found)),
-                Some(_) => {}
-                None => self.awaited |= id.has_transforms_form(),
-            }
-        }
-        let ids = || event.psp_ids.iter().chain(&event.shared_ids).filter(|id| event.is_sure_of(id) == sure);
-        for (kind, psp_id) in event.kinds.iter().flat_map(|kind| ids().map(move |id| (kind, id))) {
-            let found = by_psp_id(self.connection, self.among, *kind, self.source, psp_id)?;
-            if let Some(found) = found.filter(|found| self.leads(psp_id, found)) {
-                return Ok(Some(found));
-            }
-        }
-        Ok(None)
-    }
-
-    fn takes(&self, found: &Stored) -> bool {
-        let bound = found.record.source.as_deref().is_none_or(|own| own == self.source);
-        bound && concerns(self.event, &found.record)
-    }
-
-    fn leads(&self, psp_id: &String, found: &Stored) -> bool {
-        let own = self.event.psp_ids.contains(psp_id);
-        let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && own;
-        self.takes(found) && (registered || !self.awaited)
-    }
-}
-
-/// An event that may concern a preauthorization never concerns the payment that captures it: the capture has events
-/// of its own.
-fn concerns(event: &Event, record: &Record) -> bool {
-    let capture = record.key.kind == Kind::Payment && record.registered.preauth_id.is_some();
-    event.kinds.contains(&record.key.kind) && !(capture && event.kinds.contains(&Kind::Preauth))
 }
 
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<i64> {
@@ -227,6 +156,20 @@ pub(super) fn others_of_psp_id(
         ))?
         .query_map(params![psp_id, kind, source, stored.row], self::stored)?
         .collect()
+}
+
+/// Whether a record was registered with, or has learned, an id that stands in the call.
+pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
+    let mut find =
+        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
+    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
+        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
+            if find.exists(params![id, source])? {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Binds a record's PSP ids to the source that the record is bound to now.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::time::Instant;
 
-use super::Store;
 use super::columns::{self, Listed};
-use super::look_over::Standing;
+use super::damage::{Met, Standing};
+use super::store::Store;
 use super::writer::unavailable;
 use crate::domain::due::Moment;
 use crate::store::StoreError;
@@ -18,13 +18,6 @@ use crate::store::StoreError;
 const DAMAGE_STAYS: Duration = Duration::from_secs(150);
 /// However often damage is met, it is logged so often.
 const TELL_EVERY: Duration = Duration::from_secs(60);
-/// When damage was met.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Met {
-    last: Instant,
-    /// When it was logged.
-    told: Instant,
-}
 
 /// What a readiness probe writes: 16 pages, about as many as a notification of the usual size changes in tables and indexes.
 const PROBE_BYTES: i64 = 64 * 1024;

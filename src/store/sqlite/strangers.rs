@@ -1,13 +1,9 @@
-//! What is no stranger's, and the objects of which nobody but strangers has spoken: whose turn it is, and who gives a slot
-//! up.
+//! The addresses of strangers: the objects of which nobody but strangers has spoken, and whose turn it is.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
-use url::form_urlencoded;
+use rusqlite::Connection;
 
 use super::columns::micros;
-use super::{fetches, inbox};
-use crate::store::Outcome;
 
 /// The step of the schema by which addresses take turns.
 pub(super) const STEP: &str = r"
@@ -69,20 +65,6 @@ CREATE TRIGGER hint_changed AFTER UPDATE OF trusted, due_at, hinted_by, began_at
 END;
 ";
 
-/// Whether a record was registered with, or has learned, an id that stands in the call.
-pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
-    let mut find =
-        connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;
-    for part in path.split(['/', '?', '&', '=', ',']).filter(|part| !part.is_empty()) {
-        for (id, _) in form_urlencoded::parse(part.as_bytes()) {
-            if find.exists(params![id, source])? {
-                return Ok(true);
-            }
-        }
-    }
-    Ok(false)
-}
-
 /// The addresses whose turn has come at a source, who has waited longest first; and how many slots each has.
 pub(super) const TURNS: &str =
     "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
@@ -93,34 +75,13 @@ pub(super) fn clamp(connection: &Connection, now: Timestamp) -> rusqlite::Result
     connection.execute(since, [micros(now)])
 }
 
-/// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
-/// would be looked up last. What the PSP has told of once was not made up and stays. Says whether there was one to take.
-pub(super) fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
-    let found: Option<i64> = connection
-        .prepare_cached(
-            "SELECT id FROM fetches
-             WHERE source = ?1 AND hinted_by = ?2 AND trusted = 0 AND due_at IS NOT NULL AND fetched_at IS NULL
-             ORDER BY missing_since IS NULL, due_at DESC LIMIT 1",
-        )?
-        .query_row([source, address], |row| row.get(0))
-        .optional()?;
-    let Some(fetch) = found else { return Ok(false) };
-    let waiting = fetches::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
-    connection.prepare_cached("DELETE FROM fetch_waiting WHERE fetch = ?1")?.execute([fetch])?;
-    for waiting in waiting.iter().filter(|waiting| waiting.notification.outcome == Outcome::Fetching) {
-        inbox::drop_hint(connection, &waiting.notification)?;
-    }
-    connection.prepare_cached("DELETE FROM fetches WHERE id = ?1")?.execute([fetch])?;
-    Ok(true)
-}
-
 #[cfg(test)]
 mod tests {
     use jiff::Timestamp;
     use uuid::Uuid;
 
     use super::super::held::recount_all;
-    use super::super::{fetched, hints, migrations};
+    use super::super::{fetch_ends, fetches, hints, migrations, turns};
     use super::*;
     use crate::domain::due::Moment;
     use crate::store::{Fetch, FetchFailed, FetchesSought, HintSlots, Hinted};
@@ -151,13 +112,14 @@ mod tests {
 
     fn due(connection: &Connection, most: usize, now: Timestamp) -> Vec<Fetch> {
         let sought = FetchesSought { source: "s".to_owned(), now, most, strangers: most, slots: SLOTS };
-        fetches::due(connection, &sought).unwrap().rows
+        turns::due(connection, &sought).unwrap().rows
     }
 
     /// The object is looked up in vain, and again then, if ever.
     fn look_up(connection: &Connection, fetch: &Fetch, now: Timestamp, again: Option<Timestamp>) {
         let (fetch, asked, reason) = (fetch.id, fetch.asked, String::new());
-        fetched::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again }).unwrap();
+        fetch_ends::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again })
+            .unwrap();
     }
 
     /// Five lookups a second for a minute. So many addresses make up six objects a second; another one sends a hint a second.

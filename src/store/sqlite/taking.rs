@@ -11,7 +11,7 @@ use super::commit::{Finished, Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
-use super::{fetches, giving_way, parked};
+use super::{fetches, giving_way, parked, parking};
 use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
 use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
@@ -77,7 +77,7 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     let insert = |judged: &Became, _: &Work<'_>| inbox::insert(connection, taken, judged);
     let seen = inbox::seen(connection, taken)?;
     if let Some(one) = seen.after().filter(|_| may_point_anywhere(taken)) {
-        return Ok(Took::PointsElsewhere(receipt(one, Outcome::Fetching)));
+        return Ok(Took::PointsElsewhere(Receipt::of(one, Outcome::Fetching)));
     }
     match seen {
         Seen::Same { id, outcome, .. } => repeated(connection, taken, id, outcome).map(Took::In),
@@ -196,25 +196,7 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
             fetches = true;
         }
     }
-    Ok(Receipt { replayed: true, fetches, ..receipt(id, outcome) })
-}
-
-const fn receipt(id: Uuid, outcome: Outcome) -> Receipt {
-    Receipt {
-        id,
-        outcome,
-        replayed: false,
-        is_news: false,
-        reason: None,
-        key_reused: None,
-        redated: None,
-        led_elsewhere: None,
-        gave_way: Vec::new(),
-        crowded_out: 0,
-        displaced: 0,
-        owed: Vec::new(),
-        fetches: false,
-    }
+    Ok(Receipt { replayed: true, fetches, ..Receipt::of(id, outcome) })
 }
 
 /// Which messages of a notification were not told of before, as far as that is remembered.
@@ -297,10 +279,10 @@ fn judge(
     let reason = joined(&reasons);
     let through = fetches.then_some(through);
     save(&Became { outcome, through, reason: reason.clone(), tells_first: first_seen.proven }, &work)?;
-    let crowded_out = parked::crowd_out(connection, &taken.source, options.parked.per_source)?;
+    let crowded_out = parking::crowd_out(connection, &taken.source, options.parked.per_source)?;
     let Finished { owed, led_elsewhere } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..receipt(id, outcome) })
+    Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..Receipt::of(id, outcome) })
 }
 
 #[cfg(test)]
@@ -312,7 +294,7 @@ mod tests {
         let [own, one, released] = [1, 2, 3].map(Uuid::from_u128);
         let told = |notification| {
             let led = LedElsewhere { source: "s".to_owned(), notification, record: None, events: 1 };
-            let told = without_row(Receipt { led_elsewhere: Some(led), ..receipt(own, Outcome::Repeated) }, one);
+            let told = without_row(Receipt { led_elsewhere: Some(led), ..Receipt::of(own, Outcome::Repeated) }, one);
             (told.id, told.led_elsewhere.unwrap().notification)
         };
         assert_eq!(told(own), (one, one));

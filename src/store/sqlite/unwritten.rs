@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, Row};
 
 use super::records::{self, Stored};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 
 /// How many records are held back; a batch of payments that differ gains nothing by it.
@@ -16,8 +17,29 @@ const HELD_MAX: usize = 100;
 pub(super) struct Unwritten(BTreeMap<i64, Record>);
 
 impl Unwritten {
+    /// The record of that Transform id, of whatever kind, as it stands by now.
+    pub(super) fn by_id(&self, connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
+        records::by_id_as(connection, id, |row| self.stored(row))
+    }
+
+    /// The record of that key, as it stands by now.
+    pub(super) fn by_key(&self, connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Stored>> {
+        Ok(self.by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
+    }
+
+    /// The record of that PSP id, as it stands by now: one that is bound to the source, or to none yet.
+    pub(super) fn by_psp_id(
+        &self,
+        connection: &Connection,
+        kind: Kind,
+        source: &str,
+        psp_id: &str,
+    ) -> rusqlite::Result<Option<Stored>> {
+        records::by_psp_id(connection, kind, source, psp_id, |row| self.stored(row))
+    }
+
     /// The record of a row, as it stands by now.
-    pub(super) fn stored(&self, row: &Row<'_>) -> rusqlite::Result<Stored> {
+    fn stored(&self, row: &Row<'_>) -> rusqlite::Result<Stored> {
         let number = row.get(0)?;
         match self.0.get(&number) {
             Some(record) => Ok(Stored { row: number, record: record.clone() }),
@@ -51,7 +73,6 @@ mod tests {
     use super::*;
     use crate::domain::due::Moment;
     use crate::domain::event::{Booking, Event, Facts, Item};
-    use crate::domain::ids::{Kind, RecordKey};
     use crate::store::Outcome;
 
     fn now() -> Moment {

@@ -2,8 +2,6 @@
 
 use rusqlite::Connection;
 
-use super::migrations;
-
 /// What the stores of relays have in their headers, where programs say whose a file is: "TrRl". Earlier ones have 0 there.
 pub(super) const APPLICATION_ID: i64 = 0x5472_526C;
 /// The tables that every store has had since the first version.
@@ -28,7 +26,7 @@ pub(super) fn whose(connection: &Connection) -> rusqlite::Result<Whose> {
         let question = format!("SELECT count(*) FROM sqlite_schema WHERE {condition}");
         connection.query_row(&question, [], |row| row.get::<_, i64>(0))
     };
-    let version = migrations::version(connection)?;
+    let version = version(connection)?;
     let has_tables = count(&format!("type = 'table' AND name IN ({TABLES})"))? == TABLE_COUNT;
     Ok(match id {
         0 | APPLICATION_ID if version == 0 && count("true")? == 0 => Whose::Nobodys,
@@ -36,6 +34,11 @@ pub(super) fn whose(connection: &Connection) -> rusqlite::Result<Whose> {
         0 if version > 0 && has_tables => Whose::Ours(version),
         _ => Whose::Others,
     })
+}
+
+/// The schema version of a database; 0 for a new one.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
 /// What is said of another program's database.
@@ -46,6 +49,7 @@ pub(super) const NO_STORE: &str = "it is no store of a relay; name one that a re
 
 #[cfg(test)]
 mod tests {
+    use super::super::migrations;
     use super::*;
 
     #[test]

@@ -15,8 +15,8 @@ use super::{Failed, Told};
 use crate::config;
 use crate::psp::profile::catalogue::Entry;
 use crate::source::Source;
+use crate::store;
 use crate::store::rehearsal::{Rehearsal, Wanted};
-use crate::store::sqlite;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -49,7 +49,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, Failed> 
     let since = arguments.since.as_deref().map(|text| instant(text, Timestamp::now())).transpose()?;
     let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since };
     let mut reader = Reader::new(&entry.profile, &configured);
-    let rehearsal = sqlite::rehearse(path, &wanted, |past| reader.read(past))?;
+    let rehearsal = store::rehearse(path, &wanted, |past| reader.read(past))?;
     Ok(told(&wanted, &rehearsal, &reader.counts))
 }
 
@@ -60,7 +60,7 @@ fn chosen(
     configured: &BTreeMap<String, Source>,
     path: &std::path::Path,
 ) -> Result<BTreeSet<String>, Failed> {
-    let known = sqlite::sources(path)?;
+    let known = store::sources(path)?;
     if !arguments.sources.is_empty() {
         let unknown = arguments.sources.iter().find(|source| !known.contains(source));
         return match unknown {

@@ -11,7 +11,10 @@ use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
-use super::super::{Readers, Store, Writer, connection};
+use super::super::connection;
+use super::super::readers::Readers;
+use super::super::store::Store;
+use super::super::writer::Writer;
 use super::work::Work;
 use crate::domain::due::Debounce;
 use crate::store::{Keep, ParkedLimits, StoreError, StoreOptions, Wake};

@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::super::Store;
+use super::super::store::Store;
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey};

@@ -3,64 +3,8 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{HintSlots, LedElsewhere, Outcome, Owed, StoreError};
-use crate::domain::due::Moment;
+use super::{HintSlots, Kept, LedElsewhere, Outcome, Owed};
 use crate::domain::message::Message;
-
-/// A notification that nobody vouches for. Only its pointers count, and each of them once: one notification is kept for each
-/// object, whoever points to it and how often.
-#[derive(Debug, Clone)]
-pub struct Hinted {
-    /// The source that it came by.
-    pub source: String,
-    /// When.
-    pub received_at: Moment,
-    /// The form that it is read as.
-    pub form: String,
-    /// The calls that fetch the objects (path and query), each with the id that its notification gets if it is the first.
-    pub calls: Vec<(Uuid, String)>,
-    /// The address that it came from; of IPv6 its network.
-    pub address: String,
-    /// How many objects of the source may wait of which nobody but strangers has spoken.
-    pub slots: HintSlots,
-}
-
-/// A hint was not taken. Nothing was written.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum HintError {
-    /// Too many objects wait of which nobody but strangers has spoken.
-    #[error("too many hints of this source wait to be looked into")]
-    Crowded,
-    /// As many objects wait of which nobody but strangers has spoken as one address may have.
-    #[error("too many hints from this address wait to be looked into")]
-    AddressFull,
-    /// The store cannot take it now.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-/// A notification as it is kept.
-#[derive(Debug, Clone)]
-pub struct Kept {
-    /// Its id.
-    pub id: Uuid,
-    /// The source that it came by.
-    pub source: String,
-    /// When.
-    pub received_at: Timestamp,
-    /// Its headers, credentials left out.
-    pub headers: Vec<(String, String)>,
-    /// Its bytes; of a hint its call.
-    pub body: Vec<u8>,
-    /// The form that it was read as; none if an earlier version took it.
-    pub form: Option<String>,
-    /// The time that was signed with it.
-    pub signed_at: Option<String>,
-    /// Whether nobody vouches for it.
-    pub hint: bool,
-    /// What has become of it.
-    pub outcome: Outcome,
-}
 
 /// Which fetches of a source are sought.
 #[derive(Debug, Clone)]

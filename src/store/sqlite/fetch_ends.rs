@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::columns::micros;
 use super::commit::{Finished, Work, joined};
-use super::{fetches, inbox, parked};
+use super::{fetches, inbox, outcomes, parked, parking, waiting};
 use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
 use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
@@ -21,7 +21,7 @@ pub(super) fn answered(
     now: Moment,
 ) -> rusqlite::Result<FetchSettled> {
     let mut settled = FetchSettled::default();
-    let Some((source, _)) = fetches::asked_for(connection, answered.fetch)? else { return Ok(settled) };
+    let Some((source, _)) = waiting::asked_for(connection, answered.fetch)? else { return Ok(settled) };
     let mut work = Work::new(connection, options, now);
     let mut answer = None;
     for (notification, message, says) in &answered.read {
@@ -48,9 +48,9 @@ pub(super) fn answered(
             }
             Meaning::Events(events) => work.place_all(*notification, &source, events)?,
         };
-        settled.through.push(inbox::through(connection, &kept, outcome, joined(&reasons))?);
+        settled.through.push(outcomes::through(connection, &kept, outcome, joined(&reasons))?);
     }
-    settled.crowded_out = parked::crowd_out(connection, &source, options.parked.per_source)?;
+    settled.crowded_out = parking::crowd_out(connection, &source, options.parked.per_source)?;
     Finished { owed: settled.owed, led_elsewhere: settled.led_elsewhere } = work.finish()?;
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
@@ -66,8 +66,8 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         fetches::retry(connection, failed, again)?;
         return Ok(settled);
     }
-    let Some((_, trusted)) = fetches::asked_for(connection, failed.fetch)? else { return Ok(settled) };
-    for waiting in fetches::awaiting(connection, failed.fetch, failed.asked, STEP_ROWS)? {
+    let Some((_, trusted)) = waiting::asked_for(connection, failed.fetch)? else { return Ok(settled) };
+    for waiting in waiting::awaiting(connection, failed.fetch, failed.asked, STEP_ROWS)? {
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
         fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
@@ -78,9 +78,9 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         // A stranger may have made the object up. Of one that a record is registered for, or that the PSP has told of
         // before, news would be lost.
         settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {
-            inbox::drop_hint(connection, &kept)?
+            outcomes::drop_hint(connection, &kept)?
         } else {
-            inbox::through(connection, &kept, Outcome::DeadLetter, Some(failed.reason.clone()))?
+            outcomes::through(connection, &kept, Outcome::DeadLetter, Some(failed.reason.clone()))?
         });
     }
     settled.more = fetches::waits(connection, failed.fetch, failed.asked)?;

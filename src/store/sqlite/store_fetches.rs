@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::damage::said;
+use super::store::Store;
 use super::writer::unavailable;
-use super::{Store, fetched, fetches, fetches_care, hints, inbox, look_over, taking};
+use super::{fetch_ends, fetches, fetches_care, hints, inbox, taking, turns, waiting};
 use crate::domain::due::Moment;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
@@ -73,7 +75,7 @@ impl Store {
     pub async fn due_fetches(&self, sought: FetchesSought) -> Result<(Vec<Fetch>, Option<Timestamp>), StoreError> {
         let look = move |connection: &Connection| {
             let next = fetches::next_due(connection, &sought.source, sought.now)?;
-            Ok((fetches::due(connection, &sought)?, next))
+            Ok((turns::due(connection, &sought)?, next))
         };
         let (due, next) = self.read(look).await?;
         Ok((self.sound(due), self.sound(next).into_iter().min()))
@@ -84,7 +86,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn awaiting(&self, fetch: i64, asked: i64, most: usize) -> Result<Vec<Awaiting>, StoreError> {
-        self.read(move |connection| fetches::awaiting(connection, fetch, asked, most)).await
+        self.read(move |connection| waiting::awaiting(connection, fetch, asked, most)).await
     }
 
     /// Settles a fetch that was answered, for those who are read with the answer.
@@ -93,8 +95,9 @@ impl Store {
     /// The store cannot take it now; nothing was written, and all wait as before.
     pub async fn fetched(&self, answered: Arc<Answered>, now: Moment) -> Result<FetchSettled, StoreError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
-        let work =
-            move |connection: &Connection| fetched::answered(connection, &options, &answered, now).map_err(unavailable);
+        let work = move |connection: &Connection| {
+            fetch_ends::answered(connection, &options, &answered, now).map_err(unavailable)
+        };
         let done = self.writer.write(work, move |settled: &FetchSettled| wake.each(&settled.owed)).await;
         done.inspect_err(|error| self.met(error))
     }
@@ -104,7 +107,7 @@ impl Store {
     /// # Errors
     /// The store cannot take it now; nothing was written, and all wait as before.
     pub async fn fetch_failed(&self, failed: FetchFailed) -> Result<FetchSettled, StoreError> {
-        let work = move |connection: &Connection| fetched::failed(connection, &failed).map_err(unavailable);
+        let work = move |connection: &Connection| fetch_ends::failed(connection, &failed).map_err(unavailable);
         self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
     }
 
@@ -116,7 +119,7 @@ impl Store {
         let work = move |connection: &Connection| {
             fetches_care::clamp(connection, now.steady, longest, Duration::ZERO).map_err(unavailable)
         };
-        look_over::said(0, self.writer.write(work, |_: &usize| ()).await?);
+        said(0, self.writer.write(work, |_: &usize| ()).await?);
         self.read(fetches::backlog).await
     }
 }

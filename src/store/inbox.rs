@@ -1,0 +1,139 @@
+//! The inbox: notifications that are taken, and the receipt of one.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{GaveWay, LedElsewhere, Outcome, Owed, StoreError};
+use crate::domain::due::Moment;
+use crate::domain::message::Normalised;
+
+/// A verified notification, ready to be committed.
+#[derive(Debug, Clone)]
+pub struct Taken {
+    /// Its id with us.
+    pub id: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// When.
+    pub received_at: Moment,
+    /// Its headers as received, credentials left out.
+    pub headers: Vec<(String, String)>,
+    /// Its bytes as received.
+    pub body: Vec<u8>,
+    /// The form that it is read as.
+    pub form: String,
+    /// The time that was signed with it, as text.
+    pub signed_at: Option<String>,
+    /// Whether parts of it are signed only, so that whoever has caught one can make many.
+    pub partly_signed: bool,
+    /// Whether it is a mere pointer, and so can as well be taken as a hint.
+    pub is_pointer: bool,
+    /// What it says.
+    pub normalised: Normalised,
+}
+
+/// A notification as it is kept.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// Its id.
+    pub id: Uuid,
+    /// The source that it came by.
+    pub source: String,
+    /// When.
+    pub received_at: Timestamp,
+    /// Its headers, credentials left out.
+    pub headers: Vec<(String, String)>,
+    /// Its bytes; of a hint its call.
+    pub body: Vec<u8>,
+    /// The form that it was read as; none if an earlier version took it.
+    pub form: Option<String>,
+    /// The time that was signed with it.
+    pub signed_at: Option<String>,
+    /// Whether nobody vouches for it.
+    pub hint: bool,
+    /// What has become of it.
+    pub outcome: Outcome,
+}
+
+/// A notification is on disk, with all that it changed.
+#[derive(Debug, Clone)]
+pub struct Receipt {
+    /// Its id; that of the first, if it is a repetition.
+    pub id: Uuid,
+    /// What became of it; of the first, if it is a repetition, as it was answered.
+    pub outcome: Outcome,
+    /// Whether the very same notification came before, byte for byte.
+    pub replayed: bool,
+    /// Whether it is news: nobody can have made it by sending again what the store knows.
+    pub is_news: bool,
+    /// Why it is a dead letter.
+    pub reason: Option<String>,
+    /// The first of the notifications of the same dedupe key but different content that are kept, if there is one.
+    pub key_reused: Option<Uuid>,
+    /// Whether a message of it came before with another time, which nobody signs.
+    pub redated: Option<Redated>,
+    /// What of it, or of what it released, is without effect.
+    pub led_elsewhere: Option<LedElsewhere>,
+    /// The notifications of its dedupe key that had to give it their room.
+    pub gave_way: Vec<GaveWay>,
+    /// How many events of its source became dead letters because too many are parked.
+    pub crowded_out: u32,
+    /// How many hints from the address that has most of them gave way to it.
+    pub displaced: u32,
+    /// The records that Transform is now owed a webhook for.
+    pub owed: Vec<Owed>,
+    /// Whether something is to be fetched for it.
+    pub fetches: bool,
+}
+
+impl Receipt {
+    /// A notification with this outcome of which there is no more to say.
+    pub(crate) const fn of(id: Uuid, outcome: Outcome) -> Self {
+        Self {
+            id,
+            outcome,
+            replayed: false,
+            is_news: false,
+            reason: None,
+            key_reused: None,
+            redated: None,
+            led_elsewhere: None,
+            gave_way: Vec::new(),
+            crowded_out: 0,
+            displaced: 0,
+            owed: Vec::new(),
+            fetches: false,
+        }
+    }
+}
+
+/// A message came before with another time, which nobody signs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Redated {
+    /// The time of the first, which counts.
+    pub first: Timestamp,
+    /// The other time.
+    pub another: Timestamp,
+}
+
+/// A notification was not taken. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum TakeError {
+    /// It would change something, and as many others of its dedupe key are kept as may be, each with another content.
+    #[error(
+        "up to {most} other contents of its dedupe key are kept, and large ones while those after the first have less than \
+         {bytes} bytes; there is no room for it"
+    )]
+    TooManyContents {
+        /// How many there may be.
+        most: u32,
+        /// With how many bytes after the first there is no room for another large one.
+        bytes: i64,
+    },
+    /// It is a mere pointer, and not all is signed that says where to. It counts as a hint only.
+    #[error("what is signed of it came before and pointed elsewhere; it is no more than a hint where to look")]
+    PointsElsewhere,
+    /// The store cannot take it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}

@@ -1,0 +1,40 @@
+//! The outcome: what became of a notification.
+
+/// What became of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// Nothing in it concerns a record.
+    Ignored,
+    /// It was here before.
+    Repeated,
+    /// Newer facts stand.
+    Stale,
+    /// Its record is not known yet; it is kept for it.
+    Parked,
+    /// A record changed.
+    Applied,
+    /// What it points to is being fetched.
+    Fetching,
+    /// It could not be understood or contradicts what is known; it is kept with the reason.
+    DeadLetter,
+}
+
+impl Outcome {
+    /// All of them.
+    pub const ALL: [Self; 7] =
+        [Self::Ignored, Self::Repeated, Self::Stale, Self::Parked, Self::Applied, Self::Fetching, Self::DeadLetter];
+
+    /// The word for it in answers, logs and the store.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Repeated => "repeated",
+            Self::Stale => "stale",
+            Self::Parked => "parked",
+            Self::Applied => "applied",
+            Self::Fetching => "fetching",
+            Self::DeadLetter => "dead_letter",
+        }
+    }
+}

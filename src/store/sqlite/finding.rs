@@ -1,0 +1,75 @@
+//! Which record an event is about.
+
+use rusqlite::Connection;
+
+use super::records::Stored;
+use super::unwritten::Unwritten;
+use crate::domain::event::Event;
+use crate::domain::ids::Kind;
+use crate::domain::record::Record;
+
+/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP
+/// ids, else by those that it shares. What is signed of all these leads before what is not.
+pub(super) fn of_event(
+    connection: &Connection,
+    among: &Unwritten,
+    source: &str,
+    event: &Event,
+) -> rusqlite::Result<Option<Stored>> {
+    let mut way = Way { connection, among, source, event, awaited: false };
+    match way.led(true)? {
+        None if event.loose.is_some() => way.led(false),
+        found => Ok(found),
+    }
+}
+
+/// The way from an event to its record.
+struct Way<'a> {
+    connection: &'a Connection,
+    among: &'a Unwritten,
+    source: &'a str,
+    event: &'a Event,
+    /// Whether it names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
+    /// may take it away from there. Only a record that was registered with its id may.
+    awaited: bool,
+}
+
+impl Way<'_> {
+    /// The record that the ids and references lead to of which the event is sure, or the others.
+    fn led(&mut self, sure: bool) -> rusqlite::Result<Option<Stored>> {
+        let event = self.event;
+        for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {
+            match self.among.by_id(self.connection, id)? {
+                Some(found) if self.takes(&found) => return Ok(Some(found)),
+                Some(_) => {}
+                None => self.awaited |= id.has_transforms_form(),
+            }
+        }
+        let ids = || event.psp_ids.iter().chain(&event.shared_ids).filter(|id| event.is_sure_of(id) == sure);
+        for (kind, psp_id) in event.kinds.iter().flat_map(|kind| ids().map(move |id| (kind, id))) {
+            let found = self.among.by_psp_id(self.connection, *kind, self.source, psp_id)?;
+            if let Some(found) = found.filter(|found| self.leads(psp_id, found)) {
+                return Ok(Some(found));
+            }
+        }
+        Ok(None)
+    }
+
+    fn takes(&self, found: &Stored) -> bool {
+        let bound = found.record.source.as_deref().is_none_or(|own| own == self.source);
+        bound && concerns(self.event, &found.record)
+    }
+
+    fn leads(&self, psp_id: &String, found: &Stored) -> bool {
+        let own = self.event.psp_ids.contains(psp_id);
+        let registered = found.record.registered.psp_id.as_ref() == Some(psp_id) && own;
+        self.takes(found) && (registered || !self.awaited)
+    }
+}
+
+/// An event that may concern a preauthorization never concerns the payment that captures it: the capture has events
+/// of its own.
+fn concerns(event: &Event, record: &Record) -> bool {
+    let capture = record.key.kind == Kind::Payment && record.registered.preauth_id.is_some();
+    event.kinds.contains(&record.key.kind) && !(capture && event.kinds.contains(&Kind::Preauth))
+}

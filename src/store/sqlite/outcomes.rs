@@ -1,0 +1,77 @@
+//! Outcomes of notifications whose messages were fetched: the greatest of all messages, once none of them waits any more.
+
+use rusqlite::Connection;
+
+use super::inbox::{self, Became};
+use super::{fetches, parked};
+use crate::store::{Kept, Outcome, Through};
+
+/// A message of this notification was fetched, with this outcome. The notification's own follows: the greatest of its
+/// messages, once none of them waits any more. A hint that came to nothing new is deleted.
+pub(super) fn through(
+    connection: &Connection,
+    kept: &Kept,
+    fetched: Outcome,
+    reason: Option<String>,
+) -> rusqlite::Result<Through> {
+    let waits = fetches::awaits(connection, kept.id)?;
+    if kept.hint {
+        return hint_through(connection, kept, waits, fetched, reason);
+    }
+    let (before, known) = inbox::through(connection, kept.id)?;
+    let settled = Some(kept.outcome).filter(|outcome| *outcome != Outcome::Fetching);
+    let mut through = [before, settled].into_iter().flatten().fold(fetched, Outcome::max);
+    let parked = parked::holds(connection, kept.id)?;
+    if through == Outcome::Parked && !parked {
+        through = Outcome::Applied; // what was parked of it was released meanwhile
+    }
+    let outcome = match (waits, settled) {
+        (true, None) => through.max(Outcome::Fetching),
+        _ => through,
+    };
+    let became =
+        Became { outcome, through: waits.then_some(through), reason: both(known, reason.clone()), tells_first: false };
+    inbox::set(connection, kept.id, &became)?;
+    Ok(Through { notification: kept.id, outcome: Some(outcome), reason })
+}
+
+fn hint_through(
+    connection: &Connection,
+    kept: &Kept,
+    waits: bool,
+    fetched: Outcome,
+    reason: Option<String>,
+) -> rusqlite::Result<Through> {
+    let notification = kept.id;
+    match fetched {
+        Outcome::Parked | Outcome::Applied | Outcome::DeadLetter => {
+            let became = Became { outcome: fetched, through: None, reason: reason.clone(), tells_first: false };
+            inbox::set(connection, notification, &became)?;
+            Ok(Through { notification, outcome: Some(fetched), reason })
+        }
+        _ if waits => Ok(Through { notification, outcome: Some(Outcome::Fetching), reason }),
+        _ if kept.outcome == Outcome::Applied => Ok(Through { notification, outcome: Some(fetched), reason }),
+        _ => drop_hint(connection, kept),
+    }
+}
+
+/// A hint came to nothing.
+pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Result<Through> {
+    let nothing = Through { notification: kept.id, outcome: None, reason: None };
+    if fetches::awaits(connection, kept.id)? {
+        return Ok(nothing);
+    }
+    parked::forget(connection, kept.id.into_bytes())?;
+    inbox::delete(connection, kept.id)?;
+    Ok(nothing)
+}
+
+/// Reasons add up, but not for ever.
+fn both(known: Option<String>, new: Option<String>) -> Option<String> {
+    const LENGTH_MAX: usize = 2_000;
+    match (known, new) {
+        (Some(known), Some(new)) if known != new && known.len() < LENGTH_MAX => Some(format!("{known}; {new}")),
+        (Some(known), _) => Some(known),
+        (None, new) => new,
+    }
+}

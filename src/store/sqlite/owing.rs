@@ -1,0 +1,78 @@
+//! What Transform is owed: a change of a record makes it due, and an attempt settles it.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::history;
+use super::outbox::{self, Failure};
+use super::records::{self, Stored};
+use crate::domain::due::Debounce;
+use crate::domain::ids::RecordKey;
+use crate::store::{Attempt, Delivery, Settlement};
+
+/// Notes that a record has changed and Transform is owed a webhook. Says when that is due.
+///
+/// A change to a record whose attempts fail earns it an attempt once it is quiet, but never before the time that
+/// Transform asked for. A change to one that was given up revives it.
+pub(super) fn owe(
+    connection: &Connection,
+    debounce: &Debounce,
+    stored: &Stored,
+    now: Timestamp,
+) -> rusqlite::Result<Timestamp> {
+    let old = outbox::find(connection, stored.row)?.filter(|row| !row.dead);
+    let first_untold = old.as_ref().and_then(|row| row.first_untold_at).unwrap_or(now);
+    let due = debounce.due(now, first_untold);
+    let due = old.and_then(|row| row.not_before).map_or(due, |asked| due.max(asked));
+    outbox::owe(connection, (stored.row, stored.record.version), first_untold, due, now)?;
+    Ok(due)
+}
+
+/// What an attempt for this record needs; none if nothing is owed.
+pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
+    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    outbox::delivery(connection, stored.row, &stored.record)
+}
+
+/// Settles an attempt. Says when the next is due, if the record is still owed one: a change that came meanwhile was
+/// not in what was sent.
+pub(super) fn settle(
+    connection: &Connection,
+    debounce: &Debounce,
+    attempt: &Attempt,
+    settlement: &Settlement,
+) -> rusqlite::Result<Option<Timestamp>> {
+    let (began, now) = (attempt.began.steady, attempt.ended.steady);
+    let Some(stored) = records::by_key(connection, &attempt.key)? else { return Ok(None) };
+    history::attempted(connection, stored.row, attempt, settlement)?;
+    let Some(row) = outbox::find(connection, stored.row)? else { return Ok(None) };
+    // The first change that was not in what was sent came at `began` or later.
+    // No version is worth telling that the record does not have: it would be told for ever.
+    let fresh = (row.version.min(stored.record.version) > attempt.version)
+        .then(|| debounce.due(row.changed_at, began).max(now));
+    let first_untold = fresh.map(|_| began);
+    match (settlement, fresh) {
+        (Settlement::Told, Some(due)) => {
+            outbox::begin_anew(connection, row.record, began, due)?;
+            Ok(Some(due))
+        }
+        (Settlement::Told, None) => {
+            outbox::delete(connection, row.record)?;
+            Ok(None)
+        }
+        (Settlement::Retry { at, not_before, reason }, fresh) => {
+            let due = fresh.unwrap_or(*at);
+            let due = not_before.map_or(due, |asked| due.max(asked));
+            outbox::fail(connection, row.record, &Failure { due, first_untold, not_before: *not_before, reason }, now)?;
+            Ok(Some(due))
+        }
+        (Settlement::GiveUp { reason }, fresh) => {
+            let due = fresh.unwrap_or(now);
+            outbox::fail(connection, row.record, &Failure { due, first_untold, not_before: None, reason }, now)?;
+            if fresh.is_none() {
+                outbox::give_up(connection, row.record, attempt.ended)?;
+            }
+            Ok(fresh)
+        }
+    }
+}

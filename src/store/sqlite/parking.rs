@@ -1,0 +1,33 @@
+//! The limits of what is parked: events past the number of their source, or their age, become dead letters.
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::{counts, inbox, parked};
+
+/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
+pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
+    let excess = counts::parked(connection, source)?.saturating_sub(most.into());
+    let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
+    if excess > 0 {
+        let reason = format!("more than {most} events of {source} wait for their records; this was the oldest");
+        for row in parked::oldest(connection, source, excess)? {
+            give_up(connection, row, &reason)?;
+        }
+    }
+    Ok(excess)
+}
+
+/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Says of which notifications.
+pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
+    let old = parked::waiting_since(connection, cutoff, most)?;
+    old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
+}
+
+/// An event waits no more; its notification is a dead letter from now on.
+fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
+    let notification = parked::let_go(connection, row)?;
+    inbox::waited_in_vain(connection, notification, reason)?;
+    Ok(notification)
+}

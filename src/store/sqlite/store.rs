@@ -1,0 +1,232 @@
+//! The `Store` on SQLite: what the rest of the relay asks of it, each read by a reader and each piece of work by the writer.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+use super::connection::Opened;
+use super::damage::{Met, Standing, said};
+use super::outbox::Bounds;
+use super::readers::Readers;
+use super::taking::Took;
+use super::writer::{Writer, unavailable};
+use super::{commit, connection, history, inbox, outbox, owing, parked, prune, records, taking};
+use crate::domain::due::Moment;
+use crate::domain::ids::RecordKey;
+use crate::domain::record::Record;
+use crate::domain::registration::Registration;
+use crate::store::{
+    Attempt, DeadLetter, Delivery, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt, RegisterError,
+    RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
+};
+
+/// The store. All that it answers is on disk.
+#[derive(Debug)]
+pub struct Store {
+    pub(super) writer: Writer,
+    pub(super) thread: JoinHandle<()>,
+    pub(super) readers: Readers,
+    pub(super) options: Arc<ArcSwap<StoreOptions>>,
+    pub(super) wake: Wake,
+    /// Damage that was met of late.
+    pub(super) damage: Mutex<HashMap<String, Met>>,
+    /// Damage that is there.
+    pub(super) standing: Mutex<Standing>,
+}
+
+impl Store {
+    /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, also
+    /// if whoever brought the change has hung up.
+    ///
+    /// # Errors
+    /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
+    pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
+        let Opened { connection, files, lock, path } = connection::open(&options.path, options.must_exist)?;
+        let (files, lock) = (Arc::new(files), Arc::new(lock));
+        let readers = Readers::new(path, Arc::clone(&files), Arc::clone(&lock));
+        let (writer, thread) = Writer::start(connection, files, Some(lock), options.max_waiting)
+            .map_err(|error| OpenError::failed(&options.path, error))?;
+        let (options, damage, standing) =
+            (Arc::new(ArcSwap::from_pointee(options)), Mutex::default(), Mutex::default());
+        Ok(Self { writer, thread, readers, options, wake, damage, standing })
+    }
+
+    /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
+    pub fn options(&self) -> Arc<ArcSwap<StoreOptions>> {
+        Arc::clone(&self.options)
+    }
+
+    /// Takes a verified notification: it and all that it changes are on disk when this returns. `noted` hears of it there,
+    /// also if whoever brought it has gone.
+    ///
+    /// # Errors
+    /// Too many others of its dedupe key are kept, or the store cannot take it now; nothing was written.
+    pub async fn take(
+        &self,
+        taken: Taken,
+        noted: impl FnOnce(&Receipt) + Send + 'static,
+    ) -> Result<Receipt, TakeError> {
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
+        let source = taken.source.clone();
+        let work =
+            move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
+                Took::In(receipt) => Ok(receipt),
+                Took::PointsElsewhere(_) => Err(TakeError::PointsElsewhere),
+                Took::OneTooMany(_) => {
+                    Err(TakeError::TooManyContents { most: inbox::CONTENTS_MAX, bytes: inbox::FURTHER_BYTES_MAX })
+                }
+            };
+        let after = move |receipt: &Receipt| {
+            wake.taken(&source, receipt);
+            noted(receipt);
+        };
+        self.writer.write(work, after).await.inspect_err(|error| {
+            if let TakeError::Store(error) = error {
+                self.met(error);
+            }
+        })
+    }
+
+    /// Registers or amends a record, and applies the parked events that waited for it.
+    ///
+    /// # Errors
+    /// The registration is refused, or the store cannot take it now; nothing was written.
+    pub async fn register(
+        &self,
+        key: RecordKey,
+        said: Registration,
+        now: Moment,
+    ) -> Result<RegistrationReceipt, RegisterError> {
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
+        let work = move |connection: &Connection| {
+            commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
+        };
+        let after = move |receipt: &RegistrationReceipt| {
+            wake.each(&receipt.owed);
+            if let Some(led) = &receipt.led_elsewhere {
+                led.log();
+            }
+        };
+        self.writer.write(work, after).await.inspect_err(|error| {
+            if let RegisterError::Store(error) = error {
+                self.met(error);
+            }
+        })
+    }
+
+    /// A record as it is on disk.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
+        self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
+    }
+
+    /// The latest `most` versions of a record and attempts to tell of them.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
+        let found = self
+            .read(move |connection| {
+                let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
+                history::of_record(connection, stored.row, most).map(Some)
+            })
+            .await?;
+        Ok(found.map(|(versions, attempts)| History { versions: self.sound(versions), attempts: self.sound(attempts) }))
+    }
+
+    /// The events that are parked, the oldest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
+        self.list(after, most, move |connection, after, most| parked::list(connection, source.as_deref(), after, most))
+            .await
+    }
+
+    /// The notifications that are dead letters, the oldest first, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn dead_letters(&self, after: i64, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
+        self.list(after, most, inbox::dead_letters).await
+    }
+
+    /// The deliveries that were given up, by the age of their records, from the one after `after` on.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn given_up(&self, after: i64, most: u32) -> Result<Vec<GivenUp>, StoreError> {
+        self.list(after, most, outbox::given_up).await
+    }
+
+    /// All that Transform is owed, by due time: what a restart begins with. Times that no wait has made are brought
+    /// back first; `longest_retry` is the longest wait after a failure.
+    ///
+    /// # Errors
+    /// The store cannot be used.
+    pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
+        let longest_debounce = self.options.load_full().debounce.max_wait;
+        let work = move |connection: &Connection| {
+            let bounds = Bounds { now: now.steady, longest_debounce, longest_retry, slack: Duration::ZERO };
+            outbox::clamp(connection, &bounds).map_err(unavailable)
+        };
+        said(self.writer.write(work, |_| ()).await?.len(), 0);
+        Ok(self.sound(self.read(|connection| outbox::owed(connection, None)).await?))
+    }
+
+    /// What an attempt for this record needs; none if nothing is owed.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn delivery(&self, key: RecordKey) -> Result<Option<Delivery>, StoreError> {
+        self.read(move |connection| owing::delivery(connection, &key)).await
+    }
+
+    /// Settles an attempt. Says when the next one for this record is due, if it is still owed one.
+    ///
+    /// # Errors
+    /// The store cannot take it now; the record stays owed as it was.
+    pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
+        let options = self.options.load_full();
+        let work = move |connection: &Connection| {
+            owing::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
+        };
+        self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
+    }
+
+    /// One step of housekeeping: it looks at so many rows of a kind.
+    ///
+    /// # Errors
+    /// The store cannot take it now; nothing was written.
+    pub async fn prune(&self, now: Moment, most: u32) -> Result<Pruned, StoreError> {
+        let options = self.options.load_full();
+        let work = move |connection: &Connection| prune::step(connection, &options, now, most).map_err(unavailable);
+        let (pruned, damaged) = self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))?;
+        self.in_the_way(damaged);
+        Ok(pruned)
+    }
+
+    pub(super) async fn read<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read(query).await.inspect_err(|error| self.met(error))
+    }
+
+    /// Writes what was accepted and closes the file.
+    pub fn close(self) {
+        // The writer's connection is the last one to go: only a connection that may write empties the WAL.
+        drop(self.readers);
+        drop(self.writer);
+        if self.thread.join().is_err() {
+            tracing::error!("the store's writer had panicked");
+        }
+    }
+}

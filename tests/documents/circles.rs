@@ -1,0 +1,325 @@
+//! Circles of imports: no file of `src` uses another one that uses it, be it by way of others. A file can then be read, and
+//! replaced, after those below it. What tests alone use does not count.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use crate::code::{paths, sources};
+
+/// The circles that are still there, each with all of its files. One that ends must go from here, and none may come.
+const REMAINING: [&[&str]; 10] = [
+    &["certificates/cache.rs", "certificates/mod.rs"],
+    &[
+        "cli/backup.rs",
+        "cli/check.rs",
+        "cli/demo/mod.rs",
+        "cli/demo/print.rs",
+        "cli/demo/story.rs",
+        "cli/demo/transform.rs",
+        "cli/mod.rs",
+        "cli/profile/mod.rs",
+        "cli/profile/new/mod.rs",
+        "cli/profile/replay/mod.rs",
+        "cli/profile/sign.rs",
+        "cli/profile/test/messages.rs",
+        "cli/profile/test/mod.rs",
+        "cli/reload.rs",
+        "cli/secret.rs",
+        "cli/secret/held.rs",
+        "cli/secret/relay.rs",
+        "cli/serve.rs",
+        "cli/serve/reloading.rs",
+        "cli/soak/check.rs",
+        "cli/soak/faults.rs",
+        "cli/soak/hostile/bombs.rs",
+        "cli/soak/hostile/captured.rs",
+        "cli/soak/hostile/held.rs",
+        "cli/soak/hostile/hints.rs",
+        "cli/soak/hostile/innocent.rs",
+        "cli/soak/hostile/mod.rs",
+        "cli/soak/hostile/requests.rs",
+        "cli/soak/hostile/unread.rs",
+        "cli/soak/hostile/watch.rs",
+        "cli/soak/ledger.rs",
+        "cli/soak/mod.rs",
+        "cli/soak/print.rs",
+        "cli/soak/relay.rs",
+        "cli/soak/senders.rs",
+        "cli/soak/transform/mod.rs",
+        "cli/soak/world.rs",
+    ],
+    &[
+        "cli/soak/lives/adyen.rs",
+        "cli/soak/lives/adyen/afterwards.rs",
+        "cli/soak/lives/adyen/dealing.rs",
+        "cli/soak/lives/adyen/token.rs",
+        "cli/soak/lives/digital_river.rs",
+        "cli/soak/lives/digital_river_order.rs",
+        "cli/soak/lives/making.rs",
+        "cli/soak/lives/media.rs",
+        "cli/soak/lives/mod.rs",
+        "cli/soak/lives/stripe.rs",
+        "cli/soak/lives/stripe/afterwards.rs",
+        "cli/soak/lives/stripe/intent.rs",
+        "cli/soak/lives/stripe/setup.rs",
+    ],
+    &[
+        "config/check/mod.rs",
+        "config/check/sources.rs",
+        "config/check/transform.rs",
+        "config/mod.rs",
+        "config/print.rs",
+        "config/rotation.rs",
+        "config/unheld.rs",
+    ],
+    &["control.rs", "control/ask.rs"],
+    &[
+        "http/api.rs",
+        "http/body.rs",
+        "http/caller.rs",
+        "http/chunks.rs",
+        "http/cut.rs",
+        "http/gate.rs",
+        "http/health.rs",
+        "http/lists.rs",
+        "http/metrics.rs",
+        "http/notification.rs",
+        "http/problem.rs",
+        "http/records.rs",
+        "http/refusals.rs",
+        "http/replay.rs",
+        "http/routes.rs",
+        "http/server.rs",
+        "http/sources.rs",
+        "http/spoilt.rs",
+        "http/state.rs",
+        "http/stream.rs",
+        "http/token.rs",
+    ],
+    &["ingest.rs", "ingest/replay.rs"],
+    &["psp/document/xml.rs", "psp/document/xml/grammar.rs", "psp/document/xml/namespaces.rs"],
+    &["psp/meaning/identity.rs", "psp/meaning/normalise.rs"],
+    &[
+        "psp/profile/check.rs",
+        "psp/profile/check_challenge.rs",
+        "psp/profile/check_rule.rs",
+        "psp/profile/check_signed.rs",
+        "psp/profile/maps.rs",
+        "psp/profile/mod.rs",
+        "psp/profile/schema.rs",
+        "psp/profile/signs.rs",
+    ],
+];
+
+#[test]
+fn no_file_imports_in_a_circle() {
+    let files = sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let imports = imports(&files);
+    let many = imports.values().map(BTreeSet::len).sum::<usize>();
+    assert!(many > 3 * imports.len(), "the imports were not understood: {many} of {} files", imports.len());
+    let found = circles(&imports);
+    let known: BTreeSet<_> = REMAINING.iter().map(|circle| circle.iter().copied().collect()).collect();
+    let new: Vec<_> = found.difference(&known).map(|circle| told(&imports, circle)).collect();
+    let gone: Vec<_> = known.difference(&found).collect();
+    assert!(
+        new.is_empty() && gone.is_empty(),
+        "circles of imports that are not listed:\n{}\nlisted, and no such circle (any more): {gone:?}\nall that are there, for \
+         the list, if none of them is new or larger:\n{}",
+        new.join("\n"),
+        found.iter().map(|circle| format!("    &{:?},\n", Vec::from_iter(circle))).collect::<String>()
+    );
+}
+
+/// A circle with the imports that make it.
+fn told(imports: &BTreeMap<&str, BTreeSet<&str>>, circle: &BTreeSet<&str>) -> String {
+    let uses = circle.iter().flat_map(|file| imports[file].intersection(circle).map(move |used| (file, used)));
+    let uses: Vec<_> = uses.map(|(file, used)| format!("  {file} -> {used}")).collect();
+    format!("{circle:?}\n{}", uses.join("\n"))
+}
+
+#[test]
+fn circles_are_seen() {
+    let found = |files: &[(&str, &str)]| -> Vec<String> {
+        let files = files.iter().map(|(file, code)| ((*file).to_owned(), (*code).to_owned())).collect();
+        circles(&imports(&files)).into_iter().map(|circle| circle.into_iter().collect::<Vec<_>>().join(" ")).collect()
+    };
+    let none: [&str; 0] = [];
+    let (a, b) = (("x/a.rs", "use super::b::B;\npub struct A;"), ("x/b.rs", "pub struct B;"));
+    assert_eq!(found(&[("lib.rs", "mod x;"), ("x/mod.rs", "mod a;\nmod b;"), a, b]), none);
+    let back = ("x/b.rs", "pub struct B;\nfn b(a: crate::x::a::A) {}");
+    assert_eq!(found(&[("lib.rs", "mod x;"), ("x/mod.rs", "mod a;\nmod b;"), a, back]), ["x/a.rs x/b.rs"]);
+    // By way of a third file, and by the name of a module that is imported.
+    let (c, on) = (("x/c.rs", "use crate::x::a::A;\npub struct C;"), ("x/b.rs", "use super::c;\nfn b(c: c::C) {}"));
+    assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;\nmod c;"), a, on, c]), ["x/a.rs x/b.rs x/c.rs"]);
+    // By what a module passes on, which is no circle by itself.
+    let passed = ("x/mod.rs", "mod a;\nmod b;\npub use a::A;\npub use b::B;");
+    assert_eq!(found(&[passed, a, b]), none);
+    assert_eq!(found(&[passed, a, ("x/b.rs", "use super::A;\npub struct B;")]), ["x/a.rs x/b.rs"]);
+    // With the module itself, where it defines what its parts use.
+    let defines = ("x/mod.rs", "mod d;\npub struct D;\nfn x() { d::run() }");
+    assert_eq!(found(&[defines, ("x/d.rs", "use super::D;\npub fn run() {}")]), ["x/d.rs x/mod.rs"]);
+    // Tests may look anywhere.
+    let tests = "pub struct B;\n#[cfg(test)]\nmod tests {\n    use crate::x::a::A;\n}\n#[cfg(test)]\nmod rig;\n";
+    assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;"), a, ("x/b.rs", tests), ("x/b/rig.rs", "use super::B;")]), none);
+    let after = format!("{tests}use super::a::A;\n");
+    assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;"), a, ("x/b.rs", &after)]), ["x/a.rs x/b.rs"]);
+}
+
+/// Which other files each file uses.
+fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
+    let read = Read::of(files);
+    let of = |file: &'_ str| {
+        let used = read.paths[file].iter().filter_map(|path| read.target(path, 0));
+        used.filter(|used| *used != file).collect()
+    };
+    read.paths.keys().map(|file| (*file, of(file))).collect()
+}
+
+/// The files that reach each other.
+fn circles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<BTreeSet<&'a str>> {
+    let reached: BTreeMap<_, _> = imports.keys().map(|file| (*file, reached(imports, file))).collect();
+    let with = |file: &str| reached[file].iter().copied().filter(|other| reached[other].contains(file)).collect();
+    reached.keys().map(|file| with(file)).filter(|circle: &BTreeSet<_>| circle.len() > 1).collect()
+}
+
+fn reached<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &'a str) -> BTreeSet<&'a str> {
+    let (mut reached, mut next) = (BTreeSet::new(), vec![from]);
+    while let Some(file) = next.pop() {
+        next.extend(imports[file].iter().copied().filter(|used| reached.insert(*used)));
+    }
+    reached
+}
+
+/// The files without their tests.
+struct Read<'a> {
+    /// Each module's file.
+    modules: BTreeMap<String, &'a str>,
+    /// What each file defines.
+    defined: BTreeMap<&'a str, BTreeSet<String>>,
+    /// The paths into our crate that each file names, whole.
+    paths: BTreeMap<&'a str, BTreeSet<String>>,
+}
+
+impl<'a> Read<'a> {
+    fn of(files: &'a BTreeMap<String, String>) -> Self {
+        let (mut code, mut tests) = (BTreeMap::new(), Vec::new());
+        for (file, whole) in files.iter().filter(|(file, _)| *file != "main.rs") {
+            let (kept, modules) = without_tests(whole);
+            tests.extend(modules.into_iter().map(|name| format!("{}::{name}", module(file))));
+            code.insert(file.as_str(), kept);
+        }
+        let is_test = |own: &str| tests.iter().any(|test| own == test || own.starts_with(&format!("{test}::")));
+        code.retain(|file, _| !is_test(&module(file)));
+        let modules: BTreeMap<_, _> = code.keys().map(|file| (module(file), *file)).collect();
+        let paths = code.iter().map(|(file, code)| (*file, whole_paths(file, code, &modules))).collect();
+        let defined = code.iter().map(|(file, code)| (*file, defined(code))).collect();
+        Self { modules, defined, paths }
+    }
+
+    /// The file that defines what a path leads to. What a module only passes on is followed to where it is.
+    fn target(&self, path: &str, steps: usize) -> Option<&'a str> {
+        let (module, rest) = self.split(path)?;
+        let file = self.modules[module];
+        let Some(name) = rest.split("::").next().filter(|name| !name.is_empty()) else {
+            // A module by its name: the paths that begin with it say what is used, unless it has no parts.
+            return self.is_leaf(module).then_some(file);
+        };
+        let name = name.trim_end_matches('!');
+        if self.defined[file].contains(name) || steps > 9 {
+            return Some(file);
+        }
+        let passed = self.paths[file].iter().find(|passed| passed.rsplit("::").next() == Some(name));
+        passed.map_or(Some(file), |passed| self.target(passed, steps + 1))
+    }
+
+    fn is_leaf(&self, module: &str) -> bool {
+        !self.modules.keys().any(|other| other.starts_with(&format!("{module}::")))
+    }
+
+    /// A path's module, the longest that there is, and what is named in it.
+    fn split<'b>(&self, path: &'b str) -> Option<(&'b str, &'b str)> {
+        let mut end = path.len();
+        while !self.modules.contains_key(&path[..end]) {
+            end = path[..end].rfind("::")?;
+        }
+        Some((&path[..end], path[end..].trim_start_matches("::")))
+    }
+}
+
+/// The paths into our crate that a file names: those that begin with the name of a module that it imports, or of one that it
+/// declares, are made whole.
+fn whole_paths(file: &str, code: &str, modules: &BTreeMap<String, &str>) -> BTreeSet<String> {
+    let own = module(file);
+    let named: BTreeSet<_> = paths(file, code).into_iter().map(|(_, path)| path).collect();
+    let mut whole: BTreeSet<String> = BTreeSet::new();
+    let mut short = Vec::new();
+    for path in named {
+        let path = path.trim_end_matches("::self");
+        if path.starts_with("crate::") {
+            whole.insert(path.to_owned());
+        } else {
+            short.push(path.to_owned());
+        }
+    }
+    // `super` by itself is a visibility, mostly.
+    whole.retain(|path| !own.starts_with(&format!("{path}::")) && *path != own);
+    let imported: BTreeMap<_, _> = whole
+        .iter()
+        .filter(|path| modules.contains_key(*path))
+        .filter_map(|path| Some((path.rsplit("::").next()?.to_owned(), path.clone())))
+        .collect();
+    for path in short {
+        let Some((first, rest)) = path.split_once("::") else { continue };
+        let child = format!("{own}::{first}");
+        if let Some(module) = imported.get(first) {
+            whole.insert(format!("{module}::{rest}"));
+        } else if modules.contains_key(&child) {
+            whole.insert(format!("{child}::{rest}"));
+        }
+    }
+    whole
+}
+
+/// The names that a file's code defines.
+fn defined(code: &str) -> BTreeSet<String> {
+    const KEYWORDS: [&str; 8] = ["struct ", "enum ", "trait ", "type ", "fn ", "const ", "static ", "macro_rules! "];
+    let of = |line: &str| {
+        let keyword = KEYWORDS.iter().find(|keyword| {
+            line.split_once(**keyword).is_some_and(|(before, _)| {
+                before.is_empty() || before.starts_with("pub") && before.ends_with(' ') || MODIFIERS.contains(&before)
+            })
+        })?;
+        let name = line.split_once(*keyword)?.1.trim_start_matches("fn ");
+        Some(name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect())
+    };
+    code.lines().filter_map(of).collect()
+}
+
+const MODIFIERS: [&str; 3] = ["async ", "const ", "unsafe "];
+
+fn module(file: &str) -> String {
+    let stem = file.trim_end_matches(".rs").trim_end_matches("/mod");
+    ["crate"].into_iter().chain(stem.split('/').filter(|part| *part != "lib")).collect::<Vec<_>>().join("::")
+}
+
+/// A file's code without what is compiled for tests only, and the modules that are.
+fn without_tests(code: &str) -> (String, Vec<String>) {
+    let (mut kept, mut modules) = (Vec::new(), Vec::new());
+    let mut lines = code.lines();
+    while let Some(line) = lines.next() {
+        if line.trim_start() != "#[cfg(test)]" {
+            kept.push(line);
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let first = lines.by_ref().find(|line| !line.trim_start().starts_with("#[")).unwrap_or_default();
+        if let Some(module) = first.trim_start().strip_prefix("mod ").and_then(|rest| rest.strip_suffix(';')) {
+            modules.push(module.to_owned());
+        }
+        let end = format!("{indent}}}");
+        if !first.ends_with([';', ',']) && !first.ends_with('}') {
+            lines.by_ref().find(|line| *line == end || *line == format!("{end};"));
+        }
+    }
+    (kept.join("\n"), modules)
+}
