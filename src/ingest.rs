@@ -24,9 +24,8 @@ use crate::fetch::api::Api;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::call::{Hint, hint};
 use crate::psp::profile::FetchMode;
-use crate::psp::vouch::crypto::PublicKey;
 use crate::psp::vouch::needs::certificate_url;
-use crate::psp::vouch::verify::{Means, Unverified, Verified, verify};
+use crate::psp::vouch::verify::{Unverified, Verified, verify};
 use crate::source::Source;
 use crate::store::sqlite::Store;
 use crate::store::{HintError, Hinted, Outcome, Receipt, Redated, TakeError, Taken};
@@ -57,14 +56,6 @@ pub enum Refused {
     /// There is no certificate to verify it with.
     #[error(transparent)]
     Certificate(#[from] NoKey),
-    /// A secret vouches for it whose time it is not.
-    #[error("{fate} secret vouched: {secret}")]
-    OutOfTime {
-        /// The secret's name.
-        secret: String,
-        /// Expired, or not valid yet.
-        fate: &'static str,
-    },
     /// The signature may be right, but what the source demands beside it is not there.
     #[error("{0}")]
     Credentials(&'static str),
@@ -206,7 +197,10 @@ impl Ingest {
             Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
             None => None,
         };
-        verified(source, received, certificate.as_ref())
+        let means = source.means(certificate.as_ref(), received.at);
+        let verified = verify(&source.profile, &means, received)?;
+        let secret = verified.secret().and_then(|name| source.secret(name));
+        Ok((verified, secret))
     }
 
     /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
@@ -349,48 +343,12 @@ impl Ingest {
     }
 }
 
-impl Refused {
-    fn out_of_time(secret: &NamedSecret, at: Timestamp) -> Self {
-        let fate = if secret.has_expired(at) { "an expired" } else { "a not yet valid" };
-        Self::OutOfTime { secret: secret.name.clone(), fate }
-    }
-}
-
-/// Verifies with the secrets that hold; says which one vouched, or if another one would have.
-fn verified<'a>(
-    source: &'a Source,
-    received: Received<'a>,
-    certificate: Option<&PublicKey>,
-) -> Result<VouchedFor<'a>, Refused> {
-    let at = received.at;
-    let (held, others): (Vec<_>, Vec<_>) = source.secrets.iter().partition(|secret| secret.holds(at));
-    match verified_by(source, &held, certificate, received) {
-        Ok(verified) => {
-            let secret = verified.secret().and_then(|index| held.get(index).copied());
-            Ok((verified, secret))
-        }
-        Err(reason) => {
-            let vouched = others.into_iter().find(|one| verified_by(source, &[one], certificate, received).is_ok());
-            Err(vouched.map_or_else(|| reason.into(), |secret| Refused::out_of_time(secret, at)))
-        }
-    }
-}
-
 /// The calls that a mere pointer asks for; none of anything else.
 fn calls(taken: &Taken) -> Vec<String> {
     let messages = taken.normalised.messages.iter().filter(|_| taken.is_pointer);
     let calls =
         messages.filter_map(|message| if let Meaning::Fetch(path) = &message.meaning { Some(path) } else { None });
     calls.cloned().collect()
-}
-
-fn verified_by<'a>(
-    source: &'a Source,
-    secrets: &[&NamedSecret],
-    certificate: Option<&PublicKey>,
-    received: Received<'a>,
-) -> Result<Verified<'a>, Unverified> {
-    verify(&source.profile, &Means { certificate, ..source.means(secrets) }, received)
 }
 
 /// The headers that are kept: all but those that are secrets.

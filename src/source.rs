@@ -14,10 +14,12 @@ use crate::access::credentials::Credentials;
 use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Normalised};
 use crate::fetch::api::Api;
+use crate::psp::document::place::Configured;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Profile};
-use crate::psp::vouch::verify::{Means, Secret};
+use crate::psp::vouch::crypto::PublicKey;
+use crate::psp::vouch::verify::{Holds, Means, Secret};
 
 /// One PSP account in the configuration, and its route.
 #[derive(Debug, Clone)]
@@ -58,20 +60,41 @@ impl Source {
         !name.is_empty() && name.bytes().all(belongs)
     }
 
-    /// What it has to verify with, if these are the secrets.
+    /// What it has to verify with at this time: all secrets, each with whether it holds.
     #[must_use]
-    pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
+    pub fn means<'a>(&'a self, certificate: Option<&'a PublicKey>, at: Timestamp) -> Means<'a> {
+        let secret = |secret: &'a NamedSecret| Secret {
+            text: &secret.value,
+            key_id: secret.key_id.as_deref(),
+            name: &secret.name,
+            holds: if secret.holds(at) {
+                Holds::Now
+            } else if secret.has_expired(at) {
+                Holds::NoMore
+            } else {
+                Holds::NotYet
+            },
+        };
         Means {
-            secrets: secrets
-                .iter()
-                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
-                .collect(),
+            secrets: self.secrets.iter().map(secret).collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
-            certificate: None,
+            certificate,
             tolerance_s: self.tolerance_s,
             credentials: self.has_credentials(),
         }
+    }
+
+    /// As much of it as a profile can name.
+    #[must_use]
+    pub const fn configured(&self) -> Configured<'_> {
+        Configured { settings: Some(&self.settings), public_url: self.public_url.as_ref() }
+    }
+
+    /// The secret of this name: no two have the same.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&NamedSecret> {
+        self.secrets.iter().find(|secret| secret.name == name)
     }
 
     /// The secret that takes the others' place, of those that hold at this time.
