@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Ingest, ahead, log, warn};
+use super::Ingest;
+use super::noted::{ahead, log, warn};
 use crate::domain::due::Moment;
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
