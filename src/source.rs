@@ -1,7 +1,6 @@
 //! One PSP account in the configuration: what it takes, and from whom.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,6 +10,7 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::access::credentials::Credentials;
+use crate::access::demands::Demands;
 use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Normalised};
 use crate::fetch::api::Api;
@@ -81,7 +81,7 @@ impl Source {
             public_url: self.public_url.as_ref(),
             certificate,
             tolerance_s: self.tolerance_s,
-            credentials: self.has_credentials(),
+            credentials: !self.demands().is_empty(),
         }
     }
 
@@ -106,22 +106,16 @@ impl Source {
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
     }
 
-    /// Whether it asks for anything beside a signature.
+    /// What it demands beside a signature.
     #[must_use]
-    pub fn has_credentials(&self) -> bool {
-        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
+    pub fn demands(&self) -> Demands<'_> {
+        Demands { authorization: &self.authorization, headers: &self.headers, ip_ranges: &self.ip_ranges }
     }
 
     /// The audience of tokens that are issued for it.
     #[must_use]
     pub fn audience(&self) -> String {
         format!("sources/{}", self.name)
-    }
-
-    /// Whether it takes notifications from this address.
-    #[must_use]
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
     /// The kinds of proof that it asks for.

@@ -61,7 +61,7 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
         let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
         return Err(problem.because("not enabled", "the source is not enabled"));
     }
-    if !source.admits(caller::address(request, in_force)) {
+    if !source.demands().admits(caller::address(request, in_force)) {
         let problem = Problem::new(403, "this source takes nothing from this address");
         return Err(problem.because("address", "the address is not in ip_ranges"));
     }

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use secrecy::ExposeSecret;
 
-use crate::access::compare::{counts, same};
 use crate::access::credentials::Look;
 use crate::access::secrets::{NamedSecret, Vouched, Vouchers};
 use crate::access::token::Issuer;
@@ -61,16 +59,7 @@ impl Vouching {
         suspicious: bool,
     ) -> Result<(), Refused> {
         let look = Look { audience: &source.audience(), issuer: &self.issuer, now, suspicious };
-        if !source.authorization.is_empty() && !source.authorization.allows(received.header("authorization"), look) {
-            return Err(Refused::Credentials("no or wrong credentials in the Authorization header"));
-        }
-        let headers_match = source.headers.iter().all(|(name, expected)| {
-            counts(expected, suspicious)
-                && received
-                    .header(name)
-                    .is_some_and(|given| same(given.as_bytes(), expected.expose_secret().as_bytes()))
-        });
-        if headers_match { Ok(()) } else { Err(Refused::Credentials("a configured header is missing or wrong")) }
+        source.demands().check(|name| received.header(name), look).map_err(Refused::Credentials)
     }
 
     /// Notes that a secret vouched, once what it vouched for is on disk; also if the PSP has hung up by then. A repetition
