@@ -1,4 +1,5 @@
-//! What all requests to others share: when to try again, and the addresses of localhost.
+//! What all requests to others share: the client, the guard of its URLs, and when to try again.
 
-pub mod loopback;
+pub(crate) mod client;
+pub mod guard;
 pub mod retry;
