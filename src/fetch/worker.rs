@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{Api, Apis};
 use super::budget::{ASKED_MAX, Budget, Free};
 use super::client::Client;
-use super::settling::{Ended, Fetching};
+use super::settling::{Ended, Fetching, Tools};
 use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::store::sqlite::Store;
@@ -45,12 +45,9 @@ impl Signal {
 /// The worker. It takes no input: what is to be fetched is in the store.
 #[derive(Debug)]
 pub struct Worker {
-    store: Arc<Store>,
+    tools: Arc<Tools>,
     apis: Arc<ArcSwap<Apis>>,
     signal: Arc<Signal>,
-    client: Client,
-    clock: Clock,
-    stop: CancellationToken,
 }
 
 /// What a source has under way. None waits for another.
@@ -157,7 +154,8 @@ impl Worker {
         // The hosts of all sources share the client: with the least, no host keeps more open than its own calls are.
         let idle_max = apis.load_full().values().map(|api| api.limits.concurrency).min().unwrap_or(1);
         let client = Client::new(idle_max)?;
-        Ok(Arc::new(Self { store, apis, signal, client, clock, stop }))
+        let tools = Arc::new(Tools { store, client, clock, stop });
+        Ok(Arc::new(Self { tools, apis, signal }))
     }
 
     /// Looks at what was not fetched before a restart. Says how much that is.
@@ -165,7 +163,7 @@ impl Worker {
     /// # Errors
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<u32, StoreError> {
-        let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
+        let backlog = self.tools.store.resume_fetches(self.tools.clock.now(), ASKED_MAX).await?;
         let apis = self.apis.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
             tracing::warn!(source, waiting, "objects are to be fetched, but the source does not say how (any more)");
@@ -176,7 +174,7 @@ impl Worker {
     /// Fetches what is due until it is stopped; then finishes what is under way.
     pub async fn run(self: Arc<Self>) {
         let mut queues = Queues::default();
-        while !self.stop.is_cancelled() {
+        while !self.tools.stop.is_cancelled() {
             for source in self.signal.take() {
                 queues.queues.entry(source).or_default().look_at = Timestamp::MIN;
             }
@@ -186,7 +184,7 @@ impl Worker {
             }
             let wait = queues.until_next(&apis, self.now());
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.tools.stop.cancelled() => {}
                 Some(ended) = queues.fetches.join_next_with_id() => self.ended(ended, &mut queues),
                 () = self.signal.given.notified() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -198,11 +196,11 @@ impl Worker {
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now().steady
+        self.tools.clock.now().steady
     }
 
     /// Begins what is due for a source, as far as its budget goes.
-    async fn look(self: &Arc<Self>, source: &str, api: &Arc<Api>, queues: &mut Queues) {
+    async fn look(&self, source: &str, api: &Arc<Api>, queues: &mut Queues) {
         let now = self.now();
         if !queues.queues.contains_key(source) {
             queues.queues.insert(source.to_owned(), Queue::default());
@@ -232,7 +230,7 @@ impl Worker {
             strangers: free.strangers.saturating_add(under_way),
             slots: api.slots,
         };
-        let (due, next) = match self.store.due_fetches(sought).await {
+        let (due, next) = match self.tools.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(source, %error, "the store is in trouble; fetching waits");
@@ -247,25 +245,14 @@ impl Worker {
             queue.budget.begin(api.limits, trusted, now);
             queue.under_way.insert(fetch.id);
             let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted };
-            let fetching = self.fetching(source, api, fetch);
+            let (tools, source, api) = (Arc::clone(&self.tools), source.to_owned(), Arc::clone(api));
+            let fetching = Fetching { tools, source, api, fetch };
             let task = fetches.spawn(async move { fetching.run().await });
             of.insert(task.id(), begun);
         }
         let more = (strangers == free.strangers).then(|| queue.budget.next_for_strangers(api.limits, now)).flatten();
         let next = next.into_iter().chain(more).min();
         queue.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
-    }
-
-    fn fetching(&self, source: &str, api: &Arc<Api>, fetch: Fetch) -> Fetching {
-        Fetching {
-            store: Arc::clone(&self.store),
-            client: self.client.clone(),
-            clock: self.clock,
-            stop: self.stop.clone(),
-            source: source.to_owned(),
-            api: Arc::clone(api),
-            fetch,
-        }
     }
 
     /// A fetch has ended: there is room for another one.
