@@ -1,7 +1,6 @@
 //! A source: one PSP account in the configuration, with its profile, secrets, credentials and route.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,13 +10,16 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::access::credentials::Credentials;
+use crate::access::demands::Demands;
 use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Normalised};
 use crate::fetch::api::Api;
+use crate::psp::document::place::Configured;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::profile::{FetchMode, Profile};
-use crate::psp::vouch::verify::{Means, Secret};
+use crate::psp::vouch::crypto::PublicKey;
+use crate::psp::vouch::verify::{Holds, Means, Secret};
 
 /// One PSP account in the configuration, and its route.
 #[derive(Debug, Clone)]
@@ -58,23 +60,44 @@ impl Source {
         !name.is_empty() && name.bytes().all(belongs)
     }
 
-    /// The means of verification with these secrets.
+    /// What it has to verify with at this time: all secrets, each with whether it holds.
     #[must_use]
-    pub fn means<'a>(&'a self, secrets: &[&'a NamedSecret]) -> Means<'a> {
+    pub fn means<'a>(&'a self, certificate: Option<&'a PublicKey>, at: Timestamp) -> Means<'a> {
+        let secret = |secret: &'a NamedSecret| Secret {
+            text: &secret.value,
+            key_id: secret.key_id.as_deref(),
+            name: &secret.name,
+            holds: if secret.holds(at) {
+                Holds::Now
+            } else if secret.has_expired(at) {
+                Holds::NoMore
+            } else {
+                Holds::NotYet
+            },
+        };
         Means {
-            secrets: secrets
-                .iter()
-                .map(|secret| Secret { text: &secret.value, key_id: secret.key_id.as_deref() })
-                .collect(),
+            secrets: self.secrets.iter().map(secret).collect(),
             settings: Some(&self.settings),
             public_url: self.public_url.as_ref(),
-            certificate: None,
+            certificate,
             tolerance_s: self.tolerance_s,
-            credentials: self.has_credentials(),
+            credentials: !self.demands().is_empty(),
         }
     }
 
-    /// The newest of the secrets in force at this time: the one that replaces the others.
+    /// As much of it as a profile can name.
+    #[must_use]
+    pub const fn configured(&self) -> Configured<'_> {
+        Configured { settings: Some(&self.settings), public_url: self.public_url.as_ref() }
+    }
+
+    /// The secret of this name: no two have the same.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> Option<&NamedSecret> {
+        self.secrets.iter().find(|secret| secret.name == name)
+    }
+
+    /// The secret that takes the others' place, of those that hold at this time.
     #[must_use]
     pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
         self.secrets
@@ -83,10 +106,10 @@ impl Source {
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
     }
 
-    /// Whether the source demands credentials beside a signature.
+    /// What it demands beside a signature.
     #[must_use]
-    pub fn has_credentials(&self) -> bool {
-        !self.authorization.is_empty() || !self.headers.is_empty() || !self.ip_ranges.is_empty()
+    pub fn demands(&self) -> Demands<'_> {
+        Demands { authorization: &self.authorization, headers: &self.headers, ip_ranges: &self.ip_ranges }
     }
 
     /// The audience of the tokens that are issued for the source.
@@ -95,13 +118,7 @@ impl Source {
         format!("sources/{}", self.name)
     }
 
-    /// Whether it takes notifications from this address.
-    #[must_use]
-    pub fn admits(&self, address: IpAddr) -> bool {
-        self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
-    }
-
-    /// The kinds of proof that the source demands.
+    /// The kinds of proof that it asks for.
     #[must_use]
     pub fn proofs(&self) -> Vec<&'static str> {
         let kinds = [

@@ -136,7 +136,7 @@ fn vector(profile: &Profile, file: &Path) -> String {
         headers.into_iter().map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     let at = Timestamp::from_second(vector["now_unix"].as_i64().unwrap_or_default()).unwrap();
     let means = Means {
-        secrets: texts.iter().map(|(id, text)| Secret { text, key_id: id.as_deref() }).collect(),
+        secrets: texts.iter().map(|(id, text)| Secret { key_id: id.as_deref(), ..text.into() }).collect(),
         settings: Some(&settings),
         public_url: url.as_ref(),
         certificate: certificate.as_ref(),

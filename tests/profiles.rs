@@ -86,7 +86,7 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
     let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
     let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
     let means = Means {
-        secrets: secret.iter().map(|text| Secret { text, key_id: vector.key_id.as_deref() }).collect(),
+        secrets: secret.iter().map(|text| Secret { key_id: vector.key_id.as_deref(), ..text.into() }).collect(),
         settings: Some(&vector.settings),
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),
@@ -101,21 +101,23 @@ fn verdict(profile: &Profile, vector: &Vector) -> String {
 /// `profile test` tells the same as the relay does.
 fn the_explanation_agrees(explained: &Verification<'_>, verified: &Result<Verified<'_>, Unverified>) {
     let said = |verdict: &Result<Verified<'_>, Unverified>| match verdict {
-        Ok(verified) => Ok((verified.form().name.clone(), verified.secret())),
-        Err(reason) => Err(*reason),
+        Ok(verified) => Ok((verified.form().name.clone(), verified.secret().map(str::to_owned))),
+        Err(reason) => Err(reason.clone()),
     };
     assert_eq!(said(&explained.verdict), said(verified));
     if matches!(verified, Ok(verified) if verified.form().trusts_credentials) {
         assert!(explained.signatures.iter().all(|seen| seen.verdict == Err(Unverified::Missing)));
         return;
     }
-    let first = explained.signatures.iter().find_map(|seen| Some((seen.form.to_owned(), seen.verdict.ok()?)));
+    let first = explained.signatures.iter().find_map(|seen| Some((seen.form.to_owned(), seen.verdict.clone().ok()?)));
     assert_eq!(first.as_ref(), said(verified).as_ref().ok(), "the first that is right is the one");
     for seen in explained.signatures.iter().filter(|seen| seen.verdict.is_ok()) {
         for signed in seen.signed.iter().filter(|_| !matches!(seen.algorithm, Algorithm::RsaSha256)) {
-            let Ok(Some(secret)) = seen.verdict else { panic!("a secret vouched: {seen:?}") };
+            let Ok(Some(secret)) = &seen.verdict else { panic!("a secret vouched: {seen:?}") };
             assert!(signed.missing.is_empty(), "{signed:?}");
-            match &signed.expected[secret] {
+            let by = signed.expected.iter().find(|(name, _)| name == secret);
+            match by.map(|(_, expected)| expected).unwrap_or_else(|| panic!("no secret is called {secret}: {signed:?}"))
+            {
                 Expected::Signature(expected) => {
                     assert!(
                         signed
@@ -396,7 +398,7 @@ fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String
     let certificate = vector.public_key.as_ref().map(|der| PublicKey(STANDARD.decode(der).unwrap()));
     let public_url = vector.public_url.as_ref().map(|url| Url::parse(url).unwrap());
     let means = Means {
-        secrets: secret.iter().map(|text| Secret { text, key_id: vector.key_id.as_deref() }).collect(),
+        secrets: secret.iter().map(|text| Secret { key_id: vector.key_id.as_deref(), ..text.into() }).collect(),
         settings: Some(&vector.settings),
         public_url: public_url.as_ref(),
         certificate: certificate.as_ref(),

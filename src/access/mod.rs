@@ -4,6 +4,7 @@
 pub mod basic;
 pub mod compare;
 pub mod credentials;
+pub mod demands;
 pub mod grant;
 pub mod proxies;
 pub mod secrets;

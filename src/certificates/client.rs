@@ -1,50 +1,35 @@
-//! The HTTP client for certificates: one attempt. Certificates use reqwest only here.
+//! One try to fetch a certificate.
 
 use std::time::Duration;
 
 use url::Url;
 
-use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
+use crate::outbound::client::{self, ClientOptions, NoBody};
 
-/// Gets the body at a URL: https only, no redirects, bounded time, bounded size.
+/// Gets what stands at a URL: https only, bounded time, bounded size.
 #[derive(Debug)]
-pub(super) struct Client(reqwest::Client);
+pub(super) struct Client {
+    client: client::Client,
+    timeout: Duration,
+}
 
 /// The largest body that is read: a chain of certificates has some thousand bytes.
 const SIZE_MAX: usize = 64 * 1024;
 
 impl Client {
     pub(super) fn new(timeout: Duration) -> Result<Self, String> {
-        reqwest::Client::builder()
-            .https_only(true)
-            .redirect(reqwest::redirect::Policy::none())
-            .timeout(timeout)
-            .no_proxy()
-            .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
-            .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
-            .map_err(|error| with_causes(&error))
+        let client = client::Client::new(ClientOptions { https_only: true, ..ClientOptions::default() })?;
+        Ok(Self { client, timeout })
     }
 
     pub(super) async fn get(&self, url: Url) -> Result<Vec<u8>, String> {
-        let sent = self.0.get(url).send().await;
-        let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
-        if response.status() != reqwest::StatusCode::OK {
-            return Err(format!("HTTP {}", response.status().as_u16()));
+        let response = self.client.get(url, self.timeout).send().await?;
+        if response.status() != 200 {
+            return Err(format!("HTTP {}", response.status()));
         }
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| with_causes(&error.without_url()))? {
-            body.extend_from_slice(&chunk);
-            if body.len() > SIZE_MAX {
-                return Err(format!("the response has more than {SIZE_MAX} bytes"));
-            }
-        }
-        Ok(body)
+        response.body(SIZE_MAX).await.map_err(|reason| match reason {
+            NoBody::Broken(reason) => reason,
+            NoBody::TooLarge => format!("the answer has more than {SIZE_MAX} bytes"),
+        })
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,14 +1,14 @@
-//! The HTTP client for webhooks to Transform: one attempt. Delivery uses reqwest only here.
+//! One HTTP try to post a webhook.
 
 use std::time::Duration;
 
 use url::Url;
 
-use crate::outbound::loopback::{LOCALHOST, LOCALHOST_IS};
+use crate::outbound::client::{self, ClientOptions};
 
-/// Posts webhooks: pooled connections, no redirects, bounded time, bounded responses.
+/// Posts webhooks.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct Client(client::Client);
 
 /// Transform's response.
 #[derive(Debug, Clone)]
@@ -28,15 +28,7 @@ impl Client {
     /// # Errors
     /// The machine's TLS set-up cannot be used.
     pub fn new(idle_max: usize) -> Result<Self, String> {
-        reqwest::Client::builder()
-            .pool_max_idle_per_host(idle_max)
-            .redirect(reqwest::redirect::Policy::none())
-            .no_proxy()
-            .resolve_to_addrs(LOCALHOST, &LOCALHOST_IS)
-            .user_agent(concat!("transform-relay/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
-            .map_err(|error| with_causes(&error))
+        client::Client::new(ClientOptions { idle_max: Some(idle_max), ..ClientOptions::default() }).map(Self)
     }
 
     /// Posts one webhook. It takes at most `timeout`, from connecting to the last byte of the response.
@@ -44,27 +36,11 @@ impl Client {
     /// # Errors
     /// The reason why there was no response.
     pub async fn post(&self, target: Url, body: String, timeout: Duration) -> Result<Response, String> {
-        let request = self.0.post(target).header("Content-Type", "application/json").timeout(timeout);
-        let sent = request.body(body).send().await;
-        // The target may carry a token of Transform's in its path or query. That token does not belong in a log.
-        let mut response = sent.map_err(|error| with_causes(&error.without_url()))?;
-        let retry_after =
-            response.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let answer = Response { status: response.status().as_u16(), retry_after };
-        let mut read = 0;
-        while let Ok(Some(chunk)) = response.chunk().await {
-            read += chunk.len();
-            if read > ANSWER_MAX {
-                break;
-            }
-        }
+        let response = self.0.post_json(target, body, timeout).send().await?;
+        let answer = Response { status: response.status(), retry_after: response.retry_after() };
+        response.drain(ANSWER_MAX).await;
         Ok(answer)
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 #[cfg(test)]

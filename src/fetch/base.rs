@@ -4,7 +4,7 @@ use std::fmt;
 
 use url::Url;
 
-use crate::transform::target::is_loopback;
+use crate::outbound::guard::guarded;
 
 /// The configured base URL: every call stays below it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,17 +16,7 @@ impl Base {
     /// # Errors
     /// The reason why the URL cannot be a base.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
-        let Some(host) = url.host() else { return Err("names no host".to_owned()) };
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(&host) => {}
-            "http" => return Err("must be https; plain http goes to this machine only".to_owned()),
-            other => return Err(format!("must be https, not {other}")),
-        }
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not carry credentials".to_owned());
-        }
+        let url = guarded(text)?;
         if url.query().is_some() || url.fragment().is_some() {
             return Err("must have neither query nor fragment".to_owned());
         }

@@ -20,12 +20,18 @@ use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
 use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, Store, StoreError, Through};
 
-/// A fetch under way.
-pub(super) struct Fetching {
+/// What every fetch works with.
+#[derive(Debug)]
+pub(super) struct Tools {
     pub(super) store: Arc<Store>,
     pub(super) client: Client,
     pub(super) clock: Clock,
     pub(super) stop: CancellationToken,
+}
+
+/// A fetch under way.
+pub(super) struct Fetching {
+    pub(super) tools: Arc<Tools>,
     pub(super) source: String,
     pub(super) api: Arc<Api>,
     pub(super) fetch: Fetch,
@@ -50,9 +56,9 @@ const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 impl Fetching {
     /// Makes the call and settles it.
     pub(super) async fn run(self) -> Ended {
-        let began = self.clock.now();
+        let began = self.tools.clock.now();
         let verdict = match self.api.base.url(&self.fetch.path) {
-            Ok(url) => judge(self.client.get(&self.api, url).await, self.clock.now().wall),
+            Ok(url) => judge(self.tools.client.get(&self.api, url).await, self.tools.clock.now().wall),
             Err(reason) => Verdict::Never(reason),
         };
         match verdict {
@@ -60,7 +66,7 @@ impl Fetching {
             Verdict::Never(reason) => self.failed(began, reason, false, None).await,
             Verdict::Again(failure) => {
                 let Failure { asked, down, .. } = failure;
-                let now = self.clock.now().steady;
+                let now = self.tools.clock.now().steady;
                 let again = next(&failure, &self.fetch, &self.api, now, fastrand::f64());
                 let ended = self.failed(began, failure.reason, failure.missing, again).await;
                 // A PSP that asks for quiet gets it, whatever its reason.
@@ -78,11 +84,11 @@ impl Fetching {
         let mut more = true;
         while more {
             let (fetch, asked) = (self.fetch.id, self.fetch.asked);
-            let Some(awaiting) = self.insist(|| self.store.awaiting(fetch, asked, PAGE)).await else { break };
+            let Some(awaiting) = self.insist(|| self.tools.store.awaiting(fetch, asked, PAGE)).await else { break };
             let read = awaiting.iter().map(|one| self.read(one, &body, fetched_at)).collect();
             let body = body.clone();
             let answered = Arc::new(Answered { fetch, asked, began: began.steady, fetched_at, body, read });
-            let settle = || self.store.fetched(Arc::clone(&answered), self.clock.now());
+            let settle = || self.tools.store.fetched(Arc::clone(&answered), self.tools.clock.now());
             let Some(settled) = self.insist(settle).await else { break };
             more = settled.more;
             ended.dropped = ended.dropped.saturating_add(self.log(&settled));
@@ -116,7 +122,7 @@ impl Fetching {
     /// Settles a failed fetch. `again` is the next try; `None` gives the fetch up.
     async fn failed(&self, began: Moment, reason: String, missing: bool, again: Option<Timestamp>) -> Ended {
         let (source, attempt) = (self.source.as_str(), self.fetch.attempts.saturating_add(1));
-        let now = self.clock.now().steady;
+        let now = self.tools.clock.now().steady;
         let millis = now.duration_since(began.steady).as_millis();
         let call = shown(&self.fetch.path);
         match again {
@@ -133,7 +139,7 @@ impl Fetching {
         let (fetch, asked) = (self.fetch.id, self.fetch.asked);
         let failed = FetchFailed { fetch, asked, began: began.steady, reason, missing, again };
         let mut ended = Ended::default();
-        while let Some(settled) = self.insist(|| self.store.fetch_failed(failed.clone())).await {
+        while let Some(settled) = self.insist(|| self.tools.store.fetch_failed(failed.clone())).await {
             ended.dropped = ended.dropped.saturating_add(self.log(&settled));
             if !settled.more {
                 break;
@@ -152,7 +158,7 @@ impl Fetching {
                 Err(error) => {
                     tracing::error!(source = self.source, %error, "the store is in trouble: fetching waits");
                     tokio::select! {
-                        () = self.stop.cancelled() => return None,
+                        () = self.tools.stop.cancelled() => return None,
                         () = tokio::time::sleep(TROUBLE_WAIT) => {}
                     }
                 }

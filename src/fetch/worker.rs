@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::api::{Api, Apis};
 use super::budget::{ASKED_MAX, Budget, Free};
 use super::client::Client;
-use super::settling::{Ended, Fetching};
+use super::settling::{Ended, Fetching, Tools};
 use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::store::{AskedBy, Fetch, FetchesSought, Store, StoreError};
@@ -44,12 +44,9 @@ impl Signal {
 /// The fetch worker. It takes no input: the store says what is to be fetched.
 #[derive(Debug)]
 pub struct Worker {
-    store: Arc<Store>,
+    tools: Arc<Tools>,
     apis: Arc<ArcSwap<Apis>>,
     signal: Arc<Signal>,
-    client: Client,
-    clock: Clock,
-    stop: CancellationToken,
 }
 
 /// One source's queue. No source waits for another.
@@ -156,7 +153,8 @@ impl Worker {
         // All sources share the client. With the smallest limit, no host keeps more connections open than it has calls.
         let idle_max = apis.load_full().values().map(|api| api.limits.concurrency).min().unwrap_or(1);
         let client = Client::new(idle_max)?;
-        Ok(Arc::new(Self { store, apis, signal, client, clock, stop }))
+        let tools = Arc::new(Tools { store, client, clock, stop });
+        Ok(Arc::new(Self { tools, apis, signal }))
     }
 
     /// Takes up the fetches that were left before a restart. Returns how many they are.
@@ -164,7 +162,7 @@ impl Worker {
     /// # Errors
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<u32, StoreError> {
-        let backlog = self.store.resume_fetches(self.clock.now(), ASKED_MAX).await?;
+        let backlog = self.tools.store.resume_fetches(self.tools.clock.now(), ASKED_MAX).await?;
         let apis = self.apis.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
             tracing::warn!(source, waiting, "objects wait to be fetched, but this source has no fetch settings");
@@ -175,7 +173,7 @@ impl Worker {
     /// Makes due fetches until it is stopped. Then it finishes the fetches under way.
     pub async fn run(self: Arc<Self>) {
         let mut queues = Queues::default();
-        while !self.stop.is_cancelled() {
+        while !self.tools.stop.is_cancelled() {
             for source in self.signal.take() {
                 queues.queues.entry(source).or_default().look_at = Timestamp::MIN;
             }
@@ -185,7 +183,7 @@ impl Worker {
             }
             let wait = queues.until_next(&apis, self.now());
             tokio::select! {
-                () = self.stop.cancelled() => {}
+                () = self.tools.stop.cancelled() => {}
                 Some(ended) = queues.fetches.join_next_with_id() => self.ended(ended, &mut queues),
                 () = self.signal.given.notified() => {}
                 () = tokio::time::sleep(wait) => {}
@@ -197,11 +195,11 @@ impl Worker {
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now().steady
+        self.tools.clock.now().steady
     }
 
-    /// Begins a source's due fetches, as far as its budget goes.
-    async fn look(self: &Arc<Self>, source: &str, api: &Arc<Api>, queues: &mut Queues) {
+    /// Begins what is due for a source, as far as its budget goes.
+    async fn look(&self, source: &str, api: &Arc<Api>, queues: &mut Queues) {
         let now = self.now();
         if !queues.queues.contains_key(source) {
             queues.queues.insert(source.to_owned(), Queue::default());
@@ -231,7 +229,7 @@ impl Worker {
             strangers: free.strangers.saturating_add(under_way),
             slots: api.slots,
         };
-        let (due, next) = match self.store.due_fetches(sought).await {
+        let (due, next) = match self.tools.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
                 tracing::error!(source, %error, "the store is in trouble: fetching waits");
@@ -246,7 +244,8 @@ impl Worker {
             queue.budget.begin(api.limits, trusted, now);
             queue.under_way.insert(fetch.id);
             let begun = Begun { source: source.to_owned(), fetch: fetch.id, trusted };
-            let fetching = self.fetching(source, api, fetch);
+            let (tools, source, api) = (Arc::clone(&self.tools), source.to_owned(), Arc::clone(api));
+            let fetching = Fetching { tools, source, api, fetch };
             let task = fetches.spawn(async move { fetching.run().await });
             of.insert(task.id(), begun);
         }
@@ -255,19 +254,7 @@ impl Worker {
         queue.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
     }
 
-    fn fetching(&self, source: &str, api: &Arc<Api>, fetch: Fetch) -> Fetching {
-        Fetching {
-            store: Arc::clone(&self.store),
-            client: self.client.clone(),
-            clock: self.clock,
-            stop: self.stop.clone(),
-            source: source.to_owned(),
-            api: Arc::clone(api),
-            fetch,
-        }
-    }
-
-    /// Notes the end of a fetch, which makes room for another.
+    /// A fetch has ended: there is room for another one.
     fn ended(&self, ended: Result<(Id, Ended), JoinError>, queues: &mut Queues) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(Begun { source, fetch, trusted }) = queues.of.remove(&task) else { return };

@@ -13,6 +13,7 @@ use crate::domain::text::shown;
 use crate::ingest::{Refused, Sender};
 use crate::psp::document::received::Received;
 use crate::psp::vouch::challenge;
+use crate::psp::vouch::verify::Unverified;
 use crate::source::Source;
 use crate::store::{HintError, Receipt, TakeError};
 
@@ -60,7 +61,7 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
         let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
         return Err(problem.because("not enabled", "the source is not enabled"));
     }
-    if !source.admits(caller::address(request, in_force)) {
+    if !source.demands().admits(caller::address(request, in_force)) {
         let problem = Problem::new(403, "this source takes nothing from this address");
         return Err(problem.because("address", "the address is not in ip_ranges"));
     }
@@ -113,7 +114,7 @@ pub(super) async fn challenge(
         pairs.find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
     };
     let secret = source.newest_secret(state.clock.now().wall).map(|secret| &secret.value);
-    let answer = challenge::answer(challenge, source.means(&[]).configured(), secret, header, query);
+    let answer = challenge::answer(challenge, source.configured(), secret, header, query);
     let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
@@ -143,7 +144,7 @@ fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &So
         Refused::Certificate(NoKey::Unavailable(_)) => {
             ("no certificate", Problem::new(503, "this cannot be verified now"))
         }
-        Refused::OutOfTime { .. } => ("a secret out of its time", unverified(source)),
+        Refused::Unverified(Unverified::OutOfTime { .. }) => ("a secret out of its time", unverified(source)),
         Refused::Unverified(_) | Refused::Certificate(NoKey::Refused(_)) => ("unverified", unverified(source)),
         Refused::Credentials(_) => {
             let is_bare = caller::authorization(request).is_none() && !source.authorization.is_empty();

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::{Ingest, ahead, log, verified_by, warn};
+use super::Ingest;
+use super::noted::{ahead, log, warn};
 use crate::domain::due::Moment;
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
+use crate::psp::vouch::verify::{Holds, verify};
 use crate::source::Source;
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
@@ -82,8 +84,9 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
         }
         // Earlier versions knew no certificates.
         None => {
-            let secrets = source.secrets.iter().collect::<Vec<_>>();
-            let verified = verified_by(source, &secrets, None, received).map_err(|_| {
+            let mut means = source.means(None, received.at);
+            means.secrets.iter_mut().for_each(|secret| secret.holds = Holds::Now);
+            let verified = verify(&source.profile, &means, received).map_err(|_| {
                 ReplayError::Unreadable(
                     "an earlier version took it, and it does not verify any more; have the PSP send it again",
                 )

@@ -1,4 +1,5 @@
-//! The common parts of all outbound requests: waits before retries, and the addresses of localhost.
+//! What all requests to others share: the client, the guard of its URLs, and when to try again.
 
-pub mod loopback;
+pub(crate) mod client;
+pub mod guard;
 pub mod retry;

@@ -3,7 +3,9 @@
 
 use url::{Host, Url};
 
-/// The allowed hosts of webhook targets.
+use crate::outbound::guard::guarded;
+
+/// The hosts that webhooks may go to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedHosts(Vec<AllowedHost>);
 
@@ -40,21 +42,16 @@ impl AllowedHosts {
         if target.len() > TARGET_MAX {
             return Err(format!("is longer than {TARGET_MAX} characters"));
         }
-        let url = Url::parse(target).map_err(|error| format!("is not an absolute URL: {error}"))?;
-        let Some(host) = url.host() else { return Err("names no host".to_owned()) };
-        if !url.username().is_empty() || url.password().is_some() {
-            return Err("must not carry credentials".to_owned());
-        }
-        match url.scheme() {
-            "https" => {}
-            "http" if is_loopback(&host) => {}
-            "http" => return Err("must be https; plain http goes to this machine only".to_owned()),
-            other => return Err(format!("must be https, not {other}")),
-        }
+        let url = guarded(target)?;
+        let host = url.host().map(|host| host.to_owned());
         let allowed = self.0.iter().any(|allowed| {
-            allowed.host == host.to_owned() && allowed.port.is_none_or(|port| Some(port) == url.port_or_known_default())
+            Some(&allowed.host) == host.as_ref()
+                && allowed.port.is_none_or(|port| Some(port) == url.port_or_known_default())
         });
-        if allowed { Ok(url) } else { Err(format!("host {host} is not in transform.allowed_hosts")) }
+        if allowed {
+            return Ok(url);
+        }
+        Err(format!("host {} is not in transform.allowed_hosts", url.host_str().unwrap_or_default()))
     }
 
     /// Whether no host is allowed.
@@ -85,21 +82,6 @@ fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
     // The parser drops the scheme's default port; a port that is written counts as one.
     let port = url.port().or_else(|| entry.ends_with(":443").then_some(443));
     Ok(AllowedHost { host, port })
-}
-
-/// The only name of this machine to which plain http may go. The relay's clients have its addresses (`loopback`) and ask no
-/// resolver for it.
-pub const LOCALHOST: &str = "localhost";
-
-/// Whether a host is this machine: connections to it need no TLS. No name is resolved for this: only [`LOCALHOST`] is this
-/// machine. An IPv4 address inside an IPv6 one is not.
-#[must_use]
-pub fn is_loopback(host: &Host<&str>) -> bool {
-    match host {
-        Host::Domain(name) => *name == LOCALHOST,
-        Host::Ipv4(address) => address.is_loopback(),
-        Host::Ipv6(address) => address.is_loopback(),
-    }
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ impl Checker<'_> {
 
     /// Credentials of the source's own, where nothing in a notification vouches for it.
     pub(super) fn credentials_needed(&mut self, source: &Source) {
-        if needs::needs_credentials(&source.profile) && !source.has_credentials() {
+        if needs::needs_credentials(&source.profile) && source.demands().is_empty() {
             let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";
             self.wrong(&format!("sources.{}", source.name), reason);
         }

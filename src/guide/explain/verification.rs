@@ -8,7 +8,7 @@ use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
 use crate::psp::vouch::crypto::{self, Key};
 use crate::psp::vouch::signed;
-use crate::psp::vouch::verify::{self, Means, Unverified, Verified};
+use crate::psp::vouch::verify::{self, Means, Secret, Unverified, Verified};
 
 /// The reasons why a notification is verified or not.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub struct SignatureSeen<'a> {
     pub algorithm: Algorithm,
     /// The location where the signature is expected.
     pub looked: String,
-    /// The index of the secret that vouched, from 0, none if a certificate did; or the reason of the refusal.
-    pub verdict: Result<Option<usize>, Unverified>,
+    /// The name of the secret that vouched, none where it was a certificate; or why it was not believed.
+    pub verdict: Result<Option<String>, Unverified>,
     /// The time that is signed with it.
     pub time: Option<TimeSeen>,
     /// The signed text: of the body, or of each message if the signature is inside.
@@ -64,8 +64,8 @@ pub struct SignedSeen {
     pub signed: String,
     /// The given signatures, masked.
     pub given: Vec<String>,
-    /// The expected result by each secret.
-    pub expected: Vec<Expected>,
+    /// What each secret makes of it, by the secret's name. A certificate makes nothing.
+    pub expected: Vec<(String, Expected)>,
 }
 
 /// The expected result by one secret.
@@ -102,7 +102,7 @@ fn seen<'a>(
     received: Received<'a>,
 ) -> SignatureSeen<'a> {
     let verdict = verify::verify_as(profile.challenge.as_ref(), form, signature, means, received);
-    let verdict = verdict.map(|verified| verified.secret());
+    let verdict = verdict.map(|verified| verified.secret().map(str::to_owned));
     let signed_at = signature.time.as_ref().and_then(|time| signed::signed_time(time, received));
     let messages = verify::messages(form, signature, received).unwrap_or_default();
     let signed = messages.iter().map(|message| {
@@ -178,7 +178,7 @@ fn signed(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Signed
     }
 }
 
-fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<Expected> {
+fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<(String, Expected)> {
     let made = |text: &str| {
         let key = match crypto::key(signature, text) {
             Ok(key) => key,
@@ -189,11 +189,12 @@ fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<
             .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
             .map_or(Expected::PublicKey, |text| Expected::Signature(cut(&text)))
     };
-    match signature.algorithm {
-        Algorithm::RsaSha256 => means.certificate.iter().map(|_| Expected::PublicKey).collect(),
-        Algorithm::Plain => means.secrets.iter().map(|_| Expected::Secret).collect(),
-        _ => means.secrets.iter().map(|secret| made(secret.text.expose_secret())).collect(),
-    }
+    let by = |secret: &Secret<'_>| match signature.algorithm {
+        Algorithm::Plain => Expected::Secret,
+        _ => made(secret.text.expose_secret()),
+    };
+    let secrets = means.secrets.iter().filter(|_| signature.algorithm != Algorithm::RsaSha256);
+    secrets.map(|secret| (secret.name.to_owned(), by(secret))).collect()
 }
 
 /// The signed text in readable form: the same parts in the same order as [`verify::signed`] joins.
@@ -248,20 +249,23 @@ mod tests {
         let made = sign(stripe, None, &Means::secret(&secret), now, "msg", body.as_bytes()).unwrap();
         let at = Timestamp::from_second(now + 10).unwrap();
         let received = Received { headers: &made.headers, body: body.as_bytes(), at };
-        let means = Means { secrets: vec![(&other).into(), (&secret).into()], ..Means::default() };
+        let named = |name, text| Secret { name, ..Secret::from(text) };
+        let means = Means { secrets: vec![named("other", &other), named("own", &secret)], ..Means::default() };
         let explained = verification(stripe, &means, received);
         let text = format!("{explained:?}");
         assert!(!text.contains("very_secret") && !text.contains("jo@example"), "{text}");
         let seen = &explained.signatures[0];
-        assert_eq!(seen.verdict, Ok(Some(1)));
-        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", after \"v1=\"");
+        assert_eq!(seen.verdict, Ok(Some("own".to_owned())));
+        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", what follows \"v1=\"");
         let signed = &seen.signed[0];
         assert!(signed.signed.starts_with("1700000000.{\\\"type\\\":\\\"x\\\",\\\"who\\\":\\\"[e-mail]"), "{signed:?}");
         assert!(signed.signed.contains(&format!("{} bytes in all", body.len())), "{signed:?}");
         assert!(signed.signed.ends_with("yyy\\\"}\\n"), "{signed:?}");
         assert_eq!(signed.given.len(), 1);
-        assert_eq!(signed.expected[1], Expected::Signature(signed.given[0].clone()));
-        assert_ne!(signed.expected[0], signed.expected[1]);
+        let [(first, others), (second, own)] = &signed.expected[..] else { panic!("{signed:?}") };
+        assert_eq!((first.as_str(), second.as_str()), ("other", "own"));
+        assert_eq!(*own, Expected::Signature(signed.given[0].clone()));
+        assert_ne!(others, own);
         assert!(signed.given[0].ends_with("… (64 characters)"), "{signed:?}");
         let time = seen.time.as_ref().unwrap();
         assert_eq!((time.off_s, time.near), (Some(-10), true));
@@ -283,8 +287,8 @@ mod tests {
         let headers = [("x-key".to_owned(), "sent-along".to_owned())];
         let received = Received { headers: &headers, body: b"{}", at: Timestamp::UNIX_EPOCH };
         let explained = verification(&profile, &Means::secret(&secret), received);
-        assert_eq!(explained.signatures[0].verdict, Ok(Some(0)));
-        assert_eq!(explained.signatures[0].signed[0].expected, [Expected::Secret]);
+        assert_eq!(explained.signatures[0].verdict, Ok(Some(String::new())));
+        assert_eq!(explained.signatures[0].signed[0].expected, [(String::new(), Expected::Secret)]);
         assert!(!format!("{:?}", explained.signatures).contains("sent-al"), "{explained:?}");
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod challenge;
 pub mod crypto;
+mod keys;
 pub mod needs;
 pub mod secret;
 pub mod sign;

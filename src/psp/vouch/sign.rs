@@ -158,7 +158,11 @@ mod tests {
                 let signed = match signed {
                     Ok(signed) => signed,
                     Err(reason) => {
-                        assert!(reason.contains("is not signed") || reason.contains("only the PSP"), "{}: {reason}", entry.profile.name);
+                        assert!(
+                            reason.contains("is not signed") || reason.contains("only the PSP"),
+                            "{}: {reason}",
+                            entry.profile.name
+                        );
                         continue;
                     }
                 };

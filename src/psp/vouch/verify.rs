@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::SecretString;
 use serde_json::Value;
 use url::Url;
 
-use super::crypto::{self, Key, PublicKey};
+use super::crypto::PublicKey;
+use super::keys::{AnyKey, matching};
 use super::needs::forms_that_trust_credentials;
-use super::signed::{key_id, located, missing, signed, signed_time, within};
+use super::signed::{signed_time, within};
 use crate::psp::document::place::{Configured, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
@@ -16,7 +17,7 @@ use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
 /// The means of a source for verification.
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
-    /// The secrets; any of them may vouch.
+    /// Secrets; any of them that holds may vouch. Another one says why a notification is refused, and nothing more.
     pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,
@@ -39,11 +40,39 @@ pub struct Secret<'a> {
     /// The PSP's id of the key. A signature that names its key is checked by the secret with that id and by secrets without
     /// an id.
     pub key_id: Option<&'a str>,
+    /// What people call it, and what no other secret of the source is called: it may stand in logs.
+    pub name: &'a str,
+    /// Whether its time is now.
+    pub holds: Holds,
+}
+
+/// Whether a secret's time is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Holds {
+    /// It is.
+    Now,
+    /// It has not begun.
+    NotYet,
+    /// It is over.
+    NoMore,
 }
 
 impl<'a> From<&'a SecretString> for Secret<'a> {
+    /// The one secret of a source: it needs no name, and holds.
     fn from(text: &'a SecretString) -> Self {
-        Self { text, key_id: None }
+        Self { text, key_id: None, name: "", holds: Holds::Now }
+    }
+}
+
+impl Secret<'_> {
+    /// Why its signature vouches for nothing; none if its time is now.
+    fn out_of_time(&self) -> Option<Unverified> {
+        let fate = match self.holds {
+            Holds::Now => return None,
+            Holds::NotYet => "a not yet valid",
+            Holds::NoMore => "an expired",
+        };
+        Some(Unverified::OutOfTime { secret: self.name.to_owned(), fate })
     }
 }
 
@@ -67,7 +96,7 @@ pub struct Verified<'a> {
     received: Received<'a>,
     form: &'a Form,
     signed_at: Option<&'a str>,
-    secret: Option<usize>,
+    secret: Option<String>,
 }
 
 impl<'a> Verified<'a> {
@@ -89,15 +118,15 @@ impl<'a> Verified<'a> {
         self.signed_at
     }
 
-    /// The index of the secret that vouched, from 0; none if a certificate or credentials did.
+    /// The name of the secret that vouched; none where it was a certificate or credentials.
     #[must_use]
-    pub const fn secret(&self) -> Option<usize> {
-        self.secret
+    pub fn secret(&self) -> Option<&str> {
+        self.secret.as_deref()
     }
 }
 
-/// The reason why a notification was refused. It is logged; the sender is not told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// Why a notification was not believed. For the log; the sender is not told.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// There is no signature where the profile expects one.
     #[error("no signature")]
@@ -111,6 +140,14 @@ pub enum Unverified {
     /// The signature is right, but its time is not.
     #[error("timestamp outside the tolerance")]
     Time,
+    /// The signature and its time are right, by a secret whose own time it is not.
+    #[error("{fate} secret vouched: {secret}")]
+    OutOfTime {
+        /// The secret's name.
+        secret: String,
+        /// Expired, or not valid yet.
+        fate: &'static str,
+    },
     /// The source has no secret to verify with.
     #[error("the source has no secret")]
     NoSecret,
@@ -123,13 +160,14 @@ pub enum Unverified {
 }
 
 impl Unverified {
-    /// How close a notification refused for this reason came to being verified.
-    const fn closeness(self) -> u8 {
+    /// How close a notification that is refused for this came to being believed.
+    const fn closeness(&self) -> u8 {
         match self {
             Self::Missing => 0,
             Self::Wrong | Self::NoSecret | Self::NoCertificate | Self::NoCredentials => 1,
             Self::Challenge => 2,
             Self::Time => 3,
+            Self::OutOfTime { .. } => 4,
         }
     }
 }
@@ -170,68 +208,56 @@ pub(crate) fn verify_as<'a>(
         Some(time) => Some(signed_time(time, received).ok_or(Unverified::Missing)?),
         None => None,
     };
-    let keys = keys(signature, means)?;
-    let mut vouched = None;
-    for message in &messages(form, signature, received)? {
-        let scope = Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
-        let key = matching(challenge, signature, &keys, &scope)?;
-        vouched.get_or_insert(key);
+    let (held, others) = (keys_in_force(signature, means), out_of_time(signature, means));
+    if let (Err(reason), true) = (&held, others.is_empty()) {
+        return Err(reason.clone());
     }
-    // In a batch without messages nothing is signed.
-    let secret = vouched.ok_or(Unverified::Missing)?;
-    if let (Some(time), Some(text)) = (&signature.time, signed_at)
-        && !within(text, received.at, means.tolerance_s.unwrap_or(time.tolerance_s))
-    {
-        return Err(Unverified::Time);
-    }
-    Ok(Verified { received, form, signed_at, secret })
-}
-
-/// A key, with the index of its secret.
-enum AnyKey<'a> {
-    Secret { index: usize, key: SecretSlice<u8>, id: Option<&'a str> },
-    Certificate(&'a PublicKey),
-}
-
-impl AnyKey<'_> {
-    const fn key(&self) -> Key<'_> {
-        match self {
-            Self::Secret { key, .. } => Key::Secret(key),
-            Self::Certificate(key) => Key::Public(key),
-        }
-    }
-
-    const fn index(&self) -> Option<usize> {
-        match self {
-            Self::Secret { index, .. } => Some(*index),
-            Self::Certificate(_) => None,
-        }
-    }
-
-    /// Whether this key may check a signature that names that key. An id that is missing, of the key or in the signature,
-    /// matches any.
-    fn is_called(&self, given: Option<&str>) -> bool {
-        match self {
-            Self::Secret { id: Some(id), .. } => given.is_none_or(|given| given == *id),
-            Self::Secret { id: None, .. } | Self::Certificate(_) => true,
+    let messages = messages(form, signature, received);
+    let vouched = |keys: &[AnyKey<'_>]| {
+        let scope = |message| Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
+        let messages = messages.as_deref().map_err(Clone::clone)?;
+        let secret = voucher(messages.iter().map(|message| matching(challenge, signature, keys, &scope(message))))?;
+        let is_in_time = signature
+            .time
+            .as_ref()
+            .zip(signed_at)
+            .is_none_or(|(time, text)| within(text, received.at, means.tolerance_s.unwrap_or(time.tolerance_s)));
+        if is_in_time { Ok(secret) } else { Err(Unverified::Time) }
+    };
+    match held.and_then(|keys| vouched(&keys)) {
+        Ok(secret) => Ok(Verified { received, form, signed_at, secret }),
+        Err(reason) => {
+            let is_right =
+                |secret: &&Secret<'_>| AnyKey::of(secret, signature).is_some_and(|key| vouched(&[key]).is_ok());
+            Err(others.into_iter().find(is_right).and_then(Secret::out_of_time).unwrap_or(reason))
         }
     }
 }
 
-fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
+/// The name of the secret that vouches for the first of the messages, if every message has a key that vouches for it. A batch
+/// without a message has nothing that anybody vouched for.
+fn voucher<'k>(
+    mut keys: impl Iterator<Item = Result<&'k AnyKey<'k>, Unverified>>,
+) -> Result<Option<String>, Unverified> {
+    let first = keys.next().ok_or(Unverified::Missing)??;
+    keys.try_for_each(|key| key.map(drop))?;
+    Ok(first.name().map(str::to_owned))
+}
+
+/// The keys that may vouch: of the certificate, or of all secrets that hold.
+fn keys_in_force<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
     if signature.algorithm == Algorithm::RsaSha256 {
         return Ok(vec![AnyKey::Certificate(means.certificate.ok_or(Unverified::NoCertificate)?)]);
     }
-    if means.secrets.is_empty() {
-        return Err(Unverified::NoSecret);
-    }
-    let decoded = means.secrets.iter().enumerate();
-    Ok(decoded
-        .filter_map(|(index, secret)| {
-            let key = crypto::key(signature, secret.text.expose_secret()).ok()?;
-            Some(AnyKey::Secret { index, key, id: secret.key_id })
-        })
-        .collect())
+    let mut held = means.secrets.iter().filter(|secret| secret.holds == Holds::Now).peekable();
+    held.peek().ok_or(Unverified::NoSecret)?;
+    Ok(held.filter_map(|secret| AnyKey::of(secret, signature)).collect())
+}
+
+/// The secrets that only say why a notification is refused.
+fn out_of_time<'m, 'a>(signature: &Signature, means: &'m Means<'a>) -> Vec<&'m Secret<'a>> {
+    let takes_secrets = signature.algorithm != Algorithm::RsaSha256;
+    means.secrets.iter().filter(|secret| takes_secrets && secret.holds != Holds::Now).collect()
 }
 
 /// The messages that are signed one by one. A body that is signed as a whole counts as one message, of which nothing is
@@ -245,41 +271,6 @@ pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_
         Some(batch) => batch.find(&body).into_iter().cloned().collect(),
         None => vec![body],
     })
-}
-
-/// The key that vouches for one message. A text that an endpoint check may have signed for anybody is refused before a key
-/// is tried. With HMAC, the set of such texts does not depend on the key.
-fn matching(
-    challenge: Option<&Challenge>,
-    signature: &Signature,
-    keys: &[AnyKey<'_>],
-    scope: &Scope<'_>,
-) -> Result<Option<usize>, Unverified> {
-    if missing(signature, scope).next().is_some() {
-        return Err(Unverified::Missing);
-    }
-    let located = located(&signature.found, scope);
-    let given: Vec<(Option<&str>, Vec<u8>)> = located
-        .iter()
-        .filter_map(|found| {
-            Some((key_id(signature, found, scope), crypto::decode(signature.encoding, found.text.trim())?))
-        })
-        .collect();
-    if given.is_empty() {
-        return Err(if located.is_empty() { Unverified::Missing } else { Unverified::Wrong });
-    }
-    let challenge = challenge.filter(|_| signature.algorithm.is_hmac());
-    for key in keys {
-        let signed = signed(signature, key.key(), scope);
-        if challenge.is_some_and(|challenge| challenge.may_have_signed(&signed)) {
-            return Err(Unverified::Challenge);
-        }
-        let mut given = given.iter().filter(|(id, _)| key.is_called(*id)).map(|(_, given)| given.as_slice()).peekable();
-        if given.peek().is_some() && crypto::one_is_right(signature.algorithm, key.key(), &signed, given) {
-            return Ok(key.index());
-        }
-    }
-    Err(Unverified::Wrong)
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use crate::psp::meaning::in_form::InForm;
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::profile::{FetchMode, Form, Profile};
 use crate::psp::vouch::needs::{certificate_url, check_secret};
-use crate::psp::vouch::verify::Means;
+use crate::psp::vouch::verify::{Means, Secret};
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -75,8 +75,10 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let settings = settings(&entry.profile, &arguments.settings)?;
     arguments.secrets.iter().try_for_each(|secret| check_secret(&entry.profile, secret))?;
     let secrets: Vec<SecretString> = arguments.secrets.iter().map(|secret| secret.clone().into()).collect();
+    let numbers: Vec<String> = (1..=secrets.len()).map(|number| number.to_string()).collect();
+    let named = secrets.iter().zip(&numbers).map(|(text, name)| Secret { name, ..Secret::from(text) });
     let means = Means {
-        secrets: secrets.iter().map(Into::into).collect(),
+        secrets: named.collect(),
         settings: Some(&settings),
         public_url: arguments.url.as_ref(),
         credentials: trusted,
@@ -86,7 +88,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     let (mut text, mut good) = match &explained.verdict {
         Ok(verified) => {
             let (read, good) = told(entry, &verified.into(), &answers);
-            let by = verified.secret().map(|secret| format!(" by secret {}", secret + 1)).unwrap_or_default();
+            let by = verified.secret().map(|secret| format!(" by secret {secret}")).unwrap_or_default();
             (format!("verified as {:?}{by}\n{read}", verified.form().name), good)
         }
         Err(reason) => (format!("refused: {reason}\n"), false),

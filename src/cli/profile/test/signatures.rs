@@ -23,7 +23,7 @@ pub(super) fn tell(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
             tell_signed(&mut text, signed);
         }
         let verdict = match &seen.verdict {
-            Ok(Some(secret)) => format!("right, by secret {}", secret + 1),
+            Ok(Some(secret)) => format!("right, by secret {secret}"),
             Ok(None) => "right, by the certificate".to_owned(),
             Err(reason) => reason.to_string(),
         };
@@ -63,14 +63,14 @@ fn tell_signed(text: &mut String, signed: &SignedSeen) {
         line_up(text, 2, "given", "nothing stands there");
     }
     signed.given.iter().for_each(|given| line_up(text, 2, "given", given));
-    for (index, expected) in signed.expected.iter().enumerate() {
+    for (secret, expected) in &signed.expected {
         let said = match expected {
             Expected::Signature(signature) => signature.clone(),
             Expected::Secret => "the secret itself".to_owned(),
             Expected::Unfit(reason) => format!("no such key: {reason}"),
             Expected::PublicKey => "only the PSP can make it; it is checked with the public key".to_owned(),
         };
-        line_up(text, 2, "expected", &format!("{said}, by secret {}", index + 1));
+        line_up(text, 2, "expected", &format!("{said}, by secret {secret}"));
     }
 }
 

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::psp::vouch::crypto;
 use crate::psp::vouch::needs::{needs_credentials, needs_secrets};
 use crate::psp::vouch::sign::sign;
 
@@ -140,4 +141,59 @@ fn what_a_key_expects_is_made_once_however_many_signatures_are_given() {
     let before = crypto::MACS_MADE.get();
     assert_eq!(verify(stripe, &means, received).err(), Some(Unverified::Wrong));
     assert_eq!(crypto::MACS_MADE.get() - before, secrets.len());
+}
+
+/// The secrets of a source by name, each with whether it holds.
+fn secrets<'a>(known: &'a [(&'a str, SecretString, Holds)]) -> Means<'a> {
+    let secrets = known.iter().map(|(name, text, holds)| Secret { name, holds: *holds, ..text.into() });
+    Means { secrets: secrets.collect(), ..Means::default() }
+}
+
+#[test]
+fn a_secret_out_of_its_time_vouches_for_the_refusals_text_alone() {
+    let catalogue = crate::psp::profile::catalogue::Catalogue::built_in().unwrap();
+    let stripe = &catalogue.get("stripe").unwrap().profile;
+    let known = [("old", Holds::NoMore), ("held", Holds::Now), ("older", Holds::NoMore), ("next", Holds::NotYet)]
+        .map(|(name, holds)| (name, format!("secret {name}").into(), holds));
+    let means = secrets(&known);
+    let verdict = |signers: &[&str], means: &Means<'_>, at: i64| {
+        let headers = signers.iter().flat_map(|name| {
+            let secret = format!("secret {name}").into();
+            sign(stripe, None, &Means::secret(&secret), 5, "", b"{}").unwrap().headers
+        });
+        let headers: Vec<_> = headers.collect();
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(at).unwrap() };
+        verify(stripe, means, received).map(|verified| verified.secret().map(str::to_owned))
+    };
+    let late = |secret: &str, fate| Err(Unverified::OutOfTime { secret: secret.to_owned(), fate });
+    assert_eq!(verdict(&["old"], &means, 5), late("old", "an expired"));
+    assert_eq!(verdict(&["next"], &means, 5), late("next", "a not yet valid"));
+    assert_eq!(verdict(&["older", "old"], &means, 5), late("old", "an expired"), "the first of the source's");
+    assert_eq!(verdict(&["old", "held"], &means, 5), Ok(Some("held".to_owned())), "one that holds comes first");
+    assert_eq!(verdict(&["old"], &means, 5_000), Err(Unverified::Wrong), "its time is off as well");
+    assert_eq!(verdict(&["held", "old"], &means, 5_000), Err(Unverified::Time));
+    let others = secrets(&known[2..]);
+    assert_eq!(verdict(&["older"], &others, 5), late("older", "an expired"));
+    assert_eq!(verdict(&["unknown"], &others, 5), Err(Unverified::NoSecret), "none holds");
+}
+
+#[test]
+fn a_signature_costs_one_hmac_for_each_secret_in_or_out_of_its_time() {
+    let catalogue = crate::psp::profile::catalogue::Catalogue::built_in().unwrap();
+    let stripe = &catalogue.get("stripe").unwrap().profile;
+    let known = [("old", Holds::NoMore), ("held", Holds::Now), ("other", Holds::Now), ("next", Holds::NotYet)]
+        .map(|(name, holds)| (name, format!("secret {name}").into(), holds));
+    let means = secrets(&known);
+    let cost = |secret: &str| {
+        let secret = secret.to_owned().into();
+        let headers = sign(stripe, None, &Means::secret(&secret), 5, "", b"{}").unwrap().headers;
+        let received = Received { headers: &headers, body: b"{}", at: Timestamp::from_second(5).unwrap() };
+        let before = crypto::MACS_MADE.get();
+        let verdict = verify(stripe, &means, received).map(drop);
+        (crypto::MACS_MADE.get() - before, verdict.is_ok())
+    };
+    assert_eq!(cost("secret held"), (1, true));
+    assert_eq!(cost("secret other"), (2, true), "none out of its time is asked where one that holds vouches");
+    assert_eq!(cost("secret old"), (3, false));
+    assert_eq!(cost("unknown"), (4, false));
 }

@@ -1,0 +1,94 @@
+//! Hints: what nobody vouches for may still point to something, which is looked up at the PSP.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Ingest, Refused, Sender};
+use crate::domain::due::{Moment, later};
+use crate::fetch::api::Api;
+use crate::psp::document::received::Received;
+use crate::psp::meaning::call::{Hint, hint};
+use crate::psp::profile::FetchMode;
+use crate::source::Source;
+use crate::store::{Hinted, Receipt};
+
+/// How many hints were displaced is logged so often.
+const TELL_EVERY: Duration = Duration::from_secs(60);
+
+/// Hints that were displaced since the start, by source; and when that may be logged again.
+#[derive(Debug, Default)]
+pub(super) struct Displaced(Mutex<HashMap<String, (u64, Timestamp)>>);
+
+impl Displaced {
+    /// Says how many hints were displaced: once a minute, for a flood displaces hundreds.
+    fn tell(&self, source: &str, hints: u32, now: Timestamp) {
+        let mut displaced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (all, tell_at) = displaced.entry(source.to_owned()).or_insert((0, now));
+        *all = all.saturating_add(hints.into());
+        let (hints, is_told) = (*all, *tell_at <= now);
+        if is_told {
+            *tell_at = later(now, TELL_EVERY);
+        }
+        drop(displaced);
+        if is_told {
+            tracing::info!(
+                source,
+                hints,
+                "hints were displaced since the start: their address had most slots. Register records with the PSP's id, or set \
+                 ip_ranges; said once a minute"
+            );
+        }
+    }
+}
+
+impl Ingest {
+    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    pub(super) async fn take_hint(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Moment,
+        sender: Sender,
+        refused: Refused,
+    ) -> Result<Receipt, Refused> {
+        let hint = source.fetch.as_ref().and_then(|api| {
+            let hint = hint(&source.profile, &received, api.mode != FetchMode::Unverified)?;
+            Some((api, hint))
+        });
+        let Some((api, hint)) = hint else { return Err(refused) };
+        self.vouching.check_credentials(source, received, now.steady, sender.suspicious)?;
+        self.keep_hint(source, api, hint, now, sender).await
+    }
+
+    /// Has looked up what a hint points to.
+    pub(super) async fn keep_hint(
+        &self,
+        source: &Source,
+        api: &Api,
+        hint: Hint,
+        now: Moment,
+        sender: Sender,
+    ) -> Result<Receipt, Refused> {
+        let size = hint.calls.len();
+        Refused::too_many(size)?;
+        let hinted = Hinted {
+            source: source.name.clone(),
+            received_at: now,
+            form: hint.form,
+            calls: hint.calls.into_iter().map(|path| (Uuid::now_v7(), path)).collect(),
+            address: sender.address.to_string(),
+            slots: api.slots,
+        };
+        // In a flood most are refused: the writer has nothing to do with these.
+        let receipt = self.store.take_hint(self.store.admit_hint(hinted).await?).await?;
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        if receipt.displaced > 0 {
+            self.displaced.tell(&source.name, receipt.displaced, now.steady);
+        }
+        Ok(receipt)
+    }
+}

@@ -1,0 +1,84 @@
+//! Lines in the log about a notification that was taken: what became of it, and what is odd about it.
+
+use uuid::Uuid;
+
+use crate::domain::event::{AHEAD_MAX, Ahead};
+use crate::domain::message::Message;
+use crate::source::Source;
+use crate::store::{Outcome, Receipt, Redated};
+
+/// Says which times of a notification lay ahead of its receipt, and count as that.
+pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
+    for Ahead { what, said } in ahead {
+        tracing::warn!(
+            source, %notification, of = what, said,
+            "a time of this notification lies more than {} minutes ahead of its receipt and counts as the receipt. Look whether \
+             the machine's clock is right",
+            AHEAD_MAX.as_mins()
+        );
+    }
+}
+
+/// The times that lay ahead of the receipt, of as many messages as are told of.
+pub(super) fn ahead(messages: &[Message]) -> Vec<Ahead> {
+    const TOLD: usize = 10;
+    messages.iter().flat_map(|message| message.ahead.iter().cloned()).take(TOLD).collect()
+}
+
+/// Says what is odd about a notification that was taken.
+pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
+    let (source, notification) = (source.name.as_str(), receipt.id);
+    if !receipt.replayed {
+        told_ahead(source, notification, ahead);
+    }
+    if let Some(before) = receipt.key_reused {
+        tracing::warn!(
+            source, %notification, %before,
+            "its dedupe key came before with another content; judged by content. If the PSP does not send one event with two \
+             contents, somebody changes what nobody signs, or the profile's dedupe key does not tell notifications apart"
+        );
+    }
+    if let Some(Redated { first, another }) = receipt.redated {
+        tracing::warn!(
+            source, %notification, %first, %another,
+            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts. \
+             If the PSP does not date anew what it repeats, somebody sends again what they have caught"
+        );
+    }
+    if let Some(led) = &receipt.led_elsewhere {
+        led.log();
+    }
+}
+
+/// Says which others are gone.
+pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
+    let (source, notification) = (source.name.as_str(), receipt.id);
+    if !receipt.gave_way.is_empty() {
+        let count = receipt.gave_way.len();
+        let gone = receipt.gave_way.iter().map(|gone| format!("{} ({})", gone.notification, gone.outcome.name()));
+        let gone = gone.collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            source, %notification, gone, count,
+            "others of its dedupe key gave way to this notification, and are gone: as many as are kept were there"
+        );
+    }
+}
+
+/// Says what became of a notification that was taken, and of others because of it.
+pub(super) fn log(source: &Source, receipt: &Receipt) {
+    let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
+    if receipt.crowded_out > 0 {
+        tracing::warn!(
+            source,
+            events = receipt.crowded_out,
+            "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
+        );
+    }
+    match (&receipt.reason, receipt.outcome) {
+        (Some(reason), Outcome::DeadLetter) => {
+            tracing::warn!(source, %notification, outcome, reason, "notification kept as a dead letter");
+        }
+        _ if receipt.replayed => tracing::info!(source, %notification, outcome, "notification repeated"),
+        _ => tracing::info!(source, %notification, outcome, changed = receipt.owed.len(), "notification taken"),
+    }
+}

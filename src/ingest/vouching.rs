@@ -1,0 +1,86 @@
+//! Vouching for a notification: by a signature that a secret or a certificate gives, and by the credentials beside it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::access::credentials::Look;
+use crate::access::secrets::{NamedSecret, Vouched, Vouchers};
+use crate::access::token::Issuer;
+use crate::certificates::Certificates;
+use crate::domain::due::Moment;
+use crate::psp::document::received::Received;
+use crate::psp::vouch::needs::certificate_url;
+use crate::psp::vouch::verify::{Verified, verify};
+use crate::source::Source;
+use crate::store::Receipt;
+
+use super::Refused;
+
+/// What vouches for notifications, and what each secret vouched for since the start.
+#[derive(Debug)]
+pub(super) struct Vouching {
+    issuer: Arc<Issuer>,
+    certificates: Arc<Certificates>,
+    vouchers: Arc<Vouchers>,
+}
+
+impl Vouching {
+    /// By these certificates. Tokens of this issuer are credentials at sources that have clients.
+    pub(super) fn new(issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
+        Self { issuer, certificates, vouchers: Arc::default() }
+    }
+
+    /// What a secret of a source vouched for since the start: new notifications that were taken.
+    pub(super) fn of(&self, source: &Source, secret: &NamedSecret) -> Vouched {
+        self.vouchers.of(&source.name, secret)
+    }
+
+    /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
+    pub(super) async fn verified<'a>(
+        &self,
+        source: &'a Source,
+        received: Received<'a>,
+        now: Moment,
+    ) -> Result<Verified<'a>, Refused> {
+        let certificate = match certificate_url(&source.profile, &received) {
+            Some((url, rule)) => Some(self.certificates.key(&url, rule, now).await?),
+            None => None,
+        };
+        Ok(verify(&source.profile, &source.means(certificate.as_ref(), received.at), received)?)
+    }
+
+    /// What a source demands beside the signature; all of it must be there.
+    pub(super) fn check_credentials(
+        &self,
+        source: &Source,
+        received: Received<'_>,
+        now: Timestamp,
+        suspicious: bool,
+    ) -> Result<(), Refused> {
+        let look = Look { audience: &source.audience(), issuer: &self.issuer, now, suspicious };
+        source.demands().check(|name| received.header(name), look).map_err(Refused::Credentials)
+    }
+
+    /// Notes that a secret vouched, once what it vouched for is on disk; also if the PSP has hung up by then. A repetition
+    /// does not count: anybody may send again what they have caught, and it says nothing of the secret that the PSP signs
+    /// with now.
+    pub(super) fn noting(&self, source: &Source, verified: &Verified<'_>) -> impl FnOnce(&Receipt) + Send + use<> {
+        let at = verified.received().at;
+        let is_older =
+            |secret: &NamedSecret| source.secrets.iter().any(|other| other.holds(at) && secret.is_older_than(other));
+        let secret = verified.secret().and_then(|name| source.secret(name));
+        let vouched = secret.map(|secret| (secret.clone(), is_older(secret)));
+        let (source, vouchers) = (source.name.clone(), Arc::clone(&self.vouchers));
+        move |receipt| {
+            let Some((secret, is_older)) = vouched.filter(|_| receipt.is_news) else { return };
+            vouchers.note(&source, &secret, at);
+            let secret = secret.name;
+            if is_older {
+                tracing::info!(source, secret, "notification verified by an older secret: the PSP still signs with it");
+            } else {
+                tracing::debug!(source, secret, "notification verified");
+            }
+        }
+    }
+}

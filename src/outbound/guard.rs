@@ -1,0 +1,35 @@
+//! Guard of the URLs that requests go to: https, or plain http to this machine (loopback); pure.
+
+use url::{Host, Url};
+
+/// The one name of this machine that plain http may go to. Our clients have its addresses and ask no resolver.
+pub const LOCALHOST: &str = "localhost";
+
+/// Reads an absolute URL that a request may go to: by https, or by plain http to this machine; without credentials.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn guarded(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
+    let Some(host) = url.host() else { return Err("names no host".to_owned()) };
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("must not carry credentials".to_owned());
+    }
+    match url.scheme() {
+        "https" => {}
+        "http" if is_loopback(&host) => {}
+        "http" => return Err("must be https; plain http goes to this machine only".to_owned()),
+        other => return Err(format!("must be https, not {other}")),
+    }
+    Ok(url)
+}
+
+/// Whether a host is this machine: what goes there needs no TLS. A name is not resolved for that: [`LOCALHOST`] is this
+/// machine and no other name is. An IPv4 address in an IPv6 one counts as none of this machine.
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => *name == LOCALHOST,
+        Host::Ipv4(address) => address.is_loopback(),
+        Host::Ipv6(address) => address.is_loopback(),
+    }
+}
