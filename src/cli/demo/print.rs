@@ -1,6 +1,6 @@
 //! The narrator of what happens: one line each, timed, coloured where the terminal can.
 
-use crate::cli::tell;
+use crate::cli::output::tell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

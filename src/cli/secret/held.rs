@@ -3,7 +3,7 @@
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::super::say;
+use crate::cli::output::say;
 use crate::control::LONGEST;
 
 /// From now on SIGINT, SIGTERM, SIGHUP (of a terminal that is gone) and SIGQUIT end nothing: they are answered with what is waited for. That holds to the end of the process.

@@ -1,6 +1,6 @@
 //! What all parts of a soak share: what was seen to be wrong, how things stand, how long telling took.
 
-use crate::cli::tell;
+use crate::cli::output::tell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

@@ -1,7 +1,7 @@
 //! Bodies that are small to send and dear to read.
 
 use super::super::lives::Chance;
-use super::Stranger;
+use super::stranger::Stranger;
 
 pub(super) const WPG: &str = "strangers-wpg";
 const PASSWORD: &str = "soak-password";

@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use super::super::relay::Relay;
 use super::super::world::World;
-use super::{Stranger, unread};
+use super::stranger::Stranger;
+use super::unread;
 
 /// More than this is no bound that holds, in KiB: the defaults allow for 64 MiB of bodies and as much for what small
 /// ones and answers take over all connections.

@@ -7,9 +7,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use super::stand_in::Transform;
+use super::webhook::told_of;
 use super::wire::{Request, answer, closed};
-use super::{Mood, Transform, told_of};
 use crate::cli::soak::lives::Chance;
+use crate::cli::soak::script::Mood;
 use crate::cli::soak::world::{Key, one};
 
 /// The relay closes a connection that it has given up long before this.
