@@ -9,84 +9,21 @@
 mod address;
 mod ask;
 mod fingerprint;
+mod words;
 
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
 pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, reload, time};
 pub use self::fingerprint::Fingerprints;
-
-/// What came of a reload.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outcome {
-    /// Keys whose new values need a restart; all else is in force.
-    pub restart: Vec<String>,
-    /// All that is wrong with the configuration. If there is anything, the old one stays in force.
-    pub errors: Vec<String>,
-    /// The names of each source's secrets that are in force now.
-    pub secrets: BTreeMap<String, Vec<String>>,
-    /// What tells secrets of the same name apart; none from a relay of an earlier version.
-    #[serde(default)]
-    pub fingerprints: Option<Fingerprints>,
-    /// What is in force, but not wise; nothing from a relay of an earlier version.
-    #[serde(default)]
-    pub warnings: Vec<String>,
-}
-
-/// What a rotation has to know of the relay before it changes anything.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Time {
-    /// The time as the relay sees it, on the machine's clock.
-    pub now: Timestamp,
-    /// The secrets of each source in force; none from a relay of an earlier version.
-    #[serde(default)]
-    pub secrets: Option<InForce>,
-}
-
-/// The secrets of each source in force, by the source's name.
-pub type InForce = BTreeMap<String, Vec<Known>>;
-
-/// A secret in force, without the secret.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Known {
-    /// Its name.
-    pub name: String,
-    /// When it ends.
-    pub expires_at: Option<Timestamp>,
-    /// Whether it comes from the relay's own environment: then no command sees it in a file.
-    pub of_environment: bool,
-}
-
-/// What can be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wish {
-    /// That the configuration is read anew; the answer is an [`Outcome`].
-    Reload,
-    /// The [`Time`].
-    Time,
-}
-
-impl Wish {
-    const ALL: [Self; 2] = [Self::Reload, Self::Time];
-    /// As many bytes as the longest has.
-    const WORDS_MAX: u64 = 7;
-
-    const fn words(self) -> &'static [u8] {
-        match self {
-            Self::Reload => b"reload\n",
-            Self::Time => b"time\n",
-        }
-    }
-}
+pub use self::words::{InForce, Known, Outcome, Time, Wish};
 
 /// Who connects has something to say at once.
 const SAY_WITHIN: Duration = Duration::from_secs(5);
@@ -177,6 +114,8 @@ impl Asked {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     fn asked(store: &Path) -> Result<Outcome, Unanswered> {
