@@ -6,8 +6,8 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use url::Url;
 
-use super::NoKey;
 use super::chain::Chain;
+use super::no_key::NoKey;
 
 /// Good certificates, and URLs that gave none. They are kept apart, so that made-up URLs, however many, push no good
 /// certificate out.

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinError;
 
+use super::exit::{EXIT_IO, EXIT_USAGE};
+use super::output::{say, tell};
 use super::serve::runtime;
-use super::{EXIT_IO, EXIT_USAGE};
-use crate::cli::{say, tell};
 use crate::config;
 use crate::store::{BackupError, Cancelled, backup};
 use crate::telemetry;

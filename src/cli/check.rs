@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{EXIT_USAGE, answer, say, serve};
+use super::exit::EXIT_USAGE;
+use super::output::{answer, say};
+use super::serve;
 use crate::clock::Clock;
 use crate::{config, open_files};
 

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::{EXIT_IO, EXIT_USAGE, print, say};
+use super::exit::{EXIT_IO, EXIT_USAGE};
+use super::output::{print, say};
 use crate::config;
 use crate::control::{self, ANSWER_WITHIN, Outcome, Unanswered, Wait};
 

@@ -3,6 +3,7 @@
 mod held;
 mod new;
 mod relay;
+mod said;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -11,9 +12,11 @@ use std::time::Duration;
 use clap::{Args, Subcommand, ValueEnum};
 use secrecy::ExposeSecret;
 
-use super::{EXIT_IO, EXIT_USAGE, print, say};
+use self::said::{Failure, say_unsynced};
+use super::exit::{EXIT_IO, EXIT_USAGE};
+use super::output::{print, say};
 use crate::access::secrets::{NamedSecret, rotated};
-use crate::config::{self, Rotation, WAITS_FOR_ANOTHER, Written};
+use crate::config::{self, Rotation, WAITS_FOR_ANOTHER};
 use crate::control::Known;
 use crate::domain::due::later;
 
@@ -86,9 +89,6 @@ pub(super) fn run(command: Command) -> ExitCode {
     )
 }
 
-/// An exit code and the message for stderr.
-type Failure = (u8, String);
-
 /// A failure leaves everything as it was. If the new secret stays in the file, it is printed, and the exit code says
 /// whether a relay has taken it up. If the secret cannot be printed, the message names the file.
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
@@ -146,16 +146,6 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
         ));
     }
     Ok(code)
-}
-
-/// Warns that a power cut may undo the written file. What was written counts all the same.
-fn say_unsynced(written: &Written, rotation: &Rotation) {
-    if let Some(error) = &written.unsynced {
-        let file = rotation.file.display();
-        say(format_args!(
-            "{file} is written, but its folder could not be synced: {error}; if the power fails now, check its content"
-        ));
-    }
 }
 
 fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str) {

@@ -1,19 +1,20 @@
 //! `serve`: runs the relay until SIGTERM or SIGINT, and reloads on SIGHUP.
 
+mod configuration;
 mod reloading;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::EXIT_USAGE;
-use crate::app::{self, App, Options};
-use crate::clock::Clock;
-use crate::config::error::ConfigErrors;
-use crate::config::{self, Config};
+pub(super) use self::configuration::options;
+use self::configuration::{load, log_errors, log_hints};
+use super::exit::EXIT_USAGE;
+use crate::app::{self, App};
+use crate::config::Config;
 use crate::control::Control;
 use crate::telemetry;
 
@@ -45,21 +46,6 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
 
 pub(super) fn runtime() -> anyhow::Result<Runtime> {
     Ok(Builder::new_multi_thread().enable_all().build()?)
-}
-
-fn log_errors(errors: &ConfigErrors) {
-    for error in &errors.0 {
-        tracing::error!(key = error.key, reason = error.reason, "wrong configuration");
-    }
-}
-
-fn log_hints(config: &Config) {
-    for warning in config::warnings(config, Clock::start().now().wall) {
-        tracing::warn!("not safe: {warning}");
-    }
-    for hint in config::missing(config) {
-        tracing::warn!("to add: {hint}");
-    }
 }
 
 async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
@@ -144,31 +130,5 @@ async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
     tokio::select! {
         built = tokio::task::spawn_blocking(build) => built.context("the start panicked")?.map(Some),
         () = stop.asked() => Ok(None),
-    }
-}
-
-/// Reads the configuration in a thread of its own: a slow disk makes the reading slow.
-///
-/// # Errors
-/// The reading panicked.
-async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config, ConfigErrors>> {
-    let read = move || config::load(file.as_deref(), std::env::vars_os());
-    tokio::task::spawn_blocking(read).await.context("reading the configuration panicked")
-}
-
-pub(super) fn options(config: Config) -> Options {
-    Options {
-        server: config.server,
-        store: config.store,
-        delivery: config.delivery,
-        transform: config.transform,
-        failed_as: config.failed_as,
-        integrator: config.integrator,
-        monitor: config.monitor,
-        certificates: config.certificates,
-        proxies: config.proxies,
-        throttle: config.throttle,
-        token_lifetime: config.token_lifetime,
-        sources: config.sources,
     }
 }

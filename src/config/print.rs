@@ -5,7 +5,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use jiff::SignedDuration;
 
-use super::Config;
+use super::checked::Config;
 use crate::fetch::api::Api;
 use crate::source::Source;
 

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::check::beside;
 use super::error::{ConfigError, ConfigErrors};
+use super::folder::beside;
 use super::rotation_lock::{Lock, PATIENCE, target};
 use super::settings::{self, Settings};
 use super::{Written, add_folder, environment, secrets_file};

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::Config;
+use super::checked::Config;
 use crate::access::secrets::NamedSecret;
 use crate::source::Source;
 

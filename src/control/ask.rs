@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::{Outcome, Time, Wish};
+use super::words::{Outcome, Time, Wish};
 use crate::store::is_taken;
 
 /// The reason why there is no answer.

@@ -4,8 +4,9 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
 use super::caller::must_be_transform;
+use super::in_force::InForce;
 use super::problem::Problem;
-use super::{InForce, State};
+use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 

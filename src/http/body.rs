@@ -15,8 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::gate::Gate;
 use super::length;
+use super::options::ServerOptions;
 use super::problem::Problem;
-use super::server::ServerOptions;
 use super::spoilt::Spoilt;
 
 /// What bodies may cost, one by one and all together.

@@ -1,12 +1,12 @@
-//! Who calls: the address, also from behind proxies, and whether the credentials are right.
-
-use std::net::{IpAddr, Ipv4Addr};
+//! Who calls: whether the credentials are those of the audience, and what wrong ones cost.
 
 use actix_web::HttpRequest;
 
+use super::address;
+use super::in_force::InForce;
 use super::problem::Problem;
-use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
-use super::{InForce, State};
+use super::state::State;
+use super::why::{NO_CREDENTIALS, WRONG_CREDENTIALS};
 use crate::access::credentials::{Credentials, Look};
 
 /// The audience of Transform's tokens.
@@ -15,19 +15,6 @@ pub(super) const TRANSFORM: &str = "transform";
 pub(super) const INTEGRATOR: &str = "integrator";
 /// The audience of a monitor's tokens.
 pub(super) const MONITOR: &str = "monitor";
-
-/// The address that a request comes from.
-pub(crate) fn address(request: &HttpRequest, in_force: &InForce) -> IpAddr {
-    let peer = request.peer_addr().map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
-    let headers = request.headers().get_all(in_force.proxies.header.name());
-    let hops: Vec<_> = headers.map(|line| line.as_bytes()).collect();
-    in_force.proxies.client(peer, &hops)
-}
-
-/// Whether the address may be that of a proxy, and not of who calls: no proxy is configured, and one says for whom it calls.
-pub(super) fn may_be_a_proxy(request: &HttpRequest, in_force: &InForce) -> bool {
-    in_force.proxies.trusted.is_empty() && request.headers().contains_key(in_force.proxies.header.name())
-}
 
 /// Lets Transform in, or nobody.
 pub(super) fn must_be_transform(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
@@ -51,7 +38,7 @@ fn authorize(
     keys: &[(&'static str, &Credentials)],
 ) -> Result<(), Problem> {
     let now = state.clock.now().steady;
-    let (address, policy) = (address(request, in_force), &in_force.throttle);
+    let (address, policy) = (address::of(request, in_force), &in_force.throttle);
     let suspicious = state.throttle.suspicious(address, policy, now);
     let given = authorization(request);
     let look = |audience| Look { audience, issuer: &state.issuer, now, suspicious: suspicious.is_some() };
@@ -68,7 +55,7 @@ fn authorize(
 /// Counts wrong credentials against whoever showed them; the answer.
 pub(super) fn wrong(request: &HttpRequest, state: &State, in_force: &InForce) -> Problem {
     let now = state.clock.now().steady;
-    let (address, policy) = (address(request, in_force), &in_force.throttle);
+    let (address, policy) = (address::of(request, in_force), &in_force.throttle);
     let suspicious = state.throttle.suspicious(address, policy, now);
     if state.throttle.failed(address, policy, now) {
         state.refusals.slowed_down(request, in_force, now);

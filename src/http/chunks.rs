@@ -2,7 +2,7 @@
 //!
 //! The sizes of the chunks say it, as they do to actix: both have to agree, or a part of the next request would be read with this one.
 
-use super::gate::HEAD_MAX;
+use super::length::HEAD_MAX;
 
 /// A body has no more than this beside its data and the lines that every chunk needs, in bytes: chunk extensions and trailers, which
 /// nobody reads.

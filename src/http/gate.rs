@@ -16,13 +16,10 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 
 use super::chunks::Chunks;
-use super::length::{body_length, speaks_on};
+use super::length::{HEAD_MAX, body_length, speaks_on};
 use super::lines::Lines;
 use super::problem::Problem;
 use super::spoilt::Spoilt;
-
-/// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
-pub(super) const HEAD_MAX: usize = 32 * 1024;
 
 /// So much of the empty lines before a head is no part of it, in bytes: old clients send one behind a body (RFC 9112, 2.2).
 const BLANK_MAX: usize = 16;

@@ -1,24 +1,12 @@
 //! GET /healthz and /readyz: for the operator's probes.
 
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
 use actix_web::{HttpRequest, HttpResponse, web};
-use jiff::Timestamp;
 use serde_json::json;
 
-use super::State;
 use super::caller::{authorization, must_be_monitor};
 use super::problem::RETRY_AFTER_S;
-use super::refusals::{WRONG_CREDENTIALS, Why};
-
-/// What the last readiness probe of the store found, and when. A probe writes, so its finding is kept for a
-/// moment: nobody can make the relay write by asking often.
-#[derive(Debug, Default)]
-pub struct Probed(Mutex<Option<(Timestamp, Result<(), String>)>>);
-
-/// How long a finding is kept.
-const PROBE_EVERY: Duration = Duration::from_secs(1);
+use super::state::State;
+use super::why::{WRONG_CREDENTIALS, Why};
 
 pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "up"}))
@@ -28,7 +16,7 @@ pub(super) async fn alive() -> HttpResponse {
 /// because of them.
 pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let is_known = must_be_monitor(&request, &state, &state.in_force.load_full()).is_ok();
-    let store = probe(&state).await;
+    let store = state.probed.probe(&state.store, state.clock.now()).await;
     let delivery = !state.delivery_ended.is_cancelled();
     let ready = store.is_ok() && delivery;
     let body = if is_known {
@@ -52,16 +40,4 @@ pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> Http
         answer.extensions_mut().insert(Why { kind: WRONG_CREDENTIALS, reason });
     }
     answer
-}
-
-async fn probe(state: &State) -> Result<(), String> {
-    let now = state.clock.now();
-    if let Some((at, finding)) = &*state.probed.0.lock().unwrap_or_else(PoisonError::into_inner)
-        && now.steady.duration_since(*at).unsigned_abs() < PROBE_EVERY
-    {
-        return finding.clone();
-    }
-    let finding = state.store.probe(now).await.map_err(|error| error.to_string());
-    *state.probed.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((now.steady, finding.clone()));
-    finding
 }

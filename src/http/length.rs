@@ -3,6 +3,9 @@
 use actix_web::dev::RequestHead;
 use actix_web::http::Method;
 
+/// No request has a larger head, in bytes. Whoever has not finished its head costs this much.
+pub(super) const HEAD_MAX: usize = 32 * 1024;
+
 /// How long the body is, in bytes; none if that stands in the body itself. actix has refused what is contradictory.
 pub(super) fn body_length(head: &RequestHead) -> Option<u64> {
     if head.headers().contains_key("transfer-encoding") {

@@ -4,10 +4,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
 use super::records::key;
+use super::state::State;
 
 /// How many entries a page has, where the query does not say otherwise, and at most.
 const PAGE: u32 = 100;

@@ -10,9 +10,9 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::State;
 use super::caller::must_be_monitor;
 use super::problem::Problem;
+use super::state::State;
 
 /// A secret of a source, by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

@@ -1,5 +1,6 @@
 //! The routes and their server: all of actix is here and in `app`.
 
+mod address;
 mod api;
 mod body;
 mod caller;
@@ -7,11 +8,15 @@ mod chunks;
 mod cut;
 mod gate;
 mod health;
+mod in_force;
 mod length;
 mod lines;
 mod lists;
+mod logged;
 mod metrics;
 mod notification;
+mod options;
+mod probed;
 mod problem;
 mod records;
 mod refusals;
@@ -24,10 +29,12 @@ mod state;
 mod stream;
 mod token;
 mod unread;
+mod why;
 
 pub use body::Bodies;
-pub use health::Probed;
+pub use in_force::InForce;
+pub use options::ServerOptions;
+pub use probed::Probed;
 pub use refusals::Refusals;
-pub(crate) use routes::routes;
-pub use server::{ServerOptions, bind, workers};
-pub use state::{InForce, State};
+pub use server::{bind, workers};
+pub use state::State;

@@ -4,9 +4,11 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
-use super::problem::Problem;
-use super::refusals::{NO_CREDENTIALS, WRONG_CREDENTIALS};
-use super::{InForce, State, body, caller};
+use super::in_force::InForce;
+use super::problem::{Problem, method_not_allowed};
+use super::state::State;
+use super::why::{NO_CREDENTIALS, WRONG_CREDENTIALS};
+use super::{address, body, caller};
 use crate::access::throttle;
 use crate::certificates::NoKey;
 use crate::domain::text::shown;
@@ -42,7 +44,7 @@ pub(super) async fn take(
         .collect();
     let now = state.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
-    let address = caller::address(&request, &in_force);
+    let address = address::of(&request, &in_force);
     let suspicious = state.throttle.suspicious(address, &in_force.throttle, now.steady).is_some();
     let sender = Sender { address: throttle::network(address), suspicious };
     match state.ingest.take(source, received, now, sender).await {
@@ -61,7 +63,7 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
         let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
         return Err(problem.because("not enabled", "the source is not enabled"));
     }
-    if !source.demands().admits(caller::address(request, in_force)) {
+    if !source.demands().admits(address::of(request, in_force)) {
         let problem = Problem::new(403, "this source takes nothing from this address");
         return Err(problem.because("address", "the address is not in ip_ranges"));
     }
@@ -94,7 +96,7 @@ pub(super) async fn other_method(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    Ok(super::routes::method_not_allowed(methods(open(&request, &in_force, &name)?)))
+    Ok(method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
 /// A PSP looks whether the endpoint is its account's.
@@ -106,7 +108,7 @@ pub(super) async fn challenge(
     let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
     let Some(challenge) = &source.profile.challenge else {
-        return Ok(super::routes::method_not_allowed(methods(source)));
+        return Ok(method_not_allowed(methods(source)));
     };
     let header = |name: &str| request.headers().get(name)?.to_str().ok().map(str::to_owned);
     let query = |name: &str| {
@@ -133,7 +135,7 @@ fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &So
             return Problem::new(503, reason.clone()).because("too many contents", format!("{reason}: {what}"));
         }
         Refused::Hint(HintError::Crowded | HintError::AddressFull) => {
-            let proxy = if caller::may_be_a_proxy(request, in_force) {
+            let proxy = if address::may_be_a_proxy(request, in_force) {
                 ": a proxy that server.trusted_proxies does not name may stand in front"
             } else {
                 ""

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
+use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 use serde_json::json;
 
-use super::refusals::{STORE, Why};
+use super::why::{STORE, Why};
 use crate::domain::registration::Refusal;
 use crate::domain::text::{masked, shown};
 use crate::store::{RegisterError, StoreError};
@@ -87,6 +87,13 @@ impl Problem {
         response.extensions_mut().insert(self.why.clone().unwrap_or_else(|| self.as_said(status)));
         response
     }
+}
+
+/// The refusal of a method that a route does not take.
+pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
+    let mut response = Problem::new(405, format!("this route takes {allow}")).response();
+    response.headers_mut().insert(header::ALLOW, header::HeaderValue::from_static(allow));
+    response
 }
 
 impl From<StoreError> for Problem {

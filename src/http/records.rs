@@ -5,9 +5,10 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
+use super::body;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
-use super::{State, body};
+use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::json;
 use crate::domain::record::Record;

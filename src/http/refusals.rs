@@ -4,31 +4,26 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use actix_http::error::DispatchError;
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
-use actix_web::{Error, HttpRequest, web};
+use actix_web::HttpRequest;
 use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
-use super::{InForce, State, caller, cut};
+use super::in_force::InForce;
+use super::why::{STORE, Why};
+use super::{address, cut};
 use crate::clock::Clock;
 use crate::tally::{LOOK_EVERY, Tally};
 
 /// The route of requests for none that there is.
 const NO_ROUTE: &str = "no such route";
+/// The path of what is at no route.
+pub(super) const ANYWHERE: &str = "/{any:.*}";
 /// The route of what is no request.
 const CONNECTION: &str = "connection";
 /// What notifications come to.
 const NOTIFICATIONS: &str = "/notifications/{source}";
 /// The route of kinds that there are too many of.
 const OTHERS: &str = "others";
-/// Refusals of the store, which are no fault of whoever calls.
-pub(super) const STORE: &str = "store";
-/// Credentials that open nothing here.
-pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
-/// No credentials at a route that asks for some.
-pub(super) const NO_CREDENTIALS: &str = "no credentials";
 /// That an address is slowed down is told as refusals are, and is none: its requests count by themselves.
 const SLOWED_DOWN: &str = "slowed down";
 
@@ -55,7 +50,7 @@ impl At {
 
     /// Where a request came to.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
-        let pattern = || request.match_pattern().filter(|pattern| pattern != super::routes::ANYWHERE);
+        let pattern = || request.match_pattern().filter(|pattern| pattern != ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);
         let at = Self::new(name.unwrap_or_else(|| NO_ROUTE.to_owned()));
         let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
@@ -66,15 +61,6 @@ impl At {
 /// Refusals by their kind. There are as many as routes and reasons.
 #[derive(Debug, Default)]
 pub struct Refusals(Tally<Kind>);
-
-/// Why a request was refused, as the log says it. It travels with the answer.
-#[derive(Debug, Clone)]
-pub(super) struct Why {
-    /// One of few.
-    pub(super) kind: &'static str,
-    /// In full.
-    pub(super) reason: String,
-}
 
 impl Refusals {
     /// Counts a refusal. Says whether it gets a line of its own.
@@ -121,23 +107,23 @@ impl Refusals {
             return;
         }
         let At { route, source } = at;
-        let (address, failures) = (caller::address(request, in_force), in_force.throttle.failures);
+        let (address, failures) = (address::of(request, in_force), in_force.throttle.failures);
         tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and right ones \
              below 20 characters do not count");
-        if caller::may_be_a_proxy(request, in_force) {
+        if address::may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
         }
     }
 
-    fn tell(&self, request: &HttpRequest, state: &State, status: u16, why: &Why) {
-        let in_force = state.in_force.load_full();
-        let at = At::of(request, &in_force);
+    /// A request that was refused.
+    pub(super) fn tell(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp, status: u16, why: &Why) {
+        let at = At::of(request, in_force);
         let Why { kind, reason } = why;
-        if !self.is_told(at.clone(), kind, state.clock.now().steady) {
+        if !self.is_told(at.clone(), kind, now) {
             return;
         }
         let At { route, source } = at;
-        let address = caller::address(request, &in_force);
+        let address = address::of(request, in_force);
         if *kind == STORE {
             let error = reason;
             if request.method().is_safe() {
@@ -176,23 +162,10 @@ fn log(untold: Vec<(Kind, u64)>) {
     }
 }
 
-/// Logs an answer that is a refusal.
-pub(super) async fn logged<B: MessageBody>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, Error> {
-    let answer = next.call(request).await?;
-    if let Some(why) = answer.response().extensions().get::<Why>()
-        && let Some(state) = answer.request().app_data::<web::Data<State>>()
-    {
-        state.refusals.tell(answer.request(), state, answer.status().as_u16(), why);
-    }
-    Ok(answer)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::why::WRONG_CREDENTIALS;
     use crate::tally::KINDS_MAX;
 
     fn at(second: i64) -> Timestamp {

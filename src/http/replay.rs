@@ -4,9 +4,9 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
+use super::state::State;
 use crate::ingest::ReplayError;
 
 pub(super) async fn dead_letter(

@@ -3,14 +3,11 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 
-use super::problem::Problem;
+use super::problem::{Problem, method_not_allowed};
 use super::{api, health, lists, metrics, notification, records, replay, sources, token};
 
-/// The path of what is at no route.
-pub(super) const ANYWHERE: &str = "/{any:.*}";
-
 /// All routes. One with a regular expression in its path has a name without: the log and the metrics call it so.
-pub(crate) fn routes(config: &mut web::ServiceConfig) {
+pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
         .service(
@@ -73,14 +70,6 @@ async fn two_lengths() -> HttpResponse {
 fn resource(path: &str, method: Method) -> actix_web::Resource {
     let allow = if method == Method::POST { "POST" } else { "GET" };
     web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))
-}
-
-pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
-    let mut response = Problem::new(405, format!("this route takes {allow}")).response();
-    response
-        .headers_mut()
-        .insert(actix_web::http::header::ALLOW, actix_web::http::header::HeaderValue::from_static(allow));
-    response
 }
 
 async fn not_found(_request: HttpRequest) -> impl Responder {

@@ -3,9 +3,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::State;
 use super::caller::must_be_integrator;
 use super::problem::Problem;
+use super::state::State;
 use crate::access::secrets::NamedSecret;
 use crate::ingest::Ingest;
 use crate::source::Source;

@@ -32,7 +32,7 @@ const WHEN_STOPPING: Duration = Duration::from_secs(1);
 const LAST_WORDS: Duration = Duration::from_secs(1);
 /// The answer to a head that does not end.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-/// The answer to a head that is larger than [`super::gate::HEAD_MAX`].
+/// The answer to a head that is larger than [`super::length::HEAD_MAX`].
 const TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 

@@ -4,10 +4,12 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use serde_json::json;
 
+use super::address;
 use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
+use super::in_force::InForce;
 use super::problem::Problem;
-use super::refusals::{WRONG_CREDENTIALS, Why};
-use super::{InForce, State};
+use super::state::State;
+use super::why::{WRONG_CREDENTIALS, Why};
 use crate::access::grant::{Refused, decide};
 use crate::access::token::Client;
 use crate::domain::due::later;
@@ -27,7 +29,7 @@ pub(super) async fn issue(
     }
     let body = state.bodies.read_at_most(FORM_MAX, &request, payload).await?;
     let now = state.clock.now().steady;
-    let suspicious = state.throttle.suspicious(caller::address(&request, &in_force), &in_force.throttle, now).is_some();
+    let suspicious = state.throttle.suspicious(address::of(&request, &in_force), &in_force.throttle, now).is_some();
     match decide(&body.bytes, authorization(&request), &clients(&in_force), suspicious) {
         Ok((audience, client)) => {
             tracing::info!(client = client.id, audience, "token issued");

@@ -1,6 +1,6 @@
 //! The narrator: prints one timed line per happening, in colour where the terminal can show it.
 
-use crate::cli::tell;
+use crate::cli::output::tell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;

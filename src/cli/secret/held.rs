@@ -3,7 +3,7 @@
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::super::say;
+use crate::cli::output::say;
 use crate::control::LONGEST;
 
 /// From now on SIGINT, SIGTERM, SIGHUP (of a lost terminal) and SIGQUIT only print what is waited for, until the process

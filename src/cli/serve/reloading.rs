@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::Signal;
 
-use super::{load, log_errors, log_hints, options};
+use super::configuration::{load, log_errors, log_hints, options};
 use crate::app::{Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config};

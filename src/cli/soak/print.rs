@@ -1,6 +1,6 @@
 //! The soak's output: a line now and then, a table at the end.
 
-use crate::cli::tell;
+use crate::cli::output::tell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 

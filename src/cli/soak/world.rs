@@ -1,6 +1,6 @@
 //! The shared state of a soak: violations, counts, faults under way, and the time until Transform is told of changes.
 
-use crate::cli::tell;
+use crate::cli::output::tell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};

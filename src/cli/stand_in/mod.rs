@@ -2,10 +2,7 @@
 //! others present.
 
 mod psp;
+mod tokens;
 
 pub(super) use self::psp::Psp;
-
-/// The token that the stand-in for Transform presents.
-pub(super) const TRANSFORM_TOKEN: &str = "stand-in-transform-token";
-/// The token that the stand-in for the payment stack presents.
-pub(super) const STACK_TOKEN: &str = "stand-in-stack-token";
+pub(super) use self::tokens::{STACK_TOKEN, TRANSFORM_TOKEN};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::Checker;
+use super::checker::Checker;
 use crate::config::settings::SourceSettings;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs;

@@ -1,6 +1,6 @@
 //! `[certificates]`
 
-use super::Checker;
+use super::checker::Checker;
 use crate::certificates::{CertificateOptions, authorities_of_pem};
 use crate::config::settings::CertificatesSettings;
 

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::Checker;
+use super::checker::Checker;
 use crate::access::basic::Basic;
 use crate::access::compare::{GUESSABLE_BELOW, counts};
 use crate::access::credentials::Credentials;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{COUNT_MAX, Checker};
+use super::checker::{COUNT_MAX, Checker};
 use crate::config::settings::{BasicSettings, FetchSettings};
 use crate::fetch::api::{Api, Auth};
 use crate::fetch::base::Base;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::Checker;
+use super::checker::Checker;
 use crate::access::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
 use crate::config::rotation_lock::target;
 use crate::config::secret::{NamedSetting, others_can_read};

@@ -4,7 +4,8 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{COUNT_MAX, Checker, Fallback};
+use super::checker::{COUNT_MAX, Checker};
+use super::fallback::Fallback;
 use crate::access::proxies::{ForwardedBy, Proxies};
 use crate::access::throttle::ThrottlePolicy;
 use crate::config::settings::{ServerSettings, ThrottleSettings};

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::Checker;
+use super::checker::Checker;
+use super::fallback::CLOSED;
 use crate::access::secrets::NamedSecret;
 use crate::config::profiles;
 use crate::config::settings::SourceSettings;
@@ -163,9 +164,6 @@ fn shared_with_a_challenge(sources: &BTreeMap<String, Source>) -> Vec<(&Source, 
 fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
-
-/// What is answered at the route of a source that is not enabled: as if it were not there.
-pub(super) const CLOSED: u16 = 404;
 
 fn closed_answer(text: &str) -> Result<u16, String> {
     match text {

@@ -1,6 +1,6 @@
 //! `[store]` and `[debounce]`
 
-use super::{COUNT_MAX, Checker, KEPT_MAX};
+use super::checker::{COUNT_MAX, Checker, KEPT_MAX};
 use crate::config::secret::others_can_read;
 use crate::config::settings::{DebounceSettings, StoreSettings};
 use crate::domain::due::Debounce;

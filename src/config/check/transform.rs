@@ -1,6 +1,6 @@
 //! `[transform]`, but for its credentials
 
-use super::{COUNT_MAX, Checker};
+use super::checker::{COUNT_MAX, Checker};
 use crate::config::settings::{BreakerSettings, TransformSettings};
 use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::worker::DeliveryOptions;

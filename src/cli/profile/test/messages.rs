@@ -1,7 +1,7 @@
 //! Telling in words of `profile test`: a notification's messages, and the events that the rules make of them.
 
-use super::super::Told;
 use super::signatures::line_up;
+use crate::cli::profile::told::Told;
 use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item};
 use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;

@@ -1,7 +1,7 @@
 //! Attack: bombs, bodies that are cheap to send and expensive to read (XML, forms, JSON, batches).
 
 use super::super::lives::Chance;
-use super::Stranger;
+use super::stranger::Stranger;
 
 pub(super) const WPG: &str = "strangers-wpg";
 const PASSWORD: &str = "soak-password";

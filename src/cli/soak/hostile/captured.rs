@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::super::lives::Chance;
 use super::super::world::one;
-use super::Stranger;
+use super::stranger::Stranger;
 use crate::cli::stand_in::{Psp, STACK_TOKEN};
 
 pub(super) const BRAINTREE: &str = "strangers-braintree";

@@ -8,7 +8,8 @@ use tokio::time::{sleep, timeout};
 
 use super::super::lives::Chance;
 use super::super::world::one;
-use super::{Stranger, wire};
+use super::stranger::Stranger;
+use super::wire;
 
 /// The held bodies: more than there is room for, by the default of `server.max_buffered`.
 const BODIES: usize = 90;

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use super::super::lives::Chance;
-use super::Stranger;
+use super::stranger::Stranger;
 
 pub(super) const MOLLIE: &str = "strangers-mollie";
 /// The hints of one round.

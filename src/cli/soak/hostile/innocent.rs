@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::Stranger;
+use super::stranger::Stranger;
 
 /// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(200);

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use super::super::lives::Chance;
-use super::{Stranger, wire};
+use super::stranger::Stranger;
+use super::wire;
 
 /// The request hidden in a body or behind it. It asks for the one path that strangers may read, so an answer to it is 200.
 const HIDDEN: &str = "GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n";

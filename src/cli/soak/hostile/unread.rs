@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
 use super::super::lives::Chance;
-use super::{Stranger, wire};
+use super::stranger::Stranger;
+use super::wire;
 
 /// The connections at once.
 const CONNECTIONS: usize = 20;

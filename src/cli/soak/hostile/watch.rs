@@ -7,7 +7,8 @@ use tokio::time::{Instant, sleep};
 
 use super::super::relay::Relay;
 use super::super::world::World;
-use super::{Stranger, unread};
+use super::stranger::Stranger;
+use super::unread;
 
 /// The most memory of the relay, in KiB. The defaults allow 64 MiB for bodies, and as much for small bodies and answers over
 /// all connections.

@@ -8,8 +8,8 @@ mod token;
 use self::afterwards::afterwards;
 use self::dealing::Dealing;
 use self::item::Item;
-use super::Fate;
 use super::expected::Expected;
+use super::life::Fate;
 use super::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 

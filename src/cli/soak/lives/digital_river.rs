@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Fate;
 use super::digital_river_order::{Order, event};
 use super::expected::{Expected, Why};
+use super::life::Fate;
 use super::making::{KnownBy, Making};
 use crate::domain::ids::Kind;
 

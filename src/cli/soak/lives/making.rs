@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use super::chance::Chance;
 use super::expected::Expected;
+use super::life::{Fate, Life, Notification, Registration, SOURCES};
 use super::money::Currency;
 use super::truth::date;
-use super::{Fate, Life, Notification, Registration, SOURCES};
 use crate::domain::ids::Kind;
 
 /// The way by which the relay finds a notification's record.

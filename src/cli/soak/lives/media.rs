@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::Fate;
 use super::expected::{Expected, Why};
+use super::life::Fate;
 use super::making::Making;
 use super::money::Currency;
 use crate::domain::ids::Kind;

@@ -7,9 +7,11 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::sleep;
 
+use super::stand_in::Transform;
+use super::webhook::told_of;
 use super::wire::{Request, answer, closed};
-use super::{Mood, Transform, told_of};
 use crate::cli::soak::lives::Chance;
+use crate::cli::soak::script::Mood;
 use crate::cli::soak::world::{Key, one};
 
 /// The wait for the relay to close a connection that it gave up. It closes long before this.

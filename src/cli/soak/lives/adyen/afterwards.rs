@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::dealing::Dealing;
 use super::item::Item;
-use crate::cli::soak::lives::Fate;
 use crate::cli::soak::lives::expected::{Expected, Why};
+use crate::cli::soak::lives::life::Fate;
 use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 

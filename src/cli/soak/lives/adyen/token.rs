@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::cli::soak::lives::Fate;
+use crate::cli::soak::lives::life::Fate;
 use crate::cli::soak::lives::making::Making;
 use crate::domain::ids::Kind;
 

@@ -3,8 +3,8 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::cli::soak::lives::Fate;
 use crate::cli::soak::lives::expected::{Expected, Why};
+use crate::cli::soak::lives::life::Fate;
 use crate::cli::soak::lives::making::{KnownBy, Making};
 use crate::cli::soak::lives::money::Currency;
 

@@ -1,0 +1,52 @@
+//! The configuration of a relay that is served: read, logged, and handed to the parts as their options.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+
+use crate::app::Options;
+use crate::clock::Clock;
+use crate::config::error::ConfigErrors;
+use crate::config::{self, Config};
+
+/// Reads the configuration in a thread of its own: a slow disk makes the reading slow.
+///
+/// # Errors
+/// The reading panicked.
+pub(super) async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config, ConfigErrors>> {
+    let read = move || config::load(file.as_deref(), std::env::vars_os());
+    tokio::task::spawn_blocking(read).await.context("reading the configuration panicked")
+}
+
+pub(super) fn log_errors(errors: &ConfigErrors) {
+    for error in &errors.0 {
+        tracing::error!(key = error.key, reason = error.reason, "wrong configuration");
+    }
+}
+
+pub(super) fn log_hints(config: &Config) {
+    for warning in config::warnings(config, Clock::start().now().wall) {
+        tracing::warn!("not safe: {warning}");
+    }
+    for hint in config::missing(config) {
+        tracing::warn!("to add: {hint}");
+    }
+}
+
+/// The options of the parts.
+pub(in crate::cli) fn options(config: Config) -> Options {
+    Options {
+        server: config.server,
+        store: config.store,
+        delivery: config.delivery,
+        transform: config.transform,
+        failed_as: config.failed_as,
+        integrator: config.integrator,
+        monitor: config.monitor,
+        certificates: config.certificates,
+        proxies: config.proxies,
+        throttle: config.throttle,
+        token_lifetime: config.token_lifetime,
+        sources: config.sources,
+    }
+}

@@ -1,0 +1,58 @@
+//! What a life is: who it is told to, what it tells, and what is true of it.
+
+use serde_json::Value;
+
+use super::truth::Truth;
+use crate::domain::ids::Kind;
+
+/// The sources: their names, their profiles and the secrets shared with their PSPs, made up for the soak.
+pub(in crate::cli::soak) const SOURCES: [(&str, &str, &str); 4] = [
+    ("stripe-main", "stripe", "whsec_soak"),
+    ("adyen-eu", "adyen", "736f616b20736f616b20736f616b20736f616b20736f616b20736f616b202121"),
+    ("media", "frisbii-media", "soak-callback-secret"),
+    ("river", "digital-river", "soak-river-secret"),
+];
+
+/// One customer's dealings at one PSP.
+#[derive(Debug, Clone)]
+pub(in crate::cli::soak) struct Life {
+    /// The life's label, for people: `stripe 17: manual capture, captured in part`.
+    pub(in crate::cli::soak) label: String,
+    pub(in crate::cli::soak) registrations: Vec<Registration>,
+    /// The notifications, in the order of their happening at the PSP.
+    pub(in crate::cli::soak) notifications: Vec<Notification>,
+    pub(in crate::cli::soak) truths: Vec<Truth>,
+}
+
+/// A registration of a record by the payment stack.
+#[derive(Debug, Clone)]
+pub(in crate::cli::soak) struct Registration {
+    pub(in crate::cli::soak) kind: Kind,
+    pub(in crate::cli::soak) id: String,
+    pub(in crate::cli::soak) body: Value,
+}
+
+/// A notification of the PSP.
+#[derive(Debug, Clone)]
+pub(in crate::cli::soak) struct Notification {
+    pub(in crate::cli::soak) source: &'static str,
+    /// The profile's form, if it is not the first.
+    pub(in crate::cli::soak) form: Option<&'static str>,
+    pub(in crate::cli::soak) body: Value,
+    /// The record of which it speaks, by type code and id.
+    pub(in crate::cli::soak) concerns: (u8, String),
+    pub(in crate::cli::soak) fate: Fate,
+}
+
+/// The expected fate of a notification.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::cli::soak) enum Fate {
+    /// It reaches its record.
+    Reaches,
+    /// It concerns no record.
+    Ignored,
+    /// It cannot be understood.
+    DeadLetter,
+    /// It waits for a record that is never registered.
+    Parked,
+}

@@ -1,0 +1,108 @@
+//! What all checks share: how a text is taken as a span, a size or a number, and where errors go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use jiff::SignedDuration;
+
+use super::fallback::Fallback;
+use crate::config::error::ConfigError;
+use crate::config::folder::beside;
+
+/// The largest body that may be configured: it is held in memory.
+pub(super) const SIZE_MAX: ByteSize = ByteSize::gib(1);
+/// The most that may be kept of anything on the disk.
+pub(super) const KEPT_MAX: ByteSize = ByteSize::tib(1);
+/// The most of anything that is counted.
+pub(super) const COUNT_MAX: usize = 1_000_000;
+/// The longest span that is taken: beyond it a typing error is likelier than a wish.
+pub(super) const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
+
+/// Takes settings one by one, and notes what is wrong with them.
+pub(super) struct Checker<'a> {
+    pub(super) environment: &'a BTreeMap<String, String>,
+    pub(super) errors: Vec<ConfigError>,
+    /// The folder of the configuration file.
+    pub(super) folder: Option<&'a Path>,
+    pub(super) warnings: Vec<String>,
+    /// Whether there is a secret in the configuration itself.
+    pub(super) text_secrets: bool,
+    /// The OAuth clients so far.
+    pub(super) client_ids: BTreeSet<String>,
+    /// A file that may be read once only.
+    pub(super) read_once: Option<PathBuf>,
+}
+
+impl Checker<'_> {
+    pub(super) fn wrong(&mut self, key: &str, reason: impl Into<String>) {
+        self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
+    }
+
+    /// Notes a file that is read, if that may be possible once only: it is a pipe, say, or what a shell makes of `<(…)`.
+    pub(super) fn reads(&mut self, path: &Path) {
+        if path.metadata().is_ok_and(|found| !found.is_file()) {
+            self.read_once.get_or_insert_with(|| path.to_owned());
+        }
+    }
+
+    /// Whether something under this key is wrong already: then values are not what was written.
+    pub(super) fn is_wrong(&self, prefix: &str) -> bool {
+        self.errors.iter().any(|error| error.key.starts_with(prefix))
+    }
+
+    /// The value, or any value and an error: what is built from it is thrown away.
+    pub(super) fn take<T: Fallback>(&mut self, key: &str, value: Result<T, String>) -> T {
+        value.unwrap_or_else(|reason| {
+            self.wrong(key, reason);
+            T::fallback()
+        })
+    }
+
+    pub(super) fn beside_config(&self, path: Option<&str>) -> Option<PathBuf> {
+        path.map(|path| beside(self.folder, path))
+    }
+
+    pub(super) fn span(&mut self, key: &str, text: &str) -> Duration {
+        let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
+        let reason = || "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most".to_owned();
+        self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
+    }
+
+    pub(super) fn positive_span(&mut self, key: &str, text: &str) -> Duration {
+        let span = self.span(key, text);
+        if span.is_zero() && !self.is_wrong(key) {
+            self.wrong(key, "must be more than 0");
+        }
+        span
+    }
+
+    /// How much is held in memory.
+    pub(super) fn size(&mut self, key: &str, text: &str) -> usize {
+        usize::try_from(self.bytes(key, text, SIZE_MAX)).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn bytes(&mut self, key: &str, text: &str, most: ByteSize) -> u64 {
+        let parsed = text.parse::<ByteSize>().map_err(|_| "must be a size such as \"1MiB\" or 1048576".to_owned());
+        let parsed = parsed.and_then(|size| {
+            let fits = (1..=most.as_u64()).contains(&size.as_u64());
+            if fits { Ok(size.as_u64()) } else { Err(format!("must be from 1 byte to {most}")) }
+        });
+        self.take(key, parsed)
+    }
+
+    /// The times of signatures and tokens are whole seconds.
+    pub(super) fn whole_seconds(&mut self, key: &str, text: &str) -> u32 {
+        let span = self.span(key, text);
+        if span.as_secs() == 0 || span.subsec_nanos() > 0 {
+            self.wrong(key, "must be whole seconds, at least 1");
+        }
+        u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
+    }
+
+    pub(super) fn number(&mut self, key: &str, text: &str, most: usize) -> usize {
+        let parsed = text.parse().ok().filter(|number| (1..=most).contains(number));
+        self.take(key, parsed.ok_or_else(|| format!("must be a number from 1 to {most}")))
+    }
+}

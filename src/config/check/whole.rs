@@ -1,0 +1,84 @@
+//! The check of all settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use super::checker::Checker;
+use super::transform;
+use crate::config::checked::Config;
+use crate::config::environment::sources_with_secrets;
+use crate::config::error::{ConfigError, ConfigErrors};
+use crate::config::secret::others_can_read;
+use crate::config::settings::{CredentialSettings, Settings, TransformSettings};
+
+/// Checks the settings; `errors` are those that reading them found.
+pub(in crate::config) fn check(
+    settings: Settings,
+    errors: Vec<ConfigError>,
+    environment: &BTreeMap<String, String>,
+    file: Option<&Path>,
+) -> Result<Config, ConfigErrors> {
+    let mut checker = Checker {
+        environment,
+        errors,
+        folder: file.and_then(Path::parent),
+        warnings: Vec::new(),
+        text_secrets: false,
+        client_ids: BTreeSet::new(),
+        read_once: None,
+    };
+    if let Some(file) = file {
+        checker.reads(file);
+    }
+    let server = checker.server(&settings.server);
+    let store = checker.store(&settings.store, &settings.debounce);
+    let delivery = checker.delivery(&settings.transform);
+    let proxies = checker.proxies(&settings.server);
+    let throttle = checker.throttle(&settings.throttle);
+    let token_lifetime = checker.whole_seconds("oauth.token_lifetime", &settings.oauth.token_lifetime);
+    let CredentialSettings { tokens, basic, oauth } = &settings.integrator;
+    let integrator = checker.credentials("integrator", tokens, basic.as_ref(), oauth);
+    let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
+    let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
+    let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
+    checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
+    let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
+    let certificates = checker.certificates(&settings.certificates);
+    let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
+    let profiles = checker.profiles(profiles_dir.as_deref());
+    let sources = checker.sources(&settings.sources, &profiles);
+    let of_environment = sources_with_secrets(environment).into_iter();
+    let counted = of_environment.filter_map(|name| settings.sources.get(&name).map(|one| (name, one.secrets.len())));
+    let secrets_of_environment = counted.collect();
+    if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
+        let file = file.display();
+        checker
+            .warnings
+            .push(format!("{file}: a secret stands in the settings, and everybody on this machine can read this file"));
+    }
+    let Checker { errors, warnings, read_once, .. } = checker;
+    if errors.is_empty() {
+        Ok(Config {
+            server,
+            store,
+            delivery,
+            transform,
+            failed_as,
+            integrator,
+            monitor,
+            proxies,
+            throttle,
+            token_lifetime: Duration::from_secs(token_lifetime.into()),
+            certificates,
+            sources,
+            profiles,
+            profiles_dir,
+            read_once,
+            secrets_of_environment,
+            warnings,
+        })
+    } else {
+        Err(ConfigErrors(errors))
+    }
+}
