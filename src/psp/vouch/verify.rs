@@ -197,6 +197,8 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     }
 }
 
+/// Verifies a notification as one form by one signature. The secrets that hold are asked first; one that does not hold can only
+/// change the reason of a refusal.
 pub(crate) fn verify_as<'a>(
     challenge: Option<&Challenge>,
     form: &'a Form,
