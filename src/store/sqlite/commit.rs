@@ -264,8 +264,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Makes an event with contradictory money a dead letter. A refund that is only ahead of the payment's own events is tried
-    /// again when there is more to refund.
+    /// Makes an event with contradictory money a dead letter. A refund that is only ahead of the payment's own events is
+    /// tried again when there is more to refund.
     fn contradicted(
         &self,
         stored: &Stored,
