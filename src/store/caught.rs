@@ -37,8 +37,8 @@ impl LedElsewhere {
         let record = record.as_ref().map_or_else(|| "none that is registered".to_owned(), RecordKey::to_string);
         tracing::warn!(
             source, %notification, %record, events,
-            "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
-             and written other ids into it where nobody signs"
+            "events without effect: the signed text of this notification has reached another record before. Somebody may have \
+             captured it and written other ids into its unsigned parts"
         );
     }
 }

@@ -121,8 +121,8 @@ pub struct Redated {
 pub enum TakeError {
     /// It would change something, but the limit of contents kept for its dedupe key is reached.
     #[error(
-        "up to {most} other contents of its dedupe key are kept, and large ones while those after the first have less than \
-         {bytes} bytes; there is no room for it"
+        "there is no room for it: up to {most} other contents of its dedupe key are kept, and large ones while those after the \
+         first have less than {bytes} bytes"
     )]
     TooManyContents {
         /// How many other contents may be kept.
@@ -131,7 +131,7 @@ pub enum TakeError {
         bytes: i64,
     },
     /// It is only a pointer, and its target is not fully signed. It counts as a hint only.
-    #[error("what is signed of it came before and pointed elsewhere; it is no more than a hint where to look")]
+    #[error("its signed text came before and pointed elsewhere; it counts as a hint only")]
     PointsElsewhere,
     /// The store cannot take it now.
     #[error(transparent)]

@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Counts an event without effect: it leads to another record than its signed text reached.
+    /// Counts an event without effect: it leads away from the record that its signed text reached.
     fn led_elsewhere(&mut self, pending: Pending, record: Option<Stored>) {
         let Pending { notification, source, .. } = pending;
         let first = || LedElsewhere { source, notification, record: record.map(|stored| stored.record.key), events: 0 };

@@ -111,7 +111,7 @@ pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> 
         Ok(damage) => Ok(Some(damage)),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => {
-                tracing::info!("the store is too large to be looked at whole; no damage was seen so far");
+                tracing::info!("the store is too large to be checked whole at the start; no damage was seen so far");
                 Ok(None)
             }
             Some(ErrorCode::DatabaseCorrupt) => Ok(Some(error.to_string())),

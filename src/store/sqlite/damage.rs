@@ -53,8 +53,8 @@ pub(super) fn said(records: usize, fetches: usize) {
         tracing::warn!(
             records,
             fetches,
-            "due times lay further ahead than any wait is long, or were damaged, and were brought back: what they are of is due \
-             within the longest wait. If no wait was made shorter, check the disk"
+            "due times lay further ahead than the longest wait, or were damaged, and were brought back: these records and fetches \
+             are due within the longest wait. If no wait was made shorter, check the disk"
         );
     }
 }

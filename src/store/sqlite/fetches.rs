@@ -329,8 +329,8 @@ pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite
         .exists(params![fetch, asked])
 }
 
-/// Ends a fetch of which all messages are served. Messages that asked since have the object fetched once more. That is later
-/// if only hints asked and the last fetches were in vain. `news`: this fetch was not in vain.
+/// Ends a fetch, once all messages that had asked by then are served. Messages that asked since have the object fetched once
+/// more. That is later if only hints asked and the last fetches were in vain. `news`: this fetch was not in vain.
 pub(super) fn rest(
     connection: &Connection,
     fetch: i64,
