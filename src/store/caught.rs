@@ -1,5 +1,5 @@
-//! What comes of notifications that somebody may have caught and changed. It is told when it is on disk: work that is rolled
-//! back says nothing.
+//! Consequences of notifications that somebody may have captured and changed: events without effect, and notifications that
+//! gave way. They are reported once they are on disk; work that is rolled back says nothing.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::domain::ids::RecordKey;
 pub struct LedElsewhere {
     /// The source.
     pub source: String,
-    /// The notification of the first of them.
+    /// The notification that holds the first of these events.
     pub notification: Uuid,
     /// The record to which the first one leads, if it is registered.
     pub record: Option<RecordKey>,
@@ -19,26 +19,26 @@ pub struct LedElsewhere {
     pub events: u32,
 }
 
-/// A notification that was deleted, since another one of its dedupe key had to have its room.
+/// A notification that was deleted to make room for another one of its dedupe key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GaveWay {
     /// Its id.
     pub notification: Uuid,
     /// What had become of it.
     pub outcome: Outcome,
-    /// Whether anything of it waited, or it was a dead letter: what it said is in no record.
+    /// Whether any part of it still waited, or it was a dead letter. Its news is then in no record.
     pub unsettled: bool,
 }
 
 impl LedElsewhere {
-    /// Says so: one line for one piece of work, since a batch may have thousands.
+    /// Logs all of them in one line for each piece of work, since a batch may have thousands.
     pub fn log(&self) {
         let Self { source, notification, record, events } = self;
         let record = record.as_ref().map_or_else(|| "none that is registered".to_owned(), RecordKey::to_string);
         tracing::warn!(
             source, %notification, %record, events,
-            "without effect: what is signed of this notification was told of before, of another record. Somebody may have caught it \
-             and written other ids into it where nobody signs"
+            "events without effect: the signed text of this notification has reached another record before. Somebody may have \
+             captured it and written other ids into its unsigned parts"
         );
     }
 }

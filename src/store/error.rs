@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-/// The store cannot do it now. Nothing was written.
+/// The operation is impossible now. Nothing was written.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// More is waiting to be written than is let to wait.
+    /// The write queue is full.
     #[error("the write queue is full (store.max_waiting)")]
     Busy,
-    /// The disk, the file or the database refuses.
+    /// The disk, the file or the database refused the operation.
     #[error("the store is unavailable: {0}")]
     Unavailable(String),
-    /// The database is damaged where this would have read or written.
+    /// The part of the database that the operation would have read or written is damaged.
     #[error("the store is damaged: {0}")]
     Damaged(String),
 }
@@ -19,34 +19,34 @@ pub enum StoreError {
 /// The store cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// Another relay has it.
+    /// Another relay uses the file.
     #[error("{0} is in use by another relay; stop that one, or give this one a store.path of its own")]
     InUse(PathBuf),
-    /// A later relay wrote it.
+    /// A later version of the relay wrote it.
     #[error("{path} has schema version {found}; this relay knows up to {known}")]
     TooNew {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The schema version in the file.
         found: i64,
-        /// Ours.
+        /// The newest schema version that this relay knows.
         known: i64,
     },
-    /// What is in the file is no sound database any more.
+    /// The file holds no sound database any more.
     #[error("{path} is damaged: {reason}; restore a backup, or let PSPs send again to a new store")]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it first.
+        /// The first damage found.
         reason: String,
     },
-    /// It is missing or empty, and must not be.
+    /// The file is missing or empty, and `store.must_exist` forbids that.
     #[error(
         "{0} is missing or empty, and store.must_exist = true makes no new store: mount its volume, restore a backup, or set \
          store.must_exist = false to begin anew"
     )]
     Missing(PathBuf),
-    /// It cannot be used at this place.
+    /// The file cannot be used where it is.
     #[error("{path} cannot be used as the store: {reason}")]
     Place {
         /// The file.
@@ -54,7 +54,7 @@ pub enum OpenError {
         /// Why, and the remedy.
         reason: String,
     },
-    /// The disk, the file or the database refuses.
+    /// The disk, the file or the database refused the operation.
     #[error("cannot open {path}: {reason}")]
     Failed {
         /// The file.

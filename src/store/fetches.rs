@@ -1,4 +1,4 @@
-//! What is fetched from the PSPs, in the words of the store's face.
+//! Fetches from the PSPs' APIs: the query for due ones, and how a fetch ended, in the words of the store's face.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -6,29 +6,29 @@ use uuid::Uuid;
 use super::{HintSlots, Kept, LedElsewhere, Outcome, Owed};
 use crate::domain::message::Message;
 
-/// Which fetches of a source are sought.
+/// A query for the due fetches of one source.
 #[derive(Debug, Clone)]
 pub struct FetchesSought {
     /// The source.
     pub source: String,
-    /// They are due by now.
+    /// The time by which they are due.
     pub now: Timestamp,
-    /// So many at most that the PSP asks for, and so many at most at which hints point.
+    /// Limit of the fetches that the PSP asks for; those that hints at our objects ask for have the same limit of their own.
     pub most: usize,
-    /// So many at most of which nobody but strangers has spoken, and no more than of the others.
+    /// Limit of the fetches that only strangers ask for; never above `most`.
     pub strangers: usize,
-    /// How many of those may wait.
+    /// How many objects may wait that only strangers ask for.
     pub slots: HintSlots,
 }
 
-/// Who asks for an object.
+/// The origin of the request for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     /// The PSP itself.
     Psp,
     /// A hint at an object of ours: nobody vouches for it.
     Hint,
-    /// Nobody but strangers has spoken of it.
+    /// Strangers only.
     Stranger,
 }
 
@@ -39,23 +39,23 @@ pub struct Fetch {
     pub id: i64,
     /// Path and query of the call.
     pub path: String,
-    /// How often it was asked for so far: those who asked by now are served.
+    /// How often the object was asked for so far. The fetch serves the messages that asked by now.
     pub asked: i64,
     /// How often it failed in a row.
     pub attempts: u32,
-    /// When the first of these failures was.
+    /// The time of the first of these failures.
     pub failing_since: Option<Timestamp>,
     /// Since when the PSP knows nothing of the object.
     pub missing_since: Option<Timestamp>,
-    /// The time that the object's last answer stands for.
+    /// The time that the object's last response stands for.
     pub fetched_at: Option<Timestamp>,
-    /// Who asks for it.
+    /// The origin of the request for it.
     pub by: AskedBy,
-    /// Whether slots are [scarce](HintSlots::scarce) where its slot is.
+    /// Whether slots are [scarce](HintSlots::scarce) for the address that holds its slot.
     pub scarce: bool,
 }
 
-/// A message whose truth is fetched.
+/// A message that waits for a fetch to bring its truth.
 #[derive(Debug, Clone)]
 pub struct Awaiting {
     /// The notification that holds it.
@@ -64,20 +64,20 @@ pub struct Awaiting {
     pub message: usize,
 }
 
-/// An answer, and how it reads for those who waited for it.
+/// A response of a PSP's API, with the messages that waited for it as they read now.
 #[derive(Debug, Clone)]
 pub struct Answered {
     /// The fetch.
     pub fetch: i64,
-    /// Who had asked by then is served.
+    /// Messages that asked up to this count are served.
     pub asked: i64,
     /// When the call began, on the clock that only runs.
     pub began: Timestamp,
-    /// The time that the answer stands for.
+    /// The time that the response stands for.
     pub fetched_at: Timestamp,
     /// Its bytes.
     pub body: Vec<u8>,
-    /// How it reads: notification, message in it, and what that says now.
+    /// The messages read with it: the notification, the message's index in it, and what the message says now.
     pub read: Vec<(Uuid, usize, Message)>,
 }
 
@@ -86,7 +86,7 @@ pub struct Answered {
 pub struct FetchFailed {
     /// The fetch.
     pub fetch: i64,
-    /// Who had asked by then learns of it.
+    /// Messages that asked up to this count learn of the failure.
     pub asked: i64,
     /// When the call began, on the clock that only runs.
     pub began: Timestamp,
@@ -94,31 +94,31 @@ pub struct FetchFailed {
     pub reason: String,
     /// Whether the PSP knows nothing of the object.
     pub missing: bool,
-    /// When it is tried again; never if none.
+    /// The time of the next try; none: there is no other.
     pub again: Option<Timestamp>,
 }
 
-/// What came of a fetch.
+/// The result of a fetch that has ended.
 #[derive(Debug, Clone, Default)]
 pub struct FetchSettled {
     /// What became of the notifications that waited for it.
     pub through: Vec<Through>,
     /// How many events of the source became dead letters because too many are parked.
     pub crowded_out: u32,
-    /// What of those notifications, or of what they released, is without effect.
+    /// The events without effect, among those of these notifications and those that they released.
     pub led_elsewhere: Option<LedElsewhere>,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
-    /// Whether others are still to be served by the same answer.
+    /// Whether further messages are still to be served by the same result.
     pub more: bool,
 }
 
-/// What a fetch made of a notification.
+/// The effect of a fetch on one notification.
 #[derive(Debug, Clone)]
 pub struct Through {
     /// Its id.
     pub notification: Uuid,
-    /// What became of it: `Fetching` while others of its messages wait. None: a hint that came to nothing is deleted.
+    /// What became of it: `Fetching` while others of its messages wait. None: a deleted hint, which came to nothing.
     pub outcome: Option<Outcome>,
     /// Why it is a dead letter.
     pub reason: Option<String>,

@@ -5,8 +5,8 @@ use uuid::Uuid;
 use super::{HintSlots, StoreError};
 use crate::domain::due::Moment;
 
-/// A notification that nobody vouches for. Only its pointers count, and each of them once: one notification is kept for each
-/// object, whoever points to it and how often.
+/// A notification that nobody vouches for. Only its pointers count. One notification is kept for each object, however many
+/// hints from however many senders point to it.
 #[derive(Debug, Clone)]
 pub struct Hinted {
     /// The source that it came by.
@@ -19,17 +19,17 @@ pub struct Hinted {
     pub calls: Vec<(Uuid, String)>,
     /// The address that it came from; of IPv6 its network.
     pub address: String,
-    /// How many objects of the source may wait of which nobody but strangers has spoken.
+    /// How many objects of the source may wait that only strangers have named.
     pub slots: HintSlots,
 }
 
 /// A hint was not taken. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HintError {
-    /// Too many objects wait of which nobody but strangers has spoken.
+    /// Too many objects wait that only strangers have named.
     #[error("too many hints of this source wait to be looked into")]
     Crowded,
-    /// As many objects wait of which nobody but strangers has spoken as one address may have.
+    /// The address already has as many waiting objects, named by strangers only, as one address may have.
     #[error("too many hints from this address wait to be looked into")]
     AddressFull,
     /// The store cannot take it now.

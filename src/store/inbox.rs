@@ -24,9 +24,9 @@ pub struct Taken {
     pub form: String,
     /// The time that was signed with it, as text.
     pub signed_at: Option<String>,
-    /// Whether parts of it are signed only, so that whoever has caught one can make many.
+    /// Whether only parts of it are signed. A client that has captured one such notification can make many.
     pub partly_signed: bool,
-    /// Whether it is a mere pointer, and so can as well be taken as a hint.
+    /// Whether it is only a pointer. The store can then take it as a hint instead.
     pub is_pointer: bool,
     /// What it says.
     pub normalised: Normalised,
@@ -43,7 +43,7 @@ pub struct Kept {
     pub received_at: Timestamp,
     /// Its headers, credentials left out.
     pub headers: Vec<(String, String)>,
-    /// Its bytes; of a hint its call.
+    /// Its bytes; for a hint, its call.
     pub body: Vec<u8>,
     /// The form that it was read as; none if an earlier version took it.
     pub form: Option<String>,
@@ -55,30 +55,30 @@ pub struct Kept {
     pub outcome: Outcome,
 }
 
-/// A notification is on disk, with all that it changed.
+/// The confirmation that a notification is on disk, with all that it changed.
 #[derive(Debug, Clone)]
 pub struct Receipt {
     /// Its id; that of the first, if it is a repetition.
     pub id: Uuid,
-    /// What became of it; of the first, if it is a repetition, as it was answered.
+    /// What became of it. A repetition has the outcome that the first one was answered with.
     pub outcome: Outcome,
     /// Whether the very same notification came before, byte for byte.
     pub replayed: bool,
-    /// Whether it is news: nobody can have made it by sending again what the store knows.
+    /// Whether it is news: sending again what the store knows cannot have produced it.
     pub is_news: bool,
     /// Why it is a dead letter.
     pub reason: Option<String>,
-    /// The first of the notifications of the same dedupe key but different content that are kept, if there is one.
+    /// The first kept notification with the same dedupe key and different content, if there is one.
     pub key_reused: Option<Uuid>,
-    /// Whether a message of it came before with another time, which nobody signs.
+    /// Set if one of its messages came before with another, unsigned time.
     pub redated: Option<Redated>,
-    /// What of it, or of what it released, is without effect.
+    /// The events without effect, among its own and those that it released.
     pub led_elsewhere: Option<LedElsewhere>,
-    /// The notifications of its dedupe key that had to give it their room.
+    /// The notifications of its dedupe key that gave way to it.
     pub gave_way: Vec<GaveWay>,
     /// How many events of its source became dead letters because too many are parked.
     pub crowded_out: u32,
-    /// How many hints from the address that has most of them gave way to it.
+    /// How many hints gave way to it; they came from the address with most of them.
     pub displaced: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
@@ -87,7 +87,7 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// A notification with this outcome of which there is no more to say.
+    /// A receipt with this outcome and nothing else to report.
     pub(crate) const fn of(id: Uuid, outcome: Outcome) -> Self {
         Self {
             id,
@@ -107,7 +107,7 @@ impl Receipt {
     }
 }
 
-/// A message came before with another time, which nobody signs.
+/// A message that came before with another, unsigned time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redated {
     /// The time of the first, which counts.
@@ -119,19 +119,19 @@ pub struct Redated {
 /// A notification was not taken. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TakeError {
-    /// It would change something, and as many others of its dedupe key are kept as may be, each with another content.
+    /// It would change something, but the limit of contents kept for its dedupe key is reached.
     #[error(
-        "up to {most} other contents of its dedupe key are kept, and large ones while those after the first have less than \
-         {bytes} bytes; there is no room for it"
+        "there is no room for it: up to {most} other contents of its dedupe key are kept, and large ones while those after the \
+         first have less than {bytes} bytes"
     )]
     TooManyContents {
-        /// How many there may be.
+        /// How many other contents may be kept.
         most: u32,
-        /// With how many bytes after the first there is no room for another large one.
+        /// From this many bytes on, in contents after the first, there is no room for another large one.
         bytes: i64,
     },
-    /// It is a mere pointer, and not all is signed that says where to. It counts as a hint only.
-    #[error("what is signed of it came before and pointed elsewhere; it is no more than a hint where to look")]
+    /// It is only a pointer, and its target is not fully signed. It counts as a hint only.
+    #[error("its signed text came before and pointed elsewhere; it counts as a hint only")]
     PointsElsewhere,
     /// The store cannot take it now.
     #[error(transparent)]

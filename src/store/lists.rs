@@ -1,4 +1,4 @@
-//! What people read of the store, row by row: histories, what waits and what came to nothing.
+//! Lists that people read from the store, row by row: histories, parked events, dead letters, deliveries given up.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -70,7 +70,7 @@ pub struct DeadLetter {
     pub source: String,
     /// When it came.
     pub received_at: Timestamp,
-    /// Why it is one.
+    /// Why it is a dead letter.
     pub reason: String,
 }
 
@@ -81,7 +81,7 @@ pub struct GivenUp {
     pub cursor: i64,
     /// The record that Transform was not told of.
     pub key: RecordKey,
-    /// The version that was worth telling.
+    /// The version that was to be told.
     pub version: u64,
     /// When it was given up.
     pub at: Timestamp,

@@ -1,4 +1,4 @@
-//! What is on disk: the inbox of notifications, the records, the outbox of changes that are yet to be told.
+//! The store on disk: the inbox of notifications, the records, the outbox of changes that Transform has yet to hear of.
 //!
 //! This folder is the store's face, free of any engine's words: one file for each subject. One engine lives in each folder below.
 

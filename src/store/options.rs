@@ -1,4 +1,4 @@
-//! Options of the store: its file, what may wait and be parked, and how long what is over stays.
+//! Options of the store: its file, the limits of waiting work and parked events, and how long finished rows are kept.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::domain::due::Debounce;
 pub struct StoreOptions {
     /// The database file.
     pub path: PathBuf,
-    /// Whether a file that is missing is an error, and not made.
+    /// Whether a missing file is an error, instead of being made.
     pub must_exist: bool,
     /// When changes are due; due times are stored with them.
     pub debounce: Debounce,
@@ -18,11 +18,11 @@ pub struct StoreOptions {
     pub max_waiting: usize,
     /// What may be parked.
     pub parked: ParkedLimits,
-    /// How long what is over stays.
+    /// How long finished rows are kept.
     pub keep: Keep,
 }
 
-/// What may be parked. What exceeds it becomes a dead letter, the oldest first.
+/// Limits of parked events. Beyond them events become dead letters, the oldest first.
 #[derive(Debug, Clone, Copy)]
 pub struct ParkedLimits {
     /// How many events of one source.
@@ -31,12 +31,12 @@ pub struct ParkedLimits {
     pub max_age: Duration,
 }
 
-/// How long what is over stays. What is still owed or parked stays in any case.
+/// How long finished rows are kept. What is still owed or parked stays in any case.
 #[derive(Debug, Clone, Copy)]
 pub struct Keep {
     /// Notifications, as received.
     pub notifications: Duration,
-    /// Dead letters: notifications that are, and deliveries that were given up.
+    /// Dead letters, both notifications and deliveries given up.
     pub dead_letters: Duration,
     /// How many bytes the bodies and headers of all dead letters may have; past it the oldest go.
     pub dead_letters_size: u64,

@@ -12,7 +12,7 @@ pub struct Owed {
     pub key: RecordKey,
     /// When to tell.
     pub due: Timestamp,
-    /// A record that is to be told before it: a payment waits for the refund that changed it.
+    /// Records that are told first: a payment waits for the refund that changed it.
     pub after: Vec<RecordKey>,
 }
 
@@ -51,16 +51,16 @@ pub struct Attempt {
 pub enum Settlement {
     /// Transform has taken the version that was sent.
     Told,
-    /// It has not; the next attempt is due then.
+    /// Transform has not taken it; another attempt follows.
     Retry {
-        /// When.
+        /// When the next attempt is due.
         at: Timestamp,
-        /// No earlier than this, whatever changes meanwhile: Transform asked for it.
+        /// The earliest time of it, even if the record changes meanwhile: Transform asked for this wait.
         not_before: Option<Timestamp>,
         /// Why it failed.
         reason: String,
     },
-    /// It has not, and has not for so long that it is given up: a dead letter, until the next change.
+    /// Transform has not taken it for so long that the delivery is given up. It is a dead letter until the next change.
     GiveUp {
         /// Why it failed.
         reason: String,

@@ -5,11 +5,11 @@
 pub enum Outcome {
     /// Nothing in it concerns a record.
     Ignored,
-    /// It was here before.
+    /// It came before.
     Repeated,
-    /// Newer facts stand.
+    /// Newer facts than its own stand.
     Stale,
-    /// Its record is not known yet; it is kept for it.
+    /// Its record is not known yet; the event waits for it.
     Parked,
     /// A record changed.
     Applied,

@@ -7,7 +7,7 @@ use crate::domain::ids::RecordKey;
 /// What one step of housekeeping did.
 #[derive(Debug, Clone, Default)]
 pub struct Pruned {
-    /// Events that had been parked for too long and are dead letters now: their notifications.
+    /// The notifications of events that were parked for too long and are dead letters now.
     pub waited_in_vain: Vec<Uuid>,
     /// Dead letters that were kept long enough.
     pub dead_letters: Vec<DeadLetterGone>,

@@ -1,10 +1,10 @@
-//! Registering: what the integrator is answered of a record, or why it is refused.
+//! Registration of a record: the receipt that the integrator gets, or why it failed.
 
 use super::{LedElsewhere, Owed, StoreError};
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 
-/// A record is registered or amended, on disk.
+/// The confirmation that a record is registered or amended, on disk.
 #[derive(Debug, Clone)]
 pub struct RegistrationReceipt {
     /// The record as it stands, parked events applied.
@@ -13,17 +13,17 @@ pub struct RegistrationReceipt {
     pub created: bool,
     /// The records that Transform is now owed a webhook for: those that parked events changed.
     pub owed: Vec<Owed>,
-    /// What of the parked events is without effect.
+    /// The parked events that turned out to be without effect.
     pub led_elsewhere: Option<LedElsewhere>,
 }
 
 /// A registration fails because it is refused or because the store cannot take it.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RegisterError {
-    /// The integrator has to say something else.
+    /// The registration is refused; the integrator has to send another.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The integrator may say it again later.
+    /// The store cannot take it now; the integrator may send it again later.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -1,4 +1,4 @@
-//! What records would be if their notifications had been read otherwise: words for [`super::rehearse`].
+//! Rehearsal: the records as they would be if their notifications had been read differently. Types of [`super::rehearse`].
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -49,31 +49,31 @@ pub struct Past {
 /// What was fetched for a message.
 #[derive(Debug, Clone)]
 pub struct PastAnswer {
-    /// The message's place in the batch.
+    /// The message's index in the batch.
     pub message: usize,
     /// When the call began.
     pub fetched_at: Timestamp,
-    /// The answer.
+    /// The response.
     pub body: Vec<u8>,
 }
 
 /// What a notification says now.
 #[derive(Debug, Clone)]
 pub struct Reread {
-    /// All its messages, those that were fetched for as their answers say.
+    /// All its messages; those with a fetch are read with its response.
     pub normalised: Normalised,
     /// The dedupe key of each message, and of what was fetched.
     pub keys: Vec<String>,
 }
 
-/// What would be.
+/// The result of a rehearsal.
 #[derive(Debug, Clone, Default)]
 pub struct Rehearsal {
     /// What became of each notification that was read again.
     pub notifications: Vec<Rehearsed>,
     /// The records that the notifications speak of, as they stand and as they would stand.
     pub records: Vec<(Record, Record)>,
-    /// How many records more were made by notifications of which not all are read again. They cannot be compared.
+    /// How many further records cannot be compared, since not all notifications that made them are read again.
     pub partly: usize,
 }
 
@@ -91,14 +91,14 @@ pub struct Rehearsed {
 /// Why nothing can be rehearsed.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
-    /// A later relay wrote the store.
+    /// A later version of the relay wrote the store.
     #[error("{path} has schema version {found}; this relay knows up to {known}")]
     TooNew {
         /// The file.
         path: PathBuf,
-        /// Its version.
+        /// The schema version in the file.
         found: i64,
-        /// Ours.
+        /// The newest schema version that this relay knows.
         known: i64,
     },
     /// The store cannot be read.

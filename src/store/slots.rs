@@ -1,6 +1,6 @@
-//! Who gets one of the slots that there are for objects of which nobody but strangers has spoken.
+//! Slots of hints: the limited room for objects that only strangers have named, shared between their addresses.
 
-/// How many objects of a source may wait of which nobody but strangers has spoken.
+/// How many objects of a source may wait that only strangers have named.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HintSlots {
     /// In all.
@@ -29,16 +29,16 @@ pub enum Admission {
     Displacing,
     /// None: its address has as many as it may have.
     AddressFull,
-    /// None: all are taken, and shared well.
+    /// None: all are taken, and no address has so many that it loses one.
     Full,
 }
 
-/// An address loses none of its slots while it has no more than this part of what it may have: so few are no flood.
+/// An address loses no slot while it has at most one in `SAFE_PART` of its limit: so few are no flood.
 const SAFE_PART: u32 = 10;
 
 impl HintSlots {
-    /// Whether one more object of an address gets a slot. Where all are taken, an address that has few gets one of the
-    /// address that has most: a flood takes its slots from its own senders.
+    /// Decides whether one more object of an address gets a slot. Once all are taken, an address with few slots gets one of
+    /// the address with most. A flood thus takes its slots from its own senders.
     #[must_use]
     pub fn admit(self, taken: SlotsTaken) -> Admission {
         let safe = (self.each.min(self.all) / SAFE_PART).max(taken.own.saturating_add(1));
@@ -53,8 +53,8 @@ impl HintSlots {
         }
     }
 
-    /// Whether more than half of the slots are taken: of all, or of those of one address. An object that the PSP does not
-    /// know keeps none then.
+    /// Whether more than half of all slots, or of the slots of one address, are taken. An object that the PSP does not know
+    /// then keeps no slot.
     #[must_use]
     pub const fn scarce(self, all: u32, own: u32) -> bool {
         all > self.all / 2 || own > self.each / 2

@@ -7,13 +7,13 @@ use crate::domain::due::Moment;
 /// How the store's clock goes on at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
-    /// Both clocks as they were kept last. Where the store's begins, they are the time of the newest row; none in a new store.
+    /// Both clocks as they were kept last. If none were kept, both are the time of the newest row; none in a new store.
     pub before: Option<Moment>,
     /// Both clocks now.
     pub now: Moment,
 }
 
-/// The longest waits that there are: what is due later was not made due by one.
+/// The longest waits that the relay makes. No wait has made a due time that lies further ahead.
 #[derive(Debug, Clone, Copy)]
 pub struct LongestWaits {
     /// Between two attempts to tell Transform.

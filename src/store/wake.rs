@@ -1,11 +1,11 @@
-//! The wake: who is told of records that are owed and of sources with something to be fetched, after the commit.
+//! The wake: listeners that are told, after a commit, of owed records and of sources with something to fetch.
 
 use std::sync::Arc;
 
 use super::{Owed, Receipt};
 
-/// Who is told of records that Transform is owed a webhook for and of sources that have something to be fetched, once that
-/// is on disk. It carries no news of its own: what is owed is in the store.
+/// Listeners that are told of records that Transform is owed a webhook for, and of sources with something to fetch. They are
+/// told once that is on disk. The wake carries no news of its own: what is owed is in the store.
 #[derive(Clone)]
 pub struct Wake {
     owed: Arc<dyn Fn(&Owed) + Send + Sync>,

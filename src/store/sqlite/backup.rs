@@ -1,4 +1,4 @@
-//! A consistent copy of the store, also while a relay runs on it.
+//! Backup: a consistent copy of the store, also while a relay runs on it.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::unfinished::{self, Unfinished};
 use super::whose::{self, Whose};
 use super::{connection, files, journal};
 
-/// Whether a backup has been cancelled, by whoever has a clone.
+/// Whether a backup has been cancelled. Any clone can cancel it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancelled(Arc<AtomicBool>);
 
@@ -26,14 +26,14 @@ impl Cancelled {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// Has the engine look now and then whether it is to go on with what this connection does.
+    /// Has the engine check at intervals whether the backup is cancelled; if so, this connection's work breaks off.
     fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
         let cancelled = self.clone();
         connection.progress_handler(LOOK_STEPS, Some(move || cancelled.is()))
     }
 }
 
-/// How many steps of the engine between two looks whether the backup has been cancelled.
+/// Steps of the engine between two checks for a cancelled backup.
 const LOOK_STEPS: i32 = 1000;
 
 /// Why there is no copy.
@@ -42,7 +42,7 @@ pub enum BackupError {
     /// It was cancelled.
     #[error("cancelled: there is no {0}, and nothing is left of the unfinished copy")]
     Cancelled(PathBuf),
-    /// There is something at the place of the copy.
+    /// There is a file of the copy's name already.
     #[error("{0} is there already")]
     Exists(PathBuf),
     /// The store cannot be read.
@@ -63,13 +63,12 @@ pub enum BackupError {
     },
 }
 
-/// Copies the store into a file of its own: one read transaction, so it is the state of one moment. Whoever finds the
-/// file under its name finds the whole of it, on disk and checked. What killed backups
-/// left in its folder is removed.
+/// Copies the store into a file of its own. One read transaction makes it the state of one moment. The file gets its name
+/// only when it is whole, on disk and checked. Leftovers of killed backups in its folder are removed.
 ///
 /// # Errors
-/// There is a file of that name, the store cannot be read, the copy cannot be written, or it was cancelled. No half copy
-/// stays behind.
+/// There is a file of that name, the store cannot be read, the copy cannot be written, or the backup was cancelled. No half
+/// copy stays behind.
 pub fn backup(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupError> {
     make(store, copy, cancelled).map_err(|error| match error {
         BackupError::Store { .. } | BackupError::Copy { .. } if cancelled.is() => {
@@ -104,7 +103,8 @@ fn make(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupEr
     })
 }
 
-/// Where nothing can be made beside the store, as on a read-only mount, one that was stopped in order is read at rest.
+/// Opens the store for reading. On a read-only mount no files can be made beside it; a store that was stopped in order is
+/// then read at rest.
 fn open(store: &Path) -> Result<(Connection, Access), String> {
     let as_in_use = open_as(store, Access::Read);
     match as_in_use {
@@ -126,7 +126,7 @@ fn open_as(store: &Path, access: Access) -> Result<Connection, String> {
     }
 }
 
-/// Whether the copy would be found as a file that belongs to the store.
+/// Whether the copy would have the name of a file that belongs to the store.
 fn is_companion(copy: &Path, store: &Path) -> bool {
     let placed = |path: &Path| Some(unfinished::folder_of(path).canonicalize().ok()?.join(path.file_name()?));
     placed(copy).zip(placed(store)).is_some_and(|(copy, store)| files::is_companion(&copy, &store))
@@ -148,7 +148,7 @@ fn write(connection: &mut Connection, file: &Path, cancelled: &Cancelled) -> Res
 mod tests {
     use super::*;
 
-    /// Whenever it is cancelled: before, or while it is written.
+    /// The backup is cancelled before it begins.
     #[test]
     fn what_is_cancelled_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();

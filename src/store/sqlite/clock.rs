@@ -1,4 +1,4 @@
-//! The store's clock: it is kept in the store, so that a start goes on from it and not from what the machine says.
+//! The store's clock. It is kept in the store, so that a start goes on from it and not from the machine's clock.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,7 +9,7 @@ use crate::domain::age;
 use crate::domain::due::Moment;
 use crate::store::Resumed;
 
-/// The step of the schema that brought it.
+/// The step of the schema that brought the clock.
 pub(super) const STEP: &str = r"
 -- The store's clock when it was kept last, and the machine's then.
 CREATE TABLE clock (
@@ -48,7 +48,7 @@ pub(super) fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Resu
             (Some(kept), steady)
         }
         Kept::Nothing => begin(connection, |newest| age::begun(newest, wall))?,
-        // Too low a clock only keeps things longer. One that is too high deletes them.
+        // A clock that is too low only keeps things longer. A clock that is too high deletes them.
         Kept::Damaged => (None, begin(connection, |newest| age::begun_anew(newest, wall))?.1),
     };
     if matches!(kept, Kept::Damaged) {
@@ -63,14 +63,14 @@ pub(super) fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Resu
     Ok(Resumed { before, now })
 }
 
-/// How the clocks were kept last.
+/// The clocks as they were kept last.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Kept {
-    /// As a relay keeps them.
+    /// Both times are as a relay writes them.
     Whole(Moment),
-    /// Not yet: in a new store, and in one of an earlier version.
+    /// No clocks are kept yet: the store is new, or of an earlier version.
     Nothing,
-    /// As no relay can have written them.
+    /// No relay can have written these values.
     Damaged,
 }
 
@@ -105,7 +105,8 @@ pub(super) fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()>
         .map(drop)
 }
 
-/// A rest is no failure: patience counts the time that the relay runs, so that a start gives nothing up that was not tried.
+/// Moves the beginnings of failures on by the rest. Patience counts only the time that the relay runs; otherwise a start
+/// would give up what was not tried.
 fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Result<()> {
     let now = micros(now);
     connection.execute(
@@ -121,12 +122,12 @@ fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Resu
         .map(drop)
 }
 
-/// The tables whose rows grow old, and the times in them that people read.
+/// The tables whose rows grow old, each with its column of times that people read.
 const AGEING: [(&str, &str); 4] =
     [("notifications", "received_at"), ("parked", "parked_at"), ("transitions", "at"), ("attempts", "at")];
 
-/// The clock begins, by the newest time in the store. What is dated later than it begins grows old from now on. The newest row
-/// is all that says when a relay ran last: both clocks are taken to have been there.
+/// Begins the clock by the newest time in the store. Rows that are dated later than its beginning grow old from now on. Only
+/// the newest row says when a relay ran last: both clocks are taken to have stood at its time.
 fn begin(
     connection: &Connection,
     by: impl FnOnce(Option<Timestamp>) -> Timestamp,
@@ -140,7 +141,7 @@ fn begin(
     }
     let given_up = "SELECT max(dead_at) FROM outbox";
     newest = newest.max(connection.query_row(given_up, [], |row| row.get(0))?);
-    // What lies beyond all times is cut down to the latest.
+    // A number beyond all times becomes the latest time.
     let newest = newest.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
     let begun = by(newest);
     for (table, at) in AGEING {
@@ -148,7 +149,7 @@ fn begin(
         connection.execute(&update, params![micros(begun)])?;
     }
     connection.execute("UPDATE outbox SET dead_at = ?1 WHERE dead_at > ?1", [micros(begun)])?;
-    // Nobody knows on which clock it was failing: patience begins anew.
+    // The clock by which a failure was dated is unknown: patience begins anew.
     forgive(connection, micros(Timestamp::MAX), begun)?;
     Ok((newest.map(|at| Moment { wall: at, steady: at }), begun))
 }
@@ -187,7 +188,7 @@ mod tests {
         Timestamp::from_microsecond(micros).unwrap()
     }
 
-    /// From when on each kind of row is kept.
+    /// The time from which the age of each kind of row counts.
     fn kept_since(connection: &Connection) -> Vec<i64> {
         let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, i64>(0)).unwrap();
         let ages = AGEING.map(|(table, at)| one(&format!("SELECT ifnull(kept_since, {at}) FROM {table}")));

@@ -1,4 +1,4 @@
-//! How values stand in columns.
+//! Columns: how times, versions, keys, JSON and digests are written and read, and what counts as damage.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -25,7 +25,7 @@ pub(super) fn key(kind: u8, transform_id: String) -> rusqlite::Result<RecordKey>
     Ok(RecordKey::new(kind, transform_id.try_into().map_err(|error: String| unreadable(1, Type::Text, error))?))
 }
 
-/// A value that this program did not write.
+/// The error for a value that this program did not write.
 pub(super) fn unreadable(
     column: usize,
     found: Type,
@@ -34,8 +34,7 @@ pub(super) fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, found, error.into())
 }
 
-/// What this program has written as JSON. Where that cannot be read any more, the error does not repeat what stands there:
-/// it may be a payer's.
+/// Reads JSON that this program has written. The error does not repeat text that cannot be read: it may be payer data.
 pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| {
         let (line, number) = (error.line(), error.column());
@@ -43,7 +42,7 @@ pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::
     })
 }
 
-/// A row that holds what this program did not write.
+/// A row with a value that this program did not write.
 #[derive(Debug, thiserror::Error)]
 #[error("table {table}, row {row}: {reason}")]
 struct DamagedRow {
@@ -52,7 +51,7 @@ struct DamagedRow {
     reason: String,
 }
 
-/// Names the row in which something could not be read, if that was not done nearer to it.
+/// Adds the row's name to an error of damage, unless the error names its row already.
 pub(super) fn in_row(table: &'static str, row: impl ToString) -> impl FnOnce(rusqlite::Error) -> rusqlite::Error {
     move |error| match damage(&error) {
         Some(_) if matches!(&error, rusqlite::Error::FromSqlConversionFailure(_, _, reason) if reason.is::<DamagedRow>()) => {
@@ -63,7 +62,7 @@ pub(super) fn in_row(table: &'static str, row: impl ToString) -> impl FnOnce(rus
     }
 }
 
-/// What is damaged, if that is the error.
+/// What is damaged, if the error is one of damage.
 pub(super) fn damage(error: &rusqlite::Error) -> Option<String> {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
@@ -78,18 +77,18 @@ pub(super) fn damage(error: &rusqlite::Error) -> Option<String> {
     }
 }
 
-/// Rows that were read one by one, so that a damaged one does not take the others with it.
+/// Rows that were read one by one, so that the others can be used if one is damaged.
 #[derive(Debug)]
 pub(super) struct Listed<T> {
     pub(super) rows: Vec<T>,
-    /// What could not be read.
+    /// The errors of the rows that could not be read.
     pub(super) damaged: Vec<rusqlite::Error>,
     /// The number of the last row, damaged or not.
     pub(super) last: Option<i64>,
 }
 
 impl<T> Listed<T> {
-    /// Reads all rows of a table; their first column is their number in it.
+    /// Reads all rows of a query; their first column is their number in the table.
     pub(super) fn read(
         table: &'static str,
         rows: Rows<'_>,
@@ -98,7 +97,7 @@ impl<T> Listed<T> {
         Self::read_most(table, rows, usize::MAX, read)
     }
 
-    /// Reads rows of a table until so many could be read: damaged ones take no place of others.
+    /// Reads rows until `most` of them could be read. Damaged rows do not count.
     pub(super) fn read_most(
         table: &'static str,
         mut rows: Rows<'_>,
@@ -120,20 +119,20 @@ impl<T> Listed<T> {
         Ok(listed)
     }
 
-    /// Adds what was read after it.
+    /// Adds the rows that were read after these.
     pub(super) fn append(&mut self, mut more: Self) {
         self.rows.append(&mut more.rows);
         self.damaged.append(&mut more.damaged);
         self.last = more.last.or(self.last);
     }
 
-    /// How many rows there were.
+    /// How many rows there were, damaged ones included.
     pub(super) const fn len(&self) -> usize {
         self.rows.len() + self.damaged.len()
     }
 }
 
-/// The first 16 bytes of a SHA-256: enough to tell contents apart, half the index.
+/// The first 16 bytes of a SHA-256. They are enough to tell contents apart, and halve the index.
 pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
     use sha2::Digest;
     let full: [u8; 32] = sha2::Sha256::digest(bytes).into();

@@ -1,5 +1,5 @@
-//! How records come to change: events are brought to them, whoever has them (`taking`, `fetched`), and they are registered.
-//! What that releases from the parked events is applied with it.
+//! Changes of records: events of notifications and of fetches are applied to them, and records are registered. Parked events
+//! that this releases are applied with it.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -76,7 +76,7 @@ pub(super) fn register(
     Ok(Ok(RegistrationReceipt { record, created: done.created, owed, led_elsewhere }))
 }
 
-/// A PSP id leads to the record that is registered with it. A record that only learned it from an event gives it up.
+/// Gives a PSP id to the record that is registered with it. A record that only learned the id from an event gives it up.
 fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<Option<Refusal>> {
     for other in records::others_of_psp_id(connection, stored, psp_id)? {
         if other.record.registered.psp_id.as_deref() == Some(psp_id) {
@@ -89,7 +89,7 @@ fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Re
     Ok(None)
 }
 
-/// A refund is in the currency of its payment.
+/// The refusal of a refund in another currency than its payment's, or of a payment in another than its refunds'.
 fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<Option<Refusal>> {
     let relatives: Vec<Stored> = match (record.key.kind, record.parent_payment()) {
         (Kind::Payment, _) => records::refunds_of(connection, &record.key.id)?,
@@ -105,7 +105,7 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
     }))
 }
 
-/// The first reasons and how many more there are: a batch may have thousands.
+/// Joins the first reasons and says how many more there are: a batch may have thousands.
 pub(super) fn joined(reasons: &[String]) -> Option<String> {
     const SHOWN: usize = 10;
     let first = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
@@ -116,7 +116,7 @@ pub(super) fn joined(reasons: &[String]) -> Option<String> {
     }
 }
 
-/// One piece of work under way. Only what [`Work::finish`] has ended is written whole.
+/// One piece of work under way. Its changes are complete only after [`Work::finish`].
 pub(super) struct Work<'a> {
     connection: &'a Connection,
     options: &'a StoreOptions,
@@ -126,7 +126,7 @@ pub(super) struct Work<'a> {
     finished: Finished,
 }
 
-/// What is to be told of a piece of work once it is on disk.
+/// The news of a piece of work, to be told once it is on disk.
 #[derive(Default)]
 pub(super) struct Finished {
     /// The records that Transform is owed a webhook for.
@@ -141,19 +141,19 @@ impl<'a> Work<'a> {
         Self { connection, options, now, released, unwritten, finished }
     }
 
-    /// Applies what was released, and what that releases, and writes the records.
+    /// Applies the released events, and those that they release in turn, and writes the records.
     pub(super) fn finish(mut self) -> rusqlite::Result<Finished> {
         self.apply_released()?;
         self.unwritten.write(self.connection)?;
         Ok(self.finished)
     }
 
-    /// The notifications of which events were released and are not applied yet: what becomes of them is not known.
+    /// The notifications with events that are released and not applied yet. Their outcome is not known.
     pub(super) fn under_way(&self) -> HashSet<Uuid> {
         self.released.iter().map(|pending| pending.notification).collect()
     }
 
-    /// Brings the events of a message to their records. Says the greatest outcome, and why any was refused.
+    /// Applies the events of a message to their records. Returns the greatest outcome, and the reasons of refused events.
     pub(super) fn place_all(
         &mut self,
         notification: Uuid,
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// An event is without effect because it leads away from where its signed text was.
+    /// Counts an event without effect: it leads away from the record that its signed text reached.
     fn led_elsewhere(&mut self, pending: Pending, record: Option<Stored>) {
         let Pending { notification, source, .. } = pending;
         let first = || LedElsewhere { source, notification, record: record.map(|stored| stored.record.key), events: 0 };
@@ -210,7 +210,8 @@ impl<'a> Work<'a> {
         led.events = led.events.saturating_add(1);
     }
 
-    /// Which records are open to an event: where not all is signed that leads to one, those that its signed text reached first.
+    /// The records that an event may change. If an id that leads to a record is unsigned, they are only the records that the
+    /// signed text reached first.
     fn open(&self, pending: &Pending) -> rusqlite::Result<Open> {
         match &pending.event.loose {
             Some(loose) => reached::open(self.connection, &pending.source, &loose.text, pending.notification),
@@ -218,7 +219,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A record took an event, or will. What was refused for good binds its text to no record.
+    /// Notes that a record took an event, or will. An event that was refused for good binds its text to no record.
     fn reached(&self, stored: &Stored, pending: &Pending) -> rusqlite::Result<()> {
         pending.event.loose.as_ref().map_or(Ok(()), |loose| {
             reached::note(self.connection, &pending.source, &loose.text, stored.row, pending.notification)
@@ -244,7 +245,7 @@ impl<'a> Work<'a> {
             self.unwritten.set(self.connection, payment)?;
         }
         records::bind(self.connection, &stored, &pending.source)?;
-        // What is not signed is learned from the first notification only: anybody can write other ids into those that follow.
+        // Unsigned ids are learned from the first notification only: anybody can write other ids into those that follow.
         let sure = |psp_id: &&String| *open == Open::All || pending.event.is_sure_of(psp_id);
         for psp_id in pending.event.psp_ids.iter().filter(sure) {
             if records::learn(self.connection, &stored, psp_id)? {
@@ -263,8 +264,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Contradictory money is a dead letter. One that is only too early, by the payment's own events, is looked at
-    /// again when there is more to refund.
+    /// Makes an event with contradictory money a dead letter. A refund that is only ahead of the payment's own events is
+    /// tried again when there is more to refund.
     fn contradicted(
         &self,
         stored: &Stored,
@@ -280,7 +281,7 @@ impl<'a> Work<'a> {
         Ok((Outcome::DeadLetter, reason))
     }
 
-    /// Transform can see a difference: the history has it, and Transform is owed a webhook.
+    /// Notes a difference that Transform can see in the history, and in the outbox: Transform is owed a webhook.
     fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
         history::changed(
@@ -313,7 +314,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// A registered refund and its payment learn of each other. Registering never tells Transform.
+    /// Lets a registered refund and its payment learn of each other. Registering never tells Transform.
     fn link_family(&mut self, stored: &Stored) -> rusqlite::Result<()> {
         let connection = self.connection;
         match (stored.record.key.kind, stored.record.parent_payment()) {

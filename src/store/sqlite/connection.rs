@@ -1,4 +1,4 @@
-//! Opening the database: one relay at a time, a schema that is known, settings that keep promises.
+//! Opening the database: one relay at a time, a known schema, and the settings that the promises rest on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,11 +13,11 @@ use super::whose::{self, Whose};
 use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
 
-/// The write connection, and the lock that keeps a second relay out for as long as it is held.
+/// The write connection, with the lock that keeps a second relay out while it is held.
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) files: Files,
-    /// The last of these to go: see [`lock`].
+    /// Dropped after all the others: see [`lock`].
     pub(super) lock: Lock,
     /// The file without the links that led to it.
     pub(super) path: PathBuf,
@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     Ok(Opened { connection, files, lock, path })
 }
 
-/// Looks whose the database is. Nothing is changed before that: not in another program's, nor in a later relay's.
+/// Checks whose the database is before anything is changed. Another program's database, or a later relay's, stays untouched.
 fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
     let found = engine::open(path, files::access(path)).and_then(|connection| whose::whose(&connection));
     match found {
@@ -68,7 +68,7 @@ fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
     }
 }
 
-/// A store that begins anew where one had been is as good as lost, and nothing else would say so.
+/// Warns of a new store. If there was one before, it is as good as lost, and nothing else would say so.
 fn announce(path: &Path) {
     tracing::warn!(
         path = %path.display(),
@@ -77,8 +77,8 @@ fn announce(path: &Path) {
     );
 }
 
-/// Checks that a WAL beside the database is its own. SQLite deletes one whose database is empty, although what was
-/// acknowledged last may be in it; and it brings one that another database left into the file, which spoils that.
+/// Checks that a WAL beside the database is its own. SQLite deletes the WAL of an empty database, although what was
+/// acknowledged last may be in it. SQLite also writes another database's WAL into the file, which spoils the file.
 fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     let wal = files::wal(path);
     if std::fs::metadata(&wal).map_or(0, |wal| wal.len()) == 0 {
@@ -93,12 +93,12 @@ fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
-/// How long looking for damage may take at the start; a large file is not looked at whole.
+/// Time limit of the search for damage at the start. A large file is not searched whole.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-/// How many steps of the engine between two looks at the time.
+/// Steps of the engine between two looks at the time.
 const CHECK_STEPS: i32 = 10_000;
 
-/// The first thing that is wrong with the database itself, as far as can be seen in this time, if it is limited.
+/// The first damage of the database file. With a timeout, the search ends there.
 pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> rusqlite::Result<Option<String>> {
     if let Some(timeout) = timeout {
         let began = Instant::now();
@@ -111,7 +111,7 @@ pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> 
         Ok(damage) => Ok(Some(damage)),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => {
-                tracing::info!("the store is too large to be looked at whole; no damage was seen so far");
+                tracing::info!("the store is too large to be checked whole at the start; no damage was seen so far");
                 Ok(None)
             }
             Some(ErrorCode::DatabaseCorrupt) => Ok(Some(error.to_string())),
@@ -120,7 +120,7 @@ pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> 
     }
 }
 
-/// A file that was made without the book-keeping for it cannot give back pages: it is written anew once.
+/// Makes the file able to give back pages. A file that was made without the book-keeping for that is written anew once.
 fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
     let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     if mode != AUTO_VACUUM_INCREMENTAL {
@@ -134,9 +134,9 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
 
 const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
-/// synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
+/// Sets what the promises rest on. synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    // Takes effect in a new file only, and there only before anything is written.
+    // This takes effect in a new file only, before anything is written.
     connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;

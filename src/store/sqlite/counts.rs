@@ -1,9 +1,9 @@
-//! Counts by which rows are deleted, kept by the tables themselves. Each is kept a second time with all its bits turned over:
-//! one that is damaged, or missing, is known by that and counted anew before anything goes by it.
+//! Counts by which rows are deleted, kept by triggers of the tables. Each is kept a second time with all its bits turned
+//! over. A damaged or missing count is recognised by that, and counted anew before it is used.
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-/// The step of the schema that keeps what rows are deleted by twice: the counts, and the store's clock.
+/// The step of the schema that keeps the counts and the store's clock twice: rows are deleted by them.
 pub(super) const STEP: &str = r"
 -- ..._inverse: the same value with all its bits turned over (~). Where the two do not agree, one is damaged.
 ALTER TABLE clock ADD COLUMN steady_inverse INTEGER NOT NULL DEFAULT 0;
@@ -52,7 +52,7 @@ CREATE TRIGGER dead_letter_is AFTER UPDATE OF outcome, body, headers ON notifica
 END;
 ";
 
-/// A number that is kept twice, if both agree.
+/// A number that is kept twice, if both values agree.
 pub(super) fn agreed(number: i64, inverse: i64) -> Option<i64> {
     (number == !inverse).then_some(number)
 }
@@ -66,7 +66,7 @@ pub(super) fn parked(connection: &Connection, source: &str) -> rusqlite::Result<
     let counted: i64 = connection
         .prepare_cached("SELECT count(*) FROM parked WHERE source = ?1 AND reason IS NULL")?
         .query_row([source], |row| row.get(0))?;
-    // A source of which nothing was ever parked has no count.
+    // A source has no count before its first parked event.
     if matches!(kept, Kept::Damaged) || counted > 0 {
         tracing::error!(
             source,
@@ -97,8 +97,8 @@ pub(super) fn dead_letter_bytes(connection: &Connection) -> rusqlite::Result<i64
     Ok(counted)
 }
 
-/// Counts the parked events of all sources and puts right what differs: a count that was missing for a while is short of what
-/// came before.
+/// Counts the parked events of all sources and corrects the counts that differ. A count that was missing for a while lacks
+/// the events from before.
 pub(super) fn look_at_parked(connection: &Connection) -> rusqlite::Result<()> {
     let differ: i64 = connection.query_row(
         "SELECT count(*) FROM parked_counts c FULL JOIN (
@@ -124,7 +124,7 @@ pub(super) fn look_at_parked(connection: &Connection) -> rusqlite::Result<()> {
 
 const CHECK: &str = "Nothing was deleted by the old one; check the disk and the memory of the machine";
 
-/// How a count was found.
+/// The state in which a count was found.
 enum Kept {
     Sound(i64),
     Missing,
@@ -134,7 +134,7 @@ enum Kept {
 fn kept(connection: &Connection, question: &str, of: impl Params) -> rusqlite::Result<Kept> {
     let found = connection
         .prepare_cached(question)?
-        // What is no integer is damage, too.
+        // A value that is no integer is damage, too.
         .query_row(of, |row| Ok((row.get::<_, i64>(0).ok(), row.get::<_, i64>(1).ok())))
         .optional()?;
     Ok(match found {
@@ -198,7 +198,7 @@ mod tests {
         }
     }
 
-    /// The row was away when an event came: what is kept then agrees with itself, and is short.
+    /// The row was missing when an event came. The new count agrees with its inverse, but lacks the events from before.
     #[test]
     fn a_count_that_was_missing_is_whole_after_a_start() {
         let connection = store();

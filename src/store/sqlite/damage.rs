@@ -1,10 +1,10 @@
-//! Damage of the store: what was met of late, what the last look over all rows found, and times that were brought back.
+//! Damage of the store: recent damage, damage found by the last look over all rows, and times that were brought back.
 
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-/// When damage was met.
+/// The time at which damage was met.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
     pub(super) last: Instant,
@@ -12,22 +12,22 @@ pub(super) struct Met {
     pub(super) told: Instant,
 }
 
-/// How far a table was looked over, and what was found.
+/// How far the look over a table has come, and the damage found.
 #[derive(Debug, Default)]
 pub(super) struct Lap {
     after: i64,
-    /// In this lap so far.
+    /// Damage found in this lap so far.
     found: Option<String>,
-    /// In the lap before: it stands until this one is over.
+    /// Damage found in the lap before. It stands until this lap is over.
     stands: Option<String>,
 }
 
-/// What was found in each table.
+/// The damage found in each table.
 #[derive(Debug, Default)]
 pub(super) struct Standing(BTreeMap<&'static str, Lap>);
 
 impl Standing {
-    /// Any damage that is there.
+    /// Any damage that stands or was found since.
     pub(super) fn any(&self) -> Option<&String> {
         self.0.values().flat_map(|lap| lap.stands.iter().chain(&lap.found)).next()
     }
@@ -36,7 +36,7 @@ impl Standing {
         self.0.get(table).map_or(i64::MIN, |lap| lap.after)
     }
 
-    /// Takes up what was found in a page; the lap is over where there was no row after it.
+    /// Notes the damage found in a page. `last` is its last row, or none if no row follows: then the lap is over.
     pub(super) fn note(&mut self, table: &'static str, found: Option<String>, last: Option<i64>) {
         let lap = self.0.entry(table).or_insert_with(|| Lap { after: i64::MIN, ..Lap::default() });
         lap.found = lap.found.take().or(found);
@@ -47,14 +47,14 @@ impl Standing {
     }
 }
 
-/// Says that times were brought back.
+/// Logs that times were brought back.
 pub(super) fn said(records: usize, fetches: usize) {
     if records + fetches > 0 {
         tracing::warn!(
             records,
             fetches,
-            "due times lay further ahead than any wait is long, or were damaged, and were brought back: what they are of is due \
-             within the longest wait. If no wait was made shorter, check the disk"
+            "due times lay further ahead than the longest wait, or were damaged, and were brought back: these records and fetches \
+             are due within the longest wait. If no wait was made shorter, check the disk"
         );
     }
 }

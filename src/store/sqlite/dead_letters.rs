@@ -1,4 +1,5 @@
-//! The room that dead letters take: past its limit those go first that may have been made of one notification, then the oldest.
+//! Limit on the room of dead letters. Past it, those that may have been made of one notification are deleted first, then the
+//! oldest.
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -6,10 +7,10 @@ use uuid::Uuid;
 use super::{counts, parked};
 use crate::store::DeadLetterGone;
 
-/// A step ends once so many bytes are deleted, so that no notification waits long behind it.
+/// A step ends after this many deleted bytes, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Deletes one, with the events that wait for room to refund. Says what somebody may still want to know of it.
+/// Deletes a dead letter, with its events that wait for room to refund. Returns what the log says of it.
 pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<DeadLetterGone> {
     parked::forget(connection, id)?;
     connection
@@ -19,7 +20,7 @@ pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<
         })
 }
 
-/// Further contents of dedupe keys: of the key of which they have most bytes first, and of each the newest first.
+/// Further contents of dedupe keys. The key whose further contents have most bytes comes first; of each, the newest.
 const FURTHER: &str = "SELECT n.id, octet_length(n.body) + octet_length(n.headers)
     FROM dead_letter_keys k CROSS JOIN notifications n INDEXED BY dead_letters_further
         ON n.source = k.source AND n.dedupe_key = k.dedupe_key
@@ -34,9 +35,11 @@ const OLDEST: &str =
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
     ORDER BY rowid LIMIT ?1";
 
-/// Deletes so many dead letters at most, while all together have more bytes than this; but none of which an event still
-/// waits, for its record or for room to refund, or that waits to be fetched. Somebody who has caught one notification can make
-/// many dead letters of it: what may have been made so goes before any that is the only content of its dedupe key.
+/// Deletes up to `most` dead letters while all together have more than `bytes`. A dead letter stays while one of its events
+/// waits for a record or for room to refund, or while it waits for a fetch.
+///
+/// A captured notification can be made into many dead letters. Those that may have been made so are deleted before any dead
+/// letter that is the only content of its dedupe key.
 pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let excess = counts::dead_letter_bytes(connection)?.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     if excess <= 0 {
@@ -190,7 +193,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever becomes of notifications, the count is what there is.
+        /// The count equals the rows' bytes, whatever becomes of notifications.
         #[test]
         fn the_count_is_kept(steps in prop::collection::vec((1_u8..6, 0_u8..4), 0..60)) {
             let connection = store();

@@ -1,4 +1,4 @@
-//! How this program has SQLite open a file, whatever the file is for.
+//! Opening a file with SQLite: kinds of access, names as URIs, waits for locks, and temporary files.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -7,23 +7,23 @@ use std::time::Duration;
 use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use rusqlite::{Connection, OpenFlags};
 
-/// What a file is opened for.
+/// The purpose for which a file is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
     /// To write.
     Write,
     /// To read, also while others write.
     Read,
-    /// To read a file that nobody changes, so that SQLite makes none of the files beside it.
+    /// To read a file that nobody changes. SQLite then makes no files beside it.
     AtRest,
 }
 
-/// What a path may not hold in a `file:` URI.
+/// Characters of a path that are escaped in a `file:` URI.
 const IN_URI: &AsciiSet = &CONTROLS.add(b' ').add(b'?').add(b'#').add(b'%');
-/// How long another process's lock on the database is waited for.
+/// The longest wait for another process's lock on the database.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Opens a file that is there.
+/// Opens an existing file.
 pub(super) fn open(path: &Path, access: Access) -> rusqlite::Result<Connection> {
     let kind =
         if access == Access::Write { OpenFlags::SQLITE_OPEN_READ_WRITE } else { OpenFlags::SQLITE_OPEN_READ_ONLY };
@@ -35,30 +35,30 @@ pub(super) fn open(path: &Path, access: Access) -> rusqlite::Result<Connection> 
     Ok(connection)
 }
 
-/// A path as SQLite takes it, whatever it begins with: a relative one that begins with `file:` would be a URI.
+/// A path as a URI for SQLite. A plain relative path that begins with `file:` would be taken for a URI itself.
 pub(super) fn uri(path: &Path) -> String {
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URI))
 }
 
-/// How long another process's lock on the database is waited for.
+/// The longest wait for another process's lock on the database.
 pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(LOCK_TIMEOUT)
 }
 
-/// What a savepoint may have to take back is kept here. In a file it would need a folder for temporary files, which a
-/// container may lack, and payer data would be in it.
+/// Where SQLite keeps the data that a savepoint may have to roll back. A file would need a folder for temporary files, which
+/// a container may lack; it would also contain payer data.
 const IN_MEMORY: &str = "MEMORY";
 
-/// Does what may need as much room as the store itself: what does not belong in the store is in files beside it meanwhile.
-/// SQLite removes their names at once, so that none is left behind.
+/// Does work that may need as much room as the store itself. Its temporary data is in files beside the store. SQLite removes
+/// their names at once, so that none is left behind.
 pub(super) fn with_room_beside<T>(
     connection: &mut Connection,
     path: &Path,
     does: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let Some(folder) = path.parent().and_then(Path::to_str) else { return does(connection) };
-    // The folder counts for all of the process; no other connection uses such files.
+    // The folder holds for the whole process; no other connection uses such files.
     connection.pragma_update(None, "temp_store_directory", folder)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
     let done = does(connection);

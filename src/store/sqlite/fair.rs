@@ -1,5 +1,5 @@
-//! The step of the schema by which one who sends much has others wait little: hints that bring nothing new, and dead letters
-//! that are made of one notification.
+//! The step of the schema for fairness: a client that sends much must not make others wait long. It counts fetches for hints
+//! that brought nothing new, and the bytes of dead letters that may have been made of one notification.
 
 pub(super) const STEP: &str = r"
 -- trusted: 0 where nobody but strangers has spoken of the object, 1 where a hint at an object of ours asks, 2 where the PSP

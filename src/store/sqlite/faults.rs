@@ -1,5 +1,5 @@
-//! Every point at which the engine may fail in the middle of a piece of work: nothing of it stays, nobody is told that
-//! it is done, nobody is woken, and when it is done again it ends as if nothing had happened.
+//! Faults of the engine at every point of a piece of work. After a fault nothing of the work stays, nobody is told that it
+//! is done, and nobody is woken. When the work is done again, it ends as if nothing had happened.
 
 mod rig;
 mod scenarios;
@@ -21,12 +21,12 @@ fn history(scenario: &Scenario) -> Vec<Work> {
     bystanders.into_iter().chain(scenario.history.iter().cloned()).collect()
 }
 
-/// What comes in together with a scenario's work, before and after it.
+/// Work that comes in together with a scenario's, before and after it.
 fn bystanders() -> [Work; 2] {
     [notified(901, vec![paid(10, &["pi_by_1"], 10)]), notified(902, vec![paid(10, &["pi_by_2"], 10)])]
 }
 
-/// How a store ends, who was told what, and who was woken, when nothing fails.
+/// The end of a run: the store's content, what the callers were told, and what was woken.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
     dump: String,
@@ -42,7 +42,7 @@ async fn end_of(rig: &Rig, works: &[&Work]) -> End {
     End { dump: rig.dump(), told, woken: rig.woken() }
 }
 
-/// How a scenario ends when nothing fails.
+/// The end of a scenario without a fault.
 async fn undisturbed(scenario: &Scenario) -> End {
     end_of(&Rig::new(&history(scenario)).await, &[&scenario.work]).await
 }
@@ -88,7 +88,7 @@ async fn what_fails_leaves_nothing_and_can_be_done_again() {
     }
 }
 
-/// The same, but the work is done again after each single fault, on a store of its own.
+/// As above, but the work is done again after each single fault, on a store of its own.
 #[tokio::test]
 async fn what_failed_once_ends_as_if_it_had_not() {
     for scenario in scenarios::all() {
@@ -102,7 +102,7 @@ async fn what_failed_once_ends_as_if_it_had_not() {
     }
 }
 
-/// One piece of work fails; what was queued with it and is committed with it does not notice.
+/// One piece of work fails. The other work that was queued and is committed with it is not affected.
 #[tokio::test]
 async fn what_is_in_the_same_group_is_not_taken_along() {
     let [first, last] = bystanders();
@@ -119,7 +119,7 @@ async fn what_is_in_the_same_group_is_not_taken_along() {
     }
 }
 
-/// The engine takes a whole group back. Everyone in it is told so, and all of it can be done again.
+/// The engine rolls a whole group back. Every caller in it is told so, and all of it can be done again.
 #[tokio::test]
 async fn what_was_taken_back_was_told_to_nobody() {
     let [first, last] = bystanders();
@@ -146,7 +146,7 @@ async fn what_was_taken_back_was_told_to_nobody() {
     }
 }
 
-/// How many steps of the engine a scenario's work has, and up to `most` of them.
+/// Up to `most` of the engine's steps in a scenario's work, spread over all of them.
 async fn steps(scenario: &Scenario, most: u32) -> impl Iterator<Item = u32> + use<> {
     let rig = Rig::new(&history(scenario)).await;
     rig.run_with(Fault::None, &scenario.work).await.unwrap();
@@ -171,8 +171,8 @@ async fn what_is_broken_off_leaves_nothing() {
     }
 }
 
-/// The same in a group: in the middle of a statement that writes the engine takes back all of it. Whoever is told that
-/// it is done finds it, whoever is told that it failed leaves nothing.
+/// The same in a group: in the middle of a writing statement the engine rolls all of it back. Work that is reported as done
+/// is in the store; work that is reported as failed leaves nothing.
 #[tokio::test]
 async fn broken_off_with_others_it_is_there_or_it_is_not() {
     let [first, last] = bystanders();

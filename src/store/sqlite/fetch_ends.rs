@@ -1,4 +1,4 @@
-//! A fetch has come to its end: those who waited for it are read with its answer, or are dead letters, or may wait on.
+//! The end of a fetch: waiting messages are read with its response, become dead letters, or wait on.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -10,10 +10,10 @@ use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
 use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
 
-/// How many of those who wait are let go at once when a fetch is given up.
+/// How many waiting messages are ended in one step when a fetch is given up.
 const STEP_ROWS: usize = 500;
 
-/// The answer, and what it changes: one piece of work.
+/// Stores a response and applies its changes, in one piece of work.
 pub(super) fn answered(
     connection: &Connection,
     options: &StoreOptions,
@@ -27,7 +27,7 @@ pub(super) fn answered(
     for (notification, message, says) in &answered.read {
         let Some(kept) = inbox::kept(connection, *notification)? else { continue };
         let waiter = (*notification, *message);
-        // It may have been judged anew meanwhile, and wait for another fetch or for none.
+        // The message may have been judged anew meanwhile, and wait for another fetch or for none.
         if !fetches::serve(connection, answered.fetch, answered.asked, waiter)? {
             continue;
         }
@@ -37,7 +37,7 @@ pub(super) fn answered(
         };
         link(connection, waiter, answer)?;
         if kept.hint {
-            // This truth of the object comprises the ones before it, which may still wait for their records.
+            // This response comprises the earlier ones, whose events may still wait for their records.
             parked::forget(connection, notification.into_bytes())?;
         }
         let (outcome, reasons) = match &says.meaning {
@@ -59,7 +59,7 @@ pub(super) fn answered(
     Ok(settled)
 }
 
-/// The fetch failed: once more later, or for good.
+/// Settles a failed fetch: it is tried again later, or is given up.
 pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite::Result<FetchSettled> {
     let mut settled = FetchSettled::default();
     if let Some(again) = failed.again {
@@ -71,12 +71,13 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
         fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
-        // Who has asked once more since is judged by the next fetch: a dead letter would stay one, whatever that brings.
+        // A message that has asked again since is judged by the next fetch. A dead letter would stay one, whatever that
+        // fetch brings.
         if fetches::waits_on(connection, failed.fetch, waiter)? {
             continue;
         }
-        // A stranger may have made the object up. Of one that a record is registered for, or that the PSP has told of
-        // before, news would be lost.
+        // A stranger may have made the object up. If a record is registered for it, or the PSP has told of it before,
+        // dropping the hint would lose news.
         settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {
             outcomes::drop_hint(connection, &kept)?
         } else {
@@ -97,7 +98,7 @@ fn insert(connection: &Connection, answered: &Answered) -> rusqlite::Result<i64>
         .insert(params![micros(answered.fetched_at), answered.body])
 }
 
-/// The message was read with this answer; an earlier one goes.
+/// Links a message to the response that it was read with, instead of an earlier one.
 fn link(connection: &Connection, (notification, message): (Uuid, usize), answer: i64) -> rusqlite::Result<()> {
     let message = i64::try_from(message).unwrap_or(i64::MAX);
     connection

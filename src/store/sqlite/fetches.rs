@@ -1,4 +1,4 @@
-//! The queue of what is fetched from the PSPs: one row for each object, and who waits for it.
+//! The queue of fetches from the PSPs: one row for each object, and the messages that wait for it.
 
 use std::time::Duration;
 
@@ -9,44 +9,45 @@ use uuid::Uuid;
 use super::columns::{Listed, micros, timestamp};
 use crate::store::{AskedBy, Fetch, FetchFailed, FetchesSought};
 
-/// An object is fetched again no sooner than this after its last fetch began, so that a burst of news of it costs two
-/// fetches.
+/// The shortest time between the beginnings of two fetches of an object. A burst of its news then costs two fetches.
 const SPACING: Duration = Duration::from_secs(1);
-/// Where only hints ask, and the last fetches in a row brought nothing new, that doubles with each after the first; so many
-/// are counted. Somebody who points to an object again and again has it fetched every 32 seconds.
+/// The most fetches in vain that are counted: fetches in a row that only hints asked for, and that brought nothing new. Each
+/// after the first doubles the spacing. Endless hints at an object thus have it fetched every 32 seconds.
 pub(super) const IN_VAIN_MAX: u32 = 6;
-/// An object that was left alone for so long is fetched at the first hint, as if none had been in vain.
+/// After this time without a fetch, the first hint has an object fetched as if no fetch had been in vain.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 
-/// No wait of the relay's own after a failure is longer than this, with the call: what lies further ahead the PSP has asked for.
+/// The longest wait of the relay's own after a failure, with the call. The PSP has asked for any longer wait.
 const OWN_WAIT_MAX: Duration = Duration::from_secs(360);
 
-/// An object that is asked for.
+/// The request for an object.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) fetch: i64,
-    /// How often it was asked for by now.
+    /// How often the object was asked for by now.
     pub(super) asked: i64,
 }
 
-/// Who asks for an object.
+/// The origin of a request for an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker<'a> {
     /// The PSP.
     Trusted,
-    /// Somebody who names an object of ours.
+    /// A hint at an object of ours.
     Hint,
-    /// Anybody.
+    /// A hint at an object that only strangers have named.
     Stranger {
-        /// Whose slot it takes.
+        /// The address whose slot it takes.
         address: &'a str,
     },
 }
 
-/// Asks for an object: who asks while it is being fetched has it fetched once more. News of an object of ours begins its
-/// patience anew; a stranger's does not. What the PSP asks for waits for no hint: it is due a second after the last fetch, also
-/// where the PSP did not know the object when hints had it fetched. No row gets the id of another one that was deleted: a fetch
-/// may still be under way for that.
+/// Asks for an object. A request during a fetch of the object has it fetched once more.
+///
+/// - News of an object of ours begins its patience anew; news of a stranger's does not.
+/// - A request of the PSP waits for no hint: it is due a second after the last fetch. That holds also if the PSP did not
+///   know the object when hints had it fetched.
+/// - No row gets the id of a deleted one, since a fetch may still be under way for that.
 pub(super) fn ask(
     connection: &Connection,
     source: &str,
@@ -87,12 +88,12 @@ pub(super) fn ask(
         )
 }
 
-/// What `trusted` says of who asks for an object.
+/// Values of the column `trusted`: the origin of the request for an object.
 const STRANGER: u8 = 0;
 const HINT: u8 = 1;
 const PSP: u8 = 2;
 
-/// Whether anybody waits for an object.
+/// Whether any message waits for an object.
 pub(super) fn is_waited_for(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM fetches WHERE source = ?1 AND path = ?2 AND due_at IS NOT NULL")?
@@ -103,13 +104,13 @@ fn span(span: Duration) -> i64 {
     i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// How long after its last fetch an object is fetched again, of which so many were in vain.
+/// The time between two fetches of an object, after this many in vain.
 fn spacing(in_vain: u32) -> i64 {
     span(SPACING) << in_vain.min(IN_VAIN_MAX).saturating_sub(1)
 }
 
-/// A message waits for an object that it asked for. One that waits already is served by the next answer, and waits on for
-/// another: who asks again and again does not wait for ever.
+/// Notes that a message waits for an object that it asked for. If it waits already, the next response serves it, and it
+/// waits on for another. A message that asks again and again therefore does not wait for ever.
 pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, message: usize) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -131,7 +132,7 @@ pub(super) fn awaits(connection: &Connection, notification: Uuid) -> rusqlite::R
         .exists([notification.into_bytes()])
 }
 
-/// The notification waits no more: it is judged anew. What nobody waits for is fetched in vain, once.
+/// Ends the waiting of a notification, since it is judged anew. A fetch that no message waits for is made once, in vain.
 pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM fetch_waiting WHERE notification = ?1")?
@@ -160,7 +161,7 @@ pub(super) fn fetch(row: &Row<'_>, scarce: bool) -> rusqlite::Result<Fetch> {
 
 const OF: &str = "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted FROM fetches";
 
-/// What the PSP asks for, by its due time, so many at most.
+/// The due fetches that the PSP asks for, by due time, up to the limit.
 pub(super) fn asked_by_psp(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut psp = connection
         .prepare_cached(&format!("{OF} WHERE source = ?1 AND due_at <= ?2 AND trusted = 2 ORDER BY due_at"))?;
@@ -171,7 +172,7 @@ pub(super) fn asked_by_psp(connection: &Connection, sought: &FetchesSought) -> r
 pub(super) const HINTED: &str = "INDEXED BY fetches_hinted
     WHERE source = ?1 AND trusted = 1 AND in_vain = ?3 AND due_at <= ?2 ORDER BY due_at";
 
-/// At which hints point and that are ours: what brought news last first, so many at most.
+/// The due fetches of our objects that hints ask for, up to the limit. Those with the fewest fetches in vain come first.
 pub(super) fn hinted(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut query = connection.prepare_cached(&format!("{OF} {HINTED}"))?;
     let mut found: Listed<Fetch> = Listed { rows: Vec::new(), damaged: Vec::new(), last: None };
@@ -187,7 +188,8 @@ pub(super) const NTH_OF_ADDRESS: &str =
     "INDEXED BY fetches_of_strangers WHERE source = ?1 AND due_at <= ?2 AND trusted = 0
     AND hinted_by = (SELECT address FROM hint_addresses WHERE id = ?3) ORDER BY due_at LIMIT 1 OFFSET ?4";
 
-/// Adds the fetch of an address that has waited longest but for so many. Says whether there is one, be it damaged.
+/// Adds the due fetch of an address that has waited longest, after leaving out `before` of them. Returns whether there is
+/// one, even a damaged one.
 pub(super) fn nth(
     connection: &Connection,
     sought: &FetchesSought,
@@ -203,7 +205,7 @@ pub(super) fn nth(
     Ok(any)
 }
 
-/// When the next fetch of a source is due that is not due yet. A time that cannot be read never comes.
+/// The due time of the source's next fetch that is not due yet. An unreadable time never comes.
 pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) -> rusqlite::Result<Listed<Timestamp>> {
     let mut query = connection.prepare_cached(
         "SELECT id, due_at FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1",
@@ -218,21 +220,22 @@ pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) ->
     Ok(next)
 }
 
-/// How much waits, by source.
+/// How many fetches wait, by source.
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<(String, u32)>> {
     let mut query =
         connection.prepare("SELECT source, count(*) FROM fetches WHERE due_at IS NOT NULL GROUP BY source")?;
     query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Nobody is served whose notification is missing. It would be tried without end; the look over the store says it instead.
+/// Leaves out waiting messages whose notification is missing. Serving them would be tried without end; the look over the
+/// store reports them instead.
 macro_rules! its_notification_is_there {
     () => {
         "EXISTS (SELECT 1 FROM notifications WHERE id = fetch_waiting.notification)"
     };
 }
 
-/// Up to `most` messages that had asked by then: each its notification, and which of that one's messages it is.
+/// Up to `most` waiting messages that asked up to this count: the notification, and the message's index in it.
 pub(super) fn waiting(
     connection: &Connection,
     fetch: i64,
@@ -251,7 +254,7 @@ pub(super) fn waiting(
         .collect()
 }
 
-/// The source and the call of a fetch, and whether it is another's than strangers'.
+/// The source and the call of a fetch, and whether more than strangers ask for it.
 pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, String, bool)>> {
     connection
         .prepare_cached("SELECT source, path, trusted FROM fetches WHERE id = ?1")?
@@ -259,8 +262,8 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
         .optional()
 }
 
-/// Of the objects of an address of which the PSP has never told: one that it did not know when it was asked, or else the one
-/// that would be looked up last.
+/// The object of an address that loses its slot, among those of which the PSP has never told. It is one that the PSP did not
+/// know when it was asked, or else the one that would be fetched last.
 pub(super) fn least_of(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
@@ -272,7 +275,7 @@ pub(super) fn least_of(connection: &Connection, source: &str, address: &str) -> 
         .optional()
 }
 
-/// Nobody waits for a fetch any more.
+/// Ends all waiting for a fetch.
 pub(super) fn let_go(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM fetch_waiting WHERE fetch = ?1")?.execute([fetch]).map(drop)
 }
@@ -293,7 +296,8 @@ pub(super) fn waits_on(
         .exists(params![fetch, notification.into_bytes(), index(message)])
 }
 
-/// Who had asked by then waits no more; but who has asked once more since waits on. Says whether it had waited.
+/// Marks a message that asked up to this count as served. If it asked again since, it waits on. Returns whether it was
+/// waiting.
 pub(super) fn serve(
     connection: &Connection,
     fetch: i64,
@@ -315,7 +319,7 @@ pub(super) fn serve(
     Ok(waits_on + done > 0)
 }
 
-/// Whether anybody who had asked by then still waits.
+/// Whether a message that asked up to this count still waits.
 pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(concat!(
@@ -325,8 +329,8 @@ pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite
         .exists(params![fetch, asked])
 }
 
-/// The object was fetched, and all who had asked by then are served: whoever asked since has it fetched once more; later,
-/// if that is only hints, and the last ones were in vain. `news` if it was not.
+/// Ends a fetch, once all messages that had asked by then are served. Messages that asked since have the object fetched once
+/// more. That is later if only hints asked and the last fetches were in vain. `news`: this fetch was not in vain.
 pub(super) fn rest(
     connection: &Connection,
     fetch: i64,
@@ -342,7 +346,7 @@ pub(super) fn rest(
         )?
         .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let in_vain = if news || trusted == PSP { 0 } else { in_vain.saturating_add(1).min(IN_VAIN_MAX) };
-    // A hint does not wait on in the PSP's name.
+    // The next fetch is not the PSP's if only hints wait for it.
     let trusted = if trusted == PSP && !psp_waits { HINT } else { trusted };
     connection
         .prepare_cached(concat!(
@@ -357,14 +361,14 @@ pub(super) fn rest(
         .map(drop)
 }
 
-/// Nothing is remembered of what a stranger may have made up.
+/// Deletes the fetch of an object that a stranger may have made up: nothing of it is remembered.
 pub(super) fn forget_stranger(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
     let mut delete =
         connection.prepare_cached("DELETE FROM fetches WHERE id = ?1 AND trusted = 0 AND due_at IS NULL")?;
     delete.execute([fetch]).map(drop)
 }
 
-/// A fetch failed, and is tried again.
+/// Notes that a fetch failed and when it is tried again.
 pub(super) fn retry(connection: &Connection, failed: &FetchFailed, again: Timestamp) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -381,7 +385,7 @@ pub(super) const FORGOTTEN: &str = "DELETE FROM fetches WHERE id IN (
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE fetch = fetches.id)
     ORDER BY began_at LIMIT ?2)";
 
-/// Forgets when objects were fetched that nobody has asked for since.
+/// Deletes the rows of objects that were last fetched before `cutoff` and not asked for since.
 pub(super) fn prune(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
     connection.prepare_cached(FORGOTTEN)?.execute(params![micros(cutoff), most])
 }
@@ -392,7 +396,7 @@ mod tests {
     use super::super::{fetch_ends, migrations};
     use super::*;
 
-    /// A fetch ends although nobody can be served, is not begun again and again for that, and is in nobody's way.
+    /// A fetch ends although no message can be served. It is not begun again and again, and is in no other's way.
     #[test]
     fn a_fetch_ends_for_those_whose_notification_is_missing() {
         let mut connection = Connection::open_in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! The queue of what is fetched is kept sound: times that no wait has made are brought back, and its rows are looked over.
+//! Care of the queue of fetches: times that no wait has made are brought back, and rows are looked over for damage.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn asked(now: Timestamp, longest: Duration, slack: Duration) -> [i64; 4] {
     [micros(now), micros(later(now, longest)), slack, micros(Timestamp::MAX)]
 }
 
-/// Whether anything is to be brought back or counted anew: a reader looks, so that nobody waits for it.
+/// Whether anything is to be brought back or counted anew. A reader looks for that, so that no writer waits for it.
 pub(super) fn is_any_wrong(
     connection: &Connection,
     now: Timestamp,
@@ -34,8 +34,8 @@ pub(super) fn is_any_wrong(
         || held::is_any_wrong(connection, later(now, slack))?)
 }
 
-/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. What was
-/// written since `now` was asked for lies further ahead by the slack. Says how many fetches were concerned.
+/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. Times that
+/// were written since `now` was read may lie further ahead by the slack. Returns how many fetches were concerned.
 pub(super) fn clamp(
     connection: &Connection,
     now: Timestamp,
@@ -75,7 +75,7 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-/// Those who wait for a fetch that is missing, or whose notification is: nothing brings them on.
+/// Reads waiting messages whose fetch or notification is missing. Nothing brings them on.
 pub(super) fn look_at_waiting(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT w.fetch, f.id IS NULL FROM fetch_waiting w LEFT JOIN fetches f ON f.id = w.fetch

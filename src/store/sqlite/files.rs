@@ -1,4 +1,4 @@
-//! Where the database file is: whether it can be used there, and whether it is still the same.
+//! The database file and the files beside it: whether they can be used where they are, and are still the same files.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -10,17 +10,17 @@ use rusqlite::ErrorCode;
 use super::engine::Access;
 use crate::store::StoreError;
 
-/// Where the files are, and which they were when they were opened. SQLite would go on writing into one that has been removed,
-/// and nothing of that would be there after a restart.
+/// The paths of the files, and the identities that the files had when they were opened. SQLite would go on writing into a
+/// removed file, and nothing of that would be there after a restart.
 #[derive(Debug)]
 pub(super) struct Files(Vec<(PathBuf, FileId)>);
 
-/// Device and number on it.
+/// The identity of a file: its device, and its inode number there.
 pub(super) type FileId = (u64, u64);
 
 impl Files {
-    /// The database and, if they are there by now, the WAL, which has what is not in the database yet, and its index, by
-    /// which other processes know what is in the WAL: with another one a backup would be of another moment, or spoilt.
+    /// Notes the database and, if they exist by now, its WAL and the WAL's index. The WAL holds what is not in the database
+    /// yet. Other processes read the WAL by its index: with another index a backup would be of another moment, or spoilt.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let mut files = vec![(path.to_owned(), identity(path)?)];
         for beside in [wal(path), index(path)] {
@@ -35,7 +35,7 @@ impl Files {
     /// Checks that the files are still there.
     ///
     /// # Errors
-    /// One was removed, or another is in its place.
+    /// A file was removed, or another file is in its place.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         self.0.iter().try_for_each(|(path, opened)| {
             let name = path.display();
@@ -47,64 +47,65 @@ impl Files {
         })
     }
 
-    /// How long the WAL is by now, in bytes.
+    /// The length of the WAL by now, in bytes.
     pub(super) fn wal_length(&self) -> u64 {
         self.0.first().map_or(0, |(path, _)| std::fs::metadata(wal(path)).map_or(0, |wal| wal.len()))
     }
 }
 
-/// Which file a path leads to.
+/// The identity of the file that a path leads to.
 pub(super) fn identity(path: &Path) -> std::io::Result<FileId> {
     std::fs::metadata(path).map(|file| identity_of(&file))
 }
 
-/// Which file this is.
+/// The identity of a file.
 pub(super) fn identity_of(file: &Metadata) -> FileId {
     (file.dev(), file.ino())
 }
 
-/// Where the WAL of a database lies.
+/// The path of a database's WAL.
 pub(super) fn wal(path: &Path) -> PathBuf {
     beside(path, "-wal")
 }
 
-/// Where the index of that WAL lies, which all processes that have the database open share.
+/// The path of the WAL's index. All processes that have the database open share it.
 pub(super) fn index(path: &Path) -> PathBuf {
     beside(path, "-shm")
 }
 
-/// Where a rollback journal of a database lies: only while it is not written by a WAL.
+/// The path of a database's rollback journal. There is one only while the database is written without a WAL.
 pub(super) fn journal(path: &Path) -> PathBuf {
     beside(path, "-journal")
 }
 
-/// How to read a database as it lies there: where nothing waits in a WAL, as a file that nobody changes.
+/// The access for reading a database as it is on disk. If nothing waits in a WAL, it is a file that nobody changes.
 pub(super) fn access(path: &Path) -> Access {
     if std::fs::metadata(wal(path)).is_ok_and(|wal| wal.len() > 0) { Access::Read } else { Access::AtRest }
 }
 
-/// What SQLite makes beside a database, by the ends of their names.
+/// Endings of the files that SQLite makes beside a database.
 const MADE_BY_SQLITE: [&str; 3] = ["-wal", "-shm", "-journal"];
-/// What belongs to a store, by the ends of their names.
+/// Endings of the files that belong to a store.
 const COMPANIONS: [&str; 5] = ["-journal", "-wal", "-shm", ".lock", ".control"];
 
-/// Whether a file would be found as one that belongs to this database.
+/// Whether a file has the name of one that belongs to this database.
 pub(super) fn is_companion(path: &Path, of: &Path) -> bool {
     COMPANIONS.iter().any(|end| beside(of, end) == path)
 }
 
-/// What a process that reads a database needs beside it and has not found or made.
+/// A file that a reader needs beside a database, and that neither exists nor was made.
 pub(super) fn missing(path: &Path) -> Option<PathBuf> {
     [wal(path), index(path)].into_iter().find(|file| !file.exists())
 }
 
-/// Why SQLite cannot open a database. It does not say which file cannot be made, as where a disk has no more inodes.
+/// Why SQLite cannot open a database. SQLite does not name the file that cannot be made, for example on a disk that has no
+/// more inodes.
 pub(super) fn cause(path: &Path, error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull) => {}
         _ => return error.to_string(),
     }
-    // All of them are needed at once, so none goes before the last one is there.
+    // All the files are needed at once, so none is removed before the last one is made.
     let mut made = Vec::new();
     let mut make = |file: PathBuf| {
         match File::options().write(true).create_new(true).mode(0o600).open(&file) {
@@ -119,18 +120,18 @@ pub(super) fn cause(path: &Path, error: &rusqlite::Error) -> String {
     cannot_be_made.unwrap_or_else(|| error.to_string())
 }
 
-/// A file that belongs to the database: its name with this at the end.
+/// The path of a file that belongs to the database: its name with this ending.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// Checks that there is one name for the file, so that everybody finds the one WAL beside it: two relays with a WAL each
-/// destroy a store, and what is in a WAL that nobody finds is lost.
+/// Checks that the file has one name only, so that every process finds the same WAL beside it. Two relays with a WAL each
+/// destroy a store, and changes in a WAL that is not found are lost.
 ///
 /// # Errors
-/// It has several names, or is mounted without its folder; with the remedy. Or nothing can be learned of it.
+/// The file has several names, or is mounted without its folder; the text names the remedy. Or its metadata cannot be read.
 pub(super) fn check(path: &Path) -> Result<(), String> {
     let links = std::fs::metadata(path).map_err(|error| error.to_string())?.nlink();
     if links > 1 {
@@ -156,7 +157,7 @@ fn is_mounted_alone(path: &Path) -> bool {
         Ok(file) if file.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
             file.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
         }
-        // The kernel is older than 5.8, or a sandbox stands in its place.
+        // The kernel is older than 5.8, or a sandbox takes its role.
         _ => std::fs::read("/proc/self/mountinfo").is_ok_and(|mounts| has_mount_point(&mounts, path)),
     }
 }
@@ -175,7 +176,7 @@ fn has_mount_point(mounts: &[u8], path: &Path) -> bool {
     mounts.split(|byte| *byte == b'\n').any(|line| line.split(|byte| *byte == b' ').nth(4) == Some(escaped.as_slice()))
 }
 
-/// A byte of a path as the kernel writes it there.
+/// A byte of a path as the kernel writes it in that list.
 #[cfg(target_os = "linux")]
 fn escaped(byte: u8) -> Vec<u8> {
     match byte {

@@ -1,4 +1,4 @@
-//! Which record an event is about.
+//! The record that an event is about, found by references and PSP ids.
 
 use rusqlite::Connection;
 
@@ -8,8 +8,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 
-/// The record that an event is about, as it stands by now: by the merchant's reference, the surest way, else by its own PSP
-/// ids, else by those that it shares. What is signed of all these leads before what is not.
+/// Finds the record that an event is about, as it stands by now. The merchant's reference is the surest way; the event's own
+/// PSP ids come next, then those that it shares. Signed ones of all these lead before unsigned ones.
 pub(super) fn of_event(
     connection: &Connection,
     among: &Unwritten,
@@ -29,13 +29,13 @@ struct Way<'a> {
     among: &'a Unwritten,
     source: &'a str,
     event: &'a Event,
-    /// Whether it names a transaction that is not registered yet: no record that merely learned one of its ids, or shares one,
-    /// may take it away from there. Only a record that was registered with its id may.
+    /// Whether the event names a transaction that is not registered yet. A record that only learned or shares one of its ids
+    /// may not take it then; a record that was registered with its own id may.
     awaited: bool,
 }
 
 impl Way<'_> {
-    /// The record that the ids and references lead to of which the event is sure, or the others.
+    /// The record to which the event's references and ids lead: those that it is sure of, or the others.
     fn led(&mut self, sure: bool) -> rusqlite::Result<Option<Stored>> {
         let event = self.event;
         for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {

@@ -1,6 +1,6 @@
-//! When something was told of first, where nobody signs the time: whoever has caught a notification can send it again with
-//! another time, and could so make old news the latest. Kept for ever, as records are: a notification that was caught can
-//! be sent again when the inbox has long forgotten it.
+//! First times: when a message with an unsigned time was told of first. A captured notification can be sent again with
+//! another time, which could make old news the latest. First times are kept for ever, as records are: a captured
+//! notification can be sent again when the inbox has long forgotten it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,25 +12,25 @@ use crate::domain::event::Event;
 use crate::domain::message::Identity;
 use crate::store::Redated;
 
-/// How a message stands to the first that was told of it.
+/// How a message compares with the first one of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
-    /// It is the first.
+    /// The message is the first.
     First,
-    /// It was told of before.
+    /// The message was told of before.
     Again {
-        /// Whether an event of it named another time.
+        /// Set if one of its events named another time.
         redated: Option<Redated>,
     },
     /// The signed text is that of another message, with the borders between its fields moved.
     Shifted,
-    /// Nobody knows: that is not remembered of such a message.
+    /// It is unknown: first times of such messages are not kept.
     Unknown,
 }
 
-/// Looks when a message was told of first, and remembers that. The events whose times nobody signs have that time.
+/// Looks up when a message was told of first, or remembers it now. Events with unsigned times get that time.
 ///
-/// Of several the earliest counts: what is told again outranks nothing that stood after the first time.
+/// Of several times the earliest counts, so that a repeated message outranks nothing that stood after the first time.
 pub(super) fn date(
     connection: &Connection,
     source: &str,
@@ -52,7 +52,7 @@ pub(super) fn date(
     let mut redated = None;
     for index in undated() {
         if let Some(event) = events.get_mut(index) {
-            // As precise as what is stored.
+            // Times are compared as precisely as they are stored.
             if micros(event.at) != micros(at) {
                 redated.get_or_insert(Redated { first: at, another: event.at });
             }
@@ -68,8 +68,8 @@ pub(super) fn is_of_another(connection: &Connection, source: &str, identity: &Id
     Ok(known.is_some_and(|(_, fields)| fields != digest(identity.fields.as_bytes())))
 }
 
-/// Whether a message that cannot be understood is the first that came with its signed text; remembers that it came. What can be
-/// understood later goes by no time of this one, and by none of its borders.
+/// Whether a message that cannot be understood is the first with its signed text; remembers that it came. A message that is
+/// understood later takes no time from this one, and none of its borders.
 pub(super) fn not_understood(
     connection: &Connection,
     source: &str,
@@ -109,8 +109,8 @@ fn insert(connection: &Connection, source: &str, one: &FirstTime) -> rusqlite::R
         .map(drop)
 }
 
-/// Takes over what another store knows, but for the notifications that `is_read` says are read again: these say
-/// themselves.
+/// Takes over the first times of another store, except those of notifications that `is_read` says are read again: reading
+/// sets them anew.
 pub(super) fn take_over(
     connection: &Connection,
     other: &Connection,
@@ -170,7 +170,7 @@ mod tests {
         }
     }
 
-    /// What names a time keeps it beside an event that names none, and the first that is told keeps all.
+    /// An event that names a time keeps it beside an event that names none; the first message told of keeps all its times.
     #[test]
     fn only_what_has_no_time_of_its_own_is_dated() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -195,7 +195,7 @@ mod tests {
         assert_eq!(tell(100), (Told::Again { redated: None }, [5, 100]));
     }
 
-    /// Of several unsigned times the earliest counts for what is told again.
+    /// Of several unsigned times the earliest counts for a message that is told again.
     #[test]
     fn what_is_told_again_outranks_nothing() {
         let mut connection = Connection::open_in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! Which content of a full dedupe key gives way to another one.
+//! Giving way: the choice of the content that a full dedupe key loses to another one.
 
 use std::collections::HashSet;
 
@@ -10,11 +10,16 @@ use super::inbox::{self, is_full, of_key, outcome};
 use super::{fetches, parked};
 use crate::store::{GaveWay, Outcome, Taken};
 
-/// Others of a dedupe key are deleted until another content has room that came to this. Says which; none if it has no room.
+/// Deletes other contents of a dedupe key until there is room for one more, which `became` this. Returns the deleted ones;
+/// none if there is no room.
 ///
-/// The first stays, since it may be the genuine one. So does each that waits, or is a dead letter, and told of another signed
-/// text first: that is news of something else, behind the message that they have in common. So does any with events `under_way` to their records. Of the others those of least use
-/// go first. A dead letter has the room of no other dead letter, and of none that waits.
+/// These contents stay:
+/// - the first, since it may be the genuine one;
+/// - each that waits or is a dead letter, and told of another signed text first: it is news of something else, behind the
+///   message that they have in common;
+/// - each with events `under_way` to their records.
+///
+/// Of the others, those of least use go first. A dead letter takes the room of no other dead letter, and of none that waits.
 pub(super) fn gives_way(
     connection: &Connection,
     taken: &Taken,
@@ -36,17 +41,17 @@ pub(super) fn gives_way(
     Ok(Some(gone))
 }
 
-/// Of what use a further content of a dedupe key is, from the least on. Those of the least go first, of each the latest; but of
-/// those that wait the oldest. First dead letters.
+/// The use of a further content of a dedupe key, from least to most. Contents of the least use go first, the latest of them
+/// before the others; of those that wait, the oldest. This use is the least: the content is a dead letter.
 const DEAD: u8 = 0;
-/// It changed nothing.
+/// The content changed nothing.
 const NOTHING: u8 = 1;
-/// It is in the records by now.
+/// The content is in the records by now.
 const APPLIED: u8 = 2;
-/// It waits, for a record or to be fetched.
+/// The content waits for a record or for a fetch.
 const WAITING: u8 = 3;
 
-/// Those of a key after a row, of at least one use and at most another: who goes first comes first.
+/// The contents of a key after a row, within a range of uses, in the order in which they go.
 const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
          SELECT id, outcome, tells_first, rowid AS number, CASE
              WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
@@ -59,7 +64,7 @@ const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
      WHERE use BETWEEN :least AND :most AND NOT (tells_first = 1 AND use IN (:dead, :waiting))
      ORDER BY use, iif(use = :waiting, number, -number)";
 
-/// The notification of a dedupe key that is of least use, but for the first one.
+/// The notification of least use among those of a dedupe key after the first.
 fn last_of_use(
     connection: &Connection,
     taken: &Taken,
@@ -67,7 +72,7 @@ fn last_of_use(
     became: Outcome,
     under_way: &HashSet<Uuid>,
 ) -> rusqlite::Result<Option<GaveWay>> {
-    // A mere pointer is taken as a hint instead: then nothing that waits has to go.
+    // A pointer without room is taken as a hint instead, so that nothing that waits has to go.
     let (least, most) = match became {
         Outcome::DeadLetter => (NOTHING, APPLIED),
         _ if taken.is_pointer => (DEAD, APPLIED),

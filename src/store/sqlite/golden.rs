@@ -1,6 +1,6 @@
-//! What each version of the schema has written of a record and an event is read as it was meant. `fixtures/stored/N` holds
-//! what version N wrote: a record and an event with a value in every field. A version that is raised needs its folder, and
-//! the folder of a version before is never edited: a field that changes its name would drop facts about money in silence.
+//! Records and events as each version of the schema has written them are read as they were meant. `fixtures/stored/N` holds
+//! what version N wrote: a record and an event with a value in every field. A new version needs a folder of its own. The
+//! folder of an earlier version is never edited: a renamed field would drop facts about money in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -23,7 +23,7 @@ use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, Statu
 
 /// From this version on a record keeps a chargeback's amount by its dispute.
 const CHARGEBACK_AMOUNTS: i64 = 3;
-/// From this version on an event says what of it nobody signs.
+/// From this version on an event says which parts of it are unsigned.
 const LOOSE: i64 = 11;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
@@ -179,7 +179,7 @@ fn what_every_version_has_written_is_read_as_it_was_meant() {
     assert!(!folder(VERSION + 1).exists(), "no version has written that yet");
 }
 
-/// A change of what is written needs a new version, and with it a new folder.
+/// A change of the written form needs a new version, and with it a new folder.
 #[test]
 fn this_version_writes_what_its_folder_holds() {
     is_written_so("record.json", &record(VERSION));

@@ -1,5 +1,5 @@
-//! How many places strangers have, in all and by their addresses. Each count is kept by the table of fetches, and a second time
-//! with all its bits turned over: a flood of hints is refused by them, so that they have to be true and cost little.
+//! Counts of the slots that strangers hold, in all and by address. Triggers of the table of fetches keep each count, and
+//! again with all its bits turned over. A flood of hints is refused by these counts: they must be true and cheap.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -8,7 +8,7 @@ use super::columns::micros;
 use super::counts::agreed;
 use crate::store::SlotsTaken;
 
-/// The step of the schema by which counts of hints are kept twice, and what tells of something first is known.
+/// The step of the schema that keeps the counts of hints twice, and marks notifications that told of a signed text first.
 pub(super) const STEP: &str = r"
 -- held_inverse: held with all its bits turned over (~). Where the two do not agree, one is damaged.
 ALTER TABLE hint_addresses ADD COLUMN held_inverse INTEGER NOT NULL DEFAULT 0;
@@ -64,17 +64,17 @@ END;
 ALTER TABLE notifications ADD COLUMN tells_first INTEGER NOT NULL DEFAULT 0;
 ";
 
-/// What the counts say of the places of a source.
+/// The slots of a source, as the counts say.
 pub(super) struct Held {
-    /// How many are taken.
+    /// How many slots are taken.
     pub(super) taken: SlotsTaken,
-    /// The address that has most of them; empty where none has any.
+    /// The address that has most of them; empty if none has any.
     pub(super) largest: String,
     /// Whether each of these counts agrees with its inverse.
     pub(super) sound: bool,
 }
 
-/// How many places of a source are taken: in all, by this address, and by the one that has most.
+/// How many slots of a source are taken: in all, by this address, and by the address that has most.
 pub(super) fn of(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<Held> {
     let all = one(connection, "SELECT held, held_inverse, '' FROM hint_counts WHERE source = ?1", [source])?;
     let own = "SELECT held, held_inverse, address FROM hint_addresses WHERE source = ?1 AND address = ?2";
@@ -88,7 +88,7 @@ pub(super) fn of(connection: &Connection, source: &str, address: &str) -> rusqli
     Ok(Held { taken: SlotsTaken { all: all.held, own: own.held, most: most.held }, largest: most.address, sound })
 }
 
-/// A count, and whose it is.
+/// A count, and the address that it is of.
 struct One {
     held: u32,
     sound: bool,
@@ -103,20 +103,22 @@ fn one(connection: &Connection, question: &str, of: impl Params) -> rusqlite::Re
     Ok(found.optional()?.unwrap_or(One { held: 0, sound: true, address: String::new() }))
 }
 
-/// How many places of a source are taken in all.
+/// How many slots of a source are taken in all.
 pub(super) fn by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
     let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
     Ok(held.query_row([source], |row| count(row, 0)).optional()?.unwrap_or_default())
 }
 
-/// A count that no number of places can have is damage; it counts as the most, so that nobody gets a place by it.
+/// Reads a count of slots. A number that cannot be one is damage. It counts as the greatest, so that nobody gets a slot by
+/// it.
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
 }
 
-/// Counts the places of a source anew, and puts right what differs, as its turns. It takes longer the more addresses there
-/// are: it is for counts that do not agree with their inverses, and for the look over the store. Says whether anything
-/// differed.
+/// Counts the slots of a source anew, and corrects counts and turns that differ. Returns whether anything differed.
+///
+/// The time that it takes grows with the number of addresses. It is for counts that do not agree with their inverses, and
+/// for the look over the store.
 pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result<bool> {
     const WAITING: &str = "FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL";
     const OWN: &str = "AND hinted_by = address";
@@ -147,7 +149,7 @@ pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result
     Ok(wrong + missing + empty + all > 0)
 }
 
-/// Whether any turn is of a time to come, or any count of places differs from what waits or from its inverse.
+/// Whether any turn lies ahead of `now`, or any count of slots differs from what waits or from its inverse.
 pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
     const WRONG: &str = "WITH waiting AS (
             SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -161,7 +163,7 @@ pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite:
     connection.prepare_cached(WRONG)?.exists([micros(now)])
 }
 
-/// Counts the places of all sources anew.
+/// Counts the slots of all sources anew.
 pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
     let sources: Vec<String> = connection
         .prepare(

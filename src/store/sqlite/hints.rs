@@ -1,5 +1,5 @@
-//! Hints: notifications that nobody vouches for. What they point to is looked up at the PSP; of themselves nothing is
-//! believed and next to nothing is kept.
+//! Hints: notifications that nobody vouches for. The object that a hint points to is fetched from the PSP. Nothing else of a
+//! hint is believed, and next to nothing is kept.
 
 use rusqlite::Connection;
 
@@ -7,7 +7,7 @@ use super::fetches::{self, Asker};
 use super::{held, inbox, outcomes, records, waiting};
 use crate::store::{Admission, HintError, Hinted, Outcome, Receipt};
 
-/// Takes a hint, or says why too many objects of strangers wait already.
+/// Takes a hint, or returns the limit that too many waiting objects of strangers have reached.
 pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Result<Receipt, HintError>> {
     let (mut first, mut displaced) = (None, 0);
     for (id, path) in &hinted.calls {
@@ -32,8 +32,8 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
     Ok(first.map(receipt).ok_or(HintError::Crowded))
 }
 
-/// Whether a hint is refused, by what is on disk: the writer has better things to do in a flood. The writer decides where that is
-/// not sure.
+/// Whether a hint is refused, read from disk without the writer, which a flood must not keep busy. The writer decides if the
+/// counts are not sound.
 pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<HintError>> {
     let source = hinted.source.as_str();
     for (_, path) in &hinted.calls {
@@ -50,8 +50,8 @@ pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Res
     Ok(None)
 }
 
-/// As whom a hint asks for an object, and whether another one gave way to it; or why there is no slot for it. What a record
-/// is registered for is no stranger's: a flood of ids that somebody made up cannot keep it out.
+/// The asker that a hint counts as, and whether another hint gave way to it; or why there is no slot for it. An object with
+/// a registered record is no stranger's: a flood of made-up ids cannot keep it out.
 fn asker<'a>(
     connection: &Connection,
     hinted: &'a Hinted,
@@ -66,7 +66,7 @@ fn asker<'a>(
         return Ok(Ok((stranger, false)));
     }
     let mut held = held::of(connection, source, address)?;
-    // Nobody is refused, and no slot taken from anybody, on the word of a count that is damaged.
+    // A damaged count refuses nobody, and takes no slot from anybody.
     if !held.sound && held::recount(connection, source)? {
         tracing::error!(
             source,
@@ -83,7 +83,8 @@ fn asker<'a>(
 }
 
 /// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
-/// would be looked up last. What the PSP has told of once was not made up and stays. Says whether there was one to take.
+/// would be fetched last. An object of which the PSP has told once was not made up, and stays. Returns whether there was a
+/// slot to take.
 fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
     let Some(fetch) = fetches::least_of(connection, source, address)? else { return Ok(false) };
     let waiting = waiting::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
@@ -162,7 +163,7 @@ mod tests {
         }
     }
 
-    /// The object is fetched, and is as it was.
+    /// Fetches the object, which is as it was.
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
         let waiting = waiting::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
@@ -176,7 +177,7 @@ mod tests {
         fetch_ends::answered(connection, &options(), &answered, Moment { wall: now, steady: now }).unwrap();
     }
 
-    /// The milliseconds at which one known object is fetched to which a hint points every half second.
+    /// The milliseconds at which one known object is fetched. A hint points to it every half second.
     fn fetches_of_one(connection: &Connection, from: i64, until: i64) -> Vec<i64> {
         let mut begun = Vec::new();
         for millis in (from..until).step_by(500) {
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(fetches_of_one(&connection, 900_000, 903_500), [900_000, 901_000, 903_000]);
     }
 
-    /// What the PSP signs waits for no hint, and a hint does not go on in its name.
+    /// Signed news of the PSP waits for no hint, and a later hint is not fetched as the PSP's.
     #[test]
     fn what_the_psp_asks_for_is_fetched_at_once_whatever_hints_were_in_vain() {
         let connection = store();
@@ -262,7 +263,7 @@ mod tests {
         assert_eq!(due(&connection, 1, at(120_000))[0].path, "/known/0");
     }
 
-    /// How many steps of SQLite's machine a hint costs that is refused while so many addresses have ten objects each waiting.
+    /// Steps of SQLite's machine for a refused hint, while this many addresses have ten waiting objects each.
     fn steps_of_a_refusal(addresses: u32) -> u32 {
         let mut connection = store();
         let rows = format!(
@@ -290,7 +291,7 @@ mod tests {
         steps.load(std::sync::atomic::Ordering::Relaxed) / 100
     }
 
-    /// A flood of hints costs the writer as little however many others wait.
+    /// The cost of a refused hint does not grow with the number of waiting ones.
     #[test]
     fn a_hint_is_refused_without_counting_all_that_wait() {
         let (few, many) = (steps_of_a_refusal(10), steps_of_a_refusal(1000));

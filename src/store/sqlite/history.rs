@@ -1,4 +1,4 @@
-//! A record's history: which notification made which version of it, and how Transform was told of it.
+//! A record's history: the notification that made each version, and the attempts to tell Transform.
 
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -60,7 +60,7 @@ pub(super) fn attempted(
         .map(drop)
 }
 
-/// The latest of a record's history, the newest first.
+/// The latest rows of a record's history, the newest first.
 pub(super) fn of_record(
     connection: &Connection,
     record: i64,
