@@ -179,7 +179,7 @@ fn tighten(file: &File, path: &Path) {
         && is_open
         && let Err(error) = file.set_permissions(Permissions::from_mode(LOCK_MODE))
     {
-        tracing::warn!(path = %path.display(), %error, "others may open this, and lock out every relay; its owner can change its mode to 0600");
+        tracing::warn!(path = %path.display(), %error, "other users may open this lock file, and lock out every relay; let its owner change its mode to 0600");
     }
 }
 

@@ -73,7 +73,7 @@ impl Store {
     pub(super) fn sound<T>(&self, listed: Listed<T>) -> Vec<T> {
         for error in listed.damaged.into_iter().map(unavailable) {
             if self.is_news(&error) {
-                tracing::error!(%error, "this row is left out of a list");
+                tracing::error!(%error, "a damaged row is left out of a list; restore a backup, or mend the row");
             }
         }
         listed.rows
@@ -90,7 +90,7 @@ impl Store {
             if self.is_news(&error) {
                 tracing::error!(
                     %error,
-                    "a damaged row keeps what is like it from being deleted; restore a backup, or delete the row"
+                    "a damaged row keeps old rows of its kind from being deleted; restore a backup, or delete the row"
                 );
             }
         }

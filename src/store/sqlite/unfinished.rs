@@ -131,7 +131,7 @@ fn remove_dead(path: &Path) {
     let dead = Unfinished { path: path.to_owned(), file };
     drop(dead);
     if !path.exists() {
-        tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
+        tracing::warn!(path = %path.display(), "a backup was killed; its unfinished copy is removed");
     }
 }
 

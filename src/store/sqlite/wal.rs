@@ -47,7 +47,8 @@ impl Shortener {
             Ok(false) if !self.said => {
                 tracing::warn!(
                     bytes = length,
-                    "the store's WAL grows: somebody has been reading the store for long; it is shortened when that ends"
+                    "the store's WAL grows: a program has been reading the store for long; the WAL is shortened when \
+                     that read ends"
                 );
                 self.said = true;
             }
