@@ -16,29 +16,29 @@ pub(super) enum Seen {
     Same {
         /// The id of the first.
         id: Uuid,
-        /// What it was answered.
+        /// The outcome that it was answered with.
         outcome: Outcome,
-        /// Whether others of its dedupe key came before, with another content.
+        /// Whether notifications with the same dedupe key and another content came before.
         further: bool,
     },
-    /// The same, and it came to nothing so far.
+    /// The very same notification, which is a dead letter.
     DeadLetter {
         /// The id of the first.
         id: Uuid,
-        /// Whether others of its dedupe key came before, with another content.
+        /// Whether notifications with the same dedupe key and another content came before.
         further: bool,
     },
-    /// Others of that key, with another content.
+    /// Only notifications with the same key and another content.
     KeyOnly {
         /// The id of one of them: of the first, unless there are more than [`CONTENTS_MAX`].
         one: Uuid,
-        /// Whether there is no room for one more of them, and somebody may have made them of one.
+        /// Whether there is no room for one more content, and all of them may be made from one captured notification.
         full: bool,
     },
 }
 
 impl Seen {
-    /// Another one of the dedupe key that came before, with another content.
+    /// The id of a kept notification with the same dedupe key, if another content of that key came before.
     pub(super) const fn after(&self) -> Option<Uuid> {
         match self {
             Self::KeyOnly { one, .. } => Some(*one),
@@ -48,29 +48,29 @@ impl Seen {
     }
 }
 
-/// How many notifications of one dedupe key are kept, each with another content, where a signature covers parts of a body
-/// only: whoever has caught one can make as many as they like. What is signed as a whole is the PSP's own news.
+/// How many contents of one dedupe key are kept, where a signature covers only parts of a body. Anybody with a captured
+/// notification can make any number of them. A body that is signed as a whole is the PSP's own news.
 pub(super) const CONTENTS_MAX: u32 = 100;
-/// How many bytes those after the first may have before there is no room for another large one. Each may be as large as
-/// `server.max_body`: without this somebody could have a hundred times that kept for each notification that they have caught.
+/// How many bytes the contents after the first may have before there is no room for another large one. Each may be as large
+/// as `server.max_body`. Without this limit, a hundred times that size could be kept for each captured notification.
 pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
-/// One that is no larger than this is not large: what fills the room for large ones keeps it out of nothing. A PSP's item has
-/// some 2 KB, with its headers.
+/// A content up to this size is not large. A small content is kept even where large ones have filled their room. A PSP's
+/// item has some 2 KB, with its headers.
 const LARGE_BYTES: usize = 10 * 1024;
 
-/// The very same notification: its id, what it was answered, and whether it is a dead letter.
+/// The very same notification: its id, the outcome that it was answered with, and whether it is a dead letter.
 const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter', further FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
-/// How many there are of a key, up to a number, and the row of one. The index says it all, so that no body is read:
-/// only a hint's two hashes are the same.
+/// How many contents a key has, up to a number, and the row of one. The index has all of this, so that no body is read.
+/// Hints are left out: only a hint's two hashes are the same.
 const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
-/// How many bytes those of a key have that came after a row. Lengths stand at the beginning of a row, so that no body is
-/// read.
+/// How many bytes a key's contents have that came after a row. SQLite keeps the lengths at the beginning of a row, so that
+/// no body is read.
 const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 
-/// What makes a repetition: the body, and what it was read with beside it that nobody signs.
+/// The hash by which a repetition is known: of the body, and of the unsigned parts beside it that it was read with.
 fn content(taken: &Taken) -> [u8; 16] {
     let beside = taken.normalised.beside.as_bytes();
     if beside.is_empty() { digest(&taken.body) } else { digest(&[taken.body.as_slice(), beside].concat()) }
@@ -99,9 +99,9 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     Ok(Seen::KeyOnly { one, full: taken.partly_signed && is_full(connection, taken, key, &kept)? })
 }
 
-/// What is kept of a dedupe key.
+/// The contents that are kept of a dedupe key.
 pub(super) struct OfKey {
-    /// How many contents, as far as it matters.
+    /// How many contents there are, counted up to [`CONTENTS_MAX`].
     contents: u32,
     /// The row of one of them.
     pub(super) row: i64,
@@ -114,7 +114,8 @@ pub(super) fn of_key(connection: &Connection, taken: &Taken, key: [u8; 16]) -> r
     })
 }
 
-/// Whether there are too many contents of a key for this one; or too many bytes of those after the first, if it is large.
+/// Whether a key has no room for this content: the key has too many contents, or this content is large and the contents
+/// after the first have too many bytes.
 pub(super) fn is_full(connection: &Connection, taken: &Taken, key: [u8; 16], kept: &OfKey) -> rusqlite::Result<bool> {
     let headers = taken.headers.iter().map(|(name, value)| name.len().saturating_add(value.len())).sum::<usize>();
     let is_large = taken.body.len().saturating_add(headers) > LARGE_BYTES;
@@ -139,13 +140,13 @@ pub(super) fn count_repeat(connection: &Connection, id: Uuid) -> rusqlite::Resul
 /// What became of a notification so far.
 #[derive(Debug, Clone)]
 pub(super) struct Became {
-    /// All in all.
+    /// The outcome of the whole notification.
     pub(super) outcome: Outcome,
-    /// Those of its messages that are through, while others wait for fetches.
+    /// The outcome of the messages that are through, while others wait for fetches.
     pub(super) through: Option<Outcome>,
     /// Why it is a dead letter.
     pub(super) reason: Option<String>,
-    /// Whether a signed text of it was told of by no other before, as far as that is remembered.
+    /// Whether this notification was the first with one of its signed texts, as far as that is remembered.
     pub(super) tells_first: bool,
 }
 
@@ -189,7 +190,7 @@ pub(super) fn hint(connection: &Connection, source: &str, path: &str) -> rusqlit
         .optional()
 }
 
-/// Of a hint only the call is kept, in the place of the body.
+/// Inserts the notification of a hint. Only its call is kept, in the column of the body.
 pub(super) fn insert_hint(connection: &Connection, id: Uuid, hinted: &Hinted, path: &str) -> rusqlite::Result<()> {
     let hash = digest(path.as_bytes());
     connection
@@ -234,7 +235,7 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
         .optional()
 }
 
-/// What came of those messages of a notification that are through, while others wait; and why it is a dead letter.
+/// The outcome of a notification's messages that are through while others wait, and the reason if it is a dead letter.
 pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Option<Outcome>, Option<String>)> {
     let (through, reason): (Option<String>, Option<String>) = connection
         .prepare_cached("SELECT became, reason FROM notifications WHERE id = ?1")?
@@ -244,12 +245,12 @@ pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Op
     Ok((through, reason))
 }
 
-/// Deletes a notification. What else is kept for it goes before.
+/// Deletes a notification. The other rows that are kept for it must be deleted before.
 pub(super) fn delete(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()]).map(drop)
 }
 
-/// The PSP was answered what was the outcome first.
+/// Sets a notification's outcome. `answered` keeps the first outcome: the PSP was answered with that one.
 pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -260,8 +261,8 @@ pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlit
         .map(drop)
 }
 
-/// A parked event of this notification was let go: the notification's outcome follows once no other event of it
-/// waits for its record. What `waited_as` says was the event's own reason; those of other events stay.
+/// Sets the outcome of a notification after one of its parked events was released, once no other event of it waits for its
+/// record. `waited_as` is the released event's own reason; the reasons of other events stay.
 pub(super) fn released(
     connection: &Connection,
     id: Uuid,
@@ -279,7 +280,8 @@ pub(super) fn released(
         .map(drop)
 }
 
-/// An event of this notification waited for its record in vain. A dead letter keeps the reason that it has.
+/// Makes a notification a dead letter, since an event of it waited for its record in vain. A dead letter keeps the reason
+/// that it has.
 pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -290,7 +292,7 @@ pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) ->
         .map(drop)
 }
 
-/// A dead letter was sent again, or replayed, and judged anew.
+/// Sets the outcome of a dead letter that was sent again, or replayed, and judged anew.
 pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &Became) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -308,7 +310,7 @@ pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &
         .map(drop)
 }
 
-/// Reads a page of rows but for their bodies, for damage in them.
+/// Reads a page of rows, without their bodies, to find damage in them.
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT rowid, id, source, received_at, headers, outcome, answered FROM notifications
@@ -324,7 +326,7 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-/// The dead letters, the oldest first, from the one after `after` on.
+/// The dead letters after the cursor `after`, the oldest first.
 pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<DeadLetter>> {
     let mut query = connection.prepare_cached(
         "SELECT rowid, id, source, received_at, reason FROM notifications

@@ -1,8 +1,8 @@
-//! A rollback journal that lies beside the database. SQLite takes back with it what a killed process had half written, and
-//! it cannot tell whether the database beside it is still the same one: beside a restored copy it would spoil that.
+//! A rollback journal that lies beside the database. By a journal, SQLite undoes the half-written work of a killed process.
+//! SQLite cannot tell whether the database beside the journal is still the same one: it would spoil a restored copy.
 //!
-//! The relay itself writes one only where a new store or a restored copy begins to be written by a WAL. That changes
-//! nothing but two bytes and counters in the header, and by that its own journal is known.
+//! The relay itself writes a journal only when it begins to write a new store or a restored copy by a WAL. That step changes
+//! nothing but two bytes and counters in the header, and by that the relay's own journal is known.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -14,21 +14,21 @@ use crate::store::OpenError;
 
 /// How a journal begins.
 const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-/// How long the part of its header is that says something.
+/// The length of the part of its header that has values.
 const HEADER: usize = 28;
-/// What else a page of the database has in the journal: its number before it, a checksum behind it.
+/// The bytes beside each page of the database in the journal: its number before it, a checksum behind it.
 const AROUND: u64 = 8;
-/// Where the header of a database has what changes when it is to be written by a WAL: how it is written, and counters.
+/// Where the header of a database changes when it is to be written by a WAL: the way of writing, and counters.
 const MAY_DIFFER: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
 /// Where page 1 has the kind of its tree, and the number of its cells, which are the tables.
 const KIND_AT: usize = 100;
 const LEAF: u8 = 13;
 const CELLS_AT: std::ops::Range<usize> = 103..105;
 
-/// Checks, before SQLite looks at them, that a journal takes nothing back but what this program has half done.
+/// Checks that a journal undoes only work that this program left half done. To be called before SQLite looks at the files.
 ///
 /// # Errors
-/// It is another database's, or another program's half-written transaction; with the remedy.
+/// The journal is another database's, or another program's half-written transaction. The error names the remedy.
 pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
     let journal = files::journal(path);
     let failed = |error: std::io::Error| OpenError::failed(&journal, error);
@@ -44,10 +44,10 @@ pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
     Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
-/// Checks, before a database is only read, that nothing is to be taken back.
+/// Checks that no journal waits to be undone, before a database is only read.
 ///
 /// # Errors
-/// There is; with the remedy.
+/// A journal waits. The error names the remedy.
 pub(super) fn check_for_reading(path: &Path) -> Result<(), String> {
     let journal = files::journal(path);
     match hot(&journal) {
@@ -60,7 +60,7 @@ pub(super) fn check_for_reading(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The journal, if SQLite would heed it.
+/// The journal, if SQLite would undo anything by it.
 fn hot(journal: &Path) -> std::io::Result<Option<File>> {
     let file = match File::open(journal) {
         Ok(file) => file,
@@ -71,7 +71,7 @@ fn hot(journal: &Path) -> std::io::Result<Option<File>> {
     Ok((file.read_at(&mut first, 0)? == 1 && first != [0]).then_some(file))
 }
 
-/// Whether it would change nothing in the database but what may differ.
+/// Whether undoing the journal would change only bytes of the database that may differ.
 fn is_own(journal: &File, database: &File) -> std::io::Result<bool> {
     let Some(header) = Header::read(journal)? else { return Ok(false) };
     let length = database.metadata()?.len();
@@ -84,7 +84,7 @@ fn is_own(journal: &File, database: &File) -> std::io::Result<bool> {
         return Ok(false);
     };
     let mut at = header.sector;
-    // One that is not whole is not heeded.
+    // SQLite ignores a journal that is not whole.
     while let Some(record) = read(journal, at, header.page.saturating_add(AROUND))? {
         let (number, page) = record.split_at_checked(4).unwrap_or_default();
         if number != [0, 0, 0, 1] || !is_alike(page, &page_1) {
@@ -99,13 +99,13 @@ fn has_no_tables(page_1: &[u8]) -> bool {
     page_1.get(KIND_AT) == Some(&LEAF) && page_1.get(CELLS_AT).is_some_and(|cells| cells == [0, 0])
 }
 
-/// Whether two first pages are the same but for what may differ; the first one has a checksum behind it.
+/// Whether two first pages are the same except for the bytes that may differ. The first one has a checksum behind it.
 fn is_alike(one: &[u8], other: &[u8]) -> bool {
     let may_differ = |at: usize| MAY_DIFFER.iter().any(|range| range.contains(&at));
     one.iter().zip(other).enumerate().all(|(at, (one, other))| one == other || may_differ(at))
 }
 
-/// What a journal says of itself.
+/// The values in a journal's header.
 struct Header {
     /// How many pages the database had.
     pages: u64,
@@ -116,7 +116,7 @@ struct Header {
 }
 
 impl Header {
-    /// None if it is no journal.
+    /// Reads the header; none if the file is no journal.
     fn read(journal: &File) -> std::io::Result<Option<Self>> {
         let Some(bytes) = read(journal, 0, u64::try_from(HEADER).unwrap_or(u64::MAX))? else { return Ok(None) };
         let number = |at: usize| {
@@ -129,7 +129,7 @@ impl Header {
     }
 }
 
-/// So many bytes from there on; none if they are not all there.
+/// Reads `length` bytes from `at` on; none if they are not all there.
 fn read(file: &File, at: u64, length: u64) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
     match file.read_exact_at(&mut bytes, at) {
@@ -148,7 +148,7 @@ mod tests {
     const PAGE: usize = 4096;
     const SECTOR: usize = 512;
 
-    /// A journal as SQLite writes it: of a database of so many pages, with these pages as they were.
+    /// A journal as SQLite writes it: of a database of that many pages, with these pages as they were.
     fn journal(pages: u32, were: &[(u32, &[u8])]) -> Vec<u8> {
         const NONCE: u32 = 7;
         let numbers = [u32::try_from(were.len()).unwrap(), NONCE, pages, 512, 4096];
@@ -164,7 +164,7 @@ mod tests {
         journal
     }
 
-    /// A database that is written without a WAL, with so many rows.
+    /// A database that is written without a WAL, with that many rows.
     fn database(path: &Path, rows: usize) -> Vec<u8> {
         let made = Connection::open(path).unwrap();
         made.execute_batch("PRAGMA auto_vacuum = 2; CREATE TABLE t (x)").unwrap();
@@ -192,7 +192,7 @@ mod tests {
         assert_eq!(checked(), Ok(()));
         check_for_reading(&path).unwrap();
 
-        // A start was killed while it had the copy written by a WAL from now on: SQLite makes it what it was.
+        // A start was killed while it switched the copy to a WAL: SQLite makes the copy what it was.
         let mut half = copy.clone();
         half[18..20].copy_from_slice(&[2, 2]);
         half[27] ^= 1;
@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(rows(&path), 9);
         assert_eq!(std::fs::read(&path).unwrap(), copy, "SQLite has heeded it");
 
-        // What another database left, as large or not, and what another program has half written.
+        // A journal that another database left, whether as large or not, and one that another program has half written.
         let was = &copy[PAGE * 3..PAGE * 4];
         let old_pages = u32::try_from(old.len() / PAGE).unwrap();
         for other in [
@@ -218,7 +218,7 @@ mod tests {
             assert!(refused.contains("relay.db-journal would change it") && refused.contains("remove"), "{refused}");
         }
         assert_eq!(std::fs::read(&path).unwrap(), copy);
-        // That is why.
+        // The reason for the check: without it, SQLite undoes by such a journal.
         begun(&journal(0, &[]));
         drop(Connection::open(&path).unwrap().query_row("SELECT count(*) FROM t", [], |_| Ok(())));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);

@@ -1,8 +1,9 @@
-//! One relay per file, whatever names lead to it.
+//! The lock that keeps a store to one relay per database file, whatever names lead to the file.
 //!
-//! The lock is on the database file itself (flock), on one descriptor that outlives every connection of SQLite's in this
-//! process. SQLite's own locks on the file (fcntl) are the process's: they would be gone as soon as the process closed any
-//! other descriptor of the file. So nothing else in this process may open it by itself while the store is open.
+//! The lock is on the database file itself (flock). One descriptor holds it and outlives every connection of SQLite's in
+//! this process. SQLite's own locks on the file (fcntl) belong to the process: they would be gone as soon as the process
+//! closed any other descriptor of the file. So nothing else in this process may open the file by itself while the store is
+//! open.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
@@ -14,25 +15,25 @@ use super::wal_end::WalEnd;
 use super::{files, journal};
 use crate::store::{OpenError, StoreError};
 
-/// Keeps other relays out for as long as it is held. It goes with the process, even a killed one.
+/// Keeps other relays out for as long as it is held. The lock ends with the process, even with a killed one.
 #[derive(Debug)]
 pub(super) struct Lock {
     database: File,
-    /// Once SQLite has made a WAL.
+    /// The end of the WAL; none before SQLite has made a WAL.
     wal: Option<WalEnd>,
-    /// A relay of an earlier version locks only this.
+    /// The lock file beside the database. A relay of an earlier version locks only this file.
     _beside: File,
 }
 
-/// Where a database says how it is written, and what it says if that is by a WAL.
+/// Where a database's header has its way of writing, and the value there if that is a WAL.
 const WRITE_VERSION_AT: u64 = 18;
 const WAL_VERSION: [u8; 2] = [2, 2];
 
 impl Lock {
-    /// Checks that the file has not been written over by a copy: a backup is the one kind of database without a WAL.
+    /// Checks that the file has not been overwritten by a copy. A backup is the one kind of database without a WAL.
     ///
     /// # Errors
-    /// It has; what would be written now would be in a WAL that is not the file's.
+    /// The file was overwritten. Anything written now would be in a WAL that is not the file's.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.writes_a_wal() {
             Ok(Some(true)) => Ok(()),
@@ -48,7 +49,7 @@ impl Lock {
     /// Checks that a rollback journal beside the database is its own.
     ///
     /// # Errors
-    /// It is not; with the remedy.
+    /// It is not its own. The error names the remedy.
     pub(super) fn check_journal(&self, database: &Path) -> Result<(), OpenError> {
         journal::check(database, &self.database)
     }
@@ -56,21 +57,21 @@ impl Lock {
     /// Watches the end of the WAL from now on.
     ///
     /// # Errors
-    /// There is none, or it cannot be read.
+    /// There is no WAL, or it cannot be read.
     pub(super) fn watch_wal(&mut self, database: &Path) -> std::io::Result<()> {
         self.wal = Some(WalEnd::open(database)?);
         Ok(())
     }
 
-    /// Checks that the WAL still ends with what was committed last. To be asked by who has the right to write.
+    /// Checks that the WAL still ends with the last commit. The caller must hold the right to write.
     ///
     /// # Errors
-    /// It does not; what would be written now could not be found behind the hole.
+    /// The WAL does not end with it. Anything written now could not be found behind the hole.
     pub(super) fn check_wal(&self) -> Result<(), StoreError> {
         self.wal.as_ref().map_or(Ok(()), WalEnd::check)
     }
 
-    /// Whether the database is one that is written by a WAL, as a relay's is and a backup is not; none if it is empty.
+    /// Whether the database is written by a WAL, as a relay's is and a backup is not; none if the file is empty.
     pub(super) fn writes_a_wal(&self) -> std::io::Result<Option<bool>> {
         writes_a_wal(&self.database)
     }
@@ -85,23 +86,23 @@ fn writes_a_wal(database: &File) -> std::io::Result<Option<bool>> {
     }
 }
 
-/// Whether a file is a backup of which no relay has made a store yet: a database without a WAL. Not to be asked of a file
+/// Whether a file is a backup of which no relay has made a store yet: a database without a WAL. Not to be called for a file
 /// that this process may have open.
 pub(super) fn is_backup(path: &Path) -> bool {
     File::open(path).and_then(|file| writes_a_wal(&file)).is_ok_and(|found| found == Some(false))
 }
 
-/// A database file that no other relay has.
+/// A database file that this relay has locked.
 pub(super) struct Locked {
     pub(super) lock: Lock,
-    /// The file without the links that led to it.
+    /// The path of the file, without links.
     pub(super) path: PathBuf,
 }
 
-/// Takes the file, or makes it.
+/// Locks the file, and makes it if it is not there.
 ///
 /// # Errors
-/// Another relay has it, it cannot be used at this place, or it must be there and is not.
+/// Another relay has the file, it cannot be used at this path, or it must exist and does not.
 pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
     let failed = |error: std::io::Error| OpenError::failed(path, error);
     if must_exist
@@ -111,7 +112,8 @@ pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
     }
     make(path).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
-    // The one beside it first: where this very process has the store open, the database must not be touched.
+    // The lock file beside the database comes first: if this very process has the store open, the database must not be
+    // touched.
     let beside = take_beside(&path)?;
     let database = options().open(&path).map_err(failed)?;
     match database.try_lock() {
@@ -133,7 +135,8 @@ fn options() -> OpenOptions {
     options
 }
 
-/// The file holds payer data: a new one is the operator's alone. SQLite gives its companions the same permissions.
+/// Makes the file if it is not there. The file holds payer data, so that only the operator may read a new one. SQLite gives
+/// its companions the same permissions.
 fn make(path: &Path) -> std::io::Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => options().create(true).mode(0o600).open(path).map(drop),
@@ -141,10 +144,11 @@ fn make(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Nobody else may open it: whoever can could lock it, and keep every relay out.
+/// Locks the file beside the database. Nobody else may open that file: whoever can open it could lock it, and keep every
+/// relay out.
 fn take_beside(path: &Path) -> Result<File, OpenError> {
     let beside = files::beside(path, BESIDE);
-    // Whatever is there is not emptied: it may be a link to something else.
+    // A file that is there is not emptied: it may be a link to another file.
     let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&beside);
     let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
     outlast_looks(&file, path, &beside)?;
@@ -152,7 +156,7 @@ fn take_beside(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// A command may be looking at the lock: a start outlasts that.
+/// Takes the lock. A command may be looking at the lock just now; a start tries for longer than that.
 fn outlast_looks(file: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {
     for _ in 0..LOOKS_OUTLASTED {
         match file.try_lock() {
@@ -166,7 +170,8 @@ fn outlast_looks(file: &File, path: &Path, beside: &Path) -> Result<(), OpenErro
 
 const LOCK_MODE: u32 = 0o600;
 
-/// Earlier versions made one that everybody could open. What is not a plain file, or has other names, is left alone.
+/// Makes the lock file the operator's alone: earlier versions made one that everybody could open. A file that is not plain,
+/// or has other names, is left alone.
 fn tighten(file: &File, path: &Path) {
     let is_plain = path.symlink_metadata().is_ok_and(|found| found.is_file() && found.nlink() == 1);
     let is_open = file.metadata().is_ok_and(|file| file.permissions().mode() & 0o777 != LOCK_MODE);
@@ -174,20 +179,21 @@ fn tighten(file: &File, path: &Path) {
         && is_open
         && let Err(error) = file.set_permissions(Permissions::from_mode(LOCK_MODE))
     {
-        tracing::warn!(path = %path.display(), %error, "others may open this, and lock out every relay; its owner can change its mode to 0600");
+        tracing::warn!(path = %path.display(), %error, "other users may open this lock file, and lock out every relay; let its owner change its mode to 0600");
     }
 }
 
 /// The lock beside the database.
 const BESIDE: &str = ".lock";
-/// A command that looks whether a relay has the store keeps none from starting: a start outlasts so many looks of this length.
+/// A command that looks whether a relay has the store must not keep a relay from starting: a start outlasts this many looks
+/// of this length.
 const LOOKS_OUTLASTED: u32 = 50;
 const LOOK_TAKES: Duration = Duration::from_millis(10);
 
-/// Whether a relay has this store (a path without links). It has it from the beginning of its start to its very end.
+/// Whether a relay has this store (a path without links). A relay has it from the beginning of its start to its very end.
 ///
 /// # Errors
-/// Nobody can say.
+/// The lock file cannot be opened or tried.
 pub fn is_taken(path: &Path) -> std::io::Result<bool> {
     let beside = match File::open(files::beside(path, BESIDE)) {
         Ok(beside) => beside,
@@ -205,7 +211,7 @@ pub fn is_taken(path: &Path) -> std::io::Result<bool> {
 mod tests {
     use super::*;
 
-    /// Nothing is made where something must be.
+    /// Nothing is made where a store must exist.
     #[test]
     fn what_must_exist_is_not_made() {
         let folder = tempfile::tempdir().unwrap();
@@ -247,7 +253,7 @@ mod tests {
         let taken = take(&link, false).unwrap();
         assert_eq!(taken.path, file.canonicalize().unwrap());
         assert!(matches!(take(&file, false), Err(OpenError::InUse(_))));
-        // The lock beside it is gone, or the file has another name: it is still the same file.
+        // The lock file beside it is gone, or the database has another name: it is still the same database.
         std::fs::remove_file(folder.path().join("relay.db.lock")).unwrap();
         assert!(matches!(take(&file, false), Err(OpenError::InUse(_))));
         std::fs::rename(&file, &moved).unwrap();

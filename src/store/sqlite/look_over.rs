@@ -1,5 +1,5 @@
-//! All rows are looked over while the relay runs, so that damage is said for as long as it is there, whoever needs the row
-//! meanwhile: what is owed of a row that cannot be read would be owed for ever, and nobody would know.
+//! A look over all rows for damage while the relay runs. Damage is logged for as long as it is there, whoever needs the row
+//! meanwhile. Otherwise a webhook or fetch of an unreadable row would be owed for ever, and nobody would know.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ struct Table {
     name: &'static str,
     /// Reads a page of it.
     look: fn(&Connection, i64, u32) -> rusqlite::Result<Listed<()>>,
-    /// How many pages are read in one round. What somebody waits for is read whole.
+    /// How many pages are read in one round. Tables of things that somebody waits for are read whole.
     pages: usize,
 }
 
@@ -31,7 +31,7 @@ const fn table(
 }
 
 const WHOLE: usize = usize::MAX;
-/// A million rows take some eight hours.
+/// At this number of pages, a million rows take some eight hours.
 const PART: usize = 4;
 const TABLES: [Table; 8] = [
     table("outbox", outbox::look, WHOLE),
@@ -46,17 +46,18 @@ const TABLES: [Table; 8] = [
 
 /// How many rows a page has.
 const PAGE_ROWS: u32 = 500;
-/// Between two pages: others want the disk, too.
+/// The pause between two pages: others want the disk, too.
 const PAGE_EVERY: Duration = Duration::from_millis(5);
-/// Between asking for the time and the write that goes by it.
+/// The longest time between reading the clock and the write that uses that time.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// So many damaged rows of a table are named in a round. A disk that has lost many would have the log and the memory hold a text for each.
+/// How many damaged rows of a table are named in a round. A disk that has lost many would have the log and the memory hold a
+/// text for each.
 const NAMED: usize = 20;
 
 impl Store {
-    /// Looks over what somebody waits for, and a part of everything else. What cannot be read is said, and makes the store
-    /// unfit until it can.
+    /// Looks over all rows that somebody waits for, and a part of all other rows. An unreadable row is logged, and makes the
+    /// store unfit until it can be read.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -87,7 +88,7 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers what was found in a page, until so many rows were `named`. Gives the first.
+    /// Remembers the damage that was found in a page, until [`NAMED`] rows were `named`. Returns the first.
     fn met_first(&self, damaged: Vec<rusqlite::Error>, named: &mut usize) -> Option<String> {
         let mut first = None;
         for error in damaged.into_iter().map(unavailable) {
@@ -102,7 +103,7 @@ impl Store {
         first
     }
 
-    /// Brings back times that no wait has made, and has whoever waits looked at again.
+    /// Brings back times that no wait has made, and wakes the deliveries of the records concerned.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.
@@ -186,7 +187,7 @@ mod tests {
         other.execute_batch("DELETE FROM records").unwrap();
         for _ in 0..3 {
             store.look_over().await.unwrap();
-            // Whatever is forgotten of what was met.
+            // Even when damage that was met is forgotten.
             store.damage.lock().unwrap().clear();
             let said = store.probe(now()).await.unwrap_err().to_string();
             assert!(said.contains("table outbox, row 1: its record is missing"), "{said}");
@@ -197,7 +198,7 @@ mod tests {
         assert_eq!(store.probe(now()).await, Ok(()));
     }
 
-    /// The relay runs: what waits for a time that never comes is looked at again.
+    /// While the relay runs: a record that waits for a time that never comes is looked at again.
     #[tokio::test]
     async fn what_is_brought_back_is_looked_at_again() {
         for due in ["-9223372036854775808", "-1", "9223372036854775807", "1 << 57"] {
@@ -220,7 +221,7 @@ mod tests {
         }
     }
 
-    /// Whatever is wrong is found by the reader that looks before anything is written.
+    /// Each wrong time is found by the reader that looks before anything is written.
     #[tokio::test]
     async fn what_is_wrong_is_found_before_anything_is_written() {
         let longest = LongestWaits { retry: HOUR, fetch: HOUR };
@@ -256,7 +257,7 @@ mod tests {
         }
     }
 
-    /// A disk that has lost many rows: some are named, and no more is held of them.
+    /// A disk that has lost many rows: some are named, and no more of them are held in memory.
     #[tokio::test]
     async fn of_many_damaged_rows_few_are_named() {
         let (_folder, store, other, _) = store();
@@ -271,7 +272,7 @@ mod tests {
         assert!(said.contains("table outbox, row 3: its record is missing"), "{said}");
     }
 
-    /// A lap of many pages: what was found in the one before stands until this one is over.
+    /// A lap of many pages: damage found in the lap before stands until this one is over.
     #[test]
     fn what_was_found_stands_until_the_next_lap_is_over() {
         let mut standing = Standing::default();

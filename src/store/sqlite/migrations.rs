@@ -254,11 +254,11 @@ const PROBE_ROOM: &str = r"
 ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 ";
 
-/// The schema version that this program writes: the number of steps. It rises as well when records or events that are
-/// stored as JSON get a field: an earlier relay takes a field that it does not know for damage.
+/// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
+/// JSON get a field: an earlier relay takes an unknown field for damage.
 pub(super) const VERSION: i64 = 12;
 
-/// Takes the steps that are missing, all or none.
+/// Runs the steps that are missing, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(version(&transaction)?).unwrap_or(0);
@@ -275,7 +275,8 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Says that a store of an earlier version is changed, which may take long; some steps read all notifications. Says since when.
+/// Logs that a store of an earlier version is changed. That may take long: some steps read all notifications. Returns the
+/// time of its beginning.
 fn announce(connection: &Connection, from: usize) -> rusqlite::Result<Option<Instant>> {
     if from == 0 || from >= STEPS.len() {
         return Ok(None);
@@ -315,7 +316,7 @@ mod tests {
         assert!(announce(&connection, STEPS.len()).unwrap().is_none());
     }
 
-    /// What the first version wrote is still owed, parked and counted.
+    /// Rows that the first version wrote are still owed, parked and counted.
     #[test]
     fn a_store_of_the_first_version_is_taken_over() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -338,7 +339,7 @@ mod tests {
         assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
     }
 
-    /// Hints that waited when addresses took no turns yet are in the queue of their addresses.
+    /// Hints that waited before addresses took turns are in the queue of their addresses.
     #[test]
     fn hints_of_an_earlier_version_keep_their_places() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -355,7 +356,7 @@ mod tests {
         assert_eq!(one("SELECT sum(held * 100 + turn_at) FROM hint_addresses"), 208);
     }
 
-    /// What rows are deleted by is kept twice from now on, also where nothing of it changes.
+    /// The time by which rows are deleted is kept on two clocks from now on, also where nothing else of a row changes.
     #[test]
     fn what_an_earlier_version_kept_once_is_kept_twice() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -378,7 +379,7 @@ mod tests {
         assert_eq!(one("SELECT bytes FROM dead_letter_bytes WHERE bytes = ~bytes_inverse"), 4);
     }
 
-    /// What waits to be fetched may be the PSP's own news, and goes first as before.
+    /// A fetch that waits may be for the PSP's own news, and goes first as before.
     #[test]
     fn fetches_of_an_earlier_version_that_could_be_trusted_go_first() {
         let mut connection = Connection::open_in_memory().unwrap();

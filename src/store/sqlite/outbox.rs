@@ -13,7 +13,7 @@ use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::store::{Delivery, GivenUp, Owed};
 
-/// What is owed of a record.
+/// The outbox row of a record.
 pub(super) struct Row {
     pub(super) record: i64,
     pub(super) version: u64,
@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) dead: bool,
 }
 
-/// What is owed of a record, also if it was given up.
+/// The outbox row of a record, also if its delivery was given up.
 pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
     connection
         .prepare_cached(
@@ -44,7 +44,7 @@ pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Opt
         .optional()
 }
 
-/// Owes Transform a version of a record. One that was given up is owed as if nothing had failed.
+/// Owes Transform a version of a record. A delivery that was given up is owed as if nothing had failed.
 pub(super) fn owe(
     connection: &Connection,
     (record, version): (i64, u64),
@@ -68,7 +68,7 @@ pub(super) fn owe(
         .map(drop)
 }
 
-/// All that is owed and not given up; or those of these records.
+/// All webhooks that are owed and not given up, or only those of the records in `among`.
 pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rusqlite::Result<Listed<Owed>> {
     let mut query = connection.prepare(
         "SELECT o.record, r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
@@ -96,7 +96,7 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
     Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
 }
 
-/// The key of a row's record: its kind, and its id in the next column.
+/// The key of a row's record: `column` has its kind, the next column its id.
 pub(super) fn key_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<RecordKey> {
     match row.get::<_, Option<u8>>(column)? {
         Some(kind) => key(kind, row.get(column + 1)?),
@@ -122,13 +122,13 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-/// How far times may lie ahead.
+/// How far ahead times in the outbox may lie.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) now: Timestamp,
     pub(super) longest_debounce: Duration,
     pub(super) longest_retry: Duration,
-    /// What has been written since `now` was asked for lies further ahead by as much.
+    /// Rows that were written after `now` was read may lie further ahead by as much.
     pub(super) slack: Duration,
 }
 
@@ -150,17 +150,17 @@ impl Bounds {
     }
 }
 
-/// Whether anything is to be brought back: a reader looks, so that nobody waits for it.
+/// Whether any time is to be brought back. A reader looks, so that the writer is not held up.
 pub(super) fn is_any_wrong(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<bool> {
     connection.prepare_cached(&format!("SELECT 1 FROM outbox {WRONG}"))?.exists(bounds.asked())
 }
 
-/// Brings back times that no wait has made. Says for which records.
+/// Brings back times that no wait has made. Returns the records concerned.
 ///
-/// Some lie further ahead than any wait is long, or are times of the past that lie ahead. The store's clock
-/// makes none; but a wait may have been made shorter, the store may come from a version that went by the machine's clock,
-/// and who was killed had written for up to a minute since the clock was kept. Others are damaged: before all times, no
-/// times at all, or a failure before there was anything to tell. What is owed is due now then, with all its patience.
+/// Some times lie further ahead than any wait is long, or are times of the past that lie ahead. The store's clock makes none
+/// of them. But a wait may have been made shorter; the store may come from a version that went by the machine's clock; a
+/// killed relay had written for up to a minute since the clock was kept. Other times are damaged: before all times, no times
+/// at all, or a failure before there was anything to tell. A webhook with such a time is due now, with all its patience.
 pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<HashSet<i64>> {
     connection
         .prepare_cached(&format!(
@@ -177,7 +177,7 @@ pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Resul
         .collect()
 }
 
-/// The deliveries that were given up, by the age of their records, from the one after `after` on.
+/// The deliveries that were given up, after the cursor `after`, by the age of their records.
 pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
     let mut query = connection.prepare_cached(
         "SELECT o.record, r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason
@@ -196,7 +196,7 @@ pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqli
     })
 }
 
-/// What an attempt for this record needs; none if nothing is owed.
+/// The delivery that an attempt for this record needs; none if nothing is owed.
 pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rusqlite::Result<Option<Delivery>> {
     connection
         .prepare_cached(
@@ -216,7 +216,8 @@ pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rus
         .optional()
 }
 
-/// Transform was told, but not of the latest: that is owed since `began`, as if nothing had failed.
+/// Begins a delivery anew: Transform was told, but not of the latest version. That version is owed since `began`, as if
+/// nothing had failed.
 pub(super) fn begin_anew(
     connection: &Connection,
     record: i64,
@@ -232,12 +233,12 @@ pub(super) fn begin_anew(
         .map(drop)
 }
 
-/// Owes nothing of a record any more.
+/// Deletes the outbox row of a record: nothing of it is owed any more.
 pub(super) fn delete(connection: &Connection, record: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([record]).map(drop)
 }
 
-/// A delivery is given up.
+/// Marks a delivery as given up.
 pub(super) fn give_up(connection: &Connection, record: i64, at: Moment) -> rusqlite::Result<()> {
     connection
         .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3 WHERE record = ?1")?
@@ -245,7 +246,7 @@ pub(super) fn give_up(connection: &Connection, record: i64, at: Moment) -> rusql
         .map(drop)
 }
 
-/// What a failed attempt leaves in the outbox.
+/// The values that a failed attempt leaves in the outbox.
 pub(super) struct Failure<'a> {
     pub(super) due: Timestamp,
     pub(super) first_untold: Option<Timestamp>,
@@ -253,7 +254,7 @@ pub(super) struct Failure<'a> {
     pub(super) reason: &'a str,
 }
 
-/// An attempt failed.
+/// Counts a failed attempt, and notes when the next one is due.
 pub(super) fn fail(
     connection: &Connection,
     record: i64,
@@ -304,7 +305,7 @@ mod tests {
         clamp(connection, &bounds).unwrap().into_iter().collect()
     }
 
-    /// Each bit of each time: what is owed is still owed, due within the longest wait, and not given up for it.
+    /// Each bit of each time is flipped: the webhook is still owed, due within the longest wait, and not given up for it.
     #[test]
     fn what_is_owed_stays_owed_whatever_bit_of_its_times_is_wrong() {
         for column in
@@ -346,7 +347,7 @@ mod tests {
         assert_eq!(owed.rows[0].due, Timestamp::from_microsecond(NOW).unwrap());
     }
 
-    /// The record is away: nobody can be told of it, and that is damage wherever the row is read.
+    /// The record is missing: Transform cannot be told of it, and that is damage wherever the row is read.
     #[test]
     fn what_is_owed_of_a_missing_record_is_damage() {
         let connection = store();

@@ -6,8 +6,8 @@ use super::inbox::{self, Became};
 use super::{fetches, parked};
 use crate::store::{Kept, Outcome, Through};
 
-/// A message of this notification was fetched, with this outcome. The notification's own follows: the greatest of its
-/// messages, once none of them waits any more. A hint that came to nothing new is deleted.
+/// Sets the outcome of a notification after one of its messages was fetched. It is the greatest outcome of all its messages,
+/// once none of them waits any more. A hint that brought nothing new is deleted.
 pub(super) fn through(
     connection: &Connection,
     kept: &Kept,
@@ -55,7 +55,7 @@ fn hint_through(
     }
 }
 
-/// A hint came to nothing.
+/// Deletes a hint that brought nothing new, unless it still waits for a fetch.
 pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Result<Through> {
     let nothing = Through { notification: kept.id, outcome: None, reason: None };
     if fetches::awaits(connection, kept.id)? {
@@ -66,7 +66,7 @@ pub(super) fn drop_hint(connection: &Connection, kept: &Kept) -> rusqlite::Resul
     Ok(nothing)
 }
 
-/// Reasons add up, but not for ever.
+/// Joins two reasons, up to a length: reasons must not grow for ever.
 fn both(known: Option<String>, new: Option<String>) -> Option<String> {
     const LENGTH_MAX: usize = 2_000;
     match (known, new) {

@@ -1,4 +1,4 @@
-//! What Transform is owed: a change of a record makes it due, and an attempt settles it.
+//! The webhooks that Transform is owed: a change of a record makes one due, and an attempt settles it.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -10,10 +10,10 @@ use crate::domain::due::Debounce;
 use crate::domain::ids::RecordKey;
 use crate::store::{Attempt, Delivery, Settlement};
 
-/// Notes that a record has changed and Transform is owed a webhook. Says when that is due.
+/// Notes that a record has changed and that Transform is owed a webhook. Returns the time when that is due.
 ///
-/// A change to a record whose attempts fail earns it an attempt once it is quiet, but never before the time that
-/// Transform asked for. A change to one that was given up revives it.
+/// A change to a record whose attempts fail makes a new attempt due once the record is quiet, but never before the time that
+/// Transform asked for. A change to a record whose delivery was given up revives the delivery.
 pub(super) fn owe(
     connection: &Connection,
     debounce: &Debounce,
@@ -28,14 +28,14 @@ pub(super) fn owe(
     Ok(due)
 }
 
-/// What an attempt for this record needs; none if nothing is owed.
+/// The delivery that an attempt for this record needs; none if nothing is owed.
 pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
     let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
     outbox::delivery(connection, stored.row, &stored.record)
 }
 
-/// Settles an attempt. Says when the next is due, if the record is still owed one: a change that came meanwhile was
-/// not in what was sent.
+/// Settles an attempt. Returns when the next one is due, if the record is still owed one: a change that came meanwhile was
+/// not in the webhook that was sent.
 pub(super) fn settle(
     connection: &Connection,
     debounce: &Debounce,
@@ -46,8 +46,8 @@ pub(super) fn settle(
     let Some(stored) = records::by_key(connection, &attempt.key)? else { return Ok(None) };
     history::attempted(connection, stored.row, attempt, settlement)?;
     let Some(row) = outbox::find(connection, stored.row)? else { return Ok(None) };
-    // The first change that was not in what was sent came at `began` or later.
-    // No version is worth telling that the record does not have: it would be told for ever.
+    // The first change that was not in the sent webhook came at `began` or later.
+    // A version that the record does not have must not be owed: it would be told for ever.
     let fresh = (row.version.min(stored.record.version) > attempt.version)
         .then(|| debounce.due(row.changed_at, began).max(now));
     let first_untold = fresh.map(|_| began);

@@ -1,14 +1,15 @@
-//! Pages: rows of another store, read in many short read transactions. While one is open the WAL cannot be shortened.
+//! Pages of rows of another store, read in many short read transactions. While a read transaction is open, the WAL cannot be
+//! shortened.
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-/// How many rows a page has, and about how many bytes, at most: each is a read transaction, and while one is open the WAL
-/// cannot be shortened.
+/// The most rows of a page, and about its most bytes. Each page is a read transaction, and while one is open the WAL cannot
+/// be shortened.
 pub(super) const PAGE_ROWS: u32 = 500;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Reads rows in the order of their slots. The query has the number in its first column; it asks for those after `?1`, up
+/// Reads rows in the order of their numbers. The query has the number in its first column; it asks for rows after `?1`, up
 /// to `?2` of them.
 pub(super) fn each<T>(
     past: &Connection,
@@ -27,7 +28,7 @@ pub(super) fn each<T>(
     }
 }
 
-/// One page. The read transaction ends with its rows.
+/// Reads one page. The read transaction ends with its rows.
 fn page<T>(
     mut rows: rusqlite::Rows<'_>,
     after: &mut i64,

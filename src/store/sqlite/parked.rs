@@ -1,4 +1,4 @@
-//! Verified events that wait, each under all that would release it.
+//! Parked events: verified events that wait, each with the keys that would release it.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -11,7 +11,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
 use crate::store::ParkedEvent;
 
-/// An event on its way to its record.
+/// An event that is to be applied to its record.
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) notification: Uuid,
@@ -21,7 +21,7 @@ pub(super) struct Pending {
     pub(super) reason: Option<String>,
 }
 
-/// What releases an event.
+/// The key under which an event waits, and which releases it.
 #[derive(Debug, Clone)]
 pub(super) enum ReleaseKey<'a> {
     /// A record becomes known by this PSP id.
@@ -93,7 +93,7 @@ fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey<'_>
         .map(drop)
 }
 
-/// Whether a notification parked nothing but what others of its dedupe key have parked before.
+/// Whether all events that a notification parked were parked before by other contents of its dedupe key.
 pub(super) fn is_parked_before(
     connection: &Connection,
     source: &str,
@@ -108,7 +108,7 @@ pub(super) fn is_parked_before(
     Ok(!news.exists(params![source, dedupe_key, notification.into_bytes()])?)
 }
 
-/// Takes out the events that this releases, of one source or, where the record is bound to none yet, of any.
+/// Takes out the events that a key releases: those of one source, or of any source where the record is bound to none yet.
 pub(super) fn release(
     connection: &Connection,
     source: Option<&str>,
@@ -121,7 +121,7 @@ pub(super) fn release(
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
 
-/// The oldest events of a source that wait for their records, so many at most.
+/// The oldest events of a source that wait for their records, up to `most`.
 pub(super) fn oldest(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<Vec<i64>> {
     connection
         .prepare_cached("SELECT id FROM parked WHERE source = ?1 AND reason IS NULL ORDER BY id LIMIT ?2")?
@@ -138,7 +138,7 @@ pub(super) fn waiting_since(connection: &Connection, cutoff: Timestamp, most: u3
     query.query_map(params![micros(cutoff), most], |row| row.get(0))?.collect()
 }
 
-/// Lets go of an event. Says of which notification it is.
+/// Deletes a parked event. Returns the id of its notification.
 pub(super) fn let_go(connection: &Connection, row: i64) -> rusqlite::Result<Uuid> {
     let notification: [u8; 16] = connection
         .prepare_cached("SELECT notification FROM parked WHERE id = ?1")?
@@ -154,7 +154,7 @@ pub(super) fn holds(connection: &Connection, notification: Uuid) -> rusqlite::Re
     query.exists([notification.into_bytes()])
 }
 
-/// The events that wait, the oldest first, from the one after `after` on.
+/// The parked events after the cursor `after`, the oldest first.
 pub(super) fn list(
     connection: &Connection,
     source: Option<&str>,
@@ -179,7 +179,7 @@ pub(super) fn list(
     })
 }
 
-/// Reads a page of rows, for damage in them.
+/// Reads a page of rows, to find damage in them.
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT p.id, p.notification, p.source, p.event, p.parked_at, p.kept_since, n.id IS NULL
@@ -213,7 +213,7 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Pending> {
     Ok(parked)
 }
 
-/// Lets go of the events of a notification that is deleted or judged anew.
+/// Deletes the parked events of a notification that is deleted or judged anew.
 pub(super) fn forget(connection: &Connection, notification: [u8; 16]) -> rusqlite::Result<()> {
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT id FROM parked WHERE notification = ?1")?

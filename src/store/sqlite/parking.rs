@@ -1,4 +1,4 @@
-//! The limits of what is parked: events past the number of their source, or their age, become dead letters.
+//! The limits of parked events: events past their source's number, or past their age, become dead letters.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{counts, inbox, parked};
 
-/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Says how many.
+/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Returns how many.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
     let excess = counts::parked(connection, source)?.saturating_sub(most.into());
     let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
@@ -19,13 +19,14 @@ pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rus
     Ok(excess)
 }
 
-/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Says of which notifications.
+/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Returns the
+/// notifications of these events.
 pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let old = parked::waiting_since(connection, cutoff, most)?;
     old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
 }
 
-/// An event waits no more; its notification is a dead letter from now on.
+/// Deletes a parked event; its notification is a dead letter from now on.
 fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
     let notification = parked::let_go(connection, row)?;
     inbox::waited_in_vain(connection, notification, reason)?;

@@ -1,7 +1,8 @@
-//! A store as a past that is read again, also while a relay runs on it.
+//! A stored past that is read again (replay), also while a relay runs on the store.
 //!
-//! It is read in pages, each in a read transaction of its own: while one is open the WAL cannot be shortened, and a store may
-//! take minutes to be read. So the pages are of different moments; who reads them has to mind that.
+//! The store is read in pages, each in a read transaction of its own. While a read transaction is open the WAL cannot be
+//! shortened, and reading a whole store may take minutes. So the pages are of different moments, and their reader must allow
+//! for that.
 
 use std::path::{Path, PathBuf};
 
@@ -23,11 +24,13 @@ const FETCHES_SINCE: i64 = 3;
 /// The schema version since which first times are stored.
 const FIRST_TIMES_SINCE: i64 = 6;
 
-/// A store in which nothing waits in a WAL is read as a file that nobody changes, so that SQLite makes none of the files
-/// beside it. If there is a WAL afterwards, somebody has begun to write meanwhile, and it is read again as a store in use.
+/// Reads a store, at rest if possible. A store without anything in a WAL is read as a file that nobody changes, so that
+/// SQLite makes no files beside it. If there is a WAL afterwards, a relay has begun to write meanwhile, and the store is
+/// read again as one in use.
 ///
-/// A store must have one name, so that its WAL is found. A backup has no WAL, and may have any number of names: some tools keep
-/// backups of several days as links. If it is none any more afterwards, a relay has made a store of it meanwhile.
+/// A store must have one name, so that its WAL is found. A backup has no WAL and may have any number of names: some tools
+/// keep backups of several days as links. If the file is no backup any more afterwards, a relay has made a store of it
+/// meanwhile.
 pub(super) fn at_rest_or_not<T>(
     store: &Path,
     mut read: impl FnMut(&Connection) -> rusqlite::Result<T>,
@@ -71,8 +74,8 @@ pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
     past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
 }
 
-/// The records of which a version was made by a notification that is not among those read again: of another source, from
-/// before the time that is wanted, later than the number `latest`, or deleted.
+/// Calls `does` for each record with a version from a notification that is not read again: a notification of another source,
+/// from before the wanted time, later than the number `latest`, or deleted.
 pub(super) fn made_by_others(
     past: &Connection,
     wanted: &Wanted,
@@ -98,12 +101,12 @@ pub(super) fn made_by_others(
     })
 }
 
-/// Whether this store knows first times.
+/// Whether this store has first times.
 pub(super) fn knows_first_times(past: &Connection) -> rusqlite::Result<bool> {
     Ok(whose::version(past)? >= FIRST_TIMES_SINCE)
 }
 
-/// Whether a notification is among those that are read again.
+/// Whether a notification is among the notifications that are read again.
 pub(super) fn is_read(
     past: &Connection,
     wanted: &Wanted,
@@ -120,8 +123,8 @@ fn since(wanted: &Wanted) -> i64 {
     wanted.since.map_or(i64::MIN, micros)
 }
 
-/// All notifications that are wanted, up to the number `latest`, in the order in which they were taken, each with the
-/// digest of its dedupe key.
+/// All wanted notifications up to the number `latest`, in the order in which they were taken, each with the digest of its
+/// dedupe key.
 pub(super) fn notifications(
     past: &Connection,
     wanted: &Wanted,

@@ -1,5 +1,5 @@
-//! Housekeeping in small steps, so that no notification waits long behind one: what was kept long enough goes, and the
-//! file gives back the pages that are free.
+//! Housekeeping in small steps, so that no notification waits long behind one. A step deletes rows that were kept long
+//! enough, and gives free pages of the file back.
 
 use std::time::Duration;
 
@@ -13,14 +13,14 @@ use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{DeadLetterGone, Pruned, StoreOptions};
 
-/// How long it is remembered when an object was fetched last.
+/// How long the time of an object's last fetch is remembered.
 const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 /// How many pages one step gives back.
 const STEP_PAGES: u32 = 256;
-/// So many free pages stay for what comes next.
+/// How many free pages stay in the file for coming rows.
 const SPARE_PAGES: u32 = 1024;
 
-/// One step, which looks at so many rows of a kind. Says also what could not be read.
+/// Runs one step, which looks at up to `most` rows of a kind. Returns also the errors of rows that could not be read.
 pub(super) fn step(
     connection: &Connection,
     options: &StoreOptions,
@@ -29,7 +29,7 @@ pub(super) fn step(
 ) -> rusqlite::Result<(Pruned, Vec<rusqlite::Error>)> {
     let mut damaged = Vec::new();
     let keep = &options.keep;
-    // Ages are on the store's clock: nothing has grown old because somebody set the machine's.
+    // Ages are on the store's clock: no row grows old because somebody set the machine's clock.
     let now = now.steady;
     let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
@@ -43,7 +43,8 @@ pub(super) fn step(
     Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk }, damaged))
 }
 
-/// A row that cannot be read keeps its own kind from being deleted, and no other. The file itself is sound then.
+/// Sets the error of an unreadable row apart: the row keeps its own kind from being deleted, and no other kind. The file
+/// itself is sound then.
 fn apart<T: Default>(done: rusqlite::Result<T>, damaged: &mut Vec<rusqlite::Error>) -> rusqlite::Result<T> {
     match done {
         Err(error) if error.sqlite_error_code().is_none() && damage(&error).is_some() => {
@@ -58,7 +59,7 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     now.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
-// Each of these finds what is old by an index of ages, whatever else there is.
+// Each of these finds old rows by an index of ages, whatever other rows there are.
 
 const OLD_DEAD_LETTERS: &str = "SELECT id FROM notifications INDEXED BY dead_letters
     WHERE outcome = 'dead_letter' AND ifnull(kept_since, received_at) < ?1
@@ -87,8 +88,8 @@ const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
         AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = transitions.record)
     ORDER BY ifnull(kept_since, at) LIMIT ?2)";
 
-/// Dead letters, with the events that wait for room to refund; but not while another event of theirs waits for its
-/// record.
+/// Deletes old dead letters, with their events that wait for room to refund. A dead letter stays while another event of it
+/// waits for its record.
 fn old_dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let old: Vec<[u8; 16]> = connection
         .prepare_cached(OLD_DEAD_LETTERS)?
@@ -111,22 +112,22 @@ fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::
     Ok(old.into_iter().map(|(_, key)| key).collect())
 }
 
-/// Notifications that are over: no event of theirs waits any more, and nothing is fetched for them.
+/// Deletes old notifications that are over: none of their events waits any more, and nothing is fetched for them.
 fn notifications(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
     connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), most])
 }
 
-/// Attempts or transitions of records that Transform is owed nothing of.
+/// Deletes old attempts or transitions of records that Transform is owed nothing of.
 fn of_settled(connection: &Connection, old: &str, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
     connection.prepare_cached(old)?.execute(params![micros(cutoff), most])
 }
 
-/// Gives back some of the pages that are free, but for a few. Says whether there were any.
+/// Gives back some of the free pages, and keeps a few. Returns whether there were any to give back.
 fn shrink(connection: &Connection) -> rusqlite::Result<bool> {
     let free: u32 = connection.pragma_query_value(None, "freelist_count", |row| row.get(0))?;
     let excess = free.saturating_sub(SPARE_PAGES).min(STEP_PAGES);
     if excess > 0 {
-        // One page goes with each step of the statement.
+        // Each step of the statement gives back one page.
         let mut vacuum = connection.prepare(&format!("PRAGMA incremental_vacuum({excess})"))?;
         let mut rows = vacuum.query([])?;
         while rows.next()?.is_some() {}
@@ -166,7 +167,7 @@ mod tests {
         }
     }
 
-    /// So many days after 1970.
+    /// That many days after 1970.
     fn day(days: u32) -> Timestamp {
         later(Timestamp::UNIX_EPOCH, DAY * days)
     }
@@ -188,8 +189,8 @@ mod tests {
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
-    /// Rows of the year 2046 stand before those that are old, more than a step looks at; and so do those of records that
-    /// Transform is owed.
+    /// Rows of the year 2046 stand before the old rows, more than a step looks at. So do rows of records that Transform is
+    /// owed.
     #[test]
     fn what_is_old_goes_whatever_stands_before_it() {
         let connection = store();
@@ -229,7 +230,7 @@ mod tests {
         }
     }
 
-    /// One damaged row is in the way of its own kind only.
+    /// One damaged row keeps only rows of its own kind from being deleted.
     #[test]
     fn what_cannot_be_read_keeps_nothing_else() {
         let connection = store();

@@ -1,6 +1,6 @@
-//! Which records a signed text has reached, where nobody signs all that leads to a record: whoever has caught a notification
-//! can write other ids and references into it. It counts for the records that it reached first, and for no others. Kept for
-//! ever, as records are.
+//! The records that a signed text has reached, for messages whose way to a record is partly unsigned. Anybody with a
+//! captured notification can write other ids and references into it. The notification counts for the records that its signed
+//! text reached first, and for no others. These rows are kept for ever, as records are.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::columns::digest;
 use super::pages::PAGE_ROWS;
 
-/// The step of the schema by which it is known what a signed text has reached.
+/// The step of the schema that adds the table of reached records.
 pub(super) const STEP: &str = r"
 -- The records that a signed text has reached, and the notification that led it there; only where not all is signed that leads to
 -- a record. By the text (SHA-256, cut to 16 bytes). Kept as long as records are.
@@ -21,17 +21,17 @@ CREATE TABLE reached (
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Which records are open to an event of a notification.
+/// The records that are open to an event of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Open {
-    /// All: its text has reached none before, or none but by this very notification.
+    /// All records: its text has reached none before, or only by this very notification.
     All,
-    /// Those that its text has reached by other notifications.
+    /// The records that its text has reached by other notifications.
     Only(Vec<i64>),
 }
 
 impl Open {
-    /// Whether this record is.
+    /// Whether the record of this row is open.
     pub(super) fn holds(&self, row: i64) -> bool {
         match self {
             Self::All => true,
@@ -40,7 +40,7 @@ impl Open {
     }
 }
 
-/// Which records are open to an event with this signed text.
+/// The records that are open to an event with this signed text.
 pub(super) fn open(connection: &Connection, source: &str, text: &str, notification: Uuid) -> rusqlite::Result<Open> {
     let mut find =
         connection.prepare_cached("SELECT record, notification FROM reached WHERE source = ?1 AND key = ?2")?;
@@ -68,7 +68,8 @@ pub(super) fn note(
         .map(drop)
 }
 
-/// Takes over what another store knows, whatever of it is read again: which notification was first is what has happened.
+/// Takes over all rows of another store, whichever of its notifications are read again: the order in which notifications
+/// came is a fact of the past.
 pub(super) fn take_over(connection: &Connection, other: &Connection) -> rusqlite::Result<()> {
     if !other.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'reached'")?.exists([])? {
         return Ok(());
@@ -148,7 +149,7 @@ mod tests {
         assert_eq!(open("another", other), Open::All);
     }
 
-    /// The rows of another store have other slots.
+    /// The records of another store have other row numbers.
     #[test]
     fn what_was_reached_is_taken_over_by_the_ids_of_the_records() {
         let (past, stage) = (store(), store());

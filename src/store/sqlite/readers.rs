@@ -1,4 +1,4 @@
-//! Read-only connections: fetches see what is committed and never wait for the writer.
+//! Read-only connections: reads see committed rows and never wait for the writer.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,14 +15,14 @@ use crate::store::StoreError;
 /// How many reads run at once.
 const READERS_MAX: usize = 4;
 
-/// A pool of connections; they are opened as they are needed and kept.
+/// A pool of connections, which are opened when they are needed and kept.
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
     path: PathBuf,
     idle: Arc<Mutex<Vec<Connection>>>,
     permits: Arc<Semaphore>,
     files: Arc<Files>,
-    /// Held until the connections have gone.
+    /// The lock, held until the connections are closed.
     lock: Arc<Lock>,
 }
 
@@ -31,8 +31,8 @@ impl Readers {
         Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), files, lock }
     }
 
-    /// Runs a read on a thread where it may block. What was read counts only if the store is still the one that was opened:
-    /// another one in its place may know better.
+    /// Runs a read on a thread where it may block. The result counts only if the store is still the file that was opened:
+    /// another file at its path may know better.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -49,7 +49,7 @@ impl Readers {
                 None => engine::open(&readers.path, Access::Read).map_err(unavailable)?,
             };
             let found = query(&connection);
-            // A connection to another file goes.
+            // A connection to another file is closed.
             readers.check()?;
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             found.map_err(unavailable)

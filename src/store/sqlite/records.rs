@@ -41,12 +41,12 @@ fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
     Ok(Stored { row: number, record })
 }
 
-/// The record of that Transform id, of whatever kind.
+/// The record with this Transform id, of whatever kind.
 pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
     by_id_as(connection, id, stored)
 }
 
-/// The same, its row read so.
+/// The record with this Transform id, its row read by `read`.
 pub(super) fn by_id_as(
     connection: &Connection,
     id: &TransformId,
@@ -62,7 +62,7 @@ pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Resu
     Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
 }
 
-/// The record of that PSP id: one that is bound to the source, or to none yet. Its row is read so.
+/// The record with this PSP id: one that is bound to the source, or to none yet. Its row is read by `read`.
 pub(super) fn by_psp_id(
     connection: &Connection,
     kind: Kind,
@@ -81,7 +81,7 @@ pub(super) fn by_psp_id(
         .optional()
 }
 
-/// Reads a page of rows, for damage in them.
+/// Reads a page of rows, to find damage in them.
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(concat!(
         "SELECT ",
@@ -121,7 +121,7 @@ fn text_of(record: &Record) -> rusqlite::Result<String> {
     serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Lets a PSP id lead to a record. Says whether that is new; an id that leads to another record stays there.
+/// Lets a PSP id lead to a record. Returns whether that is new; an id that leads to another record stays with that one.
 pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
     let kind = stored.record.key.kind.code();
@@ -133,13 +133,13 @@ pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> r
     Ok(insert.execute(params![psp_id, kind, source, stored.row])? == 1)
 }
 
-/// Lets a PSP id lead to a record no more: the integrator took it back.
+/// Deletes the way from a PSP id to a record: the integrator took the id back.
 pub(super) fn forget(connection: &Connection, row: i64, psp_id: &str) -> rusqlite::Result<()> {
     let mut delete = connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND record = ?2")?;
     delete.execute(params![psp_id, row]).map(drop)
 }
 
-/// The other records of that kind that a PSP id leads to.
+/// The other records of the same kind that a PSP id leads to.
 pub(super) fn others_of_psp_id(
     connection: &Connection,
     stored: &Stored,
@@ -158,7 +158,7 @@ pub(super) fn others_of_psp_id(
         .collect()
 }
 
-/// Whether a record was registered with, or has learned, an id that stands in the call.
+/// Whether a record was registered with, or has learned, an id in the path of the call.
 pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
     let mut find =
         connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;

@@ -1,15 +1,16 @@
-//! Reads stored notifications again and says what records would be.
+//! A rehearsal (replay): stored notifications are read again, to see what the records would be.
 //!
-//! The store is only read. In a database of its own in memory the records stand as they were registered, bare of all that
-//! events said; the notifications are committed to it in the order in which they came, by the very code that took them.
-//! That they came after all registrations makes no difference: the order of arrival leaves no trace (ARCHITECTURE.md).
+//! The store is only read. The records stand in a database of their own in memory, as they were registered, without any fact
+//! from events. The notifications are committed to it in the order in which they came, by the very code that took them.
+//! There they come after all registrations; that makes no difference, since the order of arrival leaves no trace
+//! (ARCHITECTURE.md).
 //!
-//! What is gone cannot be read again. Each fact of a record carries the key of its event, and the history knows which
-//! notification made which version; a record of which one cannot be led back to a notification that is read again is not
-//! compared, and neither are the refunds and the payment that it shares money with.
+//! Deleted notifications cannot be read again. Each fact of a record carries the key of its event, and the history knows
+//! which notification made which version. A record is not compared if one of its facts or versions cannot be led back to a
+//! notification that is read again. Neither are the refunds and the payment that it shares money with.
 //!
-//! A relay may run meanwhile. The records are read first and once more at the end, the notifications in between, up to the
-//! latest that there was at the beginning. A record that is not the same at the end as at the beginning is not compared.
+//! A relay may run meanwhile. The records are read first, and once more at the end. The notifications are read in between,
+//! up to the latest one of the beginning. A record that differs between beginning and end is not compared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -28,8 +29,9 @@ use crate::domain::record::{Record, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
 use crate::store::{Keep, ParkedLimits, StoreOptions, Taken};
 
-/// Reads what is wanted again, each notification as `read` does, and says what would be. Nothing is written, neither to the
-/// store nor beside it, if no relay runs on it and it was stopped in order; a relay that runs is not disturbed.
+/// Reads the wanted notifications again, each as `read` does, and returns what records and outcomes would be. The store is
+/// not written. No file is made beside it, if no relay runs on it and it was stopped in order. A running relay is not
+/// disturbed.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -45,7 +47,7 @@ pub fn rehearse(
     })
 }
 
-/// The sources of which the store has notifications.
+/// The sources that have notifications in the store.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -57,12 +59,12 @@ pub fn sources(store: &Path) -> Result<Vec<String>, RehearsalError> {
     })
 }
 
-/// The records as they stand, and the database in memory in which they are bare.
+/// The records as they stand in the store, and the database in memory with the same records bare.
 struct Stage {
     connection: Connection,
     options: StoreOptions,
     stand: Vec<Record>,
-    /// The records that a notification outside of what is read again made a version of, or that changed meanwhile.
+    /// Records with a version from a notification that is not read again, and records that changed meanwhile.
     others: HashSet<TransformId>,
     /// Digests of the keys of all messages that were read again.
     keys: HashSet<[u8; 16]>,
@@ -114,7 +116,7 @@ impl Stage {
                 source: one.source.clone(),
                 received_at: Moment { wall: one.received_at, steady: one.received_at },
                 headers: Vec::new(),
-                // All that matters of it here is whether it is the same.
+                // The body matters here only for being the same or not.
                 body: digest(&one.body).to_vec(),
                 form: one.form.clone().unwrap_or_default(),
                 signed_at: None,
@@ -132,7 +134,7 @@ impl Stage {
         self.compare(notifications)
     }
 
-    /// Which records cannot be compared, now that all has been read.
+    /// Finds the records that cannot be compared, once all has been read.
     fn look_again(&mut self, past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<()> {
         let others = &mut self.others;
         past::made_by_others(past, wanted, latest, |id| {
@@ -150,7 +152,7 @@ impl Stage {
         Ok(())
     }
 
-    /// A stored key may be that of one message or of all the batch's together.
+    /// Notes the keys of a notification. A stored key may be one message's, or that of all messages of the batch together.
     fn know(&mut self, reread: &Reread, dedupe_key: [u8; 16]) {
         self.keys.insert(dedupe_key);
         self.keys.extend(reread.keys.iter().map(|key| digest(key.as_bytes())));
@@ -172,7 +174,8 @@ impl Stage {
         Ok(rehearsal)
     }
 
-    /// The records that are made of more than what was read again, and those that share money with one.
+    /// The records with facts from outside the notifications that were read again, and the records that share money with
+    /// such a one.
     fn partly(&self) -> HashSet<TransformId> {
         let is_partly = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
@@ -196,13 +199,13 @@ impl Stage {
     }
 }
 
-/// A record as it was registered. It stays with its source: which one that is was said or is said by the first event.
+/// A record as it was registered. It stays with its source: the registration or the first event names the source.
 fn bare(record: &Record) -> Record {
     Record { seen: Seen::default(), refunds: BTreeMap::new(), version: 1, ..record.clone() }
 }
 
-/// The keys of the messages whose facts stand: an event's key begins with its message's. The PSP's id as the first event
-/// named it stands for nothing where one was registered.
+/// The keys of the messages whose facts stand in a record: an event's key begins with its message's key. The PSP's id from
+/// the first event stands for nothing if an id was registered.
 fn keys(record: &Record) -> impl Iterator<Item = &str> {
     let Seen {
         status,
@@ -233,7 +236,7 @@ fn keys(record: &Record) -> impl Iterator<Item = &str> {
     single.into_iter().flatten().chain(booked).map(|stamp| message_key(&stamp.tie))
 }
 
-/// In memory nothing is told and nothing grows old.
+/// Options without limits: in memory nothing is told and nothing grows old.
 pub(super) fn without_limits() -> StoreOptions {
     let ever = Duration::MAX;
     StoreOptions {

@@ -1,4 +1,4 @@
-//! Whether the store can be trusted: it can be written, and no damage was met of late.
+//! The soundness of the store, for readiness: whether the store can be written, and no damage was met of late.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,24 +13,25 @@ use super::writer::unavailable;
 use crate::domain::due::Moment;
 use crate::store::StoreError;
 
-/// How long damage that was met makes the store unfit: what else works says nothing about it. Housekeeping meets what is in
-/// its way in each round, and there is a round each minute.
+/// How long damage makes the store unfit after it was met; other work that succeeds does not prove it mended. Housekeeping
+/// meets damaged rows in its way in each round, and there is a round each minute.
 const DAMAGE_STAYS: Duration = Duration::from_secs(150);
-/// However often damage is met, it is logged so often.
+/// The time between two log lines on the same damage, however often it is met.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// What a readiness probe writes: 16 pages, about as many as a notification of the usual size changes in tables and indexes.
+/// The bytes that a readiness probe writes: 16 pages. A notification of the usual size changes about as many in tables and
+/// indexes.
 const PROBE_BYTES: i64 = 64 * 1024;
 
 impl Store {
-    /// Writes as much as a notification takes and waits until it is on disk; and has met no damage of late.
+    /// Writes as much as a notification takes and waits until it is on disk. Checks also that no damage was met of late.
     ///
     /// # Errors
-    /// Why the store cannot be trusted to write now.
+    /// The reason why the store cannot be trusted to write now.
     pub async fn probe(&self, now: Moment) -> Result<(), StoreError> {
         let at = columns::micros(now.wall);
         let work = move |connection: &Connection| {
-            // What is the same as before would not be written.
+            // The bytes are random: SQLite would not write unchanged bytes.
             let write = "INSERT OR REPLACE INTO probe (id, at, room) VALUES (1, ?1, randomblob(?2))";
             connection.execute(write, [at, PROBE_BYTES]).map(drop).map_err(unavailable)
         };
@@ -46,7 +47,8 @@ impl Store {
         }
     }
 
-    /// A page of a list: up to `most` rows after this place. Damaged ones are left out, and others take their slots.
+    /// A page of a list: up to `most` rows after the cursor `after`. Damaged rows are left out, and further rows fill the
+    /// page.
     pub(super) async fn list<T: Send + 'static>(
         &self,
         mut after: i64,
@@ -67,28 +69,28 @@ impl Store {
         }
     }
 
-    /// The rows that could be read. The others are damage, and named in the log.
+    /// The rows that could be read. Each other row is damage, and is named in the log.
     pub(super) fn sound<T>(&self, listed: Listed<T>) -> Vec<T> {
         for error in listed.damaged.into_iter().map(unavailable) {
             if self.is_news(&error) {
-                tracing::error!(%error, "this row is left out of a list");
+                tracing::error!(%error, "a damaged row is left out of a list; restore a backup, or mend the row");
             }
         }
         listed.rows
     }
 
-    /// Damage that is there, by the last look over it.
+    /// The damage that the last look over the rows found.
     pub(super) fn standing(&self) -> MutexGuard<'_, Standing> {
         self.standing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Rows that housekeeping could not read.
+    /// Remembers and logs the rows that housekeeping could not read.
     pub(super) fn in_the_way(&self, damaged: Vec<rusqlite::Error>) {
         for error in damaged.into_iter().map(unavailable) {
             if self.is_news(&error) {
                 tracing::error!(
                     %error,
-                    "a damaged row keeps what is like it from being deleted; restore a backup, or delete the row"
+                    "a damaged row keeps old rows of its kind from being deleted; restore a backup, or delete the row"
                 );
             }
         }
@@ -99,7 +101,7 @@ impl Store {
         self.is_news(error);
     }
 
-    /// Remembers damage. Says whether it was logged: once a minute, however often it is met.
+    /// Remembers damage. Returns whether it was logged: once a minute, however often it is met.
     fn is_news(&self, error: &StoreError) -> bool {
         let StoreError::Damaged(reason) = error else { return false };
         let now = Instant::now();

@@ -1,4 +1,5 @@
-//! The `Store` on SQLite: what the rest of the relay asks of it, each read by a reader and each piece of work by the writer.
+//! The `Store` on SQLite, with all methods that the rest of the relay calls: a reader does each read, the writer does each
+//! piece of work.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -25,7 +26,7 @@ use crate::store::{
     RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
 };
 
-/// The store. All that it answers is on disk.
+/// The store. Everything that it returns is on disk.
 #[derive(Debug)]
 pub struct Store {
     pub(super) writer: Writer,
@@ -33,18 +34,18 @@ pub struct Store {
     pub(super) readers: Readers,
     pub(super) options: Arc<ArcSwap<StoreOptions>>,
     pub(super) wake: Wake,
-    /// Damage that was met of late.
+    /// Damage that was met of late, by its text.
     pub(super) damage: Mutex<HashMap<String, Met>>,
-    /// Damage that is there.
+    /// Damage that the last look over the rows found.
     pub(super) standing: Mutex<Standing>,
 }
 
 impl Store {
-    /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, also
-    /// if whoever brought the change has hung up.
+    /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, even if
+    /// the caller with the change has hung up.
     ///
     /// # Errors
-    /// Another relay has it, a later one wrote it, it is damaged, or the file cannot be used.
+    /// Another relay has the store, a later version wrote it, it is damaged, or the file cannot be used.
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
         let Opened { connection, files, lock, path } = connection::open(&options.path, options.must_exist)?;
         let (files, lock) = (Arc::new(files), Arc::new(lock));
@@ -56,16 +57,16 @@ impl Store {
         Ok(Self { writer, thread, readers, options, wake, damage, standing })
     }
 
-    /// What it goes by, to be replaced while it runs; path and queue stay those that it was opened with.
+    /// The options in force, to be replaced while the store runs. Path and queue stay as they were when it was opened.
     pub fn options(&self) -> Arc<ArcSwap<StoreOptions>> {
         Arc::clone(&self.options)
     }
 
-    /// Takes a verified notification: it and all that it changes are on disk when this returns. `noted` hears of it there,
-    /// also if whoever brought it has gone.
+    /// Takes a verified notification: the notification and all its changes are on disk when this returns. `noted` hears of
+    /// the receipt then, even if the caller has gone.
     ///
     /// # Errors
-    /// Too many others of its dedupe key are kept, or the store cannot take it now; nothing was written.
+    /// Too many other contents of its dedupe key are kept, or the store cannot take it now; nothing was written.
     pub async fn take(
         &self,
         taken: Taken,
@@ -127,7 +128,7 @@ impl Store {
         self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
     }
 
-    /// The latest `most` versions of a record and attempts to tell of them.
+    /// The latest `most` versions of a record, and the latest attempts to tell of them.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -141,7 +142,7 @@ impl Store {
         Ok(found.map(|(versions, attempts)| History { versions: self.sound(versions), attempts: self.sound(attempts) }))
     }
 
-    /// The events that are parked, the oldest first, from the one after `after` on.
+    /// The parked events after the cursor `after`, the oldest first.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -150,7 +151,7 @@ impl Store {
             .await
     }
 
-    /// The notifications that are dead letters, the oldest first, from the one after `after` on.
+    /// The notifications that are dead letters, after the cursor `after`, the oldest first.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -158,7 +159,7 @@ impl Store {
         self.list(after, most, inbox::dead_letters).await
     }
 
-    /// The deliveries that were given up, by the age of their records, from the one after `after` on.
+    /// The deliveries that were given up, after the cursor `after`, by the age of their records.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -166,7 +167,7 @@ impl Store {
         self.list(after, most, outbox::given_up).await
     }
 
-    /// All that Transform is owed, by due time: what a restart begins with. Times that no wait has made are brought
+    /// All webhooks that Transform is owed, by due time: a restart begins with them. Times that no wait has made are brought
     /// back first; `longest_retry` is the longest wait after a failure.
     ///
     /// # Errors
@@ -181,7 +182,7 @@ impl Store {
         Ok(self.sound(self.read(|connection| outbox::owed(connection, None)).await?))
     }
 
-    /// What an attempt for this record needs; none if nothing is owed.
+    /// The delivery that an attempt for this record needs; none if nothing is owed.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -189,7 +190,7 @@ impl Store {
         self.read(move |connection| owing::delivery(connection, &key)).await
     }
 
-    /// Settles an attempt. Says when the next one for this record is due, if it is still owed one.
+    /// Settles an attempt. Returns when the next one for this record is due, if it is still owed one.
     ///
     /// # Errors
     /// The store cannot take it now; the record stays owed as it was.
@@ -201,7 +202,7 @@ impl Store {
         self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// One step of housekeeping: it looks at so many rows of a kind.
+    /// Runs one step of housekeeping, which looks at up to `most` rows of a kind.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.
@@ -220,9 +221,9 @@ impl Store {
         self.readers.read(query).await.inspect_err(|error| self.met(error))
     }
 
-    /// Writes what was accepted and closes the file.
+    /// Writes all work that was accepted, and closes the file.
     pub fn close(self) {
-        // The writer's connection is the last one to go: only a connection that may write empties the WAL.
+        // The writer's connection must be closed last: only a connection that may write empties the WAL.
         drop(self.readers);
         drop(self.writer);
         if self.thread.join().is_err() {

@@ -1,4 +1,4 @@
-//! The `Store`'s methods for its clock: a start has it go on, and it is kept for the next one.
+//! The `Store`'s methods for its clock: a start continues the clock, and the clock is kept for the next start.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -10,7 +10,8 @@ use crate::domain::due::Moment;
 use crate::store::{Resumed, StoreError};
 
 impl Store {
-    /// Has the store's clock go on, where the machine's says `wall`. All other times that the store is told are to be on it.
+    /// Continues the store's clock, where the machine's clock says `wall`. All other times that the store is given must be
+    /// on the store's clock.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -19,7 +20,7 @@ impl Store {
         self.writer.write(work, |_: &Resumed| ()).await
     }
 
-    /// Keeps both clocks for the next start. Says how they were kept before.
+    /// Keeps both clocks for the next start. Returns how they were kept before.
     ///
     /// # Errors
     /// The store cannot take it now.

@@ -1,4 +1,4 @@
-//! The store's face for what is fetched from the PSPs.
+//! The `Store`'s methods for fetches from the PSPs, for hints and for replay.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use crate::store::{
 };
 
 impl Store {
-    /// Hands a hint back that may get a place. Where nothing can be read, taking it says what is wrong.
+    /// Returns a hint that may get a slot. If the store cannot be read, the hint is returned too: taking it gives the error.
     ///
     /// # Errors
     /// Too many objects of strangers wait.
@@ -31,7 +31,7 @@ impl Store {
         }
     }
 
-    /// Takes a hint: what it points to is fetched.
+    /// Takes a hint: the objects that it points to are fetched.
     ///
     /// # Errors
     /// Too many objects of strangers wait, or the store cannot take it now; nothing was written.
@@ -46,7 +46,7 @@ impl Store {
         })
     }
 
-    /// Judges a dead letter anew, by what it says now; none if there is no such dead letter.
+    /// Judges a dead letter anew, by the meaning that it has now; none if there is no such dead letter.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.
@@ -68,7 +68,8 @@ impl Store {
         self.read(move |connection| inbox::kept(connection, id)).await
     }
 
-    /// Fetches of a source that are due, the most urgent first; and when the next one is. Damaged ones are left out.
+    /// The fetches of a source that are due, the most urgent first, and the time when the next one is due. Damaged ones are
+    /// left out.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -81,7 +82,7 @@ impl Store {
         Ok((self.sound(due), self.sound(next).into_iter().min()))
     }
 
-    /// Up to `most` messages that wait for a fetch and had asked by then.
+    /// Up to `most` messages that wait for a fetch and whose number is not above `asked`.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -89,7 +90,7 @@ impl Store {
         self.read(move |connection| waiting::awaiting(connection, fetch, asked, most)).await
     }
 
-    /// Settles a fetch that was answered, for those who are read with the answer.
+    /// Settles a fetch that got a response, for the messages that are read with the response.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written, and all wait as before.
@@ -111,7 +112,8 @@ impl Store {
         self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// How much is to be fetched, by source: what a restart begins with. Times that no wait has made are brought back first.
+    /// The number of fetches that wait, by source: a restart begins with it. Times that no wait has made are brought back
+    /// first.
     ///
     /// # Errors
     /// The store cannot be used.

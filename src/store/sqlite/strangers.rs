@@ -1,11 +1,12 @@
-//! The addresses of strangers: the objects of which nobody but strangers has spoken, and whose turn it is.
+//! The addresses of strangers, which send hints: their objects, of which only strangers have spoken, and the turns of the
+//! addresses.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::columns::micros;
 
-/// The step of the schema by which addresses take turns.
+/// The step of the schema that lets addresses take turns.
 pub(super) const STEP: &str = r"
 -- The addresses of strangers whose objects wait, kept by the table of fetches itself: counting the objects of all for each
 -- look would take longer the more there are. held: how many slots an address has. served_at: when the last fetch for it
@@ -65,11 +66,11 @@ CREATE TRIGGER hint_changed AFTER UPDATE OF trusted, due_at, hinted_by, began_at
 END;
 ";
 
-/// The addresses whose turn has come at a source, who has waited longest first; and how many slots each has.
+/// The addresses whose turn has come at a source, the longest wait first, and the number of slots that each has.
 pub(super) const TURNS: &str =
     "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
 
-/// Brings back turns of times to come: see [`super::outbox::clamp`].
+/// Brings back turns with times in the future: see [`super::outbox::clamp`].
 pub(super) fn clamp(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     let since = "UPDATE hint_addresses SET served_at = ?1, turn_at = ?1 WHERE served_at > ?1";
     connection.execute(since, [micros(now)])
@@ -115,15 +116,16 @@ mod tests {
         turns::due(connection, &sought).unwrap().rows
     }
 
-    /// The object is looked up in vain, and again then, if ever.
+    /// The object is looked up in vain. It is looked up again at `again`, if at all.
     fn look_up(connection: &Connection, fetch: &Fetch, now: Timestamp, again: Option<Timestamp>) {
         let (fetch, asked, reason) = (fetch.id, fetch.asked, String::new());
         fetch_ends::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again })
             .unwrap();
     }
 
-    /// Five lookups a second for a minute. So many addresses make up six objects a second; another one sends a hint a second.
-    /// How many of these are looked up. With `patience` the made-up ones are looked up five times each.
+    /// Five lookups a second for a minute. The flooding addresses make up six objects a second; another address sends a hint
+    /// a second. Returns how many of that address's hints are looked up. With `patience` the made-up ones are looked up five
+    /// times each.
     fn genuine_beside(flooding: usize, patience: bool) -> usize {
         let connection = store();
         let (mut made_up, mut genuine) = (0, 0);
@@ -149,7 +151,7 @@ mod tests {
         genuine
     }
 
-    /// How many addresses have other slots or another turn than their objects say.
+    /// How many addresses have other slots, or another turn, than their objects give them.
     fn difference(connection: &Connection) -> u32 {
         let question = "SELECT (SELECT count(*) FROM hint_addresses a FULL JOIN (
                 SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -178,7 +180,7 @@ mod tests {
         }
     }
 
-    /// A damaged row is named; those behind it are fetched as if it were not there.
+    /// A damaged row is named; the rows behind it are fetched as if it were not there.
     #[test]
     fn a_damaged_row_takes_no_place_of_others() {
         let connection = store();
@@ -196,7 +198,7 @@ mod tests {
         assert_eq!(difference(&connection), 0);
     }
 
-    /// A count of which a bit is wrong keeps nobody out and takes nobody's slot, and no turn is lost by it.
+    /// A count with a wrong bit keeps no address out and takes no address's slot, and no turn is lost by it.
     #[test]
     fn a_damaged_count_is_counted_anew_before_anything_goes_by_it() {
         const FEW: HintSlots = HintSlots { all: 8, each: 8 };

@@ -1,4 +1,4 @@
-//! A notification is taken, or judged anew: inbox row, records, outbox and what is to be fetched, as one piece of work.
+//! The taking of a notification, or judging it anew: inbox row, records, outbox and fetches, as one piece of work.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -18,23 +18,23 @@ use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken}
 
 /// How a notification was taken.
 pub(super) enum Took {
-    /// It is in.
+    /// It is taken.
     In(Receipt),
-    /// It would change something, but there are too many others of its dedupe key: not to be committed.
+    /// It would change something, but too many other contents of its dedupe key are kept: not to be committed.
     OneTooMany(Receipt),
-    /// What of it is signed came before and pointed elsewhere: it is no more than a hint, and not to be committed.
+    /// Its signed text came before and pointed elsewhere: the notification is only a hint, and not to be committed.
     PointsElsewhere(Receipt),
 }
 
-/// Why a message is a dead letter whose signed text is that of another.
+/// The reason of a dead letter whose signed text is that of another message.
 const SHIFTED: &str = "the text that is signed was told of before with other borders between its fields: somebody has moved \
                        them";
 
-/// Why a message is a dead letter whose signed text came with another body before.
+/// The reason of a dead letter whose signed text came with another body before.
 const ANOTHER_BODY: &str = "what is signed came before with another body, to which it belongs: the signature covers the body by its \
                             CRC-32 only, so that somebody may have made this one";
 
-/// Looks whether a message was told of before, where that has to be remembered, and dates its events.
+/// Checks whether a message was told of before, where that has to be remembered, and dates its events.
 fn told(
     connection: &Connection,
     taken: &Taken,
@@ -45,7 +45,7 @@ fn told(
     let understood = matches!(message.meaning, Meaning::Events(_) | Meaning::Fetch(_));
     let (source, receipt) = (taken.source.as_str(), taken.received_at.wall);
     match &message.identity {
-        // A body has its signed text to itself whatever it says.
+        // A signed text that binds its body belongs to that body alone, even if the message is not understood.
         Some(identity) if identity.is_remembered() && (understood || identity.binds_body) => {
             first_times::date(connection, source, id, identity, events.to_mut(), receipt)
         }
@@ -57,8 +57,8 @@ fn told(
     }
 }
 
-/// A body to which what is signed does not belong goes by what is signed, whatever key it names: anybody can make any number of
-/// them, and as many are kept as of one key.
+/// Gives a notification the dedupe key of its signed text, if that text belongs to another body. Anybody can make any number
+/// of such bodies, whatever key they name: so only as many are kept as of one key.
 fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
     let mut taken = Cow::Borrowed(taken);
     if let Some(identity) = taken.normalised.bound_by()
@@ -81,7 +81,7 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
     match seen {
         Seen::Same { id, outcome, .. } => repeated(connection, taken, id, outcome).map(Took::In),
-        // The remedy for a dead letter is to have the PSP send it again, once what stood in its way is gone.
+        // The remedy for a dead letter is that the PSP sends it again, once its obstacle is gone.
         Seen::DeadLetter { id, .. } => {
             inbox::count_repeat(connection, id)?;
             let receipt = judge_anew(connection, options, taken, id)?;
@@ -90,7 +90,8 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         Seen::New => judge(connection, options, taken, taken.id, insert).map(Took::In),
         Seen::KeyOnly { one, full: false } => {
             let receipt = judge(connection, options, taken, taken.id, insert)?;
-            // What is signed as a whole is the PSP's own; of what is signed in parts anybody can make another content.
+            // A notification that is signed as a whole is the PSP's own. Of one that is signed in parts, anybody can make
+            // another content.
             let is_news = receipt.is_news && !taken.partly_signed;
             Ok(Took::In(Receipt { key_reused: Some(one), is_news, ..receipt }))
         }
@@ -98,15 +99,17 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
 }
 
-/// Whether somebody who has caught a mere pointer can have written into it where it points to: the PSP asks for none of that.
+/// Whether anybody with a captured pointer can have changed the object that it points to: then the PSP asks for none of its
+/// fetches.
 fn may_point_anywhere(taken: &Taken) -> bool {
     let points = |message: &Message| matches!(message.meaning, Meaning::Fetch(_));
     taken.is_pointer && taken.partly_signed && taken.normalised.messages.iter().any(points)
 }
 
-/// One more content of a dedupe key that has as many as are kept. What says nothing new needs no row of its own, and neither
-/// does what waits already as another content says it. To what would change something another one gives way: somebody may have
-/// made it of the same message. Where none can, it is not taken, so that it is not answered as if it were kept.
+/// Takes one more content of a dedupe key that has as many as are kept. A content without news needs no row of its own;
+/// neither does one whose events wait already for another content. For a content that would change something, another one
+/// gives way: that one may be forged from the same message. If none can give way, the content is not taken, so that it is
+/// not answered as if it were kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
     let mut fate = Fate::NothingNew;
     let receipt = judge(connection, options, taken, taken.id, |judged, work| {
@@ -131,7 +134,7 @@ fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one:
     })
 }
 
-/// What has no row of its own has the id of one of its key: nobody would find its own id anywhere.
+/// Gives the receipt of a content without a row the id of another content of its key: its own id could be found nowhere.
 fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
     let own = receipt.id;
     let found = |led: LedElsewhere| {
@@ -145,13 +148,14 @@ fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
 enum Fate {
     /// It needs no row.
     NothingNew,
-    /// It has the room of others.
+    /// It is kept, in the room of other contents.
     Kept(Vec<GaveWay>),
     /// There is no room.
     NoRoom,
 }
 
-/// Whether all that was parked of it waits already, by another content of its key; then it needs not wait twice.
+/// Whether all its parked events wait already, for another content of its key. Then they are deleted: they need not wait
+/// twice.
 fn waits_already(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
     let waits = parked::is_parked_before(connection, &taken.source, key, taken.id)?;
@@ -180,13 +184,13 @@ fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id
     judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
-/// The very same notification was here before. What it points to is fetched again all the same: where a PSP gives its
-/// notifications no id, the next news of an object looks like the last.
+/// Takes a repetition: the very same notification was here before. The object that it points to is fetched again all the
+/// same. Where a PSP gives its notifications no id, the next news of an object looks like the last.
 fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) -> rusqlite::Result<Receipt> {
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
-        // It may be signed anew. What signs it now belongs to its body as well.
+        // It may be signed anew. The new signed text belongs to its body as well.
         if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
             told(connection, taken, id, message, &mut Cow::from(message.events()))?;
         }
@@ -199,14 +203,14 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     Ok(Receipt { replayed: true, fetches, ..Receipt::of(id, outcome) })
 }
 
-/// Which messages of a notification were not told of before, as far as that is remembered.
+/// The messages of a notification that were not told of before, as far as that is remembered.
 #[derive(Default)]
 struct FirstSeen {
-    /// Whether its first one is among them.
+    /// Whether the notification's first message is among them.
     first: bool,
-    /// Whether any is.
+    /// Whether any message is among them.
     any: bool,
-    /// Whether that is remembered of any, so that nobody can have made the notification of others that they have caught.
+    /// Whether that is remembered of any message, so that nobody can have made the notification of other captured ones.
     proven: bool,
 }
 
@@ -218,14 +222,15 @@ impl FirstSeen {
         self.any |= is_first;
     }
 
-    /// Whether a notification with these is news. Messages that are signed one by one can be put together by anybody: the
+    /// Whether a notification with these messages is news. Anybody can put together messages that are signed one by one. The
     /// secret that is said to have vouched for such a notification is that of its first message.
     const fn is_news(&self, partly_signed: bool) -> bool {
         if partly_signed { self.first } else { self.any }
     }
 }
 
-/// What was judged is saved before anything is released: that may concern the notification itself.
+/// Judges a notification. The judgement is saved before any parked event is released: that event may be the notification's
+/// own.
 fn judge(
     connection: &Connection,
     options: &StoreOptions,
@@ -239,7 +244,7 @@ fn judge(
     let (mut judged, mut first_seen) = (HashSet::new(), FirstSeen::default());
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         let identity = message.identity.as_ref();
-        // One that was caught could be put into a batch a thousand times.
+        // A captured message could be put into a batch a thousand times.
         if identity.is_some_and(|identity| identity.partly_signed && !judged.insert(&identity.key)) {
             through = through.max(Outcome::Repeated);
             continue;

@@ -1,4 +1,5 @@
-//! The order in which fetches are looked at: the PSP's own, then hints at objects of ours, then strangers' by turns.
+//! The order in which fetches are looked at: first the PSP's own, then hints at objects of ours, then strangers' hints by
+//! turns.
 
 use rusqlite::{Connection, params};
 
@@ -6,8 +7,8 @@ use super::columns::{Listed, micros};
 use super::{fetches, held, strangers};
 use crate::store::{Fetch, FetchesSought};
 
-/// The fetches that are sought: those that the PSP asks for, by their due times; then those at whose objects hints point that
-/// are ours, what brought news last first; then strangers', by the turns of their addresses.
+/// The fetches that are sought, in order. First fetches that the PSP asks for, by their due times. Then hinted fetches of
+/// objects of ours, the latest to bring news first. Then strangers' fetches, by the turns of their addresses.
 pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut due = fetches::asked_by_psp(connection, sought)?;
     due.append(fetches::hinted(connection, sought)?);
@@ -16,7 +17,7 @@ pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::
     Ok(due)
 }
 
-/// Strangers' fetches until there are so many: one of each address that is waiting, then another one of each, and so on.
+/// Adds strangers' fetches until there are `most`: one of each waiting address, then another one of each, and so on.
 fn by_turns(
     connection: &Connection,
     sought: &FetchesSought,

@@ -1,6 +1,6 @@
-//! A copy of the store that is not whole yet: under a name of its own, and locked for as long as somebody writes it.
+//! An unfinished copy of the store (backup): it has a name of its own, and is locked for as long as it is written.
 //!
-//! Whoever finds one that nobody has locked knows that its backup was killed. It holds payer data and is of no use.
+//! If an unfinished copy is not locked, its backup was killed. The copy holds payer data and is of no use.
 
 use std::fs::{DirEntry, File};
 use std::io::{ErrorKind, Read};
@@ -11,23 +11,23 @@ use uuid::Uuid;
 
 use super::files;
 
-/// What stands between the name of the copy and a number that nobody else has.
+/// The text between the name of the copy and a number that no other copy has.
 const MARK: &str = ".unfinished-";
-/// How many hexadecimal digits that number has. A file with fewer is somebody else's.
+/// How many hexadecimal digits that number has. A file with fewer is not ours.
 const DIGITS: usize = 32;
-/// How often one is made anew that was removed before it was locked.
+/// How often an unfinished copy is made anew after it was removed before it was locked.
 const ATTEMPTS: u32 = 10;
 /// How SQLite's files begin.
 const MAGIC: [u8; 16] = *b"SQLite format 3\0";
 
-/// A file that is being written. Its descriptor outlives SQLite's connections to it (see [`super::lock`]).
+/// An unfinished copy that is being written. Its descriptor outlives SQLite's connections to it (see [`super::lock`]).
 pub(super) struct Unfinished {
     pub(super) path: PathBuf,
     file: File,
 }
 
 impl Unfinished {
-    /// Makes and locks one, the operator's alone: it holds payer data, as the store does.
+    /// Makes and locks an unfinished copy. Only the operator may read it: it holds payer data, as the store does.
     pub(super) fn make(copy: &Path) -> std::io::Result<Self> {
         check_name(copy)?;
         for _ in 0..ATTEMPTS {
@@ -38,12 +38,12 @@ impl Unfinished {
             if made.is_there() {
                 return Ok(made);
             }
-            // Before it was locked, somebody took it for a dead one's and removed it.
+            // Before the lock was taken, another process took the copy for a killed backup's and removed it.
         }
         Err(std::io::Error::other("somebody removes every unfinished copy"))
     }
 
-    /// Gives it the name of the copy, if that is free; and makes both sure on the disk.
+    /// Gives the file the name of the copy, if that name is free, and syncs both to disk.
     pub(super) fn finish(self, copy: &Path) -> std::io::Result<()> {
         self.file.sync_all()?;
         rename_without_replacing(&self.path, copy)?;
@@ -57,12 +57,12 @@ impl Unfinished {
 }
 
 impl Drop for Unfinished {
-    /// What is left of one that was not finished is of no use.
+    /// Removes a copy that was not finished: it is of no use.
     fn drop(&mut self) {
         if !self.is_there() {
             return;
         }
-        // SQLite's journal of it first: by itself nobody would find it.
+        // SQLite's journal of it is removed first: alone it would never be found.
         drop(std::fs::remove_file(files::journal(&self.path)));
         if let Err(error) = std::fs::remove_file(&self.path) {
             stays(&self.path, &error);
@@ -70,7 +70,7 @@ impl Drop for Unfinished {
     }
 }
 
-/// An unfinished copy that is somebody else's to remove.
+/// Logs that an unfinished copy cannot be removed by this process.
 fn stays(path: &Path, error: &std::io::Error) {
     tracing::warn!(
         path = %path.display(),
@@ -81,10 +81,10 @@ fn stays(path: &Path, error: &std::io::Error) {
 
 /// How long a file's name may be, in bytes.
 const NAME_MAX: usize = 255;
-/// What SQLite puts behind the name of a file that it writes.
+/// The text that SQLite puts behind the name of a file that it writes.
 const JOURNAL: &str = "-journal";
 
-/// Checks that the name of the copy leaves room for what stands behind it while it is not whole.
+/// Checks that the name of the copy leaves room for the text behind it while the copy is unfinished.
 fn check_name(copy: &Path) -> std::io::Result<()> {
     let length = copy.file_name().map_or(0, |name| name.as_encoded_bytes().len());
     let most = NAME_MAX.saturating_sub(MARK.len() + DIGITS + JOURNAL.len());
@@ -96,7 +96,7 @@ fn check_name(copy: &Path) -> std::io::Result<()> {
     Err(std::io::Error::new(ErrorKind::InvalidFilename, reason))
 }
 
-/// Removes what killed backups left in a folder.
+/// Removes the unfinished copies of killed backups from a folder.
 pub(super) fn remove_in(folder: &Path) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     entries.flatten().filter(is_unfinished).for_each(|entry| remove_dead(&entry.path()));
@@ -106,7 +106,7 @@ pub(super) fn remove_in(folder: &Path) {
 fn is_unfinished(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let number = name.to_str().and_then(|name| Some(name.rsplit_once(MARK)?.1));
-    // Nobody else's: a link or a folder is none of ours.
+    // Only plain files: a link or a folder is none of ours.
     number.is_some_and(|number| number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
         && entry.file_type().is_ok_and(|kind| kind.is_file())
 }
@@ -131,7 +131,7 @@ fn remove_dead(path: &Path) {
     let dead = Unfinished { path: path.to_owned(), file };
     drop(dead);
     if !path.exists() {
-        tracing::warn!(path = %path.display(), "a backup was killed; the unfinished copy that it left is removed");
+        tracing::warn!(path = %path.display(), "a backup was killed; its unfinished copy is removed");
     }
 }
 
@@ -140,10 +140,10 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Renames a file, but never over another: whoever finds the new name finds the whole file.
+/// Renames a file, but never over another: a file with the new name is always whole.
 ///
 /// # Errors
-/// There is a file of that name, or the file system can do it neither way.
+/// A file of that name exists, or the file system can do it neither way.
 fn rename_without_replacing(from: &Path, to: &Path) -> std::io::Result<()> {
     match rename_exclusively(from, to) {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => link(from, to),
@@ -162,7 +162,8 @@ fn rename_exclusively(_from: &Path, _to: &Path) -> std::io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// Where a file system cannot rename without replacing: a second name, of which nobody else's can be in the way.
+/// Gives the file a second name, where a file system cannot rename without replacing. A second name never replaces another
+/// file.
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidInput => std::io::Error::new(

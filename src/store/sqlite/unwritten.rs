@@ -1,5 +1,5 @@
-//! The records that a piece of work has changed, until they are written. A batch may change one record a thousand times; to
-//! read and write the whole of it each time would cost a thousand times a thousand bookings.
+//! Changed records of a piece of work, held back until they are written. A batch may change one record a thousand times. To
+//! read and write the whole record each time would cost a thousand times a thousand bookings.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use super::records::{self, Stored};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 
-/// How many records are held back; a batch of payments that differ gains nothing by it.
+/// How many records are held back. A batch of different payments gains nothing by it.
 const HELD_MAX: usize = 100;
 
 /// Changed records by their rows. They must be written before the work ends.
@@ -17,17 +17,17 @@ const HELD_MAX: usize = 100;
 pub(super) struct Unwritten(BTreeMap<i64, Record>);
 
 impl Unwritten {
-    /// The record of that Transform id, of whatever kind, as it stands by now.
+    /// The record with this Transform id, of whatever kind, as it stands by now.
     pub(super) fn by_id(&self, connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
         records::by_id_as(connection, id, |row| self.stored(row))
     }
 
-    /// The record of that key, as it stands by now.
+    /// The record with this key, as it stands by now.
     pub(super) fn by_key(&self, connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Stored>> {
         Ok(self.by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
     }
 
-    /// The record of that PSP id, as it stands by now: one that is bound to the source, or to none yet.
+    /// The record with this PSP id, as it stands by now: one that is bound to the source, or to none yet.
     pub(super) fn by_psp_id(
         &self,
         connection: &Connection,
@@ -47,13 +47,13 @@ impl Unwritten {
         }
     }
 
-    /// A record has changed.
+    /// Holds a changed record back.
     pub(super) fn set(&mut self, connection: &Connection, stored: Stored) -> rusqlite::Result<()> {
         self.0.insert(stored.row, stored.record);
         if self.0.len() > HELD_MAX { self.write(connection) } else { Ok(()) }
     }
 
-    /// Writes all of them.
+    /// Writes all records that are held back.
     pub(super) fn write(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         std::mem::take(&mut self.0).iter().try_for_each(|(row, record)| records::update(connection, *row, record))
     }
@@ -111,7 +111,7 @@ mod tests {
         register(connection, &rehearse::without_limits(), &key(payment), &said, now()).unwrap().unwrap();
     }
 
-    /// How often a record was written by these pieces of work.
+    /// How often these pieces of work wrote a record.
     fn told(connection: &mut Connection, works: &[&[Event]]) -> u32 {
         let written = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&written);

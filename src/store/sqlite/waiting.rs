@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{fetches, inbox, records};
 use crate::store::Awaiting;
 
-/// Up to `most` messages that had asked by then.
+/// Up to `most` waiting messages whose number is not above `asked`.
 pub(super) fn awaiting(
     connection: &Connection,
     fetch: i64,
@@ -20,7 +20,7 @@ pub(super) fn awaiting(
     Ok(awaiting)
 }
 
-/// The source of a fetch, and whether others than strangers have spoken of its object.
+/// The source of a fetch, and whether anybody but strangers has spoken of its object.
 pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, bool)>> {
     let Some((source, path, trusted)) = fetches::asked_for(connection, fetch)? else { return Ok(None) };
     let trusted = trusted || records::is_known(connection, &source, &path)?;

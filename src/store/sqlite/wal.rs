@@ -1,4 +1,4 @@
-//! The WAL has a size, also beside readers: it can only be shortened when nobody reads what is in it.
+//! The size of the WAL, which is kept small also beside readers: it can only be shortened while nobody reads from it.
 
 use std::time::Duration;
 
@@ -7,32 +7,32 @@ use tokio::time::Instant;
 
 use super::engine::wait_for_locks;
 
-/// To this length, in bytes, SQLite shortens the WAL when it writes it from the beginning again.
+/// The length in bytes to which SQLite shortens the WAL when it writes it from the beginning again.
 pub(super) const KEPT: u64 = 8 * 1024 * 1024;
-/// From this length on, in bytes, the writer waits for the readers, so that it can shorten it.
+/// The length in bytes from which on the writer waits for the readers, so that it can shorten the WAL.
 pub(super) const LARGE: u64 = 32 * 1024 * 1024;
-/// How long it waits for them; nothing is written meanwhile.
+/// How long the writer waits for the readers; nothing is written meanwhile.
 const WAIT: Duration = Duration::from_millis(100);
-/// Between two such waits.
+/// The time between two such waits.
 const WAIT_EVERY: Duration = Duration::from_secs(2);
 
 /// SQLite's part: it shortens the WAL when nobody reads it.
 pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
     let kept = i64::try_from(KEPT).unwrap_or(i64::MAX);
-    // The pragma answers with the limit.
+    // The pragma returns the limit.
     connection.pragma_update_and_check(None, "journal_size_limit", kept, |_| Ok(()))
 }
 
-/// The writer's part: it looks after each group.
+/// The writer's part: it looks at the WAL after each group.
 #[derive(Debug, Default)]
 pub(super) struct Shortener {
     tried: Option<Instant>,
-    /// Whether it was said that the WAL cannot be shortened.
+    /// Whether it was logged that the WAL cannot be shortened.
     said: bool,
 }
 
 impl Shortener {
-    /// Shortens a WAL of this length if it is too long. Readers that come later do not hold it up; one that has been
+    /// Shortens a WAL of this length if it is too long. Readers that come later do not hold it up; a reader that has been
     /// there for long does.
     pub(super) fn look(&mut self, connection: &Connection, length: u64, now: Instant) {
         if length < LARGE || self.tried.is_some_and(|tried| now.duration_since(tried) < WAIT_EVERY) {
@@ -47,7 +47,8 @@ impl Shortener {
             Ok(false) if !self.said => {
                 tracing::warn!(
                     bytes = length,
-                    "the store's WAL grows: somebody has been reading the store for long; it is shortened when that ends"
+                    "the store's WAL grows: a program has been reading the store for long; the WAL is shortened when \
+                     that read ends"
                 );
                 self.said = true;
             }
@@ -57,7 +58,7 @@ impl Shortener {
     }
 }
 
-/// Shortens it to nothing. Says whether nobody was in the way.
+/// Shortens the WAL to nothing. Returns whether no reader was in the way.
 fn shorten(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(WAIT)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -70,7 +71,7 @@ mod tests {
     use super::super::{connection, files};
     use super::*;
 
-    /// Short readers that come and go do not keep it from being shortened; one that stays does.
+    /// Short readers that come and go do not keep the WAL from being shortened; a reader that stays does.
     #[test]
     fn a_large_wal_is_shortened_as_soon_as_nobody_reads_it() {
         let folder = tempfile::tempdir().unwrap();

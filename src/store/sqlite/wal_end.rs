@@ -1,8 +1,8 @@
-//! Whether the WAL still ends with what was committed last. Somebody may cut it while the relay runs. SQLite would go on
-//! writing behind the hole, and a restart would find nothing of what was acknowledged before and after it.
+//! The end of the WAL, and whether it still is the last commit. Somebody may cut the WAL while the relay runs. SQLite would
+//! go on writing behind the hole, and a restart would find nothing of the acknowledged work before and after it.
 //!
-//! SQLite's index of the WAL (the file that ends in -shm) says which frame is the last one, also after a checkpoint of another
-//! process has emptied the WAL. So the two are compared. Their formats are SQLite's published ones.
+//! SQLite's index of the WAL (the file that ends in -shm) says which frame is the last one, also after a checkpoint of
+//! another process has emptied the WAL. So the index and the WAL are compared. Their formats are SQLite's published ones.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -14,13 +14,14 @@ use crate::store::StoreError;
 
 /// The version of the index that is read here; SQLite has had no other.
 const INDEX_VERSION: u32 = 3_007_000;
-/// How long the header of the index is.
+/// The length of the index's header.
 const INDEX_HEADER: usize = 48;
-/// How long the header of a WAL is, and that of each frame in it.
+/// The lengths of a WAL's header, and of the header of each frame in it.
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// The WAL and its index, open for as long as the store is: closing the index would end the locks that SQLite has on it.
+/// The WAL and its index. They stay open for as long as the store is: closing the index would end the locks that SQLite has
+/// on it.
 #[derive(Debug)]
 pub(super) struct WalEnd {
     wal: File,
@@ -28,13 +29,13 @@ pub(super) struct WalEnd {
     path: PathBuf,
 }
 
-/// What the index says of the last frame.
+/// The last frame, as the index has it.
 #[derive(Debug, PartialEq, Eq)]
 struct LastFrame {
-    /// Where it begins and ends in the WAL.
+    /// The offsets in the WAL where the frame begins and ends.
     begins: u64,
     ends: u64,
-    /// Its salts and checksums, as they stand in its header.
+    /// The salts and checksums in the frame's header.
     mark: [u8; 16],
 }
 
@@ -45,10 +46,10 @@ impl WalEnd {
         Ok(Self { wal: File::open(&path)?, index: File::open(files::index(database))?, path })
     }
 
-    /// Checks that the last frame is there. Nobody else may be writing meanwhile.
+    /// Checks that the last frame is there. No other process may write meanwhile.
     ///
     /// # Errors
-    /// It is not, or that cannot be seen.
+    /// The last frame is missing, or the files cannot be read.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.is_whole() {
             Ok(true) => Ok(()),
@@ -74,7 +75,7 @@ impl WalEnd {
     }
 }
 
-/// The last frame by the header of the index; none if there is nothing in the WAL, or in an index of another version.
+/// The last frame by the header of the index; none if the WAL is empty, or the index is of another version.
 fn last_frame(header: &[u8; INDEX_HEADER]) -> Option<LastFrame> {
     let (version, last, page) = (number(header, 0)?, number(header, 16)?, bytes::<2>(header, 14)?);
     if version != INDEX_VERSION || last == 0 {
@@ -109,7 +110,7 @@ mod tests {
     use super::super::connection;
     use super::*;
 
-    /// Whatever SQLite does with its WAL is no damage; a WAL that was cut or filled with zeros is.
+    /// Nothing that SQLite does with its WAL counts as damage; a WAL that was cut or filled with zeros does.
     #[test]
     fn a_wal_that_was_cut_is_told_from_one_that_was_checkpointed() {
         let folder = tempfile::tempdir().unwrap();
@@ -133,7 +134,7 @@ mod tests {
             write(&opened.connection);
         }
         let wal = File::options().write(true).read(true).open(files::wal(&opened.path)).unwrap();
-        // Behind the last frame there may be some of an earlier, longer WAL.
+        // Behind the last frame there may be frames of an earlier, longer WAL.
         checkpoint("TRUNCATE");
         write(&opened.connection);
         let whole = std::fs::read(files::wal(&opened.path)).unwrap();

@@ -1,14 +1,16 @@
-//! Whose a database is. It is looked at before anything is changed in it.
+//! The owner of a database: a relay, another program, or nobody. The owner is checked before anything is changed in the
+//! database.
 
 use rusqlite::Connection;
 
-/// What the stores of relays have in their headers, where programs say whose a file is: "TrRl". Earlier ones have 0 there.
+/// The application id in the header of a relay's store: "TrRl". Programs mark their own files there. Stores of earlier
+/// versions have 0.
 pub(super) const APPLICATION_ID: i64 = 0x5472_526C;
 /// The tables that every store has had since the first version.
 const TABLES: &str = "'notifications', 'records', 'psp_ids', 'outbox', 'parked', 'probe'";
 const TABLE_COUNT: i64 = 6;
 
-/// Whose a database is.
+/// The owner of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Whose {
     /// There is nothing in it.
@@ -19,7 +21,7 @@ pub(super) enum Whose {
     Others,
 }
 
-/// Whose a database is.
+/// The owner of a database.
 pub(super) fn whose(connection: &Connection) -> rusqlite::Result<Whose> {
     let id: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let count = |condition: &str| {
@@ -41,10 +43,10 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-/// What is said of another program's database.
+/// The error text for another program's database.
 pub(super) const OTHERS: &str = "it is another program's database; name a file of the relay's own in store.path";
 
-/// What is said of a file that is to be read and is no store.
+/// The error text for a file that is to be read and is no store.
 pub(super) const NO_STORE: &str = "it is no store of a relay; name one that a relay has made";
 
 #[cfg(test)]
@@ -58,12 +60,12 @@ mod tests {
         assert_eq!(whose(&store), Ok(Whose::Nobodys));
         migrations::migrate(&mut store).unwrap();
         assert_eq!(whose(&store), Ok(Whose::Ours(migrations::VERSION)));
-        // As earlier versions left it.
+        // The store as earlier versions left it.
         store.pragma_update(None, "application_id", 0).unwrap();
         assert_eq!(whose(&store), Ok(Whose::Ours(migrations::VERSION)));
         store.pragma_update(None, "application_id", 4711).unwrap();
         assert_eq!(whose(&store), Ok(Whose::Others));
-        // Other programs count their versions, too.
+        // Other programs number their schema versions, too.
         for made in ["CREATE TABLE bookmarks (x)", "PRAGMA user_version = 3", "PRAGMA application_id = 4711"] {
             let other = Connection::open_in_memory().unwrap();
             other.execute_batch(made).unwrap();

@@ -1,5 +1,5 @@
-//! The one thread that writes. It owns the write connection and commits in groups: everything that waits goes into
-//! one transaction, each piece of work in a savepoint of its own, and all are answered after the one fsync.
+//! The writer: the one thread that writes. It owns the write connection and commits in groups. All waiting work goes into
+//! one transaction, each piece of work in a savepoint of its own. All callers are answered after the one fsync.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use super::lock::Lock;
 use super::wal::Shortener;
 use crate::store::StoreError;
 
-/// How much is committed together.
+/// The most pieces of work in one group.
 const GROUP_MAX: usize = 512;
 
 /// A piece of work: run in the group's transaction (or told that there is none), then told how the group ended.
 type Job = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Finish + Send>;
-/// Answers whoever waits, after the commit.
+/// Answers the waiting caller, after the commit.
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 
 /// The transaction of a group.
 struct Group<'a> {
     connection: &'a Connection,
-    /// A piece of work failed and could not be taken back by itself: nothing of the group may be committed.
+    /// Set when a piece of work failed and could not be rolled back by itself: nothing of the group may be committed.
     spoilt: Cell<bool>,
 }
 
@@ -39,8 +39,8 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. It ends when the handle is dropped and what was accepted is written. Up to `max_waiting`
-    /// pieces of work wait for it; past that the answer is [`StoreError::Busy`].
+    /// Starts the thread. The thread ends when the handle is dropped and all accepted work is written. Up to `max_waiting`
+    /// pieces of work wait for it; past that the error is [`StoreError::Busy`].
     pub(super) fn start(
         connection: Connection,
         files: Arc<Files>,
@@ -50,14 +50,15 @@ impl Writer {
         let (jobs, waiting) = sync_channel(max_waiting);
         let writes = move || {
             run(connection, &files, lock.as_deref(), &waiting);
-            // Not before the connection has gone, whoever else lets go of the store meanwhile.
+            // The lock goes only after the connection is closed, even if all other owners of the store have let go of it
+            // before.
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(writes)?;
         Ok((Self { jobs }, thread))
     }
 
-    /// Does a piece of work and waits until it is on disk; `after` hears of it there, also if whoever asked has gone.
+    /// Does a piece of work and waits until it is on disk. `after` hears of it then, even if the caller has gone.
     ///
     /// # Errors
     /// The work's own error, or that the store cannot take it. Either way nothing of it was written.
@@ -74,7 +75,7 @@ impl Writer {
                 if let Ok(done) = &done {
                     after(done);
                 }
-                // Nobody may wait any more: a client that hung up. The work stands all the same.
+                // Perhaps nobody waits any more, since the client has hung up. The work stands all the same.
                 drop(reply.send(done));
             })
         });
@@ -93,7 +94,7 @@ fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Rec
         let there = files.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
         let begun = there.and_then(|()| begin(&connection, lock));
         if begun.is_err() {
-            // Trying may have taken as long as a lock is waited for: nobody is to wait for that again and again.
+            // This attempt may have taken the whole lock timeout. No waiting work is to sit through another one.
             group.extend(waiting.try_iter());
         }
         let usable = begun.is_ok();
@@ -107,9 +108,9 @@ fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Rec
 /// Begins the transaction of a group.
 fn begin(connection: &Connection, lock: Option<&Lock>) -> Result<(), StoreError> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
-    // Nobody else writes from here on.
+    // No other process writes from here on.
     lock.map_or(Ok(()), Lock::check_wal).inspect_err(|_| {
-        // SQLite would bring parts of what is left into the database when the relay ends.
+        // SQLite would otherwise bring parts of the cut WAL into the database when the relay ends.
         let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept.and_then(|_| connection.execute_batch("ROLLBACK")) {
             tracing::error!(%error, "cannot roll back");
@@ -139,8 +140,8 @@ fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: V
 }
 
 impl Group<'_> {
-    /// The group, if its transaction is still open: a full disk makes SQLite roll back the whole of it, and work that
-    /// went on without it would commit by itself.
+    /// The group, if its transaction is still open. A full disk makes SQLite roll back the whole transaction, and further
+    /// work without it would commit by itself.
     fn open(&self) -> Result<&Self, StoreError> {
         if self.spoilt.get() || self.connection.is_autocommit() {
             return Err(StoreError::Unavailable("the transaction was rolled back".into()));
@@ -166,7 +167,7 @@ fn in_savepoint<T, E: From<StoreError>>(
     done
 }
 
-/// An engine's error in the words of the store's face.
+/// The engine's error as an error of the store.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
     match columns::damage(&error) {
@@ -183,7 +184,7 @@ mod tests {
         connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
     }
 
-    /// Files of a database that has none: they are always there.
+    /// The files of a database without files (in memory): they are always there.
     fn here() -> Arc<Files> {
         Arc::new(Files::of(std::path::Path::new(".")).unwrap())
     }

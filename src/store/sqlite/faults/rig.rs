@@ -1,4 +1,4 @@
-//! A store whose engine fails where a test says, by the engine's own hooks.
+//! A rig for fault tests: a store whose engine fails at the point that a test names, by the engine's own hooks.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -19,24 +19,24 @@ use super::work::Work;
 use crate::domain::due::Debounce;
 use crate::store::{Keep, ParkedLimits, StoreError, StoreOptions, Wake};
 
-/// A point in a piece of work: what a statement does to which table, or what becomes of the savepoint.
+/// A point in a piece of work: an action of a statement on a table, or the end of the savepoint.
 pub(super) type Point = (&'static str, String);
 
-/// What goes wrong in one piece of work.
+/// A fault in one piece of work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Fault {
-    /// Nothing; only the points are noted.
+    /// No fault; only the points are noted.
     None,
     /// The engine refuses the first statement with this point.
     Deny(Point),
-    /// The same, and it refuses to roll back to the savepoint then.
+    /// The engine refuses that statement, and then refuses to roll back to the savepoint.
     DenyAndKeep(Point),
     /// The engine breaks off at the n-th of its own steps. Within a statement that writes, it takes the whole
     /// transaction back, as it does when the disk is full.
     Interrupt(u32),
 }
 
-/// What goes wrong once, with the group that a piece of work is in.
+/// A fault that happens once, to the group of a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum GroupFault {
     /// BEGIN is refused.
@@ -49,15 +49,15 @@ pub(super) enum GroupFault {
     Hook,
 }
 
-/// Whose statements are looked at.
+/// The statements that the hooks look at.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// Nobody's.
+    /// None.
     #[default]
     Idle,
-    /// Those of the next piece of work, from its savepoint on.
+    /// The statements of the next piece of work, from its savepoint on.
     Arming,
-    /// This piece of work's.
+    /// The statements of this piece of work.
     Armed,
 }
 
@@ -101,7 +101,7 @@ impl State {
         !denied
     }
 
-    /// Whether a refusal of this is next.
+    /// Whether this is the next to be refused.
     fn refuses(&mut self, what: &str) -> bool {
         let refuses = self.group.first().is_some_and(|next| *next == what);
         if refuses {
@@ -154,7 +154,7 @@ fn options(path: PathBuf) -> StoreOptions {
 /// How long anything is kept, in seconds.
 pub(super) const KEPT_S: u64 = 100_000;
 
-/// A store and what is known of it from outside.
+/// A store, and a view of it from outside.
 pub(super) struct Rig {
     store: Store,
     state: Arc<Mutex<State>>,
@@ -166,7 +166,7 @@ pub(super) struct Rig {
 impl Rig {
     /// A store with this history.
     pub(super) async fn new(history: &[Work]) -> Self {
-        // Some thousand stores are made; in memory, where there is such a folder, none waits for a disk.
+        // The tests make some thousand stores. Where there is a folder in memory, none of them waits for a disk.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("relay.db");
         let state = Arc::new(Mutex::new(State::default()));
@@ -196,12 +196,12 @@ impl Rig {
         rig
     }
 
-    /// Does a piece of work. What it was told, as text.
+    /// Does a piece of work. Returns the result as text.
     pub(super) async fn run(&self, work: &Work) -> Result<String, String> {
         work.clone().run(&self.store).await
     }
 
-    /// Does a piece of work in which this goes wrong.
+    /// Does a piece of work with this fault.
     pub(super) async fn run_with(&self, fault: Fault, work: &Work) -> Result<String, String> {
         self.arm(fault).await;
         let told = self.run(work).await;
@@ -209,12 +209,12 @@ impl Rig {
         told
     }
 
-    /// Does all of this in one group; this goes wrong in the one in the middle.
+    /// Does all three in one group; the fault happens in the middle one.
     pub(super) async fn group(&self, fault: Fault, works: [&Work; 3]) -> [Result<String, String>; 3] {
         let [before, work, after] = works;
         let (entered, inside) = oneshot::channel();
         let (open, gate) = mpsc::channel();
-        // While this keeps the writer busy, everything else queues up; it is collected as one group then.
+        // While this work keeps the writer busy, all other work queues up; then it is collected as one group.
         let busy = move |_: &Connection| -> Result<(), StoreError> {
             entered.send(()).unwrap();
             gate.recv().unwrap();
@@ -240,7 +240,7 @@ impl Rig {
         told
     }
 
-    /// From here on this goes wrong, once.
+    /// Makes this fault happen once, from here on.
     pub(super) fn break_group(&self, fault: GroupFault) {
         lock(&self.state).group = match fault {
             GroupFault::Begin => vec!["BEGIN"],
@@ -250,12 +250,12 @@ impl Rig {
         };
     }
 
-    /// Whether what [`Self::break_group`] ordered has come to pass.
+    /// Whether the fault of [`Self::break_group`] has happened.
     pub(super) fn broken(&self) -> bool {
         lock(&self.state).group.is_empty()
     }
 
-    /// This goes wrong in the next piece of work.
+    /// Makes this fault happen in the next piece of work.
     async fn arm(&self, fault: Fault) {
         let state = Arc::clone(&self.state);
         let armed = self.store.writer.write(
@@ -269,7 +269,7 @@ impl Rig {
             },
             |()| (),
         );
-        // In a group that is taken back this is told so too.
+        // In a group that is rolled back, this work gets an error too.
         drop(armed.await);
     }
 
@@ -278,12 +278,12 @@ impl Rig {
         lock(&self.state).points.clone()
     }
 
-    /// How many steps of the engine the last piece of work that was looked at had.
+    /// The number of the engine's steps in the last piece of work that was looked at.
     pub(super) fn steps(&self) -> u32 {
         lock(&self.state).steps
     }
 
-    /// Who was woken since this was asked last.
+    /// The records that were woken since the last call.
     pub(super) fn woken(&self) -> Vec<String> {
         std::mem::take(&mut *lock(&self.woken))
     }

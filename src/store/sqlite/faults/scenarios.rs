@@ -1,4 +1,4 @@
-//! What can happen to a store: a history, and the piece of work that comes next.
+//! Scenarios for fault tests: a history of a store, and the next piece of work.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) history: Vec<Work>,
     pub(super) work: Work,
-    /// What the answer to the work says, to be sure that the scenario is what its name says.
+    /// A part of the work's result, to be sure that the scenario is what its name says.
     pub(super) says: &'static str,
 }
 
@@ -156,7 +156,7 @@ fn settlements() -> Vec<Scenario> {
     ]
 }
 
-/// Everything is old: what is told, what was given up, what is parked, a dead letter.
+/// Everything is old: told versions, a delivery that was given up, parked events, a dead letter.
 fn housekeeping() -> Vec<Scenario> {
     let told = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), settled(2, Settlement::Told)];
     let given_up = settled(3, Settlement::GiveUp { reason: "HTTP 500".into() });
@@ -177,7 +177,7 @@ fn housekeeping() -> Vec<Scenario> {
     ]
 }
 
-/// What is fetched: asked for, answered, failed.
+/// Fetches: asked for, answered, failed.
 fn fetches() -> Vec<Scenario> {
     let news = || Meaning::Events(vec![paid(10, &["pi_1", "ch_1"], 40)]);
     let asked = || pointing(2, "/payments/pi_1");

@@ -1,4 +1,4 @@
-//! Pieces of work as they come in, with ids and times that are the same every time.
+//! Pieces of work for fault tests, as they come in, with ids and times that are the same every time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ pub(super) enum Work {
 }
 
 impl Work {
-    /// Does it. What it was told, as text.
+    /// Does the work. Returns the result as text.
     pub(super) async fn run(self, store: &Store) -> Result<String, String> {
         let told = match self {
             Self::Take(taken) => {
@@ -70,7 +70,7 @@ pub(super) fn at(seconds: i64) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + seconds).unwrap()
 }
 
-/// The same on both clocks.
+/// This second on both clocks.
 pub(super) fn moment(seconds: i64) -> Moment {
     Moment { wall: at(seconds), steady: at(seconds) }
 }
@@ -97,7 +97,7 @@ pub(super) fn refund(id: &str, psp_id: &str, of: &str, amount: u32) -> Work {
     register(Kind::Refund, id, 1, said)
 }
 
-/// An event about what these PSP ids lead to.
+/// An event about the records that these PSP ids lead to.
 pub(super) fn event(kind: Kind, seconds: i64, psp_ids: &[&str], facts: Facts) -> Event {
     Event {
         event_type: "test".into(),
@@ -115,7 +115,7 @@ pub(super) fn event(kind: Kind, seconds: i64, psp_ids: &[&str], facts: Facts) ->
     }
 }
 
-/// So much of a payment is booked.
+/// This amount of a payment is booked.
 pub(super) fn paid(seconds: i64, psp_ids: &[&str], amount: u32) -> Event {
     let item = Item {
         id: "item".into(),
@@ -127,7 +127,7 @@ pub(super) fn paid(seconds: i64, psp_ids: &[&str], amount: u32) -> Event {
     event(Kind::Payment, seconds, psp_ids, Facts { items: vec![item], ..Facts::default() })
 }
 
-/// So much was given back.
+/// This amount was given back.
 pub(super) fn refunded(seconds: i64, psp_id: &str, amount: u32) -> Event {
     let facts = Facts { status: Some(Status::Succeeded), refunded: Some(Decimal::from(amount)), ..Facts::default() };
     event(Kind::Refund, seconds, &[psp_id], facts)
@@ -144,7 +144,7 @@ pub(super) fn notified(n: u128, events: Vec<Event>) -> Work {
     taken(n, Meaning::Events(events))
 }
 
-/// The same, and nobody signs the times of the events.
+/// A notification with these events, whose times are unsigned.
 pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
     let mut taken = meant(n, Meaning::Events(events));
     let identity = Identity {
@@ -160,7 +160,7 @@ pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
     Work::Take(Box::new(taken))
 }
 
-/// The same, and nobody signs what leads them to their records.
+/// A notification with these events, whose ids of records are unsigned.
 pub(super) fn loose(n: u128, mut events: Vec<Event>) -> Work {
     let loose =
         Loose { text: "signed".into(), unsigned: events.iter().flat_map(|event| event.psp_ids.clone()).collect() };
@@ -168,12 +168,12 @@ pub(super) fn loose(n: u128, mut events: Vec<Event>) -> Work {
     notified(n, events)
 }
 
-/// A notification that means this.
+/// A notification with this meaning.
 pub(super) fn taken(n: u128, meaning: Meaning) -> Work {
     Work::Take(Box::new(meant(n, meaning)))
 }
 
-/// The n-th notification judged anew: it means this now.
+/// The n-th notification judged anew: it has this meaning now.
 pub(super) fn replayed(n: u128, meaning: Meaning) -> Work {
     Work::Replay(Box::new(meant(n, meaning)))
 }
@@ -199,7 +199,7 @@ pub(super) fn pointing(n: u128, path: &str) -> Work {
     taken(n, Meaning::Fetch(path.to_owned()))
 }
 
-/// A hint at this path; its notification gets this id if it is the first.
+/// A hint at this path. The notification gets this id if it is the first.
 pub(super) fn hinted(n: u128, path: &str) -> Work {
     Work::Hint(Hinted {
         source: SOURCE.into(),
@@ -216,7 +216,7 @@ fn first_fetch() -> i64 {
     at(1_002).as_microsecond()
 }
 
-/// The first fetch, asked for so often when it began, is answered; the n-th notification says this then.
+/// The first fetch, with this number of requests at its start, is answered; the n-th notification then has this meaning.
 pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
     let message = Message::new("test".into(), meaning);
     Work::Fetched(Arc::new(Answered {
@@ -229,7 +229,7 @@ pub(super) fn fetched(asked: i64, n: u128, meaning: Meaning) -> Work {
     }))
 }
 
-/// The first fetch, asked for so often when it began, has failed.
+/// The first fetch, with this number of requests at its start, has failed.
 pub(super) fn fetch_failed(asked: i64, again: Option<Timestamp>) -> Work {
     Work::FetchFailed(FetchFailed {
         fetch: first_fetch(),

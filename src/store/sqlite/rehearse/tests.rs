@@ -1,4 +1,4 @@
-//! A store that is read again while a relay runs on it.
+//! Tests of a replay: a store that is read again while a relay runs on it.
 
 use std::collections::BTreeSet;
 
@@ -14,7 +14,7 @@ use crate::store::sqlite::connection::{self, Opened};
 
 const SOURCE: &str = "stripe-main";
 
-/// A store with a record and so many notifications that say nothing.
+/// A store with a record and this many notifications that say nothing.
 fn store(path: &Path, notifications: u8) -> Opened {
     let opened = connection::open(path, false).unwrap();
     put(&opened.connection, "tx-1");
@@ -28,7 +28,7 @@ fn record(id: &str) -> Record {
     let said: Registration = serde_json::from_str(r#"{"requestedAmount": 10, "currency": "EUR"}"#).unwrap();
     let key = RecordKey::new(Kind::Payment, id.parse().unwrap());
     let mut record = register(&key, None, &said, Timestamp::UNIX_EPOCH).unwrap().record;
-    // Something was seen of it, so that it is compared.
+    // The record has a fact from an event, so that it is compared.
     record.refunds.insert("re-1".parse().unwrap(), 0.into());
     record
 }
@@ -42,7 +42,7 @@ fn notified(connection: &Connection, n: u8) {
     let insert = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
         VALUES (?1, ?2, ?3, ?4, ?4, 'ignored', '[]', ?5)";
     let id = Uuid::from_u128(n.into()).into_bytes();
-    // Larger than a page of what is read at once.
+    // Each notification is larger than a page.
     let body = vec![n; 5 * 1024 * 1024];
     connection.execute(insert, rusqlite::params![id, SOURCE, i64::from(n), [n; 16], body]).unwrap();
 }
@@ -58,7 +58,7 @@ fn nothing(past: &Past) -> Reread {
     }
 }
 
-/// Who reads for minutes must not keep the WAL from beginning anew: it would grow by all that is written meanwhile.
+/// A reader of minutes must not keep the WAL from beginning anew: it would grow by all that is written meanwhile.
 #[test]
 fn the_wal_begins_anew_while_a_store_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
@@ -77,7 +77,7 @@ fn the_wal_begins_anew_while_a_store_is_read_again() {
     assert_eq!(reread, 3);
 }
 
-/// What comes in meanwhile is no difference: it is neither read again nor compared.
+/// A notification that comes in meanwhile makes no difference: it is neither read again nor compared.
 #[test]
 fn what_changes_meanwhile_is_not_compared() {
     let folder = tempfile::tempdir().unwrap();
