@@ -26,7 +26,7 @@ pub enum Refused {
         /// The number of messages or events in it.
         size: usize,
     },
-    /// The notification is only a hint, and the store does not take the hint.
+    /// The notification is only a hint. Too many hints wait, or the store cannot take it now.
     #[error(transparent)]
     Hint(#[from] HintError),
     /// Too many other contents of its dedupe key are kept, or the store cannot take the notification now.

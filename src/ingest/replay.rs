@@ -35,7 +35,8 @@ impl Ingest {
     /// Judges a dead letter anew. If it needs a fetch, the object is fetched again.
     ///
     /// # Errors
-    /// The notification is no dead letter, cannot be read any more, or cannot be replayed by the store now. Nothing has changed.
+    /// The notification is no dead letter, it cannot be read any more, or the store cannot replay it now. Nothing has
+    /// changed.
     pub async fn replay(
         &self,
         sources: &BTreeMap<String, Source>,
