@@ -99,8 +99,9 @@ fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response =
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
-        // All of actix's timeouts are off; the stream keeps the times. actix looks at the clock before it reads bytes that have
-        // come. Its keep-alive runs also while an answer waits to be read. Its timeout for a head covers the first head only.
+        // actix's keep-alive and head timeouts are off, and the stream keeps these times. actix looks at the clock before
+        // it reads bytes that have come. Its keep-alive runs also while an answer waits to be read. Its timeout for a head
+        // covers the first head only.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
