@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::outbound::client::{self, ClientOptions, NoBody};
 
-/// Gets what stands at a URL: https only, bounded time, bounded size.
+/// Fetches the text at a URL: https only, bounded time, bounded size.
 #[derive(Debug)]
 pub(super) struct Client {
     client: client::Client,
