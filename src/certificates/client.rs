@@ -29,7 +29,7 @@ impl Client {
         }
         response.body(SIZE_MAX).await.map_err(|reason| match reason {
             NoBody::Broken(reason) => reason,
-            NoBody::TooLarge => format!("the answer has more than {SIZE_MAX} bytes"),
+            NoBody::TooLarge => format!("the response has more than {SIZE_MAX} bytes"),
         })
     }
 }

@@ -29,10 +29,10 @@ pub(super) fn why(error: &DispatchError) -> Option<(&'static str, Cow<'static, s
 const fn no_http(error: &ParseError) -> &'static str {
     match error {
         ParseError::Version => {
-            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; whoever speaks another needs a proxy in front"
+            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; a client of another version needs a proxy in front"
         }
-        ParseError::Uri(_) => "the target of a request is none",
-        _ => "this is no head of a request as RFC 9112 has it; whoever speaks TLS needs a proxy in front",
+        ParseError::Uri(_) => "the target of a request is not valid",
+        _ => "this is not the head of a request (RFC 9112); a client that speaks TLS needs a proxy in front",
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn take(
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
-    body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
+    body::must_be(&request, |media_type| source.profile.takes(media_type), "must be one that this source's PSP sends")?;
     let body = state.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
@@ -75,11 +75,11 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
 fn unknown(name: &str) -> String {
     let length = name.chars().count();
     if !Source::may_be_called(name) {
-        return format!("no source is called as the path says, and none can be: {length} characters");
+        return format!("no source has the name in the path, and none can have it: {length} characters");
     }
     match name.get(..BEGINNING) {
         Some(beginning) if length > QUOTED_MAX => {
-            format!("no source is called as the path says: {beginning:?} and so on, {length} characters")
+            format!("no source has the name in the path: {beginning:?} and so on, {length} characters")
         }
         _ => format!("no source is called {}", shown(name)),
     }
@@ -117,7 +117,7 @@ pub(super) async fn challenge(
     };
     let secret = source.newest_secret(state.clock.now().wall).map(|secret| &secret.value);
     let answer = challenge::answer(challenge, source.configured(), secret, header, query);
-    let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
+    let answer = answer.ok_or_else(|| Problem::new(400, "this is not an endpoint check of this source's PSP"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header(("X-Content-Type-Options", "nosniff"))

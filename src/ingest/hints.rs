@@ -38,8 +38,8 @@ impl Displaced {
             tracing::info!(
                 source,
                 hints,
-                "hints were displaced since the start: their address had most slots. Register records with the PSP's id, or set \
-                 ip_ranges; said once a minute"
+                "hints were displaced since the start: their address had the most slots. Register records with the PSP's id, or set \
+                 ip_ranges; logged once a minute"
             );
         }
     }
@@ -86,7 +86,7 @@ impl Ingest {
         };
         // In a flood most hints are refused; they are refused here, so that they cost the writer nothing.
         let receipt = self.store.take_hint(self.store.admit_hint(hinted).await?).await?;
-        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be fetched");
         if receipt.displaced > 0 {
             self.displaced.tell(&source.name, receipt.displaced, now.steady);
         }

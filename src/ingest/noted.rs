@@ -34,15 +34,15 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if let Some(before) = receipt.key_reused {
         tracing::warn!(
             source, %notification, %before,
-            "its dedupe key came before with another content; judged by content. If the PSP does not send one event with two \
-             contents, somebody changes what nobody signs, or the profile's dedupe key does not tell notifications apart"
+            "dedupe key came before with another content; the notification is judged by its content. If the PSP does not send one \
+             event with two contents, a stranger changes unsigned parts, or the profile's dedupe key does not tell notifications apart"
         );
     }
     if let Some(Redated { first, another }) = receipt.redated {
         tracing::warn!(
             source, %notification, %first, %another,
-            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts. \
-             If the PSP does not date anew what it repeats, somebody sends again what they have caught"
+            "dedupe key came before with another time. Nobody signs the time, so the time of the first notification counts. \
+             If the PSP does not give its repetitions a new time, a stranger sends caught notifications again"
         );
     }
     if let Some(led) = &receipt.led_elsewhere {
@@ -59,7 +59,7 @@ pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
         let gone = gone.collect::<Vec<_>>().join(", ");
         tracing::warn!(
             source, %notification, gone, count,
-            "others of its dedupe key gave way to this notification, and are gone: as many as are kept were there"
+            "others of its dedupe key gave way to this notification and are deleted: no more contents of one key are kept"
         );
     }
 }

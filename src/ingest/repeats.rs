@@ -76,8 +76,8 @@ fn log(untold: Vec<((String, &'static str), u64)>) {
         tracing::warn!(
             source,
             outcome,
-            "{more} more repetitions in this minute have no line of their own: the PSP, or whoever has caught a notification, \
-             sends the same again and again, or with other contents where nobody signs. If it is not the PSP, ip_ranges keeps others out"
+            "{more} more repetitions in this minute have no line of their own: the PSP, or a stranger who has caught a \
+             notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges keeps strangers out"
         );
     }
 }
