@@ -1,4 +1,4 @@
-//! Stream of a client's connection: requests are read no faster than the client reads its answers.
+//! Stream of a client's connection: answers go as fast as the client reads them, and requests are read no faster.
 //!
 //! actix reads on while the client does not take its answers. Once its buffer is full of requests it polls itself without a
 //! pause, for as long as the connection is open (docs/upstream/actix-http-unread-answers.md). So the stream below actix
@@ -205,8 +205,7 @@ impl Paced {
         let _: Poll<Result<usize>> = Pin::new(&mut self.tcp).poll_write(context, answer);
     }
 
-    /// Throws away the bytes after a head that is too large. If the connection were closed while the client writes, the
-    /// answer would get lost.
+    /// Throws away the bytes after a head that is too large: closing while the client writes would lose the answer.
     fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let is_over = self.late.as_mut().is_none_or(|(_, over)| over.as_mut().poll(context).is_ready());
         let mut bytes = [0; READ_AT_ONCE];

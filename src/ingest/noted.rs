@@ -34,8 +34,9 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if let Some(before) = receipt.key_reused {
         tracing::warn!(
             source, %notification, %before,
-            "dedupe key came before with another content; the notification is judged by its content. If the PSP does not send one \
-             event with two contents, a stranger changes unsigned parts, or the profile's dedupe key does not tell notifications apart"
+            "dedupe key came before with another content; the notification is judged by its content. If the PSP does not \
+             send one event with two contents, a stranger changes unsigned parts, or the profile's dedupe key does not \
+             tell notifications apart"
         );
     }
     if let Some(Redated { first, another }) = receipt.redated {

@@ -77,7 +77,8 @@ fn log(untold: Vec<((String, &'static str), u64)>) {
             source,
             outcome,
             "{more} more repetitions in this minute have no line of their own: the PSP, or a stranger who has caught a \
-             notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges keeps strangers out"
+             notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges \
+             keeps strangers out"
         );
     }
 }
