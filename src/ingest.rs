@@ -1,4 +1,4 @@
-//! The use case on one screen: verify → normalise → commit (and wake) → receipt.
+//! The ingest use case for a notification, on one screen: verify → normalise → commit (and wake) → receipt.
 
 mod hints;
 mod ignored;
@@ -43,7 +43,7 @@ pub struct Ingest {
     displaced: Displaced,
 }
 
-/// Who sends a notification, as far as that can be known.
+/// The sender of a notification, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
 pub struct Sender {
     /// The address; of IPv6 the network.
@@ -53,21 +53,21 @@ pub struct Sender {
 }
 
 impl Ingest {
-    /// Into this store. Tokens of this issuer are credentials at sources that have clients.
+    /// Makes an instance that writes to this store. Tokens of this issuer are credentials at sources that have clients.
     #[must_use]
     pub fn new(store: Arc<Store>, issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
         let vouching = Vouching::new(issuer, certificates);
         Self { store, vouching, repeats: Arc::default(), ignored: Ignored::default(), displaced: Displaced::default() }
     }
 
-    /// Takes a notification. When this returns a receipt, it and all that it changed are on disk.
+    /// Takes a notification. When this returns a receipt, the notification and all that it changed are on disk.
     ///
-    /// The signature comes first: whoever cannot sign learns nothing about the other credentials, so that these cannot be
-    /// guessed one by one. A right signature does not end suspicion: whoever has caught one notification could guess a short
-    /// password behind it.
+    /// The signature is checked first. A sender that cannot sign learns nothing about the other credentials, so that these
+    /// cannot be guessed one by one. A right signature does not end suspicion: a stranger with one caught notification could
+    /// guess a short password behind it.
     ///
     /// # Errors
-    /// It is not believed, or cannot be stored now. Nothing was stored.
+    /// The notification is not believed, or cannot be stored now. Nothing was stored.
     pub async fn take(
         &self,
         source: &Source,
@@ -88,7 +88,7 @@ impl Ingest {
         let sent = Sent { id: taken.id, source: &source.name, partly_signed: taken.partly_signed };
         let pointed = pointed(&taken);
         match (self.store.take(taken, self.vouching.noting(source, &verified)).await, &source.fetch) {
-            // Somebody may have made it. What it points to is looked up all the same, for a hint.
+            // A stranger may have made this notification. Its objects are fetched all the same, as for a hint.
             (Err(TakeError::TooManyContents { .. } | TakeError::PointsElsewhere), Some(api))
                 if !pointed.calls.is_empty() =>
             {
@@ -102,7 +102,7 @@ impl Ingest {
         }
     }
 
-    /// Says what became of a notification, unless somebody could have made that line as often as they like.
+    /// Logs what became of a notification, unless anybody could cause that line as often as they like.
     fn tell(&self, source: &Source, sent: &Sent<'_>, receipt: &Receipt, ahead: &[Ahead], now: Moment) {
         let is_told = self.repeats.is_told(sent, receipt, now.steady);
         if is_told {
@@ -116,13 +116,13 @@ impl Ingest {
         }
     }
 
-    /// What was told before, and is summed up in the log.
+    /// The tally of repetitions, which the log sums up.
     #[must_use]
     pub fn repeats(&self) -> Arc<Repeats> {
         Arc::clone(&self.repeats)
     }
 
-    /// What a secret of a source vouched for since the start: new notifications that were taken.
+    /// The new notifications that a secret of a source vouched for since the start.
     #[must_use]
     pub fn vouched(&self, source: &Source, secret: &NamedSecret) -> Vouched {
         self.vouching.of(source, secret)

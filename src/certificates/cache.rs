@@ -9,7 +9,7 @@ use url::Url;
 use super::chain::Chain;
 use super::no_key::NoKey;
 
-/// Good certificates, and URLs that gave none. They are kept apart, so that made-up URLs, however many, push no good
+/// Good certificates, and URLs that gave none. They are kept apart, so that no number of made-up URLs can push a good
 /// certificate out.
 #[derive(Debug, Default)]
 pub(super) struct Cache {

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::outbound::client::{self, ClientOptions, NoBody};
 
-/// Gets what stands at a URL: https only, bounded time, bounded size.
+/// Fetches the text at a URL: https only, bounded time, bounded size.
 #[derive(Debug)]
 pub(super) struct Client {
     client: client::Client,
@@ -29,7 +29,7 @@ impl Client {
         }
         response.body(SIZE_MAX).await.map_err(|reason| match reason {
             NoBody::Broken(reason) => reason,
-            NoBody::TooLarge => format!("the answer has more than {SIZE_MAX} bytes"),
+            NoBody::TooLarge => format!("the response has more than {SIZE_MAX} bytes"),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! `RELAY_SECTION__KEY` → `section.key`.
+//! Environment variables that override settings: `RELAY_SECTION__KEY` → `section.key`.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -7,7 +7,7 @@ use config::Value;
 
 use super::error::{ConfigError, ConfigErrors};
 
-/// The variables that are text. Others may be there, but not as settings of ours.
+/// The variables whose name and value are text. Others are passed over, but refused if their name starts with `RELAY_`.
 pub(super) fn text(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<BTreeMap<String, String>, ConfigErrors> {
@@ -27,7 +27,7 @@ pub(super) fn text(
 
 /// The settings that the environment overrides: key and value.
 ///
-/// Only names with `__` are settings: RELAY_INTEGRATOR_TOKEN, say, is a variable that a secret may refer to.
+/// Only names with `__` are settings. RELAY_INTEGRATOR_TOKEN, for example, is a variable that a secret may refer to.
 pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<(String, Value)> {
     environment
         .iter()
@@ -55,7 +55,7 @@ pub(super) fn sources_with_secrets(environment: &BTreeMap<String, String>) -> Ve
     overrides(environment).into_iter().filter_map(|(key, _)| source(&key)).collect()
 }
 
-/// Keys whose value is a list: in the environment its elements are separated by commas.
+/// Whether the value of a key is a list. In the environment, commas separate its elements.
 fn is_list(key: &str) -> bool {
     ["allowed_hosts", "tokens", "secrets", "events", "ip_ranges", "trusted_proxies"]
         .iter()

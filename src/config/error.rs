@@ -1,15 +1,15 @@
-//! What is wrong with a configuration: all of it at once.
+//! Errors of a configuration, all at once.
 
-/// One thing that is wrong with the configuration.
+/// One error of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigError {
-    /// The key, as `section.key`; a file's name where the file itself is wrong.
+    /// The key, as `section.key`; the name of a file if the file itself is wrong.
     pub key: String,
-    /// What is wrong.
+    /// The reason.
     pub reason: String,
 }
 
-/// Everything that is wrong with the configuration.
+/// All errors of the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 

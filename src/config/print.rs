@@ -1,4 +1,4 @@
-//! What is in force, for people: `check` prints it. Secrets are counted, never shown.
+//! Configuration in force as text, which `check` prints. Secrets are counted, never shown.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ pub fn in_force(config: &Config) -> String {
     lines.join("\n")
 }
 
-/// How a source's PSP is asked.
+/// The settings by which a source's PSP is asked.
 fn fetch(api: &Api) -> String {
     let mode = format!("{:?}", api.mode).to_lowercase();
     format!(
@@ -126,17 +126,17 @@ fn listed(networks: &[IpNet]) -> String {
     networks.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
 }
 
-/// As the configuration writes it.
+/// A time span as the configuration writes it.
 fn span(span: Duration) -> String {
     SignedDuration::try_from(span).map_or_else(|_| format!("{span:?}"), |span| format!("{span:#}"))
 }
 
-/// A target may carry a token of Transform's in its query.
+/// A target without its query, which may carry a token of Transform's.
 fn without_query(target: &str) -> String {
     target.split_once('?').map_or_else(|| target.to_owned(), |(path, _)| format!("{path}?***"))
 }
 
-/// What is missing before the relay is of use, each with the key that adds it.
+/// The settings that are missing before the relay is of use, each with its key and the consequence.
 #[must_use]
 pub fn missing(config: &Config) -> Vec<&'static str> {
     let wants = [

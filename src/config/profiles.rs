@@ -1,4 +1,4 @@
-//! The integrator's own profiles: the `.toml` files of a folder.
+//! Profiles of the integrator's own: the `.toml` files of a folder.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use crate::psp::profile::catalogue::Catalogue;
 /// Adds all profiles of a folder, by file name.
 ///
 /// # Errors
-/// All that is wrong, each with its file.
+/// All faults, each with its file.
 pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<String>> {
     let unreadable = |error: std::io::Error| vec![format!("cannot read {}: {error}", folder.display())];
     let mut errors = Vec::new();

@@ -1,5 +1,6 @@
-//! What the commands beside a running relay need of its configuration. The environment of whoever types them may lack
-//! the relay's secrets, so nothing is resolved here; the relay itself judges the whole when it reloads.
+//! Rotation of a source's secret: the parts of the configuration that commands beside a running relay need. The environment
+//! of such a command may lack the relay's secrets, so no secret is resolved here. The relay itself judges the whole
+//! configuration when it reloads.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -16,22 +17,23 @@ use crate::access::secrets::NamedSecret;
 use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Catalogue;
 
-/// A source whose secret is about to be rotated. While this is held, no other rotation has it.
+/// A rotation of a source's secret. While it is held, no other rotation of the source can begin.
 #[derive(Debug)]
 pub struct Rotation {
     /// The PSP's dialect.
     pub profile: Arc<Profile>,
     /// The relay's store.
     pub store: PathBuf,
-    /// The file that the relay's own secrets stand in.
+    /// The file for the secrets that the relay writes itself.
     pub file: PathBuf,
-    /// The secrets in it.
+    /// The secrets in the file.
     pub secrets: Vec<NamedSecret>,
-    /// The names of those that stand in the configuration itself, and whether they have an end there.
+    /// The names of the secrets in the configuration itself, each with whether it has an end there.
     pub elsewhere: Vec<(String, bool)>,
-    /// Whether there is a file yet.
+    /// Whether the file existed before.
     exists: bool,
-    /// The relay's own file, whose owner gets a new one: the store, or the configuration where there is none yet.
+    /// A file of the relay's, whose owner becomes the owner of a new secrets file: the store, or the configuration if there
+    /// is no store yet.
     model: Option<PathBuf>,
     _lock: Lock,
 }
@@ -47,10 +49,10 @@ pub fn store_path(
     read(file, environment).map(|settings| settings.store.path.into())
 }
 
-/// All that rotating a secret of this source needs. `waiting` hears of the locked file, if another rotation has it.
+/// Begins a rotation of a secret of this source. `waiting` is called with the locked file if another rotation has it.
 ///
 /// # Errors
-/// Why it has none that can be rotated; nothing was changed.
+/// The reason why no secret of the source can be rotated. Nothing was changed.
 pub fn rotation(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
@@ -88,34 +90,34 @@ impl Rotation {
     /// Puts these secrets into the file.
     ///
     /// # Errors
-    /// They cannot be written; the file is as it was.
+    /// The secrets cannot be written. The file is as it was.
     pub fn write(&self, secrets: &[NamedSecret]) -> std::io::Result<Written> {
         secrets_file::write(&self.file, secrets, self.model.as_deref())
     }
 
-    /// The names of all secrets that a file has: this one, or the configuration.
+    /// The names of all secrets of the source, in this file or in the configuration.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let elsewhere = self.elsewhere.iter().map(|(name, _)| name.as_str());
         self.secrets.iter().map(|one| one.name.as_str()).chain(elsewhere)
     }
 
-    /// Whether there was no file before.
+    /// Whether the file did not exist before.
     #[must_use]
     pub const fn is_first(&self) -> bool {
         !self.exists
     }
 
-    /// The number of the one user who can read the file, if that was made just now.
+    /// The id of the only user that can read the file, if the file was made just now.
     #[must_use]
     pub fn only_reader(&self) -> Option<u32> {
         let made = self.is_first().then(|| std::fs::metadata(&self.file).ok()).flatten();
         made.map(|file| file.uid())
     }
 
-    /// Puts back what was there before.
+    /// Puts back the earlier secrets; removes the file if it did not exist.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// The file cannot be written or removed.
     pub fn undo(&self) -> std::io::Result<Written> {
         if self.exists {
             return self.write(&self.secrets);
@@ -129,7 +131,7 @@ fn read(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment::text(environment)?;
-    // Unknown keys are for the relay to refuse.
+    // Unknown keys are not refused here: the relay does that.
     settings::read(file, &environment).map(|(settings, _)| settings)
 }
 

@@ -1,4 +1,4 @@
-//! A secret in the configuration: text, `{ env = "NAME" }` or `{ file = "PATH" }`.
+//! Secret in the configuration: text, `{ env = "NAME" }` or `{ file = "PATH" }`.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -23,7 +23,7 @@ pub(super) enum Elsewhere {
 }
 
 impl SecretSetting {
-    /// The file, if it is in one that everybody on this machine can read.
+    /// The file of the secret, if everybody on this machine can read it.
     pub(super) fn readable_by_others(&self) -> Option<&str> {
         match self {
             Self::Elsewhere(Elsewhere::File(path)) if others_can_read(Path::new(path)) => Some(path),
@@ -31,7 +31,7 @@ impl SecretSetting {
         }
     }
 
-    /// The file that it is in.
+    /// The file of the secret, if it is in a file.
     pub(super) fn file(&self) -> Option<&Path> {
         match self {
             Self::Elsewhere(Elsewhere::File(path)) => Some(Path::new(path)),
@@ -39,7 +39,7 @@ impl SecretSetting {
         }
     }
 
-    /// Whether it stands in the configuration itself.
+    /// Whether the secret stands in the configuration itself.
     pub(super) const fn is_text(&self) -> bool {
         matches!(self, Self::Text(_))
     }
@@ -59,7 +59,8 @@ impl SecretSetting {
     }
 }
 
-/// A secret that may have a name and a time: as any other, or a table with `value`, `env` or `file` and these.
+/// A secret that may have a name and a time: written as any other secret, or as a table. The table has `value`, `env` or
+/// `file`, and beside it the name and the times.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 pub(super) enum NamedSetting {
@@ -94,18 +95,18 @@ impl NamedSetting {
         }
     }
 
-    /// The name that it has at this place of the list.
+    /// The secret's name: the configured one, or one made of its index in the list.
     pub(super) fn name(&self, index: usize) -> String {
         let name = self.table().and_then(|table| table.name.clone());
         name.unwrap_or_else(|| format!("secret-{}", index.saturating_add(1)))
     }
 
-    /// Its name, and whether it ends some time.
+    /// The secret's name, and whether it has an end.
     pub(super) fn known_as(&self, index: usize) -> (String, bool) {
         (self.name(index), self.table().is_some_and(|table| table.expires_at.is_some()))
     }
 
-    /// What else is said of it.
+    /// The table of the secret, if it is written as one.
     pub(super) const fn table(&self) -> Option<&NamedTable> {
         match self {
             Self::Text(_) => None,
@@ -114,7 +115,7 @@ impl NamedSetting {
     }
 }
 
-/// Whether everybody on this machine can read a file. The group may: that is how secrets are mounted.
+/// Whether everybody on this machine can read a file. Reading by the group is fine: secrets are mounted like that.
 pub(super) fn others_can_read(path: &Path) -> bool {
     const OTHERS_READ: u32 = 0o004;
     std::fs::metadata(path).is_ok_and(|file| file.permissions().mode() & OTHERS_READ != 0)

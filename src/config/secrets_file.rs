@@ -1,4 +1,4 @@
-//! The file of a source's secrets that the relay writes itself: `[[secret]]` tables with name, value and times.
+//! Secrets file of a source, which the relay writes itself: `[[secret]]` tables with name, value and times.
 
 use std::fs::{File, Metadata, Permissions};
 use std::io::{Error, ErrorKind, Write};
@@ -29,12 +29,12 @@ struct Entry {
     expires_at: Option<toml::Value>,
 }
 
-/// Reads it.
+/// Reads a secrets file.
 pub(super) fn read(path: &Path) -> Result<Vec<NamedSecret>, String> {
     let name = path.display();
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
     let table: toml::Table = toml::from_str(&text).map_err(|_| format!("{name} is not TOML"))?;
-    // What serde says about the shape could repeat a secret.
+    // serde's own message about the shape could repeat a secret.
     let shape = || format!("{name}: must be [[secret]] tables with name, value, key_id, not_before and expires_at");
     let secrets: Secrets = table.try_into().map_err(|_| shape())?;
     secrets.secret.into_iter().map(|entry| secret(entry).map_err(|reason| format!("{name}: {reason}"))).collect()
@@ -58,19 +58,21 @@ pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
 }
 
-/// The secrets stand in the file.
+/// The result of a write: the secrets are in the file.
 #[derive(Debug)]
 #[must_use]
 pub struct Written {
-    /// Why they may not outlast a power cut: the folder could not be synced. Some file systems, as of FUSE and CIFS, cannot.
+    /// The error of syncing the folder, if that failed: a power cut may then undo the write. Some file systems, such as some
+    /// of FUSE and CIFS, cannot sync a folder.
     pub unsynced: Option<std::io::Error>,
 }
 
-/// Writes it: whole or not at all. A new one is for its owner's eyes only, and is given to the owner of `model`, as whom the
-/// relay runs, where this process may give; of one that was there, owner and permissions stay, since the relay may be one of
-/// its group, and could not read it any more.
+/// Writes a secrets file: whole or not at all.
+///
+/// A new file can be read by its owner only. It is given to the owner of `model`, as whom the relay runs, if this process
+/// may give files away. An existing file keeps its owner and permissions: the relay may read it as a member of its group.
 pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<Written> {
-    // A link stays one.
+    // A link stays a link: the file that it leads to is replaced.
     let path = target(path)?;
     let folder = folder(&path);
     let new = folder.join(format!(".{}.new", path.file_name().unwrap_or_default().display()));
@@ -85,7 +87,7 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) 
             give(&file, &old)?;
             file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
         } else if let Some(Ok(model)) = model.map(std::fs::metadata) {
-            // Only root may give files away; nobody else needs to, as a rule.
+            // Only root may give files away, and as a rule nobody else needs to.
             drop(give(&file, &model));
         }
         file.write_all(text(secrets).as_bytes())?;
@@ -96,12 +98,12 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) 
         drop(std::fs::remove_file(&new));
     }
     written?;
-    // The file has changed by now, whatever becomes of this.
+    // The file is replaced by now, so a failure here is not an error of the write.
     let synced = File::open(folder).and_then(|folder| folder.sync_all());
     Ok(Written { unsynced: synced.err() })
 }
 
-/// Gives it to the owner and the group of another.
+/// Gives a file to the owner and the group of another file.
 fn give(file: &File, to: &Metadata) -> std::io::Result<()> {
     let own = file.metadata()?;
     if (own.uid(), own.gid()) == (to.uid(), to.gid()) {
@@ -110,7 +112,7 @@ fn give(file: &File, to: &Metadata) -> std::io::Result<()> {
     fchown(file, Some(to.uid()), Some(to.gid()))
 }
 
-/// Nothing can take the place of a file that is mounted by itself.
+/// Adds the remedy to the error of replacing a file. A file that is mounted by itself cannot be replaced.
 fn not_replaced(error: Error) -> Error {
     match error.kind() {
         ErrorKind::ResourceBusy => Error::new(error.kind(), format!("{error}: mount its folder, not the file")),
@@ -174,7 +176,7 @@ mod tests {
         }
     }
 
-    /// A relay that reads its secrets as one of the file's group still can after the file was replaced.
+    /// A relay that reads its secrets as a member of the file's group can still read them after a replacement.
     #[test]
     fn who_could_read_the_old_file_can_read_the_new_one() {
         let folder = tempfile::tempdir().unwrap();
@@ -196,7 +198,7 @@ mod tests {
         assert!(!full.to_string().contains("mount"), "{full}");
     }
 
-    /// In the place of a link that leads nowhere, a file would hide what the link was to lead to.
+    /// A file in the place of a link that leads nowhere would hide the link's target.
     #[test]
     fn a_link_that_leads_nowhere_stays_one() {
         let folder = tempfile::tempdir().unwrap();

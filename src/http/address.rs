@@ -1,4 +1,4 @@
-//! The address that a request comes from, also from behind proxies.
+//! Client address of a request, also from behind proxies.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,7 +14,7 @@ pub(super) fn of(request: &HttpRequest, in_force: &InForce) -> IpAddr {
     in_force.proxies.client(peer, &hops)
 }
 
-/// Whether the address may be that of a proxy, and not of who calls: no proxy is configured, and one says for whom it calls.
+/// Whether the address may be a proxy's, and not the caller's: no proxy is configured, and a header names another caller.
 pub(super) fn may_be_a_proxy(request: &HttpRequest, in_force: &InForce) -> bool {
     in_force.proxies.trusted.is_empty() && request.headers().contains_key(in_force.proxies.header.name())
 }

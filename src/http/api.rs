@@ -1,4 +1,4 @@
-//! GET /api/…: Transform reads the record (contract, section 3).
+//! Routes GET /api/…: Transform reads a record (contract, section 3).
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -10,7 +10,7 @@ use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 
-/// The segments are matched in any case, so the first one is a variable that says nothing.
+/// The path's segments match in upper and lower case, so the first one is a variable too. Its value is not used.
 pub(super) async fn by_kind(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,
@@ -33,7 +33,7 @@ pub(super) async fn by_type_code(
     fetch(type_code(&request)?, path.into_inner().2, &state, &in_force).await
 }
 
-/// The one `type` of the query.
+/// The only `type` of the query.
 fn type_code(request: &HttpRequest) -> Result<Kind, Problem> {
     let pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
     let codes: Vec<_> = pairs.filter(|(name, _)| name == "type").map(|(_, code)| code).collect();

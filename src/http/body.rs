@@ -1,4 +1,4 @@
-//! Taking a body: of the right type, not too large, not too slow, and not too many at once.
+//! Request bodies and their bounds: the content type, the size, the time, and the room for all bodies together.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -19,23 +19,23 @@ use super::options::ServerOptions;
 use super::problem::Problem;
 use super::spoilt::Spoilt;
 
-/// What bodies may cost, one by one and all together.
+/// The bounds of request bodies, for each one and for all together.
 #[derive(Debug)]
 pub struct Bodies {
-    /// The largest, in bytes.
+    /// The size of the largest body, in bytes.
     max: usize,
-    /// Room for all that are held at once, in units of [`UNIT`].
+    /// The room for all bodies that are held at once, in units of [`UNIT`].
     room: Arc<Semaphore>,
-    /// Says that the relay stops.
+    /// Cancelled when the relay stops.
     stop: CancellationToken,
 }
 
-/// How long the next part of a body may take to come while the relay stops.
+/// The longest wait for the next part of a body while the relay stops.
 const WHEN_STOPPING: Duration = Duration::from_secs(1);
 /// Room is counted in KiB, since permits are counted in 32 bits.
 const UNIT: usize = 1024;
-/// So much of every body needs no room, so that a small one is taken whatever others hold. At most it costs this much for
-/// each connection.
+/// The first bytes of every body need no room, so that a small body is taken however much room the others hold. This costs
+/// at most this number of bytes for each connection.
 const NEEDS_NO_ROOM: usize = 16 * 1024;
 
 /// A body, and the room that it takes until it is dropped.
@@ -45,7 +45,7 @@ pub(super) struct Body {
 }
 
 impl Bodies {
-    /// Bodies as the server's options allow them, until `stop`; what has begun by then may go on to come.
+    /// The bounds that the server's options set, until `stop`. A body that has begun by then may still arrive.
     #[must_use]
     pub fn new(options: &ServerOptions, stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
@@ -57,7 +57,7 @@ impl Bodies {
         self.read_at_most(self.max, request, payload).await
     }
 
-    /// Reads a body of so many bytes at most, and of no more than any other.
+    /// Reads a body of at most `most` bytes; the bound of all bodies applies as well.
     pub(super) async fn read_at_most(
         &self,
         most: usize,
@@ -69,12 +69,13 @@ impl Bodies {
         if announced.is_some_and(|length| length > most) {
             return Err(self.too_large(most));
         }
-        // The connection keeps the time: it sees what has come.
+        // The connection measures server.body_timeout, since it sees the bytes arrive.
         Gate::while_open(request, self.collect(most, announced, payload)).await
     }
 
-    /// Room is taken for what has arrived, not for what is announced: an announcement costs its sender nothing. A body of a known
-    /// length ends there, also where actix would go on, since its client offers to speak another protocol.
+    /// Collects a body. Room is taken for the bytes that have arrived, not for the announced length: an announcement costs
+    /// its sender nothing. A body of a known length ends at that length. actix would read on where the client offers to
+    /// speak another protocol.
     async fn collect(&self, most: usize, announced: Option<usize>, mut payload: Payload) -> Result<Body, Problem> {
         let mut body = Body { bytes: Vec::new(), room: self.room(0)? };
         while announced.is_none_or(|length| body.bytes.len() < length)
@@ -90,7 +91,8 @@ impl Bodies {
         Ok(body)
     }
 
-    /// The next part of a body, unless nothing comes while the relay stops: it would be waited for as long as work is.
+    /// The next part of a body. While the relay stops, the wait is short. Otherwise a silent client would be waited for as
+    /// long as work in flight is.
     async fn next(&self, payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
         let stopped = async {
             self.stop.cancelled().await;
@@ -104,7 +106,7 @@ impl Bodies {
         }
     }
 
-    /// The log says of which setting the bound is, if it is of one.
+    /// The refusal of a body that is too large. If the bound is a setting, the log names the setting.
     fn too_large(&self, most: usize) -> Problem {
         let reason = format!("the body is larger than {most} bytes");
         let problem = Problem::new(413, reason.clone());
@@ -127,7 +129,7 @@ impl Bodies {
     }
 }
 
-/// The room that a body of so many bytes needs.
+/// The room that a body of this length needs.
 fn units(length: usize) -> usize {
     length.saturating_sub(NEEDS_NO_ROOM).div_ceil(UNIT)
 }
@@ -148,7 +150,7 @@ pub(super) fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
     must_be(request, is_json, "must be application/json")
 }
 
-/// Refuses a content type that is not taken. A request without one is let through: some PSPs send none.
+/// Refuses a content type that is not accepted. A request without one is let through: some PSPs send none.
 pub(super) fn must_be(request: &HttpRequest, takes: impl Fn(&str) -> bool, wanted: &str) -> Result<(), Problem> {
     let Some(value) = request.headers().get("content-type") else { return Ok(()) };
     let text = value.to_str().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Who calls: whether the credentials are those of the audience, and what wrong ones cost.
+//! Credentials of a caller: they must be those of the audience, and wrong ones are counted against the address.
 
 use actix_web::HttpRequest;
 
@@ -16,17 +16,17 @@ pub(super) const INTEGRATOR: &str = "integrator";
 /// The audience of a monitor's tokens.
 pub(super) const MONITOR: &str = "monitor";
 
-/// Lets Transform in, or nobody.
+/// Admits Transform alone.
 pub(super) fn must_be_transform(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
     authorize(request, state, in_force, &[(TRANSFORM, &in_force.transform)])
 }
 
-/// Lets the integrator in, or nobody.
+/// Admits the integrator alone.
 pub(super) fn must_be_integrator(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
     authorize(request, state, in_force, &[(INTEGRATOR, &in_force.integrator)])
 }
 
-/// Lets a monitor or the integrator in, or nobody.
+/// Admits a monitor or the integrator alone.
 pub(super) fn must_be_monitor(request: &HttpRequest, state: &State, in_force: &InForce) -> Result<(), Problem> {
     authorize(request, state, in_force, &[(MONITOR, &in_force.monitor), (INTEGRATOR, &in_force.integrator)])
 }
@@ -45,14 +45,14 @@ fn authorize(
     if keys.iter().any(|(audience, credentials)| credentials.allows(given, look(audience))) {
         return Ok(());
     }
-    // Who shows nothing does not guess.
+    // A caller without credentials does not guess, so this does not count.
     if given.is_none() {
         return Err(Problem::unauthorized().because(NO_CREDENTIALS, NO_CREDENTIALS));
     }
     Err(wrong(request, state, in_force).because(WRONG_CREDENTIALS, WRONG_CREDENTIALS))
 }
 
-/// Counts wrong credentials against whoever showed them; the answer.
+/// Counts wrong credentials against the caller's address; returns the answer.
 pub(super) fn wrong(request: &HttpRequest, state: &State, in_force: &InForce) -> Problem {
     let now = state.clock.now().steady;
     let (address, policy) = (address::of(request, in_force), &in_force.throttle);

@@ -1,32 +1,33 @@
-//! Where a body in chunks ends (RFC 9112, 7.1). **Pure.**
+//! The end of a body in chunks (RFC 9112, 7.1). **Pure.**
 //!
-//! The sizes of the chunks say it, as they do to actix: both have to agree, or a part of the next request would be read with this one.
+//! The sizes of the chunks give the end, here as in actix. Both have to agree. Otherwise a part of the next request would
+//! be read with this one.
 
 use super::length::HEAD_MAX;
 
-/// A body has no more than this beside its data and the lines that every chunk needs, in bytes: chunk extensions and trailers, which
-/// nobody reads.
+/// The most bytes of chunk extensions and trailers in a body. They are neither data nor lines that every chunk needs, and
+/// nobody reads them.
 pub(super) const BESIDE_MAX: usize = HEAD_MAX;
 
-/// How far a body in chunks has come.
+/// The progress of a body in chunks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Chunks {
     next: Next,
-    /// How much of a chunk's data is yet to come, in bytes.
+    /// The bytes of the current chunk's data that are yet to come.
     left: u64,
-    /// How much came that is neither data nor needed, in bytes.
+    /// The number of bytes that came and are neither data nor needed.
     beside: usize,
 }
 
-/// What comes next.
+/// The part of the body that comes next.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Next {
     /// The first digit of a chunk's size.
     #[default]
     Size,
-    /// Another digit, or what follows them.
+    /// Another digit of the size, or what follows the digits.
     Digit,
-    /// Another space behind the size, or what follows them.
+    /// Another space behind the size, or what follows the spaces.
     Space,
     /// More of an extension, or the end of its line.
     Extension,
@@ -48,13 +49,13 @@ enum Next {
     LastFeed,
     /// The next request.
     Nothing,
-    /// Whatever it is: these are no chunks, and actix refuses them.
+    /// Any bytes: the body is not in chunks, and actix refuses it.
     Anything,
 }
 
 impl Chunks {
-    /// Goes on to where the body ends among these bytes; so many bytes are before that. None if it goes through all of
-    /// them without the end.
+    /// Reads on to the end of the body and returns how many of these bytes come before it. None if the end is not among
+    /// these bytes.
     pub(super) fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut rest = bytes;
         while self.next != Next::Nothing {
@@ -71,17 +72,17 @@ impl Chunks {
         Some(bytes.len().saturating_sub(rest.len()))
     }
 
-    /// Whether it has more beside its data than anybody needs.
+    /// Whether the body has more than [`BESIDE_MAX`] bytes that are neither data nor needed.
     pub(super) const fn is_too_much(&self) -> bool {
         self.beside > BESIDE_MAX
     }
 
-    /// Whether it is no body in chunks.
+    /// Whether these bytes cannot be a body in chunks.
     pub(super) fn is_malformed(&self) -> bool {
         self.next == Next::Anything
     }
 
-    /// What is behind the data.
+    /// Skips the current chunk's data; returns the bytes behind it.
     fn skip<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).min(bytes.len());
         self.left = self.left.saturating_sub(u64::try_from(most).unwrap_or(u64::MAX));
@@ -115,7 +116,7 @@ impl Chunks {
         next
     }
 
-    /// A zero in front of other digits says nothing, and there may be any number of them.
+    /// Adds a digit to the size. Leading zeros say nothing, and there may be any number of them: they count as not needed.
     fn digit(&mut self, byte: u8) -> Next {
         if self.next == Next::Digit && self.left == 0 {
             self.beside = self.beside.saturating_add(1);
@@ -137,18 +138,18 @@ mod tests {
 
     use super::*;
 
-    /// What becomes of a body in chunks.
+    /// The result of reading a body in chunks.
     #[derive(Debug, PartialEq, Eq)]
     enum Read {
-        /// It ends behind so many bytes.
+        /// The body ends behind this number of bytes.
         Ended(usize),
-        /// More of it is waited for.
+        /// The end has not come: more bytes are awaited.
         Open,
-        /// It is no body in chunks.
+        /// The bytes are no body in chunks.
         Refused,
     }
 
-    /// How these bytes are read in pieces of so many bytes.
+    /// Reads these bytes in pieces of the given size.
     fn read(text: &[u8], size: usize) -> Read {
         let (mut chunks, mut at) = (Chunks::default(), 0);
         for piece in text.chunks(size) {
@@ -160,7 +161,7 @@ mod tests {
         if chunks.is_malformed() { Read::Refused } else { Read::Open }
     }
 
-    /// What actix makes of them.
+    /// Reads these bytes as actix does.
     fn decoded(text: &[u8]) -> Read {
         let decode = async {
             let head = b"POST / HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n";
@@ -223,7 +224,7 @@ mod tests {
     }
 
     proptest! {
-        /// Wherever they are cut, and whatever they hold: what ends, what is refused and what is waited for is the same for both.
+        /// For any bytes, cut anywhere, this reader and actix agree: on the end, on a refusal, and on waiting for more.
         #[test]
         fn chunks_end_where_actix_says(
             parts in proptest::collection::vec(

@@ -1,4 +1,5 @@
-//! Why actix ended a connection, in our words: which setting it was, or what the client may do instead. **Pure.**
+//! Cut connections: the reason why actix ended one, in our words. The reason names the setting, or what the client may do
+//! instead. **Pure.**
 
 use std::borrow::Cow;
 use std::io::ErrorKind;
@@ -7,11 +8,11 @@ use actix_http::error::{DispatchError, ParseError};
 
 use super::stream::NOT_READ;
 
-/// The kind and the reason of what was cut off. None if the client is gone, which is no refusal.
+/// The kind of the cut and its reason. None if the client is gone, which is no refusal.
 pub(super) fn why(error: &DispatchError) -> Option<(&'static str, Cow<'static, str>)> {
     Some(match error {
         DispatchError::Io(error) if error.kind() != ErrorKind::TimedOut => return None,
-        // The relay's own reason, or the machine's, which has none.
+        // The relay cut the connection off with a reason, or the machine did without one.
         DispatchError::Io(error) => {
             let own = error.get_ref().map(|reason| reason.to_string().into());
             ("answers that are not read", own.unwrap_or(NOT_READ.into()))
@@ -28,14 +29,14 @@ pub(super) fn why(error: &DispatchError) -> Option<(&'static str, Cow<'static, s
 const fn no_http(error: &ParseError) -> &'static str {
     match error {
         ParseError::Version => {
-            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; whoever speaks another needs a proxy in front"
+            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; a client of another version needs a proxy in front"
         }
-        ParseError::Uri(_) => "the target of a request is none",
-        _ => "this is no head of a request as RFC 9112 has it; whoever speaks TLS needs a proxy in front",
+        ParseError::Uri(_) => "the target of a request is not valid",
+        _ => "this is not the head of a request (RFC 9112); a client that speaks TLS needs a proxy in front",
     }
 }
 
-/// None of these is a client's fault, nor that of a setting.
+/// The reason of an internal error: neither a client nor a setting is at fault.
 const fn failed(error: &DispatchError) -> &'static str {
     match error {
         DispatchError::Service(_) | DispatchError::Body(_) => "no answer could be made; this is a mistake in the relay",
@@ -50,7 +51,7 @@ mod tests {
 
     use super::*;
 
-    /// The machine has a limit of its own, which the relay sets to the same time: which of them is faster is nobody's business.
+    /// The machine has a limit of its own, which the relay sets to the same time. The log must not depend on the faster one.
     #[test]
     fn answers_that_are_not_read_are_told_in_one_text_whoever_sees_it_first() {
         let machine = Error::new(ErrorKind::TimedOut, "").kind().into();

@@ -1,7 +1,7 @@
-//! What a connection and the requests on it know of each other: whose turn it is, and how far a request reaches.
+//! Gate of a connection, shared with its requests: whose turn it is, and where a request ends.
 //!
-//! actix decodes all that it has, and has one state for it: the method and the version of a request that came behind another
-//! one would decide how the first is answered. So it gets one request at a time.
+//! actix decodes all bytes that it has, and has one state for them. The method and the version of a pipelined request would
+//! decide how the request before it is answered. So actix gets one request at a time.
 
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
@@ -21,7 +21,8 @@ use super::lines::Lines;
 use super::problem::Problem;
 use super::spoilt::Spoilt;
 
-/// So much of the empty lines before a head is no part of it, in bytes: old clients send one behind a body (RFC 9112, 2.2).
+/// The most bytes of empty lines before a head that do not count as part of it. Old clients send an empty line behind a
+/// body (RFC 9112, 2.2).
 const BLANK_MAX: usize = 16;
 
 /// The state of a connection, which it shares with its requests.
@@ -31,36 +32,36 @@ pub(super) struct Gate(Rc<State>);
 #[derive(Debug, Default)]
 struct State {
     turn: Cell<Turn>,
-    /// How many requests there were.
+    /// The number of requests so far.
     requests: Cell<u64>,
-    /// How much came of the head that is awaited, in bytes.
+    /// The bytes that came of the awaited head.
     heard: Cell<usize>,
-    /// How much came before it that is no part of it, in bytes.
+    /// The bytes of empty lines that came before the awaited head and are no part of it.
     blank: Cell<usize>,
-    /// How far the head has come of which actix has a part.
+    /// The progress of the head of which actix has a part.
     lines: Cell<Lines>,
-    /// How far the body has come, if its end stands in it.
+    /// The progress of the body, if only the body itself shows its end.
     chunks: Cell<Chunks>,
-    /// How much of the body actix has yet to get, in bytes; none if the body's end stands in it and has not come.
+    /// The bytes of the body that actix has yet to get; none if only the body itself shows its end and that has not come.
     left: Cell<Option<u64>>,
     /// Whether the request has a body that was not read to its end.
     unread: Cell<bool>,
-    /// Whether actix takes all that comes for this request's body, whatever its head says.
+    /// Whether actix takes all further bytes for this request's body, whatever the head says.
     endless: Cell<bool>,
 }
 
-/// As much as actix may have at once.
+/// A portion of the bytes that came: the bytes that actix may have at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Portion {
-    /// So many bytes.
+    /// The number of bytes.
     pub(super) bytes: usize,
-    /// So many of them belong to the head that is awaited.
+    /// The number of them that belong to the awaited head.
     pub(super) of_a_head: usize,
-    /// Whether the request may end there, so that actix has to look before it gets more.
+    /// Whether the request may end there. Then actix has to look before it gets more.
     pub(super) may_be_all: bool,
 }
 
-/// What a client is to send, after how many requests.
+/// The part that a client has to send next, with the number of requests so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Awaited {
     /// The head of the next request.
@@ -69,7 +70,7 @@ pub(super) enum Awaited {
     Body(u64),
 }
 
-/// What is awaited.
+/// The turn of a connection: the part that is awaited, and from which side.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Turn {
     /// The head of a request, from the client.
@@ -77,9 +78,9 @@ enum Turn {
     Head,
     /// The body of a request, from the client.
     Body,
-    /// An answer, from the relay: nothing is read.
+    /// An answer, from the relay. Nothing is read meanwhile.
     Answer,
-    /// The same, to a body that is refused as it comes.
+    /// An answer, from the relay, to a body that is refused while it comes.
     Spoilt(Spoilt),
     /// The end, after a body that was not read.
     End,
@@ -90,7 +91,7 @@ enum Turn {
 }
 
 impl Gate {
-    /// Tells the requests of a connection which one it is.
+    /// Gives the requests of a connection access to its gate.
     pub(super) fn connect(&self, data: &mut Extensions) {
         data.insert(self.clone());
     }
@@ -99,7 +100,7 @@ impl Gate {
         request.conn_data::<Self>().cloned().unwrap_or_default()
     }
 
-    /// Opens the gate while a body is read. Nothing is waited for once the body is refused.
+    /// Opens the gate while a body is read. Once the body is refused, the wait for it ends.
     pub(super) async fn while_open<T>(
         request: &HttpRequest,
         reading: impl Future<Output = Result<T, Problem>>,
@@ -133,14 +134,14 @@ impl Gate {
         self.0.turn.set(Turn::Answer);
     }
 
-    /// Says whether there may be another request.
+    /// Ends a request. Returns whether another request may follow.
     fn end(&self) -> bool {
         let goes_on = !self.0.unread.get() && !self.0.endless.get();
         self.0.turn.set(if goes_on { Turn::Head } else { Turn::End });
         goes_on
     }
 
-    /// Whether anything is read now.
+    /// Whether the connection may be read now.
     pub(super) fn is_open(&self) -> bool {
         match self.0.turn.get() {
             Turn::Answer | Turn::Spoilt(_) => false,
@@ -149,7 +150,7 @@ impl Gate {
         }
     }
 
-    /// How many of these bytes actix may have before it has looked at them: what comes behind a request may be the next one.
+    /// The portion of these bytes that actix may have before it looks at them. Bytes behind a request may be the next one.
     pub(super) fn portion(&self, bytes: &[u8]) -> Portion {
         let all = bytes.len();
         match (self.0.turn.get(), self.0.left.get()) {
@@ -174,7 +175,7 @@ impl Gate {
         Portion { bytes: most, of_a_head: most.saturating_sub(blank), may_be_all: end.is_some() }
     }
 
-    /// None if the body is refused for what it holds.
+    /// The portion of a body in chunks; no bytes if the body is refused for its content.
     fn portion_of_chunks(&self, bytes: &[u8]) -> Portion {
         let mut chunks = self.0.chunks.get();
         let end = chunks.end(bytes);
@@ -190,7 +191,7 @@ impl Gate {
         Portion { bytes: end.unwrap_or(bytes.len()), of_a_head: 0, may_be_all: end.is_some() }
     }
 
-    /// What the client is to send; none if that is nothing.
+    /// The part that the client has to send; none if it has to send nothing.
     pub(super) fn awaits(&self) -> Option<Awaited> {
         let requests = self.0.requests.get();
         match self.0.turn.get() {
@@ -200,12 +201,12 @@ impl Gate {
         }
     }
 
-    /// How much came of the head that is awaited, in bytes.
+    /// The bytes that came of the awaited head.
     pub(super) fn heard(&self) -> usize {
         self.0.heard.get()
     }
 
-    /// So many bytes came of the head that is awaited.
+    /// Notes that further bytes of the awaited head came.
     pub(super) fn hear(&self, bytes: usize) {
         self.0.heard.set(self.0.heard.get().saturating_add(bytes));
         if self.0.heard.get() > HEAD_MAX {
@@ -213,12 +214,12 @@ impl Gate {
         }
     }
 
-    /// Whether the head was too large: what still comes is for nobody.
+    /// Whether the head was too large. Then nobody reads further bytes.
     pub(super) fn is_refused(&self) -> bool {
         self.0.turn.get() == Turn::TooLarge
     }
 
-    /// What is awaited did not come in time. A client that said nothing of a head goes without a trace.
+    /// Gives up the awaited part, which did not come in time. A client that sent nothing of a head leaves no trace.
     pub(super) fn give_up(&self) {
         self.0.turn.set(match self.0.turn.get() {
             Turn::Body => Turn::Spoilt(Spoilt::Late),
@@ -227,7 +228,8 @@ impl Gate {
         });
     }
 
-    /// The kind and the reason, if what came last never became a request. That the relay's own stop cut it off is no fault.
+    /// The kind and the reason of a cut, if the last bytes never became a request. A head that the relay's own stop cut off
+    /// is no fault.
     pub(super) fn cut(&self, stops: bool) -> Option<(&'static str, &'static str)> {
         match self.0.turn.get() {
             Turn::Late => Some(("half a request", "no whole head of a request came within server.header_timeout")),
@@ -263,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    /// How often actix is given some of these chunks, if the relay reads so many bytes at once.
+    /// The number of portions in which actix gets these chunks, for a number of bytes that the relay reads at once.
     fn looks(chunks: &[u8], at_once: usize) -> usize {
         let request = TestRequest::post().insert_header(("transfer-encoding", "chunked")).to_srv_request();
         let gate = Gate::default();
@@ -278,7 +280,7 @@ mod tests {
         looks
     }
 
-    /// Otherwise a client would choose how often actix looks: once for two bytes of data.
+    /// Without this, a client would choose how often actix looks: once for two bytes of data.
     #[test]
     fn a_body_in_chunks_is_looked_at_as_often_as_it_is_read_whatever_it_holds() {
         for data in ["\r\n".repeat(32 * 1024), "x\n\r\n".repeat(16 * 1024), "0\r\n\r\n".repeat(16 * 1024)] {

@@ -1,4 +1,4 @@
-//! GET /healthz and /readyz: for the operator's probes.
+//! Health and readiness routes for the operator's probes: GET /healthz and GET /readyz.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;
@@ -12,8 +12,8 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "up"}))
 }
 
-/// A stranger learns whether it is ready. Wrong credentials count as elsewhere and are told of, but a probe must not fail
-/// because of them.
+/// Answers the readiness probe. A stranger learns only whether the relay is ready. Wrong credentials count as on other
+/// routes and are logged, but a probe must not fail because of them.
 pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let is_known = must_be_monitor(&request, &state, &state.in_force.load_full()).is_ok();
     let store = state.probed.probe(&state.store, state.clock.now()).await;

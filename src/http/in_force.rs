@@ -1,4 +1,4 @@
-//! The settings that the routes go by, and that a reload replaces.
+//! Settings in force: the routes go by them, and a reload replaces them.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,27 +10,27 @@ use crate::source::Source;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
-/// What the routes go by and a reload replaces. A request goes by one of these from its start to its end.
+/// The settings that the routes go by and a reload replaces. A request goes by the same instance from its start to its end.
 #[derive(Debug)]
 pub struct InForce {
     /// The sources, by name.
     pub sources: BTreeMap<String, Source>,
-    /// What Transform presents.
+    /// The tokens and clients of Transform.
     pub transform: Credentials,
-    /// What the integrator presents.
+    /// The tokens and clients of the integrator.
     pub integrator: Credentials,
-    /// What a monitor presents.
+    /// The tokens and clients of monitors.
     pub monitor: Credentials,
     /// How a failed transaction is fetched.
     pub failed_as: FailedAs,
-    /// Where webhooks may go.
+    /// The hosts that webhooks may go to.
     pub allowed_hosts: AllowedHosts,
-    /// Whether records without a target of their own can be told.
+    /// Whether Transform can be told of records without a target of their own.
     pub has_webhook_target: bool,
-    /// Who may say for whom they call.
+    /// The proxies that may name the client for which they call.
     pub proxies: Proxies,
-    /// How often an address may show wrong credentials.
+    /// The limit on wrong credentials from one address.
     pub throttle: ThrottlePolicy,
-    /// How long a token of ours lasts.
+    /// The lifetime of a token that the relay issues.
     pub token_lifetime: Duration,
 }

@@ -1,9 +1,10 @@
-//! Where the head of a request ends: with an empty line. **Pure.**
+//! The end of a request's head: an empty line. **Pure.**
 
-/// What came last of a head, as far as it matters for where its empty line ends. A line may end without a carriage return.
+/// The part of a head that came last, as far as the search for its empty line needs it. A line may end without a carriage
+/// return.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Lines {
-    /// Nothing of a head yet: empty lines before it are nothing.
+    /// Nothing of a head yet. Empty lines before it do not count.
     #[default]
     Nothing,
     /// The middle of a line.
@@ -15,7 +16,7 @@ pub(super) enum Lines {
 }
 
 impl Lines {
-    /// How many of these bytes, which come next, are empty lines before a head.
+    /// The number of the next bytes that are empty lines before a head.
     pub(super) fn blank(self, bytes: &[u8]) -> usize {
         if self != Self::Nothing {
             return 0;
@@ -23,8 +24,8 @@ impl Lines {
         bytes.iter().take_while(|byte| [b'\r', b'\n'].contains(byte)).count()
     }
 
-    /// Goes on to where the first empty line among these bytes ends; so many bytes are before that. None if it goes through
-    /// all of them without one.
+    /// Reads on to the end of the first empty line and returns the number of bytes up to there. None if these bytes hold no
+    /// such line.
     pub(super) fn empty(&mut self, bytes: &[u8]) -> Option<usize> {
         for (at, byte) in bytes.iter().enumerate() {
             let ends = *byte == b'\n' && matches!(self, Self::End | Self::Return);
@@ -87,14 +88,14 @@ mod tests {
         assert_eq!(begun.blank(b"\r\n"), 0);
     }
 
-    /// What is cut anywhere is read as it is in one piece.
+    /// A head that is cut anywhere is read as it is in one piece.
     fn in_two(text: &[u8], cut: usize) -> Option<usize> {
         let (one, two) = text.split_at(cut.min(text.len()));
         let mut lines = Lines::default();
         lines.empty(one).or_else(|| lines.empty(two).map(|end| end + one.len()))
     }
 
-    /// What actix makes of it: how many bytes a head has; none if it waits for more.
+    /// The length of a head as actix reads it, in bytes; none if actix waits for more.
     fn decoded(text: &str) -> Result<Option<usize>, ParseError> {
         let decode = async {
             let mut bytes = BytesMut::from(text.as_bytes());
@@ -106,8 +107,8 @@ mod tests {
     }
 
     proptest! {
-        /// actix never takes a head for whole that goes beyond the empty line, and never waits for more behind it: neither is
-        /// something of the next request read with it, nor is anything waited for that is held back.
+        /// For actix a head never ends beyond the empty line, and actix never waits for more behind it. So no part of the
+        /// next request is read with a head, and actix never waits for bytes that are held back.
         #[test]
         fn a_head_ends_where_actix_says(
             parts in proptest::collection::vec(

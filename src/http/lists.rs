@@ -1,4 +1,4 @@
-//! What waits, what was given up and how a record came to be as it is: for the integrator's people.
+//! Lists for the integrator's people: what waits, what was given up, and the history of a record.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -9,11 +9,11 @@ use super::problem::Problem;
 use super::records::key;
 use super::state::State;
 
-/// How many entries a page has, where the query does not say otherwise, and at most.
+/// The number of entries on a page: the default, and the most that a query may ask for.
 const PAGE: u32 = 100;
 const PAGE_MAX: u32 = 1000;
 
-/// Which page of a list.
+/// The query that selects a page of a list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Page {
@@ -38,7 +38,7 @@ impl Page {
         self.limit.unwrap_or(PAGE)
     }
 
-    /// Where the next page begins; none after the last one.
+    /// The cursor at which the next page begins; none after the last page.
     fn next<T>(&self, entries: &[T], cursor: impl Fn(&T) -> i64) -> Option<i64> {
         let full = u32::try_from(entries.len()).is_ok_and(|count| count == self.limit());
         entries.last().filter(|_| full).map(cursor)

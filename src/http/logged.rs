@@ -1,4 +1,4 @@
-//! The middleware that has each refusal logged when it is answered.
+//! Middleware that has each refusal logged when it is answered.
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -1,4 +1,4 @@
-//! GET /metrics: what a monitor counts, in the OpenMetrics text format.
+//! Route GET /metrics: the counters for a monitor, in the OpenMetrics text format.
 
 use std::sync::atomic::AtomicU64;
 
@@ -21,7 +21,7 @@ struct SecretLabels {
     secret: String,
 }
 
-/// Refusals of one kind: at which route, of which source (empty where it is none's), and why.
+/// Refusals of one kind: the route, the source (empty if there is none) and the reason.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct RefusalLabels {
     route: String,

@@ -1,4 +1,4 @@
-//! The routes and their server: all of actix is here and in `app`.
+//! HTTP routes and their server. All of actix is here and in `app`.
 
 mod address;
 mod api;

@@ -1,4 +1,4 @@
-//! /notifications/{source}: a PSP tells by POST, and may check the endpoint by GET.
+//! Route /notifications/{source}: a PSP posts a notification, and may check the endpoint by GET.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -19,12 +19,12 @@ use crate::psp::vouch::verify::Unverified;
 use crate::source::Source;
 use crate::store::{HintError, Receipt, TakeError};
 
-/// Whether a source is not there or not enabled is nobody's business.
+/// The answer for a source that is unknown or not enabled. A stranger does not learn which of the two it is.
 const NO_SOURCE: &str = "there is no such source";
 
-/// A name of so many characters is quoted in the log: fewer than a secret has that nobody guesses.
+/// The longest name that the log quotes in full, in characters. A secret that nobody can guess is longer.
 const QUOTED_MAX: usize = 19;
-/// So much is quoted of a longer one.
+/// The number of characters that the log quotes of a longer name.
 const BEGINNING: usize = 6;
 
 pub(super) async fn take(
@@ -35,7 +35,7 @@ pub(super) async fn take(
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
-    body::must_be(&request, |media_type| source.profile.takes(media_type), "is none that this source's PSP sends")?;
+    body::must_be(&request, |media_type| source.profile.takes(media_type), "must be one that this source's PSP sends")?;
     let body = state.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
@@ -53,7 +53,7 @@ pub(super) async fn take(
     }
 }
 
-/// The source of that name, if it is enabled and takes anything from this address.
+/// The source of that name, if it is enabled and takes notifications from this address.
 fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<&'a Source, Problem> {
     let source = in_force
         .sources
@@ -70,22 +70,22 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
     Ok(source)
 }
 
-/// Whoever mistakes a secret for the name does not have it in the log: what no source can be called is not quoted, and of what is
-/// long the beginning is.
+/// The log's reason for an unknown source. A caller may have put a secret where the name belongs, and no secret may reach
+/// the log. So a text that cannot be a source's name is not quoted, and of a long name only the beginning is.
 fn unknown(name: &str) -> String {
     let length = name.chars().count();
     if !Source::may_be_called(name) {
-        return format!("no source is called as the path says, and none can be: {length} characters");
+        return format!("no source has the name in the path, and none can have it: {length} characters");
     }
     match name.get(..BEGINNING) {
         Some(beginning) if length > QUOTED_MAX => {
-            format!("no source is called as the path says: {beginning:?} and so on, {length} characters")
+            format!("no source has the name in the path: {beginning:?} and so on, {length} characters")
         }
         _ => format!("no source is called {}", shown(name)),
     }
 }
 
-/// Only a PSP that checks its endpoints may get anything here.
+/// The methods that the route takes. GET is only for PSPs that check their endpoints.
 fn methods(source: &Source) -> &'static str {
     if source.profile.challenge.is_some() { "GET, POST" } else { "POST" }
 }
@@ -99,7 +99,7 @@ pub(super) async fn other_method(
     Ok(method_not_allowed(methods(open(&request, &in_force, &name)?)))
 }
 
-/// A PSP looks whether the endpoint is its account's.
+/// Answers a PSP's check that the endpoint belongs to its account.
 pub(super) async fn challenge(
     request: HttpRequest,
     name: web::Path<String>,
@@ -117,14 +117,14 @@ pub(super) async fn challenge(
     };
     let secret = source.newest_secret(state.clock.now().wall).map(|secret| &secret.value);
     let answer = challenge::answer(challenge, source.configured(), secret, header, query);
-    let answer = answer.ok_or_else(|| Problem::new(400, "this is no check of the endpoint as its PSP makes it"))?;
+    let answer = answer.ok_or_else(|| Problem::new(400, "this is not an endpoint check of this source's PSP"))?;
     Ok(HttpResponse::Ok()
         .content_type("text/plain; charset=utf-8")
         .insert_header(("X-Content-Type-Options", "nosniff"))
         .body(answer))
 }
 
-/// Why a notification is not believed is for the operator, not for the sender.
+/// The answer to a refused notification. The reason is for the operator's log; the sender does not learn it.
 fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &Source, refused: Refused) -> Problem {
     let reason = refused.to_string();
     let (kind, problem) = match refused {
@@ -169,7 +169,7 @@ fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponseBuilder::new(status);
     if receipt.replayed {
-        // The answer itself is that to the first, to the byte.
+        // The answer is the one that the first notification got, to the byte.
         response.insert_header(("Idempotent-Replayed", "true"));
     }
     match &answer.body {

@@ -1,33 +1,33 @@
-//! How the routes are served: the options of the HTTP server.
+//! Options of the HTTP server.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-/// How the routes are served.
+/// The options of the HTTP server.
 #[derive(Debug, Clone, Copy)]
 pub struct ServerOptions {
-    /// Where; port 0 picks a free one.
+    /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
-    /// The largest body that is taken, in bytes.
+    /// The size of the largest body that is taken, in bytes.
     pub max_body: usize,
-    /// How much of bodies is held at once, over all requests, in bytes.
+    /// The most bytes of bodies that are held at once, over all requests.
     pub max_buffered: usize,
-    /// How many connections are served at once, over all workers; the next ones wait.
+    /// The most connections that are served at once, over all workers. Further ones wait.
     pub max_connections: usize,
-    /// How long a client may take to send the head of a request.
+    /// The longest time for a client to send the head of a request.
     pub header_timeout: Duration,
-    /// How long a client may take to send a body.
+    /// The longest time for a client to send a body.
     pub body_timeout: Duration,
-    /// How long a client may take to read what is ready to be sent to it.
+    /// The longest time for a client to read the bytes that are ready for it.
     pub write_timeout: Duration,
-    /// How long a connection stays open without a request.
+    /// The longest time that a connection stays open without a request.
     pub keep_alive: Duration,
-    /// How long what is in flight may take after a signal to stop.
+    /// The longest time for requests in flight after a signal to stop.
     pub shutdown_grace: Duration,
 }
 
 impl ServerOptions {
-    /// The keys of those that are others here.
+    /// The keys of the options in which `others` differ.
     #[must_use]
     pub fn changed(&self, others: &Self) -> Vec<&'static str> {
         let keys = [

@@ -1,4 +1,4 @@
-//! The one map from errors to answers: RFC 9457 problem details.
+//! Problem details (RFC 9457): the one map from errors to answers.
 
 use std::time::Duration;
 
@@ -18,13 +18,13 @@ pub(crate) struct Problem {
     status: u16,
     detail: String,
     field: Option<String>,
-    /// When to come again, in seconds.
+    /// The time after which the client may ask again, in seconds.
     retry_after: Option<u64>,
-    /// Why, for the log; none where that is what the answer says.
+    /// The reason for the log; none if the answer says the same.
     why: Option<Why>,
 }
 
-/// When a client is asked to come again, in seconds.
+/// The time after which a client is asked to come again, in seconds.
 pub(super) const RETRY_AFTER_S: &str = "1";
 
 impl Problem {
@@ -32,13 +32,13 @@ impl Problem {
         Self { status, detail: detail.into(), field: None, retry_after: None, why: None }
     }
 
-    /// Why it is so, for the operator: not for whoever called.
+    /// Adds the reason for the operator. The caller does not learn it.
     #[must_use]
     pub(super) fn because(self, kind: &'static str, reason: impl Into<String>) -> Self {
         Self { why: Some(Why { kind, reason: reason.into() }), ..self }
     }
 
-    /// A field of the body that is wrong by itself.
+    /// The refusal of a field of the body that is wrong by itself.
     pub(crate) fn field(field: &str, reason: &str) -> Self {
         Self { field: Some(field.to_owned()), ..Self::new(422, format!("{field}: {reason}")) }
     }
@@ -47,13 +47,13 @@ impl Problem {
         Self::new(401, "no or wrong credentials")
     }
 
-    /// Wrong credentials, once more after too many.
+    /// The refusal of wrong credentials from an address that has shown too many.
     pub(crate) fn too_often(wait: Duration) -> Self {
         let seconds = wait.as_secs().saturating_add(1);
         Self { retry_after: Some(seconds), ..Self::new(429, "wrong credentials too often") }
     }
 
-    /// What the answer says, for the log: without the value of a field, which may be the payer's.
+    /// The text of the answer for the log, without the value of a field: it may be the payer's.
     fn as_said(&self, status: StatusCode) -> Why {
         let reason = match &self.field {
             Some(field) => format!("{} is refused", shown(field)),
@@ -97,7 +97,7 @@ pub(super) fn method_not_allowed(allow: &'static str) -> HttpResponse {
 }
 
 impl From<StoreError> for Problem {
-    /// Why is for the operator: the log and /readyz say it.
+    /// The reason is for the operator: the log and /readyz give it.
     fn from(error: StoreError) -> Self {
         Self::new(503, "the store cannot do this now").because(STORE, error.to_string())
     }

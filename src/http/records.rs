@@ -1,4 +1,4 @@
-//! PUT and GET /records/{kind}/{id}: the integrator registers what it starts.
+//! Routes PUT and GET /records/{kind}/{id}: the integrator registers the records that it starts.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -16,7 +16,7 @@ use crate::domain::registration::Registration;
 use crate::registering::Allowed;
 use crate::transform::response::{FailedAs, fetched};
 
-/// No name of a field that may stand in the log is longer, in characters.
+/// The longest name of a field that may stand in the log, in characters.
 const FIELD_MAX: usize = 32;
 
 pub(super) async fn read(
@@ -60,7 +60,8 @@ pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
     Ok(RecordKey::new(kind, id))
 }
 
-/// Text that is no JSON is 400; JSON with a field that is wrong or unknown is 422 and names it.
+/// Reads the body. Text that is no JSON is answered with 400. JSON with a wrong or unknown field is answered with 422, and
+/// the answer names the field.
 fn parse(body: &[u8]) -> Result<Registration, Problem> {
     let json = json::read(body).map_err(|reason| Problem::new(400, format!("no JSON: {reason}")))?;
     if !json.is_object() {
@@ -79,8 +80,8 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
     })
 }
 
-/// Whether a part of the way to a field may stand in the log. What has another shape than a field's name may be anything, the
-/// payer's data too.
+/// Whether a part of the path to a field may stand in the log. A text of another shape than a field's name may be
+/// anything, also the payer's data.
 fn may_be_told(part: &Segment) -> bool {
     let Segment::Map { key } = part else { return true };
     key.len() <= FIELD_MAX
@@ -92,7 +93,7 @@ fn answer(status: StatusCode, record: &Record) -> HttpResponse {
     HttpResponseBuilder::new(status).content_type("application/json").body(document(record).to_string())
 }
 
-/// The stored record: what Transform would read of it, and what only the integrator and the relay know.
+/// The stored record: the part that Transform would read, and the part that only the integrator and the relay know.
 fn document(record: &Record) -> Value {
     let Value::Object(mut document) = fetched(record, FailedAs::Record).body else { return Value::Null };
     let registered = &record.registered;

@@ -1,4 +1,5 @@
-//! What was refused: logged one by one, unless there is a flood of it; then it is counted, and nobody goes without a trace.
+//! Refusals of requests and connections, and their log lines. Each refusal is logged by itself. In a flood refusals are
+//! counted instead, so that every refusal leaves a trace.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,17 +15,18 @@ use super::{address, cut};
 use crate::clock::Clock;
 use crate::tally::{LOOK_EVERY, Tally};
 
-/// The route of requests for none that there is.
+/// The word for the route of a request that no route matches.
 const NO_ROUTE: &str = "no such route";
-/// The path of what is at no route.
+/// The path that matches requests without a route.
 pub(super) const ANYWHERE: &str = "/{any:.*}";
-/// The route of what is no request.
+/// The word for the route of a connection that was cut off without a request.
 const CONNECTION: &str = "connection";
-/// What notifications come to.
+/// The route of notifications.
 const NOTIFICATIONS: &str = "/notifications/{source}";
-/// The route of kinds that there are too many of.
+/// The word for the route of refusals of which there are too many kinds.
 const OTHERS: &str = "others";
-/// That an address is slowed down is told as refusals are, and is none: its requests count by themselves.
+/// The kind under which a slowed-down address is logged. It is limited like a refusal but is none: the requests of the
+/// address count by themselves.
 const SLOWED_DOWN: &str = "slowed down";
 
 /// Refusals of one kind: where, and why.
@@ -34,12 +36,12 @@ pub(super) struct Kind {
     pub(super) reason: &'static str,
 }
 
-/// Where something was refused.
+/// The route and the source of a refusal.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) struct At {
-    /// The route: its path with its variables, or words of ours for what came to none.
+    /// The route: its path with its variables, or words of ours where there is no route.
     pub(super) route: String,
-    /// The source; empty where it is none of the configuration's.
+    /// The name of the source; empty if no configured source is meant.
     pub(super) source: String,
 }
 
@@ -48,7 +50,7 @@ impl At {
         Self { route: route.into(), source: String::new() }
     }
 
-    /// Where a request came to.
+    /// The route and the source of a request.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
         let pattern = || request.match_pattern().filter(|pattern| pattern != ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);
@@ -63,36 +65,36 @@ impl At {
 pub struct Refusals(Tally<Kind>);
 
 impl Refusals {
-    /// Counts a refusal. Says whether it gets a line of its own.
+    /// Counts a refusal. Returns whether it gets a log line of its own.
     fn is_told(&self, at: At, reason: &'static str, now: Timestamp) -> bool {
         self.0.is_told(Kind { at, reason }, |kind| Kind { at: At::new(OTHERS), ..kind }, now)
     }
 
-    /// How many of each kind there were since the start.
+    /// The number of refusals of each kind since the start.
     pub(super) fn all(&self) -> Vec<(Kind, u64)> {
         self.0.all().into_iter().filter(|(kind, _)| kind.reason != SLOWED_DOWN).collect()
     }
 
-    /// Logs how many got no line of their own, window by window, until `stop`.
+    /// Logs how many refusals got no line of their own, window by window, until `stop`.
     pub async fn sum_up(self: Arc<Self>, clock: Clock, stop: CancellationToken) {
         while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
             log(self.0.untold(Some(clock.now().steady)));
         }
     }
 
-    /// Logs how many got no line of their own and are not summed up yet.
+    /// Logs how many refusals got no line of their own and are not summed up yet.
     pub fn sum_up_the_rest(&self) {
         log(self.0.untold(None));
     }
 
-    /// A connection that ended with an error, or without a request. That a client is gone is no refusal.
+    /// Counts and logs a connection that ended with an error. A client that is gone is no refusal.
     pub(super) fn ended(&self, peer: Option<SocketAddr>, error: &DispatchError, now: Timestamp) {
         if let Some((kind, reason)) = cut::why(error) {
             self.cut(peer, kind, &reason, now);
         }
     }
 
-    /// A connection that was cut off.
+    /// Counts and logs a connection that was cut off.
     pub(super) fn cut(&self, peer: Option<SocketAddr>, kind: &'static str, reason: &str, now: Timestamp) {
         if self.is_told(At::new(CONNECTION), kind, now) {
             let address = peer.map(|peer| peer.ip().to_string()).unwrap_or_default();
@@ -100,7 +102,7 @@ impl Refusals {
         }
     }
 
-    /// An address that showed wrong credentials so often that it is slowed down from now on.
+    /// Logs an address that showed wrong credentials too often, and is slowed down from now on.
     pub(super) fn slowed_down(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp) {
         let at = At::of(request, in_force);
         if !self.is_told(at.clone(), SLOWED_DOWN, now) {
@@ -108,14 +110,14 @@ impl Refusals {
         }
         let At { route, source } = at;
         let (address, failures) = (address::of(request, in_force), in_force.throttle.failures);
-        tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and right ones \
-             below 20 characters do not count");
+        tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and its \
+             right ones below 20 characters do not count");
         if address::may_be_a_proxy(request, in_force) {
-            tracing::warn!(%address, "this may be a proxy, and not who calls: server.trusted_proxies is not set");
+            tracing::warn!(%address, "this address may be a proxy's, not the caller's: server.trusted_proxies is not set");
         }
     }
 
-    /// A request that was refused.
+    /// Counts and logs a request that was refused.
     pub(super) fn tell(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp, status: u16, why: &Why) {
         let at = At::of(request, in_force);
         let Why { kind, reason } = why;
@@ -196,7 +198,7 @@ mod tests {
         assert!(refusals.all().contains(&(others, 3)));
     }
 
-    /// What is told besides counts as it did, and a source may be called as a route is.
+    /// A slowed-down address adds nothing to the counts, and a source may have the same name as a route.
     #[test]
     fn a_route_is_no_source_and_an_address_that_is_slowed_down_is_no_refusal() {
         let refusals = Refusals::default();

@@ -1,4 +1,4 @@
-//! POST /dead-letters/notifications/{id}/replay: once what stood in the way is gone.
+//! Route POST /dead-letters/notifications/{id}/replay: judges a dead letter anew, once the cause is mended.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::json;

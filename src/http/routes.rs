@@ -1,4 +1,4 @@
-//! All routes.
+//! All routes: their paths, methods and handlers.
 
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 use super::problem::{Problem, method_not_allowed};
 use super::{api, health, lists, metrics, notification, records, replay, sources, token};
 
-/// All routes. One with a regular expression in its path has a name without: the log and the metrics call it so.
+/// Configures all routes. A route with a regular expression in its path has a plain name for the log and the metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))
@@ -53,8 +53,8 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .default_service(web::to(not_found));
 }
 
-/// A body with a length that also comes in chunks: who believes the one and who believes the other see other requests.
-/// Before us stands somebody who ends TLS, so that this must not be left to chance (RFC 9112, section 6.1).
+/// Whether a request has both Content-Length and Transfer-Encoding. Such a request is refused: the proxy that ends TLS in
+/// front of us might read its length differently (request smuggling, RFC 9112, section 6.1).
 fn has_two_lengths(context: &guard::GuardContext<'_>) -> bool {
     let headers = context.head().headers();
     headers.contains_key("content-length") && headers.contains_key("transfer-encoding")
@@ -66,7 +66,7 @@ async fn two_lengths() -> HttpResponse {
     response
 }
 
-/// A resource that takes one method and says so.
+/// A resource that takes one method, and names it in the refusal of any other.
 fn resource(path: &str, method: Method) -> actix_web::Resource {
     let allow = if method == Method::POST { "POST" } else { "GET" };
     web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))

@@ -26,16 +26,16 @@ use super::state::State;
 use super::stream::{Paced, Patience};
 use super::{gate, logged, unread};
 
-/// So many connections that nobody has accepted yet are kept by the machine, unless its own limit is lower.
+/// The most connections that the machine keeps until they are accepted, unless its own limit is lower.
 const BACKLOG: i32 = 1024;
-/// What the machine holds at most of what a client does not read, in bytes, beside what the relay holds.
+/// The most unread bytes of a client's answers that the machine holds. The relay holds further ones.
 const SEND_BUFFER: usize = 128 * 1024;
-/// How long a connection that is to be closed may take to do so.
+/// The longest time for closing a connection.
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(1);
-/// More workers than this are not to be had.
+/// The most workers.
 const WORKERS_MAX: usize = 512;
 
-/// How many threads serve connections.
+/// The number of threads that serve connections.
 #[must_use]
 pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX)
@@ -65,7 +65,7 @@ pub fn bind(options: &ServerOptions, state: State) -> std::io::Result<(Server, S
     };
     let server = server
         .workers(workers)
-        // Each worker has a limit of its own; what is too much over all of them waits in the hall.
+        // This limit is for each worker. A connection beyond the limit of all workers together waits in the hall.
         .max_concurrent_connections(options.max_connections.div_ceil(workers))
         // SIGINT would be a forced stop; the composition root decides how to stop.
         .disable_signals()
@@ -75,7 +75,7 @@ pub fn bind(options: &ServerOptions, state: State) -> std::io::Result<(Server, S
     Ok((server, address))
 }
 
-/// What each connection inherits: how much the machine holds of what its client does not read, and for how long.
+/// Bounds the unread answers that the machine holds for a connection, in size and time. Each connection inherits this.
 fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std::io::Result<()> {
     let socket = SockRef::from(listener);
     socket.set_send_buffer_size(SEND_BUFFER)?;
@@ -99,8 +99,9 @@ fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response =
             let stopping = stopping.clone();
             async move { stopping.notified().await }
         })
-        // No time of actix: the stream sees to that. actix looks at the clock before it reads what has come, at the time without a
-        // request also while an answer waits to be read, and at the first head only.
+        // actix's keep-alive and head timeouts are off, and the stream keeps these times. actix looks at the clock before
+        // it reads bytes that have come. Its keep-alive runs also while an answer waits to be read. Its timeout for a head
+        // covers the first head only.
         .keep_alive(KeepAlive::Os)
         .client_request_timeout(Duration::ZERO)
         .client_disconnect_timeout(DISCONNECT_TIMEOUT)
@@ -115,10 +116,10 @@ fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response =
     })
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone)]
 struct Hall {
-    /// For as many as are served at once.
+    /// The room for the connections that are served at once.
     room: Arc<Semaphore>,
     patience: Patience,
     state: web::Data<State>,

@@ -1,4 +1,4 @@
-//! GET /sources: the sources, and which of their secrets still vouch for what comes in.
+//! Route GET /sources: the sources, and the secrets that still vouch for their notifications.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};

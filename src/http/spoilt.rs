@@ -1,21 +1,22 @@
-//! Why a body is refused before it has come whole: the connection sees it, and the request that the body belongs to says it.
+//! Spoilt bodies: the reasons to refuse a body before all of it has come. The connection sees the reason, and the request
+//! that the body belongs to is answered with it.
 
 use super::chunks::BESIDE_MAX;
 use super::problem::Problem;
 
-/// What is wrong with a body, as the connection sees it.
+/// The fault of a body, as the connection sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Spoilt {
-    /// It has too much beside its data.
+    /// The body has too many bytes beside its data.
     Padded,
-    /// It is to come in chunks, and these are none.
+    /// The body is announced in chunks, and its bytes are no chunks.
     Malformed,
-    /// It did not come in time.
+    /// The body did not come in time.
     Late,
 }
 
 impl Spoilt {
-    /// The refusal: the answer says what the client did, the log says which setting it was.
+    /// The refusal. The answer says what the client did; the log names the setting.
     pub(super) fn problem(self) -> Problem {
         match self {
             Self::Padded => {

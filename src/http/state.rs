@@ -1,4 +1,4 @@
-//! What the handlers share: the parts of the relay, and the settings in force.
+//! State that the handlers share: the parts of the relay, and the settings in force.
 
 use std::sync::Arc;
 
@@ -18,10 +18,10 @@ use crate::ingest::Ingest;
 use crate::registering::Registering;
 use crate::store::Store;
 
-/// What the handlers of all routes share.
+/// The state that the handlers of all routes share.
 #[derive(Debug)]
 pub struct State {
-    /// What they go by now.
+    /// The settings in force.
     pub in_force: Arc<ArcSwap<InForce>>,
     /// Takes notifications.
     pub ingest: Arc<Ingest>,
@@ -29,22 +29,22 @@ pub struct State {
     pub registering: Registering,
     /// Reads records.
     pub store: Arc<Store>,
-    /// Knows how many records are owed a webhook.
+    /// Counts the records that are owed a webhook.
     pub debouncer: Arc<Debouncer>,
-    /// Issues tokens and knows them again.
+    /// Issues tokens and recognises them.
     pub issuer: Arc<Issuer>,
-    /// Knows who was wrong too often.
+    /// Knows the addresses that showed wrong credentials too often.
     pub throttle: Throttle,
-    /// Counts what was refused.
+    /// Counts the refusals.
     pub refusals: Arc<Refusals>,
     /// Cancelled when delivery or fetching has ended.
     pub delivery_ended: CancellationToken,
-    /// What bodies may cost.
+    /// The bounds of request bodies.
     pub bodies: Bodies,
     /// Tells the time.
     pub clock: Clock,
-    /// Knows which of Transform's hosts do not answer.
+    /// Knows the hosts of Transform that do not respond.
     pub breakers: Arc<Breakers>,
-    /// What the last readiness probe found.
+    /// The finding of the last readiness probe.
     pub probed: Probed,
 }

@@ -1,9 +1,9 @@
-//! A client's connection: answers go as fast as the client reads them, and requests are read no faster than that.
+//! Stream of a client's connection: answers go as fast as the client reads them, and requests are read no faster.
 //!
-//! actix reads on while nobody takes its answers. Once its buffer is full of requests it polls itself without a pause, for
-//! as long as the connection is open (docs/upstream/actix-http-unread-answers.md). So the stream below it reads nothing
-//! while an answer is being made or waits to be sent, and little at a time. What came behind a request is held back until that
-//! has its answer.
+//! actix reads on while the client does not take its answers. Once its buffer is full of requests it polls itself without a
+//! pause, for as long as the connection is open (docs/upstream/actix-http-unread-answers.md). So the stream below actix
+//! reads nothing while an answer is being made or waits to be sent, and little at a time. Bytes behind a request are held
+//! back until the request has its answer.
 
 use std::future::{Future, ready};
 use std::io::{Error, ErrorKind, Result};
@@ -22,42 +22,42 @@ use tokio::time::{Sleep, sleep};
 
 use super::gate::{Awaited, Gate, Portion};
 
-/// So many bytes are read before actix looks at what they are. It answers all requests among them before it lets others
-/// have their turn, and each of them costs memory.
+/// The most bytes that are read before actix looks at them. actix answers all requests among them before other connections
+/// have their turn, and each request costs memory.
 const READ_AT_ONCE: usize = 2 * 1024;
-/// How long a client may take to read what is left when the relay stops.
+/// The longest time for a client to read the rest of its answers when the relay stops.
 const WHEN_STOPPING: Duration = Duration::from_secs(1);
 
-/// How long a client that is refused may go on sending, so that it gets to read why.
+/// The longest time that a refused client may go on sending, so that it can read the reason.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The answer to a head that does not end.
+/// The answer to a head that did not end in time.
 const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 /// The answer to a head that is larger than [`super::length::HEAD_MAX`].
 const TOO_LARGE: &[u8] =
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Why a client that does not read is cut off, whether the relay sees to it or the machine does.
+/// The reason why a client that does not read is cut off, by the relay or by the machine.
 pub(super) const NOT_READ: &str = "the client did not read its answers within server.write_timeout";
-/// The same, while the relay stops.
+/// The same reason while the relay stops.
 const NOT_READ_AT_THE_STOP: &str = "the relay stops, and the client did not read its answers within a second";
 
-/// How long a client may take.
+/// The longest times that a client may take.
 #[derive(Clone)]
 pub(super) struct Patience {
     /// To send the head of a request.
     pub(super) header_timeout: Duration,
-    /// To begin with another request.
+    /// To begin another request.
     pub(super) keep_alive: Duration,
     /// To send a body.
     pub(super) body_timeout: Duration,
     /// To read an answer, while the relay runs.
     pub(super) write_timeout: Duration,
-    /// Says that the relay stops.
+    /// Signals that the relay stops.
     pub(super) stopping: GracefulShutdownSignal,
 }
 
 impl Patience {
-    /// For what is awaited, from the time on when there is nothing of it.
+    /// The longest time for the awaited part, counted from the moment when nothing of it has come.
     const fn awaiting(&self, awaited: Awaited) -> Duration {
         match awaited {
             Awaited::Head(0) => self.header_timeout,
@@ -76,7 +76,7 @@ impl Patience {
         }
     }
 
-    /// Ends with the time for what is to be read; why it does.
+    /// Ends when the client's time to read its answers is over; returns the reason.
     async fn ends(self) -> &'static str {
         let stopped = async {
             self.stopping.notified().await;
@@ -94,15 +94,15 @@ pub(super) struct Paced {
     tcp: TcpStream,
     patience: Patience,
     gate: Gate,
-    /// What was read and actix may not have yet.
+    /// The bytes that were read and that actix may not have yet.
     held: Vec<u8>,
-    /// What actix got since it last looked, in bytes.
+    /// The number of bytes that actix got since it last looked.
     taken: usize,
-    /// Ends when the client has had enough time to read what is to be sent; none if nothing is.
+    /// Ends when the client has had enough time to read what is to be sent; none if nothing is to be sent.
     unsent: Option<Pin<Box<dyn Future<Output = &'static str>>>>,
-    /// Ends when the client has had enough time for what is awaited.
+    /// Ends when the client has had enough time for the awaited part.
     late: Option<(Awaited, Pin<Box<Sleep>>)>,
-    /// Whether actix would have read something and was told to wait.
+    /// Whether actix asked for bytes and was told to wait.
     refused: bool,
 }
 
@@ -111,7 +111,7 @@ impl Paced {
         Self { tcp, patience, gate, held: Vec::new(), taken: 0, unsent: None, late: None, refused: false }
     }
 
-    /// Tells the requests of this connection whose turn it is.
+    /// Gives the requests of this connection access to its gate.
     pub(super) fn connect(&self, data: &mut Extensions) {
         self.gate.connect(data);
     }
@@ -120,7 +120,7 @@ impl Paced {
         self.unsent.is_none() && self.gate.is_open()
     }
 
-    /// So much came of a head. From its first byte on, the client has so much time for all of it.
+    /// Notes that bytes of a head came. From the first byte on, the client has `header_timeout` for the whole head.
     fn hear(&mut self, bytes: usize, context: &mut Context<'_>) {
         let Some(awaited @ Awaited::Head(requests)) = self.gate.awaits().filter(|_| bytes > 0) else { return };
         if requests > 0 && self.gate.heard() == 0 {
@@ -133,8 +133,8 @@ impl Paced {
         }
     }
 
-    /// Nothing came. Ends the connection, or refuses the body, if the client has had enough time for what is awaited, unless
-    /// there is more that actix has not looked at.
+    /// Notes that nothing came. If the client has had enough time for the awaited part, this ends the connection or refuses
+    /// the body. It does neither while there are bytes that actix has not looked at.
     fn hear_nothing(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let is_looked_at = mem::take(&mut self.taken) == 0;
         let Some(awaited) = self.gate.awaits() else { return Poll::Pending };
@@ -154,7 +154,7 @@ impl Paced {
         self.give_up(awaited, context)
     }
 
-    /// Its time is over. Whoever reads a body says so to the client.
+    /// Gives up the awaited part, whose time is over. For a body, its reader answers the client.
     fn give_up(&mut self, awaited: Awaited, context: &mut Context<'_>) -> Poll<Result<()>> {
         let is_a_head = matches!(awaited, Awaited::Head(_));
         if is_a_head && self.gate.heard() > 0 {
@@ -168,7 +168,7 @@ impl Paced {
         Poll::Pending
     }
 
-    /// What comes next: what was held back, or what the client sent.
+    /// The next bytes: those that were held back, or else those that the client sent.
     fn next(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         if self.held.is_empty() {
             return Pin::new(&mut self.tcp).poll_read(context, into);
@@ -179,7 +179,7 @@ impl Paced {
         Poll::Ready(Ok(()))
     }
 
-    /// Holds back what may be no part of the request any more; what is left.
+    /// Holds back the bytes that may lie behind the request; returns the portion that is left.
     fn hold_back(&mut self, bytes: &[u8]) -> Portion {
         let portion = self.gate.portion(bytes);
         let (_, behind) = bytes.split_at_checked(portion.bytes).unwrap_or_default();
@@ -188,24 +188,24 @@ impl Paced {
         portion
     }
 
-    /// Whether something came of which tokio does not know yet: it will, and wakes the reader then.
+    /// Whether bytes came of which tokio does not know yet. Once it knows, it wakes the reader.
     fn has_more(&self) -> bool {
         let nothing = |error: Error| error.kind() == ErrorKind::WouldBlock;
         !SockRef::from(&self.tcp).peek(&mut [MaybeUninit::uninit()]).is_err_and(nothing)
     }
 
-    /// Whether the machine takes more of which tokio does not know yet: it will, and wakes the writer then.
+    /// Whether the machine has room to send more of which tokio does not know yet. Once it knows, it wakes the writer.
     fn takes_more(&self) -> bool {
         let mut socket = [PollFd::new(&self.tcp, PollFlags::OUT)];
         poll(&mut socket, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 
-    /// Answers what never became a request, if the machine takes it at once: nothing else is to be sent then.
+    /// Answers bytes that never became a request, if the machine takes the answer at once. Nothing else is to be sent then.
     fn say(&mut self, answer: &[u8], context: &mut Context<'_>) {
         let _: Poll<Result<usize>> = Pin::new(&mut self.tcp).poll_write(context, answer);
     }
 
-    /// Throws away what comes after a head that is too large: the answer gets lost if its client is hung up on while it writes.
+    /// Throws away the bytes after a head that is too large: closing while the client writes would lose the answer.
     fn throw_away(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         let is_over = self.late.as_mut().is_none_or(|(_, over)| over.as_mut().poll(context).is_ready());
         let mut bytes = [0; READ_AT_ONCE];
@@ -224,7 +224,7 @@ impl Paced {
 impl AsyncRead for Paced {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         if !self.may_read() {
-            // Whoever writes the answer, or opens the gate, wakes the reader.
+            // The writer of the answer, or the opener of the gate, wakes the reader.
             self.refused = true;
             return Poll::Pending;
         }
@@ -245,7 +245,7 @@ impl AsyncRead for Paced {
         }
         let given = self.hold_back(part.filled());
         if given.bytes == 0 && !part.filled().is_empty() {
-            // Nothing would be the end of the connection: whoever waits for more shall look at the gate.
+            // Returning no bytes would mean the end of the connection. The task that waits for more has to look at the gate.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -272,18 +272,18 @@ impl AsyncWrite for Paced {
             return Poll::Pending;
         };
         if self.takes_more() {
-            // The client read while the relay was frozen, and has its time anew for what is left.
+            // The client read while the relay was frozen. It gets the full time for the rest.
             let mut anew: Pin<Box<dyn Future<Output = _>>> = Box::pin(self.patience.clone().ends());
             let _: Poll<_> = anew.as_mut().poll(context);
             self.unsent = Some(anew);
             return Poll::Pending;
         }
-        // The machine would go on trying to send what it holds.
+        // Without this, the machine would go on trying to send the bytes that it holds.
         drop(self.tcp.set_zero_linger());
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, why)))
     }
 
-    /// actix flushes when all that it had was written.
+    /// actix flushes when all of its bytes are written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
         self.unsent = None;
         if self.refused && self.may_read() {

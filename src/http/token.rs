@@ -1,4 +1,4 @@
-//! POST /oauth/token: a client gets a token for its audience (RFC 6749).
+//! Route POST /oauth/token: a client gets a token for its audience (RFC 6749).
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
@@ -14,7 +14,7 @@ use crate::access::grant::{Refused, decide};
 use crate::access::token::Client;
 use crate::domain::due::later;
 
-/// No grant that we know needs more.
+/// The most bytes of a token request. No known grant needs more.
 const FORM_MAX: usize = 16 * 1024;
 
 pub(super) async fn issue(
@@ -49,7 +49,7 @@ pub(super) async fn issue(
     }
 }
 
-/// All clients with the audiences that they get tokens for.
+/// All clients, each with the audience that it gets tokens for.
 fn clients(in_force: &InForce) -> Vec<(String, &Client)> {
     let of_sources = in_force.sources.values().map(|source| (source.audience(), &source.authorization));
     let state = [(TRANSFORM.to_owned(), &in_force.transform), (INTEGRATOR.to_owned(), &in_force.integrator)];
@@ -65,7 +65,7 @@ fn is_form(request: &HttpRequest) -> bool {
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
-/// Responses of this route are kept by nobody.
+/// Forbids caches to keep an answer of this route.
 fn answer(status: u16) -> HttpResponseBuilder {
     let mut response = HttpResponseBuilder::new(StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST));
     response.insert_header(("Cache-Control", "no-store")).insert_header(("Pragma", "no-cache"));

@@ -1,8 +1,8 @@
-//! A body in chunks that nobody reads to its end ends its connection.
+//! Unread bodies in chunks: such a body ends its connection.
 //!
-//! actix would go on reading such a body after the answer, without a limit of size or time, so that anybody could hold
-//! connections for ever. It closes the connection if the payload still exists when the answer is out, as it does for
-//! bodies of a known length: so the answer's body keeps it.
+//! actix would go on reading such a body after the answer, without a limit of size or time. Anybody could hold connections
+//! for ever. actix closes the connection if the payload still exists when the answer is out, as it does for bodies of a
+//! known length. So the answer's body keeps the payload.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -17,7 +17,7 @@ use actix_web::web::Bytes;
 use actix_web::{Error, HttpMessage};
 use futures_core::Stream;
 
-/// A payload that is read by a handler and kept by its answer.
+/// A payload that a handler reads and its answer keeps.
 #[derive(Clone)]
 struct Shared(Rc<RefCell<Payload>>);
 

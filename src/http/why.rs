@@ -1,17 +1,17 @@
-//! Why a request was refused, for the log. It travels with the answer.
+//! Reason of a refused request, for the log. It travels with the answer.
 
-/// Refusals of the store, which are no fault of whoever calls.
+/// The kind of refusals of the store. The caller is not at fault.
 pub(super) const STORE: &str = "store";
-/// Credentials that open nothing here.
+/// The kind of refusals of credentials that are wrong for the route.
 pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
-/// No credentials at a route that asks for some.
+/// The kind of refusals of requests without credentials, at a route that demands some.
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
 
-/// Why a request was refused, as the log says it. It travels with the answer.
+/// The reason of a refused request, as the log says it. It travels with the answer.
 #[derive(Debug, Clone)]
 pub(super) struct Why {
-    /// One of few.
+    /// The kind of the reason, one of few.
     pub(super) kind: &'static str,
-    /// In full.
+    /// The reason in full.
     pub(super) reason: String,
 }

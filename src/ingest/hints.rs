@@ -1,4 +1,4 @@
-//! Hints: what nobody vouches for may still point to something, which is looked up at the PSP.
+//! Hints: an unverified notification may still point to objects, and these are fetched from the PSP.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,15 +16,15 @@ use crate::psp::profile::FetchMode;
 use crate::source::Source;
 use crate::store::{Hinted, Receipt};
 
-/// How many hints were displaced is logged so often.
+/// The time between two log lines about displaced hints of a source.
 const TELL_EVERY: Duration = Duration::from_secs(60);
 
-/// Hints that were displaced since the start, by source; and when that may be logged again.
+/// The number of hints displaced since the start and the time of the next log line, by source.
 #[derive(Debug, Default)]
 pub(super) struct Displaced(Mutex<HashMap<String, (u64, Timestamp)>>);
 
 impl Displaced {
-    /// Says how many hints were displaced: once a minute, for a flood displaces hundreds.
+    /// Logs how many hints were displaced: at most once a minute, since a flood displaces hundreds.
     fn tell(&self, source: &str, hints: u32, now: Timestamp) {
         let mut displaced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (all, tell_at) = displaced.entry(source.to_owned()).or_insert((0, now));
@@ -38,15 +38,16 @@ impl Displaced {
             tracing::info!(
                 source,
                 hints,
-                "hints were displaced since the start: their address had most slots. Register records with the PSP's id, or set \
-                 ip_ranges; said once a minute"
+                "hints were displaced since the start: their address had the most slots. Register records with the \
+                 PSP's id, or set ip_ranges; logged once a minute"
             );
         }
     }
 }
 
 impl Ingest {
-    /// What nobody vouches for may still point to something: that is looked up at the PSP, and nothing else is believed.
+    /// Takes an unverified notification as a hint, if it points to objects. These are fetched from the PSP, and nothing else
+    /// in the notification is believed.
     pub(super) async fn take_hint(
         &self,
         source: &Source,
@@ -64,7 +65,7 @@ impl Ingest {
         self.keep_hint(source, api, hint, now, sender).await
     }
 
-    /// Has looked up what a hint points to.
+    /// Stores a hint, so that the objects that it points to are fetched.
     pub(super) async fn keep_hint(
         &self,
         source: &Source,
@@ -83,9 +84,9 @@ impl Ingest {
             address: sender.address.to_string(),
             slots: api.slots,
         };
-        // In a flood most are refused: the writer has nothing to do with these.
+        // In a flood most hints are refused; they are refused here, so that they cost the writer nothing.
         let receipt = self.store.take_hint(self.store.admit_hint(hinted).await?).await?;
-        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be looked up");
+        tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be fetched");
         if receipt.displaced > 0 {
             self.displaced.tell(&source.name, receipt.displaced, now.steady);
         }

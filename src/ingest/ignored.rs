@@ -1,11 +1,11 @@
-//! Types of event that concern no record: each is logged once, and counted.
+//! Ignored types of event, which concern no record: each is logged once, and counted.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::domain::message::{Meaning, Normalised};
 
-/// Ignored types are counted for as many types as this; a PSP has some hundred.
+/// The most types that are counted; a PSP has some hundred.
 const TYPES_MAX: usize = 1024;
 
 /// How often each type was ignored since the start, by source and type.
@@ -13,7 +13,7 @@ const TYPES_MAX: usize = 1024;
 pub(super) struct Ignored(Mutex<HashMap<(String, String), u64>>);
 
 impl Ignored {
-    /// Every ignored type is logged once and counted.
+    /// Counts the ignored types of a notification, and logs each type once.
     pub(super) fn count(&self, source: &str, normalised: &Normalised) {
         let mut ignored = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for message in normalised.messages.iter().filter(|message| message.meaning == Meaning::Ignored) {

@@ -1,4 +1,4 @@
-//! What the store keeps of a verified notification, and the calls that it asks for.
+//! The parts of a verified notification that the store keeps, and the calls that it asks for.
 
 use uuid::Uuid;
 
@@ -10,7 +10,7 @@ use crate::psp::vouch::verify::Verified;
 use crate::source::Source;
 use crate::store::Taken;
 
-/// What is kept of a notification that says this.
+/// The notification as the store keeps it, with its normalised messages.
 pub(super) fn kept(source: &Source, verified: &Verified<'_>, normalised: Normalised, now: Moment) -> Taken {
     let (received, form) = (verified.received(), verified.form());
     Taken {
@@ -27,7 +27,7 @@ pub(super) fn kept(source: &Source, verified: &Verified<'_>, normalised: Normali
     }
 }
 
-/// The headers that are kept: all but those that are secrets.
+/// The headers that are kept: all except the secret ones.
 fn kept_headers(source: &Source, received: &Received<'_>) -> Vec<(String, String)> {
     let secret = |name: &str| {
         matches!(name, "authorization" | "proxy-authorization" | "cookie") || source.headers.contains_key(name)
@@ -35,7 +35,7 @@ fn kept_headers(source: &Source, received: &Received<'_>) -> Vec<(String, String
     received.headers.iter().filter(|(name, _)| !secret(name)).cloned().collect()
 }
 
-/// The calls that a mere pointer asks for; none of anything else.
+/// The calls that a mere pointer asks for. Any other notification has none here.
 pub(super) fn pointed(taken: &Taken) -> Hint {
     let messages = taken.normalised.messages.iter().filter(|_| taken.is_pointer);
     let calls =

@@ -1,4 +1,4 @@
-//! Lines in the log about a notification that was taken: what became of it, and what is odd about it.
+//! Log lines about a notification that was taken: what became of it, and what is odd about it.
 
 use uuid::Uuid;
 
@@ -7,7 +7,7 @@ use crate::domain::message::Message;
 use crate::source::Source;
 use crate::store::{Outcome, Receipt, Redated};
 
-/// Says which times of a notification lay ahead of its receipt, and count as that.
+/// Logs the times of a notification that lay ahead of its receipt. The time of the receipt counts in their stead.
 pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
     for Ahead { what, said } in ahead {
         tracing::warn!(
@@ -19,13 +19,13 @@ pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
     }
 }
 
-/// The times that lay ahead of the receipt, of as many messages as are told of.
+/// The times that lay ahead of the receipt, up to the most that are logged.
 pub(super) fn ahead(messages: &[Message]) -> Vec<Ahead> {
     const TOLD: usize = 10;
     messages.iter().flat_map(|message| message.ahead.iter().cloned()).take(TOLD).collect()
 }
 
-/// Says what is odd about a notification that was taken.
+/// Logs what is odd about a notification that was taken.
 pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     let (source, notification) = (source.name.as_str(), receipt.id);
     if !receipt.replayed {
@@ -34,15 +34,16 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if let Some(before) = receipt.key_reused {
         tracing::warn!(
             source, %notification, %before,
-            "its dedupe key came before with another content; judged by content. If the PSP does not send one event with two \
-             contents, somebody changes what nobody signs, or the profile's dedupe key does not tell notifications apart"
+            "dedupe key came before with another content; the notification is judged by its content. If the PSP does not \
+             send one event with two contents, a stranger changes unsigned parts, or the profile's dedupe key does not \
+             tell notifications apart"
         );
     }
     if let Some(Redated { first, another }) = receipt.redated {
         tracing::warn!(
             source, %notification, %first, %another,
-            "this dedupe key came before with another time. Nobody signs the time, so that of the first notification counts. \
-             If the PSP does not date anew what it repeats, somebody sends again what they have caught"
+            "dedupe key came before with another time. Nobody signs the time, so the time of the first notification counts. \
+             If the PSP does not give its repetitions a new time, a stranger sends caught notifications again"
         );
     }
     if let Some(led) = &receipt.led_elsewhere {
@@ -50,7 +51,7 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     }
 }
 
-/// Says which others are gone.
+/// Logs the notifications that gave way to this one, and are deleted.
 pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
     let (source, notification) = (source.name.as_str(), receipt.id);
     if !receipt.gave_way.is_empty() {
@@ -59,12 +60,12 @@ pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
         let gone = gone.collect::<Vec<_>>().join(", ");
         tracing::warn!(
             source, %notification, gone, count,
-            "others of its dedupe key gave way to this notification, and are gone: as many as are kept were there"
+            "others of its dedupe key gave way to this notification and are deleted: no more contents of one key are kept"
         );
     }
 }
 
-/// Says what became of a notification that was taken, and of others because of it.
+/// Logs what became of a notification that was taken, and of other events because of it.
 pub(super) fn log(source: &Source, receipt: &Receipt) {
     let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
     if receipt.crowded_out > 0 {

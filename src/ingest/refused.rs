@@ -1,35 +1,35 @@
-//! Reasons for which a notification is not taken.
+//! Refused notifications: the reasons for which a notification is not taken.
 
 use crate::certificates::NoKey;
 use crate::psp::vouch::verify::Unverified;
 use crate::store::{HintError, TakeError};
 
-/// One notification is one piece of the writer's work: a batch that took it for long would keep everyone waiting. The
-/// largest batch that a PSP is known to send has 250 messages.
+/// The most messages, events or calls of one notification. The writer takes a notification in one piece, so a huge batch
+/// would keep all others waiting. The largest batch that a PSP is known to send has 250 messages.
 const BATCH_MAX: usize = 10_000;
 
-/// Why a notification was not taken. Nothing was stored.
+/// The reason why a notification was not taken. Nothing was stored.
 #[derive(Debug, thiserror::Error)]
 pub enum Refused {
-    /// Nobody vouches for it.
+    /// Neither a signature nor credentials vouch for the notification.
     #[error(transparent)]
     Unverified(#[from] Unverified),
-    /// There is no certificate to verify it with.
+    /// There is no certificate to verify the notification with.
     #[error(transparent)]
     Certificate(#[from] NoKey),
-    /// The signature may be right, but what the source demands beside it is not there.
+    /// The signature may be right, but the credentials that the source demands beside it are missing or wrong.
     #[error("{0}")]
     Credentials(&'static str),
-    /// It holds more messages or events than are taken at once.
+    /// The notification holds more messages or events than are taken at once.
     #[error("the batch holds {size} messages or events; {BATCH_MAX} are taken at once")]
     TooMany {
-        /// How many it holds.
+        /// The number of messages or events in it.
         size: usize,
     },
-    /// Nobody vouches for it, and too many such wait to be looked into.
+    /// The notification is only a hint. Too many hints wait, or the store cannot take it now.
     #[error(transparent)]
     Hint(#[from] HintError),
-    /// Too many others of its dedupe key are kept, or the store cannot take it now.
+    /// Too many other contents of its dedupe key are kept, or the store cannot take the notification now.
     #[error(transparent)]
     Take(#[from] TakeError),
 }

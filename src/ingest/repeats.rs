@@ -1,4 +1,5 @@
-//! What tells of nothing new: whoever has caught one notification can send it as often as they like.
+//! Repetitions of notifications, and how often they are logged. A stranger with one caught notification can send it as
+//! often as they like, so the lines about repetitions are limited and the rest is summed up.
 
 use std::sync::Arc;
 
@@ -16,19 +17,19 @@ pub struct Repeats(Tally<(String, &'static str)>);
 
 /// A notification as it was sent.
 pub(super) struct Sent<'a> {
-    /// The id that it has if it gets a row of its own.
+    /// The id that the notification has if it gets a row of its own.
     pub(super) id: Uuid,
-    /// Its source.
+    /// The name of its source.
     pub(super) source: &'a str,
-    /// Whether parts of it are signed only.
+    /// Whether only parts of it are signed.
     pub(super) partly_signed: bool,
 }
 
 impl Sent<'_> {
-    /// Whether anybody can have made it of one that they have caught, as often as they like.
+    /// Whether anybody can have made it out of a caught notification, as often as they like.
     fn may_be_made_of_another(&self, receipt: &Receipt) -> bool {
         let is_another_content = receipt.key_reused.is_some();
-        // What has no row of its own has the id of the one before it, and so has a dead letter that is judged anew.
+        // A notification without a row of its own has the id of the one before it; so has a dead letter that is judged anew.
         if receipt.id == self.id {
             self.partly_signed && is_another_content
         } else {
@@ -38,33 +39,33 @@ impl Sent<'_> {
 }
 
 impl Receipt {
-    /// Whether Transform is told because of it, or other events have lost their places. That is always logged.
+    /// Whether Transform is told because of the notification, or parked events were crowded out. Both are always logged.
     pub(super) const fn moves_others(&self) -> bool {
         !self.owed.is_empty() || self.crowded_out > 0
     }
 
-    /// Whether anything is gone because of it that is in no record. That is always logged.
+    /// Whether the notification caused news to be deleted that is in no record. That is always logged.
     pub(super) fn deletes_news(&self) -> bool {
         self.gave_way.iter().any(|gone| gone.unsettled)
     }
 }
 
 impl Repeats {
-    /// Whether what is odd about what was sent gets lines of its own: that of news always does.
+    /// Whether the oddities of a notification get log lines of their own. Those of news always do.
     pub(super) fn is_told(&self, sent: &Sent<'_>, receipt: &Receipt, now: Timestamp) -> bool {
         let kind = || (sent.source.to_owned(), receipt.outcome.name());
         let others = |(_, outcome)| ("others".to_owned(), outcome);
         !sent.may_be_made_of_another(receipt) || self.0.is_told(kind(), others, now)
     }
 
-    /// Logs how many got no line of their own, window by window, until `stop`.
+    /// Logs how many repetitions got no line of their own, window by window, until `stop`.
     pub async fn sum_up(self: Arc<Self>, clock: Clock, stop: CancellationToken) {
         while tokio::time::timeout(LOOK_EVERY, stop.cancelled()).await.is_err() {
             log(self.0.untold(Some(clock.now().steady)));
         }
     }
 
-    /// Logs how many got no line of their own and are not summed up yet.
+    /// Logs how many repetitions got no line of their own and are not summed up yet.
     pub fn sum_up_the_rest(&self) {
         log(self.0.untold(None));
     }
@@ -75,8 +76,9 @@ fn log(untold: Vec<((String, &'static str), u64)>) {
         tracing::warn!(
             source,
             outcome,
-            "{more} more repetitions in this minute have no line of their own: the PSP, or whoever has caught a notification, \
-             sends the same again and again, or with other contents where nobody signs. If it is not the PSP, ip_ranges keeps others out"
+            "{more} more repetitions in this minute have no line of their own: the PSP, or a stranger who has caught a \
+             notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges \
+             keeps strangers out"
         );
     }
 }
@@ -89,7 +91,7 @@ mod tests {
 
     const OWN: Uuid = Uuid::from_u128(1);
 
-    /// Of a hundred such receipts within a minute, how many are told.
+    /// The number of receipts that are logged, of a hundred such receipts within a minute.
     fn told(partly_signed: bool, receipt: &Receipt) -> usize {
         let repeats = Repeats::default();
         let sent = Sent { id: OWN, source: "s", partly_signed };

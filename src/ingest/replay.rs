@@ -1,4 +1,4 @@
-//! A dead letter is judged anew: by what it says to the profile as it is now, and by what is known now.
+//! Replay of a dead letter: it is judged anew, by the profile as it is now and by the records as they are now.
 
 use std::collections::BTreeMap;
 
@@ -14,28 +14,29 @@ use crate::psp::vouch::verify::{Holds, verify};
 use crate::source::Source;
 use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
 
-/// Why nothing was judged anew.
+/// The reason why a notification was not judged anew.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ReplayError {
-    /// There is no such notification.
+    /// No notification has this id.
     #[error("there is no such notification")]
     Unknown,
-    /// It is none of those that came to nothing.
+    /// The notification is not a dead letter.
     #[error("it is no dead letter: {}", .0.name())]
     NoDeadLetter(Outcome),
-    /// Nobody can read it any more.
+    /// The notification cannot be read any more.
     #[error("{0}")]
     Unreadable(&'static str),
-    /// The store cannot do it now.
+    /// The store cannot replay it now.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Ingest {
-    /// Judges a dead letter anew. What has to be fetched for it is fetched again.
+    /// Judges a dead letter anew. If it needs a fetch, the object is fetched again.
     ///
     /// # Errors
-    /// It is no dead letter, cannot be read any more, or the store cannot do it now. Nothing has changed.
+    /// The notification is no dead letter, it cannot be read any more, or the store cannot replay it now. Nothing has
+    /// changed.
     pub async fn replay(
         &self,
         sources: &BTreeMap<String, Source>,
@@ -69,10 +70,10 @@ impl Ingest {
     }
 }
 
-/// Its form, the time that was signed with it, and what it says.
+/// The form of a kept notification, its signed time, and its normalised messages.
 type Again = (String, Option<String>, Normalised);
 
-/// What was verified when it was taken needs no secret now: that may have been replaced since.
+/// Reads a notification that was verified when it was taken. No secret is needed now: it may have been replaced since.
 fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     let received = Received { headers: &kept.headers, body: &kept.body, at: kept.received_at };
     let notification = match &kept.form {
@@ -82,7 +83,7 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
             let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
             InForm { received, form, signed_at: kept.signed_at.as_deref() }
         }
-        // Earlier versions knew no certificates.
+        // An earlier version kept no form, so it is verified once more. No certificate is needed: such versions knew none.
         None => {
             let mut means = source.means(None, received.at);
             means.secrets.iter_mut().for_each(|secret| secret.holds = Holds::Now);
@@ -98,7 +99,7 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     Ok((notification.form.name.clone(), signed_at, source.read(&notification)))
 }
 
-/// Of a hint its call is kept.
+/// Reads a hint. Its kept body is the path of its call.
 fn hint(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     if source.fetch.is_none() {
         return Err(ReplayError::Unreadable("it would have to be fetched, and its source fetches nothing any more"));

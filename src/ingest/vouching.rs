@@ -1,4 +1,4 @@
-//! Vouching for a notification: by a signature that a secret or a certificate gives, and by the credentials beside it.
+//! Vouching for a notification: by a signature of a secret or a certificate, and by the credentials beside it.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::store::Receipt;
 
 use super::Refused;
 
-/// What vouches for notifications, and what each secret vouched for since the start.
+/// The issuer and the certificates that vouch for notifications, and what each secret vouched for since the start.
 #[derive(Debug)]
 pub(super) struct Vouching {
     issuer: Arc<Issuer>,
@@ -26,12 +26,12 @@ pub(super) struct Vouching {
 }
 
 impl Vouching {
-    /// By these certificates. Tokens of this issuer are credentials at sources that have clients.
+    /// Makes an instance with these certificates. Tokens of this issuer are credentials at sources that have clients.
     pub(super) fn new(issuer: Arc<Issuer>, certificates: Arc<Certificates>) -> Self {
         Self { issuer, certificates, vouchers: Arc::default() }
     }
 
-    /// What a secret of a source vouched for since the start: new notifications that were taken.
+    /// The new notifications that a secret of a source vouched for since the start.
     pub(super) fn of(&self, source: &Source, secret: &NamedSecret) -> Vouched {
         self.vouchers.of(&source.name, secret)
     }
@@ -50,7 +50,7 @@ impl Vouching {
         Ok(verify(&source.profile, &source.means(certificate.as_ref(), received.at), received)?)
     }
 
-    /// What a source demands beside the signature; all of it must be there.
+    /// Checks the credentials that a source demands beside the signature. All of them must be there.
     pub(super) fn check_credentials(
         &self,
         source: &Source,
@@ -62,9 +62,9 @@ impl Vouching {
         source.demands().check(|name| received.header(name), look).map_err(Refused::Credentials)
     }
 
-    /// Notes that a secret vouched, once what it vouched for is on disk; also if the PSP has hung up by then. A repetition
-    /// does not count: anybody may send again what they have caught, and it says nothing of the secret that the PSP signs
-    /// with now.
+    /// Notes that a secret vouched, once the notification is on disk; also if the PSP has hung up by then. A repetition does
+    /// not count. Anybody may send a caught notification again, and it says nothing of the secret that the PSP signs with
+    /// now.
     pub(super) fn noting(&self, source: &Source, verified: &Verified<'_>) -> impl FnOnce(&Receipt) + Send + use<> {
         let at = verified.received().at;
         let is_older =

@@ -10,8 +10,8 @@ use url::Url;
 
 use super::guard::LOCALHOST;
 
-/// What [`LOCALHOST`] is for every client of ours: no resolver is asked for it, so that none can lead plain http elsewhere.
-/// The URL says the port.
+/// The addresses of [`LOCALHOST`] for every client of ours. No resolver is asked for the name, so that none can lead plain
+/// http elsewhere. The URL gives the port.
 const LOCALHOST_IS: [SocketAddr; 2] =
     [SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), 0)];
 
@@ -19,14 +19,14 @@ const LOCALHOST_IS: [SocketAddr; 2] =
 #[derive(Debug, Clone)]
 pub(crate) struct Client(reqwest::Client);
 
-/// In what one client differs from another.
+/// The options in which clients differ.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct ClientOptions {
-    /// How many connections to each host stay open for the next calls; as many as there are, if none.
+    /// The most idle connections to each host that stay open for the next calls; if none, all of them.
     pub(crate) idle_max: Option<usize>,
-    /// How long connecting may take; as long as the whole call, if none.
+    /// The longest time for connecting; if none, the time of the whole call.
     pub(crate) connect_timeout: Option<Duration>,
-    /// Whether plain http is refused to this machine as well.
+    /// Whether plain http is refused for this machine as well.
     pub(crate) https_only: bool,
 }
 
@@ -85,8 +85,8 @@ impl Call {
         Self(self.0.basic_auth(username, Some(password)))
     }
 
-    /// With a secret as its Authorization header, which no log of ours or of the libraries' shows. What cannot stand in a
-    /// header is sent as none.
+    /// With a secret as its Authorization header, which no log of ours or of the libraries shows. A secret that cannot stand
+    /// in a header is sent as an empty text.
     pub(crate) fn authorization(self, secret: &SecretString) -> Self {
         let mut value = HeaderValue::from_str(secret.expose_secret()).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
@@ -96,7 +96,7 @@ impl Call {
     /// Makes the call.
     ///
     /// # Errors
-    /// Why there is no response. The URL is not in the message: it may carry a token in its path or query.
+    /// The reason why there is no response. It does not contain the URL, which may carry a token in its path or query.
     pub(crate) async fn send(self) -> Result<Response, String> {
         self.0.send().await.map(Response).map_err(told)
     }
@@ -106,12 +106,12 @@ impl Call {
 #[derive(Debug)]
 pub(crate) struct Response(reqwest::Response);
 
-/// Why a response has no body.
+/// The reason why a response has no body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum NoBody {
-    /// It was cut off, or does not come to an end.
+    /// The body was cut off, or does not end in time.
     Broken(String),
-    /// It is larger than what is taken.
+    /// The body is larger than the bound.
     TooLarge,
 }
 
@@ -126,7 +126,7 @@ impl Response {
         self.0.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
-    /// The body, whole, if it has at most `max` bytes.
+    /// The whole body, if it has at most `max` bytes.
     ///
     /// # Errors
     /// [`NoBody`]
@@ -141,7 +141,7 @@ impl Response {
         Ok(body)
     }
 
-    /// Reads as much of the body as keeps the connection usable, but at most `max` bytes: what is longer closes it.
+    /// Reads the body to its end, so that the connection stays usable, but at most `max` bytes. A longer body closes it.
     pub(crate) async fn drain(mut self, max: usize) {
         let mut read = 0;
         while let Ok(Some(chunk)) = self.0.chunk().await {

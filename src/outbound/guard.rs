@@ -8,7 +8,7 @@ pub const LOCALHOST: &str = "localhost";
 /// Reads an absolute URL that a request may go to: by https, or by plain http to this machine; without credentials.
 ///
 /// # Errors
-/// What is wrong with it.
+/// The fault of the URL.
 pub fn guarded(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
     let Some(host) = url.host() else { return Err("names no host".to_owned()) };
@@ -24,8 +24,8 @@ pub fn guarded(text: &str) -> Result<Url, String> {
     Ok(url)
 }
 
-/// Whether a host is this machine: what goes there needs no TLS. A name is not resolved for that: [`LOCALHOST`] is this
-/// machine and no other name is. An IPv4 address in an IPv6 one counts as none of this machine.
+/// Whether a host is this machine. Requests to this machine need no TLS. Names are not resolved: only [`LOCALHOST`] is this
+/// machine. An IPv4 address inside an IPv6 address does not count as this machine.
 fn is_loopback(host: &Host<&str>) -> bool {
     match host {
         Host::Domain(name) => *name == LOCALHOST,

@@ -1,4 +1,4 @@
-//! Keys that may vouch: the certificate's, or those that a source's secrets stand for; and which of them gives a signature.
+//! Keys that may vouch: the certificate's, or those of a source's secrets; and the search for the key of a signature.
 
 use secrecy::{ExposeSecret, SecretSlice};
 
@@ -8,18 +8,18 @@ use super::verify::{Secret, Unverified};
 use crate::psp::document::place::Scope;
 use crate::psp::profile::{Challenge, Signature};
 
-/// What verifies, and the name of the secret that it is made of.
+/// A key for verification, with the name of its secret.
 pub(super) enum AnyKey<'a> {
-    /// Of a source's secret.
+    /// The key of a source's secret.
     Secret {
         /// The secret's name.
         name: &'a str,
-        /// The key that its text stands for.
+        /// The key that the secret's text stands for.
         key: SecretSlice<u8>,
-        /// The PSP's id of it.
+        /// The PSP's id of the key.
         id: Option<&'a str>,
     },
-    /// Of the PSP's certificate.
+    /// The key of the PSP's certificate.
     Certificate(&'a PublicKey),
 }
 
@@ -37,7 +37,7 @@ impl<'a> AnyKey<'a> {
         }
     }
 
-    /// The name of the secret; none of a certificate.
+    /// The name of the secret; none for a certificate.
     pub(super) const fn name(&self) -> Option<&'a str> {
         match self {
             Self::Secret { name, .. } => Some(name),
@@ -45,7 +45,8 @@ impl<'a> AnyKey<'a> {
         }
     }
 
-    /// Whether it may check a signature that names its key so. A key or a signature without an id may be any.
+    /// Whether the key may check a signature with this key id. A key without an id may check any signature. A signature
+    /// without an id may be checked by any key.
     fn is_called(&self, given: Option<&str>) -> bool {
         match self {
             Self::Secret { id: Some(id), .. } => given.is_none_or(|given| given == *id),
@@ -54,8 +55,8 @@ impl<'a> AnyKey<'a> {
     }
 }
 
-/// Which key vouches for one message. What an endpoint check may have signed for anybody is refused before any key is
-/// asked: where it is an HMAC, which texts these are does not depend on the key.
+/// The key that vouches for one message. A text that an endpoint check may have signed for anybody is refused before any
+/// key is asked. This concerns HMACs only: with these, the signed text does not depend on the key.
 pub(super) fn matching<'k, 'a>(
     challenge: Option<&Challenge>,
     signature: &Signature,

@@ -17,13 +17,13 @@ use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
 /// The means of a source for verification.
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
-    /// Secrets; any of them that holds may vouch. Another one says why a notification is refused, and nothing more.
+    /// The secrets. Any secret that holds may vouch. One that does not hold only gives the reason of a refusal.
     pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,
     /// The URL that the PSP posts to, as the PSP knows it.
     pub public_url: Option<&'a Url>,
-    /// The key of the certificate that [`super::needs::certificate_url`] leads to.
+    /// The key of the certificate at [`super::needs::certificate_url`].
     pub certificate: Option<&'a PublicKey>,
     /// How far a signature's time may be off, in seconds; replaces the profile's value.
     pub tolerance_s: Option<u32>,
@@ -40,32 +40,32 @@ pub struct Secret<'a> {
     /// The PSP's id of the key. A signature that names its key is checked by the secret with that id and by secrets without
     /// an id.
     pub key_id: Option<&'a str>,
-    /// What people call it, and what no other secret of the source is called: it may stand in logs.
+    /// The name of the secret, unique within the source. It may stand in logs.
     pub name: &'a str,
-    /// Whether its time is now.
+    /// Whether the secret's time is now.
     pub holds: Holds,
 }
 
 /// Whether a secret's time is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Holds {
-    /// It is.
+    /// The time is now.
     Now,
-    /// It has not begun.
+    /// The time has not begun.
     NotYet,
-    /// It is over.
+    /// The time is over.
     NoMore,
 }
 
 impl<'a> From<&'a SecretString> for Secret<'a> {
-    /// The one secret of a source: it needs no name, and holds.
+    /// The only secret of a source: it needs no name, and holds.
     fn from(text: &'a SecretString) -> Self {
         Self { text, key_id: None, name: "", holds: Holds::Now }
     }
 }
 
 impl Secret<'_> {
-    /// Why its signature vouches for nothing; none if its time is now.
+    /// The reason why a signature of this secret does not vouch; none if the secret's time is now.
     fn out_of_time(&self) -> Option<Unverified> {
         let fate = match self.holds {
             Holds::Now => return None,
@@ -118,14 +118,14 @@ impl<'a> Verified<'a> {
         self.signed_at
     }
 
-    /// The name of the secret that vouched; none where it was a certificate or credentials.
+    /// The name of the secret that vouched; none if a certificate or credentials did.
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_deref()
     }
 }
 
-/// Why a notification was not believed. For the log; the sender is not told.
+/// The reason why a notification was not believed. It is for the log; the sender is not told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unverified {
     /// There is no signature where the profile expects one.
@@ -140,7 +140,7 @@ pub enum Unverified {
     /// The signature is right, but its time is not.
     #[error("timestamp outside the tolerance")]
     Time,
-    /// The signature and its time are right, by a secret whose own time it is not.
+    /// The signature and its time are right, but the secret's own time is not now.
     #[error("{fate} secret vouched: {secret}")]
     OutOfTime {
         /// The secret's name.
@@ -160,7 +160,7 @@ pub enum Unverified {
 }
 
 impl Unverified {
-    /// How close a notification that is refused for this came to being believed.
+    /// The rank of a reason: how close the refused notification came to being believed.
     const fn closeness(&self) -> u8 {
         match self {
             Self::Missing => 0,
@@ -197,8 +197,8 @@ pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a
     }
 }
 
-/// Verifies a notification as one form by one signature. The secrets that hold are asked first; one that does not hold can only
-/// change the reason of a refusal.
+/// Verifies a notification as one form by one signature. The secrets that hold are asked first. A secret that does not hold
+/// can only change the reason of a refusal.
 pub(crate) fn verify_as<'a>(
     challenge: Option<&Challenge>,
     form: &'a Form,
@@ -236,8 +236,8 @@ pub(crate) fn verify_as<'a>(
     }
 }
 
-/// The name of the secret that vouches for the first of the messages, if every message has a key that vouches for it. A batch
-/// without a message has nothing that anybody vouched for.
+/// The name of the secret that vouches for the first message, if every message has a key that vouches for it. In a batch
+/// without messages there is nothing to vouch for, so it is refused.
 fn voucher<'k>(
     mut keys: impl Iterator<Item = Result<&'k AnyKey<'k>, Unverified>>,
 ) -> Result<Option<String>, Unverified> {
@@ -246,7 +246,7 @@ fn voucher<'k>(
     Ok(first.name().map(str::to_owned))
 }
 
-/// The keys that may vouch: of the certificate, or of all secrets that hold.
+/// The keys that may vouch: the certificate's key, or the keys of all secrets that hold.
 fn keys_in_force<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>, Unverified> {
     if signature.algorithm == Algorithm::RsaSha256 {
         return Ok(vec![AnyKey::Certificate(means.certificate.ok_or(Unverified::NoCertificate)?)]);
@@ -256,14 +256,14 @@ fn keys_in_force<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<Any
     Ok(held.filter_map(|secret| AnyKey::of(secret, signature)).collect())
 }
 
-/// The secrets that only say why a notification is refused.
+/// The secrets that do not hold. They only give the reason of a refusal.
 fn out_of_time<'m, 'a>(signature: &Signature, means: &'m Means<'a>) -> Vec<&'m Secret<'a>> {
     let takes_secrets = signature.algorithm != Algorithm::RsaSha256;
     means.secrets.iter().filter(|secret| takes_secrets && secret.holds != Holds::Now).collect()
 }
 
-/// The messages that are signed one by one. A body that is signed as a whole counts as one message, of which nothing is
-/// read. Bytes are parsed before their verification only if the signature is inside, since the signed fields must be found.
+/// The messages that are signed one by one. A body that is signed as a whole counts as one message, and nothing of it is
+/// read. Bytes are parsed before their verification only if the signature is inside: the signed fields must be found.
 pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
     if signature.found.pointer.is_none() {
         return Ok(vec![Value::Null]);
