@@ -96,8 +96,21 @@ fn the_example_names_and_explains_every_key() {
 #[test]
 fn the_example_shows_the_defaults() {
     let active: Table = toml::from_str(EXAMPLE).unwrap();
-    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    let mut defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    defaults.remove("each_source").expect("what holds for each source is no setting");
     assert_eq!(without_empty(Value::Table(active)), without_empty(Value::Table(defaults)));
+}
+
+#[test]
+fn the_example_says_what_holds_for_the_fetches_of_each_source() {
+    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    let fetch = defaults["each_source"]["fetch"].as_table().unwrap();
+    assert!(!fetch.is_empty());
+    let (_, example) = EXAMPLE.split_once("#[sources.frisbii-pay.fetch]").unwrap();
+    for (key, value) in fetch {
+        let line = format!("# Default: {value}.\n#{key} = {value}\n");
+        assert!(example.contains(&line), "config.example.toml: {line}");
+    }
 }
 
 #[test]
