@@ -1,6 +1,8 @@
 //! The composition root: build, bind, run; stop HTTP and delivery, then the store.
 
 mod options;
+mod parts;
+mod reloading;
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -8,27 +10,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use anyhow::{Context, anyhow};
-use arc_swap::ArcSwap;
+use anyhow::Context;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::access::throttle::Throttle;
-use crate::access::token::Issuer;
-use crate::certificates::{CertificateOptions, Certificates};
+use self::parts::Parts;
 use crate::clock::Clock;
-use crate::delivery::breaker::Breakers;
-use crate::delivery::debounce::Debouncer;
-use crate::delivery::worker::{DeliveryOptions, Worker};
-use crate::fetch::api::Apis;
-use crate::http::{self, Bodies, InForce, Refusals, ServerOptions, State};
+use crate::housekeeping;
+use crate::http::{self, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
-use crate::registering::Registering;
-use crate::store::{LongestWaits, OpenError, Store, StoreError, StoreOptions, Wake};
-use crate::{fetch, housekeeping, open_files};
+use crate::store::{OpenError, Store, StoreError};
 
-pub use options::Options;
-use options::apis;
+pub use self::options::Options;
+pub use self::reloading::{Reloaded, Reloader};
 
 /// A relay, built and bound.
 pub struct App {
@@ -40,64 +34,11 @@ pub struct App {
     worker: JoinHandle<()>,
     fetcher: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
-    stop_delivery: CancellationToken,
+    stop: CancellationToken,
     store: Arc<Store>,
     clock: Clock,
     reloader: Reloader,
     grace: Duration,
-}
-
-/// Puts other options in force while the relay runs. What is under way goes by the old ones to its end.
-#[derive(Debug, Clone)]
-pub struct Reloader {
-    server: ServerOptions,
-    certificates: CertificateOptions,
-    store: Arc<ArcSwap<StoreOptions>>,
-    delivery: Arc<ArcSwap<DeliveryOptions>>,
-    apis: Arc<ArcSwap<Apis>>,
-    in_force: Arc<ArcSwap<InForce>>,
-    room: Room,
-}
-
-/// How many connections are served since the start, and how many files may be open.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    connections: usize,
-    most: u64,
-}
-
-/// What came of other options.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reloaded {
-    /// The keys whose new values need a restart; all else is in force.
-    pub restart: Vec<&'static str>,
-    /// Why there may be too few open files for what is in force, and what to do about it.
-    pub shortage: Option<String>,
-}
-
-impl Reloader {
-    /// Puts all in force that can be, and says what cannot.
-    pub fn reload(&self, options: Options) -> Reloaded {
-        let shortage = open_files::shortage(self.room.connections, options.reserve(), self.room.most);
-        let certificates = self.certificates.changed(&options.certificates);
-        let (server, store, delivery, in_force) = options.split();
-        let before = self.store.load_full();
-        let mut restart = self.server.changed(&server);
-        let fixed = [
-            ("store.path", before.path != store.path),
-            ("store.must_exist", before.must_exist != store.must_exist),
-            ("store.max_waiting", before.max_waiting != store.max_waiting),
-        ];
-        restart.extend(certificates);
-        restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
-        // What is fixed stays as it was, so that the next reload says so again.
-        let StoreOptions { must_exist, max_waiting, .. } = *before;
-        self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
-        self.delivery.store(Arc::new(delivery));
-        self.apis.store(Arc::new(apis(&in_force.sources)));
-        self.in_force.store(Arc::new(in_force));
-        Reloaded { restart, shortage }
-    }
 }
 
 impl App {
@@ -106,85 +47,18 @@ impl App {
     /// # Errors
     /// The store cannot be opened (an [`OpenError`]), the address cannot be bound, or TLS cannot be set up.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
-        let debouncer = Arc::new(Debouncer::default());
-        let breakers = Arc::new(Breakers::default());
-        let fetched = options.certificates.clone();
-        let signal = Arc::new(fetch::worker::Signal::default());
-        let (owed, fetches) = (Arc::clone(&debouncer), Arc::clone(&signal));
-        let wake = Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source));
-        let most = open_files::raise();
-        let room = options.room(most).map_err(|reason| anyhow!(reason))?;
-        if let Some(why) = room.why {
-            tracing::warn!("{why}");
-        }
-        let (server, store, delivery, in_force) = options.split();
-        let store = Arc::new(Store::open(store, wake)?);
-        // Nothing asks for the time before the store has said where its clock was.
-        let clock = housekeeping::start_clock(&store).await?;
-        let certificates = Certificates::new(fetched.clone(), clock).map_err(|reason| anyhow!(reason))?;
-        let apis = Arc::new(ArcSwap::from_pointee(apis(&in_force.sources)));
-        let (delivery, in_force) =
-            (Arc::new(ArcSwap::from_pointee(delivery)), Arc::new(ArcSwap::from_pointee(in_force)));
-        let reloader = Reloader {
-            server,
-            certificates: fetched,
-            store: store.options(),
-            delivery: Arc::clone(&delivery),
-            apis: Arc::clone(&apis),
-            in_force: Arc::clone(&in_force),
-            room: Room { connections: room.connections, most },
-        };
-        let (delivery_ended, stop_delivery) = (CancellationToken::new(), CancellationToken::new());
-        let issuer = Arc::new(Issuer::new(random_key()?));
-        let ingest = Arc::new(Ingest::new(Arc::clone(&store), Arc::clone(&issuer), Arc::new(certificates)));
-        let refusals = Arc::new(Refusals::default());
-        let state = State {
-            in_force,
-            ingest: Arc::clone(&ingest),
-            registering: Registering::new(Arc::clone(&store), Arc::clone(&debouncer), Arc::clone(&breakers)),
-            store: Arc::clone(&store),
-            debouncer: Arc::clone(&debouncer),
-            issuer,
-            throttle: Throttle::default(),
-            refusals: Arc::clone(&refusals),
-            delivery_ended: delivery_ended.clone(),
-            bodies: Bodies::new(&server, stop_delivery.clone()),
-            clock,
-            breakers: Arc::clone(&breakers),
-            probed: http::Probed::default(),
-        };
-        let grace = server.shutdown_grace;
-        let (server, address) = http::bind(&ServerOptions { max_connections: room.connections, ..server }, state)
-            .with_context(|| format!("cannot listen on {}", server.listen))?;
-        let stop = stop_delivery.clone();
-        let fetcher = fetch::worker::Worker::new(Arc::clone(&store), apis, signal, clock, stop.clone());
-        let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
-        let fetches = fetcher.recover().await?;
-        if fetches > 0 {
-            tracing::info!(fetches, "objects that are yet to be fetched from PSPs");
-        }
-        let fetching_ended = delivery_ended.clone();
-        let fetcher = tokio::spawn(async move {
-            let _ended = fetching_ended.drop_guard();
-            fetcher.run().await;
-        });
-        let waits = Arc::clone(&delivery);
-        let longest = move || LongestWaits { retry: waits.load_full().retry.max, fetch: fetch::budget::ASKED_MAX };
-        let worker = Worker::new(Arc::clone(&store), debouncer, breakers, delivery, clock, stop);
-        let worker = worker.map_err(|reason| anyhow!(reason))?;
-        let owed = worker.recover().await?;
-        if owed > 0 {
-            tracing::info!(owed, "records that Transform has yet to hear of");
-        }
-        let worker = tokio::spawn(async move {
-            // Dropped when delivery ends, also by a panic: /readyz says so.
-            let _ended = delivery_ended.drop_guard();
-            worker.run().await;
-        });
-        let housekeeping = tokio::spawn(housekeeping::run(Arc::clone(&store), clock, longest, stop_delivery.clone()));
-        tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop_delivery.clone()));
+        let parts = Parts::open(options).await?;
+        let state = parts.state()?;
+        let (ingest, refusals) = (Arc::clone(&state.ingest), Arc::clone(&state.refusals));
+        let (server, address) = listen(&parts.reloader, state)?;
+        let fetcher = parts.start_fetching().await?;
+        let worker = parts.start_delivery().await?;
+        let housekeeping = parts.start_housekeeping();
         let repeats = ingest.repeats();
-        tokio::spawn(Arc::clone(&repeats).sum_up(clock, stop_delivery.clone()));
+        let Parts { store, clock, reloader, stop, .. } = parts;
+        tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop.clone()));
+        tokio::spawn(Arc::clone(&repeats).sum_up(clock, stop.clone()));
+        let grace = reloader.server.shutdown_grace;
         Ok(Self {
             server,
             address,
@@ -194,7 +68,7 @@ impl App {
             worker,
             fetcher,
             housekeeping,
-            stop_delivery,
+            stop,
             store,
             clock,
             reloader,
@@ -226,7 +100,7 @@ impl App {
             ended = &mut serving => ended.context("the server panicked")?.context("the server failed")?,
             () = stop => {
                 tracing::info!("stopping");
-                self.stop_delivery.cancel();
+                self.stop.cancel();
                 let served = tokio::time::timeout(self.grace, handle.stop(true));
                 let told = tokio::time::timeout(self.grace, self.worker);
                 let unfinished = self.fetcher.abort_handle();
@@ -250,11 +124,10 @@ impl App {
     }
 }
 
-/// 32 bytes that nobody can foresee.
-fn random_key() -> anyhow::Result<[u8; 32]> {
-    let mut key = [0; 32];
-    getrandom::fill(&mut key).map_err(|error| anyhow!("the machine gives no random bytes: {error}"))?;
-    Ok(key)
+/// Binds the socket, for as many connections as there is room for.
+fn listen(reloader: &Reloader, state: State) -> anyhow::Result<(Server, SocketAddr)> {
+    let server = ServerOptions { max_connections: reloader.room.connections, ..reloader.server };
+    http::bind(&server, state).with_context(|| format!("cannot listen on {}", server.listen))
 }
 
 /// Closes the store as soon as the server's threads have let go of it: they end a moment after the server says so.

@@ -104,8 +104,21 @@ fn the_example_names_and_explains_every_key() {
 #[test]
 fn the_example_shows_the_defaults() {
     let active: Table = toml::from_str(EXAMPLE).unwrap();
-    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    let mut defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    defaults.remove("each_source").expect("what holds for each source is no setting");
     assert_eq!(without_empty(Value::Table(active)), without_empty(Value::Table(defaults)));
+}
+
+#[test]
+fn the_example_says_what_holds_for_the_fetches_of_each_source() {
+    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    let fetch = defaults["each_source"]["fetch"].as_table().unwrap();
+    assert!(!fetch.is_empty());
+    let (_, example) = EXAMPLE.split_once("#[sources.frisbii-pay.fetch]").unwrap();
+    for (key, value) in fetch {
+        let line = format!("# Default: {value}.\n#{key} = {value}\n");
+        assert!(example.contains(&line), "config.example.toml: {line}");
+    }
 }
 
 #[test]
@@ -304,6 +317,9 @@ const ONLY: [(&str, &[&str]); 8] = [
 const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
 /// The store uses the domain, and no other part of ours.
 const STORE_USES: [&str; 2] = ["domain", "store"];
+/// A `mod.rs` with definitions is imported by the files that it imports. These have some yet.
+const MAY_DEFINE: [&str; 4] =
+    ["psp/profile/mod.rs", "store/mod.rs", "store/sqlite/mod.rs", "store/sqlite/faults/mod.rs"];
 const LINES_MAX: usize = 500;
 
 #[test]
@@ -320,6 +336,24 @@ fn no_file_is_too_long_to_read() {
     let long: Vec<_> =
         files.iter().filter(|(_, code)| code.lines().count() > LINES_MAX).map(|(file, _)| file).collect();
     assert!(long.is_empty(), "more than {LINES_MAX} lines: {long:?}");
+}
+
+#[test]
+fn a_mod_rs_declares_its_files_and_defines_nothing() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    let defining = files.iter().filter(|(file, _)| file.ends_with("mod.rs") && !MAY_DEFINE.contains(&file.as_str()));
+    let defined: Vec<_> = defining.flat_map(|(file, code)| definitions(code).map(move |line| (file, line))).collect();
+    assert!(files.keys().filter(|file| file.ends_with("mod.rs")).count() > 10 && defined.is_empty(), "{defined:?}");
+}
+
+/// The lines that define something at the top of a file. What is declared there is a module or what is seen of one.
+fn definitions(code: &str) -> impl Iterator<Item = &str> {
+    let begins = ["mod ", "use ", "pub", "//", "#", "}", " "];
+    code.lines().filter(move |line| {
+        let declared = line.strip_prefix("pub").map(|rest| rest.split_once(") ").map_or(rest, |(_, rest)| rest).trim());
+        let is_seen = declared.is_some_and(|rest| rest.starts_with("mod ") || rest.starts_with("use "));
+        !line.is_empty() && !is_seen && (declared.is_some() || !begins.iter().any(|begin| line.starts_with(begin)))
+    })
 }
 
 #[test]

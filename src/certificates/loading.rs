@@ -150,6 +150,8 @@ impl Drop for Landing {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use jiff::Timestamp;
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
@@ -166,7 +168,9 @@ mod tests {
         params.not_after = rcgen::date_time_ymd(2027, 1, 1);
         let pem = params.signed_by(&KeyPair::generate().unwrap(), &root).unwrap().pem();
 
-        let all = Arc::new(Certificates::new(CertificateOptions::default(), Clock::start()).unwrap());
+        let second = Duration::from_secs(1);
+        let options = CertificateOptions { roots: Vec::new(), timeout: second, failures_kept: second };
+        let all = Arc::new(Certificates::new(options, Clock::start()).unwrap());
         assert!(all.authorities.set(Authorities::of([root.der()])).is_ok());
         // Nothing answers there, so a certificate that is fetched again cannot be had.
         let url = Url::parse("https://127.0.0.1:1/certificate").unwrap();

@@ -15,12 +15,6 @@ pub struct CertificateOptions {
     pub failures_kept: Duration,
 }
 
-impl Default for CertificateOptions {
-    fn default() -> Self {
-        Self { roots: Vec::new(), timeout: Duration::from_secs(5), failures_kept: Duration::from_secs(10) }
-    }
-}
-
 impl CertificateOptions {
     /// The keys of the options in which `others` differ.
     #[must_use]

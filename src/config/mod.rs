@@ -5,6 +5,7 @@
 
 mod check;
 mod checked;
+mod defaults;
 mod environment;
 pub mod error;
 mod folder;

@@ -6,9 +6,9 @@ use std::path::Path;
 use config::{File, FileFormat};
 use serde::Deserialize;
 
-use super::environment;
 use super::error::{ConfigError, ConfigErrors};
 use super::secret::{NamedSetting, SecretSetting};
+use super::{defaults, environment};
 
 #[derive(Deserialize)]
 pub(super) struct Settings {
@@ -192,8 +192,6 @@ pub(super) struct FetchSettings {
     pub(super) max_hints_per_address: Option<String>,
 }
 
-const DEFAULTS: &str = include_str!("defaults.toml");
-
 /// Reads the layers. The unknown keys are all found and returned beside the settings; of values of the wrong shape, the
 /// first ends it.
 pub(super) fn read(
@@ -201,7 +199,7 @@ pub(super) fn read(
     environment: &BTreeMap<String, String>,
 ) -> Result<(Settings, Vec<ConfigError>), ConfigErrors> {
     let one = |key: &str, reason: String| ConfigErrors(vec![ConfigError { key: key.to_owned(), reason }]);
-    let mut builder = config::Config::builder().add_source(File::from_str(DEFAULTS, FileFormat::Toml));
+    let mut builder = config::Config::builder().add_source(File::from_str(&defaults::settings()?, FileFormat::Toml));
     if let Some(path) = file {
         let name = path.display().to_string();
         let text = std::fs::read_to_string(path).map_err(|error| one(&name, format!("cannot be read: {error}")))?;

@@ -192,7 +192,11 @@ fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
         failed_as: FailedAs::Error,
         integrator: token(STACK_TOKEN),
         monitor: Credentials::default(),
-        certificates: CertificateOptions::default(),
+        certificates: CertificateOptions {
+            roots: Vec::new(),
+            timeout: Duration::from_secs(5),
+            failures_kept: Duration::from_secs(10),
+        },
         proxies: Proxies::default(),
         throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },
         token_lifetime: Duration::from_secs(900),

@@ -8,6 +8,7 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 
 use super::fallback::Fallback;
+use crate::config::defaults::FetchDefaults;
 use crate::config::error::ConfigError;
 use crate::config::folder::beside;
 
@@ -23,6 +24,8 @@ pub(super) const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Takes settings one by one, and notes what is wrong with them.
 pub(super) struct Checker<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
+    /// What holds where the `fetch` of a source says nothing else.
+    pub(super) fetch_defaults: FetchDefaults,
     pub(super) errors: Vec<ConfigError>,
     /// The folder of the configuration file.
     pub(super) folder: Option<&'a Path>,

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::checker::{COUNT_MAX, Checker};
 use crate::config::settings::{BasicSettings, FetchSettings};
@@ -12,13 +11,6 @@ use crate::fetch::budget::Limits;
 use crate::psp::profile::{Fetch, FetchAuth, FetchMode, Profile};
 use crate::store::HintSlots;
 
-/// What holds where a source says nothing else.
-const RATE: u32 = 10;
-const CONCURRENCY: usize = 4;
-const TIMEOUT: Duration = Duration::from_secs(10);
-const NOT_FOUND_FOR: Duration = Duration::from_secs(10 * 60);
-const GIVE_UP_AFTER: Duration = Duration::from_secs(72 * 3600);
-const MAX_HINTS: u32 = 1000;
 /// So many addresses fill the slots of `max_hints`, unless `max_hints_per_address` says otherwise.
 const ADDRESSES: u32 = 4;
 
@@ -48,22 +40,19 @@ impl Checker<'_> {
         let base = Base::parse(settings.base_url.as_deref().unwrap_or(&fetch.base));
         let base = base.map_err(|reason| self.wrong(&format!("{key}.base_url"), reason));
         let auth = self.auth(key, settings, fetch.auth);
-        let mut span = |name: &str, text: &Option<String>, default: Duration| {
-            text.as_ref().map_or(default, |text| self.span(&format!("{key}.{name}"), text))
-        };
-        let not_found_for = span("not_found_for", &settings.not_found_for, NOT_FOUND_FOR);
-        let give_up_after = span("give_up_after", &settings.give_up_after, GIVE_UP_AFTER);
-        let timeout = settings.timeout.as_ref();
-        let timeout = timeout.map_or(TIMEOUT, |text| self.positive_span(&format!("{key}.timeout"), text));
-        let rate = self.count(&format!("{key}.rate"), settings.rate.as_ref(), RATE, 10_000);
-        let concurrency = settings.concurrency.as_ref();
-        let concurrency = concurrency.map_or(CONCURRENCY, |text| self.number(&format!("{key}.concurrency"), text, 256));
-        let all = self.count(&format!("{key}.max_hints"), settings.max_hints.as_ref(), MAX_HINTS, COUNT_MAX);
-        let each = settings.max_hints_per_address.as_ref();
-        let each = self.count(&format!("{key}.max_hints_per_address"), each, (all / ADDRESSES).max(1), COUNT_MAX);
-        if each > all && !self.is_wrong(key) {
-            self.wrong(&format!("{key}.max_hints_per_address"), format!("{each}: must not be above max_hints, {all}"));
-        }
+        let text = |own: &Option<String>, default: &String| own.as_ref().unwrap_or(default).clone();
+        let defaults = &self.fetch_defaults;
+        let rate = text(&settings.rate, &defaults.rate);
+        let concurrency = text(&settings.concurrency, &defaults.concurrency);
+        let timeout = text(&settings.timeout, &defaults.timeout);
+        let not_found_for = text(&settings.not_found_for, &defaults.not_found_for);
+        let give_up_after = text(&settings.give_up_after, &defaults.give_up_after);
+        let not_found_for = self.span(&format!("{key}.not_found_for"), &not_found_for);
+        let give_up_after = self.span(&format!("{key}.give_up_after"), &give_up_after);
+        let timeout = self.positive_span(&format!("{key}.timeout"), &timeout);
+        let rate = self.count(&format!("{key}.rate"), &rate, 10_000);
+        let concurrency = self.number(&format!("{key}.concurrency"), &concurrency, 256);
+        let slots = self.slots(key, settings);
         Some(Arc::new(Api {
             mode,
             profile: Arc::clone(profile),
@@ -75,12 +64,26 @@ impl Checker<'_> {
             timeout,
             not_found_for,
             give_up_after,
-            slots: HintSlots { all, each },
+            slots,
         }))
     }
 
-    fn count(&mut self, key: &str, text: Option<&String>, default: u32, most: usize) -> u32 {
-        text.map_or(default, |text| u32::try_from(self.number(key, text, most)).unwrap_or(u32::MAX))
+    /// How many hints may wait, in all and of one address.
+    fn slots(&mut self, key: &str, settings: &FetchSettings) -> HintSlots {
+        let all = settings.max_hints.as_ref().unwrap_or(&self.fetch_defaults.max_hints).clone();
+        let all = self.count(&format!("{key}.max_hints"), &all, COUNT_MAX);
+        let each = format!("{key}.max_hints_per_address");
+        let quarter = (all / ADDRESSES).max(1);
+        let of_address = settings.max_hints_per_address.as_ref();
+        let of_address = of_address.map_or(quarter, |text| self.count(&each, text, COUNT_MAX));
+        if of_address > all && !self.is_wrong(key) {
+            self.wrong(&each, format!("{of_address}: must not be above max_hints, {all}"));
+        }
+        HintSlots { all, each: of_address }
+    }
+
+    fn count(&mut self, key: &str, text: &str, most: usize) -> u32 {
+        u32::try_from(self.number(key, text, most)).unwrap_or(u32::MAX)
     }
 
     /// What the profile's API asks for. What is configured beside that is not used.

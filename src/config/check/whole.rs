@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::checker::Checker;
 use super::transform;
 use crate::config::checked::Config;
+use crate::config::defaults;
 use crate::config::environment::sources_with_secrets;
 use crate::config::error::{ConfigError, ConfigErrors};
 use crate::config::secret::others_can_read;
@@ -21,6 +22,7 @@ pub(in crate::config) fn check(
 ) -> Result<Config, ConfigErrors> {
     let mut checker = Checker {
         environment,
+        fetch_defaults: defaults::fetch()?,
         errors,
         folder: file.and_then(Path::parent),
         warnings: Vec::new(),

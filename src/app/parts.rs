@@ -1,0 +1,161 @@
+//! The parts of a relay and how they are started, one after the other. Each gets only what it needs of the others.
+
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use arc_swap::ArcSwap;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::options::{Options, apis};
+use super::reloading::{Reloader, Room};
+use crate::access::throttle::Throttle;
+use crate::access::token::Issuer;
+use crate::certificates::Certificates;
+use crate::clock::Clock;
+use crate::delivery::breaker::Breakers;
+use crate::delivery::debounce::Debouncer;
+use crate::delivery::worker::Worker;
+use crate::fetch::worker::Signal;
+use crate::http::{Bodies, Probed, Refusals, State};
+use crate::ingest::Ingest;
+use crate::registering::Registering;
+use crate::store::Store;
+use crate::store::{LongestWaits, Wake};
+use crate::{fetch, housekeeping, open_files};
+
+/// What the parts share: an open store, its clock, the options in force, and the ways in which parts wake each other.
+pub(super) struct Parts {
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Clock,
+    pub(super) reloader: Reloader,
+    /// Cancelled when the relay is to stop.
+    pub(super) stop: CancellationToken,
+    /// Cancelled when delivery or fetching has ended, also by a panic: /readyz says so.
+    ended: CancellationToken,
+    debouncer: Arc<Debouncer>,
+    breakers: Arc<Breakers>,
+    signal: Arc<Signal>,
+}
+
+impl Parts {
+    /// Opens the store and starts its clock. Nothing runs yet.
+    ///
+    /// # Errors
+    /// There is no room for a connection, or the store cannot be opened.
+    pub(super) async fn open(options: Options) -> anyhow::Result<Self> {
+        let (debouncer, signal) = (Arc::new(Debouncer::default()), Arc::new(Signal::default()));
+        let room = room(&options)?;
+        let certificates = options.certificates.clone();
+        let (server, store, delivery, in_force) = options.split();
+        let store = Arc::new(Store::open(store, wake(&debouncer, &signal))?);
+        // Nothing asks for the time before the store has said where its clock was.
+        let clock = housekeeping::start_clock(&store).await?;
+        let reloader = Reloader {
+            server,
+            certificates,
+            store: store.options(),
+            delivery: Arc::new(ArcSwap::from_pointee(delivery)),
+            apis: Arc::new(ArcSwap::from_pointee(apis(&in_force.sources))),
+            in_force: Arc::new(ArcSwap::from_pointee(in_force)),
+            room,
+        };
+        let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
+        Ok(Self { store, clock, reloader, stop, ended, debouncer, breakers: Arc::default(), signal })
+    }
+
+    /// What the handlers of the routes share.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or the machine gives no random bytes.
+    pub(super) fn state(&self) -> anyhow::Result<State> {
+        let certificates = Certificates::new(self.reloader.certificates.clone(), self.clock);
+        let certificates = Arc::new(certificates.map_err(|reason| anyhow!(reason))?);
+        let issuer = Arc::new(Issuer::new(random_key()?));
+        let (debouncer, breakers) = (Arc::clone(&self.debouncer), Arc::clone(&self.breakers));
+        Ok(State {
+            in_force: Arc::clone(&self.reloader.in_force),
+            ingest: Arc::new(Ingest::new(Arc::clone(&self.store), Arc::clone(&issuer), certificates)),
+            registering: Registering::new(Arc::clone(&self.store), Arc::clone(&debouncer), Arc::clone(&breakers)),
+            store: Arc::clone(&self.store),
+            debouncer,
+            issuer,
+            throttle: Throttle::default(),
+            refusals: Arc::new(Refusals::default()),
+            delivery_ended: self.ended.clone(),
+            bodies: Bodies::new(&self.reloader.server, self.stop.clone()),
+            clock: self.clock,
+            breakers,
+            probed: Probed::default(),
+        })
+    }
+
+    /// Takes up what is yet to be fetched from PSPs, and fetches until the stop.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or the store cannot be read.
+    pub(super) async fn start_fetching(&self) -> anyhow::Result<JoinHandle<()>> {
+        let (apis, signal) = (Arc::clone(&self.reloader.apis), Arc::clone(&self.signal));
+        let fetcher = fetch::worker::Worker::new(Arc::clone(&self.store), apis, signal, self.clock, self.stop.clone());
+        let fetcher = fetcher.map_err(|reason| anyhow!(reason))?;
+        let fetches = fetcher.recover().await?;
+        if fetches > 0 {
+            tracing::info!(fetches, "objects that are yet to be fetched from PSPs");
+        }
+        let ended = self.ended.clone();
+        Ok(tokio::spawn(async move {
+            let _ended = ended.drop_guard();
+            fetcher.run().await;
+        }))
+    }
+
+    /// Takes up what Transform has yet to hear of, and tells it until the stop.
+    ///
+    /// # Errors
+    /// TLS cannot be set up, or the store cannot be read.
+    pub(super) async fn start_delivery(&self) -> anyhow::Result<JoinHandle<()>> {
+        let (debouncer, breakers) = (Arc::clone(&self.debouncer), Arc::clone(&self.breakers));
+        let options = Arc::clone(&self.reloader.delivery);
+        let worker = Worker::new(Arc::clone(&self.store), debouncer, breakers, options, self.clock, self.stop.clone());
+        let worker = worker.map_err(|reason| anyhow!(reason))?;
+        let owed = worker.recover().await?;
+        if owed > 0 {
+            tracing::info!(owed, "records that Transform has yet to hear of");
+        }
+        let ended = self.ended.clone();
+        Ok(tokio::spawn(async move {
+            let _ended = ended.drop_guard();
+            worker.run().await;
+        }))
+    }
+
+    /// Keeps house until the stop.
+    pub(super) fn start_housekeeping(&self) -> JoinHandle<()> {
+        let delivery = Arc::clone(&self.reloader.delivery);
+        let longest = move || LongestWaits { retry: delivery.load_full().retry.max, fetch: fetch::budget::ASKED_MAX };
+        tokio::spawn(housekeeping::run(Arc::clone(&self.store), self.clock, longest, self.stop.clone()))
+    }
+}
+
+/// How many connections are served, after the limit of open files was raised as far as the machine allows.
+fn room(options: &Options) -> anyhow::Result<Room> {
+    let most = open_files::raise();
+    let room = options.room(most).map_err(|reason| anyhow!(reason))?;
+    if let Some(why) = room.why {
+        tracing::warn!("{why}");
+    }
+    Ok(Room { connections: room.connections, most })
+}
+
+/// How the store wakes delivery and fetching after a commit.
+fn wake(debouncer: &Arc<Debouncer>, signal: &Arc<Signal>) -> Wake {
+    let (owed, fetches) = (Arc::clone(debouncer), Arc::clone(signal));
+    Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source))
+}
+
+/// 32 bytes that nobody can foresee.
+fn random_key() -> anyhow::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    getrandom::fill(&mut key).map_err(|error| anyhow!("the machine gives no random bytes: {error}"))?;
+    Ok(key)
+}

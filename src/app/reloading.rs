@@ -1,0 +1,66 @@
+//! What a reload replaces while the relay runs, and what needs a restart.
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+
+use super::options::{Options, apis};
+use crate::certificates::CertificateOptions;
+use crate::delivery::worker::DeliveryOptions;
+use crate::fetch::api::Apis;
+use crate::http::{InForce, ServerOptions};
+use crate::open_files;
+use crate::store::StoreOptions;
+
+/// Puts other options in force while the relay runs. What is under way goes by the old ones to its end.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    pub(super) server: ServerOptions,
+    pub(super) certificates: CertificateOptions,
+    pub(super) store: Arc<ArcSwap<StoreOptions>>,
+    pub(super) delivery: Arc<ArcSwap<DeliveryOptions>>,
+    pub(super) apis: Arc<ArcSwap<Apis>>,
+    pub(super) in_force: Arc<ArcSwap<InForce>>,
+    pub(super) room: Room,
+}
+
+/// How many connections are served since the start, and how many files may be open.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Room {
+    pub(super) connections: usize,
+    pub(super) most: u64,
+}
+
+/// What came of other options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reloaded {
+    /// The keys whose new values need a restart; all else is in force.
+    pub restart: Vec<&'static str>,
+    /// Why there may be too few open files for what is in force, and what to do about it.
+    pub shortage: Option<String>,
+}
+
+impl Reloader {
+    /// Puts all in force that can be, and says what cannot.
+    pub fn reload(&self, options: Options) -> Reloaded {
+        let shortage = open_files::shortage(self.room.connections, options.reserve(), self.room.most);
+        let certificates = self.certificates.changed(&options.certificates);
+        let (server, store, delivery, in_force) = options.split();
+        let before = self.store.load_full();
+        let mut restart = self.server.changed(&server);
+        let fixed = [
+            ("store.path", before.path != store.path),
+            ("store.must_exist", before.must_exist != store.must_exist),
+            ("store.max_waiting", before.max_waiting != store.max_waiting),
+        ];
+        restart.extend(certificates);
+        restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
+        // What is fixed stays as it was, so that the next reload says so again.
+        let StoreOptions { must_exist, max_waiting, .. } = *before;
+        self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
+        self.delivery.store(Arc::new(delivery));
+        self.apis.store(Arc::new(apis(&in_force.sources)));
+        self.in_force.store(Arc::new(in_force));
+        Reloaded { restart, shortage }
+    }
+}
