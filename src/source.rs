@@ -116,8 +116,8 @@ impl Source {
     }
 
     fn verifies_by_certificate(&self) -> bool {
-        let mut signatures = self.profile.forms.iter().flat_map(|form| &form.get_ref().signature);
-        signatures.any(|signature| signature.get_ref().certificate.is_some())
+        let mut signatures = self.profile.forms.iter().flat_map(|form| &form.signature);
+        signatures.any(|signature| signature.certificate.is_some())
     }
 
     /// What a notification says, as far as the source wants to hear it.

@@ -24,8 +24,8 @@ pub struct Verification<'a> {
 pub struct SignatureSeen<'a> {
     /// The form of notification that it would vouch for.
     pub form: &'a str,
-    /// Where it stands in the profile, in bytes.
-    pub at: usize,
+    /// Its index among the signatures of its form.
+    pub index: usize,
     /// What makes it.
     pub algorithm: Algorithm,
     /// Where it was looked for.
@@ -84,20 +84,16 @@ pub enum Expected {
 /// Explains what [`verify::verify`] decides.
 #[must_use]
 pub fn verification<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Verification<'a> {
-    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
-    let signatures = forms.flat_map(|form| form.signature.iter().map(move |signature| (form, signature)));
-    let seen = signatures.map(|(form, spanned)| {
-        let at = spanned.span().start;
-        seen(profile, form, spanned.get_ref(), at, means, received)
-    });
+    let forms = profile.forms.iter();
+    let signatures = forms.flat_map(|form| form.signature.iter().enumerate().map(move |indexed| (form, indexed)));
+    let seen = signatures.map(|(form, indexed)| seen(profile, form, indexed, means, received));
     Verification { signatures: seen.collect(), verdict: verify::verify(profile, means, received) }
 }
 
 fn seen<'a>(
     profile: &Profile,
     form: &'a Form,
-    signature: &'a Signature,
-    at: usize,
+    (index, signature): (usize, &'a Signature),
     means: &Means<'_>,
     received: Received<'a>,
 ) -> SignatureSeen<'a> {
@@ -111,7 +107,7 @@ fn seen<'a>(
     });
     SignatureSeen {
         form: &form.name,
-        at,
+        index,
         algorithm: signature.algorithm,
         looked: looked(&signature.found),
         verdict,

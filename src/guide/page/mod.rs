@@ -12,7 +12,7 @@ use crate::psp::vouch::needs::needs_credentials;
 #[must_use]
 pub fn page(profile: &Profile) -> String {
     let about = &profile.about;
-    let forms: Vec<&Form> = profile.forms.iter().map(toml::Spanned::get_ref).collect();
+    let forms = &profile.forms;
     let mut text = format!(
         "# {}\n\n<!-- Made by `transform-relay profile page {}` from the profile; change that instead. -->\n",
         profile.title, profile.name
@@ -20,11 +20,11 @@ pub fn page(profile: &Profile) -> String {
     section(&mut text, "Setting it up", &numbered(&about.setup));
     section(&mut text, "The source", &proofs::source(profile));
     section(&mut text, "Which record an event is about", &which_record(profile));
-    section(&mut text, "Who vouches for a notification", &proofs::vouches(profile, &forms));
+    section(&mut text, "Who vouches for a notification", &proofs::vouches(profile, forms));
     section(&mut text, "What it is answered", &answer(profile));
-    section(&mut text, "Repetitions", &repetitions(profile, &forms));
+    section(&mut text, "Repetitions", &repetitions(profile, forms));
     section(&mut text, "Amounts", &amounts(profile));
-    for form in &forms {
+    for form in forms {
         let heading =
             if forms.len() > 1 { format!("Events of form {}", code(&form.name)) } else { "Events".to_owned() };
         section(&mut text, &heading, &events::events(form));
@@ -55,7 +55,7 @@ fn answer(profile: &Profile) -> String {
         Some(body) => format!(" with the body {}", code(body)),
         None => " with a receipt in JSON".to_owned(),
     };
-    let forms = || profile.forms.iter().map(toml::Spanned::get_ref);
+    let forms = || profile.forms.iter();
     let unverified = if needs_credentials(profile) {
         "without the credentials or headers of the source, 403 from another address"
     } else if forms().all(proofs::hints) {
@@ -92,7 +92,7 @@ fn answer(profile: &Profile) -> String {
     lines.join("\n\n")
 }
 
-fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
+fn repetitions(profile: &Profile, forms: &[Form]) -> String {
     let mut lines: Vec<String> = Vec::new();
     if !profile.about.retries.is_empty() {
         lines.push(profile.about.retries.clone());
@@ -130,7 +130,7 @@ fn amounts(profile: &Profile) -> String {
         Amounts::Major => "in major units (euros)",
     };
     let mut text = format!("Amounts are {}", unit(profile.amounts));
-    for form in profile.forms.iter().map(toml::Spanned::get_ref) {
+    for form in &profile.forms {
         if let Some(own) = form.defaults.amounts.filter(|own| *own != profile.amounts) {
             text.push_str(&format!(", those of form {} {}", code(&form.name), unit(own)));
         }

@@ -40,7 +40,7 @@ pub(super) fn source(profile: &Profile) -> String {
 
 /// What the PSP's API asks for, where the profile fetches from it.
 fn fetch(profile: &Profile, env: &str) -> Vec<String> {
-    let mut forms = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref());
+    let mut forms = profile.forms.iter().filter_map(|form| form.fetch.as_ref());
     let Some(fetch) = forms.next().filter(|fetch| fetch.mode != FetchMode::Never) else { return Vec::new() };
     let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
     if fetch.auth == FetchAuth::Basic {
@@ -57,7 +57,7 @@ fn takes_secrets(profile: &Profile) -> bool {
 }
 
 fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
-    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+    profile.forms.iter().flat_map(|form| &form.signature)
 }
 
 /// How secrets are written, each way once.
@@ -81,7 +81,7 @@ fn secrets(profile: &Profile) -> Vec<String> {
 }
 
 /// What vouches for each form, and what that is worth.
-pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
+pub(super) fn vouches(profile: &Profile, forms: &[Form]) -> String {
     let mut parts = Vec::new();
     for form in forms {
         let said = match form.signature.as_slice() {
@@ -94,22 +94,21 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
                   many addresses can have a genuine one answered 503 until places are free. No stranger keeps a hint out \
                   where the record is registered with the PSP's id, or where `ip_ranges` lets in the PSP only."
                 .to_owned(),
-            [one] => signature(form, one.get_ref()),
+            [one] => signature(form, one),
             several => {
-                let ways: Vec<_> = several.iter().map(|one| signature(form, one.get_ref())).collect();
+                let ways: Vec<_> = several.iter().map(|one| signature(form, one)).collect();
                 format!("Any one of these:\n\n{}", bulleted(&ways))
             }
         };
         let which = if forms.len() > 1 { format!("**Form {}.** ", code(&form.name)) } else { String::new() };
         parts.push(which + &said);
     }
-    let all_protected =
-        |form: &&Form| form.signature.iter().all(|signature| protects_content(form, signature.get_ref()));
+    let all_protected = |form: &Form| form.signature.iter().all(|signature| protects_content(form, signature));
     parts.push(if needs_credentials(profile) || !forms.iter().all(all_protected) {
         "Whoever can read along, or guess the address, can tell what is not protected. Demand what the PSP can present \
          beside it: `basic`, `tokens` or `headers`; and let in its addresses only, by `ip_ranges`."
             .to_owned()
-    } else if forms.iter().any(|form| hints(form)) {
+    } else if forms.iter().any(hints) {
         "No other credentials are needed; each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded on top, and keeps \
          out the hints of strangers."
             .to_owned()

@@ -8,6 +8,7 @@ use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
 use super::check_signed::check_signed;
 use super::signs::is_signed;
+use super::text::{FormText, ProfileText};
 use super::{Algorithm, Call, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::document::place::{Piece, Place};
@@ -15,7 +16,7 @@ use crate::psp::document::place::{Piece, Place};
 /// Where (byte offset) and what.
 pub(super) type Wrong = (Option<usize>, String);
 
-pub(super) fn check(profile: &Profile) -> Result<(), Wrong> {
+pub(super) fn check(profile: &Profile, text: &ProfileText) -> Result<(), Wrong> {
     ensure(is_name(&profile.name), None, "name: lower case letters, digits and dashes")?;
     ensure((200..300).contains(&profile.answer.status), None, "answer.status: must be 2xx")?;
     ensure((400..500).contains(&profile.answer.unverified), None, "answer.unverified: must be 4xx")?;
@@ -25,13 +26,12 @@ pub(super) fn check(profile: &Profile) -> Result<(), Wrong> {
     }
     ensure(!profile.forms.is_empty(), None, "[[notification]]: at least one")?;
     let mut names = BTreeSet::new();
-    for form in &profile.forms {
-        let at = Some(form.span().start);
-        ensure(names.insert(&form.get_ref().name), at, "name: another form has it")?;
-        check_form(form.get_ref(), form.span().start)?;
+    for (form, text) in profile.forms.iter().zip(&text.forms) {
+        ensure(names.insert(&form.name), Some(text.at()), "name: another form has it")?;
+        check_form(form, text)?;
     }
     if let Some(challenge) = &profile.challenge {
-        check_challenge(profile, challenge).map_err(|(at, reason)| (at, format!("challenge.{reason}")))?;
+        check_challenge(profile, text, challenge).map_err(|(at, reason)| (at, format!("challenge.{reason}")))?;
     }
     check_settings(profile)
 }
@@ -42,8 +42,8 @@ fn is_name(text: &str) -> bool {
 
 /// The settings that are named are those that are asked for.
 fn check_settings(profile: &Profile) -> Result<(), Wrong> {
-    let signatures = profile.forms.iter().flat_map(|form| &form.get_ref().signature);
-    let signed = signatures.flat_map(|signature| &signature.get_ref().signed);
+    let signatures = profile.forms.iter().flat_map(|form| &form.signature);
+    let signed = signatures.flat_map(|signature| &signature.signed);
     let used: BTreeSet<&String> = signed
         .chain(profile.challenge.iter().flat_map(|challenge| &challenge.answer))
         .filter_map(|place| if let Place::Setting(name) = place { Some(name) } else { None })
@@ -58,7 +58,8 @@ fn check_settings(profile: &Profile) -> Result<(), Wrong> {
     Ok(())
 }
 
-fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
+fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
+    let at = text.at();
     let said = !form.event_type.is_empty() && form.event_type.iter().all(|part| !part.as_slice().is_empty());
     ensure(said, Some(at), "type: at least one place")?;
     let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
@@ -75,19 +76,18 @@ fn check_form(form: &Form, at: usize) -> Result<(), Wrong> {
         "trusts_credentials: only what nobody signs and nobody fetches",
     )?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
-    for signature in &form.signature {
-        check_signature(signature.get_ref()).map_err(|reason| (Some(signature.span().start), reason))?;
+    for (index, signature) in form.signature.iter().enumerate() {
+        check_signature(signature).map_err(|reason| (Some(text.signature_at(index)), reason))?;
     }
     if let Some(fetch) = &form.fetch {
         let checked = check_fetch(fetch).and_then(|()| check_hints(form, fetch));
         checked.map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
     }
     check_own_places(form).map_err(|reason| (Some(at), reason))?;
-    check_signed(form, at)?;
+    check_signed(form, text)?;
     let mut unconditional = BTreeSet::new();
-    for rule in &form.rules {
-        let at = Some(rule.span().start);
-        let rule = rule.get_ref();
+    for (index, rule) in form.rules.iter().enumerate() {
+        let at = Some(text.rule_at(index));
         check_rule(form, rule).map_err(|reason| (at, reason))?;
         for event_type in rule.event_type.as_slice() {
             let reached = !unconditional.contains(event_type);

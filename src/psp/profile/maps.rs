@@ -6,19 +6,18 @@ use serde::de::DeserializeOwned;
 use serde::de::IntoDeserializer;
 use serde::de::value::{Error, StrDeserializer};
 
-use super::Profile;
 use super::check::Wrong;
 use super::rule::{EventRule, Fixed, Mapped, Words};
+use super::{Profile, ProfileText};
 
 type Maps = BTreeMap<String, BTreeMap<String, String>>;
 
 /// Puts the words of `[maps]` where rules name them.
-pub(super) fn fill_in(profile: &mut Profile) -> Result<(), Wrong> {
+pub(super) fn fill_in(profile: &mut Profile, text: &ProfileText) -> Result<(), Wrong> {
     let mut used = BTreeSet::new();
-    for form in &mut profile.forms {
-        for rule in &mut form.get_mut().rules {
-            let at = rule.span().start;
-            fill_rule(&profile.maps, rule.get_mut(), &mut used).map_err(|reason| (Some(at), reason))?;
+    for (form, text) in profile.forms.iter_mut().zip(&text.forms) {
+        for (index, rule) in form.rules.iter_mut().enumerate() {
+            fill_rule(&profile.maps, rule, &mut used).map_err(|reason| (Some(text.rule_at(index)), reason))?;
         }
     }
     match profile.maps.keys().find(|name| !used.contains(*name)) {

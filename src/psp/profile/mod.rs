@@ -16,12 +16,12 @@ mod rule;
 mod schema;
 mod signature;
 mod signs;
+mod text;
 
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 pub use about::About;
 pub use challenge::{Challenge, ChallengeSignature, Characters};
@@ -32,6 +32,7 @@ pub use rule::{
 };
 pub use schema::schema;
 pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
+pub use text::ProfileText;
 
 use super::document::content::Content;
 use super::document::place::Place;
@@ -67,8 +68,7 @@ pub struct Profile {
     /// The forms of notification that the PSP sends, each with its own signatures and rules. A notification is
     /// read by the rules of the form that it verifies as, and by no others.
     #[serde(rename = "notification")]
-    #[schemars(with = "Vec<Form>")]
-    pub forms: Vec<Spanned<Form>>,
+    pub forms: Vec<Form>,
 }
 
 /// What the PSP is answered.
@@ -101,8 +101,7 @@ pub struct Form {
     /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
     /// trusts credentials.
     #[serde(default)]
-    #[schemars(with = "Vec<Signature>")]
-    pub signature: Vec<Spanned<Signature>>,
+    pub signature: Vec<Signature>,
     /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
     /// range, credentials or headers. A source without any of them does not take it.
     #[serde(default, alias = "trusts_door")]
@@ -147,8 +146,7 @@ pub struct Form {
     pub defaults: Defaults,
     /// What the types mean; the first rule that fits a message is the one. A type without a rule is ignored.
     #[serde(rename = "event", default)]
-    #[schemars(with = "Vec<EventRule>")]
-    pub rules: Vec<Spanned<EventRule>>,
+    pub rules: Vec<EventRule>,
     /// The headers that it is read with and that not all of its signatures cover: anybody can send it with others. Reading the
     /// profile finds them.
     #[serde(skip)]
@@ -185,24 +183,19 @@ impl Profile {
     /// # Errors
     /// What is wrong and in which line.
     pub fn read(text: &str) -> Result<Self, ProfileError> {
-        let mut profile: Self = toml::from_str(text).map_err(|error| ProfileError {
-            line: error.span().map(|span| line_of(text, span.start)),
-            reason: error.message().to_owned(),
-        })?;
-        let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| line_of(text, at)), reason };
-        maps::fill_in(&mut profile).map_err(wrong)?;
-        for form in &mut profile.forms {
-            let form = form.get_mut();
-            form.unsigned_headers = check_signed::unsigned_headers(form);
-        }
-        check::check(&profile).map_err(wrong)?;
-        Ok(profile)
+        ProfileText::read(text).map(|(profile, _)| profile)
+    }
+
+    /// The form of that name.
+    #[must_use]
+    pub fn form(&self, name: &str) -> Option<&Form> {
+        self.forms.iter().find(|form| form.name == name)
     }
 
     /// Whether a notification may come as this media type.
     #[must_use]
     pub fn takes(&self, media_type: &str) -> bool {
-        self.forms.iter().any(|form| form.get_ref().content.takes(media_type))
+        self.forms.iter().any(|form| form.content.takes(media_type))
     }
 
     /// Digits after the decimal point of an amount in minor units.
@@ -220,10 +213,4 @@ pub struct ProfileError {
     pub line: Option<usize>,
     /// For the profile's author.
     pub reason: String,
-}
-
-/// The line, counted from 1, in which a byte of a text stands.
-#[must_use]
-pub fn line_of(text: &str, byte: usize) -> usize {
-    text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -157,8 +157,8 @@ mod tests {
                 entry.profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
             let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
             let plain = Profile { challenge: None, ..Profile::clone(&entry.profile) };
-            for form in plain.forms.iter().map(toml::Spanned::get_ref) {
-                let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { continue };
+            for form in &plain.forms {
+                let Some(signature) = form.signature.first() else { continue };
                 for characters in [Characters::Hex, Characters::Token] {
                     let own = Profile { challenge: Some(oracle(signature, characters)), ..plain.clone() };
                     for text in TEXTS {

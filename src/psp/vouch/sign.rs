@@ -36,13 +36,12 @@ pub fn sign(
     id: &str,
     body: &[u8],
 ) -> Result<Signed, String> {
-    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
     let form = match form {
-        Some(name) => forms.into_iter().find(|known| known.name == name),
-        None => forms.into_iter().find(|known| !known.signature.is_empty()),
+        Some(name) => profile.form(name),
+        None => profile.forms.iter().find(|known| !known.signature.is_empty()),
     };
     let form = form.ok_or("the profile has no such form of notification")?;
-    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("nobody signs this form")?;
+    let signature = form.signature.first().ok_or("nobody signs this form")?;
     match &signature.found.pointer {
         Some(pointer) => sign_messages(form, signature, pointer, means, body),
         None => sign_headers(signature, means, now_s, id, body),
@@ -147,7 +146,7 @@ mod tests {
             let settings: BTreeMap<_, _> =
                 entry.profile.settings.keys().map(|name| (name.clone(), format!("its {name}"))).collect();
             let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
-            for form in entry.profile.forms.iter().map(toml::Spanned::get_ref) {
+            for form in &entry.profile.forms {
                 let body: &[u8] = match form.content.format {
                     Format::Json => br#"{"type":"x","notificationItems":[{"NotificationRequestItem":{"a":"b"}}]}"#,
                     Format::Form => b"a=b&bt_payload=PGEvPg%3D%3D",

@@ -90,7 +90,7 @@ pub(crate) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> O
 /// The time that was signed with a notification of this form, as its headers have it.
 #[must_use]
 pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
-    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
+    let times = form.signature.iter().filter_map(|signature| signature.time.as_ref());
     times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
 }
 

@@ -141,8 +141,8 @@ impl Unverified {
 /// The reason that came closest to being believed.
 pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Result<Verified<'a>, Unverified> {
     let mut closest = Unverified::Missing;
-    for form in profile.forms.iter().map(toml::Spanned::get_ref) {
-        for signature in form.signature.iter().map(toml::Spanned::get_ref) {
+    for form in &profile.forms {
+        for signature in &form.signature {
             match verify_as(profile.challenge.as_ref(), form, signature, means, received) {
                 Ok(verified) => return Ok(verified),
                 Err(reason) if reason.closeness() >= closest.closeness() => closest = reason,

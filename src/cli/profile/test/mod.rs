@@ -101,8 +101,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
 
 /// Whether nothing can be said of the notification without a secret: a certificate may vouch as well.
 fn asks_for_secrets(profile: &Profile) -> bool {
-    crate::psp::vouch::needs::needs_secrets(profile)
-        || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
+    crate::psp::vouch::needs::needs_secrets(profile) || profile.forms.iter().all(|form| form.signature.is_empty())
 }
 
 fn settings(profile: &Profile, given: &[String]) -> Result<BTreeMap<String, String>, String> {
@@ -124,7 +123,7 @@ fn or_nothing(text: &str) -> &str {
 
 /// Without a secret the first form that can read the body reads it.
 fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -> Result<Told, String> {
-    let mut forms = entry.profile.forms.iter().map(toml::Spanned::get_ref);
+    let mut forms = entry.profile.forms.iter();
     let Some(form) = forms.find(|form| form.content.message(received.body).is_ok()) else {
         return Err("the body is of none of the forms that the profile knows".to_owned());
     };
@@ -137,7 +136,7 @@ fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -
 fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
     let fetching = fetches(notification.form) || !answers.is_empty();
     let Reading { normalised, messages } = explain::reading(&entry.profile, notification, fetching);
-    let mut telling = Telling::of(entry);
+    let mut telling = Telling::of(entry, &notification.form.name);
     if messages.is_empty() {
         normalised.messages.iter().for_each(|message| telling.unreadable(message));
     }
