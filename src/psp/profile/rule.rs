@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::maps::no_map;
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
@@ -214,31 +215,42 @@ pub struct Mapped<T> {
 
 /// The PSP's words and ours.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(try_from = "WordsText<T>", bound(deserialize = "T: Deserialize<'de>"))]
+#[schemars(with = "WordsText<T>")]
+pub struct Words<T>(BTreeMap<String, T>);
+
+impl<T> Words<T> {
+    /// Our word for the PSP's.
+    #[must_use]
+    pub fn get(&self, word: &str) -> Option<&T> {
+        self.0.get(word)
+    }
+
+    /// All pairs of words.
+    pub fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
+        self.0.iter()
+    }
+}
+
+/// The PSP's words and ours, as a profile has them.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
 #[serde(untagged, expecting = "must be a table with words that are known here, or the name of one of [maps]")]
-pub enum Words<T> {
+enum WordsText<T> {
     /// The words themselves.
     Here(BTreeMap<String, T>),
     /// The name of one of the profile's `[maps]`. Reading the profile puts its words in this place.
     Named(String),
 }
 
-impl<T> Words<T> {
-    /// Our word for the PSP's.
-    #[must_use]
-    pub fn get(&self, word: &str) -> Option<&T> {
-        match self {
-            Self::Here(words) => words.get(word),
-            Self::Named(_) => None,
-        }
-    }
+impl<T> TryFrom<WordsText<T>> for Words<T> {
+    type Error = String;
 
-    /// All pairs of words.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
-        let words = match self {
-            Self::Here(words) => Some(words),
-            Self::Named(_) => None,
-        };
-        words.into_iter().flatten()
+    fn try_from(text: WordsText<T>) -> Result<Self, String> {
+        match text {
+            WordsText::Here(words) => Ok(Self(words)),
+            WordsText::Named(name) => Err(no_map(&name)),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
+use toml::de::{DeTable, Deserializer};
 
 use super::{Profile, ProfileError, check, check_signed, maps};
 
@@ -26,11 +27,13 @@ impl ProfileText {
             line: error.span().map(|span| line_of(toml, span.start)),
             reason: error.message().to_owned(),
         };
-        let mut profile: Profile = toml::from_str(toml).map_err(malformed)?;
+        let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| line_of(toml, at)), reason };
+        let mut document = DeTable::parse(toml).map_err(malformed)?;
+        let maps = maps::fill_in(document.as_mut()).map_err(wrong)?;
+        let mut profile = Profile::deserialize(Deserializer::from(document)).map_err(malformed)?;
+        maps::check_used(&profile, &maps).map_err(wrong)?;
         let Positions { notification } = toml::from_str(toml).map_err(malformed)?;
         let text = Self { toml: toml.to_owned(), forms: notification.into_iter().map(FormText::from).collect() };
-        let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| text.line(at)), reason };
-        maps::fill_in(&mut profile, &text).map_err(wrong)?;
         for form in &mut profile.forms {
             form.unsigned_headers = check_signed::unsigned_headers(form);
         }
