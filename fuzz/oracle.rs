@@ -80,7 +80,7 @@ fn has(sent: &Signed, signature: &str) -> bool {
 
 /// A body that has this text where the form is signed.
 fn body(form: &Form, signature: &Signature, text: &str) -> Vec<u8> {
-    if signature.found.pointer.is_none() {
+    if signature.found.pointer().is_none() {
         return text.as_bytes().to_vec();
     }
     let mut fields = Value::Object(Map::new());

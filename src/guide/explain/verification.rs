@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use crate::domain::text::{masked, shown};
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
+use crate::psp::profile::{Algorithm, Form, Found, Locator, Profile, Signature, SignedTime};
 use crate::psp::vouch::crypto::{self, Key};
 use crate::psp::vouch::signed;
 use crate::psp::vouch::verify::{self, Means, Unverified, Verified};
@@ -130,10 +130,9 @@ fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received
 
 /// Where a signature or its time is looked for, in words.
 fn looked(locator: &Locator) -> String {
-    let mut text = match (&locator.header, &locator.pointer) {
-        (Some(header), _) => format!("header {header}"),
-        (None, Some(pointer)) => pointer.to_string(),
-        (None, None) => String::new(),
+    let mut text = match &locator.at {
+        Found::Header(header) => format!("header {header}"),
+        Found::Message(pointer) => pointer.to_string(),
     };
     if let Some(split) = &locator.split {
         text.push_str(&format!(", split at {split:?}"));

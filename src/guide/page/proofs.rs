@@ -2,7 +2,9 @@
 
 use super::words::{bulleted, code, places};
 use crate::psp::document::place::Place;
-use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
+use crate::psp::profile::{
+    Algorithm, Encoding, FetchAuth, FetchMode, Form, Found, KeyEncoding, Locator, Profile, Signature,
+};
 use crate::psp::vouch::needs::{needs_credentials, needs_public_url, needs_secrets};
 
 /// The source in the configuration: all that it has to have.
@@ -196,10 +198,9 @@ fn protected(form: &Form, signature: &Signature) -> String {
 }
 
 fn found(locator: &Locator) -> String {
-    let mut text = match (&locator.header, &locator.pointer) {
-        (Some(header), _) => format!("the header {}", code(header)),
-        (None, Some(pointer)) => format!("the field {}", code(&pointer.to_string())),
-        (None, None) => String::new(),
+    let mut text = match &locator.at {
+        Found::Header(header) => format!("the header {}", code(header)),
+        Found::Message(pointer) => format!("the field {}", code(&pointer.to_string())),
     };
     if !locator.prefix.is_empty() {
         text.push_str(&format!(" behind {}", code(&locator.prefix)));

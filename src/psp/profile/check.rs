@@ -151,11 +151,11 @@ fn check_signature(signature: &Signature) -> Result<(), String> {
     }
     if let Some(time) = &signature.time {
         check_locator(&time.found, "time.found")?;
-        if time.found.pointer.is_some() {
+        if time.found.pointer().is_some() {
             return Err("time.found: stands in a header".to_owned());
         }
     }
-    let in_message = signature.found.pointer.is_some();
+    let in_message = signature.found.pointer().is_some();
     for place in &signature.signed {
         match place.root() {
             Place::Message(_) if !in_message => {
@@ -229,9 +229,6 @@ fn check_certificate(rule: &CertificateRule) -> Result<(), String> {
 }
 
 fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
-    if locator.header.is_some() == locator.pointer.is_some() {
-        return Err(format!("{key}: either header or pointer"));
-    }
     if locator.index.is_some() && locator.split.is_none() {
         return Err(format!("{key}: index needs split"));
     }

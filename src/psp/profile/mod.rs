@@ -31,7 +31,7 @@ pub use rule::{
     Starts, StatusFrom, TimeFormat, When, Words,
 };
 pub use schema::schema;
-pub use signature::{Algorithm, CertificateRule, Encoding, KeyEncoding, KeyId, Locator, Signature, SignedTime};
+pub use signature::{Algorithm, CertificateRule, Encoding, Found, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 pub use text::ProfileText;
 
 use super::document::content::Content;

@@ -132,7 +132,7 @@ mod tests {
             }
         }
         match form.content.format {
-            _ if signature.found.pointer.is_none() => text.as_bytes().to_vec(),
+            _ if signature.found.pointer().is_none() => text.as_bytes().to_vec(),
             Format::Form => form.content.write_form(&fields),
             Format::Json | Format::Xml => fields.to_string().into_bytes(),
         }

@@ -10,7 +10,7 @@ use crate::psp::document::content::Format;
 use crate::psp::document::place::{Configured, Place, Scope};
 use crate::psp::document::pointer::Pointer;
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Form, Locator, Profile, Signature};
+use crate::psp::profile::{Form, Found, Locator, Profile, Signature};
 
 /// A notification ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,9 +42,9 @@ pub fn sign(
     };
     let form = form.ok_or("the profile has no such form of notification")?;
     let signature = form.signature.first().ok_or("nobody signs this form")?;
-    match &signature.found.pointer {
-        Some(pointer) => sign_messages(form, signature, pointer, means, body),
-        None => sign_headers(signature, means, now_s, id, body),
+    match &signature.found.at {
+        Found::Message(pointer) => sign_messages(form, signature, pointer, means, body),
+        Found::Header(_) => sign_headers(signature, means, now_s, id, body),
     }
 }
 
@@ -70,14 +70,14 @@ fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, 
 }
 
 fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) {
-    let name = locator.header.clone().unwrap_or_default();
+    let Found::Header(name) = &locator.at else { return };
     let part = part(locator, text);
-    match headers.iter_mut().find(|(known, _)| *known == name) {
+    match headers.iter_mut().find(|(known, _)| known == name) {
         Some((_, value)) => {
             value.push_str(locator.split.as_deref().unwrap_or(","));
             value.push_str(&part);
         }
-        None => headers.push((name, part)),
+        None => headers.push((name.clone(), part)),
     }
 }
 

@@ -236,7 +236,7 @@ fn keys<'a>(signature: &Signature, means: &Means<'a>) -> Result<Vec<AnyKey<'a>>,
 /// The messages that are signed one by one; the body as a whole is one of which nothing is read. Only where the
 /// signature stands inside are bytes parsed before they are verified, since the signed fields must be found.
 pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
-    if signature.found.pointer.is_none() {
+    if signature.found.pointer().is_none() {
         return Ok(vec![Value::Null]);
     }
     let body = form.content.outer(received.body).map_err(|_| Unverified::Missing)?;
