@@ -33,6 +33,16 @@ impl Entry {
         self.line(form, |form| form.rule_at(index))
     }
 
+    /// The old names in it, each with its line and the name that takes its place.
+    pub fn renamed(&self) -> impl Iterator<Item = String> {
+        self.text.trusts_door_lines().map(|line| {
+            let name = &self.profile.name;
+            format!(
+                "profile {name}, line {line}: trusts_door is called trusts_credentials now; a later version takes the new name only"
+            )
+        })
+    }
+
     fn line(&self, form: &str, at: impl Fn(&FormText) -> usize) -> usize {
         let mut forms = self.profile.forms.iter().zip(&self.text.forms);
         let found = forms.find(|(known, _)| known.name == form);

@@ -47,6 +47,12 @@ impl ProfileText {
         &self.toml
     }
 
+    /// The lines with the old name of `trusts_credentials`.
+    pub(super) fn trusts_door_lines(&self) -> impl Iterator<Item = usize> {
+        let positions = self.forms.iter().filter_map(|form| form.parts.trusts_door.as_ref());
+        positions.map(|position| self.line(position.span().start))
+    }
+
     /// The line, counted from 1, of a position.
     pub(super) fn line(&self, at: usize) -> usize {
         line_of(&self.toml, at)
@@ -103,4 +109,5 @@ struct FormPositions {
     signature: Vec<Spanned<IgnoredAny>>,
     #[serde(default)]
     event: Vec<Spanned<IgnoredAny>>,
+    trusts_door: Option<Spanned<IgnoredAny>>,
 }

@@ -67,6 +67,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
     if arguments.door {
         say("--door is called --trusted now; a later version takes the new name only");
     }
+    entry.renamed().for_each(say);
     let trusted = arguments.trusted || arguments.door;
     if arguments.secrets.is_empty() && !trusted && asks_for_secrets(&entry.profile) {
         return read_unverified(entry, received, &answers);
