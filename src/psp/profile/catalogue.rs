@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::text::FormText;
-use super::{Profile, ProfileError, ProfileText};
+use super::dialect::Profile;
+use super::error::ProfileError;
+use super::read::read_text;
+use super::text::{FormText, ProfileText};
 
 /// The built-in profiles' names and texts, by name: one for each file of `src/psp/profiles`. `build.rs` makes the list.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
@@ -76,7 +78,7 @@ impl Catalogue {
     }
 
     fn insert(&mut self, text: &str, built_in: bool) -> Result<(), ProfileError> {
-        let (profile, text) = ProfileText::read(text)?;
+        let (profile, text) = read_text(text)?;
         self.0.insert(profile.name.clone(), Entry { profile: Arc::new(profile), text, built_in });
         Ok(())
     }

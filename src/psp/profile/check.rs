@@ -7,14 +7,12 @@ use url::Url;
 use super::check_challenge::check_challenge;
 use super::check_rule::check_rule;
 use super::check_signed::check_signed;
+use super::error::{Wrong, ensure};
 use super::signs::is_signed;
 use super::text::{FormText, ProfileText};
 use super::{Algorithm, Call, CertificateRule, Encoding, Fetch, Form, Locator, Profile, Signature};
 use crate::domain::money::Currency;
 use crate::psp::document::place::{Piece, Place};
-
-/// Where (byte offset) and what.
-pub(super) type Wrong = (Option<usize>, String);
 
 pub(super) fn check(profile: &Profile, text: &ProfileText) -> Result<(), Wrong> {
     ensure(is_name(&profile.name), None, "name: lower case letters, digits and dashes")?;
@@ -267,8 +265,4 @@ fn check_hints(form: &Form, fetch: &Fetch) -> Result<(), String> {
         )),
         None => Ok(()),
     }
-}
-
-fn ensure(good: bool, at: Option<usize>, reason: &str) -> Result<(), Wrong> {
-    if good { Ok(()) } else { Err((at, reason.to_owned())) }
 }

@@ -1,7 +1,7 @@
 //! What can be wrong with an endpoint check. What it signs is anybody's choice, so that a signature of such a text vouches
 //! for nothing (see [`Challenge::may_have_signed`]); a challenge that a notification could be taken for is refused here.
 
-use super::check::Wrong;
+use super::error::Wrong;
 use super::text::ProfileText;
 use super::{Algorithm, Challenge, Characters, Form, Profile, Signature};
 use crate::psp::document::content::{Format, Inner, InnerEncoding};

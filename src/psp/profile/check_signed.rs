@@ -1,8 +1,8 @@
 //! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor money may
 //! stand there; a time, a type or an id only if the form says so.
 
-use super::check::Wrong;
 use super::check_rule::places;
+use super::error::Wrong;
 use super::rule::Fixed;
 use super::signs::{covers_body, is_signed};
 use super::text::FormText;

@@ -7,8 +7,9 @@ use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Profile;
-use super::check::Wrong;
+use super::dialect::Profile;
+use super::error::Wrong;
+use super::rule::no_map;
 use crate::domain::event::Booking;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 
@@ -71,11 +72,6 @@ impl<'t> Filling<'_, 't> {
         self.used.insert(name);
         Ok(())
     }
-}
-
-/// Why a name of a map cannot be read.
-pub(super) fn no_map(name: &str) -> String {
-    format!("map: there is no [maps.{name}]")
 }
 
 /// Whether a word is one of ours.

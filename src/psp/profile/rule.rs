@@ -6,7 +6,6 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::maps::no_map;
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
@@ -241,6 +240,11 @@ enum WordsText<T> {
     Here(BTreeMap<String, T>),
     /// The name of one of the profile's `[maps]`. Reading the profile puts its words in this place.
     Named(String),
+}
+
+/// Why a name of a map cannot be read.
+pub(super) fn no_map(name: &str) -> String {
+    format!("map: there is no [maps.{name}]")
 }
 
 impl<T> TryFrom<WordsText<T>> for Words<T> {

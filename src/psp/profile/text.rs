@@ -1,13 +1,10 @@
 //! The text of a profile: where its forms, signatures and rules stand in the TOML, for messages that name a line.
 //!
-//! The text is read twice: as a [`Profile`], which knows no positions, and as these positions, which know no values.
+//! The text is read twice: as a [`super::Profile`], which knows no positions, and as these positions, which know no values.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use toml::Spanned;
-use toml::de::{DeTable, Deserializer};
-
-use super::{Profile, ProfileError, check, check_signed, maps};
 
 /// A profile's TOML and the positions in it.
 #[derive(Debug, Clone)]
@@ -18,27 +15,10 @@ pub struct ProfileText {
 }
 
 impl ProfileText {
-    /// Reads and checks a profile.
-    ///
-    /// # Errors
-    /// What is wrong and in which line.
-    pub fn read(toml: &str) -> Result<(Profile, Self), ProfileError> {
-        let malformed = |error: toml::de::Error| ProfileError {
-            line: error.span().map(|span| line_of(toml, span.start)),
-            reason: error.message().to_owned(),
-        };
-        let wrong = |(at, reason): check::Wrong| ProfileError { line: at.map(|at| line_of(toml, at)), reason };
-        let mut document = DeTable::parse(toml).map_err(malformed)?;
-        let maps = maps::fill_in(document.as_mut()).map_err(wrong)?;
-        let mut profile = Profile::deserialize(Deserializer::from(document)).map_err(malformed)?;
-        maps::check_used(&profile, &maps).map_err(wrong)?;
-        let Positions { notification } = toml::from_str(toml).map_err(malformed)?;
-        let text = Self { toml: toml.to_owned(), forms: notification.into_iter().map(FormText::from).collect() };
-        for form in &mut profile.forms {
-            form.unsigned_headers = check_signed::unsigned_headers(form);
-        }
-        check::check(&profile, &text).map_err(wrong)?;
-        Ok((profile, text))
+    /// Finds the positions in the TOML of a profile.
+    pub(super) fn positions(toml: &str) -> Result<Self, toml::de::Error> {
+        let Positions { notification } = toml::from_str(toml)?;
+        Ok(Self { toml: toml.to_owned(), forms: notification.into_iter().map(FormText::from).collect() })
     }
 
     /// The TOML as it was read.
@@ -60,7 +40,7 @@ impl ProfileText {
 }
 
 /// The line, counted from 1, in which a byte of a text stands.
-fn line_of(text: &str, byte: usize) -> usize {
+pub(super) fn line_of(text: &str, byte: usize) -> usize {
     text.bytes().take(byte).filter(|byte| *byte == b'\n').count() + 1
 }
 
