@@ -34,7 +34,7 @@ pub(super) fn events(form: &Form) -> String {
         text.push_str("| Type | Where | Record | Means |\n|---|---|---|---|\n");
         form.rules.iter().filter(|rule| !rule.ignore).for_each(|rule| text.push_str(&row(form, rule, &mut tables)));
     }
-    let ignored: Vec<String> = form.rules.iter().filter(|rule| rule.ignore).map(|rule| ignored(rule)).collect();
+    let ignored: Vec<String> = form.rules.iter().filter(|rule| rule.ignore).map(ignored).collect();
     if !ignored.is_empty() {
         text.push_str(&format!("\nKnown, and without effect: {}.\n", ignored.join("; ")));
     }

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
 
-use super::check::check;
-use super::check_signed::unsigned_headers;
+use super::check::{check, unsigned_headers};
 use super::dialect::Profile;
 use super::error::{ProfileError, Wrong};
 use super::maps;

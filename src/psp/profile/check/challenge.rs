@@ -1,11 +1,11 @@
 //! What can be wrong with an endpoint check. What it signs is anybody's choice, so that a signature of such a text vouches
 //! for nothing (see [`Challenge::may_have_signed`]); a challenge that a notification could be taken for is refused here.
 
-use super::error::Wrong;
-use super::text::ProfileText;
-use super::{Algorithm, Challenge, Characters, Form, Profile, Signature};
 use crate::psp::document::content::{Format, Inner, InnerEncoding};
 use crate::psp::document::place::{Place, UrlPart};
+use crate::psp::profile::error::Wrong;
+use crate::psp::profile::text::ProfileText;
+use crate::psp::profile::{Algorithm, Challenge, Characters, Form, Profile, Signature};
 
 /// The longest challenge that is answered, in bytes.
 const CHALLENGE_MAX: usize = 256;

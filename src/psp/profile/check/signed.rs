@@ -1,13 +1,12 @@
 //! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor money may
 //! stand there; a time, a type or an id only if the form says so.
 
-use super::check_rule::places;
-use super::error::Wrong;
-use super::rule::Fixed;
-use super::signs::{covers_body, is_signed};
-use super::text::FormText;
-use super::{EventRule, Form, Signature};
+use super::rule::places;
 use crate::psp::document::place::{Piece, Place};
+use crate::psp::profile::error::Wrong;
+use crate::psp::profile::signs::{covers_body, is_signed};
+use crate::psp::profile::text::FormText;
+use crate::psp::profile::{EventRule, Fixed, Form, Signature};
 
 /// Checks what a form reads where it is not signed.
 ///
@@ -140,7 +139,7 @@ fn check_money(form: &Form, rule: &EventRule) -> Result<(), String> {
 }
 
 /// The headers that a form is read with and that not every signature of it covers.
-pub(super) fn unsigned_headers(form: &Form) -> Vec<String> {
+pub(in crate::psp::profile) fn unsigned_headers(form: &Form) -> Vec<String> {
     let defaults = &form.defaults;
     let lists = [&defaults.ids, &defaults.shared_ids, &defaults.reference, &defaults.at, &defaults.currency];
     let own = form.event_type.iter().flat_map(|part| part.as_slice()).chain(form.requires.keys());
