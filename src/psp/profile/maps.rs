@@ -9,7 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::dialect::Profile;
 use super::error::Wrong;
-use super::rule::no_map;
+use super::words::no_map;
 use crate::domain::event::Booking;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 

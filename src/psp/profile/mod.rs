@@ -19,6 +19,7 @@ mod schema;
 mod signature;
 mod signs;
 mod text;
+mod words;
 
 pub use about::About;
 pub use answer::Answer;
@@ -28,9 +29,10 @@ pub use error::ProfileError;
 pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use form::{Defaults, Form};
 pub use rule::{
-    Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, Fixed, ItemRule, Mapped, Not, OneOrMore,
-    Starts, StatusFrom, TimeFormat, When, Words,
+    Amounts, BookingFrom, ChargebackRule, Condition, ErrorRule, EventRule, ItemRule, Not, OneOrMore, Starts,
+    StatusFrom, TimeFormat, When,
 };
 pub use schema::schema;
 pub use signature::{Algorithm, CertificateRule, Encoding, Found, KeyEncoding, KeyId, Locator, Signature, SignedTime};
 pub use text::ProfileText;
+pub use words::{Fixed, Mapped, Words};
