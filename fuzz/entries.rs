@@ -12,7 +12,6 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use serde_json::Value;
-use toml::Spanned;
 use transform_relay::domain::message::{Meaning, Message, Normalised};
 use transform_relay::psp::document::content::{Content, FIELDS_MAX, Format};
 use transform_relay::psp::document::received::Received;
@@ -38,7 +37,7 @@ pub(crate) fn verify(data: &[u8]) {
     assert!(verdict.is_err(), "{} believes what nobody signed", profile.name);
 
     for form in &profile.forms {
-        let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
+        let Ok(signed) = signed(profile, &form.name, body) else { continue };
         match verified(profile, SECRET, &signed.headers, &signed.body) {
             Ok(_) => {}
             // An empty batch holds nothing that is signed.
@@ -48,8 +47,8 @@ pub(crate) fn verify(data: &[u8]) {
             Err(reason) => panic!("{} does not believe what it signed: {reason}", profile.name),
         }
         assert!(verified(profile, OTHER_SECRET, &signed.headers, &signed.body).is_err(), "another secret is believed");
-        let is_sent_along = |signature: &Spanned<Signature>| signature.get_ref().algorithm == Algorithm::Plain;
-        if !signed.headers.is_empty() && !form.get_ref().signature.iter().any(is_sent_along) {
+        let is_sent_along = |signature: &Signature| signature.algorithm == Algorithm::Plain;
+        if !signed.headers.is_empty() && !form.signature.iter().any(is_sent_along) {
             let longer = [&signed.body[..], b"\n"].concat();
             assert!(verified(profile, SECRET, &signed.headers, &longer).is_err(), "a longer body is believed");
             let longer = [b" ", &signed.body[..]].concat();
@@ -62,7 +61,7 @@ pub(crate) fn verify(data: &[u8]) {
 pub(crate) fn normalise(data: &[u8]) {
     let (profile, body) = chosen(data);
     for form in &profile.forms {
-        let Ok(signed) = signed(profile, &form.get_ref().name, body) else { continue };
+        let Ok(signed) = signed(profile, &form.name, body) else { continue };
         let Ok(verified) = verified(profile, SECRET, &signed.headers, &signed.body) else { continue };
         let read = normalised(profile, &(&verified).into(), true);
         assert_eq!(read, normalised(profile, &(&verified).into(), true));
@@ -71,7 +70,7 @@ pub(crate) fn normalise(data: &[u8]) {
         assert!(size <= limit, "{} bytes become {size}", body.len());
     }
     let received = Received { headers: &[], body, at: Timestamp::UNIX_EPOCH };
-    for form in profile.forms.iter().map(Spanned::get_ref).filter(|form| form.fetch.is_some()) {
+    for form in profile.forms.iter().filter(|form| form.fetch.is_some()) {
         let read = normalise_fetched(profile, form, &received, None, 0, body);
         let (size, limit) = (message_size(&read), 64 * 1024 + 1000 * body.len());
         assert!(size <= limit, "{} fetched bytes become {size}", body.len());
@@ -97,7 +96,7 @@ pub(crate) fn profile(data: &[u8]) {
     };
     let body = if body.is_empty() { br#"{"type":"x","id":"1","data":[{"id":"2"}]}"# } else { body };
     for form in &profile.forms {
-        let Ok(signed) = signed(&profile, &form.get_ref().name, body) else { continue };
+        let Ok(signed) = signed(&profile, &form.name, body) else { continue };
         let Ok(verified) = verified(&profile, SECRET, &signed.headers, &signed.body) else { continue };
         assert!(!normalised(&profile, &(&verified).into(), true).messages.is_empty());
     }

@@ -3,7 +3,6 @@
 use std::sync::LazyLock;
 
 use serde_json::{Map, Value};
-use toml::Spanned;
 use transform_relay::psp::document::content::Format;
 use transform_relay::psp::document::place::Place;
 use transform_relay::psp::profile::{Challenge, ChallengeSignature, Characters, Form, Profile, Signature};
@@ -23,7 +22,7 @@ static ORACLES: LazyLock<Vec<Profile>> = LazyLock::new(|| {
     let mut all = Vec::new();
     for entry in CATALOGUE.iter() {
         all.extend(entry.profile.challenge.is_some().then(|| Profile::clone(&entry.profile)));
-        let signatures = entry.profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(Spanned::get_ref);
+        let signatures = entry.profile.forms.iter().flat_map(|form| &form.signature);
         for signature in signatures.filter(|signature| signature.algorithm.is_hmac()) {
             let with =
                 |characters| Profile { challenge: Some(made(signature, characters)), ..Profile::clone(&entry.profile) };
@@ -52,8 +51,8 @@ fn tried(oracle: &Profile, text: &str) -> usize {
     let given = [text.to_owned(), format!("{NOW}.{text}"), format!("msg_1.{NOW}.{text}")];
     let answers: Vec<String> = given.iter().filter_map(|given| asked(oracle, given)).collect();
     let mut tried = 0;
-    for form in oracle.forms.iter().map(Spanned::get_ref) {
-        for signature in form.signature.iter().map(Spanned::get_ref) {
+    for form in &oracle.forms {
+        for signature in &form.signature {
             // What the PSP itself would send. If its signature is one that the challenge gives, a stranger can send it too.
             let Ok(sent) = signed(oracle, &form.name, &body(form, signature, text)) else { continue };
             if answers.iter().any(|answer| has(&sent, answer)) {
@@ -81,7 +80,7 @@ fn has(sent: &Signed, signature: &str) -> bool {
 
 /// A body that has this text where the form is signed.
 fn body(form: &Form, signature: &Signature, text: &str) -> Vec<u8> {
-    if signature.found.pointer.is_none() {
+    if signature.found.pointer().is_none() {
         return text.as_bytes().to_vec();
     }
     let mut fields = Value::Object(Map::new());

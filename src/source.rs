@@ -133,8 +133,8 @@ impl Source {
     }
 
     fn verifies_by_certificate(&self) -> bool {
-        let mut signatures = self.profile.forms.iter().flat_map(|form| &form.get_ref().signature);
-        signatures.any(|signature| signature.get_ref().certificate.is_some())
+        let mut signatures = self.profile.forms.iter().flat_map(|form| &form.signature);
+        signatures.any(|signature| signature.certificate.is_some())
     }
 
     /// The messages of a notification. Types of event that the source does not take are ignored.

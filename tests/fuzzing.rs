@@ -81,7 +81,7 @@ fn bodies() -> impl Strategy<Value = (&'static str, Vec<u8>)> {
 /// A form may carry XML in Base64 in one of its fields.
 fn sent(seed: &Seed, body: Vec<u8>) -> Vec<u8> {
     let profile = &CATALOGUE.get(seed.profile).unwrap().profile;
-    let mut contents = profile.forms.iter().map(|form| &form.get_ref().content);
+    let mut contents = profile.forms.iter().map(|form| &form.content);
     let wrapped = contents.find_map(|content| Some((content, content.inner.as_ref()?))).filter(|_| seed.is_xml);
     let Some((content, inner)) = wrapped else { return body };
     let mut fields = json!({});
@@ -288,7 +288,7 @@ fn every_seed_is_read_by_its_own_profile() {
     let own = |seed: &&Seed| {
         let profile = &CATALOGUE.get(seed.profile).unwrap().profile;
         let body = sent(seed, seed.body.clone());
-        profile.forms.iter().any(|form| form.get_ref().content.message(&body).is_ok())
+        profile.forms.iter().any(|form| form.content.message(&body).is_ok())
     };
     let strange = SEEDS.iter().filter(|seed| !own(seed)).count();
     assert!(strange < SEEDS.len() / 20, "{strange} of {}", SEEDS.len());

@@ -55,10 +55,10 @@ fn events(profile: &str, fixtures: &[&str]) -> Vec<Event> {
         let text = fs::read(folder.join(format!("{fixture}.json"))).unwrap();
         if !fixture.starts_with("fetched/") {
             let received = Received { headers: &[], body: &text, at: NOW };
-            return normalise(profile, &InForm::new(profile.forms[0].get_ref(), received), false).messages;
+            return normalise(profile, &InForm::new(&profile.forms[0], received), false).messages;
         }
         let fetched: Value = serde_json::from_slice(&text).unwrap();
-        let form = profile.forms.iter().find(|form| fetched["form"] == *form.get_ref().name).unwrap().get_ref();
+        let form = profile.form(fetched["form"].as_str().unwrap()).unwrap();
         let body = fetched["notification"].to_string();
         let received = Received { headers: &[], body: body.as_bytes(), at: NOW };
         vec![normalise_fetched(profile, form, &received, None, 0, fetched["answer"].to_string().as_bytes())]
@@ -134,7 +134,7 @@ fn all_events(profile: &Profile) -> Vec<Event> {
         let headers = fs::read_to_string(file.with_extension("headers")).unwrap_or_default();
         let headers = headers.lines().map(|line| line.split_once(':').unwrap());
         let headers: Vec<_> = headers.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect();
-        for form in profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| !form.pointer_only) {
+        for form in profile.forms.iter().filter(|form| !form.pointer_only) {
             let body = body(form, &file);
             let received = Received { headers: &headers, body: &body, at: NOW };
             messages.extend(normalise(profile, &InForm::new(form, received), false).messages);
@@ -142,7 +142,7 @@ fn all_events(profile: &Profile) -> Vec<Event> {
     }
     for file in listed(&folder.join("fetched")) {
         let fetched: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        let form = profile.forms.iter().find(|form| fetched["form"] == *form.get_ref().name).unwrap().get_ref();
+        let form = profile.form(fetched["form"].as_str().unwrap()).unwrap();
         let body = fetched["notification"].as_str().map_or_else(|| fetched["notification"].to_string(), str::to_owned);
         let received = Received { headers: &[], body: body.as_bytes(), at: NOW };
         let index = fetched["message"].as_u64().unwrap_or_default().try_into().unwrap();

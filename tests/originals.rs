@@ -167,7 +167,7 @@ fn body(profile: &Profile, file: &Path) -> String {
     let at = Timestamp::from_second(1_700_000_000).unwrap();
     let received = Received { headers: &headers, body: &body, at };
     let mut best = "of no form".to_owned();
-    for form in profile.forms.iter().map(toml::Spanned::get_ref) {
+    for form in &profile.forms {
         if form.content.message(&body).is_err() {
             continue;
         }

@@ -166,7 +166,7 @@ fn every_vector_gives_its_verdict() {
     for (name, _) in BUILT_IN {
         let profile = &catalogue.get(name).unwrap().profile;
         let vectors = files(&folder(name).join("vectors"), &["json"]);
-        let is_signed = profile.forms.iter().any(|form| !form.get_ref().signature.is_empty());
+        let is_signed = profile.forms.iter().any(|form| !form.signature.is_empty());
         assert!(!vectors.is_empty() || !is_signed, "{name} has no vector");
         for file in vectors {
             let vector: Vector = parsed(&file);
@@ -285,7 +285,6 @@ fn normalised(profile: &Profile, file: &Path, fetching: bool) -> Normalised {
     let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
     let now = Timestamp::from_second(RECEIPT).unwrap();
     let readings = profile.forms.iter().filter_map(|form| {
-        let form: &Form = form.get_ref();
         let body = outer(form, file);
         form.content.outer(&body).ok()?;
         let Ok(signed) = sign(profile, Some(&form.name), &means, now.as_second(), "msg_1", &body) else {
@@ -333,8 +332,7 @@ struct Fetched {
 
 fn read_fetched(profile: &Profile, file: &Path) -> Message {
     let fetched: Fetched = parsed(file);
-    let mut forms = profile.forms.iter().map(toml::Spanned::get_ref);
-    let form = forms.find(|form| form.name == fetched.form).unwrap_or_else(|| panic!("{}: no form", file.display()));
+    let form = profile.form(&fetched.form).unwrap_or_else(|| panic!("{}: no form", file.display()));
     let body = match &fetched.notification {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -360,7 +358,7 @@ fn every_mapped_type_has_a_fixture() {
         let fetched = files(&folder(&profile.name).join("fetched"), &["json"]);
         let messages = messages.chain(fetched.iter().map(|file| read_fetched(profile, file)));
         let seen: Vec<String> = messages.map(|message| message.event_type).collect();
-        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules).map(toml::Spanned::get_ref);
+        let rules = profile.forms.iter().flat_map(|form| &form.rules);
         for event_type in rules.filter(|rule| !rule.ignore).flat_map(|rule| rule.event_type.as_slice()) {
             assert!(seen.contains(event_type), "{}: no fixture of type {event_type:?}", profile.name);
         }
@@ -406,7 +404,7 @@ fn key_of<'p>(profile: &'p Profile, vector: &Vector) -> Option<(&'p Form, String
         credentials: vector.credentials,
     };
     let verified = verify::verify(profile, &means, received).ok()?;
-    let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == verified.form().name)?;
+    let form = profile.form(&verified.form().name)?;
     Some((form, normalise(profile, &(&verified).into(), true).dedupe_key))
 }
 

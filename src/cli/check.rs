@@ -18,6 +18,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
                     .iter()
                     .map(|warning| format!("not safe: {warning}")),
             );
+            lines.extend(config::renamed(&config.profiles).into_iter().map(|name| format!("renamed: {name}")));
             lines.extend(config::missing(&config).into_iter().map(|hint| format!("to add: {hint}")));
             // The limit is that of whoever checks, which may not be that of the service: no mistake of the configuration.
             match serve::options(config).room(open_files::most()) {

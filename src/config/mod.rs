@@ -22,7 +22,7 @@ mod unheld;
 pub use checked::Config;
 pub use loading::load;
 pub use print::{in_force, missing};
-pub use profiles::add_folder;
+pub use profiles::{add_folder, renamed};
 pub use rotation::{Rotation, rotation, store_path};
 pub use rotation_lock::PATIENCE as WAITS_FOR_ANOTHER;
 pub use secrets_file::Written;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::psp::profile::catalogue::Catalogue;
+use crate::psp::profile::catalogue::{Catalogue, Entry};
 
 /// Adds all profiles of a folder, by file name.
 ///
@@ -17,6 +17,12 @@ pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<St
         errors.extend(added.err().map(|reason| format!("{}: {reason}", file.display())));
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
+}
+
+/// The old names in the profiles, which this version takes beside the new ones.
+#[must_use]
+pub fn renamed(profiles: &Catalogue) -> Vec<String> {
+    profiles.iter().flat_map(Entry::renamed).collect()
 }
 
 /// The files that are profiles.

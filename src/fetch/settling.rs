@@ -102,7 +102,7 @@ impl Fetching {
         let received = Received { headers: &kept.headers, body: &kept.body, at: fetched_at };
         let profile = &self.api.profile;
         let name = kept.form.as_deref().unwrap_or_default();
-        let form = profile.forms.iter().map(toml::Spanned::get_ref).find(|form| form.name == name);
+        let form = profile.form(name);
         let signed_at = kept.signed_at.as_deref();
         let mut message = match form {
             Some(form) => normalise_fetched(profile, form, &received, signed_at, awaiting.message, answer),

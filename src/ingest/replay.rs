@@ -78,9 +78,10 @@ fn verified(source: &Source, kept: &Kept) -> Result<Again, ReplayError> {
     let received = Received { headers: &kept.headers, body: &kept.body, at: kept.received_at };
     let notification = match &kept.form {
         Some(name) => {
-            let forms = source.profile.forms.iter().map(toml::Spanned::get_ref);
-            let form = forms.into_iter().find(|form| form.name == *name);
-            let form = form.ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
+            let form = source
+                .profile
+                .form(name)
+                .ok_or(ReplayError::Unreadable("the profile does not have its form any more"))?;
             InForm { received, form, signed_at: kept.signed_at.as_deref() }
         }
         // An earlier version kept no form, so it is verified once more. No certificate is needed: such versions knew none.

@@ -33,8 +33,8 @@ impl World {
         let host = Host::start(&tls);
         let folder = tempfile::tempdir().unwrap();
         let profile = Catalogue::built_in().unwrap().get("paypal").unwrap().text.clone();
-        let own = profile.replace("\"api.paypal.com\", ", &format!("\"localhost:{}\", ", host.port));
-        assert_ne!(own, profile, "the profile names its hosts otherwise");
+        let own = profile.toml().replace("\"api.paypal.com\", ", &format!("\"localhost:{}\", ", host.port));
+        assert_ne!(own, profile.toml(), "the profile names its hosts otherwise");
         let file = |name: &str, text: &str| {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -48,6 +48,7 @@ mod reaching;
 mod refused;
 mod registration;
 mod reload;
+mod renamed;
 mod replayed;
 mod resolver;
 mod restart;

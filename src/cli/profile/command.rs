@@ -61,7 +61,7 @@ fn answer(command: Command, dir: Option<&Path>) -> Result<Told, Failed> {
     let catalogue = catalogue(dir)?;
     Ok(match command {
         Command::List => (list::list(&catalogue), true),
-        Command::Show { name } => (entry(&catalogue, &name)?.text.clone(), true),
+        Command::Show { name } => (entry(&catalogue, &name)?.text.toml().to_owned(), true),
         Command::Test(arguments) => test::run(entry(&catalogue, &arguments.name)?, &arguments)?,
         Command::New(arguments) => new::run(&arguments)?,
         Command::Replay(arguments) => replay::run(entry(&catalogue, &arguments.name)?, &arguments)?,

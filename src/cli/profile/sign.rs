@@ -53,6 +53,6 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, String> 
 
 /// A hint with the forms to choose from, if there are several.
 fn forms(profile: &Profile) -> String {
-    let names: Vec<_> = profile.forms.iter().map(|form| form.get_ref().name.as_str()).collect();
+    let names: Vec<_> = profile.forms.iter().map(|form| form.name.as_str()).collect();
     if names.len() > 1 { format!("; --form is one of {}", names.join(", ")) } else { String::new() }
 }

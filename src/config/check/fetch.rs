@@ -24,7 +24,7 @@ impl Checker<'_> {
         events: Option<&BTreeSet<String>>,
     ) -> Option<Arc<Api>> {
         let none = FetchSettings::default();
-        let fetches: Vec<&Fetch> = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref()).collect();
+        let fetches: Vec<&Fetch> = profile.forms.iter().filter_map(|form| form.fetch.as_ref()).collect();
         let Some(fetch) = fetches.first() else {
             if settings.is_some() {
                 self.wrong(key, format!("profile {} fetches nothing", profile.name));

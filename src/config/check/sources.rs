@@ -60,8 +60,8 @@ impl Checker<'_> {
 
     /// Types that the profile understands; another one would be a typing error.
     fn events(&mut self, key: &str, types: &[String], profile: &Profile) -> BTreeSet<String> {
-        let rules = profile.forms.iter().flat_map(|form| &form.get_ref().rules);
-        let known: BTreeSet<_> = rules.flat_map(|rule| rule.get_ref().event_type.as_slice()).collect();
+        let rules = profile.forms.iter().flat_map(|form| &form.rules);
+        let known: BTreeSet<_> = rules.flat_map(|rule| rule.event_type.as_slice()).collect();
         for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
             let reason = format!("{} is no type that the profile understands", shown(unknown));
             self.wrong(&format!("{key}[{index}]"), reason);

@@ -44,7 +44,7 @@ pub struct RuleSeen<'a> {
     /// The rule.
     pub rule: &'a EventRule,
     /// The position of the rule in the profile, in bytes.
-    pub at: usize,
+    pub index: usize,
     /// Whether the rule reads the message, and the reason if not.
     pub verdict: Verdict,
     /// The number of chosen elements and the number of all, if the rule makes an event of each.
@@ -112,14 +112,14 @@ fn rules<'a>(form: &'a Form, bare: Scope<'_>) -> Vec<RuleSeen<'a>> {
     let bare = about(form, bare);
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
-    let readers: Vec<usize> = readers(form, &scope).into_iter().map(|rule| rule.span().start).collect();
-    let of_its_type = form.rules.iter().filter(|rule| rule.get_ref().is_of(&event_type));
-    let seen = of_its_type.map(|spanned| {
-        let (rule, at) = (spanned.get_ref(), spanned.span().start);
+    let readers = readers(form, &scope);
+    let of_its_type = form.rules.iter().enumerate().filter(|(_, rule)| rule.is_of(&event_type));
+    let seen = of_its_type.map(|(index, rule)| {
+        let reads = readers.iter().any(|reader| std::ptr::eq(*reader, rule));
         RuleSeen {
             rule,
-            at,
-            verdict: verdict(&rule.when, &around(rule, &scope), readers.contains(&at)),
+            index,
+            verdict: verdict(&rule.when, &around(rule, &scope), reads),
             elements: elements(rule, &scope),
         }
     });
@@ -190,7 +190,7 @@ status = "Failed"
 
     fn read(body: &str) -> String {
         let profile = Profile::read(PROFILE).unwrap();
-        let form = profile.forms[0].get_ref();
+        let form = &profile.forms[0];
         let received = Received { headers: &[], body: body.as_bytes(), at: Timestamp::UNIX_EPOCH };
         let reading = reading(&profile, &InForm::new(form, received), false);
         let message = &reading.messages[0];

@@ -5,7 +5,7 @@ use secrecy::ExposeSecret;
 use crate::domain::text::{masked, shown};
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Algorithm, Form, Locator, Profile, Signature, SignedTime};
+use crate::psp::profile::{Algorithm, Form, Found, Locator, Profile, Signature, SignedTime};
 use crate::psp::vouch::crypto::{self, Key};
 use crate::psp::vouch::signed;
 use crate::psp::vouch::verify::{self, Means, Secret, Unverified, Verified};
@@ -25,7 +25,7 @@ pub struct SignatureSeen<'a> {
     /// The form for which the signature would vouch.
     pub form: &'a str,
     /// The position of the signature in the profile, in bytes.
-    pub at: usize,
+    pub index: usize,
     /// The algorithm of the signature.
     pub algorithm: Algorithm,
     /// The location where the signature is expected.
@@ -84,20 +84,16 @@ pub enum Expected {
 /// Explains the result of [`verify::verify`].
 #[must_use]
 pub fn verification<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Verification<'a> {
-    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
-    let signatures = forms.flat_map(|form| form.signature.iter().map(move |signature| (form, signature)));
-    let seen = signatures.map(|(form, spanned)| {
-        let at = spanned.span().start;
-        seen(profile, form, spanned.get_ref(), at, means, received)
-    });
+    let forms = profile.forms.iter();
+    let signatures = forms.flat_map(|form| form.signature.iter().enumerate().map(move |indexed| (form, indexed)));
+    let seen = signatures.map(|(form, indexed)| seen(profile, form, indexed, means, received));
     Verification { signatures: seen.collect(), verdict: verify::verify(profile, means, received) }
 }
 
 fn seen<'a>(
     profile: &Profile,
     form: &'a Form,
-    signature: &'a Signature,
-    at: usize,
+    (index, signature): (usize, &'a Signature),
     means: &Means<'_>,
     received: Received<'a>,
 ) -> SignatureSeen<'a> {
@@ -111,7 +107,7 @@ fn seen<'a>(
     });
     SignatureSeen {
         form: &form.name,
-        at,
+        index,
         algorithm: signature.algorithm,
         looked: looked(&signature.found),
         verdict,
@@ -134,10 +130,9 @@ fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received
 
 /// The location of a signature or its time, in words.
 fn looked(locator: &Locator) -> String {
-    let mut text = match (&locator.header, &locator.pointer) {
-        (Some(header), _) => format!("header {header}"),
-        (None, Some(pointer)) => pointer.to_string(),
-        (None, None) => String::new(),
+    let mut text = match &locator.at {
+        Found::Header(header) => format!("header {header}"),
+        Found::Message(pointer) => pointer.to_string(),
     };
     if let Some(split) = &locator.split {
         text.push_str(&format!(", split at {split:?}"));

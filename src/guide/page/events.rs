@@ -18,7 +18,6 @@ struct Tables(Vec<BTreeMap<String, Vec<String>>>);
 
 /// The rules of a form as a table, in their order, and the types that it ignores.
 pub(super) fn events(form: &Form) -> String {
-    let rules: Vec<&EventRule> = form.rules.iter().map(toml::Spanned::get_ref).collect();
     let mut text = format!("The type is {}. ", types(form));
     if !form.requires.is_empty() {
         let requires = conditions(&form.requires);
@@ -31,14 +30,14 @@ pub(super) fn events(form: &Form) -> String {
         ));
     }
     let mut tables = Tables::default();
-    if rules.iter().all(|rule| rule.ignore) {
+    if form.rules.iter().all(|rule| rule.ignore) {
         text.push_str("No type is mapped: define the meaning of the messages in a copy of the profile.\n");
     } else {
         text.push_str("The first row that fits applies. A type that is not listed is ignored.\n\n");
         text.push_str("| Type | Where | Record | Means |\n|---|---|---|---|\n");
-        rules.iter().filter(|rule| !rule.ignore).for_each(|rule| text.push_str(&row(form, rule, &mut tables)));
+        form.rules.iter().filter(|rule| !rule.ignore).for_each(|rule| text.push_str(&row(form, rule, &mut tables)));
     }
-    let ignored: Vec<String> = rules.iter().filter(|rule| rule.ignore).map(|rule| ignored(rule)).collect();
+    let ignored: Vec<String> = form.rules.iter().filter(|rule| rule.ignore).map(ignored).collect();
     if !ignored.is_empty() {
         text.push_str(&format!("\nKnown types without effect: {}.\n", ignored.join("; ")));
     }

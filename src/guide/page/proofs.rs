@@ -2,7 +2,9 @@
 
 use super::words::{bulleted, code, places};
 use crate::psp::document::place::Place;
-use crate::psp::profile::{Algorithm, Encoding, FetchAuth, FetchMode, Form, KeyEncoding, Locator, Profile, Signature};
+use crate::psp::profile::{
+    Algorithm, Encoding, FetchAuth, FetchMode, Form, Found, KeyEncoding, Locator, Profile, Signature,
+};
 use crate::psp::vouch::needs::{needs_credentials, needs_public_url, needs_secrets};
 
 /// The source in the configuration: all settings that it must have.
@@ -44,7 +46,7 @@ pub(super) fn source(profile: &Profile) -> String {
 
 /// The access to the PSP's API, if the profile fetches from it.
 fn fetch(profile: &Profile, env: &str) -> Vec<String> {
-    let mut forms = profile.forms.iter().filter_map(|form| form.get_ref().fetch.as_ref());
+    let mut forms = profile.forms.iter().filter_map(|form| form.fetch.as_ref());
     let Some(fetch) = forms.next().filter(|fetch| fetch.mode != FetchMode::Never) else { return Vec::new() };
     let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
     if fetch.auth == FetchAuth::Basic {
@@ -61,7 +63,7 @@ fn takes_secrets(profile: &Profile) -> bool {
 }
 
 fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
-    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+    profile.forms.iter().flat_map(|form| &form.signature)
 }
 
 /// The forms of secrets, each form once.
@@ -85,7 +87,7 @@ fn secrets(profile: &Profile) -> Vec<String> {
 }
 
 /// The proofs of each form, and what each protects.
-pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
+pub(super) fn vouches(profile: &Profile, forms: &[Form]) -> String {
     let mut parts = Vec::new();
     for form in forms {
         let said = match form.signature.as_slice() {
@@ -98,22 +100,21 @@ pub(super) fn vouches(profile: &Profile, forms: &[&Form]) -> String {
                   many addresses a genuine hint may be answered 503 until slots are free. Strangers never keep a \
                   hint out if the record is registered with the PSP's id, or if `ip_ranges` admits the PSP alone."
                 .to_owned(),
-            [one] => signature(form, one.get_ref()),
+            [one] => signature(form, one),
             several => {
-                let ways: Vec<_> = several.iter().map(|one| signature(form, one.get_ref())).collect();
+                let ways: Vec<_> = several.iter().map(|one| signature(form, one)).collect();
                 format!("Any one of these:\n\n{}", bulleted(&ways))
             }
         };
         let which = if forms.len() > 1 { format!("**Form {}.** ", code(&form.name)) } else { String::new() };
         parts.push(which + &said);
     }
-    let all_protected =
-        |form: &&Form| form.signature.iter().all(|signature| protects_content(form, signature.get_ref()));
+    let all_protected = |form: &Form| form.signature.iter().all(|signature| protects_content(form, signature));
     parts.push(if needs_credentials(profile) || !forms.iter().all(all_protected) {
         "A stranger who reads along, or guesses the address, can forge the parts that are not protected. Demand further \
          credentials from the PSP: `basic`, `tokens` or `headers`. Admit only its addresses, by `ip_ranges`."
             .to_owned()
-    } else if forms.iter().any(|form| hints(form)) {
+    } else if forms.iter().any(hints) {
         "No other credentials are needed. Each of `basic`, `tokens`, `headers` and `ip_ranges` may be demanded as well, and \
          keeps out the hints of strangers."
             .to_owned()
@@ -203,10 +204,9 @@ fn protected(form: &Form, signature: &Signature) -> String {
 }
 
 fn found(locator: &Locator) -> String {
-    let mut text = match (&locator.header, &locator.pointer) {
-        (Some(header), _) => format!("the header {}", code(header)),
-        (None, Some(pointer)) => format!("the field {}", code(&pointer.to_string())),
-        (None, None) => String::new(),
+    let mut text = match &locator.at {
+        Found::Header(header) => format!("the header {}", code(header)),
+        Found::Message(pointer) => format!("the field {}", code(&pointer.to_string())),
     };
     if !locator.prefix.is_empty() {
         text.push_str(&format!(" after {}", code(&locator.prefix)));

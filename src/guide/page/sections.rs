@@ -9,7 +9,7 @@ use crate::psp::vouch::needs::needs_credentials;
 #[must_use]
 pub fn page(profile: &Profile) -> String {
     let about = &profile.about;
-    let forms: Vec<&Form> = profile.forms.iter().map(toml::Spanned::get_ref).collect();
+    let forms = &profile.forms;
     let mut text = format!(
         "# {}\n\n<!-- Made by `transform-relay profile page {}` from the profile; change that instead. -->\n",
         profile.title, profile.name
@@ -19,9 +19,9 @@ pub fn page(profile: &Profile) -> String {
     section(&mut text, "The record of an event", &which_record(profile));
     section(&mut text, "Verification", &proofs::vouches(profile, &forms));
     section(&mut text, "Answers", &answer(profile));
-    section(&mut text, "Repetitions", &repetitions(profile, &forms));
+    section(&mut text, "Repetitions", &repetitions(profile, forms));
     section(&mut text, "Amounts", &amounts(profile));
-    for form in &forms {
+    for form in forms {
         let heading =
             if forms.len() > 1 { format!("Events of form {}", code(&form.name)) } else { "Events".to_owned() };
         section(&mut text, &heading, &events::events(form));
@@ -52,7 +52,7 @@ fn answer(profile: &Profile) -> String {
         Some(body) => format!(" with the body {}", code(body)),
         None => " with a receipt in JSON".to_owned(),
     };
-    let forms = || profile.forms.iter().map(toml::Spanned::get_ref);
+    let forms = || profile.forms.iter();
     let unverified = if needs_credentials(profile) {
         "if the credentials or headers of the source are missing or wrong; 403 from an address that is not the PSP's"
     } else if forms().all(proofs::hints) {
@@ -89,7 +89,7 @@ fn answer(profile: &Profile) -> String {
     lines.join("\n\n")
 }
 
-fn repetitions(profile: &Profile, forms: &[&Form]) -> String {
+fn repetitions(profile: &Profile, forms: &[Form]) -> String {
     let mut lines: Vec<String> = Vec::new();
     if !profile.about.retries.is_empty() {
         lines.push(profile.about.retries.clone());
@@ -127,7 +127,7 @@ fn amounts(profile: &Profile) -> String {
         Amounts::Major => "in major units (euros)",
     };
     let mut text = format!("Amounts are {}", unit(profile.amounts));
-    for form in profile.forms.iter().map(toml::Spanned::get_ref) {
+    for form in &profile.forms {
         if let Some(own) = form.defaults.amounts.filter(|own| *own != profile.amounts) {
             text.push_str(&format!(", those of form {} {}", code(&form.name), unit(own)));
         }

@@ -22,7 +22,7 @@ pub struct Hint {
 /// fetch. `unsigned_only` restricts it to unsigned forms.
 #[must_use]
 pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> Option<Hint> {
-    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
+    let forms = profile.forms.iter();
     forms.filter(|form| form.pointer_only && (form.signature.is_empty() || !unsigned_only)).find_map(|form| {
         let fetch = form.fetch.as_ref()?;
         let body = form.content.message(received.body).ok()?;

@@ -15,7 +15,7 @@ use crate::psp::profile::Form;
 
 /// The signed parts of a message; a digest stands for the body.
 fn parts(form: &Form, scope: &Scope<'_>) -> Vec<String> {
-    let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { return Vec::new() };
+    let Some(signature) = form.signature.first() else { return Vec::new() };
     // Signatures read the body around an inner message.
     let outer = form.content.inner.as_ref().map(|_| form.content.outer(scope.received.body).unwrap_or_default());
     let message: &Value = outer.as_ref().unwrap_or(scope.message);
@@ -35,7 +35,7 @@ pub(super) fn signed_parts(form: &Form, scope: &Scope<'_>) -> Option<Vec<String>
 
 /// The signed text as one hash.
 pub(super) fn text(form: &Form, parts: &[String]) -> String {
-    let separator = form.signature.first().map_or("", |signature| signature.get_ref().separator.as_str());
+    let separator = form.signature.first().map_or("", |signature| signature.separator.as_str());
     hash(parts.join(separator).as_bytes())
 }
 
@@ -103,7 +103,7 @@ mod tests {
     fn what_stands_beside_a_signed_field_makes_no_other_notification() {
         let catalogue = Catalogue::built_in().unwrap();
         let profile = &catalogue.get("braintree").unwrap().profile;
-        let form = profile.forms[0].get_ref();
+        let form = &profile.forms[0];
         assert!(form.is_partly_signed());
         let key = |payload: &str, pad: &str| {
             let body = format!("bt_signature=k%7C00&bt_payload={payload}&pad={pad}");

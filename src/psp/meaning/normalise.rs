@@ -206,7 +206,7 @@ fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
 fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meaning {
     let mut events = Vec::new();
     let text = identity::loose_text(form, &scope);
-    for rule in readers(form, &scope).into_iter().map(toml::Spanned::get_ref).filter(|rule| !rule.ignore) {
+    for rule in readers(form, &scope).into_iter().filter(|rule| !rule.ignore) {
         let translation = Translation { profile, form, rule, key, loose_text: text.as_deref() };
         match translation.events(scope) {
             Ok(more) => events.extend(more),
@@ -249,7 +249,7 @@ status = "Succeeded"
 
     fn read(body: &str, answer: Option<&str>) -> Message {
         let profile = Profile::read(SIGNED).unwrap();
-        let form = profile.forms[0].get_ref();
+        let form = &profile.forms[0];
         let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
         match answer {
             Some(answer) => normalise_fetched(&profile, form, &received, None, 0, answer.as_bytes()),

@@ -32,13 +32,12 @@ pub(super) fn printable(event_type: &str) -> String {
 pub(crate) const TYPE_MAX: usize = 128;
 
 /// The rules that read a message: the first that fits, and further ones while each lets the next one read too.
-pub(crate) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f toml::Spanned<EventRule>> {
+pub(crate) fn readers<'f>(form: &'f Form, scope: &Scope<'_>) -> Vec<&'f EventRule> {
     let mut readers = Vec::new();
     for rule in &form.rules {
-        let own = rule.get_ref();
-        if own.is_of(scope.event_type) && holds(&own.when, &around(own, scope)) {
+        if rule.is_of(scope.event_type) && holds(&rule.when, &around(rule, scope)) {
             readers.push(rule);
-            if own.ignore || !own.goes_on {
+            if rule.ignore || !rule.goes_on {
                 break;
             }
         }

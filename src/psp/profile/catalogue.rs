@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Profile, ProfileError};
+use super::dialect::Profile;
+use super::error::ProfileError;
+use super::read::read_text;
+use super::text::{FormText, ProfileText};
 
 /// The built-in profiles' names and texts, by name: one for each file of `src/psp/profiles`. `build.rs` makes the list.
 pub const BUILT_IN: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/built_in.rs"));
@@ -14,9 +17,39 @@ pub struct Entry {
     /// The profile.
     pub profile: Arc<Profile>,
     /// Its TOML.
-    pub text: String,
+    pub text: ProfileText,
     /// Whether it came with the program.
     pub built_in: bool,
+}
+
+impl Entry {
+    /// The line of a signature, by the name of its form and its index there.
+    #[must_use]
+    pub fn signature_line(&self, form: &str, index: usize) -> usize {
+        self.line(form, |form| form.signature_at(index))
+    }
+
+    /// The line of a rule, by the name of its form and its index there.
+    #[must_use]
+    pub fn rule_line(&self, form: &str, index: usize) -> usize {
+        self.line(form, |form| form.rule_at(index))
+    }
+
+    /// The old names in it, each with its line and the name that takes its place.
+    pub fn renamed(&self) -> impl Iterator<Item = String> {
+        self.text.trusts_door_lines().map(|line| {
+            let name = &self.profile.name;
+            format!(
+                "profile {name}, line {line}: trusts_door is called trusts_credentials now; a later version takes the new name only"
+            )
+        })
+    }
+
+    fn line(&self, form: &str, at: impl Fn(&FormText) -> usize) -> usize {
+        let mut forms = self.profile.forms.iter().zip(&self.text.forms);
+        let found = forms.find(|(known, _)| known.name == form);
+        self.text.line(found.map_or(0, |(_, text)| at(text)))
+    }
 }
 
 /// All profiles by name.
@@ -45,8 +78,8 @@ impl Catalogue {
     }
 
     fn insert(&mut self, text: &str, built_in: bool) -> Result<(), ProfileError> {
-        let profile = Arc::new(Profile::read(text)?);
-        self.0.insert(profile.name.clone(), Entry { profile, text: text.to_owned(), built_in });
+        let (profile, text) = read_text(text)?;
+        self.0.insert(profile.name.clone(), Entry { profile: Arc::new(profile), text, built_in });
         Ok(())
     }
 

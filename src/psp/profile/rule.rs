@@ -6,6 +6,7 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::words::{Fixed, Mapped};
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
@@ -189,56 +190,6 @@ impl EventRule {
     #[must_use]
     pub fn is_of(&self, event_type: &str) -> bool {
         self.event_type.as_slice().iter().any(|known| known == event_type)
-    }
-}
-
-/// A value that is fixed, or read and looked up in a map.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "must be a word that is known here, or { from = […], map = … } with such words")]
-pub enum Fixed<T> {
-    /// `status = "Pending"`
-    Fixed(T),
-    /// `status = { from = ["/status"], map = { open = "Pending" } }`
-    Mapped(Mapped<T>),
-}
-
-/// A value that is read and looked up.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Mapped<T> {
-    /// Where the PSP's word stands.
-    pub from: Vec<Place>,
-    /// The PSP's words and ours.
-    pub map: Words<T>,
-}
-
-/// The PSP's words and ours.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "must be a table with words that are known here, or the name of one of [maps]")]
-pub enum Words<T> {
-    /// The words themselves.
-    Here(BTreeMap<String, T>),
-    /// The name of one of the profile's `[maps]`. Reading the profile puts its words in this place.
-    Named(String),
-}
-
-impl<T> Words<T> {
-    /// Our word for the PSP's.
-    #[must_use]
-    pub fn get(&self, word: &str) -> Option<&T> {
-        match self {
-            Self::Here(words) => words.get(word),
-            Self::Named(_) => None,
-        }
-    }
-
-    /// All pairs of words.
-    pub fn iter(&self) -> impl Iterator<Item = (&String, &T)> {
-        let words = match self {
-            Self::Here(words) => Some(words),
-            Self::Named(_) => None,
-        };
-        words.into_iter().flatten()
     }
 }
 

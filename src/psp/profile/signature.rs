@@ -114,21 +114,73 @@ pub enum Encoding {
 
 /// Where a signature or its time stands: a header or a place in the message, whole or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "LocatorText")]
+#[schemars(with = "LocatorText")]
 pub struct Locator {
-    /// The header's name.
-    pub header: Option<String>,
-    /// Where in the message.
-    pub pointer: Option<Pointer>,
-    /// What separates the parts of the value. Space around a part does not count.
+    /// Where the value stands.
+    pub at: Found,
+    /// What separates the parts of the value.
     pub split: Option<String>,
+    /// What begins the parts that count.
+    pub prefix: String,
+    /// What the signature follows inside a part.
+    pub after: Option<String>,
+    /// The only part that counts, from 0.
+    pub index: Option<usize>,
+}
+
+/// Where a value stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// In the header of this name.
+    Header(String),
+    /// At this place in the message.
+    Message(Pointer),
+}
+
+impl Locator {
+    /// Where in the message the value stands; none where it stands in a header.
+    #[must_use]
+    pub const fn pointer(&self) -> Option<&Pointer> {
+        match &self.at {
+            Found::Message(pointer) => Some(pointer),
+            Found::Header(_) => None,
+        }
+    }
+}
+
+/// Where a signature or its time stands, as a profile has it.
+#[derive(Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[serde(deny_unknown_fields)]
+struct LocatorText {
+    /// The header's name.
+    header: Option<String>,
+    /// Where in the message.
+    pointer: Option<Pointer>,
+    /// What separates the parts of the value. Space around a part does not count.
+    split: Option<String>,
     /// Only parts with this prefix count, without it.
     #[serde(default)]
-    pub prefix: String,
+    prefix: String,
     /// A separator inside each part: only what follows the last one is the signature.
-    pub after: Option<String>,
+    after: Option<String>,
     /// Only this part counts, from 0.
-    pub index: Option<usize>,
+    index: Option<usize>,
+}
+
+impl TryFrom<LocatorText> for Locator {
+    type Error = &'static str;
+
+    fn try_from(text: LocatorText) -> Result<Self, &'static str> {
+        let LocatorText { header, pointer, split, prefix, after, index } = text;
+        let at = match (header, pointer) {
+            (Some(header), None) => Found::Header(header),
+            (None, Some(pointer)) => Found::Message(pointer),
+            (Some(_), Some(_)) | (None, None) => return Err("found: either header or pointer"),
+        };
+        Ok(Self { at, split, prefix, after, index })
+    }
 }
 
 /// Where the id of a key stands: in a header, or before each signature (see `after` of `found`).
@@ -163,4 +215,28 @@ pub struct CertificateRule {
     pub hosts: Vec<String>,
     /// The end of a DNS name that it must be made out to.
     pub name_suffix: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::psp::profile::Profile;
+
+    #[test]
+    fn what_is_found_stands_in_a_header_or_in_the_message() {
+        let read = |found: &str, time: &str| {
+            let text = format!(
+                "name = \"it\"\ntitle = \"It\"\namounts = \"minor\"\n[[notification]]\nname = \"it\"\ntype = [\"/type\"]\n\
+                 [[notification.signature]]\nalgorithm = \"hmac-sha256\"\nsigned = [\"signed-at\", \"body\"]\n\
+                 encoding = \"hex\"\nfound = {found}\ntime = {{ found = {time}, tolerance_s = 300 }}\n"
+            );
+            Profile::read(&text).err().map(|error| error.to_string())
+        };
+        let (header, pointer) = ("{ header = \"sign\" }", "{ pointer = \"/sign\" }");
+        assert_eq!(read(header, header), None);
+        for neither in ["{}", "{ header = \"sign\", pointer = \"/sign\" }"] {
+            assert_eq!(read(neither, header).as_deref(), Some("line 11: found: either header or pointer"));
+            assert_eq!(read(header, neither).as_deref(), Some("line 12: found: either header or pointer"));
+        }
+        assert_eq!(read(header, pointer).as_deref(), Some("line 7: time.found: stands in a header"));
+    }
 }

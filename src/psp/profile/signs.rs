@@ -5,7 +5,7 @@ use crate::psp::document::place::{Piece, Place};
 
 /// Whether every way in which the form may be signed covers a place. What is fetched, the relay has asked for itself.
 pub(super) fn is_signed(form: &Form, place: &Place) -> bool {
-    !form.signature.is_empty() && form.signature.iter().all(|signature| covers(form, signature.get_ref(), place))
+    !form.signature.is_empty() && form.signature.iter().all(|signature| covers(form, signature, place))
 }
 
 fn covers(form: &Form, signature: &Signature, place: &Place) -> bool {
@@ -50,28 +50,27 @@ impl Form {
     /// along vouches for it as a whole, and whoever has caught one can make others.
     #[must_use]
     pub fn is_protected(&self) -> bool {
-        !self.signature.is_empty() && self.signature.iter().all(|signature| protects(signature.get_ref()))
+        !self.signature.is_empty() && self.signature.iter().all(protects)
     }
 
     /// Whether it is protected, but not all of its body and of the headers that it is read with: whoever has caught one can make
     /// many of it that verify.
     #[must_use]
     pub fn is_partly_signed(&self) -> bool {
-        let is_whole = self.signature.iter().all(|signature| covers_all(signature.get_ref()));
+        let is_whole = self.signature.iter().all(covers_all);
         self.is_protected() && !(is_whole && self.unsigned_headers.is_empty())
     }
 
     /// Whether a signature covers its body, but by a checksum only: what is signed belongs to the first body that comes with it.
     #[must_use]
     pub fn binds_body(&self) -> bool {
-        self.is_protected() && self.signature.iter().any(|signature| covers_checksum(signature.get_ref()))
+        self.is_protected() && self.signature.iter().any(covers_checksum)
     }
 
     /// Whether the body as a whole is signed, by whatever its signatures are.
     #[must_use]
     pub fn is_signed_whole(&self) -> bool {
-        self.is_protected()
-            && self.signature.iter().map(toml::Spanned::get_ref).all(|one| covers_all(one) || covers_checksum(one))
+        self.is_protected() && self.signature.iter().all(|one| covers_all(one) || covers_checksum(one))
     }
 
     /// Whether whoever has caught one can lead it to another record: what is signed counts for the records that it reached

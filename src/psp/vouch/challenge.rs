@@ -133,7 +133,7 @@ mod tests {
             }
         }
         match form.content.format {
-            _ if signature.found.pointer.is_none() => text.as_bytes().to_vec(),
+            _ if signature.found.pointer().is_none() => text.as_bytes().to_vec(),
             Format::Form => form.content.write_form(&fields),
             Format::Json | Format::Xml => fields.to_string().into_bytes(),
         }
@@ -158,8 +158,8 @@ mod tests {
                 entry.profile.settings.keys().map(|name| (name.clone(), "set".to_owned())).collect();
             let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
             let plain = Profile { challenge: None, ..Profile::clone(&entry.profile) };
-            for form in plain.forms.iter().map(toml::Spanned::get_ref) {
-                let Some(signature) = form.signature.first().map(toml::Spanned::get_ref) else { continue };
+            for form in &plain.forms {
+                let Some(signature) = form.signature.first() else { continue };
                 for characters in [Characters::Hex, Characters::Token] {
                     let own = Profile { challenge: Some(oracle(signature, characters)), ..plain.clone() };
                     for text in TEXTS {

@@ -16,8 +16,8 @@ pub fn needs_credentials(profile: &Profile) -> bool {
 /// Whether sources of this profile need secrets: every form requires one.
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
-    let takes_one = |signature: &toml::Spanned<Signature>| signature.get_ref().algorithm != Algorithm::RsaSha256;
-    let mut forms = profile.forms.iter().map(|form| &form.get_ref().signature);
+    let takes_one = |signature: &Signature| signature.algorithm != Algorithm::RsaSha256;
+    let mut forms = profile.forms.iter().map(|form| &form.signature);
     forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
 }
 
@@ -59,10 +59,10 @@ pub fn certificate_url<'a>(profile: &'a Profile, received: &Received<'_>) -> Opt
 
 /// All signatures of all forms.
 pub(super) fn signatures(profile: &Profile) -> impl Iterator<Item = &Signature> {
-    profile.forms.iter().flat_map(|form| &form.get_ref().signature).map(toml::Spanned::get_ref)
+    profile.forms.iter().flat_map(|form| &form.signature)
 }
 
 /// The unsigned forms, for which the source's credentials have to vouch.
 pub(super) fn forms_that_trust_credentials(profile: &Profile) -> impl Iterator<Item = &Form> {
-    profile.forms.iter().map(toml::Spanned::get_ref).filter(|form| form.trusts_credentials)
+    profile.forms.iter().filter(|form| form.trusts_credentials)
 }

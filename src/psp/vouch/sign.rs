@@ -11,7 +11,7 @@ use crate::psp::document::content::Format;
 use crate::psp::document::place::{Configured, Place, Scope};
 use crate::psp::document::pointer::Pointer;
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Form, Locator, Profile, Signature};
+use crate::psp::profile::{Form, Found, Locator, Profile, Signature};
 
 /// A notification ready to be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,16 +37,15 @@ pub fn sign(
     id: &str,
     body: &[u8],
 ) -> Result<Signed, String> {
-    let forms = profile.forms.iter().map(toml::Spanned::get_ref);
     let form = match form {
-        Some(name) => forms.into_iter().find(|known| known.name == name),
-        None => forms.into_iter().find(|known| !known.signature.is_empty()),
+        Some(name) => profile.form(name),
+        None => profile.forms.iter().find(|known| !known.signature.is_empty()),
     };
     let form = form.ok_or("the profile has no form of this name")?;
-    let signature = form.signature.first().map(toml::Spanned::get_ref).ok_or("this form is not signed")?;
-    match &signature.found.pointer {
-        Some(pointer) => sign_messages(form, signature, pointer, means, body),
-        None => sign_headers(signature, means, now_s, id, body),
+    let signature = form.signature.first().ok_or("this form is not signed")?;
+    match &signature.found.at {
+        Found::Message(pointer) => sign_messages(form, signature, pointer, means, body),
+        Found::Header(_) => sign_headers(signature, means, now_s, id, body),
     }
 }
 
@@ -72,14 +71,14 @@ fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, 
 }
 
 fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) {
-    let name = locator.header.clone().unwrap_or_default();
+    let Found::Header(name) = &locator.at else { return };
     let part = part(locator, text);
-    match headers.iter_mut().find(|(known, _)| *known == name) {
+    match headers.iter_mut().find(|(known, _)| known == name) {
         Some((_, value)) => {
             value.push_str(locator.split.as_deref().unwrap_or(","));
             value.push_str(&part);
         }
-        None => headers.push((name, part)),
+        None => headers.push((name.clone(), part)),
     }
 }
 
@@ -148,7 +147,7 @@ mod tests {
             let settings: BTreeMap<_, _> =
                 entry.profile.settings.keys().map(|name| (name.clone(), format!("its {name}"))).collect();
             let means = Means { settings: Some(&settings), public_url: Some(&url), ..Means::secret(&secret) };
-            for form in entry.profile.forms.iter().map(toml::Spanned::get_ref) {
+            for form in &entry.profile.forms {
                 let body: &[u8] = match form.content.format {
                     Format::Json => br#"{"type":"x","notificationItems":[{"NotificationRequestItem":{"a":"b"}}]}"#,
                     Format::Form => b"a=b&bt_payload=PGEvPg%3D%3D",

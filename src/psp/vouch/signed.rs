@@ -6,12 +6,12 @@ use secrecy::ExposeSecret;
 use super::crypto::Key;
 use crate::psp::document::place::{Place, Scope, scalar};
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Form, Locator, Signature, SignedTime};
+use crate::psp::profile::{Form, Found, Locator, Signature, SignedTime};
 
 /// The id of the key that a signature names.
-pub(crate) fn key_id<'f>(signature: &Signature, found: &'f Found, scope: &Scope<'f>) -> Option<&'f str> {
+pub(crate) fn key_id<'f>(signature: &Signature, given: &'f Given, scope: &Scope<'f>) -> Option<&'f str> {
     let id = signature.key_id.as_ref()?;
-    found.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
+    given.before.as_deref().or_else(|| scope.received.header(id.header.as_deref()?))
 }
 
 /// The required signed parts that are missing.
@@ -25,7 +25,7 @@ const SIGNATURES_MAX: usize = 16;
 
 /// A signature in its written form.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct Given {
     /// The text before the signature and its separator.
     pub(super) before: Option<String>,
     /// The signature.
@@ -33,18 +33,17 @@ pub(crate) struct Found {
 }
 
 /// The signatures at the location. A header may have several lines, one for each valid secret during a rotation.
-pub(crate) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Found> {
-    let values: Vec<String> = match (&locator.header, &locator.pointer) {
-        (Some(name), _) => scope.received.all(name).map(str::to_owned).collect(),
-        (None, Some(pointer)) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
-        (None, None) => Vec::new(),
+pub(crate) fn located(locator: &Locator, scope: &Scope<'_>) -> Vec<Given> {
+    let values: Vec<String> = match &locator.at {
+        Found::Header(name) => scope.received.all(name).map(str::to_owned).collect(),
+        Found::Message(pointer) => pointer.find(scope.message).and_then(scalar).into_iter().collect(),
     };
     let found = |piece: &str| match &locator.after {
         Some(after) => {
             let before = piece.split(after.as_str()).next().map(str::to_owned);
-            piece.rsplit_once(after.as_str()).map(|(_, text)| Found { before, text: text.to_owned() })
+            piece.rsplit_once(after.as_str()).map(|(_, text)| Given { before, text: text.to_owned() })
         }
-        None => Some(Found { before: None, text: piece.to_owned() }),
+        None => Some(Given { before: None, text: piece.to_owned() }),
     };
     values.iter().flat_map(|value| parts(locator, value)).filter_map(found).take(SIGNATURES_MAX).collect()
 }
@@ -81,7 +80,8 @@ pub(crate) fn signed(signature: &Signature, key: Key<'_>, scope: &Scope<'_>) -> 
 
 /// The text of the signature's time: unix seconds in digits only.
 pub(crate) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> Option<&'a str> {
-    let value = received.header(time.found.header.as_deref()?)?;
+    let Found::Header(name) = &time.found.at else { return None };
+    let value = received.header(name)?;
     let text = parts(&time.found, value).next()?;
     text.bytes().all(|b| b.is_ascii_digit()).then_some(text)
 }
@@ -89,7 +89,7 @@ pub(crate) fn signed_time<'a>(time: &'a SignedTime, received: Received<'a>) -> O
 /// The signed time of a notification of this form, as its header has it.
 #[must_use]
 pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
-    let times = form.signature.iter().filter_map(|signature| signature.get_ref().time.as_ref());
+    let times = form.signature.iter().filter_map(|signature| signature.time.as_ref());
     times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
 }
 

@@ -179,8 +179,8 @@ impl Unverified {
 /// The reason that came closest to a verification.
 pub fn verify<'a>(profile: &'a Profile, means: &Means<'_>, received: Received<'a>) -> Result<Verified<'a>, Unverified> {
     let mut closest = Unverified::Missing;
-    for form in profile.forms.iter().map(toml::Spanned::get_ref) {
-        for signature in form.signature.iter().map(toml::Spanned::get_ref) {
+    for form in &profile.forms {
+        for signature in &form.signature {
             match verify_as(profile.challenge.as_ref(), form, signature, means, received) {
                 Ok(verified) => return Ok(verified),
                 Err(reason) if reason.closeness() >= closest.closeness() => closest = reason,
@@ -265,7 +265,7 @@ fn out_of_time<'m, 'a>(signature: &Signature, means: &'m Means<'a>) -> Vec<&'m S
 /// The messages that are signed one by one. A body that is signed as a whole counts as one message, and nothing of it is
 /// read. Bytes are parsed before their verification only if the signature is inside: the signed fields must be found.
 pub(crate) fn messages(form: &Form, signature: &Signature, received: Received<'_>) -> Result<Vec<Value>, Unverified> {
-    if signature.found.pointer.is_none() {
+    if signature.found.pointer().is_none() {
         return Ok(vec![Value::Null]);
     }
     let body = form.content.outer(received.body).map_err(|_| Unverified::Missing)?;

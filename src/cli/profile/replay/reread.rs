@@ -105,9 +105,8 @@ impl<'a> Reader<'a> {
 
     /// The form as which the notification was read, or else the form that its types fit.
     fn form(&mut self, past: &Past) -> Option<&'a Form> {
-        let mut forms = self.profile.forms.iter().map(toml::Spanned::get_ref);
         if let Some(name) = &past.form {
-            return forms.find(|form| form.name == *name);
+            return self.profile.form(name);
         }
         self.counts.guessed += 1;
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
@@ -115,7 +114,8 @@ impl<'a> Reader<'a> {
             let said = normalise(self.profile, &InForm::new(form, received), false);
             !said.messages.iter().all(|message| matches!(message.meaning, Meaning::NotUnderstood(_)))
         };
-        forms.clone().find(is_understood).or_else(|| forms.find(|form| form.content.message(&past.body).is_ok()))
+        let forms = || self.profile.forms.iter();
+        forms().find(is_understood).or_else(|| forms().find(|form| form.content.message(&past.body).is_ok()))
     }
 }
 

@@ -7,18 +7,19 @@ use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
 use crate::psp::profile::catalogue::Entry;
-use crate::psp::profile::line_of;
 
 /// The text so far, and whether everything in it was understood.
 pub(super) struct Telling<'a> {
     entry: &'a Entry,
+    /// The name of the form that reads the messages.
+    form: &'a str,
     text: String,
     good: bool,
 }
 
 impl<'a> Telling<'a> {
-    pub(super) const fn of(entry: &'a Entry) -> Self {
-        Self { entry, text: String::new(), good: true }
+    pub(super) const fn of(entry: &'a Entry, form: &'a str) -> Self {
+        Self { entry, form, text: String::new(), good: true }
     }
 
     pub(super) fn told(self) -> Told {
@@ -60,7 +61,7 @@ impl<'a> Telling<'a> {
             line_up(&mut self.text, 2, "call", &format!("{} {}", index + 1, verdict(&call.verdict, "is made")));
         }
         for rule in &seen.rules {
-            let line = line_of(&self.entry.text, rule.at);
+            let line = self.entry.rule_line(self.form, rule.index);
             line_up(&mut self.text, 2, "rule", &format!("line {line} {}", rule_verdict(rule)));
         }
         if seen.rules.is_empty() && seen.calls.is_empty() {

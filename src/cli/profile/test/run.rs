@@ -103,8 +103,7 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
 
 /// Whether the profile needs a secret to verify anything. A certificate may vouch instead.
 fn asks_for_secrets(profile: &Profile) -> bool {
-    crate::psp::vouch::needs::needs_secrets(profile)
-        || profile.forms.iter().all(|form| form.get_ref().signature.is_empty())
+    crate::psp::vouch::needs::needs_secrets(profile) || profile.forms.iter().all(|form| form.signature.is_empty())
 }
 
 fn settings(profile: &Profile, given: &[String]) -> Result<BTreeMap<String, String>, String> {
@@ -126,7 +125,7 @@ fn or_nothing(text: &str) -> &str {
 
 /// Reads a notification without a secret, by the first form that can read the body.
 fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -> Result<Told, String> {
-    let mut forms = entry.profile.forms.iter().map(toml::Spanned::get_ref);
+    let mut forms = entry.profile.forms.iter();
     let Some(form) = forms.find(|form| form.content.message(received.body).is_ok()) else {
         return Err("the body fits none of the profile's forms".to_owned());
     };
@@ -139,7 +138,7 @@ fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -
 fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
     let fetching = fetches(notification.form) || !answers.is_empty();
     let Reading { normalised, messages } = explain::reading(&entry.profile, notification, fetching);
-    let mut telling = Telling::of(entry);
+    let mut telling = Telling::of(entry, &notification.form.name);
     if messages.is_empty() {
         normalised.messages.iter().for_each(|message| telling.unreadable(message));
     }

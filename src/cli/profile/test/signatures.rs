@@ -4,13 +4,12 @@ use std::collections::BTreeSet;
 
 use crate::guide::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
 use crate::psp::profile::catalogue::Entry;
-use crate::psp::profile::line_of;
 
 /// Tells of each signature of the profile: where it was looked for, the signed parts, the expected and the given value.
 pub(super) fn tell(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
     let mut text = String::new();
     for seen in signatures {
-        let line = line_of(&entry.text, seen.at);
+        let line = entry.signature_line(seen.form, seen.index);
         line_up(&mut text, 0, "signature", &format!("line {line} of form {:?}, {}", seen.form, seen.algorithm.name()));
         line_up(&mut text, 2, "looked at", &seen.looked);
         if let Some(time) = &seen.time {

@@ -1,25 +1,26 @@
 //! What can be wrong with an endpoint check. What it signs is anybody's choice, so that a signature of such a text vouches
 //! for nothing (see [`Challenge::may_have_signed`]); a challenge that a notification could be taken for is refused here.
 
-use super::check::Wrong;
-use super::{Algorithm, Challenge, Characters, Form, Profile, Signature};
 use crate::psp::document::content::{Format, Inner, InnerEncoding};
 use crate::psp::document::place::{Place, UrlPart};
+use crate::psp::profile::error::Wrong;
+use crate::psp::profile::text::ProfileText;
+use crate::psp::profile::{Algorithm, Challenge, Characters, Form, Profile, Signature};
 
 /// The longest challenge that is answered, in bytes.
 const CHALLENGE_MAX: usize = 256;
 /// The longest challenge that is signed, in bytes: no notification is so short.
 const SIGNED_CHALLENGE_MAX: usize = 64;
 
-pub(super) fn check_challenge(profile: &Profile, challenge: &Challenge) -> Result<(), Wrong> {
+pub(super) fn check_challenge(profile: &Profile, text: &ProfileText, challenge: &Challenge) -> Result<(), Wrong> {
     check_itself(challenge).map_err(|reason| (None, reason))?;
     let Some(sign) = &challenge.sign else { return Ok(()) };
     check_signed(challenge, sign.algorithm).map_err(|reason| (None, reason))?;
-    for form in &profile.forms {
-        let form = form.get_ref();
-        for signature in form.signature.iter().filter(|signature| signature.get_ref().algorithm.is_hmac()) {
-            let at = Some(signature.span().start);
-            check_against(challenge, form, signature.get_ref()).map_err(|reason| (at, reason))?;
+    for (form, text) in profile.forms.iter().zip(&text.forms) {
+        let signatures = form.signature.iter().enumerate();
+        for (index, signature) in signatures.filter(|(_, signature)| signature.algorithm.is_hmac()) {
+            let at = Some(text.signature_at(index));
+            check_against(challenge, form, signature).map_err(|reason| (at, reason))?;
         }
     }
     Ok(())

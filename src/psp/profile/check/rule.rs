@@ -1,12 +1,11 @@
 //! What can only be wrong with a rule as a whole.
 
-use super::Form;
-use super::check::check_read;
-use super::rule::{ChargebackRule, EventRule, Fixed, ItemRule, Mapped};
+use super::place::check_read;
 use crate::domain::ids::Kind;
 use crate::domain::status::Status;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::{Each, Root};
+use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped};
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {

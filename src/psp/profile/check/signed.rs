@@ -1,30 +1,31 @@
 //! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor money may
 //! stand there; a time, a type or an id only if the form says so.
 
-use super::check::Wrong;
-use super::check_rule::places;
-use super::rule::Fixed;
-use super::signs::{covers_body, is_signed};
-use super::{EventRule, Form, Signature};
+use super::rule::places;
 use crate::psp::document::place::{Piece, Place};
+use crate::psp::profile::error::Wrong;
+use crate::psp::profile::signs::{covers_body, is_signed};
+use crate::psp::profile::text::FormText;
+use crate::psp::profile::{EventRule, Fixed, Form, Signature};
 
 /// Checks what a form reads where it is not signed.
 ///
 /// A form that is vouched for as a whole, by credentials or by a secret that comes along, protects nothing of itself: whoever has
 /// caught one notification has all that it takes to make others. It is not checked.
-pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
+pub(super) fn check_signed(form: &Form, text: &FormText) -> Result<(), Wrong> {
     if !form.is_protected() {
         return Ok(());
     }
-    check_dedupe(form).map_err(|reason| (Some(at), reason))?;
-    check_checksum(form).map_err(|reason| (Some(at), reason))?;
-    check_alike(form)?;
+    let at = Some(text.at());
+    check_dedupe(form).map_err(|reason| (at, reason))?;
+    check_checksum(form).map_err(|reason| (at, reason))?;
+    check_alike(form).map_err(|(index, reason)| (Some(text.signature_at(index)), reason))?;
     if form.pointer_only {
         return Ok(());
     }
-    check_type(form).map_err(|reason| (Some(at), reason))?;
-    for rule in form.rules.iter().filter(|rule| !rule.get_ref().ignore) {
-        let (at, rule) = (Some(rule.span().start), rule.get_ref());
+    check_type(form).map_err(|reason| (at, reason))?;
+    for (index, rule) in form.rules.iter().enumerate().filter(|(_, rule)| !rule.ignore) {
+        let at = Some(text.rule_at(index));
         let checks = [check_times, check_conditions, check_ids, check_money];
         checks.into_iter().try_for_each(|check| check(form, rule)).map_err(|reason| (at, reason))?;
     }
@@ -33,8 +34,7 @@ pub(super) fn check_signed(form: &Form, at: usize) -> Result<(), Wrong> {
 
 /// The dedupe key is made of what is signed.
 fn check_dedupe(form: &Form) -> Result<(), String> {
-    let signatures = || form.signature.iter().map(toml::Spanned::get_ref);
-    if form.dedupe.is_empty() && !signatures().all(|signature| covers_body(form, signature)) {
+    if form.dedupe.is_empty() && !form.signature.iter().all(|signature| covers_body(form, signature)) {
         return Err(
             "dedupe: is needed, since the signature covers parts of the body only; make it of these parts".into()
         );
@@ -58,18 +58,19 @@ fn check_checksum(form: &Form) -> Result<(), String> {
 }
 
 /// Where signatures cover parts only, all of them cover the same parts: a message has one identity, made of what is signed.
-fn check_alike(form: &Form) -> Result<(), Wrong> {
-    let mut signatures = form.signature.iter();
-    let Some(first) = signatures.next().filter(|_| form.is_partly_signed()) else { return Ok(()) };
+/// An error has the index of the signature that differs.
+fn check_alike(form: &Form) -> Result<(), (usize, String)> {
+    let mut signatures = form.signature.iter().enumerate();
+    let Some((_, first)) = signatures.next().filter(|_| form.is_partly_signed()) else { return Ok(()) };
     let is_constant = |place: &Place| matches!(place, Place::Text(_));
     let text = |one: &Signature| {
         let parts: Vec<_> = one.signed.iter().filter(|place| !is_constant(place)).cloned().collect();
         let separator = (parts.len() > 1).then(|| one.separator.clone());
         (parts, separator)
     };
-    match signatures.find(|one| text(one.get_ref()) != text(first.get_ref())) {
-        Some(other) => Err((
-            Some(other.span().start),
+    match signatures.find(|(_, one)| text(one) != text(first)) {
+        Some((index, _)) => Err((
+            index,
             "signed: the signatures of this [[notification]] cover different parts, so one message could come again as \
              another. Give each its own [[notification]], or have all sign the same places with the same separator"
                 .into(),
@@ -138,13 +139,13 @@ fn check_money(form: &Form, rule: &EventRule) -> Result<(), String> {
 }
 
 /// The headers that a form is read with and that not every signature of it covers.
-pub(super) fn unsigned_headers(form: &Form) -> Vec<String> {
+pub(in crate::psp::profile) fn unsigned_headers(form: &Form) -> Vec<String> {
     let defaults = &form.defaults;
     let lists = [&defaults.ids, &defaults.shared_ids, &defaults.reference, &defaults.at, &defaults.currency];
     let own = form.event_type.iter().flat_map(|part| part.as_slice()).chain(form.requires.keys());
     let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls);
     let called = calls.flat_map(|call| call.when.keys().chain(call.path.0.iter().filter_map(place_of)));
-    let rules = form.rules.iter().flat_map(|rule| places(rule.get_ref()));
+    let rules = form.rules.iter().flat_map(places);
     let read =
         own.chain(&form.object).chain(&form.dedupe).chain(lists.into_iter().flatten()).chain(called).chain(rules);
     let mut names: Vec<String> = read.flat_map(headers).filter(|place| !is_signed(form, place)).map(name).collect();
@@ -315,7 +316,7 @@ mod tests {
         assert!(read(batch, &checksum, "at = [\"/id\"]").unwrap_err().starts_with("batch: "));
         assert_eq!(read(batch, BODY, "at = [\"/id\"]"), Ok(()));
         let profile = Profile::read(&text("dedupe = [\"/id\"]", &checksum, "at = [\"/id\"]")).unwrap();
-        let form = profile.forms[0].get_ref();
+        let form = &profile.forms[0];
         assert!(form.binds_body() && form.is_partly_signed() && !form.is_loose());
     }
 
@@ -324,14 +325,12 @@ mod tests {
         let keys = "dedupe = [\"/id\"]\ntype_signed = false\nids_signed = false\ntime_signed = false";
         let rule = "at = [\"join:{header:day}T{header:hour}\"]\nreference = [\"header:order\"]\nwhen = { \"header:kind\" = \"x\" }";
         let profile = Profile::read(&text(keys, BODY, rule)).unwrap();
-        let form = profile.forms[0].get_ref();
+        let form = &profile.forms[0];
         assert_eq!(form.unsigned_headers, ["day", "hour", "kind", "order"]);
         assert!(form.is_partly_signed() && form.is_loose());
         let signed =
             BODY.replace("\"body\"", "\"body\", \"header:day\", \"header:hour\", \"header:kind\", \"header:order\"");
         let profile = Profile::read(&text("dedupe = [\"/id\"]", &signed, rule)).unwrap();
-        assert!(
-            profile.forms[0].get_ref().unsigned_headers.is_empty() && !profile.forms[0].get_ref().is_partly_signed()
-        );
+        assert!(profile.forms[0].unsigned_headers.is_empty() && !profile.forms[0].is_partly_signed());
     }
 }

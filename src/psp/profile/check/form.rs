@@ -1,0 +1,78 @@
+//! The check of a form of notification: of all that is not a matter of one of its signatures, calls or rules.
+
+use std::collections::BTreeSet;
+
+use super::fetch::{check_fetch, check_hints};
+use super::place::check_read;
+use super::rule::check_rule;
+use super::signature::check_signature;
+use super::signed::check_signed;
+use crate::psp::document::place::Place;
+use crate::psp::profile::Form;
+use crate::psp::profile::error::{Wrong, ensure};
+use crate::psp::profile::signs::is_signed;
+use crate::psp::profile::text::FormText;
+
+pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
+    let at = text.at();
+    let said = !form.event_type.is_empty() && form.event_type.iter().all(|part| !part.as_slice().is_empty());
+    ensure(said, Some(at), "type: at least one place")?;
+    let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
+    ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
+    if form.signature.is_empty() {
+        let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_credentials = \
+                      true are needed";
+        ensure(form.pointer_only || form.trusts_credentials, Some(at), reason)?;
+    }
+    let needs_no_credentials = form.pointer_only || !form.signature.is_empty();
+    ensure(
+        !(form.trusts_credentials && needs_no_credentials),
+        Some(at),
+        "trusts_credentials: only what nobody signs and nobody fetches",
+    )?;
+    ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
+    for (index, signature) in form.signature.iter().enumerate() {
+        check_signature(signature).map_err(|reason| (Some(text.signature_at(index)), reason))?;
+    }
+    if let Some(fetch) = &form.fetch {
+        let checked = check_fetch(fetch).and_then(|()| check_hints(form, fetch));
+        checked.map_err(|reason| (Some(at), format!("fetch.{reason}")))?;
+    }
+    check_own_places(form).map_err(|reason| (Some(at), reason))?;
+    check_signed(form, text)?;
+    let mut unconditional = BTreeSet::new();
+    for (index, rule) in form.rules.iter().enumerate() {
+        let at = Some(text.rule_at(index));
+        check_rule(form, rule).map_err(|reason| (at, reason))?;
+        for event_type in rule.event_type.as_slice() {
+            let reached = !unconditional.contains(event_type);
+            ensure(reached, at, &format!("{event_type:?} never reaches this rule: an earlier one takes it always"))?;
+            if rule.when.is_empty() && !rule.goes_on {
+                unconditional.insert(event_type.clone());
+            }
+        }
+    }
+    Ok(())
+}
+
+fn check_own_places(form: &Form) -> Result<(), String> {
+    let defaults = &form.defaults;
+    let parts = form.event_type.iter().flat_map(|part| part.as_slice()).map(|place| ("type", place));
+    let lists = [
+        ("object", &form.object),
+        ("requires", &form.requires.keys().cloned().collect()),
+        ("dedupe", &form.dedupe),
+        ("defaults.ids", &defaults.ids),
+        ("defaults.shared_ids", &defaults.shared_ids),
+        ("defaults.reference", &defaults.reference),
+        ("defaults.at", &defaults.at),
+        ("defaults.currency", &defaults.currency),
+    ];
+    lists
+        .into_iter()
+        .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
+        .chain(parts)
+        // The key of a mere pointer may be made of what is signed of it.
+        .filter(|(key, place)| *key != "dedupe" || !(form.pointer_only && is_signed(form, place)))
+        .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
+}
