@@ -1,5 +1,6 @@
 //! The ingest use case for a notification, on one screen: verify → normalise → commit (and wake) → receipt.
 
+mod displaced;
 mod hints;
 mod ignored;
 mod kept;
@@ -19,18 +20,16 @@ use crate::domain::due::Moment;
 use crate::domain::event::Ahead;
 use crate::psp::document::received::Received;
 use crate::source::Source;
-use crate::store::Store;
-use crate::store::{Receipt, TakeError};
+use crate::store::{Receipt, Store, TakeError};
 
-use hints::Displaced;
+use displaced::Displaced;
 use ignored::Ignored;
 use kept::{kept, pointed};
 pub use noted::told_ahead;
 use noted::{ahead, log, told_what_gave_way, warn};
-pub use refused::Refused;
+pub use refused::{Refused, ReplayError};
 pub use repeats::Repeats;
 use repeats::Sent;
-pub use replay::ReplayError;
 use vouching::Vouching;
 
 /// Takes notifications in.

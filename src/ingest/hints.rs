@@ -1,49 +1,15 @@
 //! Hints: an unverified notification may still point to objects, and these are fetched from the PSP.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
-
-use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Ingest, Refused, Sender};
-use crate::domain::due::{Moment, later};
+use crate::domain::due::Moment;
 use crate::fetch::api::Api;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::call::{Hint, hint};
 use crate::psp::profile::FetchMode;
 use crate::source::Source;
 use crate::store::{Hinted, Receipt};
-
-/// The time between two log lines about displaced hints of a source.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-
-/// The number of hints displaced since the start and the time of the next log line, by source.
-#[derive(Debug, Default)]
-pub(super) struct Displaced(Mutex<HashMap<String, (u64, Timestamp)>>);
-
-impl Displaced {
-    /// Logs how many hints were displaced: at most once a minute, since a flood displaces hundreds.
-    fn tell(&self, source: &str, hints: u32, now: Timestamp) {
-        let mut displaced = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (all, tell_at) = displaced.entry(source.to_owned()).or_insert((0, now));
-        *all = all.saturating_add(hints.into());
-        let (hints, is_told) = (*all, *tell_at <= now);
-        if is_told {
-            *tell_at = later(now, TELL_EVERY);
-        }
-        drop(displaced);
-        if is_told {
-            tracing::info!(
-                source,
-                hints,
-                "hints were displaced since the start: their address had the most slots. Register records with the \
-                 PSP's id, or set ip_ranges; logged once a minute"
-            );
-        }
-    }
-}
 
 impl Ingest {
     /// Takes an unverified notification as a hint, if it points to objects. These are fetched from the PSP, and nothing else

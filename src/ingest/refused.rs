@@ -2,7 +2,7 @@
 
 use crate::certificates::NoKey;
 use crate::psp::vouch::verify::Unverified;
-use crate::store::{HintError, TakeError};
+use crate::store::{HintError, Outcome, StoreError, TakeError};
 
 /// The most messages, events or calls of one notification. The writer takes a notification in one piece, so a huge batch
 /// would keep all others waiting. The largest batch that a PSP is known to send has 250 messages.
@@ -39,4 +39,21 @@ impl Refused {
     pub(super) const fn too_many(size: usize) -> Result<(), Self> {
         if size > BATCH_MAX { Err(Self::TooMany { size }) } else { Ok(()) }
     }
+}
+
+/// The reason why a notification was not judged anew.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ReplayError {
+    /// No notification has this id.
+    #[error("there is no such notification")]
+    Unknown,
+    /// The notification is not a dead letter.
+    #[error("it is no dead letter: {}", .0.name())]
+    NoDeadLetter(Outcome),
+    /// The notification cannot be read any more.
+    #[error("{0}")]
+    Unreadable(&'static str),
+    /// The store cannot replay it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

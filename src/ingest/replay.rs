@@ -6,30 +6,14 @@ use uuid::Uuid;
 
 use super::Ingest;
 use super::noted::{ahead, log, warn};
+use super::refused::ReplayError;
 use crate::domain::due::Moment;
 use crate::domain::message::{Meaning, Message, Normalised};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::vouch::verify::{Holds, verify};
 use crate::source::Source;
-use crate::store::{Kept, Outcome, Receipt, StoreError, Taken};
-
-/// The reason why a notification was not judged anew.
-#[derive(Debug, Clone, thiserror::Error)]
-pub enum ReplayError {
-    /// No notification has this id.
-    #[error("there is no such notification")]
-    Unknown,
-    /// The notification is not a dead letter.
-    #[error("it is no dead letter: {}", .0.name())]
-    NoDeadLetter(Outcome),
-    /// The notification cannot be read any more.
-    #[error("{0}")]
-    Unreadable(&'static str),
-    /// The store cannot replay it now.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
+use crate::store::{Kept, Outcome, Receipt, Taken};
 
 impl Ingest {
     /// Judges a dead letter anew. If it needs a fetch, the object is fetched again.

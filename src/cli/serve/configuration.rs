@@ -28,6 +28,9 @@ pub(super) fn log_hints(config: &Config) {
     for warning in config::warnings(config, Clock::start().now().wall) {
         tracing::warn!("not safe: {warning}");
     }
+    for name in config::renamed(&config.profiles) {
+        tracing::warn!("renamed: {name}");
+    }
     for hint in config::missing(config) {
         tracing::warn!("to add: {hint}");
     }

@@ -4,8 +4,9 @@ use crate::domain::message::{Message, Normalised};
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
+use crate::psp::meaning::hash::hash;
 use crate::psp::meaning::in_form::InForm;
-use crate::psp::meaning::normalise::{each_message, hash, normalise, read_first, read_message, with_fetched};
+use crate::psp::meaning::normalise::{each_message, normalise, read_first, read_message, with_fetched};
 use crate::psp::meaning::rules::{about, around, event_type, readers, unmet};
 use crate::psp::profile::{Condition, EventRule, Form, Profile, When};
 

@@ -17,7 +17,7 @@ pub fn page(profile: &Profile) -> String {
     section(&mut text, "Set-up", &numbered(&about.setup));
     section(&mut text, "Configuration of the source", &proofs::source(profile));
     section(&mut text, "The record of an event", &which_record(profile));
-    section(&mut text, "Verification", &proofs::vouches(profile, &forms));
+    section(&mut text, "Verification", &proofs::vouches(profile, forms));
     section(&mut text, "Answers", &answer(profile));
     section(&mut text, "Repetitions", &repetitions(profile, forms));
     section(&mut text, "Amounts", &amounts(profile));

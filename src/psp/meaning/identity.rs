@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::normalise::hash;
+use super::hash::hash;
 use crate::domain::event::Event;
 use crate::domain::message::{Identity, Message};
 use crate::psp::document::place::{Place, Scope};

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
+use super::hash::hash;
 use super::in_form::InForm;
 use super::rules::{TYPE_MAX, about, broken, event_type, printable, readers, type_names};
 use super::translate::Translation;
@@ -157,10 +157,6 @@ fn concerns_no_record(form: &Form, scope: &Scope<'_>) -> Message {
 
 fn not_understood(reason: String) -> Message {
     Message::new(String::new(), Meaning::NotUnderstood(reason))
-}
-
-pub(crate) fn hash(bytes: &[u8]) -> String {
-    hex::encode(Sha256::digest(bytes))
 }
 
 /// A message and its dedupe key. `hash` is the key of a message without another.

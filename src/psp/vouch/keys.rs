@@ -3,8 +3,9 @@
 use secrecy::{ExposeSecret, SecretSlice};
 
 use super::crypto::{self, Key, PublicKey};
+use super::means::Secret;
 use super::signed::{key_id, located, missing, signed};
-use super::verify::{Secret, Unverified};
+use super::unverified::Unverified;
 use crate::psp::document::place::Scope;
 use crate::psp::profile::{Challenge, Signature};
 

@@ -3,8 +3,10 @@
 pub mod challenge;
 pub mod crypto;
 mod keys;
+pub mod means;
 pub mod needs;
 pub mod secret;
 pub mod sign;
 pub mod signed;
+pub mod unverified;
 pub mod verify;

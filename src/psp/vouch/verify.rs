@@ -1,94 +1,15 @@
 //! Verification of a notification: the proof that it is the PSP's. Nothing else makes a [`Verified`].
 
-use std::collections::BTreeMap;
-
-use secrecy::SecretString;
 use serde_json::Value;
-use url::Url;
 
-use super::crypto::PublicKey;
 use super::keys::{AnyKey, matching};
+pub use super::means::{Holds, Means, Secret};
 use super::needs::forms_that_trust_credentials;
 use super::signed::{signed_time, within};
-use crate::psp::document::place::{Configured, Scope};
+pub use super::unverified::Unverified;
+use crate::psp::document::place::Scope;
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
-
-/// The means of a source for verification.
-#[derive(Debug, Clone, Default)]
-pub struct Means<'a> {
-    /// The secrets. Any secret that holds may vouch. One that does not hold only gives the reason of a refusal.
-    pub secrets: Vec<Secret<'a>>,
-    /// The settings that the profile asks for, by name.
-    pub settings: Option<&'a BTreeMap<String, String>>,
-    /// The URL that the PSP posts to, as the PSP knows it.
-    pub public_url: Option<&'a Url>,
-    /// The key of the certificate at [`super::needs::certificate_url`].
-    pub certificate: Option<&'a PublicKey>,
-    /// How far a signature's time may be off, in seconds; replaces the profile's value.
-    pub tolerance_s: Option<u32>,
-    /// Whether the notification has the credentials that the source demands beside a signature: an Authorization header,
-    /// other headers, an address.
-    pub credentials: bool,
-}
-
-/// A secret of a source.
-#[derive(Debug, Clone, Copy)]
-pub struct Secret<'a> {
-    /// The text of the secret as it is configured.
-    pub text: &'a SecretString,
-    /// The PSP's id of the key. A signature that names its key is checked by the secret with that id and by secrets without
-    /// an id.
-    pub key_id: Option<&'a str>,
-    /// The name of the secret, unique within the source. It may stand in logs.
-    pub name: &'a str,
-    /// Whether the secret's time is now.
-    pub holds: Holds,
-}
-
-/// Whether a secret's time is now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Holds {
-    /// The time is now.
-    Now,
-    /// The time has not begun.
-    NotYet,
-    /// The time is over.
-    NoMore,
-}
-
-impl<'a> From<&'a SecretString> for Secret<'a> {
-    /// The only secret of a source: it needs no name, and holds.
-    fn from(text: &'a SecretString) -> Self {
-        Self { text, key_id: None, name: "", holds: Holds::Now }
-    }
-}
-
-impl Secret<'_> {
-    /// The reason why a signature of this secret does not vouch; none if the secret's time is now.
-    fn out_of_time(&self) -> Option<Unverified> {
-        let fate = match self.holds {
-            Holds::Now => return None,
-            Holds::NotYet => "a not yet valid",
-            Holds::NoMore => "an expired",
-        };
-        Some(Unverified::OutOfTime { secret: self.name.to_owned(), fate })
-    }
-}
-
-impl<'a> Means<'a> {
-    /// Means that consist of one secret.
-    #[must_use]
-    pub fn secret(secret: &'a SecretString) -> Self {
-        Self { secrets: vec![secret.into()], ..Self::default() }
-    }
-
-    /// The part of the means that a profile can name.
-    #[must_use]
-    pub const fn configured(&self) -> Configured<'a> {
-        Configured { settings: self.settings, public_url: self.public_url }
-    }
-}
 
 /// A notification for which the PSP vouches.
 #[derive(Debug)]
@@ -122,53 +43,6 @@ impl<'a> Verified<'a> {
     #[must_use]
     pub fn secret(&self) -> Option<&str> {
         self.secret.as_deref()
-    }
-}
-
-/// The reason why a notification was not believed. It is for the log; the sender is not told.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unverified {
-    /// There is no signature where the profile expects one.
-    #[error("no signature")]
-    Missing,
-    /// The signature matches none of the secrets.
-    #[error("wrong signature")]
-    Wrong,
-    /// The signature, right or wrong, covers a text that anybody may have had signed by an endpoint check.
-    #[error("the signed text may be an endpoint check, which the relay signs for anybody: it proves nothing")]
-    Challenge,
-    /// The signature is right, but its time is not.
-    #[error("timestamp outside the tolerance")]
-    Time,
-    /// The signature and its time are right, but the secret's own time is not now.
-    #[error("{fate} secret vouched: {secret}")]
-    OutOfTime {
-        /// The secret's name.
-        secret: String,
-        /// Expired, or not valid yet.
-        fate: &'static str,
-    },
-    /// The source has no secret to verify with.
-    #[error("the source has no secret")]
-    NoSecret,
-    /// There is no certificate for the verification.
-    #[error("no certificate of the PSP's")]
-    NoCertificate,
-    /// Only credentials could vouch for the notification, and the source demands none.
-    #[error("the notification has no signature, and the source asks for no credentials, headers or addresses")]
-    NoCredentials,
-}
-
-impl Unverified {
-    /// The rank of a reason: how close the refused notification came to being believed.
-    const fn closeness(&self) -> u8 {
-        match self {
-            Self::Missing => 0,
-            Self::Wrong | Self::NoSecret | Self::NoCertificate | Self::NoCredentials => 1,
-            Self::Challenge => 2,
-            Self::Time => 3,
-            Self::OutOfTime { .. } => 4,
-        }
     }
 }
 

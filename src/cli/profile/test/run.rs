@@ -67,6 +67,7 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
     if arguments.old_trusted {
         say("--door is called --trusted now; a later version takes the new name only");
     }
+    entry.renamed().for_each(say);
     let trusted = arguments.trusted || arguments.old_trusted;
     if arguments.secrets.is_empty() && !trusted && asks_for_secrets(&entry.profile) {
         return read_unverified(entry, received, &answers);

@@ -1,6 +1,6 @@
 //! The characters and names of XML 1.0 (fifth edition, 2.2 and 2.3), with one colon as its namespaces have it.
 
-use super::{NAME_MAX, Wrong, too_long};
+use super::bounds::{NAME_MAX, Wrong, too_long};
 
 /// A name and the prefix before its colon.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 use quick_xml::XmlVersion;
 use quick_xml::events::BytesStart;
 
+use super::bounds::{ATTRIBUTES_MAX, NAME_MAX, NAMESPACES_MAX, TEXT_MAX, Wrong, too_long, too_many};
 use super::grammar::{Name, is_char, named};
-use super::{ATTRIBUTES_MAX, NAME_MAX, NAMESPACES_MAX, TEXT_MAX, Wrong, too_long, too_many};
 
 /// The namespace of the prefix `xml`, in every document.
 const XML: &str = "http://www.w3.org/XML/1998/namespace";

@@ -5,6 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 
+use secrecy::SecretString;
+
 use super::*;
 use crate::psp::vouch::crypto;
 use crate::psp::vouch::needs::{needs_credentials, needs_secrets};
