@@ -317,9 +317,6 @@ const ONLY: [(&str, &[&str]); 8] = [
 const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
 /// The store uses the domain, and no other part of ours.
 const STORE_USES: [&str; 2] = ["domain", "store"];
-/// A `mod.rs` with definitions is imported by the files that it imports. These have some yet.
-const MAY_DEFINE: [&str; 4] =
-    ["psp/profile/mod.rs", "store/mod.rs", "store/sqlite/mod.rs", "store/sqlite/faults/mod.rs"];
 const LINES_MAX: usize = 500;
 
 #[test]
