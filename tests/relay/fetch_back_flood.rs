@@ -161,7 +161,7 @@ async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once()
     assert_eq!(relay.made_up(), 4);
     gate.open();
     relay.program.logged(&["hints came to nothing", "dropped=2"]).await;
-    relay.program.logged(&["INFO", "places for hints are scarce", "hints=1"]).await;
+    relay.program.logged(&["INFO", "slots for hints are scarce", "hints=1"]).await;
     // With the remaining two, more than half of its slots are free.
     assert_eq!(relay.made_up(), 2);
 }

@@ -251,7 +251,7 @@ mod tests {
         assert!(!text.contains("very_secret") && !text.contains("jo@example"), "{text}");
         let seen = &explained.signatures[0];
         assert_eq!(seen.verdict, Ok(Some("own".to_owned())));
-        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", what follows \"v1=\"");
+        assert_eq!(seen.looked, "header Stripe-Signature, split at \",\", after \"v1=\"");
         let signed = &seen.signed[0];
         assert!(signed.signed.starts_with("1700000000.{\\\"type\\\":\\\"x\\\",\\\"who\\\":\\\"[e-mail]"), "{signed:?}");
         assert!(signed.signed.contains(&format!("{} bytes in all", body.len())), "{signed:?}");
