@@ -16,6 +16,8 @@ const MEMORY_MAX_KIB: u64 = 400 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The time for which the idle relay is watched.
 const IDLE: Duration = Duration::from_secs(4);
+/// The most windows of this length until the relay must be idle. They end before `write_timeout` cuts the clients off.
+const WINDOWS: usize = 5;
 /// The kernel counts processor time in hundredths of a second.
 const TICKS_A_SECOND: u64 = 100;
 /// The share of one processor that still counts as idle: one part in this number.
@@ -61,14 +63,21 @@ pub(super) async fn stays_idle(stranger: &Stranger) -> String {
         stranger.violated("no connection could be had to see whether the relay is idle");
     }
     let ticks = || stranger.relay.pid().and_then(ticks);
-    let before = ticks();
-    sleep(IDLE).await;
-    let after = ticks();
+    let all = IDLE.as_secs() * TICKS_A_SECOND;
+    let mut spent = all;
+    // On a slow machine the relay still has requests to answer for a while. A relay that polls itself is never idle.
+    for _ in 0..WINDOWS {
+        let before = ticks();
+        sleep(IDLE).await;
+        let (Some(before), Some(after)) = (before, ticks()) else { return NOT_CHECKED.to_owned() };
+        spent = after.saturating_sub(before);
+        if spent <= all / IDLE_PART {
+            break;
+        }
+    }
     drop(held);
-    let (Some(before), Some(after)) = (before, after) else { return NOT_CHECKED.to_owned() };
-    let (spent, all) = (after.saturating_sub(before), IDLE.as_secs() * TICKS_A_SECOND);
     if spent > all / IDLE_PART {
-        stranger.violated(format!("with clients that read nothing the relay is busy: {spent} ticks of {all}"));
+        stranger.violated(format!("with clients that read nothing the relay stays busy: {spent} ticks of {all}"));
     }
     format!("{} % of one processor", spent * 100 / all)
 }

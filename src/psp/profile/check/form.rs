@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::fetch::{check_fetch, check_hints};
+use super::call::{check_fetch, check_hints};
 use super::place::check_read;
 use super::rule::check_rule;
 use super::signature::check_signature;

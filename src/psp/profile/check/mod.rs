@@ -2,9 +2,9 @@
 //!
 //! An error has the position of what is wrong, or none where it is a matter of the whole profile.
 
+mod call;
 mod challenge;
 mod dialect;
-mod fetch;
 mod form;
 mod place;
 mod rule;
