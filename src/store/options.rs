@@ -14,7 +14,7 @@ pub struct StoreOptions {
     pub must_exist: bool,
     /// When changes are due; due times are stored with them.
     pub debounce: Debounce,
-    /// How many pieces of work may wait to be written; past it the answer is [`StoreError::Busy`].
+    /// How many pieces of work may wait to be written; past it the answer is [`StoreError::Busy`](super::StoreError::Busy).
     pub max_waiting: usize,
     /// What may be parked.
     pub parked: ParkedLimits,
