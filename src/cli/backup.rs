@@ -13,7 +13,7 @@ use crate::config;
 use crate::store::{BackupError, Cancelled, backup};
 use crate::telemetry;
 
-/// What a signal's number is added to for the exit code, as shells do.
+/// The base of the exit code after a signal. The signal's number is added to it, as shells do.
 const EXIT_SIGNAL: u8 = 128;
 
 pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
@@ -45,14 +45,14 @@ pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
     }
 }
 
-/// How a backup ended, and the signal that came before.
+/// The end of a backup, and the signal that came before it.
 struct Ended {
     done: Result<(), BackupError>,
     by: Option<SignalKind>,
 }
 
-/// Makes the copy. SIGTERM and SIGINT cancel it, so that no unfinished copy stays behind: it holds payer data. One that comes
-/// when the copy is there already comes too late. SIGHUP is left alone, for `nohup`.
+/// Makes the copy. SIGTERM and SIGINT cancel it, so that no unfinished copy with payer data stays behind. A signal after
+/// the copy is complete changes nothing. SIGHUP is left alone, for `nohup`.
 async fn until_signal(store: PathBuf, copy: PathBuf) -> anyhow::Result<Ended> {
     let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()];
     let (mut interrupted, mut terminated) = (signal(interrupt)?, signal(terminate)?);

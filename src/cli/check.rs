@@ -1,4 +1,4 @@
-//! `check`: is the configuration good, and what is in force?
+//! `check`: the mistakes of a configuration, or the values in force and the warnings about them.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -20,10 +20,11 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             );
             lines.extend(config::renamed(&config.profiles).into_iter().map(|name| format!("renamed: {name}")));
             lines.extend(config::missing(&config).into_iter().map(|hint| format!("to add: {hint}")));
-            // The limit is that of whoever checks, which may not be that of the service: no mistake of the configuration.
+            // The limit of open files is that of this user. The service may have another limit, so a shortage is no
+            // mistake of the configuration.
             match serve::options(config).room(open_files::most()) {
                 Ok(room) => lines.extend(room.why.map(|why| format!("not safe: {why}"))),
-                // As `serve` says it.
+                // `serve` refuses to start with this text.
                 Err(why) => lines.push(why),
             }
             answer(lines.join("\n"), ExitCode::SUCCESS)

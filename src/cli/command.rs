@@ -1,4 +1,4 @@
-//! The command line: which commands there are, and the one that is run.
+//! The command line: all commands with their arguments, and the run of one.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -32,7 +32,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Have the running relay take up its configuration anew; one with an error is refused whole.
+    /// Have the running relay read its configuration again. A configuration with an error is refused as a whole.
     Reload {
         /// The configuration file of the relay. Without one the embedded defaults are in force.
         #[arg(long, value_name = "FILE")]
@@ -45,32 +45,32 @@ enum Command {
     },
     /// Copy the store into a file, also while the relay runs.
     Backup {
-        /// Where the copy goes; nothing may be there yet.
+        /// The file to write the copy to. It must not exist yet.
         #[arg(value_name = "FILE")]
         copy: PathBuf,
         /// The configuration file of the relay. Without one the embedded defaults are in force.
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Show the main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
+    /// Show the relay's main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
     Demo,
-    /// Prove the reliability on this machine: the real program under generated PSP histories, faults of Transform,
-    /// kills, freezes and locks of its store; at the end Transform must hold the truth.
+    /// Prove the relay's reliability on this machine. The real program runs under generated PSP histories, faults of
+    /// Transform, kills, freezes and locks of its store. At the end, Transform must hold the truth.
     ///
-    /// Exit code 0 if it does; otherwise 1, and each violation on a line. The seed reproduces the histories, how each
-    /// is told and the script of faults, not how the machine schedules them.
+    /// Exit code 0 if it does, otherwise 1 and one line for each violation. The seed reproduces the histories, the
+    /// telling of each, and the script of faults. It does not reproduce the machine's scheduling.
     Soak {
-        /// For how long, in minutes; may be a fraction.
+        /// The length of the run in minutes, perhaps a fraction.
         #[arg(long, value_name = "N", default_value = "5", value_parser = soak::minutes)]
         minutes: f64,
-        /// What the histories and faults are made from; random if absent.
+        /// The seed of the histories and faults. Default: random.
         #[arg(long, value_name = "S")]
         seed: Option<u64>,
-        /// Keep the temporary folder with the store and the log, as is done when something is violated.
+        /// Keep the temporary folder with the store and the log. After a violation it is always kept.
         #[arg(long)]
         keep: bool,
-        /// Have strangers attack the relay, instead of killing it: clients that read nothing, hold bodies, smuggle, forge,
-        /// replay, make up hints and send bombs. Its memory and processor time are watched.
+        /// Let strangers attack the relay instead of killing it. These clients read nothing, hold bodies, smuggle, forge,
+        /// replay, make up hints and send bombs. The relay's memory and processor time are watched.
         #[arg(long)]
         hostile: bool,
     },
@@ -84,8 +84,8 @@ enum Command {
     },
 }
 
-/// Has a write fail as on a full disk where a file would get longer than it may (ulimit -f). Unless somebody listens for
-/// the signal, it ends the process. Who listens once does so for the life of the process.
+/// Makes a write past the size limit of a file (`ulimit -f`) fail, as a write to a full disk does. Without a listener for
+/// SIGXFSZ, the signal ends the process. Tokio goes on listening after the first listener is dropped.
 fn survive_limits_of_files() -> std::io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     let _entered = runtime.enter();
@@ -98,14 +98,16 @@ pub fn run() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no mistakes.
+            // Help and version come as errors too, but are no mistakes.
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
             drop(error.print());
             return ExitCode::from(code);
         }
     };
     if let Err(error) = survive_limits_of_files() {
-        say(format_args!("a file that reaches its limit (ulimit -f) will end this program: {error}"));
+        say(format_args!(
+            "SIGXFSZ cannot be caught: {error}; a file that reaches its size limit (ulimit -f) will end this program"
+        ));
     }
     match cli.command {
         Command::Serve { config } => serve::run(config.as_deref()),

@@ -1,4 +1,4 @@
-//! What commands write to stdout and stderr, either of which may be closed or full.
+//! Output of the commands on stdout and stderr. Either may be closed, or a file on a full disk.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -6,28 +6,33 @@ use std::process::ExitCode;
 
 use super::exit::EXIT_IO;
 
-/// Says something on stderr. A command goes on where nobody hears it.
+/// Writes a line to stderr. A command goes on if that fails.
 pub(super) fn say(what: impl Display) {
     drop(writeln!(anstream::stderr(), "{what}"));
 }
 
-/// Says something on stdout. A command that is more than what it prints goes on where nobody reads it.
+/// Writes a line to stdout, for a command that does more than print. It goes on if that fails.
 pub(super) fn tell(what: impl Display) {
     drop(print(what));
 }
 
-/// Prints the answer of a command that is nothing but this answer: without it the command has failed.
+/// Writes the answer of a command that does nothing else to stdout. Returns `code`, or [`EXIT_IO`] if that fails.
 pub(super) fn answer(text: impl Display, code: ExitCode) -> ExitCode {
     match print(text) {
         Ok(()) => code,
         Err(error) => {
-            say(format_args!("stdout takes no answer: {error}. Look whether its disk is full or its reader is gone"));
+            say(format_args!(
+                "the answer cannot be written to stdout: {error}. Look whether its disk is full or its reader is gone"
+            ));
             ExitCode::from(EXIT_IO)
         }
     }
 }
 
-/// Puts a line on stdout, which may be closed, or a file on a full disk.
+/// Writes a line to stdout.
+///
+/// # Errors
+/// Stdout is closed, or a file on a full disk.
 pub(super) fn print(line: impl Display) -> std::io::Result<()> {
     let mut out = anstream::stdout();
     writeln!(out, "{line}")?;

@@ -1,4 +1,4 @@
-//! `reload`: has the running relay take up its configuration anew.
+//! `reload`: has the running relay read its configuration again.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -8,7 +8,7 @@ use super::output::{print, say};
 use crate::config;
 use crate::control::{self, ANSWER_WITHIN, Outcome, Unanswered, Wait};
 
-/// No relay runs there, or it does not answer (EX_UNAVAILABLE).
+/// Exit code for a relay that does not run or does not answer (EX_UNAVAILABLE).
 pub(super) const EXIT_UNAVAILABLE: u8 = 69;
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
@@ -35,7 +35,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
             let printed = print("reloaded").and_then(|()| notes(&outcome).try_for_each(print));
             printed.map_or_else(
                 |error| {
-                    say(format_args!("it is reloaded, but that cannot be printed: stdout: {error}"));
+                    say(format_args!("the relay has reloaded, but the answer cannot be written to stdout: {error}"));
                     ExitCode::from(EXIT_IO)
                 },
                 |()| ExitCode::SUCCESS,
@@ -44,14 +44,14 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     }
 }
 
-/// What is to be known of a configuration that is in force now.
+/// Lines about the configuration that is now in force: keys that need a restart, and warnings.
 pub(super) fn notes(outcome: &Outcome) -> impl Iterator<Item = String> {
     let keys = outcome.restart.iter().map(|key| format!("needs a restart: {key}"));
     let warnings = outcome.warnings.iter().map(|warning| format!("not safe: {warning}"));
     keys.chain(warnings)
 }
 
-/// Nothing is heard of a relay that starts, ends or stands still for as long as that takes.
+/// Says that the command waits for the relay. A relay that starts, ends or hangs may not answer for long.
 pub(super) fn say_waiting(store: &Path, wait: Wait) {
     let store = store.display();
     match wait {
@@ -63,7 +63,7 @@ pub(super) fn say_waiting(store: &Path, wait: Wait) {
     }
 }
 
-/// Why no relay can be asked, and what to do.
+/// The reason why no relay can be asked, and the remedy.
 pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
     match reason {
         Unanswered::NoStore(_) if store.is_relative() => format!(
@@ -75,7 +75,7 @@ pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
     }
 }
 
-/// Why the old configuration stays in force.
+/// Says that the old configuration stays in force, and the mistakes of the new one.
 pub(super) fn print_errors(outcome: &Outcome) {
     let errors = outcome.errors.join("\n");
     say(format_args!("not reloaded, the old configuration stays in force:\n{errors}"));

@@ -89,12 +89,12 @@ pub(super) fn run(command: Command) -> ExitCode {
     )
 }
 
-/// A failure leaves everything as it was. If the new secret stays in the file, it is printed, and the exit code says
-/// whether a relay has taken it up. If the secret cannot be printed, the message names the file.
+/// A failure leaves everything as it was. If the new secret stays in the file, the exit code says whether a relay has taken
+/// it up. A secret that this command made is then printed; if it cannot be printed, the message names the file.
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
     let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
-    // The secret is read before the lock is taken: it may take long, and no other rotation waits for it.
+    // stdin is read before the lock is taken: reading may take long, and no other rotation must wait for it.
     let given = from_stdin.then(new::from_stdin).transpose().map_err(usage)?;
     let rotation = config::rotation(Some(&config), std::env::vars_os(), &source, say_locked)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
@@ -142,7 +142,8 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
     notes.into_iter().for_each(say);
     if let Some(reader) = rotation.only_reader() {
         say(format_args!(
-            "only user {reader} can read {file}, which is new: where the relay runs as another user, give it to that one (chown)"
+            "only user {reader} can read {file}, which is new: if the relay runs as another user, give the file to that \
+             user (chown)"
         ));
     }
     Ok(code)
@@ -156,7 +157,7 @@ fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str) {
     }
 }
 
-/// The source's secrets outside of its `secrets_file`: their names, and whether each has an end. The command cannot end
+/// The source's secrets outside its `secrets_file`: their names, and whether each has an end. The command cannot end
 /// them.
 struct Outside(Vec<(String, bool)>);
 

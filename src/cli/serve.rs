@@ -30,7 +30,7 @@ pub(super) fn run(file: Option<&Path>) -> ExitCode {
     telemetry::init();
     let served = runtime().and_then(|runtime| {
         let ended = runtime.block_on(serve(file))?;
-        // Work in a thread of its own (a start, say) is cut off. The process ends without it, as by a kill.
+        // A start that was stopped may go on in a thread of its own. The process ends without it, as by a kill.
         runtime.shutdown_background();
         Ok(ended)
     });
@@ -49,10 +49,10 @@ pub(super) fn runtime() -> anyhow::Result<Runtime> {
 }
 
 async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
-    // SIGHUP is heard before the configuration is read: if it comes meanwhile, the file is read again and the process goes
-    // on.
+    // SIGHUP is heard before the configuration is read. If it comes during the reading, it does not end the process, and
+    // the file is read again.
     let hangup = signal(SignalKind::hangup())?;
-    // Stopping is heard before that, too: a configuration on a hanging disk, or in a pipe, may take long.
+    // SIGTERM and SIGINT are heard before that, too: a configuration on a hanging disk, or from a pipe, may take long.
     let mut stop = Stop::heard()?;
     let loaded = tokio::select! {
         loaded = load(file.map(Path::to_owned)) => loaded,
@@ -109,7 +109,7 @@ struct Stop {
 }
 
 impl Stop {
-    /// From now on the signals are heard, and do not end the process by themselves.
+    /// Begins to listen for the signals. From then on they do not end the process by themselves.
     fn heard() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }

@@ -51,7 +51,10 @@ async fn an_answer_that_nobody_gets_is_a_failure_and_no_panic() {
         for asked in [&["check", "--config", file][..], &["profile", "list"], &["profile", "schema"]] {
             let ended = run_after(&before, asked, &setup.environment()).await;
             assert_eq!(ended.code, Some(74), "{asked:?} after {nobody}: {ended:?}");
-            assert!(ended.stderr.contains("stdout takes no answer: "), "{asked:?} after {nobody}: {ended:?}");
+            assert!(
+                ended.stderr.contains("the answer cannot be written to stdout: "),
+                "{asked:?} after {nobody}: {ended:?}"
+            );
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The `profile` commands on the command line, and the one that is run.
+//! The `profile` commands on the command line, with their arguments, and the run of one.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -31,9 +31,9 @@ pub(in crate::cli) enum Command {
     Sign(sign::Arguments),
     /// Write a commented skeleton of a profile from a notification that the PSP sent.
     New(new::Arguments),
-    /// Read stored notifications again by a changed profile, and say which records would differ. Nothing is changed.
+    /// Read stored notifications again by a changed profile, and say which records would differ. The store is not changed.
     ///
-    /// Exit code 0 if none would, 1 if some would.
+    /// Exit code 0 if no record would differ and no notification has another meaning, 1 otherwise.
     Replay(replay::Arguments),
     /// Print the page of a PSP, in Markdown: how to set it up, and what its events mean.
     Page {
@@ -44,7 +44,8 @@ pub(in crate::cli) enum Command {
     Schema,
 }
 
-/// The exit code for a negative answer: of `test`, for a notification that does not verify or is not understood.
+/// The exit code for a negative answer: of `test`, for a notification that does not verify or is not understood; of
+/// `replay`, for a difference.
 const EXIT_NO: u8 = 1;
 
 pub(in crate::cli) fn run(command: Command, dir: Option<&Path>) -> ExitCode {

@@ -1,4 +1,4 @@
-//! What the `profile` commands are given: files, and headers on the command line.
+//! Input of the `profile` commands: files, and headers on the command line.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! What a `profile` command prints, and why it has no answer.
+//! Answers of the `profile` commands, and the reasons for having none.
 
 use crate::cli::exit::{EXIT_IO, EXIT_USAGE};
 use crate::store::rehearsal::RehearsalError;

@@ -1,4 +1,4 @@
-//! Signals held back while a new secret stands in its file and was not printed yet.
+//! Signals held back while a new secret is in its file but not printed yet.
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -6,11 +6,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::cli::output::say;
 use crate::control::LONGEST;
 
-/// From now on SIGINT, SIGTERM, SIGHUP (of a lost terminal) and SIGQUIT only print what is waited for, until the process
-/// ends.
+/// Makes SIGINT, SIGTERM, SIGHUP (of a lost terminal) and SIGQUIT only print what the command waits for, until the
+/// process ends.
 ///
 /// # Errors
-/// The machine does not allow it.
+/// The machine gives no listener for the signals, or no thread.
 pub(super) fn back_signals() -> std::io::Result<()> {
     let runtime = Builder::new_current_thread().enable_io().build()?;
     let signals = {

@@ -19,7 +19,7 @@ use crate::domain::event::AHEAD_MAX;
 /// so that clock sets the secrets' times. The secrets of all sources come only from a running relay.
 ///
 /// # Errors
-/// There is a relay, or may be one, that cannot be asked; or this machine's clock is behind.
+/// A relay that runs, or may run, cannot be asked; or this machine's clock is behind.
 pub(super) fn ask(rotation: &Rotation) -> Result<Time, Failure> {
     let own = Clock::start().now().wall;
     match control::time(&rotation.store, say_waiting) {
@@ -51,8 +51,8 @@ const fn alone(now: Timestamp) -> Time {
     Time { now, secrets: None }
 }
 
-/// Checks that no secret of the relay is missing from all files. Such a secret would end at once and unsaid, whatever the
-/// overlap. Nobody could write it back, because only the relay knows it.
+/// Checks that no secret of the relay is missing from all files. The reload would end such a secret at once and silently,
+/// whatever the overlap. Nobody could write it back, because only the relay knows it.
 ///
 /// # Errors
 /// There is such a secret.
@@ -93,8 +93,7 @@ fn written_at(path: &Path) -> Option<Timestamp> {
 /// An exit code, its message, and further notes.
 pub(super) type TakenUp = (u8, String, Vec<String>);
 
-/// Has the relay take up the file. If it refuses the file, or reads another one,
-/// everything is put back as it was.
+/// Has the relay take up the file. If the relay refuses the file, or reads another one, everything is put back as it was.
 pub(super) fn take_up(rotation: &Rotation, source: &str, new: &NamedSecret) -> Result<TakenUp, Failure> {
     let outcome = match control::reload(&rotation.store, say_waiting) {
         Ok(outcome) => outcome,

@@ -1,4 +1,4 @@
-//! What a rotation says of its failure, and of a file that could not be synced.
+//! Messages of a rotation: the type of its failures, and the warning about a file whose folder could not be synced.
 
 use crate::cli::output::say;
 use crate::config::{Rotation, Written};

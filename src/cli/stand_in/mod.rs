@@ -1,5 +1,4 @@
-//! What the demo and the soak need to stand in for the world around a relay: PSPs that sign, and the tokens that the
-//! others present.
+//! Stand-ins that the demo and the soak share: PSPs that sign, and the tokens of Transform and the payment stack.
 
 mod psp;
 mod tokens;

@@ -1,4 +1,4 @@
-//! A PSP that signs.
+//! Stand-in for a PSP that signs its notifications.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::psp::vouch::verify::Means;
 pub(in crate::cli) struct Psp {
     /// The source that it posts to.
     pub(in crate::cli) source: &'static str,
-    /// Its dialect.
+    /// The profile by which it signs.
     pub(in crate::cli) profile: Arc<Profile>,
-    /// What it shares with the relay.
+    /// The secret that it shares with the relay.
     pub(in crate::cli) secret: SecretString,
 }
 
@@ -30,7 +30,7 @@ impl Psp {
         Ok(Self { source, profile, secret: secret.to_owned().into() })
     }
 
-    /// The same PSP with another secret: somebody who pretends.
+    /// A stranger who pretends to be this PSP, and does not have its secret.
     pub(in crate::cli) fn stranger(&self) -> Self {
         Self { secret: "6e6f742074686520736563726574".to_owned().into(), ..self.clone() }
     }

@@ -141,7 +141,7 @@ pub(super) fn time_format(text: &str) -> Option<&'static str> {
     }
 }
 
-/// The header whose name says signature, or whose value can only be a signature.
+/// The first header whose name suggests a signature.
 fn signature(headers: &[(String, String)]) -> Option<(String, String)> {
     let named = |name: &str| {
         let name = letters(name);

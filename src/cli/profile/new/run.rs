@@ -1,4 +1,4 @@
-//! The run of `profile new`: a sample is read, and a skeleton written.
+//! The run of `profile new`: reads a sample and writes a skeleton.
 
 use std::fs::File;
 use std::io::Write;
@@ -20,7 +20,7 @@ pub(in crate::cli) struct Arguments {
     /// A notification that the PSP sent: JSON, a form or XML.
     #[arg(long, value_name = "SAMPLE")]
     from: PathBuf,
-    /// A header that came with it; may be given several times.
+    /// A header that came with it. May be given several times.
     #[arg(long = "header", value_name = "NAME: VALUE")]
     headers: Vec<String>,
     /// The file to write instead of stdout. It must not exist yet.
@@ -34,7 +34,7 @@ pub(in crate::cli::profile) fn run(arguments: &Arguments) -> Result<Told, String
     let sample = Sample::read(extension, &read(&arguments.from)?, headers)
         .map_err(|reason| format!("{}: {reason}", arguments.from.display()))?;
     let text = write::skeleton(&arguments.name, &sample, &Guess::of(&sample));
-    Profile::read(&text).map_err(|error| format!("no skeleton comes of {}: {error}", arguments.from.display()))?;
+    Profile::read(&text).map_err(|error| format!("no profile can be made of {}: {error}", arguments.from.display()))?;
     let Some(output) = &arguments.output else { return Ok((text, true)) };
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", output.display());
     let mut file = File::options().write(true).create_new(true).open(output).map_err(failed)?;

@@ -23,7 +23,7 @@ pub(super) struct Sample {
 pub(super) struct Leaf {
     /// The place, as a profile names it.
     pub(super) place: String,
-    /// The last name of the place, in lower case, letters only.
+    /// The last name of the place, in lower case, letters and digits only.
     pub(super) name: String,
     /// The number of steps to the place.
     pub(super) depth: usize,
@@ -34,7 +34,7 @@ pub(super) struct Leaf {
 const BATCHES: [&str; 6] = ["events", "notifications", "notificationitems", "messages", "webhooks", "items"];
 
 impl Sample {
-    /// Reads a notification. Its format is told by the file's name, or else by the body's beginning.
+    /// Reads a notification. The file's extension tells its format, or else the body's first character.
     pub(super) fn read(extension: &str, body: &[u8], headers: Vec<(String, String)>) -> Result<Self, String> {
         let format = match (extension, body.trim_ascii_start().first()) {
             ("json", _) => Format::Json,

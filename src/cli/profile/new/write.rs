@@ -1,11 +1,11 @@
-//! The text of a profile skeleton, with its guesses and TODO remarks.
+//! The text of a profile skeleton: its keys with guesses as values, and TODO remarks.
 
 use super::guess::{Guess, time_format};
 use super::sample::{Leaf, Sample};
 use crate::domain::text::shown;
 use crate::psp::document::content::Format;
 
-/// Writes a profile that loads, claims no money, and marks with TODO what to look at.
+/// Writes a profile that loads and claims no money. TODO marks each guess.
 pub(super) fn skeleton(name: &str, sample: &Sample, guess: &Guess) -> String {
     let mut text = head(name, guess);
     text.push_str(&form(sample, guess));
@@ -20,7 +20,7 @@ fn head(name: &str, guess: &Guess) -> String {
     let amount = guess.amount.first();
     let unit = if amount.is_some_and(|leaf| leaf.text.contains('.')) { "major" } else { "minor" };
     let seen = amount.map_or_else(
-        || "The sample has no amount that could be told by its name.".to_owned(),
+        || "No name in the sample suggests an amount.".to_owned(),
         |leaf| format!("The sample has {} at {}.", shown(&leaf.text), leaf.place),
     );
     format!(
@@ -43,10 +43,10 @@ reference = "" # TODO: which field carries the Transform id, and how it gets the
 /// A key with its guesses: the first is the value, the others are remarks.
 fn key(name: &str, leaves: &[Leaf], what: &str) -> String {
     let Some((first, others)) = leaves.split_first() else {
-        return format!("# TODO: {what}; nothing in the sample is called so.\n#{name} = [\"/…\"]\n");
+        return format!("# TODO: {what}; no name in the sample suggests it.\n#{name} = [\"/…\"]\n");
     };
     let here = if first.text.is_empty() {
-        "; nothing in the sample is called so".to_owned()
+        "; no name in the sample suggests it".to_owned()
     } else {
         format!(". Here {}", shown(&first.text))
     };
@@ -77,8 +77,8 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     }
     let needed = [fallback("/TODO-type")];
     let types = if guess.event_type.is_empty() { &needed[..] } else { guess.event_type.as_slice() };
-    text.push_str(&key("type", types, "what says what has happened; several places are joined by a space"));
-    let what = "what is the same in every repetition, and differs otherwise; without it, the whole body";
+    text.push_str(&key("type", types, "the text that says what has happened; several places are joined by a space"));
+    let what = "the text that all repetitions share and no other notification has; without this key, the whole body";
     text.push_str(&key("dedupe", &guess.event_id, what));
     text
 }
@@ -88,7 +88,7 @@ fn fallback(place: &str) -> Leaf {
     Leaf { place: place.to_owned(), name: String::new(), depth: 1, text: String::new() }
 }
 
-/// The other places of the sample, without their texts, which may be about a person.
+/// The places of the sample that no guess uses, without their texts, because these may be about a person.
 fn rest(sample: &Sample, text: &str) -> String {
     let unused = sample.leaves.iter().filter(|leaf| !text.contains(&quoted(&leaf.place)));
     let lines: String = unused.map(|leaf| format!("# {}\n", quoted(&leaf.place))).collect();
@@ -110,9 +110,9 @@ fn signature(sample: &Sample, guess: &Guess) -> String {
         found.push_str(&format!(", prefix = {}", quoted(prefix)));
     }
     let seen = match (value.is_empty(), sample.headers.is_empty()) {
-        (false, _) => "By the header that was given.",
+        (false, _) => "The guess comes from the header that was given.",
         (true, true) => "No --header was given.",
-        (true, false) => "No --header that was given is called a signature.",
+        (true, false) => "No name of a --header that was given suggests a signature.",
     };
     format!(
         "
@@ -137,7 +137,7 @@ fn defaults(guess: &Guess) -> String {
     let ids = if guess.ids.is_empty() && guess.reference.is_empty() { &needed[..] } else { guess.ids.as_slice() };
     text.push_str(&key("ids", ids, "the PSP's own id of the payment, refund or agreement"));
     text.push_str(&key("reference", &guess.reference, "where the Transform id comes back"));
-    text.push_str(&key("at", &guess.at, "when it happened; without it, when it is received"));
+    text.push_str(&key("at", &guess.at, "the time at which it happened; without this key, the time of receipt"));
     if let Some(format) =
         guess.at.first().and_then(|leaf| time_format(&leaf.text)).filter(|format| *format != "rfc3339")
     {
@@ -174,7 +174,7 @@ status = \"Pending\" # Initiated, Pending, Succeeded, Failed, Cancelled, Expired
     text.push_str("#[[notification.event.item]]\n");
     text.push_str(&format!("#id = [{}]\n", quoted(id)));
     if guess.amount.is_empty() {
-        text.push_str("#amount = [\"/…\"] # nothing in the sample is called so\n");
+        text.push_str("#amount = [\"/…\"] # no name in the sample suggests it\n");
     }
     for amount in &guess.amount {
         text.push_str(&format!("#amount = [{}] # {}\n", quoted(&amount.place), shown(&amount.text)));
@@ -229,8 +229,8 @@ mod tests {
         let body = r#"{"what":"paid","payer":{"mail":"jo@example.org"}}"#;
         let (text, _) = written("json", body, &[("X-Trace", "7")]);
         assert!(text.ends_with("# What else stands in the sample:\n# \"/what\"\n# \"/payer/mail\"\n"), "{text}");
-        assert!(text.contains("No --header that was given is called a signature."), "{text}");
-        assert!(!text.contains("Here \"nothing"), "{text}");
+        assert!(text.contains("No name of a --header that was given suggests a signature."), "{text}");
+        assert!(!text.contains("Here \"no name"), "{text}");
         let (text, _) = written("json", body, &[("Shop-Sign", "v1=0a1b")]);
         assert!(text.contains("found = { header = \"Shop-Sign\""), "{text}");
     }

@@ -1,4 +1,4 @@
-//! The differences of a record, field by field, as far as Transform can see them.
+//! The differences between two states of a record, field by field, as far as Transform can see them.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! `profile replay`: reads stored notifications by a changed profile, and tells how the records would differ.
+//! `profile replay`: reads stored notifications again by a changed profile, and says how the records would differ.
 
 mod difference;
 mod reread;

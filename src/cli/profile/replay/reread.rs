@@ -26,7 +26,7 @@ pub(super) struct Reader<'a> {
 /// Counts of notifications that could not be read exactly as they were.
 #[derive(Debug, Default)]
 pub(super) struct Counts {
-    /// Notifications whose form was not stored, so that it was told by their body.
+    /// Notifications whose form was not stored, and was chosen by their body.
     guessed: usize,
     /// Notifications whose form the profile does not have.
     formless: usize,
@@ -37,7 +37,7 @@ pub(super) struct Counts {
 impl Counts {
     pub(super) fn told(&self) -> String {
         let lines = [
-            (self.guessed, "were taken before forms were stored; their form was told by the body"),
+            (self.guessed, "were taken before forms were stored; their form was chosen by the body"),
             (self.formless, "have a form that is not in the profile, and were left out"),
             (self.unfetched.len(), "point to an object that was not fetched or is not kept, and were left out"),
         ];
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     fn own(&self, past: &Past, form: &Form, signed_at: Option<&str>) -> Reread {
         let received = Received { headers: &past.headers, body: &past.body, at: past.received_at };
         let notification = InForm { received, form, signed_at };
-        // Without the configuration, a stored response tells that the source fetches.
+        // Without the configuration, a stored response shows that the source fetches.
         let configured = self.configured.get(&past.source);
         let always = configured.and_then(|source| source.fetch.as_ref()).map(|api| api.mode == FetchMode::Always);
         let fetching = if configured.is_some() { always.unwrap_or_default() } else { !past.answers.is_empty() };
@@ -127,7 +127,7 @@ fn nothing(past: &Past) -> Reread {
     }
 }
 
-/// The notifications with another meaning than before, one a line.
+/// A line for each notification with another meaning than before.
 pub(super) fn changed(rehearsal: &Rehearsal, counts: &Counts) -> Vec<String> {
     let other = rehearsal.notifications.iter().filter(|one| means(one.was.0.as_str()) != means(one.now.0.name()));
     let other = other.filter(|one| !waited_in_vain(one) && !counts.unfetched.contains(&one.id));

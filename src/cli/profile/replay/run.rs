@@ -1,4 +1,4 @@
-//! The run of `profile replay`: which notifications are read again, and what is said of them.
+//! The run of `profile replay`: the choice of the notifications to read again, and the answer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,11 +27,11 @@ pub(in crate::cli) struct Arguments {
     /// types of event.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// A source whose notifications are read again; may be given several times. Without one and without --config the store
-    /// must know one source only.
+    /// A source whose notifications are read again. May be given several times. Without it and without --config, the store
+    /// must know only one source.
     #[arg(long = "source", value_name = "NAME")]
     sources: Vec<String>,
-    /// Only notifications received since then: an RFC 3339 time, or a span before now such as 7d, 12h or 30m.
+    /// Read only notifications received since then: an RFC 3339 time, or a span before now such as 7d, 12h or 30m.
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
 }
@@ -42,7 +42,7 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
         None => None,
     };
     let path = arguments.store.as_ref().or(config.as_ref().map(|config| &config.store.path));
-    let path = path.ok_or_else(|| "--store: needed".to_owned())?;
+    let path = path.ok_or_else(|| "--store or --config is needed".to_owned())?;
     let configured: BTreeMap<String, Source> = config.as_ref().map(|config| config.sources.clone()).unwrap_or_default();
     let since = arguments.since.as_deref().map(|text| instant(text, Timestamp::now())).transpose()?;
     let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since };
@@ -76,7 +76,7 @@ fn chosen(
     }
     match known.as_slice() {
         [] | [_] => Ok(known.into_iter().collect()),
-        _ => Err(format!("--source: which of {}", listed(&known)).into()),
+        _ => Err(format!("--source is needed: the store knows {}", listed(&known)).into()),
     }
 }
 
@@ -86,7 +86,8 @@ fn listed(sources: &[String]) -> String {
 
 /// Reads a time, or a span before now.
 fn instant(text: &str, now: Timestamp) -> Result<Timestamp, String> {
-    let wrong = || format!("--since {text:?}: a time such as 2026-01-31T12:00:00Z, or a span such as 7d, 12h or 30m");
+    let wrong =
+        || format!("--since {text:?} must be a time such as 2026-01-31T12:00:00Z, or a span such as 7d, 12h or 30m");
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
@@ -130,8 +131,8 @@ fn told(wanted: &Wanted, rehearsal: &Rehearsal, counts: &Counts) -> Told {
     ));
     text.push_str(&counts.told());
     text.push_str(&format!(
-        "{} records compared: {differing} would differ; {} only partly covered, and not compared: some of what made them is \
-         not in the store any more or not read again\n",
+        "{} records compared: {differing} would differ; {} only partly covered, and not compared: some notifications that \
+         made them are not in the store any more, or were not read again\n",
         rehearsal.records.len(),
         rehearsal.partly,
     ));

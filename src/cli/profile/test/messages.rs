@@ -1,4 +1,4 @@
-//! Telling in words of `profile test`: a notification's messages, and the events that the rules make of them.
+//! Answer of `profile test` on messages: their meaning, and the events that the rules make of them.
 
 use super::signatures::line_up;
 use crate::cli::profile::told::Told;
@@ -38,7 +38,7 @@ impl<'a> Telling<'a> {
         self.read(seen);
     }
 
-    /// Tells of the object that was fetched for the message before.
+    /// Tells of the object that was fetched for the preceding message.
     pub(super) fn fetched(&mut self, seen: Result<MessageSeen<'_>, String>) {
         match seen {
             Ok(seen) => {
@@ -49,10 +49,10 @@ impl<'a> Telling<'a> {
         }
     }
 
-    /// Tells that more responses were given than messages need.
+    /// Tells that more responses (`--fetched`) were given than there are messages to fetch for.
     pub(super) fn left_over(&mut self) {
         self.good = false;
-        line_up(&mut self.text, 0, "fetched", "there are more answers than messages whose truth is to be fetched");
+        line_up(&mut self.text, 0, "fetched", "there are more responses than messages whose truth is to be fetched");
     }
 
     fn read(&mut self, seen: &MessageSeen<'_>) {

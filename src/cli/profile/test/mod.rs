@@ -1,4 +1,4 @@
-//! `profile test`: explains a notification: its signatures, the rule for each message, and the events.
+//! `profile test`: the explanation of a notification, with its signatures, the rules for each message, and the events.
 
 mod messages;
 mod run;

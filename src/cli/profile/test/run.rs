@@ -102,7 +102,8 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
     Ok((text, good))
 }
 
-/// Whether the profile needs a secret to verify anything. A certificate may vouch instead.
+/// Whether nothing can be verified without a secret: the profile needs one, or none of its forms is signed. A form that is
+/// signed with a certificate needs none.
 fn asks_for_secrets(profile: &Profile) -> bool {
     crate::psp::vouch::needs::needs_secrets(profile) || profile.forms.iter().all(|form| form.signature.is_empty())
 }
@@ -164,8 +165,8 @@ fn fetches(form: &Form) -> bool {
     form.fetch.as_ref().is_some_and(|fetch| fetch.mode == FetchMode::Always)
 }
 
-/// Tells the calls that the relay would make for an unverified notification, as a hint; and whether its form is never
-/// signed.
+/// The requests that the relay would make for an unverified notification: for a certificate, and as a hint. Also returns
+/// whether its form is never signed.
 fn hinted(profile: &Profile, received: &Received<'_>) -> (String, bool) {
     let mut text = String::new();
     if let Some((url, rule)) = certificate_url(profile, received) {

@@ -1,4 +1,4 @@
-//! Telling in words of `profile test`: a notification's signatures.
+//! Answer of `profile test` on signatures: where each was looked for, the signed parts, and the verdict.
 
 use std::collections::BTreeSet;
 
