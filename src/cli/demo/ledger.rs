@@ -33,7 +33,8 @@ impl Ledger {
     }
 }
 
-/// A field of a fetched body; `paid` and `chargedBack` are the sums of its lists. An absent field is 0 or null.
+/// A field of a fetched body. `paid` and `chargedBack` are the amounts of its lists, joined by ` + `. An absent list is the
+/// empty text, and any other absent field is null.
 fn field_of(body: &Value, field: &str) -> Value {
     let amounts = |list: &str| {
         let amounts = body[list].as_array().into_iter().flatten().map(|item| item["amount"].to_string());

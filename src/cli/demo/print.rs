@@ -1,4 +1,4 @@
-//! The narrator: prints one timed line per happening, in colour where the terminal can show it.
+//! The narrator of the demo: prints one timed line for each happening, in colour where the terminal can show it.
 
 use crate::cli::output::tell;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ const RELAY: Style = AnsiColor::Yellow.on_default();
 const TRANSFORM: Style = AnsiColor::Green.on_default();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 
-/// Prints lines with the time since the beginning.
+/// Prints lines with the time since the beginning of the demo.
 #[derive(Debug, Clone)]
 pub(super) struct Narrator(Arc<Instant>);
 
@@ -53,7 +53,7 @@ impl Narrator {
 
     pub(super) fn burst(&self, psp: &str, sent: usize, outcomes: &BTreeMap<String, usize>) {
         let parts: Vec<_> = outcomes.iter().map(|(outcome, count)| format!("{count} {outcome}")).collect();
-        self.line(psp, PSP, &format!("{sent} notifications at once, shuffled and repeated → {}", parts.join(", ")));
+        self.line(psp, PSP, &format!("{sent} notifications in a row, shuffled and repeated → {}", parts.join(", ")));
     }
 
     pub(super) fn webhook(&self, body: &str, answer: u16) {

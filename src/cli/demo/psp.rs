@@ -1,4 +1,4 @@
-//! The demo's two PSPs, which sign: the notifications of the story in their own shapes.
+//! The demo's two PSPs, Stripe and Adyen: their secrets, their sources at the relay, and the shapes of their notifications.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
     ])
 }
 
-/// The relay's route for a PSP.
+/// The relay's source for a PSP.
 pub(super) fn source(psp: &Psp) -> Source {
     let secret = NamedSecret {
         name: "demo".to_owned(),

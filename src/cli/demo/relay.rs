@@ -1,4 +1,4 @@
-//! The demo's relay on a temporary store. The PSPs and the payment stack meet it over HTTP.
+//! The demo's relay on a temporary store. The PSPs and the payment stack send it HTTP requests.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ const BREAKER: BreakerPolicy =
     BreakerPolicy { failures: 5, first: Duration::from_millis(400), max: Duration::from_secs(2) };
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Counts of the requests to the relay.
+/// Counts of the notifications that the relay answered, and of those that it refused with 401.
 #[derive(Debug, Default)]
 pub(super) struct Count {
     pub(super) notifications: usize,
@@ -60,12 +60,12 @@ pub(super) struct Relay {
 pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) body: String,
-    /// Whether it repeats the answer to an earlier notification.
+    /// Whether it is a repetition of the answer to an earlier notification.
     pub(super) replayed: bool,
 }
 
 impl Answer {
-    /// `200 applied`, `200 [accepted]`, `401`.
+    /// The answer in one line: `200 applied`, `200 [accepted]`, `401 refused`.
     pub(super) fn summary(&self) -> String {
         let outcome = serde_json::from_str::<Value>(&self.body).ok();
         let outcome = outcome.and_then(|body| body["outcome"].as_str().map(str::to_owned));

@@ -1,4 +1,4 @@
-//! The run of the demo: the parts are started, the story is told, and what came of it is compared.
+//! The run of the demo: starts the parts, tells the story, and compares Transform's records with the PSPs' truth.
 
 use std::process::ExitCode;
 

@@ -88,7 +88,7 @@ impl Stage<'_> {
     }
 
     async fn burst(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.narrator.chapter("A burst: repeated, out of order, all at once; one webhook");
+        self.narrator.chapter("A burst: repeated and out of order, but one webhook");
         let terms = json!({"source": "stripe-main", "pspTransactionId": "pi_demo2", "requestedAmount": 89.25, "currency": "EUR"});
         self.register("payment", DIRECT, terms).await?;
         let intent = |status: &str, received: u32| {
@@ -121,7 +121,7 @@ impl Stage<'_> {
 
     async fn partial_refund(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
         self.narrator.chapter(
-            "A partial refund, its events out of order; the payment changes with it, the refund is told first",
+            "A partial refund, its events out of order: the payment changes with it, and the refund is told first",
         );
         let terms = json!({"source": "stripe-main", "pspTransactionId": "re_demo2", "requestedAmount": 19.25,
                            "currency": "EUR", "paymentTransactionId": DIRECT});
@@ -140,7 +140,9 @@ impl Stage<'_> {
     }
 
     async fn early_bird(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.narrator.chapter("Adyen is faster than the payment stack: parked, then applied when registered");
+        self.narrator.chapter(
+            "Adyen is faster than the payment stack: its event is parked, then applied when the record is registered",
+        );
         let authorisation = json!({"pspReference": "DEMO8816178952380553", "merchantReference": ADYEN, "success": "true",
                                    "amount": {"currency": "EUR", "value": 5990}, "paymentMethod": "visa"});
         self.adyen("AUTHORISATION", 31, authorisation).await?;
@@ -180,7 +182,7 @@ impl Stage<'_> {
     }
 
     async fn stranger(&self) -> anyhow::Result<()> {
-        self.narrator.chapter("A stranger says that the first payment was cancelled");
+        self.narrator.chapter("A stranger claims that the first payment was cancelled");
         let intent = json!({"object": "payment_intent", "id": "pi_demo1", "capture_method": "manual",
                             "cancellation_reason": "requested_by_customer", "currency": "eur", "status": "canceled"});
         let event = stripe("payment_intent.canceled", 99, intent);

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::print::Narrator;
 use crate::cli::stand_in::TRANSFORM_TOKEN;
 
-/// The stand-in. It serves until the process ends.
+/// The stand-in for Transform. It serves until the process ends.
 #[derive(Debug, Clone)]
 pub(super) struct Transform {
     address: SocketAddr,
@@ -33,7 +33,7 @@ struct State {
     failures_left: u32,
 }
 
-/// The webhook of the contract, section 2.
+/// The webhook, as section 2 of the contract defines it.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Webhook {
@@ -64,7 +64,7 @@ impl Transform {
         self.inner.relay.get_or_init(|| relay);
     }
 
-    /// Answers the next webhooks with 503.
+    /// Makes the stand-in answer the next webhooks with 503.
     pub(super) fn fail_next(&self, times: u32) {
         self.inner.state().failures_left = times;
     }
