@@ -1,4 +1,4 @@
-//! What the arguments of `soak` ask for.
+//! Arguments of `soak`: the length, the seed, and the options.
 
 /// Reads `--minutes`: more than 0, at most a week.
 pub(in crate::cli) fn minutes(text: &str) -> Result<f64, String> {

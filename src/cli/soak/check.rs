@@ -19,7 +19,7 @@ use super::transform::Transform;
 use super::world::World;
 use crate::cli::stand_in::STACK_TOKEN;
 
-/// The longest time until Transform was told of everything, after the last fault ended.
+/// The longest time from the end of the last fault until Transform has been told of everything.
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Waits until every notification is acknowledged and Transform is owed nothing.
@@ -30,7 +30,8 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
     while began.elapsed() < PATIENCE {
         let open = world.count.open.load(Ordering::Relaxed);
         at_rest = if open == 0 && owed(&client, relay).await == Some(0) { at_rest + 1 } else { 0 };
-        // It must be at rest twice, because an attempt may have ended between the two looks.
+        // The two numbers are read one after the other, and something may happen between. So two looks in a row must find
+        // rest.
         if at_rest == 2 {
             return Ok(());
         }
@@ -43,7 +44,7 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
     let open = world.count.open.load(Ordering::Relaxed);
     let owed = owed(&client, relay).await;
     world.violated(format!(
-        "nothing is wrong for {PATIENCE:?}, but {open} steps are open and Transform is owed {owed:?}"
+        "{PATIENCE:?} after the last fault, {open} steps are still open, and Transform is owed {owed:?} records"
     ));
     Ok(())
 }
@@ -55,7 +56,8 @@ pub(super) async fn owed(client: &reqwest::Client, relay: &Relay) -> Option<u64>
     serde_json::from_str::<Value>(&ready).ok()?["owed"].as_u64()
 }
 
-/// Checks each record: Transform's last reading and a reading now must both be the truth.
+/// Checks each record: Transform's last reading and a reading now must both be the truth. With `as_error` the relay shows
+/// failed records as errors.
 pub(super) async fn truths(
     world: &World,
     transform: &Transform,
@@ -87,7 +89,7 @@ pub(super) async fn truths(
                     world.violated(format!("{name}: in the end {what}"));
                 }
             }
-            Err(error) => world.violated(format!("{name}: cannot be fetched in the end: {error:?}")),
+            Err(error) => world.violated(format!("{name}: cannot be read in the end: {error:?}")),
         }
     }
     Ok(())
@@ -154,12 +156,12 @@ pub(super) fn inbox(world: &World, database: &Path, entries: &Entries) -> anyhow
         }
     }
     for (source, body) in rows.keys() {
-        world.violated(format!("{source}: in the inbox, but nobody sent it well: {}", text(body)));
+        world.violated(format!("{source}: in the inbox, but no PSP sent it: {}", text(body)));
     }
     waiting(world, &connection, stray)
 }
 
-/// Checks that only the expected events are parked, and that nothing is owed.
+/// Checks that as many events are parked as expected, that nothing is owed, and that the database is sound.
 fn waiting(world: &World, connection: &Connection, stray: usize) -> anyhow::Result<()> {
     let mut select = connection
         .prepare("SELECT p.event, n.outcome FROM parked p LEFT JOIN notifications n ON n.id = p.notification")?;
@@ -167,7 +169,7 @@ fn waiting(world: &World, connection: &Connection, stray: usize) -> anyhow::Resu
         select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     if parked.len() != stray {
         let first: Vec<_> = parked.iter().take(3).collect();
-        world.violated(format!("{} events are parked, {stray} are to be; the first: {first:?}", parked.len()));
+        world.violated(format!("{} events are parked instead of {stray}; the first: {first:?}", parked.len()));
     }
     let owed: i64 = connection.query_row("SELECT count(*) FROM outbox", [], |row| row.get(0))?;
     if owed > 0 {

@@ -1,4 +1,4 @@
-//! The soak's faults around the relay, by the script.
+//! The soak's faults, as the script says: Transform's moods, and kills, freezes and locks around the relay.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::script::{Fault, Mood, next_fault, next_mood, opening_faults};
 use super::transform::Transform;
 use super::world::World;
 
-/// Plays Transform's moods until the time is over. Then Transform is healthy.
+/// Plays Transform's moods until the time is over, and leaves Transform healthy.
 pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: Instant) {
     let mut chance = Chance::of(world.seed, "moods", 0);
     loop {
@@ -34,7 +34,7 @@ pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: I
     }
 }
 
-/// Plays the relay's faults until the time is over. Then the relay runs.
+/// Plays the relay's faults until the time is over, and leaves the relay running.
 pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) -> anyhow::Result<()> {
     let mut chance = Chance::of(world.seed, "faults", 0);
     let mut opening = opening_faults(&mut chance).into_iter();
@@ -50,7 +50,7 @@ pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) ->
         world.trouble_begins(fault.name());
         let struck = strike(world, relay, fault, lasts, &mut chance).await;
         world.trouble_ends();
-        struck.with_context(|| format!("while the relay was {}", fault.name()))?;
+        struck.with_context(|| format!("during the fault: {}", fault.name()))?;
     }
 }
 
@@ -70,7 +70,7 @@ async fn strike(
         Fault::KillTwice => {
             relay.kill()?;
             sleep(lasts).await;
-            // The second kill may come before it listens, or while it takes up its outbox.
+            // The second kill may come before the relay listens, or while it takes up its outbox.
             relay.spawn()?;
             sleep(Duration::from_millis(chance.millis(0, 300))).await;
             relay.kill()?;
@@ -101,7 +101,7 @@ async fn strike(
     }
 }
 
-/// Locks the store, like another process that writes for long. Without a gap between the relay's writes it gives up.
+/// Locks the store, as another process with a long write would. Gives up if the relay's writes leave no gap.
 async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
     let held = tokio::task::spawn_blocking(move || {
         let connection = Connection::open(database)?;
@@ -123,5 +123,5 @@ async fn locked(database: PathBuf, lasts: Duration) -> anyhow::Result<()> {
     held.await?.context("cannot lock the store")
 }
 
-/// The tries to lock the store between the relay's own transactions, a millisecond apart.
+/// The most tries to lock the store between the relay's own transactions, a millisecond apart.
 const LOCK_TRIES: u32 = 5_000;

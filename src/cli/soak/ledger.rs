@@ -7,7 +7,7 @@ use super::lives::Fate;
 use super::plan::Post;
 use super::world::lock;
 
-/// One notification, as the relay's inbox knows it: by source and bytes.
+/// What the senders know of one notification.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// How often it was sent whole, whatever the outcome.
@@ -18,14 +18,15 @@ pub(super) struct Entry {
     pub(super) label: Arc<str>,
 }
 
-/// All notifications.
+/// An entry for each notification.
 #[derive(Debug, Default)]
 pub(super) struct Ledger(Mutex<Entries>);
 
+/// The entries by source and bytes, as the relay's inbox tells notifications apart.
 pub(super) type Entries = HashMap<(&'static str, Vec<u8>), Entry>;
 
 impl Ledger {
-    /// Notes that it is about to be sent: from here on the relay may have it.
+    /// Notes that a notification is about to be sent. From then on the relay may have it.
     pub(super) fn sending(&self, post: &Post, body: &[u8]) {
         let mut entries = lock(&self.0);
         let entry = entries.entry((post.source, body.to_vec())).or_insert_with(|| Entry {
@@ -37,7 +38,7 @@ impl Ledger {
         entry.sent += 1;
     }
 
-    /// Notes that it was answered 2xx. Returns whether for the first time.
+    /// Notes that a notification was answered 2xx. Returns whether that is the first time.
     pub(super) fn acknowledged(&self, post: &Post, body: &[u8]) -> bool {
         let mut entries = lock(&self.0);
         let Some(entry) = entries.get_mut(&(post.source, body.to_vec())) else { return false };
@@ -49,7 +50,7 @@ impl Ledger {
         lock(&self.0).len()
     }
 
-    /// The whole ledger, for the check.
+    /// Takes all entries out of the ledger, for the check.
     pub(super) fn take(&self) -> Entries {
         std::mem::take(&mut *lock(&self.0))
     }

@@ -1,5 +1,5 @@
-//! The plan of a life's telling: the order, repetitions, batches and senders of its notifications, and the times at which
-//! the payment stack registers its records. Pure, like the lives.
+//! The plan of a life's telling: the times, repetitions and batches of its notifications, which of them are also forged or
+//! broken off, and the times at which the payment stack registers its records. Pure, like the lives.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::lives::{Chance, Fate, Life, Notification, Registration};
 
-/// A step, done at a time after the beginning of the life.
+/// An action, and its time after the beginning of the life.
 #[derive(Debug, Clone)]
 pub(super) struct Step {
     pub(super) after: Duration,
@@ -23,7 +23,7 @@ pub(super) enum Act {
     Post(Arc<Post>),
     /// Send a notification signed without the secret.
     Forge(Arc<Post>),
-    /// Break the connection in the middle of the body.
+    /// Send half of a notification, and break the connection.
     BreakOff(Arc<Post>),
 }
 

@@ -1,4 +1,4 @@
-//! The soak's output: a line now and then, a table at the end.
+//! Output of the soak: an opening, lines on the progress, and a table with the verdict at the end.
 
 use crate::cli::output::tell;
 use std::sync::atomic::Ordering;
@@ -17,7 +17,7 @@ const BAD: Style = AnsiColor::Red.on_default().bold();
 pub(super) fn opening(world: &World, minutes: f64, failed_as: &str) {
     tell(format_args!("{BOLD}transform-relay soak{BOLD:#}: seed {}, {minutes} minutes, loopback only", world.seed));
     tell(format_args!(
-        "{DIM}failed transactions are fetched as {failed_as}; working in {}{DIM:#}",
+        "{DIM}Transform reads failed transactions as: {failed_as}; working in {}{DIM:#}",
         world.folder.display()
     ));
 }
@@ -39,7 +39,7 @@ pub(super) fn progress(world: &World, transform: &Transform) {
     ));
 }
 
-/// The figures of the table besides the counts.
+/// The figures of the table beside the counts.
 pub(super) struct Closing {
     pub(super) minutes: f64,
     pub(super) records: usize,

@@ -31,8 +31,7 @@ pub(super) struct Relay {
 }
 
 impl Relay {
-    /// Writes its configuration, with `more` appended.
-    /// The relay does not run yet.
+    /// Writes the relay's configuration, with `more` appended. Does not start the relay.
     pub(super) fn new(folder: &Path, transform: SocketAddr, failed_as: &str, more: &str) -> anyhow::Result<Self> {
         let path = folder.join("relay.toml");
         std::fs::write(&path, config(folder, transform, failed_as) + more)
@@ -40,7 +39,7 @@ impl Relay {
         Ok(Self { folder: folder.to_owned(), address: watch::Sender::new(None), child: Mutex::new(None) })
     }
 
-    /// The address at which it listens.
+    /// The address at which it listens, or listened last. `None` before it has ever listened.
     pub(super) fn address(&self) -> Option<SocketAddr> {
         *self.address.borrow()
     }
@@ -58,8 +57,8 @@ impl Relay {
         log(&self.folder)
     }
 
-    /// Starts it and waits until it listens. A locked store may keep it from starting. Then it is started
-    /// again, as a service manager would do.
+    /// Starts it and waits until it listens. A locked store may keep it from starting. Then it is started again, as a
+    /// service manager would do.
     pub(super) async fn start(&self) -> anyhow::Result<()> {
         let began = Instant::now();
         while began.elapsed() < PATIENCE {
@@ -73,7 +72,7 @@ impl Relay {
 
     /// Starts it without waiting for it.
     pub(super) fn spawn(&self) -> anyhow::Result<watch::Receiver<Option<SocketAddr>>> {
-        let program = std::env::current_exe().context("cannot find the program itself")?;
+        let program = std::env::current_exe().context("cannot find the path of this program")?;
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(self.folder.join("relay.toml"));
         // The environment of the soak's user must not reach the relay's settings.
@@ -110,7 +109,7 @@ impl Relay {
         bail!("the relay does not listen within {PATIENCE:?}")
     }
 
-    /// Its exit code, if it ended by itself.
+    /// Its exit code, if it ended by itself. `Some(None)` is an end by a signal.
     pub(super) fn ended(&self) -> anyhow::Result<Option<Option<i32>>> {
         let mut child = lock(&self.child);
         let Some(running) = child.as_mut() else { return Ok(None) };
@@ -158,7 +157,7 @@ impl Drop for Relay {
     }
 }
 
-/// Keeps the log, and finds in it the address at which the relay listens.
+/// Copies the relay's stderr into the log, and passes on the address at which the relay listens.
 fn listen(stderr: ChildStderr, mut file: File, heard: impl Fn(SocketAddr)) {
     for line in BufReader::new(stderr).split(b'\n').map_while(Result::ok) {
         let line = String::from_utf8_lossy(&line);

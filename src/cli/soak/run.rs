@@ -1,4 +1,4 @@
-//! The run of the soak: lives, moods and trouble side by side for a time; then what Transform holds against what is true.
+//! The run of the soak: lives, moods and faults side by side for a time, and then the checks against the truth.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use super::{check, faults, print};
 use crate::cli::output::say;
 use crate::cli::serve;
 
-/// The open steps above which no new life begins: so the machine's speed decides the load.
+/// The number of open steps from which on no new life begins. So the machine's speed decides the load.
 const OPEN_MAX: usize = 1_000;
 /// The longest wait between the beginnings of two lives, in milliseconds.
 const BIRTHS_MAX_WAIT_MS: u64 = 60;
@@ -34,7 +34,7 @@ pub(in crate::cli) fn run(asked: Asked) -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
-            say(format_args!("the soak of seed {seed} broke off: {error:#}; its folder stays"));
+            say(format_args!("the soak with seed {seed} broke off: {error:#}; its folder is kept"));
             ExitCode::FAILURE
         }
     }
@@ -116,7 +116,7 @@ async fn births(world: &World, senders: &Arc<Senders>, until: Instant) -> Vec<(A
     truths
 }
 
-/// Prints the state of the soak now and then, until the soak ends.
+/// Prints the progress every [`SAY_EVERY`], without end.
 async fn tell(world: Arc<World>, transform: Arc<Transform>) {
     loop {
         sleep(SAY_EVERY).await;
@@ -124,7 +124,7 @@ async fn tell(world: Arc<World>, transform: Arc<Transform>) {
     }
 }
 
-/// SIGINT or SIGTERM.
+/// Waits for SIGINT or SIGTERM.
 async fn interrupted() {
     let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {

@@ -11,17 +11,17 @@ pub(super) enum Mood {
     Healthy,
     /// Does not listen.
     Refused,
-    /// 500.
+    /// Answers 500.
     Failing,
-    /// 500 for a quarter of the records.
+    /// Answers 500 for a quarter of the records.
     Choking,
-    /// 429 with Retry-After: 1.
+    /// Answers 429 with `Retry-After: 1`.
     Throttling,
     /// Answers late.
     Slow,
     /// Never answers.
     Hanging,
-    /// 302 to somewhere else.
+    /// Answers 302 with another address.
     Redirecting,
     /// Answers without end.
     Endless,

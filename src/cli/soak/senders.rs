@@ -56,7 +56,7 @@ impl Senders {
         }))
     }
 
-    /// Plays a life: each of its steps at its time.
+    /// Plays the life of this number, each of its steps at its time. Returns the life at once.
     pub(super) fn live(self: &Arc<Self>, number: u64) -> Life {
         let life = Life::of(self.world.seed, number);
         let steps = plan(&life, &mut Chance::of(self.world.seed, "plan", number));
@@ -198,7 +198,8 @@ impl Senders {
         Ok(())
     }
 
-    /// The status, whether the answer is a repeated one, and the text. `None` if there was no answer.
+    /// Sends a signed notification. Returns the status, whether the answer is a repeated one, and the text. `None` if there
+    /// was no answer.
     async fn send(&self, psp: &Psp, signed: Signed, chance: &mut Chance) -> Option<(u16, bool, String)> {
         let mut request = self.client(chance).ok()?.post(self.url(&format!("/notifications/{}", psp.source))?);
         for (name, value) in signed.headers {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// A record: type code and Transform id.
 pub(super) type Key = (u8, String);
 
-/// The soak's surroundings.
+/// The shared state of a soak.
 #[derive(Debug)]
 pub(super) struct World {
     pub(super) seed: u64,
@@ -63,13 +63,14 @@ struct Violations {
     count: usize,
 }
 
-/// The most violations that are printed.
+/// The most violations that are kept for the list at the end.
 const VIOLATIONS_MAX: usize = 50;
 
 /// The faults under way, and how often each fault was played.
 #[derive(Debug, Default)]
 struct Weather {
     troubles: usize,
+    /// The end of the last fault. `None` while a fault is under way.
     calm_since: Option<Instant>,
     faults: BTreeMap<&'static str, u64>,
 }
@@ -84,7 +85,7 @@ struct Told {
     longest: (Duration, Key),
 }
 
-/// The times from change to told: median and worst, in calm and over all.
+/// The times from a change to its telling: median and worst, in calm (without a fault meanwhile) and over all.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Latency {
     pub(super) calm: Option<(Duration, Duration)>,

@@ -16,10 +16,10 @@ use crate::cli::soak::world::{World, read};
 /// The longest pause between two rounds of one attack, in milliseconds.
 const PAUSE_MAX_MS: u64 = 40;
 
-/// The sources to which only strangers post, and the sources whose notifications they captured.
+/// The sources that only the attacks use. The check of the inbox leaves them out.
 pub(in crate::cli::soak) const SOURCES: [&str; 4] = [captured::BRAINTREE, captured::ADYEN, bombs::WPG, hints::MOLLIE];
 
-/// All strangers.
+/// All strangers, with the API that their hints lead to, and their costs so far.
 #[derive(Debug)]
 pub(in crate::cli::soak) struct Strangers {
     api: Arc<Api>,
@@ -43,7 +43,8 @@ impl Strangers {
         [captured::config(), bombs::config(), hints::config(self.api.address)].concat()
     }
 
-    /// The strangers' costs at the end, by name, for people.
+    /// The strangers' costs at the end, by name, for people. Checks that the relay is idle while clients read nothing, and
+    /// that each attack came to its point.
     pub(in crate::cli::soak) async fn cost(
         &self,
         world: &Arc<World>,
@@ -58,7 +59,9 @@ impl Strangers {
         ];
         for (what, count) in done {
             if read(count) == 0 {
-                world.violated(format!("an attack never came to its point: {what}: 0"));
+                world.violated(format!(
+                    "an attack never came to the point at which a fault would have shown: {what}: 0"
+                ));
             }
         }
         let done = done.map(|(what, count)| (what, read(count).to_string()));
@@ -112,12 +115,12 @@ async fn rounds<F: Future<Output = ()>>(
     mut round: impl FnMut(Chance) -> F,
 ) {
     let (mut number, mut whole) = (0, 0_u64);
-    // On a slow machine, a short soak may be over before the first round ends.
+    // The first round is always played. On a slow machine, a short soak may be over before that.
     while Instant::now() < until || (whole == 0 && number == 0) {
         let mut chance = Chance::of(stranger.world.seed, name, number);
         let pause = Duration::from_millis(chance.millis(0, PAUSE_MAX_MS));
         stranger.world.trouble_begins(name);
-        // When the time is over, the round under way is cut off and its connections close.
+        // When the time is over, the round under way is cut off and its connections close. The first round may take longer.
         let over = if number == 0 { until + PATIENCE } else { until };
         whole += u64::from(timeout_at(over, round(chance)).await.is_ok());
         stranger.world.trouble_ends();
@@ -125,6 +128,6 @@ async fn rounds<F: Future<Output = ()>>(
         sleep(pause).await;
     }
     if whole == 0 {
-        stranger.violated(format!("not one round was whole of: {name}"));
+        stranger.violated(format!("no round of this attack was played to its end: {name}"));
     }
 }

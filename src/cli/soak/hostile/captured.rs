@@ -1,4 +1,4 @@
-//! Attack: replays of something genuine, either a text that the relay itself signed, or a captured notification.
+//! Attack: replays of something genuine, which is a text that the relay itself signed, or a captured notification.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -90,7 +90,8 @@ async fn tell(stranger: &Stranger, id: &str, chance: &mut Chance) -> Option<()> 
     post(stranger, &item(minutes_ago(5), "CANCELLATION", &format!("PSPD{}", chance.hex(12)))).await
 }
 
-/// The genuine signature: the PSP's signature covers neither the time nor the reason.
+/// Posts an item with its genuine signature. The signature covers neither the time nor the reason, so a stranger can change
+/// these and keep it.
 async fn post(stranger: &Stranger, body: &Value) -> Option<()> {
     let psp = Psp::new(ADYEN, "adyen", ADYEN_SECRET).ok()?;
     let signed = psp.sign(None, body.to_string().as_bytes(), Timestamp::now()).ok()?;

@@ -1,4 +1,4 @@
-//! Attack: clients that hold shared resources, the room for bodies and connections.
+//! Attack: clients that hold what all clients share, which is the room for bodies, and the connections.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::super::world::one;
 use super::stranger::Stranger;
 use super::wire;
 
-/// The held bodies: more than there is room for, by the default of `server.max_buffered`.
+/// The number of held bodies: more than the default of `server.max_buffered` has room for.
 const BODIES: usize = 90;
 /// The default of `server.max_body`.
 const BODY_MAX: usize = 1024 * 1024;
-/// The request heads that never end.
+/// The number of request heads that never end, once as a connection's first request and once as its second.
 const HEADS: usize = 60;
 
 /// Holds nearly whole bodies and half heads. Meanwhile a small body must find room.

@@ -1,4 +1,4 @@
-//! Attack: hints to made-up objects, with a PSP's API that knows none of them.
+//! Attack: hints at made-up objects, with a PSP's API that knows none of them.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +10,7 @@ use super::super::lives::Chance;
 use super::stranger::Stranger;
 
 pub(super) const MOLLIE: &str = "strangers-mollie";
-/// The hints of one round.
+/// The number of hints in one round.
 const HINTS: usize = 20;
 
 pub(super) fn config(api: SocketAddr) -> String {
@@ -19,8 +19,8 @@ pub(super) fn config(api: SocketAddr) -> String {
     )
 }
 
-/// Sends hints to objects that do not exist. They may be taken or refused. The relay asks the API for each taken hint, and
-/// after a 404 it asks again while slots are plenty.
+/// Sends hints at objects that do not exist. They may be taken or refused. The relay asks the API for each taken hint, and
+/// after a 404 it asks again while most slots are free.
 pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
     for _ in 0..HINTS {
         let Some(url) = stranger.url(&format!("/notifications/{MOLLIE}")) else { return };

@@ -1,4 +1,4 @@
-//! Attack: wrong requests, such as malformed ones, smuggled ones, forged ones, and guesses at credentials.
+//! Attack: malformed, smuggled and forged requests, and guesses at credentials.
 
 use std::time::Duration;
 

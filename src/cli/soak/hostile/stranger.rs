@@ -1,4 +1,4 @@
-//! One stranger: its view of the soak, and how often its attacks came to their point.
+//! One stranger: its view of the soak, and the counts of attacks that came to their point.
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::super::lives::Chance;
 use super::stranger::Stranger;
 use super::wire;
 
-/// The connections at once.
+/// The number of connections held at once.
 const CONNECTIONS: usize = 20;
 /// The most bytes written to each connection.
 const BYTES_MAX: usize = 8 * 1024 * 1024;

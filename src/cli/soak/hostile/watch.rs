@@ -1,4 +1,4 @@
-//! The strangers' costs: the relay's memory, and its processor time while it should be idle.
+//! Costs of the strangers: the relay's memory, and its processor time while it should be idle.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -16,7 +16,8 @@ const MEMORY_MAX_KIB: u64 = 400 * 1024;
 const LOOK_EVERY: Duration = Duration::from_millis(500);
 /// The time for which the idle relay is watched.
 const IDLE: Duration = Duration::from_secs(4);
-/// The most windows of this length until the relay must be idle. They end before `write_timeout` cuts the clients off.
+/// The number of windows of [`IDLE`] within which the relay must be idle once. They end before `write_timeout` cuts the
+/// clients off.
 const WINDOWS: usize = 5;
 /// The kernel counts processor time in hundredths of a second.
 const TICKS_A_SECOND: u64 = 100;
@@ -60,7 +61,7 @@ impl Memory {
 pub(super) async fn stays_idle(stranger: &Stranger) -> String {
     let held = unread::filled(stranger).await;
     if held.is_empty() {
-        stranger.violated("no connection could be had to see whether the relay is idle");
+        stranger.violated("no client could connect, so the relay's idling could not be checked");
     }
     let ticks = || stranger.relay.pid().and_then(ticks);
     let all = IDLE.as_secs() * TICKS_A_SECOND;

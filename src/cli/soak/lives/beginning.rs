@@ -1,4 +1,4 @@
-//! The beginning of a life: from a seed and a number, at the PSP that they choose.
+//! The beginning of a life: a seed and a number choose its PSP and all that happens.
 
 use super::chance::Chance;
 use super::life::Life;

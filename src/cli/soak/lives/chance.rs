@@ -1,13 +1,13 @@
-//! Chance from a seed: the same seed plays the same dice.
+//! Chance from a seed: the same seed gives the same numbers.
 
 use fastrand::Rng;
 
-/// Dice.
+/// A source of chance numbers.
 #[derive(Debug, Clone)]
 pub(in crate::cli::soak) struct Chance(Rng);
 
 impl Chance {
-    /// The dice of one part of a soak. Parts do not disturb each other.
+    /// The chance of one part of a soak. Parts do not disturb each other.
     pub(in crate::cli::soak) fn of(seed: u64, part: &str, number: u64) -> Self {
         // FNV-1a over the part's name. The generator's seed mixes it further.
         let name = part
@@ -43,7 +43,7 @@ impl Chance {
         std::iter::repeat_with(|| char::from_digit(self.0.u32(0..16), 16).unwrap_or('0')).take(digits).collect()
     }
 
-    /// Puts these into any order.
+    /// Puts these into a chance order.
     pub(in crate::cli::soak) fn shuffle<T>(&mut self, these: &mut [T]) {
         self.0.shuffle(these);
     }

@@ -31,7 +31,8 @@ pub(super) struct Expected {
     pub(super) disputes: BTreeMap<String, Dispute>,
     /// Of a payment, the sum that its refunds gave back. Of a refund, its amount.
     pub(super) given_back: i64,
-    /// The PSP's ids from its notifications: the first one, and the first one of a failed attempt, which comes last.
+    /// The PSP's ids from its notifications: the first one beside a good state, and the first one beside an error state.
+    /// The second counts only without the first.
     pub(super) named: (Option<String>, Option<String>),
     pub(super) seen_bearer: BTreeMap<String, String>,
 }
@@ -108,7 +109,7 @@ impl Expected {
         }
     }
 
-    /// Whether the PSP has named a state yet.
+    /// Whether the PSP has named no other state than `Initiated` yet.
     pub(super) fn is_new(&self) -> bool {
         self.state.name == "Initiated"
     }

@@ -1,4 +1,4 @@
-//! What a life is: who it is told to, what it tells, and what is true of it.
+//! A life as plain data: its registrations, its notifications with their sources, and its truth.
 
 use serde_json::Value;
 

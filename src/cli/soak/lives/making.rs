@@ -36,6 +36,7 @@ impl KnownBy {
     }
 }
 
+/// A life in the making.
 pub(super) struct Making {
     pub(super) chance: Chance,
     pub(super) source: &'static str,
@@ -63,7 +64,7 @@ impl Making {
         self.story.push(words);
     }
 
-    /// The next moment: certainly later than the last one, also as the PSP writes times.
+    /// The next moment. It is later than the last one, also with the digits that the PSP writes.
     pub(super) fn later(&mut self) -> Timestamp {
         let wait = match self.chance.within(0, 3) {
             0 => SignedDuration::from_secs(1),

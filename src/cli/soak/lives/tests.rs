@@ -29,7 +29,7 @@ static PSPS: LazyLock<Vec<Psp>> = LazyLock::new(|| {
 #[derive(Default)]
 struct Relay {
     records: BTreeMap<RecordKey, Record>,
-    /// Learned from events and registrations.
+    /// The records by the PSP ids that events and registrations named.
     psp_ids: BTreeMap<(Kind, String), RecordKey>,
     waiting: Vec<Event>,
 }
@@ -127,7 +127,7 @@ fn shows_by_its_version(before: &Record, after: &Record) {
     assert_eq!(old != new, before.version != after.version, "{}: {old:?} and {new:?}", before.key);
 }
 
-/// A time long before the present of any right clock.
+/// A time after all lives, and before the present of any right clock: 2025-01-01.
 const LIVES_ARE_OVER: i64 = 1_735_689_600;
 
 /// The events of each notification that reaches its record. Checks that the other notifications end as they should.

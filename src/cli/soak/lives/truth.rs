@@ -15,12 +15,12 @@ pub(in crate::cli::soak) struct Truth {
     pub(in crate::cli::soak) id: String,
     /// The record.
     pub(in crate::cli::soak) record: Value,
-    /// The HTTP status and the error of its fetch response, if it ended in one.
+    /// The HTTP status and the body that Transform reads instead, if the record ended in an error and errors are shown.
     pub(in crate::cli::soak) error: Option<(u16, Value)>,
 }
 
 impl Expected {
-    /// PUT /records/{kind}/{id}
+    /// The body of `PUT /records/{kind}/{id}`.
     pub(super) fn registration(&self, source: &str) -> Value {
         let mut body = Fields::default();
         body.put("source", source);

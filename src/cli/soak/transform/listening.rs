@@ -1,4 +1,4 @@
-//! Transform listens: on a port that it keeps, in every mood but the one that refuses connections.
+//! Listening of the stand-in for Transform: on one port, in every mood but the one that refuses connections.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use crate::cli::soak::script::Mood;
 use crate::cli::soak::world::World;
 
 impl Transform {
-    /// Begins to listen.
+    /// Makes a stand-in that listens.
     pub(in crate::cli::soak) fn start(world: Arc<World>) -> anyhow::Result<Arc<Self>> {
         let transform = Arc::new(Self::new(world)?);
         let listener = transform.listen()?;

@@ -1,4 +1,4 @@
-//! The stand-in's answers to webhooks, mood by mood.
+//! Answers of the stand-in for Transform to webhooks, mood by mood.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::cli::soak::lives::Chance;
 use crate::cli::soak::script::Mood;
 use crate::cli::soak::world::{Key, one};
 
-/// The wait for the relay to close a connection that it gave up. It closes long before this.
+/// The longest wait for the relay to close a connection that it gave up. It closes such a connection long before.
 const CLOSING_PATIENCE: Duration = Duration::from_secs(2);
 /// The longest time to hang. The relay gives up an attempt long before this.
 const HANGING_MAX: Duration = Duration::from_secs(60);
@@ -31,12 +31,12 @@ impl Transform {
             };
             let Some(request) = request else { return };
             if request.line != "POST /webhooks HTTP/1.1" || request.header("content-type") != "application/json" {
-                self.world.violated(format!("Transform is asked for {:?}", request.line));
+                self.world.violated(format!("Transform was sent another request than a webhook: {:?}", request.line));
                 return;
             }
             let key = match told_of(&request.body) {
                 Ok(key) => key,
-                Err(error) => return self.world.violated(format!("Transform is told: {error:#}")),
+                Err(error) => return self.world.violated(format!("Transform was sent a wrong webhook: {error:#}")),
             };
             if !self.answer(&mut stream, &key).await {
                 return;
@@ -58,7 +58,7 @@ impl Transform {
             let gone = closed(stream, HANGING_MAX).await;
             self.lands(key, &flight);
             if !gone {
-                self.world.violated(format!("{} {}: the relay waits for an answer for ever", key.0, key.1));
+                self.world.violated(format!("{} {}: the relay waits for an answer without a limit", key.0, key.1));
             }
             return false;
         }

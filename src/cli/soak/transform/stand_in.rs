@@ -1,4 +1,4 @@
-//! The stand-in for Transform: its mood, what it has heard and what it has read.
+//! The stand-in for Transform: its mood, the webhooks in flight, and the records as it last read them.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -17,7 +17,7 @@ use crate::cli::soak::script::Mood;
 use crate::cli::soak::world::{Key, World, lock, one};
 use crate::cli::stand_in::TRANSFORM_TOKEN;
 
-/// The stand-in.
+/// The stand-in for Transform.
 #[derive(Debug)]
 pub(in crate::cli::soak) struct Transform {
     pub(in crate::cli::soak) address: SocketAddr,
@@ -76,7 +76,7 @@ pub(super) struct Flight {
 pub(super) struct Unread;
 
 impl Transform {
-    /// One that has its port, and does not listen yet.
+    /// A stand-in that has its port, and does not listen yet.
     pub(super) fn new(world: Arc<World>) -> anyhow::Result<Self> {
         let port = TcpSocket::new_v4()?;
         port.set_reuseaddr(true)?;
@@ -122,7 +122,7 @@ impl Transform {
         flight
     }
 
-    /// Notes that it is about to be answered. Returns whether another one came meanwhile.
+    /// Notes that a webhook is about to be answered. Returns whether another one for the same record came meanwhile.
     pub(super) fn lands(&self, key: &Key, flight: &Arc<Flight>) -> bool {
         let mut state = lock(&self.state);
         if state.in_flight.get(key).is_some_and(|other| Arc::ptr_eq(other, flight)) {
@@ -153,7 +153,8 @@ impl Transform {
         Ok(())
     }
 
-    /// Status and body of the fetch endpoint. The error is `None` if the relay is just not there, or else the fault.
+    /// The status and body that the relay's fetch endpoint answers. The error is `None` if the relay is not there or cannot
+    /// answer now (503), and otherwise the fault.
     pub(in crate::cli::soak) async fn fetch(&self, key: &Key, by_type: bool) -> Result<(u16, Value), Option<String>> {
         let relay = self.relay.borrow().clone().and_then(|relay| relay.address()).ok_or(None)?;
         let (code, id) = key;

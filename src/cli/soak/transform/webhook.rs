@@ -1,4 +1,4 @@
-//! Webhooks as Transform hears them: exactly of the form of the contract, or none.
+//! Webhooks in exactly the form of the contract: the record that one tells of.
 
 use anyhow::anyhow;
 use serde_json::Value;
@@ -14,7 +14,7 @@ pub(super) fn told_of(body: &[u8]) -> anyhow::Result<Key> {
     let id = value[name].as_str().unwrap_or_default();
     let exact = format!(r#"{{"{name}":"{id}","Type":{code}}}"#);
     if !(1..=4).contains(&code) || id.is_empty() || exact != text {
-        return Err(anyhow!("no webhook of the contract: {text}"));
+        return Err(anyhow!("it does not have the contract's form: {text}"));
     }
     Ok((code, id.to_owned()))
 }

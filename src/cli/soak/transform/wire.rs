@@ -1,4 +1,4 @@
-//! HTTP by hand, as much as a receiver of webhooks needs: it must be able to misbehave.
+//! HTTP by hand, for a receiver of webhooks that must be able to misbehave.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -6,9 +6,9 @@ use tokio::net::TcpStream;
 /// A request as it came.
 #[derive(Debug)]
 pub(super) struct Request {
-    /// `POST /webhooks HTTP/1.1`
+    /// The request line: `POST /webhooks HTTP/1.1`.
     pub(super) line: String,
-    /// `name: value`, names in lower case.
+    /// The headers, with names in lower case.
     headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
 }

@@ -24,7 +24,7 @@ pub(super) struct Dealing {
     pub(super) merchant: String,
     pub(super) currency: Currency,
     pub(super) amount: i64,
-    /// The reference of the authorisation that succeeded, or of the last one.
+    /// The reference of the authorisation that succeeds. Failed attempts have references of their own.
     pub(super) authorisation: String,
     /// Whether the customer left an attempt. There is only one such attempt, because two would say no more.
     pub(super) left: bool,
@@ -52,7 +52,7 @@ impl Dealing {
         }
     }
 
-    /// Attempts that fail, each with a reference of its own.
+    /// Lets attempts fail, each with a reference of its own.
     pub(super) fn refused(&mut self, making: &mut Making, expected: &mut Expected, times: i64) {
         for _ in 0..times {
             let at = making.later();

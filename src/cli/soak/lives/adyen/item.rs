@@ -1,4 +1,4 @@
-//! One item of Adyen's notifications.
+//! One item of an Adyen notification, and its JSON.
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
