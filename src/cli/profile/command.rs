@@ -21,8 +21,8 @@ pub(in crate::cli) enum Command {
         /// The profile.
         name: String,
     },
-    /// Explain a notification: what was signed and which signature that gives, which rule reads each message and why the
-    /// others do not, and which events come out.
+    /// Explain a notification: the signed text and its signature, the rule that reads each message, the reasons against
+    /// the other rules, and the events that come out.
     ///
     /// Exit code 0 if it verifies and is understood, 1 if not.
     Test(test::Arguments),

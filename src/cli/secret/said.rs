@@ -6,7 +6,7 @@ use crate::config::{Rotation, Written};
 /// An exit code and the message for stderr.
 pub(super) type Failure = (u8, String);
 
-/// Warns that a power cut may undo the written file. What was written counts all the same.
+/// Warns that a power cut may undo the written file. Until then the file counts as written.
 pub(super) fn say_unsynced(written: &Written, rotation: &Rotation) {
     if let Some(error) = &written.unsynced {
         let file = rotation.file.display();

@@ -7,7 +7,7 @@ use super::lives::Fate;
 use super::plan::Post;
 use super::world::lock;
 
-/// What the senders know of one notification.
+/// One notification: how often it was sent and acknowledged, and its expected fate.
 #[derive(Debug)]
 pub(super) struct Entry {
     /// How often it was sent whole, whatever the outcome.

@@ -1,4 +1,4 @@
-//! Attack: replays of something genuine, which is a text that the relay itself signed, or a captured notification.
+//! Attack: replays of genuine texts (signed by the relay's endpoint check) and of captured notifications.
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};

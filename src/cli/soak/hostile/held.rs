@@ -1,4 +1,4 @@
-//! Attack: clients that hold what all clients share, which is the room for bodies, and the connections.
+//! Attack: clients that hold shared resources (the room for bodies, and connections).
 
 use std::time::Duration;
 
