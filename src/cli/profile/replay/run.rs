@@ -132,7 +132,7 @@ fn told(wanted: &Wanted, rehearsal: &Rehearsal, counts: &Counts) -> Told {
     text.push_str(&counts.told());
     text.push_str(&format!(
         "{} records compared: {differing} would differ; {} only partly covered, and not compared: some notifications that \
-         made them are not in the store any more, or were not read again\n",
+         made them are not in the store any more or were not read again, or the records changed meanwhile\n",
         rehearsal.records.len(),
         rehearsal.partly,
     ));
