@@ -130,7 +130,7 @@ impl Budget {
         Pace { slots: if self.failures >= FAILURES { 1 } else { limits.concurrency }, ..limits.pace() }
     }
 
-    /// Notes that a fetch begins. It is `trusted` if others than strangers have spoken of its object.
+    /// Notes that a fetch begins. It is `trusted` if the PSP asks for it, or if a hint points to an object of ours.
     pub fn begin(&mut self, limits: Limits, trusted: bool, now: Timestamp) {
         self.all.begin(self.pace(limits), now);
         if !trusted {
