@@ -1,5 +1,5 @@
-//! Comparison of secrets in constant time, and the secrets that count. A short secret does not count for a client that was
-//! wrong too often.
+//! Comparison of secrets in constant time, and the secrets that count. A short secret does not count for a client that
+//! was wrong too often.
 
 use secrecy::{ExposeSecret, SecretString};
 use sha2::{Digest, Sha256};

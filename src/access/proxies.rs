@@ -9,8 +9,8 @@ use ipnet::IpNet;
 pub struct Proxies {
     /// The networks of the trusted proxies.
     pub trusted: Vec<IpNet>,
-    /// The header that names the client. Only one is read: a proxy that sets one of the headers passes on the other as the
-    /// client wrote it.
+    /// The header that names the client. Only one is read: a proxy that sets one of the headers passes on the other as
+    /// the client wrote it.
     pub header: ForwardedBy,
 }
 

@@ -55,8 +55,8 @@ impl NamedSecret {
     }
 }
 
-/// Adds a new secret to the known ones of a `secrets_file`. `others` are the names of the source's secrets outside that file.
-/// The known secrets end at `until`, and expired ones are removed.
+/// Adds a new secret to the known ones of a `secrets_file`. `others` are the names of the source's secrets outside that
+/// file. The known secrets end at `until`, and expired ones are removed.
 ///
 /// # Errors
 /// The reason why the new secret cannot be added. One reason is a known secret that is planned for later: the PSP may

@@ -80,8 +80,8 @@ impl Table {
     }
 }
 
-/// The address by which a caller is counted. For IPv6 it is the network: a client with one address there has at least the
-/// 2^64 addresses of its network.
+/// The address by which a caller is counted. For IPv6 it is the network: a client with one address there has at least
+/// the 2^64 addresses of its network.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

@@ -23,8 +23,8 @@ impl Authorities {
         Self::of(found.certs.iter().chain(more))
     }
 
-    /// The authorities of these certificates. A machine's list may hold oddities: certificates that are not an authority's are
-    /// left out.
+    /// The authorities of these certificates. A machine's list may hold oddities: certificates that are not an
+    /// authority's are left out.
     pub(super) fn of<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Self {
         let anchors = certificates.into_iter().filter_map(|der| Some(anchor_from_trusted_cert(der).ok()?.to_owned()));
         Self(anchors.collect())

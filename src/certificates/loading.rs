@@ -24,7 +24,8 @@ pub struct Certificates {
     authorities: OnceLock<Authorities>,
     client: Client,
     clock: Clock,
-    /// The runtime of the fetches. A fetch is a task of its own: the request that began it may be given up while others wait.
+    /// The runtime of the fetches. A fetch is a task of its own: the request that began it may be given up while others
+    /// wait.
     runtime: Handle,
     known: Mutex<Known>,
 }
@@ -37,7 +38,8 @@ struct Known {
 
 type Loaded = Result<Arc<Chain>, NoKey>;
 
-/// The most certificates fetched at once. A notification that needs a further one is answered 503, and has to come again.
+/// The most certificates fetched at once. A notification that needs a further one is answered 503, and has to come
+/// again.
 const AT_ONCE: usize = 8;
 
 impl Certificates {

@@ -1,10 +1,10 @@
 //! Circuit breakers, one per host: while a host does not answer, one record at a time probes it for all the others.
 //!
-//! While a breaker is open, the due records of its host wait here. From time to time one of them is told as a probe: the
-//! record with the fewest failed attempts, and among equals the one with the oldest change. This order keeps a few records
-//! that the host always fails on from being every probe. The first response closes the breaker and releases all records, the
-//! oldest change first. Like the debouncer, breakers only say when to try. All that is owed is on disk, so losing the
-//! breakers loses nothing.
+//! While a breaker is open, the due records of its host wait here. From time to time one of them is told as a probe:
+//! the record with the fewest failed attempts, and among equals the one with the oldest change. This order keeps a few
+//! records that the host always fails on from being every probe. The first response closes the breaker and releases all
+//! records, the oldest change first. Like the debouncer, breakers only say when to try. All that is owed is on disk, so
+//! losing the breakers loses nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,7 +1,7 @@
 //! The debouncer: a schedule in memory of when to look at which record.
 //!
-//! The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing outside this file sees the map, and no
-//! method that touches it waits. So no guard of the map is ever held across an await.
+//! The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing outside this file sees the map, and
+//! no method that touches it waits. So no guard of the map is ever held across an await.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -139,8 +139,8 @@ impl Debouncer {
         Look::Take
     }
 
-    /// Puts back a taken record that waited in a breaker and was not told. Its due time becomes `since`. Records held behind
-    /// it go on waiting.
+    /// Puts back a taken record that waited in a breaker and was not told. Its due time becomes `since`. Records held
+    /// behind it go on waiting.
     pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
         if let Some(mut waiting) = self.waiting.get_mut(key) {
             (waiting.due, waiting.in_flight, waiting.again) = (since, false, None);

@@ -196,8 +196,9 @@ impl Worker {
         consequence.next_probe
     }
 
-    /// Settles an attempt, and waits for that as long as the store is in trouble: telling Transform again because the disk is
-    /// full helps nobody. Only stopping ends the wait. The record then stays owed, and is told again after the next start.
+    /// Settles an attempt, and waits for that as long as the store is in trouble: telling Transform again because the
+    /// disk is full helps nobody. Only stopping ends the wait. The record then stays owed, and is told again after the
+    /// next start.
     async fn settle(&self, delivery: &Delivery, attempt: Attempt, settlement: Settlement) -> Option<Timestamp> {
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {

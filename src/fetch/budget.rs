@@ -17,8 +17,8 @@ pub struct Limits {
     pub concurrency: usize,
 }
 
-/// The number of failures in a row after which one fetch at a time probes the PSP. A failure counts if the PSP as a whole
-/// fails or asks for quiet, not if one object does.
+/// The number of failures in a row after which one fetch at a time probes the PSP. A failure counts if the PSP as a
+/// whole fails or asks for quiet, not if one object does.
 const FAILURES: u32 = 3;
 /// The first and the longest wait between these probes.
 const PROBE_FIRST: Duration = Duration::from_secs(1);
@@ -152,8 +152,8 @@ impl Budget {
         std::mem::take(&mut self.failures) >= FAILURES
     }
 
-    /// Notes that the PSP did not answer, or asked for quiet. `asked` is the length of that quiet. `random` in 0..1 spreads the
-    /// probes. Returns whether probing begins with this failure.
+    /// Notes that the PSP did not answer, or asked for quiet. `asked` is the length of that quiet. `random` in 0..1
+    /// spreads the probes. Returns whether probing begins with this failure.
     pub fn down(&mut self, now: Timestamp, asked: Option<Duration>, random: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
         if let Some(asked) = asked {

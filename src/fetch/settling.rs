@@ -149,8 +149,8 @@ impl Fetching {
         ended
     }
 
-    /// Repeats a piece of the store's work until it succeeds: fetching again because the disk is full helps nobody. Only
-    /// stopping ends this. All messages then wait as before, and the object is fetched again after the next start.
+    /// Repeats a piece of the store's work until it succeeds: fetching again because the disk is full helps nobody.
+    /// Only stopping ends this. All messages then wait as before, and the object is fetched again after the next start.
     async fn insist<T, F: Future<Output = Result<T, StoreError>>>(&self, mut does: impl FnMut() -> F) -> Option<T> {
         loop {
             match does().await {

@@ -54,7 +54,8 @@ pub struct Worker {
 struct Queue {
     budget: Budget,
     under_way: BTreeSet<i64>,
-    /// Whether the next turn is that of a stranger's object, rather than that of an object of ours that a hint points to.
+    /// Whether the next turn is that of a stranger's object, rather than that of an object of ours that a hint points
+    /// to.
     strangers_turn: bool,
     look_at: Timestamp,
     dropped: u64,
@@ -87,8 +88,8 @@ struct Queues {
 }
 
 impl Queue {
-    /// The number of hints dropped for scarce slots since the last log line; none if no line is due. A line is due once a
-    /// minute.
+    /// The number of hints dropped for scarce slots since the last log line; none if no line is due. A line is due once
+    /// a minute.
     fn scarce(&mut self, now: Timestamp) -> Option<u64> {
         let (hints, tell_at) = self.scarce;
         let told = hints > 0 && tell_at <= now;
@@ -98,8 +99,9 @@ impl Queue {
         })
     }
 
-    /// Chooses the due fetches that may begin. Fetches that the PSP itself asks for come first. Then hinted objects of ours and
-    /// objects of strangers take turns: a stranger can know some of our objects, and hints at these must not take all calls.
+    /// Chooses the due fetches that may begin. Fetches that the PSP itself asks for come first. Then hinted objects of
+    /// ours and objects of strangers take turns: a stranger can know some of our objects, and hints at these must not
+    /// take all calls.
     fn may_begin(&mut self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
         let (mut begin, mut hinted, mut strangers) = (Vec::new(), VecDeque::new(), VecDeque::new());
         for fetch in due.into_iter().filter(|fetch| !self.under_way.contains(&fetch.id)) {

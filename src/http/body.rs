@@ -45,8 +45,8 @@ pub(super) struct Body {
 }
 
 impl Bodies {
-    /// The bounds that the server's options set. After `stop` a body that has begun may still arrive, but no wait for its next
-    /// part is long.
+    /// The bounds that the server's options set. After `stop` a body that has begun may still arrive, but no wait for
+    /// its next part is long.
     #[must_use]
     pub fn new(options: &ServerOptions, stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
@@ -92,8 +92,8 @@ impl Bodies {
         Ok(body)
     }
 
-    /// The next part of a body. While the relay stops, the wait is short: a silent client would otherwise hold up the stop as
-    /// long as work in flight may.
+    /// The next part of a body. While the relay stops, the wait is short: a silent client would otherwise hold up the
+    /// stop as long as work in flight may.
     async fn next(&self, payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
         let stopped = async {
             self.stop.cancelled().await;

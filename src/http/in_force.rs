@@ -10,7 +10,8 @@ use crate::source::Source;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
-/// The settings that the routes go by and that a reload replaces. A handler loads one instance, and goes by it to its end.
+/// The settings that the routes go by and that a reload replaces. A handler loads one instance, and goes by it to its
+/// end.
 #[derive(Debug)]
 pub struct InForce {
     /// The sources, by name.

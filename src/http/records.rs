@@ -80,8 +80,8 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
     })
 }
 
-/// Whether a part of the path to a field may stand in the log. A text that does not look like a field's name may be anything,
-/// also the payer's data.
+/// Whether a part of the path to a field may stand in the log. A text that does not look like a field's name may be
+/// anything, also the payer's data.
 fn may_be_told(part: &Segment) -> bool {
     let Segment::Map { key } = part else { return true };
     key.len() <= FIELD_MAX

@@ -1,5 +1,5 @@
-//! Repetitions of notifications, and how often they are logged. A stranger with one captured notification can send it as
-//! often as they like. So the lines about repetitions are limited, and the rest is summed up.
+//! Repetitions of notifications, and how often they are logged. A stranger with one captured notification can send it
+//! as often as they like. So the lines about repetitions are limited, and the rest is summed up.
 
 use std::sync::Arc;
 
