@@ -168,7 +168,11 @@ impl Worker {
         let backlog = self.tools.store.resume_fetches(self.tools.clock.now(), ASKED_MAX).await?;
         let apis = self.apis.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
-            tracing::warn!(source, waiting, "objects wait to be fetched, but this source has no fetch settings");
+            tracing::warn!(
+                source,
+                waiting,
+                "objects wait to be fetched, but their source fetches nothing: set up [sources.NAME.fetch], or they stay unfetched"
+            );
         }
         Ok(backlog.iter().map(|(_, waiting)| waiting).sum())
     }
@@ -283,7 +287,10 @@ impl Worker {
             }
             Ok((_, Ended { down: Some(asked), .. })) => {
                 if queue.budget.down(now, asked, fastrand::f64()) {
-                    tracing::warn!(source, "the PSP's API does not answer: one fetch at a time probes it");
+                    tracing::warn!(
+                        source,
+                        "the PSP's API does not answer, refuses our credentials or asks for quiet: one fetch at a time probes it"
+                    );
                 }
             }
             Err(error) => {
