@@ -45,9 +45,9 @@ pub struct Ingest {
 /// The sender of a notification, as far as it can be known.
 #[derive(Debug, Clone, Copy)]
 pub struct Sender {
-    /// The address; of IPv6 the network.
+    /// The address; for IPv6, the network.
     pub address: IpAddr,
-    /// Whether it showed wrong credentials too often.
+    /// Whether the address showed wrong credentials too often.
     pub suspicious: bool,
 }
 
@@ -61,9 +61,9 @@ impl Ingest {
 
     /// Takes a notification. When this returns a receipt, the notification and all that it changed are on disk.
     ///
-    /// The signature is checked first. A sender that cannot sign learns nothing about the other credentials, so that these
-    /// cannot be guessed one by one. A right signature does not end suspicion: a stranger with one caught notification could
-    /// guess a short password behind it.
+    /// The signature is checked first. A sender that cannot sign learns nothing about the other credentials, so that
+    /// these cannot be guessed one by one. A right signature does not end suspicion: a stranger with one captured
+    /// notification could guess a short password behind it.
     ///
     /// # Errors
     /// The notification is not believed, or cannot be stored now. Nothing was stored.
@@ -87,7 +87,8 @@ impl Ingest {
         let sent = Sent { id: taken.id, source: &source.name, partly_signed: taken.partly_signed };
         let pointed = pointed(&taken);
         match (self.store.take(taken, self.vouching.noting(source, &verified)).await, &source.fetch) {
-            // A stranger may have made this notification. Its objects are fetched all the same, as for a hint.
+            // A stranger may have made this notification of another one. So it is taken as a hint: its objects are
+            // fetched.
             (Err(TakeError::TooManyContents { .. } | TakeError::PointsElsewhere), Some(api))
                 if !pointed.calls.is_empty() =>
             {

@@ -29,9 +29,9 @@ pub struct Look<'a> {
     pub audience: &'a str,
     /// The issuer of our short-lived tokens.
     pub issuer: &'a Issuer,
-    /// Now, on the steady clock.
+    /// The time now, by the store's clock.
     pub now: Timestamp,
-    /// Whether the client was wrong too often: then only secrets too long to be guessed count.
+    /// Whether the client was wrong too often. Only secrets too long to be guessed count then.
     pub suspicious: bool,
 }
 

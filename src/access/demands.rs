@@ -9,14 +9,14 @@ use secrecy::{ExposeSecret, SecretString};
 use super::compare::{counts, same};
 use super::credentials::{Credentials, Look};
 
-/// What a source demands of whoever sends it a notification, beside a signature. All of it must be there.
+/// The demands that a source makes of the sender of a notification, beside a signature. All of them must be met.
 #[derive(Debug, Clone, Copy)]
 pub struct Demands<'a> {
-    /// What the Authorization header must hold; anything, if there is nothing in it.
+    /// The credentials that the Authorization header must hold. If there are none, the header is not looked at.
     pub authorization: &'a Credentials,
-    /// Headers that must be there; names in lower case.
+    /// The headers that must be there with these values; names in lower case.
     pub headers: &'a BTreeMap<String, SecretString>,
-    /// Where the sender must be; anywhere, if there is nothing in it.
+    /// The ranges, one of which must contain the sender's address. If there are none, any address will do.
     pub ip_ranges: &'a [IpNet],
 }
 
@@ -33,10 +33,11 @@ impl Demands<'_> {
         self.ip_ranges.is_empty() || self.ip_ranges.iter().any(|range| range.contains(&address))
     }
 
-    /// Whether the headers of a request (`header` gives one by its name) have all that they must have.
+    /// Checks that the headers of a request meet the demands. `header` looks up a header by its name. Addresses are not
+    /// checked here.
     ///
     /// # Errors
-    /// What is not there, or is wrong.
+    /// The part that is missing or wrong.
     pub fn check<'h>(&self, header: impl Fn(&str) -> Option<&'h str>, look: Look<'_>) -> Result<(), &'static str> {
         if !self.authorization.is_empty() && !self.authorization.allows(header("authorization"), look) {
             return Err("no or wrong credentials in the Authorization header");

@@ -1,8 +1,9 @@
 //! Short-lived tokens by OAuth 2.0 (RFC 6749): the grants `client_credentials` and `password`.
 //!
-//! Tokens are not stored. A token holds its end and a MAC over that end, its audience and its client's whole configuration.
-//! The MAC's key is made by the process for itself. So the number of tokens needs no limit, and a reload keeps them. The
-//! tokens of a client stop at once when it is removed or gets another secret. A restart ends all tokens.
+//! Tokens are not stored. A token consists of its end and a MAC over that end, its audience and its client's whole
+//! configuration. Each process makes its own key for the MAC. So the number of tokens needs no limit, and a reload
+//! keeps them. The tokens of a client end at once when the client is removed or gets another secret. A restart ends all
+//! tokens.
 
 use secrecy::ExposeSecret;
 

@@ -9,7 +9,8 @@ use ipnet::IpNet;
 pub struct Proxies {
     /// The networks of the trusted proxies.
     pub trusted: Vec<IpNet>,
-    /// The header that names the client. Only one is read: a proxy that sets the one header passes on a forged other.
+    /// The header that names the client. Only one is read: a proxy that sets one of the headers passes on the other as
+    /// the client wrote it.
     pub header: ForwardedBy,
 }
 

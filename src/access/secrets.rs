@@ -25,10 +25,10 @@ pub struct NamedSecret {
     pub expires_at: Option<Timestamp>,
 }
 
-/// The longest name, in characters: names stand in logs.
+/// The longest name, in bytes: names stand in logs.
 pub const NAME_MAX: usize = 64;
 
-/// Whether this is a good name for a secret.
+/// Whether this is a good name for a secret: not empty, not too long, without control characters.
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
@@ -55,11 +55,12 @@ impl NamedSecret {
     }
 }
 
-/// Adds a new secret to the known ones. `others` names the source's secrets that stand elsewhere. The known secrets end at
-/// `until`, and expired ones are removed. No rotation is made while one is planned for later: the PSP was told of that one.
+/// Adds a new secret to the known ones of a `secrets_file`. `others` are the names of the source's secrets outside that
+/// file. The known secrets end at `until`, and expired ones are removed.
 ///
 /// # Errors
-/// The reason why it cannot be added.
+/// The reason why the new secret cannot be added. One reason is a known secret that is planned for later: the PSP may
+/// already know it, and a rotation would end it.
 pub fn rotated(
     known: Vec<NamedSecret>,
     new: NamedSecret,
@@ -77,8 +78,8 @@ pub fn rotated(
         known.iter().find_map(|old| Some((&old.name, old.not_before.filter(|from| *from > now)?)))
     {
         return Err(format!(
-            "{name:?} is planned for later: not_before is {from}, and the old ones would end at {until}. Remove it from the \
-             secrets_file, or rotate once it holds"
+            "{name:?} is planned for later: its not_before is {from}, and a rotation would end it by {until}. Remove it from \
+             the secrets_file, or rotate once it holds"
         ));
     }
     let mut all: Vec<_> = known.into_iter().filter(|old| !old.has_expired(now)).collect();
@@ -93,7 +94,9 @@ pub fn rotated(
         all.remove(over);
     }
     if others.len() >= SECRETS_MAX {
-        return Err(format!("{SECRETS_MAX} secrets stand elsewhere already: a source can have no more"));
+        return Err(format!(
+            "the source has {SECRETS_MAX} secrets outside the secrets_file already, and can have no more"
+        ));
     }
     if all.iter().map(|old| old.name.as_str()).chain(others.iter().copied()).any(|name| name == new.name) {
         return Err(format!("{:?} is the name of another secret", new.name));
@@ -105,9 +108,9 @@ pub fn rotated(
 /// The count of a secret's notifications since the start, and the time of the last one.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Vouched {
-    /// How often the secret vouched.
+    /// The number of notifications that the secret vouched for.
     pub times: u64,
-    /// When it vouched last.
+    /// The time when it vouched last.
     pub last: Option<Timestamp>,
 }
 

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 
 use crate::domain::due::later;
 
-/// How often an address may present wrong credentials.
+/// The limit on wrong credentials from one address.
 #[derive(Debug, Clone, Copy)]
 pub struct ThrottlePolicy {
     /// The failures that make an address suspicious.
@@ -80,7 +80,8 @@ impl Table {
     }
 }
 
-/// The network that counts as one caller: a client with one IPv6 address has at least the 2^64 of its network.
+/// The address by which a caller is counted. For IPv6 it is the network: a client with one address there has at least
+/// the 2^64 addresses of its network.
 pub(crate) fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,

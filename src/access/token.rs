@@ -36,7 +36,7 @@ impl Issuer {
         Self(key)
     }
 
-    /// Issues a token for an audience to a client. It holds until `until` (on the steady clock).
+    /// Issues a token for an audience to a client. It is valid until `until`, by the store's clock.
     #[must_use]
     pub fn issue(&self, audience: &str, client: &Client, until: Timestamp) -> String {
         let until = until.as_microsecond().to_be_bytes();

@@ -18,12 +18,13 @@ impl Authorities {
     pub(super) fn of_the_machine_and(more: &[CertificateDer<'static>]) -> Self {
         let found = rustls_native_certs::load_native_certs();
         for error in &found.errors {
-            tracing::warn!(%error, "some of the machine's certificate authorities cannot be read: they are not believed");
+            tracing::warn!(%error, "some of the machine's certificate authorities cannot be read: certificates that only they vouch for are refused");
         }
         Self::of(found.certs.iter().chain(more))
     }
 
-    /// Leaves out certificates that are not an authority's: a machine's list may hold oddities.
+    /// The authorities of these certificates. A machine's list may hold oddities: certificates that are not an
+    /// authority's are left out.
     pub(super) fn of<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'static>>) -> Self {
         let anchors = certificates.into_iter().filter_map(|der| Some(anchor_from_trusted_cert(der).ok()?.to_owned()));
         Self(anchors.collect())
@@ -33,7 +34,7 @@ impl Authorities {
 /// The authorities of a PEM file.
 ///
 /// # Errors
-/// It holds no certificate, or something else than certificates.
+/// The file holds no certificate, or one that is not an authority's.
 pub fn authorities_of_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
     let Chain(certificates) = Chain::of_pem(pem)?;
     match certificates.iter().find_map(|der| anchor_from_trusted_cert(der).err()) {
@@ -61,7 +62,7 @@ impl Chain {
     /// The key of the first certificate. At `at` the authorities must vouch for it, and one of its names must end with
     /// `name_suffix`.
     ///
-    /// Revocation is not checked: the PSP itself hands out the certificate, at a URL of its own.
+    /// Revocation is not checked: the PSP itself gives out the certificate, at a URL of its own.
     pub(super) fn key(&self, authorities: &Authorities, name_suffix: &str, at: Timestamp) -> Result<PublicKey, String> {
         let (first, others) = self.0.split_first().ok_or("there is no certificate")?;
         let certificate = EndEntityCert::try_from(first).map_err(|error| error.to_string())?;

@@ -1,4 +1,4 @@
-//! The certificates that are kept and under way: one fetch of a URL at a time serves all that wait for it.
+//! Certificates kept, and certificates under way: one fetch of a URL serves all notifications that wait for it.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -24,7 +24,8 @@ pub struct Certificates {
     authorities: OnceLock<Authorities>,
     client: Client,
     clock: Clock,
-    /// The runtime of the fetches. They do not run in the first request that needs one, because it may be given up.
+    /// The runtime of the fetches. A fetch is a task of its own: the request that began it may be given up while others
+    /// wait.
     runtime: Handle,
     known: Mutex<Known>,
 }
@@ -37,7 +38,8 @@ struct Known {
 
 type Loaded = Result<Arc<Chain>, NoKey>;
 
-/// The most certificates fetched at once. A notification that needs a further one has to come again.
+/// The most certificates fetched at once. A notification that needs a further one is answered 503, and has to come
+/// again.
 const AT_ONCE: usize = 8;
 
 impl Certificates {

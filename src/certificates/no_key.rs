@@ -1,4 +1,4 @@
-//! Why a certificate gives no key.
+//! Reasons why a certificate gives no key: it cannot be fetched, or is not the PSP's.
 
 /// The reason why there is no key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

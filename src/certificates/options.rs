@@ -1,4 +1,4 @@
-//! How certificates are fetched and believed.
+//! Options of the PSPs' certificates: authorities and times.
 
 use std::time::Duration;
 

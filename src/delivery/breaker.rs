@@ -1,9 +1,10 @@
 //! Circuit breakers, one per host: while a host does not answer, one record at a time probes it for all the others.
 //!
-//! While a breaker is open, the due records of its host wait here. From time to time one of them is told as a probe: the
-//! least tried one, and among equals the one with the oldest change. So a few records that the host chokes on do not probe
-//! for all others. The first response closes the breaker and releases all records, the oldest change first. Like the
-//! debouncer, breakers only say when to try. All that is owed is on disk, so losing the breakers loses nothing.
+//! While a breaker is open, the due records of its host wait here. From time to time one of them is told as a probe:
+//! the record with the fewest failed attempts, and among equals the one with the oldest change. This order keeps a few
+//! records that the host always fails on from being every probe. The first response closes the breaker and releases all
+//! records, the oldest change first. Like the debouncer, breakers only say when to try. All that is owed is on disk, so
+//! losing the breakers loses nothing.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,7 +19,7 @@ use crate::outbound::retry::spread;
 /// The limits at which a breaker opens, and how often it probes.
 #[derive(Debug, Clone, Copy)]
 pub struct BreakerPolicy {
-    /// How many attempts in a row a host may leave unanswered.
+    /// The number of failed attempts in a row that opens a breaker.
     pub failures: u32,
     /// The wait before the first probe. Each failed probe doubles it.
     pub first: Duration,
@@ -47,7 +48,7 @@ struct Breaker {
 /// A record that waits for its host. Records are probes in this order.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Waiting {
-    /// How many attempts for the record failed.
+    /// The number of failed attempts for the record.
     pub attempts: u32,
     /// The time of its oldest change that Transform was not told.
     pub since: Timestamp,
@@ -87,7 +88,7 @@ pub struct Consequence {
     pub closed: bool,
 }
 
-/// The right to make one attempt. A pass that is dropped without a verdict goes to the next record.
+/// The right to make one attempt. If a probe's pass is dropped without a verdict, the next record becomes the probe.
 #[derive(Debug)]
 pub struct Pass {
     breakers: Arc<Breakers>,
@@ -127,7 +128,7 @@ impl Breakers {
         .collect()
     }
 
-    /// Takes back a waiting record, if it waits: its webhook may go to another host from now on.
+    /// Takes back a record, if it waits here. Its webhook may go to another host from now on.
     pub fn forget(&self, key: &RecordKey) -> Option<Waiting> {
         self.hosts().values_mut().find_map(|breaker| {
             let found = breaker.waiting.iter().find(|waiting| waiting.key == *key)?.clone();

@@ -19,7 +19,7 @@ pub struct Response {
     pub retry_after: Option<String>,
 }
 
-/// The most of a response's body that is read to keep the connection usable. A longer body closes it.
+/// The most bytes of a response's body that are read to keep the connection usable. A longer body closes it.
 const ANSWER_MAX: usize = 64 * 1024;
 
 impl Client {

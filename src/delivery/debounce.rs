@@ -1,7 +1,7 @@
-//! The debouncer: in memory, when to look at which record.
+//! The debouncer: a schedule in memory of when to look at which record.
 //!
-//! The debouncer only says when to look. The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing
-//! outside this file sees the map, and none of its methods waits, so no guard is ever held across an await.
+//! The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing outside this file sees the map, and
+//! no method that touches it waits. So no guard of the map is ever held across an await.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -20,7 +20,7 @@ use crate::store::Owed;
 /// Records that Transform is owed a webhook for, and when to look at each.
 #[derive(Debug, Default)]
 pub struct Debouncer {
-    /// What is known of each record that is owed a webhook or is in flight.
+    /// The records that are owed a webhook or are in flight.
     waiting: DashMap<RecordKey, Waiting>,
     /// The order in which to look. An entry may be outdated: the map decides.
     schedule: Mutex<Schedule>,
@@ -139,8 +139,8 @@ impl Debouncer {
         Look::Take
     }
 
-    /// Puts back a taken record that was not told because its host did not answer others. It is due as of `since`.
-    /// Records held behind it go on waiting.
+    /// Puts back a taken record that waited in a breaker and was not told. Its due time becomes `since`. Records held
+    /// behind it go on waiting.
     pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
         if let Some(mut waiting) = self.waiting.get_mut(key) {
             (waiting.due, waiting.in_flight, waiting.again) = (since, false, None);

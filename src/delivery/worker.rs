@@ -121,7 +121,7 @@ impl Worker {
         wait.unwrap_or(LOOK_AT_LEAST_EVERY).min(LOOK_AT_LEAST_EVERY)
     }
 
-    /// Looks at a record. Should the look panic, the record is looked at again.
+    /// Looks at a record. If the look panics, the record is looked at again.
     async fn look_after(&self, key: RecordKey, pass: Option<Pass>) {
         let mut flight = Flight { debouncer: &self.debouncer, clock: self.clock, key: Some(key.clone()) };
         self.look_at(key, pass).await;
@@ -185,7 +185,7 @@ impl Worker {
         };
         let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
-            tracing::warn!(host, "host does not answer: one record at a time probes it, others wait");
+            tracing::warn!(host, "host does not answer: one record at a time probes it, all others wait");
         }
         if consequence.closed {
             tracing::info!(host, waiting = consequence.released.len(), "host answers again");
@@ -196,8 +196,9 @@ impl Worker {
         consequence.next_probe
     }
 
-    /// Settles an attempt as soon as the store can: telling Transform again because the disk is full helps nobody. Only
-    /// stopping ends the wait. The record then stays owed, and is told again after the next start.
+    /// Settles an attempt, and waits for that as long as the store is in trouble: telling Transform again because the
+    /// disk is full helps nobody. Only stopping ends the wait. The record then stays owed, and is told again after the
+    /// next start.
     async fn settle(&self, delivery: &Delivery, attempt: Attempt, settlement: Settlement) -> Option<Timestamp> {
         loop {
             match self.store.settle(attempt.clone(), settlement.clone()).await {
@@ -307,7 +308,7 @@ fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
             tracing::warn!(record = %key, version, attempt, millis, reason, retry_in = %wait(now, *at), "could not tell Transform");
         }
         Settlement::GiveUp { reason } => {
-            tracing::error!(record = %key, version, attempt, millis, reason, "gave up telling Transform: dead letter");
+            tracing::error!(record = %key, version, attempt, millis, reason, "gave up telling Transform: the delivery is a dead letter now");
         }
     }
 }

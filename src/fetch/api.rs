@@ -36,7 +36,7 @@ pub struct Api {
     pub not_found_for: Duration,
     /// How long a fetch may fail before it is given up.
     pub give_up_after: Duration,
-    /// How many objects may wait that only strangers have spoken of.
+    /// How many objects that only strangers have spoken of may wait.
     pub slots: HintSlots,
 }
 

@@ -26,12 +26,12 @@ impl Base {
     /// The URL of a call below the base.
     ///
     /// # Errors
-    /// The call leads elsewhere. So does a path that a URL would rewrite (`..`, say).
+    /// The call leads elsewhere. A path that a URL would rewrite (`..`, say) counts as leading elsewhere.
     pub fn url(&self, path: &str) -> Result<Url, String> {
         let text = format!("{}{path}", self.0);
-        let url = Url::parse(&text).map_err(|error| format!("its call is no URL: {error}"))?;
+        let url = Url::parse(&text).map_err(|error| format!("the call is not a URL: {error}"))?;
         let below = path.starts_with('/') && url.as_str() == text && url.fragment().is_none();
-        if below { Ok(url) } else { Err("its call does not stay below the base URL".to_owned()) }
+        if below { Ok(url) } else { Err("the call does not stay below the base URL".to_owned()) }
     }
 }
 

@@ -1,5 +1,5 @@
-//! The budget of a source's fetches: a rate per second, a number at once, and none while the PSP asks for quiet. While the
-//! PSP does not answer, one fetch at a time probes it.
+//! The budget of a source's fetches: a rate per second, and a number at once. While the PSP asks for quiet, nothing is
+//! fetched. While it does not answer, one fetch at a time probes it.
 
 use std::time::Duration;
 
@@ -11,20 +11,21 @@ use crate::outbound::retry::spread;
 /// The most that a source may ask of its PSP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// How many fetches may begin in a second.
+    /// How many fetches may begin in a second, on average. After a rest so many may begin at once.
     pub rate: u32,
     /// How many fetches may be under way at once.
     pub concurrency: usize,
 }
 
-/// The failures in a row, all of them the PSP's as a whole, after which one fetch at a time probes it.
+/// The number of failures in a row after which one fetch at a time probes the PSP. A failure counts if the PSP as a
+/// whole fails or asks for quiet, not if one object does.
 const FAILURES: u32 = 3;
 /// The first and the longest wait between these probes.
 const PROBE_FIRST: Duration = Duration::from_secs(1);
 const PROBE_MAX: Duration = Duration::from_secs(30);
 /// The longest quiet that a PSP can ask for.
 pub const ASKED_MAX: Duration = Duration::from_secs(3600);
-/// The window of the rate: it holds for every window of this length.
+/// The window of the rate. After a rest, all fetches of one window may begin at once.
 const WINDOW: Duration = Duration::from_secs(1);
 
 /// How many fetches may begin.
@@ -32,7 +33,7 @@ const WINDOW: Duration = Duration::from_secs(1);
 pub struct Free {
     /// All fetches.
     pub all: usize,
-    /// Those of them for objects that only strangers have spoken of.
+    /// The number of them that may be for objects that only strangers have spoken of.
     pub strangers: usize,
 }
 
@@ -52,7 +53,7 @@ pub struct Budget {
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     slots: usize,
-    /// The time in which one fetch begins.
+    /// The time that one fetch uses up.
     each: Duration,
     /// The time whose fetches may all begin at once.
     window: Duration,
@@ -129,7 +130,7 @@ impl Budget {
         Pace { slots: if self.failures >= FAILURES { 1 } else { limits.concurrency }, ..limits.pace() }
     }
 
-    /// Notes that a fetch begins. `trusted`: its object was spoken of by more than strangers.
+    /// Notes that a fetch begins. It is `trusted` if the PSP asks for it, or if a hint points to an object of ours.
     pub fn begin(&mut self, limits: Limits, trusted: bool, now: Timestamp) {
         self.all.begin(self.pace(limits), now);
         if !trusted {
@@ -151,7 +152,8 @@ impl Budget {
         std::mem::take(&mut self.failures) >= FAILURES
     }
 
-    /// Notes that the PSP answers no fetch, or asks for quiet. `random` in 0..1. Returns whether it stopped just now.
+    /// Notes that the PSP did not answer, or asked for quiet. `asked` is the length of that quiet. `random` in 0..1
+    /// spreads the probes. Returns whether probing begins with this failure.
     pub fn down(&mut self, now: Timestamp, asked: Option<Duration>, random: f64) -> bool {
         self.failures = self.failures.saturating_add(1);
         if let Some(asked) = asked {

@@ -35,8 +35,8 @@ pub(super) struct Failure {
     pub(super) missing: bool,
 }
 
-/// Judges a response. A redirect is not followed, and a body that is not JSON is not the PSP's own. Both look as if a proxy
-/// stood in between that may go away again, so both are tried again.
+/// Judges a response. A redirect is not followed. A redirect or a body that is not JSON may come from a proxy in
+/// between, which may go away again. So both are tried again.
 pub(super) fn judge(answered: Result<Response, NoResponse>, now: Timestamp) -> Verdict {
     let answer = match answered {
         Ok(answer) => answer,
@@ -61,8 +61,8 @@ const fn again(reason: String, asked: Option<Duration>, down: bool) -> Verdict {
     Verdict::Again(Failure { reason, asked, down, missing: false })
 }
 
-/// The first and the longest wait of one fetch. They may be short: the budget already limits how often a PSP is asked,
-/// and the PSP's news should not stay unknown here for long.
+/// The first and the longest wait between two tries of one fetch. They may be short: the budget already limits how
+/// often a PSP is asked, and the PSP's news should not stay unknown here for long.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 pub(super) const RETRY_MAX: Duration = Duration::from_secs(300);
 

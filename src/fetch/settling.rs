@@ -20,7 +20,7 @@ use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
 use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, Store, StoreError, Through};
 
-/// What every fetch works with.
+/// The tools that all fetches share.
 #[derive(Debug)]
 pub(super) struct Tools {
     pub(super) store: Arc<Store>,
@@ -44,11 +44,11 @@ pub(super) struct Ended {
     pub(super) down: Option<Option<Duration>>,
     /// The number of hints that came to nothing.
     pub(super) dropped: u64,
-    /// Those of them that were dropped at the API's first 404, because slots were scarce.
+    /// The number of them that were dropped at the API's first 404, because slots were scarce.
     pub(super) scarce: u64,
 }
 
-/// How many waiting messages are read with a response in one piece.
+/// The most waiting messages that are read with a response at a time.
 const PAGE: usize = 50;
 /// The wait before a store in trouble is asked again.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
@@ -128,7 +128,7 @@ impl Fetching {
         match again {
             // A stranger may have made the object up, so this is only a debug line.
             Some(at) if missing => {
-                tracing::debug!(source, attempt, millis, reason, retry_in = %wait(now, at), "nothing there yet: tried again")
+                tracing::debug!(source, attempt, millis, reason, retry_in = %wait(now, at), "nothing there yet: the fetch is tried again")
             }
             Some(at) => {
                 tracing::warn!(source, %call, attempt, millis, reason, retry_in = %wait(now, at), "could not fetch")
@@ -149,8 +149,8 @@ impl Fetching {
         ended
     }
 
-    /// Repeats the work until the store can do it: fetching again because the disk is full helps nobody. Only stopping ends
-    /// it. All messages then wait as before, and are fetched for after the next start.
+    /// Repeats a piece of the store's work until it succeeds: fetching again because the disk is full helps nobody.
+    /// Only stopping ends this. All messages then wait as before, and the object is fetched again after the next start.
     async fn insist<T, F: Future<Output = Result<T, StoreError>>>(&self, mut does: impl FnMut() -> F) -> Option<T> {
         loop {
             match does().await {

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::domain::due::later;
 use crate::store::{AskedBy, Fetch, FetchesSought, Store, StoreError};
 
-/// A signal that a source has objects to be fetched. It carries no news of its own.
+/// A signal that sources have objects to be fetched. It carries only their names: the store has the objects.
 #[derive(Debug, Default)]
 pub struct Signal {
     rung_for: Mutex<BTreeSet<String>>,
@@ -54,7 +54,8 @@ pub struct Worker {
 struct Queue {
     budget: Budget,
     under_way: BTreeSet<i64>,
-    /// Whether the next fetch is a stranger's, rather than one of ours to which a hint points.
+    /// Whether the next turn is that of a stranger's object, rather than that of an object of ours that a hint points
+    /// to.
     strangers_turn: bool,
     look_at: Timestamp,
     dropped: u64,
@@ -87,7 +88,8 @@ struct Queues {
 }
 
 impl Queue {
-    /// The number of hints dropped for scarce slots, if it is to be logged now: once a minute.
+    /// The number of hints dropped for scarce slots since the last log line; none if no line is due. A line is due once
+    /// a minute.
     fn scarce(&mut self, now: Timestamp) -> Option<u64> {
         let (hints, tell_at) = self.scarce;
         let told = hints > 0 && tell_at <= now;
@@ -97,8 +99,9 @@ impl Queue {
         })
     }
 
-    /// Chooses the due fetches that may begin, those for the PSP first. Then hinted objects of ours and objects of strangers
-    /// take turns: a stranger can know some of our objects, and hints at these must not take all calls.
+    /// Chooses the due fetches that may begin. Fetches that the PSP itself asks for come first. Then hinted objects of
+    /// ours and objects of strangers take turns: a stranger can know some of our objects, and hints at these must not
+    /// take all calls.
     fn may_begin(&mut self, due: Vec<Fetch>, free: Free) -> Vec<Fetch> {
         let (mut begin, mut hinted, mut strangers) = (Vec::new(), VecDeque::new(), VecDeque::new());
         for fetch in due.into_iter().filter(|fetch| !self.under_way.contains(&fetch.id)) {
@@ -165,7 +168,11 @@ impl Worker {
         let backlog = self.tools.store.resume_fetches(self.tools.clock.now(), ASKED_MAX).await?;
         let apis = self.apis.load_full();
         for (source, waiting) in backlog.iter().filter(|(source, _)| !apis.contains_key(source)) {
-            tracing::warn!(source, waiting, "objects wait to be fetched, but this source has no fetch settings");
+            tracing::warn!(
+                source,
+                waiting,
+                "objects wait to be fetched, but their source fetches nothing: set up [sources.NAME.fetch], or they stay unfetched"
+            );
         }
         Ok(backlog.iter().map(|(_, waiting)| waiting).sum())
     }
@@ -254,7 +261,7 @@ impl Worker {
         queue.look_at = if begun == free.all { now } else { next.unwrap_or(soon).min(soon) };
     }
 
-    /// A fetch has ended: there is room for another one.
+    /// Notes that a fetch has ended, so that there is room for another one.
     fn ended(&self, ended: Result<(Id, Ended), JoinError>, queues: &mut Queues) {
         let task = ended.as_ref().map_or_else(JoinError::id, |(task, _)| *task);
         let Some(Begun { source, fetch, trusted }) = queues.of.remove(&task) else { return };
@@ -268,7 +275,11 @@ impl Worker {
                 queue.scarce.0 = queue.scarce.0.saturating_add(scarce);
                 queue.dropped = queue.dropped.saturating_add(dropped);
                 if dropped > 0 {
-                    tracing::debug!(source, dropped = queue.dropped, "hints came to nothing: dropped since the start");
+                    tracing::debug!(
+                        source,
+                        dropped = queue.dropped,
+                        "hints came to nothing and were dropped, so many since the start"
+                    );
                 }
                 if queue.budget.up() {
                     tracing::info!(source, "the PSP's API answers again: fetching goes on");
@@ -276,7 +287,10 @@ impl Worker {
             }
             Ok((_, Ended { down: Some(asked), .. })) => {
                 if queue.budget.down(now, asked, fastrand::f64()) {
-                    tracing::warn!(source, "the PSP's API does not answer: one fetch at a time probes it");
+                    tracing::warn!(
+                        source,
+                        "the PSP's API does not answer, refuses our credentials or asks for quiet: one fetch at a time probes it"
+                    );
                 }
             }
             Err(error) => {

@@ -1,4 +1,4 @@
-//! Client address of a request, also from behind proxies.
+//! Client address of a request, also if the client is behind proxies.
 
 use std::net::{IpAddr, Ipv4Addr};
 

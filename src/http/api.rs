@@ -10,7 +10,8 @@ use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 
-/// The path's segments match in upper and lower case, so the first one is a variable too. Its value is not used.
+/// Reads a record by its kind. The segments of the path match in upper and lower case, so the first one is a variable
+/// too. Its value is not used.
 pub(super) async fn by_kind(
     request: HttpRequest,
     path: web::Path<(String, String, String)>,

@@ -30,9 +30,9 @@ pub struct Bodies {
     stop: CancellationToken,
 }
 
-/// The longest wait for the next part of a body while the relay stops.
+/// The longest wait for the next part of a body once the relay stops.
 const WHEN_STOPPING: Duration = Duration::from_secs(1);
-/// Room is counted in KiB, since permits are counted in 32 bits.
+/// The unit of room, in bytes: permits are counted in 32 bits, so room is counted in KiB.
 const UNIT: usize = 1024;
 /// The first bytes of every body need no room, so that a small body is taken however much room the others hold. This costs
 /// at most this number of bytes for each connection.
@@ -45,7 +45,8 @@ pub(super) struct Body {
 }
 
 impl Bodies {
-    /// The bounds that the server's options set, until `stop`. A body that has begun by then may still arrive.
+    /// The bounds that the server's options set. After `stop` a body that has begun may still arrive, but no wait for
+    /// its next part is long.
     #[must_use]
     pub fn new(options: &ServerOptions, stop: CancellationToken) -> Self {
         let room = Arc::new(Semaphore::new(options.max_buffered.div_ceil(UNIT)));
@@ -91,8 +92,8 @@ impl Bodies {
         Ok(body)
     }
 
-    /// The next part of a body. While the relay stops, the wait is short. Otherwise a silent client would be waited for as
-    /// long as work in flight is.
+    /// The next part of a body. While the relay stops, the wait is short: a silent client would otherwise hold up the
+    /// stop as long as work in flight may.
     async fn next(&self, payload: &mut Payload) -> Result<Option<Bytes>, Problem> {
         let stopped = async {
             self.stop.cancelled().await;
@@ -115,7 +116,7 @@ impl Bodies {
         }
         problem.because(
             "Payload Too Large",
-            format!("{reason}, which is server.max_body; raise that if such are to be taken"),
+            format!("{reason}, which is server.max_body. Raise it if such bodies are to be taken"),
         )
     }
 
@@ -123,8 +124,10 @@ impl Bodies {
         let units = u32::try_from(units).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).try_acquire_many_owned(units);
         room.map_err(|_| {
-            Problem::new(503, "too much is being received at once")
-                .because("no room", "too much is being received at once: server.max_buffered is reached")
+            Problem::new(503, "too much is being received at once").because(
+                "no room",
+                "too much is being received at once: server.max_buffered is reached; the client has to send again",
+            )
         })
     }
 }

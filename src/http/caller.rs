@@ -1,4 +1,5 @@
-//! Credentials of a caller: they must be those of the audience, and wrong ones are counted against the address.
+//! Credentials of a caller: they must be those of the route's audience. Wrong credentials count against the caller's
+//! address.
 
 use actix_web::HttpRequest;
 

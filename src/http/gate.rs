@@ -70,7 +70,7 @@ pub(super) enum Awaited {
     Body(u64),
 }
 
-/// The turn of a connection: the part that is awaited, and from which side.
+/// The turn of a connection: the part that is awaited, and the side that it comes from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 enum Turn {
     /// The head of a request, from the client.

@@ -12,8 +12,8 @@ pub(super) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "up"}))
 }
 
-/// Answers the readiness probe. A stranger learns only whether the relay is ready. Wrong credentials count as on other
-/// routes and are logged, but a probe must not fail because of them.
+/// Answers the readiness probe. A client without a monitor's credentials learns only whether the relay is ready. Wrong
+/// credentials count as on other routes and are logged, but no probe fails because of them.
 pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let is_known = must_be_monitor(&request, &state, &state.in_force.load_full()).is_ok();
     let store = state.probed.probe(&state.store, state.clock.now()).await;

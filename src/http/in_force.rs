@@ -10,7 +10,8 @@ use crate::source::Source;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
 
-/// The settings that the routes go by and a reload replaces. A request goes by the same instance from its start to its end.
+/// The settings that the routes go by and that a reload replaces. A handler loads one instance, and goes by it to its
+/// end.
 #[derive(Debug)]
 pub struct InForce {
     /// The sources, by name.
@@ -19,9 +20,9 @@ pub struct InForce {
     pub transform: Credentials,
     /// The tokens and clients of the integrator.
     pub integrator: Credentials,
-    /// The tokens and clients of monitors.
+    /// The tokens of monitors.
     pub monitor: Credentials,
-    /// How a failed transaction is fetched.
+    /// How Transform reads a failed transaction.
     pub failed_as: FailedAs,
     /// The hosts that webhooks may go to.
     pub allowed_hosts: AllowedHosts,

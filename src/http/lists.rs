@@ -1,4 +1,4 @@
-//! Lists for the integrator's people: what waits, what was given up, and the history of a record.
+//! Lists for the integrator: parked events, dead letters, deliveries given up, and the history of a record.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -106,7 +106,7 @@ fn page_of_all_sources(request: &HttpRequest, state: &State) -> Result<Page, Pro
     must_be_integrator(request, state, &state.in_force.load_full())?;
     let page = Page::of(request)?;
     if page.source.is_some() {
-        return Err(Problem::new(400, "source: this list is of all sources"));
+        return Err(Problem::new(400, "source: this list has the entries of all sources and takes no source"));
     }
     Ok(page)
 }

@@ -57,7 +57,11 @@ pub(super) async fn read(request: HttpRequest, state: web::Data<State>) -> Resul
         "New notifications that a source's secret has verified since the start",
         verified,
     );
-    registry.register("secret_verified_timestamp_seconds", "When a source's secret last verified a new one", last);
+    registry.register(
+        "secret_verified_timestamp_seconds",
+        "When a source's secret last verified a new notification",
+        last,
+    );
     registry.register("refusals", "Requests, connections and credentials that were refused since the start", refusals);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|_| Problem::new(500, "the metrics cannot be written"))?;

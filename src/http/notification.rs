@@ -130,8 +130,8 @@ fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &So
     let (kind, problem) = match refused {
         Refused::Take(TakeError::Store(error)) | Refused::Hint(HintError::Store(error)) => return error.into(),
         Refused::Take(TakeError::TooManyContents { .. } | TakeError::PointsElsewhere) => {
-            let what = "either somebody sends one again and again, each time changed where nobody signs it, or the profile's \
-                        dedupe key does not tell notifications apart";
+            let what = "either somebody sends one notification again and again with other unsigned parts, or the profile's dedupe \
+                        key does not tell notifications apart";
             return Problem::new(503, reason.clone()).because("too many contents", format!("{reason}: {what}"));
         }
         Refused::Hint(HintError::Crowded | HintError::AddressFull) => {

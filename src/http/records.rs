@@ -73,14 +73,14 @@ fn parse(body: &[u8]) -> Result<Registration, Problem> {
         if field != "." {
             let problem = Problem::field(&field, &reason);
             let untold =
-                "a field is refused, with a name that no field has and the log does not repeat: the answer names it";
+                "a field is refused. Its name is in the answer but not here: it does not look like a field's name";
             return if may_be_told { problem } else { problem.because("Unprocessable Entity", untold) };
         }
         Problem::new(422, reason).because("Unprocessable Entity", "the body as a whole is not as it must be")
     })
 }
 
-/// Whether a part of the path to a field may stand in the log. A text of another shape than a field's name may be
+/// Whether a part of the path to a field may stand in the log. A text that does not look like a field's name may be
 /// anything, also the payer's data.
 fn may_be_told(part: &Segment) -> bool {
     let Segment::Map { key } = part else { return true };

@@ -23,7 +23,7 @@ pub(super) const ANYWHERE: &str = "/{any:.*}";
 const CONNECTION: &str = "connection";
 /// The route of notifications.
 const NOTIFICATIONS: &str = "/notifications/{source}";
-/// The word for the route of refusals of which there are too many kinds.
+/// The word for the route of all further kinds, once there are too many kinds.
 const OTHERS: &str = "others";
 /// The kind under which a slowed-down address is logged. It is limited like a refusal but is none: the requests of the
 /// address count by themselves.
@@ -60,7 +60,7 @@ impl At {
     }
 }
 
-/// Refusals by their kind. There are as many as routes and reasons.
+/// The counts of refusals by their kind: a route, a source and a reason.
 #[derive(Debug, Default)]
 pub struct Refusals(Tally<Kind>);
 
@@ -110,8 +110,8 @@ impl Refusals {
         }
         let At { route, source } = at;
         let (address, failures) = (address::of(request, in_force), in_force.throttle.failures);
-        tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: for throttle.window its wrong ones are answered 429, and its \
-             right ones below 20 characters do not count");
+        tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: until throttle.window is over, its wrong ones are answered 429, and \
+             its right ones below 20 characters do not count");
         if address::may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this address may be a proxy's, not the caller's: server.trusted_proxies is not set");
         }

@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 use super::problem::{Problem, method_not_allowed};
 use super::{api, health, lists, metrics, notification, records, replay, sources, token};
 
-/// Configures all routes. A route with a regular expression in its path has a plain name for the log and the metrics.
+/// Configures all routes. A route whose path has a regular expression has a plain name for the log and the metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
     config
         .service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths))

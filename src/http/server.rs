@@ -126,7 +126,7 @@ struct Hall {
 }
 
 impl Hall {
-    /// Serves a connection to its end, as soon as there is room for it.
+    /// Serves a connection to its end, once there is room for it.
     async fn serve<S>(self, tcp: TcpStream, http: Rc<S>) -> Result<(), ()>
     where
         S: Service<(Paced, Protocol, Option<SocketAddr>), Response = (), Error = DispatchError>,

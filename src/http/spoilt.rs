@@ -27,7 +27,7 @@ impl Spoilt {
             Self::Malformed => Problem::new(400, "the body does not come in chunks as RFC 9112 has them"),
             Self::Late => Problem::new(408, "the body took too long").because(
                 "Request Timeout",
-                "the body did not come within server.body_timeout; raise that if this client may be slower",
+                "the body did not come within server.body_timeout; raise it if this client may be slower",
             ),
         }
     }

@@ -61,7 +61,6 @@ impl Patience {
     const fn awaiting(&self, awaited: Awaited) -> Duration {
         match awaited {
             Awaited::Head(0) => self.header_timeout,
-            // actix begins its own time anew whenever it looks, and looks at the clock before it reads what has come.
             Awaited::Head(_) => self.keep_alive,
             Awaited::Body(_) => self.body_timeout,
         }

@@ -30,8 +30,8 @@ impl Displaced {
             tracing::info!(
                 source,
                 hints,
-                "hints were displaced since the start: their address had the most slots. Register records with the \
-                 PSP's id, or set ip_ranges; logged once a minute"
+                "hints were displaced since the start: the addresses that sent them held the most slots. Register records with \
+                 the PSP's id, or set ip_ranges. This is logged once a minute"
             );
         }
     }

@@ -1,4 +1,4 @@
-//! Hints: an unverified notification may still point to objects, and these are fetched from the PSP.
+//! Hints: unverified notifications that point to objects. The objects are fetched from the PSP.
 
 use uuid::Uuid;
 
@@ -50,7 +50,7 @@ impl Ingest {
             address: sender.address.to_string(),
             slots: api.slots,
         };
-        // In a flood most hints are refused; they are refused here, so that they cost the writer nothing.
+        // In a flood most hints are refused. `admit_hint` refuses them before they cost the writer anything.
         let receipt = self.store.take_hint(self.store.admit_hint(hinted).await?).await?;
         tracing::debug!(source = source.name, notification = %receipt.id, objects = size, "hint taken: to be fetched");
         if receipt.displaced > 0 {

@@ -25,7 +25,11 @@ impl Ignored {
             *count += 1;
             if *count == 1 {
                 let event_type = message.event_type.as_str();
-                tracing::info!(source, event_type, "this type of event concerns no record; ignored");
+                tracing::info!(
+                    source,
+                    event_type,
+                    "this type of event concerns no record: it is ignored, and logged once"
+                );
             }
         }
     }

@@ -7,19 +7,19 @@ use crate::domain::message::Message;
 use crate::source::Source;
 use crate::store::{Outcome, Receipt, Redated};
 
-/// Logs the times of a notification that lay ahead of its receipt. The time of the receipt counts in their stead.
+/// Logs the times of a notification that lay ahead of its receipt. The time of the receipt counts instead of them.
 pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
     for Ahead { what, said } in ahead {
         tracing::warn!(
             source, %notification, of = what, said,
-            "a time of this notification lies more than {} minutes ahead of its receipt and counts as the receipt. Look whether \
+            "a time of this notification lies more than {} minutes ahead of its receipt, and counts as the receipt. Check that \
              the machine's clock is right",
             AHEAD_MAX.as_mins()
         );
     }
 }
 
-/// The times that lay ahead of the receipt, up to the most that are logged.
+/// The times that lay ahead of the receipt, as many as are logged at most.
 pub(super) fn ahead(messages: &[Message]) -> Vec<Ahead> {
     const TOLD: usize = 10;
     messages.iter().flat_map(|message| message.ahead.iter().cloned()).take(TOLD).collect()
@@ -35,7 +35,7 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
         tracing::warn!(
             source, %notification, %before,
             "dedupe key came before with another content; the notification is judged by its content. If the PSP does not \
-             send one event with two contents, a stranger changes unsigned parts, or the profile's dedupe key does not \
+             send one event with two contents, then a stranger changes unsigned parts, or the profile's dedupe key does not \
              tell notifications apart"
         );
     }
@@ -43,7 +43,7 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
         tracing::warn!(
             source, %notification, %first, %another,
             "dedupe key came before with another time. Nobody signs the time, so the time of the first notification counts. \
-             If the PSP does not give its repetitions a new time, a stranger sends caught notifications again"
+             If the PSP does not give its repetitions a new time, then a stranger sends captured notifications again"
         );
     }
     if let Some(led) = &receipt.led_elsewhere {
@@ -51,7 +51,7 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     }
 }
 
-/// Logs the notifications that gave way to this one, and are deleted.
+/// Logs the notifications that gave way to this one and are deleted.
 pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
     let (source, notification) = (source.name.as_str(), receipt.id);
     if !receipt.gave_way.is_empty() {
@@ -60,7 +60,7 @@ pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
         let gone = gone.collect::<Vec<_>>().join(", ");
         tracing::warn!(
             source, %notification, gone, count,
-            "others of its dedupe key gave way to this notification and are deleted: no more contents of one key are kept"
+            "others of its dedupe key gave way to this notification and are deleted: a limited number of contents of one key is kept"
         );
     }
 }

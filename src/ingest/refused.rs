@@ -20,10 +20,10 @@ pub enum Refused {
     /// The signature may be right, but the credentials that the source demands beside it are missing or wrong.
     #[error("{0}")]
     Credentials(&'static str),
-    /// The notification holds more messages or events than are taken at once.
+    /// The notification holds more messages, events or calls than are taken at once.
     #[error("the batch holds {size} messages or events; {BATCH_MAX} are taken at once")]
     TooMany {
-        /// The number of messages or events in it.
+        /// The number of messages, events or calls in it.
         size: usize,
     },
     /// The notification is only a hint. Too many hints wait, or the store cannot take it now.

@@ -1,5 +1,5 @@
-//! Repetitions of notifications, and how often they are logged. A stranger with one caught notification can send it as
-//! often as they like, so the lines about repetitions are limited and the rest is summed up.
+//! Repetitions of notifications, and how often they are logged. A stranger with one captured notification can send it
+//! as often as they like. So the lines about repetitions are limited, and the rest is summed up.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) struct Sent<'a> {
 }
 
 impl Sent<'_> {
-    /// Whether anybody can have made it out of a caught notification, as often as they like.
+    /// Whether a stranger can have made it of a captured notification, and can make any number of others.
     fn may_be_made_of_another(&self, receipt: &Receipt) -> bool {
         let is_another_content = receipt.key_reused.is_some();
         // A notification without a row of its own has the id of the one before it; so has a dead letter that is judged anew.
@@ -51,7 +51,7 @@ impl Receipt {
 }
 
 impl Repeats {
-    /// Whether the oddities of a notification get log lines of their own. Those of news always do.
+    /// Whether a notification gets log lines of its own. News always does.
     pub(super) fn is_told(&self, sent: &Sent<'_>, receipt: &Receipt, now: Timestamp) -> bool {
         let kind = || (sent.source.to_owned(), receipt.outcome.name());
         let others = |(_, outcome)| ("others".to_owned(), outcome);
@@ -76,8 +76,8 @@ fn log(untold: Vec<((String, &'static str), u64)>) {
         tracing::warn!(
             source,
             outcome,
-            "{more} more repetitions in this minute have no line of their own: the PSP, or a stranger who has caught a \
-             notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges \
+            "{more} more repetitions in this minute have no line of their own: the PSP, or a stranger who has captured \
+             a notification, sends it again and again, or with other unsigned contents. If it is not the PSP, ip_ranges \
              keeps strangers out"
         );
     }

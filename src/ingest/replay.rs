@@ -54,7 +54,7 @@ impl Ingest {
     }
 }
 
-/// The form of a kept notification, its signed time, and its normalised messages.
+/// A dead letter, read again: its form, its signed time and its normalised messages.
 type Again = (String, Option<String>, Normalised);
 
 /// Reads a notification that was verified when it was taken. No secret is needed now: it may have been replaced since.

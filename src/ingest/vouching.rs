@@ -36,7 +36,8 @@ impl Vouching {
         self.vouchers.of(&source.name, secret)
     }
 
-    /// Verifies with the certificate that the notification names, where its profile asks for one, or with secrets.
+    /// Verifies a notification with the source's secrets, and with the certificate that the notification names if its
+    /// profile has certificates.
     pub(super) async fn verified<'a>(
         &self,
         source: &'a Source,
@@ -62,9 +63,9 @@ impl Vouching {
         source.demands().check(|name| received.header(name), look).map_err(Refused::Credentials)
     }
 
-    /// Notes that a secret vouched, once the notification is on disk; also if the PSP has hung up by then. A repetition does
-    /// not count. Anybody may send a caught notification again, and it says nothing of the secret that the PSP signs with
-    /// now.
+    /// Returns a function that notes which secret vouched. The store calls it once the notification is on disk, also if
+    /// the PSP has hung up by then. A repetition does not count: anybody may send a captured notification again, and it
+    /// says nothing of the secret that the PSP signs with now.
     pub(super) fn noting(&self, source: &Source, verified: &Verified<'_>) -> impl FnOnce(&Receipt) + Send + use<> {
         let at = verified.received().at;
         let is_older =

@@ -1,4 +1,5 @@
-//! What all requests to others share: the client, the guard of its URLs, and when to try again.
+//! Requests to others, that is to Transform, to PSPs' APIs and for certificates: the client that all share, the guard
+//! of its URLs, and the times to try again.
 
 pub(crate) mod client;
 pub mod guard;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use crate::domain::due::later;
 
-/// How failed attempts are repeated.
+/// The policy of repeating failed attempts.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
     /// The wait after the first failure. Each further failure doubles it.
@@ -34,7 +34,7 @@ pub enum Next {
 impl RetryPolicy {
     /// The next step after a failure at `now`. `attempts` failures came before it, the first of them at
     /// `failing_since`. `random` in 0..1 spreads attempts over the second half of the wait. `asked` is the wait of
-    /// Transform's Retry-After. It is kept, up to the longest wait.
+    /// a Retry-After header. It is kept, up to the longest wait.
     #[must_use]
     pub fn next(
         &self,

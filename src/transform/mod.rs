@@ -1,4 +1,4 @@
-//! The contract with Transform, pure: the webhook, its target, and the bodies that Transform fetches.
+//! The contract with Transform, pure: the webhook, its target, and the bodies that Transform reads.
 
 pub mod response;
 pub mod target;

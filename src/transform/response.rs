@@ -1,5 +1,4 @@
-//! The answer to Transform's fetch, as the contract's response bodies have it: the record, or the error in which it ended
-//! (contract, section 3).
+//! The answer to Transform when it reads a record: the record, or the error in which it ended (contract, section 3).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -22,7 +21,7 @@ pub enum FailedAs {
     Record,
 }
 
-/// The answer to a fetch.
+/// The answer to Transform.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fetched {
     /// The HTTP status.
@@ -31,7 +30,7 @@ pub struct Fetched {
     pub body: Value,
 }
 
-/// The answer to a fetch of this record.
+/// The answer to Transform when it reads this record.
 #[must_use]
 pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
     let view = View::of(record);
@@ -47,7 +46,7 @@ pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
     Fetched { status: 200, body: Value::Object(body.0) }
 }
 
-/// A JSON object without the fields that the sample's server leaves out: nulls and defaults.
+/// A JSON object without the fields that the server of the contract's sample leaves out: nulls and defaults.
 #[derive(Default)]
 struct Body(Map<String, Value>);
 
@@ -164,7 +163,7 @@ fn error_body(view: &View, code: ErrorCode) -> Body {
     body
 }
 
-/// The HTTP status of a PaymentError (contract, section 3). 401, LoginError's, does not occur.
+/// The HTTP status of a PaymentError (contract, section 3). The status 401 of a LoginError does not occur here.
 const fn http_status(code: ErrorCode) -> u16 {
     match code {
         ErrorCode::UnmappedError

@@ -1,5 +1,5 @@
-//! Webhook targets: where webhooks may go. A target is input of a transaction: webhooks are posted only to hosts that the
-//! operator allowed (contract, section 4).
+//! Webhook targets: where webhooks may go. A registration may name a target, so webhooks are posted only to hosts that
+//! the operator allowed (contract, section 4).
 
 use url::{Host, Url};
 
@@ -15,7 +15,7 @@ struct AllowedHost {
     port: Option<u16>,
 }
 
-/// The longest accepted target: no real URL is longer.
+/// The longest accepted target, in bytes: no real URL is longer.
 const TARGET_MAX: usize = 2048;
 
 impl AllowedHosts {
@@ -40,7 +40,7 @@ impl AllowedHosts {
     /// The reason why the target is refused.
     pub fn check(&self, target: &str) -> Result<Url, String> {
         if target.len() > TARGET_MAX {
-            return Err(format!("is longer than {TARGET_MAX} characters"));
+            return Err(format!("is longer than {TARGET_MAX} bytes"));
         }
         let url = guarded(target)?;
         let host = url.host().map(|host| host.to_owned());

@@ -44,15 +44,15 @@ pub struct CallSeen {
 pub struct RuleSeen<'a> {
     /// The rule.
     pub rule: &'a EventRule,
-    /// The position of the rule in the profile, in bytes.
+    /// The index of the rule among the rules of its form.
     pub index: usize,
     /// Whether the rule reads the message, and the reason if not.
     pub verdict: Verdict,
-    /// The number of chosen elements and the number of all, if the rule makes an event of each.
+    /// The number of chosen elements and the number of all elements, if the rule makes an event of each.
     pub elements: Option<(usize, usize)>,
 }
 
-/// Whether a rule reads a message, or a call is made for it.
+/// Whether a rule reads a message or a call is made for it, and why not.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// The rule reads the message, or the call is made.

@@ -24,13 +24,14 @@ pub struct Verification<'a> {
 pub struct SignatureSeen<'a> {
     /// The form for which the signature would vouch.
     pub form: &'a str,
-    /// The position of the signature in the profile, in bytes.
+    /// The index of the signature among the signatures of its form.
     pub index: usize,
     /// The algorithm of the signature.
     pub algorithm: Algorithm,
     /// The location where the signature is expected.
     pub looked: String,
-    /// The name of the secret that vouched, none where it was a certificate; or why it was not believed.
+    /// The name of the secret that vouched, none if a certificate did; or the reason why the signature was not
+    /// believed.
     pub verdict: Result<Option<String>, Unverified>,
     /// The time that is signed with it.
     pub time: Option<TimeSeen>,
@@ -64,7 +65,7 @@ pub struct SignedSeen {
     pub signed: String,
     /// The given signatures, masked.
     pub given: Vec<String>,
-    /// What each secret makes of it, by the secret's name. A certificate makes nothing.
+    /// The result that each secret makes of the text, by the secret's name. A certificate makes none.
     pub expected: Vec<(String, Expected)>,
 }
 
@@ -192,7 +193,7 @@ fn expected(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Vec<
     secrets.map(|secret| (secret.name.to_owned(), by(secret))).collect()
 }
 
-/// The signed text in readable form: the same parts in the same order as [`verify::signed`] joins.
+/// The signed text in readable form: the same parts in the same order as [`signed::signed`] joins.
 fn readable(signature: &Signature, scope: &Scope<'_>) -> String {
     let parts = signature.signed.iter().map(|place| match place {
         Place::Body => body(scope.received.body),

@@ -5,7 +5,7 @@ use std::fmt::Display;
 use crate::psp::document::place::Place;
 use crate::psp::profile::{Condition, Not, Starts, When};
 
-/// A section, unless there is nothing to say.
+/// Adds a section, unless there is nothing to say.
 pub(super) fn section(text: &mut String, heading: &str, said: &str) {
     if !said.trim().is_empty() {
         text.push_str(&format!("\n## {heading}\n\n{}\n", said.trim()));

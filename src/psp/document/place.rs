@@ -92,7 +92,7 @@ pub enum Piece {
     Place(Place),
 }
 
-/// Writes the syntax that [`pieces`] reads.
+/// Writes pieces in the syntax that [`pieces`] reads.
 pub(in crate::psp) fn write_pieces(f: &mut fmt::Formatter<'_>, pieces: &[Piece]) -> fmt::Result {
     pieces.iter().try_for_each(|piece| match piece {
         Piece::Text(words) => f.write_str(words),
@@ -122,9 +122,9 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
 pub enum UrlPart {
     /// The whole URL as it is configured.
     Whole,
-    /// Host, with the port if it is not the scheme's default.
+    /// The host, with the port if it is not the scheme's default.
     Host,
-    /// Path and query.
+    /// The path and the query.
     Path,
 }
 

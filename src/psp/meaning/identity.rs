@@ -84,8 +84,8 @@ pub(super) fn of(
     })
 }
 
-/// The events without a signed time, and those that have no time and count as of the receipt. A repetition would make them
-/// later news.
+/// The indexes of the events without a signed time, and of the events without any time, which count as of the receipt.
+/// A repetition would make them later news.
 fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
     let undated = |event: &Event| !form.time_signed || (form.is_protected() && event.at == at);
     events.iter().enumerate().filter(|(_, event)| undated(event)).map(|(place, _)| place).collect()

@@ -16,8 +16,8 @@ use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Form, Profile};
 
-/// Reads a notification by the rules of its form. `fetching`: whether the source fetches objects that the profile marks for
-/// fetching; otherwise a message is read as it is.
+/// Reads a notification by the rules of its form. `fetching` says whether the source fetches the objects that the
+/// profile marks for fetching. Otherwise a message is read as it is, unless its form is a mere pointer.
 #[must_use]
 pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -> Normalised {
     let body_hash = hash(notification.received.body);
@@ -159,7 +159,7 @@ fn not_understood(reason: String) -> Message {
     Message::new(String::new(), Meaning::NotUnderstood(reason))
 }
 
-/// A message and its dedupe key. `hash` is the key of a message without another.
+/// A message and its dedupe key. `hash` is the key if the message has no other.
 pub(crate) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash: &str) -> (String, Message) {
     let bare = about(form, bare);
     let event_type = event_type(form, &bare);

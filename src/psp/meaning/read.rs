@@ -151,7 +151,7 @@ pub fn ids(scope: &Scope<'_>, places: &[Place]) -> Result<Vec<String>, String> {
 }
 
 fn short(id: String, places: &[Place]) -> Result<String, String> {
-    if id.len() <= ID_MAX { Ok(id) } else { Err(format!("id at {}: more than {ID_MAX} characters", names(places))) }
+    if id.len() <= ID_MAX { Ok(id) } else { Err(format!("id at {}: more than {ID_MAX} bytes", names(places))) }
 }
 
 /// The texts at all places that have one, each once.

@@ -56,7 +56,7 @@ pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSli
     Ok(bytes.into())
 }
 
-/// The signature of these bytes, as an owner of the secret makes it; none if the key does not make signatures.
+/// The signature of these bytes, as an owner of the secret makes it; none if this key cannot make one.
 pub(crate) fn signature(algorithm: Algorithm, key: Key<'_>, signed: &[u8]) -> Option<Vec<u8>> {
     let Key::Secret(secret) = key else { return None };
     let secret = secret.expose_secret();

@@ -12,7 +12,7 @@ use crate::psp::document::place::Configured;
 /// The means of a source for verification.
 #[derive(Debug, Clone, Default)]
 pub struct Means<'a> {
-    /// The secrets. Any secret that holds may vouch. One that does not hold only gives the reason of a refusal.
+    /// The secrets. Any secret that holds may vouch. A secret that does not hold only gives the reason of a refusal.
     pub secrets: Vec<Secret<'a>>,
     /// The settings that the profile asks for, by name.
     pub settings: Option<&'a BTreeMap<String, String>>,

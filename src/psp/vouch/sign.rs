@@ -25,7 +25,7 @@ pub struct Signed {
 /// Signs a body with the first of the secrets, at a time in unix seconds. The form is the named one, or the profile's first
 /// signed form if none is named.
 ///
-/// `id` replaces headers that are signed but not made by the signature (`webhook-id`).
+/// `id` is the value of every header that is signed and does not carry the signature (`webhook-id`).
 ///
 /// # Errors
 /// The form does not exist, only the PSP can sign it, or the body cannot be read although the signature is inside.
@@ -41,7 +41,7 @@ pub fn sign(
         Some(name) => profile.form(name),
         None => profile.forms.iter().find(|known| !known.signature.is_empty()),
     };
-    let form = form.ok_or("the profile has no form of this name")?;
+    let form = form.ok_or("the profile has no form of this name, or none that is signed")?;
     let signature = form.signature.first().ok_or("this form is not signed")?;
     match &signature.found.at {
         Found::Message(pointer) => sign_messages(form, signature, pointer, means, body),

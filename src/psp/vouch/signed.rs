@@ -20,7 +20,7 @@ pub(crate) fn missing<'s>(signature: &'s Signature, scope: &Scope<'_>) -> impl I
     signature.signed.iter().filter(must_be_there).filter(|place| scope.text(place).is_none())
 }
 
-/// The most signatures of one header that are looked at.
+/// The most signatures that are looked at.
 const SIGNATURES_MAX: usize = 16;
 
 /// A signature in its written form.
@@ -93,6 +93,7 @@ pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
     times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
 }
 
+/// Whether a time in unix seconds is at most `tolerance_s` seconds away from now.
 pub(crate) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
     text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
 }

@@ -1,4 +1,4 @@
-//! The reasons why a notification is not believed.
+//! Reasons why a notification is not believed.
 
 /// The reason why a notification was not believed. It is for the log; the sender is not told.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

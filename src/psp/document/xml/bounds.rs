@@ -50,7 +50,7 @@ pub enum XmlError {
     },
 }
 
-/// The bound that is exceeded; none if the document is not well-formed.
+/// The reason why a document is refused; none if it is not well-formed, since only the reader knows where.
 pub(super) type Wrong = Option<XmlError>;
 
 pub(super) const fn too_many(what: &'static str, most: usize) -> Wrong {

@@ -65,7 +65,8 @@ fn any_line_of_a_header_may_hold_the_signature() {
     assert_eq!(verify(profile, &Means::secret(&other), received).err(), Some(Unverified::Wrong));
 }
 
-/// A profile of an operator's own with one signature, and the same with an endpoint check that signs in the same way.
+/// An operator's own profile with one signature, and the same profile with an endpoint check that signs in the same
+/// way.
 fn with_oracle(form: &str) -> (Profile, Profile) {
     let plain = profile(&format!("[[notification]]\nname = \"it\"\n{form}")).unwrap();
     let oracle = "query = \"c\"\ncharacters = \"token\"\nlength = [1, 64]\nanswer = [\"signature\"]\n\
