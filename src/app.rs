@@ -1,4 +1,4 @@
-//! The composition root: build, bind, run; stop HTTP and delivery, then the store.
+//! Composition root of the relay: opens the store, binds the socket, starts the parts, and stops them, the store last.
 
 mod options;
 mod parts;
@@ -42,10 +42,11 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, binds the socket, picks up what was not told before.
+    /// Opens the store, binds the socket, and takes up the fetches and webhooks that an earlier run has left.
     ///
     /// # Errors
-    /// The store cannot be opened (an [`OpenError`]), the address cannot be bound, or TLS cannot be set up.
+    /// The store cannot be opened (an [`OpenError`]) or read, the address cannot be bound, TLS cannot be set up, the limit of
+    /// open files leaves no connection, or the machine gives no random bytes.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
         let parts = Parts::open(options).await?;
         let state = parts.state()?;
@@ -76,20 +77,20 @@ impl App {
         })
     }
 
-    /// Where it listens.
+    /// The address that the relay listens on.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// What puts other options in force.
+    /// The handle that puts new options in force.
     #[must_use]
     pub fn reloader(&self) -> Reloader {
         self.reloader.clone()
     }
 
-    /// Serves until `stop`; then takes no more, finishes what is in flight within the grace period, and closes the
-    /// store. What was not told by then is told after the next start.
+    /// Serves until `stop`. Then it takes no more requests, finishes requests, webhooks and fetches in flight within the grace
+    /// period, and closes the store. Changes that Transform was not told of by then are told after the next start.
     ///
     /// # Errors
     /// The server failed.
@@ -109,7 +110,7 @@ impl App {
                 let (served, told, fetched, _) = tokio::join!(served, told, fetched, kept);
                 unfinished.abort();
                 if served.is_err() || told.is_err() || fetched.is_err() {
-                    tracing::warn!("the grace period is over; what was in flight is cut off");
+                    tracing::warn!("the grace period is over (server.shutdown_grace): requests, webhooks and fetches in flight are cut off");
                 }
             }
         }
@@ -130,7 +131,7 @@ fn listen(reloader: &Reloader, state: State) -> anyhow::Result<(Server, SocketAd
     http::bind(&server, state).with_context(|| format!("cannot listen on {}", server.listen))
 }
 
-/// Closes the store as soon as the server's threads have let go of it: they end a moment after the server says so.
+/// Closes the store as soon as the server's threads have released it. They end a moment after the server reports its end.
 async fn close(mut store: Arc<Store>) {
     for _ in 0..100 {
         match Arc::try_unwrap(store) {
@@ -139,11 +140,11 @@ async fn close(mut store: Arc<Store>) {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // A request that was cut off still holds it; what it commits is whole all the same.
-    tracing::warn!("the store is still in use");
+    // The writer commits whole transactions, so nothing is half written.
+    tracing::warn!("the store is not closed: work that was cut off still holds it; nothing acknowledged is lost");
 }
 
-/// The exit code for a failure: 74 (EX_IOERR) where it is the store's.
+/// The exit code for a failure: 74 (EX_IOERR) if the store failed, else 1.
 #[must_use]
 pub fn exit_code(error: &anyhow::Error) -> u8 {
     let store = error.is::<OpenError>() || error.is::<StoreError>();

@@ -1,8 +1,8 @@
-//! The relay's two clocks.
+//! Clocks of the relay: the machine's and the store's.
 //!
 //! The machine's clock may be set back or forth at any time. It shows the time that people and PSPs mean: signatures' times,
-//! `lastUpdated`. Due times and ages are measured on the store's clock. That clock continues at a start from the time that
-//! was kept (`domain/age`), and then only runs.
+//! `lastUpdated`. Due times and ages are measured on the store's clock. At a start that clock goes on from the time that the
+//! store has kept (`domain/age`). From then on it runs forward and is never set.
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
@@ -17,19 +17,19 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// Both clocks start together now, if there is no store.
+    /// Starts both clocks at the machine's time. With a store, [`Self::resumed`] sets the store's clock afterwards.
     #[must_use]
     pub fn start() -> Self {
         Self { steady_at_start: micros(Timestamp::now()), started: Instant::now() }
     }
 
-    /// The clock whose store's time was `steady` when this one was started.
+    /// The same clocks, with the store's clock at `steady` at the moment of the start.
     #[must_use]
     pub const fn resumed(self, steady: Timestamp) -> Self {
         Self { steady_at_start: steady, ..self }
     }
 
-    /// The present moment, to the microsecond that the store keeps.
+    /// The present moment on both clocks, cut to the microseconds that the store keeps.
     #[must_use]
     pub fn now(&self) -> Moment {
         Moment { wall: micros(Timestamp::now()), steady: micros(later(self.steady_at_start, self.started.elapsed())) }

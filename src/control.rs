@@ -4,8 +4,8 @@
 //! Only users who may write the socket get in, and these are the users who may write the store. So no token is needed, not
 //! even one that is just being replaced. Likewise a command believes only a socket of the store's owner, of root or of its
 //! own user, and only while a relay has the store. A command that connects gets the outcome of a reload that began
-//! afterwards. A relay reads its configuration once more when its socket is open. So a command that finds no socket has
-//! changed what the next relay reads.
+//! afterwards. A relay reads its configuration once more when its socket is open. So if a command finds no socket, a relay
+//! that is starting still reads what the command has written.
 
 mod address;
 mod ask;

@@ -1,5 +1,5 @@
-//! Housekeeping of the store: keeps its clock, checks it for damage, and deletes old rows. It works in small steps, now and
-//! then, as long as there is something to do.
+//! Housekeeping of the store: keeps its clock, checks it for damage, and deletes expired rows. It works in rounds, a minute
+//! apart; a round deletes in small steps until no expired row is left.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,8 +129,8 @@ fn log(pruned: &Pruned) {
     for DeadLetterGone { notification, source, reason } in &pruned.dead_letters_beyond {
         tracing::warn!(
             %notification, source, reason,
-            "dead letter deleted: all have more bytes than store.keep.dead_letters_size. It is one of several contents of its \
-             dedupe key, or else the oldest"
+            "dead letter deleted: all dead letters together have more bytes than store.keep.dead_letters_size. It is one of \
+             several contents of its dedupe key, or else the oldest"
         );
     }
     for record in &pruned.given_up {
@@ -146,7 +146,7 @@ fn log(pruned: &Pruned) {
 mod tests {
     use super::*;
 
-    /// Rows may be large, or a disk slow: the next step then makes other work wait for less.
+    /// Rows may be large, or the disk slow. The next step is then smaller, so that other work waits less.
     #[test]
     fn a_step_that_took_long_makes_the_next_one_shorter() {
         let (quick, slow) = (Duration::from_millis(5), Duration::from_millis(100));

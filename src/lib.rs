@@ -1,9 +1,9 @@
-//! transform-relay: between payment service providers and Frisbii Transform.
+//! transform-relay: a relay between payment service providers (PSPs) and Frisbii Transform.
 //!
 //! A PSP posts a notification. [`ingest`] passes it to [`psp`], which verifies it and translates it into our words. The
 //! [`store`] commits it together with its effect on our records, by the rules of the [`domain`]. Only then does the PSP get
 //! its answer. Each changed record is owed to Transform. [`delivery`] waits until the burst of changes is over and posts one
-//! webhook. Transform then fetches the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
+//! webhook. Transform then reads the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
 //! parts together, [`config`] fills in their options, and [`cli`] holds the commands.
 
 pub mod access;

@@ -73,7 +73,7 @@ pub fn room(configured: usize, reserve: u64, most: u64) -> Result<Room, String> 
     Ok(Room { connections: left, why: Some(why) })
 }
 
-/// The warning if the connections that are served since the start leave fewer files than the relay needs now.
+/// The warning, if the connections that are served leave the relay fewer files than it needs with its new options.
 #[must_use]
 pub fn shortage(connections: usize, reserve: u64, most: u64) -> Option<String> {
     let needed = u64::try_from(connections).unwrap_or(u64::MAX).saturating_add(reserve);

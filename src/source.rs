@@ -44,11 +44,11 @@ pub struct Source {
     pub ip_ranges: Vec<IpNet>,
     /// How far a signature's time may be off, in seconds; replaces the profile's value.
     pub tolerance_s: Option<u32>,
-    /// The only types of event that the source takes; all that the profile understands if none.
+    /// The only types of event that the source takes; `None` takes all types that the profile understands.
     pub events: Option<BTreeSet<String>>,
-    /// The status of the answers while the source is not enabled; none if it is enabled.
+    /// The status of all answers while the source is not enabled; `None` if it is enabled.
     pub closed: Option<u16>,
-    /// The PSP's API for fetches; none if the source never fetches.
+    /// The PSP's API for fetches; `None` if the source never fetches.
     pub fetch: Option<Arc<Api>>,
 }
 
@@ -60,7 +60,7 @@ impl Source {
         !name.is_empty() && name.bytes().all(belongs)
     }
 
-    /// What it has to verify with at this time: all secrets, each with whether it holds.
+    /// The source's means to verify a notification at this time. All secrets are among them, each with whether it holds.
     #[must_use]
     pub fn means<'a>(&'a self, certificate: Option<&'a PublicKey>, at: Timestamp) -> Means<'a> {
         let secret = |secret: &'a NamedSecret| Secret {
@@ -85,19 +85,19 @@ impl Source {
         }
     }
 
-    /// As much of it as a profile can name.
+    /// The parts of the source that a place in a profile can name.
     #[must_use]
     pub const fn configured(&self) -> Configured<'_> {
         Configured { settings: Some(&self.settings), public_url: self.public_url.as_ref() }
     }
 
-    /// The secret of this name: no two have the same.
+    /// The secret of this name. No two secrets of a source have the same name.
     #[must_use]
     pub fn secret(&self, name: &str) -> Option<&NamedSecret> {
         self.secrets.iter().find(|secret| secret.name == name)
     }
 
-    /// The secret that takes the others' place, of those that hold at this time.
+    /// The newest of the secrets that hold at this time: the last one to end.
     #[must_use]
     pub fn newest_secret(&self, at: Timestamp) -> Option<&NamedSecret> {
         self.secrets
@@ -106,7 +106,7 @@ impl Source {
             .reduce(|best, other| if best.is_older_than(other) { other } else { best })
     }
 
-    /// What it demands beside a signature.
+    /// The source's demands beside a signature.
     #[must_use]
     pub fn demands(&self) -> Demands<'_> {
         Demands { authorization: &self.authorization, headers: &self.headers, ip_ranges: &self.ip_ranges }
@@ -118,7 +118,7 @@ impl Source {
         format!("sources/{}", self.name)
     }
 
-    /// The kinds of proof that it asks for.
+    /// The kinds of proof that the source asks for.
     #[must_use]
     pub fn proofs(&self) -> Vec<&'static str> {
         let kinds = [
@@ -137,7 +137,8 @@ impl Source {
         signatures.any(|signature| signature.certificate.is_some())
     }
 
-    /// The messages of a notification. Types of event that the source does not take are ignored.
+    /// The messages of a notification. Types of event that the source does not take are ignored. If the source fetches nothing,
+    /// a message that needs a fetch is not understood.
     pub(super) fn read(&self, notification: &InForm<'_>) -> Normalised {
         let always = self.fetch.as_ref().is_some_and(|api| api.mode == FetchMode::Always);
         let mut normalised = normalise(&self.profile, notification, always);

@@ -1,4 +1,4 @@
-//! Logs: to stderr, filtered by RUST_LOG (default `info`, the server's own from `warn`), in colour only on a terminal.
+//! Logs: to stderr, filtered by RUST_LOG (default: `info`, and `warn` for the HTTP server), in colour only on a terminal.
 //!
 //! The HTTP library's lines about single connections are left out unless RUST_LOG names the library. Anybody can cause such
 //! lines without end, and `http` logs the same within bounds. While connections cannot be accepted, the library says so
@@ -17,10 +17,10 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 const DEFAULT: &str = "info,actix_server=warn";
 /// The log target of the server's part that accepts connections.
 const ACCEPTS: &str = "actix_server::accept";
-/// One of its lines is kept in this time.
+/// The time in which one error line of that part is kept.
 const ONCE_IN: Duration = Duration::from_secs(60);
 
-/// Turns logging on. Later calls change nothing.
+/// Turns logging on. Later calls change nothing. A RUST_LOG that cannot be read counts as the default.
 pub fn init() {
     let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let filter = EnvFilter::try_new(if wanted.is_empty() { DEFAULT } else { &wanted });

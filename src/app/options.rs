@@ -1,4 +1,4 @@
-//! What the parts are built from.
+//! Options of all parts of the relay.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -22,21 +22,21 @@ pub struct Options {
     pub server: ServerOptions,
     /// The store.
     pub store: StoreOptions,
-    /// Telling Transform.
+    /// The delivery of webhooks to Transform.
     pub delivery: DeliveryOptions,
-    /// What Transform presents.
+    /// The credentials that Transform presents.
     pub transform: Credentials,
-    /// How a failed transaction is fetched.
+    /// How Transform reads a failed transaction.
     pub failed_as: FailedAs,
-    /// What the integrator presents.
+    /// The credentials that the integrator presents.
     pub integrator: Credentials,
-    /// What a monitor presents.
+    /// The credentials that a monitor presents.
     pub monitor: Credentials,
-    /// Who may say for whom they call.
+    /// The proxies that may name a client's address.
     pub proxies: Proxies,
     /// How often an address may show wrong credentials.
     pub throttle: ThrottlePolicy,
-    /// How long a token of ours lasts.
+    /// The lifetime of an issued OAuth token.
     pub token_lifetime: Duration,
     /// The PSPs' certificates.
     pub certificates: CertificateOptions,
@@ -45,22 +45,22 @@ pub struct Options {
 }
 
 impl Options {
-    /// As many connections as leave the relay its own files, where so many may be open.
+    /// The connections that may be served if the relay may have `most` files open and keeps some for itself.
     ///
     /// # Errors
-    /// There is room for none; why, and what to do about it.
+    /// There is no room for a connection; the reason and the remedy.
     pub fn room(&self, most: u64) -> Result<Room, String> {
         open_files::room(self.server.max_connections, self.reserve(), most)
     }
 
-    /// How many files are open beside the connections of clients, at most.
+    /// The most files that are open beside the connections of clients.
     pub(super) fn reserve(&self) -> u64 {
         let fetches = self.sources.values().filter_map(|source| Some(source.fetch.as_ref()?.limits.concurrency));
         let calls = fetches.fold(self.delivery.concurrency, usize::saturating_add);
         open_files::reserve(http::workers(), calls)
     }
 
-    /// What a reload replaces, by who goes by it.
+    /// The options, split by the part that uses them.
     pub(super) fn split(self) -> (ServerOptions, StoreOptions, DeliveryOptions, InForce) {
         let in_force = InForce {
             sources: self.sources,
@@ -78,7 +78,7 @@ impl Options {
     }
 }
 
-/// How the PSPs of all sources that fetch are asked.
+/// The APIs of all sources that fetch, by the source's name.
 pub(super) fn apis(sources: &BTreeMap<String, Source>) -> Apis {
     sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
 }

@@ -1,4 +1,4 @@
-//! The parts of a relay and how they are started, one after the other. Each gets only what it needs of the others.
+//! Parts of the relay, built and started one after the other. Each part gets only what it needs of the others.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub(super) struct Parts {
     pub(super) reloader: Reloader,
     /// Cancelled when the relay is to stop.
     pub(super) stop: CancellationToken,
-    /// Cancelled when delivery or fetching has ended, also by a panic: /readyz says so.
+    /// Cancelled when delivery or fetching has ended, even by a panic. /readyz reports it.
     ended: CancellationToken,
     debouncer: Arc<Debouncer>,
     breakers: Arc<Breakers>,
@@ -49,7 +49,7 @@ impl Parts {
         let certificates = options.certificates.clone();
         let (server, store, delivery, in_force) = options.split();
         let store = Arc::new(Store::open(store, wake(&debouncer, &signal))?);
-        // Nothing asks for the time before the store has said where its clock was.
+        // No part may ask for the time before the store has told where its clock stood.
         let clock = housekeeping::start_clock(&store).await?;
         let reloader = Reloader {
             server,
@@ -90,7 +90,7 @@ impl Parts {
         })
     }
 
-    /// Takes up what is yet to be fetched from PSPs, and fetches until the stop.
+    /// Takes up the fetches that an earlier run has left, and fetches from PSPs until the stop.
     ///
     /// # Errors
     /// TLS cannot be set up, or the store cannot be read.
@@ -109,7 +109,7 @@ impl Parts {
         }))
     }
 
-    /// Takes up what Transform has yet to hear of, and tells it until the stop.
+    /// Takes up the records that Transform has yet to hear of, and posts webhooks until the stop.
     ///
     /// # Errors
     /// TLS cannot be set up, or the store cannot be read.
@@ -129,7 +129,7 @@ impl Parts {
         }))
     }
 
-    /// Keeps house until the stop.
+    /// Runs housekeeping until the stop.
     pub(super) fn start_housekeeping(&self) -> JoinHandle<()> {
         let delivery = Arc::clone(&self.reloader.delivery);
         let longest = move || LongestWaits { retry: delivery.load_full().retry.max, fetch: fetch::budget::ASKED_MAX };
@@ -137,7 +137,7 @@ impl Parts {
     }
 }
 
-/// How many connections are served, after the limit of open files was raised as far as the machine allows.
+/// Raises the limit of open files as far as the machine allows. Returns how many connections may be served under that limit.
 fn room(options: &Options) -> anyhow::Result<Room> {
     let most = open_files::raise();
     let room = options.room(most).map_err(|reason| anyhow!(reason))?;
@@ -153,7 +153,7 @@ fn wake(debouncer: &Arc<Debouncer>, signal: &Arc<Signal>) -> Wake {
     Wake::new(move |one| owed.owe(one)).and_fetches(move |source| fetches.ring(source))
 }
 
-/// 32 bytes that nobody can foresee.
+/// 32 random bytes.
 fn random_key() -> anyhow::Result<[u8; 32]> {
     let mut key = [0; 32];
     getrandom::fill(&mut key).map_err(|error| anyhow!("the machine gives no random bytes: {error}"))?;

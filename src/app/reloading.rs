@@ -1,4 +1,4 @@
-//! What a reload replaces while the relay runs, and what needs a restart.
+//! Reload of the options while the relay runs: puts new options in force, and names the keys that need a restart.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::http::{InForce, ServerOptions};
 use crate::open_files;
 use crate::store::StoreOptions;
 
-/// Puts other options in force while the relay runs. What is under way goes by the old ones to its end.
+/// Puts new options in force while the relay runs. Work under way keeps the old options to its end.
 #[derive(Debug, Clone)]
 pub struct Reloader {
     pub(super) server: ServerOptions,
@@ -24,24 +24,24 @@ pub struct Reloader {
     pub(super) room: Room,
 }
 
-/// How many connections are served since the start, and how many files may be open.
+/// The most connections that are served, fixed at the start, and the most files that may be open.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Room {
     pub(super) connections: usize,
     pub(super) most: u64,
 }
 
-/// What came of other options.
+/// The outcome of a reload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reloaded {
-    /// The keys whose new values need a restart; all else is in force.
+    /// The keys whose new values need a restart; all other new values are in force.
     pub restart: Vec<&'static str>,
-    /// Why there may be too few open files for what is in force, and what to do about it.
+    /// The warning that the options in force may need more open files than are allowed, with the remedy.
     pub shortage: Option<String>,
 }
 
 impl Reloader {
-    /// Puts all in force that can be, and says what cannot.
+    /// Puts the new options in force, except those that need a restart.
     pub fn reload(&self, options: Options) -> Reloaded {
         let shortage = open_files::shortage(self.room.connections, options.reserve(), self.room.most);
         let certificates = self.certificates.changed(&options.certificates);
@@ -55,7 +55,7 @@ impl Reloader {
         ];
         restart.extend(certificates);
         restart.extend(fixed.into_iter().filter_map(|(key, changed)| changed.then_some(key)));
-        // What is fixed stays as it was, so that the next reload says so again.
+        // Fixed options keep their old values, so that the next reload names them again.
         let StoreOptions { must_exist, max_waiting, .. } = *before;
         self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
         self.delivery.store(Arc::new(delivery));

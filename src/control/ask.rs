@@ -31,7 +31,7 @@ pub enum Unanswered {
         reason: String,
     },
     /// A process has the store, but nothing listens at the socket.
-    #[error("the relay on {0} cannot be asked: it has been starting or ending for long, or has lost its socket")]
+    #[error("the relay on {0} cannot be asked: it has been starting or ending for too long, or has lost its socket")]
     NoSocket(PathBuf),
 }
 
@@ -50,7 +50,7 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// The longest wait of a command in all, roughly.
 pub const LONGEST: Duration = READY_WITHIN.saturating_add(ANSWER_WITHIN);
-/// The wait for an answer after which the user is told of it.
+/// The time without an answer after which the user is told that the command waits.
 const SAY_AFTER: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -71,7 +71,7 @@ pub fn time(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Time, Unanswe
 }
 
 /// Asks, and waits for a socket if there is none yet. A relay has its store before its socket opens, and for a while after
-/// the socket closes. So a missing socket does not mean a free store. And without a process that has the store, no socket is
+/// the socket closes. So a missing socket does not mean a free store. And if no process has the store, a socket there is not
 /// a relay's.
 fn ask<T: DeserializeOwned>(
     store: &Path,

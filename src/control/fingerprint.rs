@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 use crate::access::secrets::NamedSecret;
 
 /// The fingerprints of each source's secrets, by name. Each answer has its own salt. So no two answers can be compared, and
-/// no table of fingerprints helps anybody.
+/// a table of fingerprints made beforehand is of no use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Fingerprints {
     salt: String,
     of: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// The bytes of a fingerprint: enough that none is met by chance, too few to prove a guessed secret for sure.
+/// The bytes of a fingerprint: enough that two secrets do not share one by chance, too few to prove a guessed secret.
 const BYTES: usize = 8;
 
 impl Fingerprints {
