@@ -1,4 +1,4 @@
-//! The configuration when it has been checked: the options of all parts.
+//! Checked configuration: the options of all parts, the sources, the profiles, and warnings.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -15,7 +15,7 @@ use crate::source::Source;
 use crate::store::StoreOptions;
 use crate::transform::response::FailedAs;
 
-/// All that is in force, checked.
+/// The checked configuration. Each field names the keys that it comes from.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// `[server]`
@@ -24,7 +24,7 @@ pub struct Config {
     pub store: StoreOptions,
     /// `[transform]`
     pub delivery: DeliveryOptions,
-    /// Who comes in as Transform
+    /// `[transform]`: the credentials that Transform presents.
     pub transform: Credentials,
     /// transform.failed_as
     pub failed_as: FailedAs,
@@ -44,12 +44,12 @@ pub struct Config {
     pub sources: BTreeMap<String, Source>,
     /// The built-in profiles and those of profiles.dir.
     pub profiles: Catalogue,
-    /// profiles.dir, where it leads to.
+    /// profiles.dir, as a path beside the configuration file.
     pub profiles_dir: Option<PathBuf>,
-    /// A file that may be read once only, since it is a pipe, say; any of those that were read.
+    /// One of the files that were read, if it can perhaps be read only once, as a pipe can.
     pub read_once: Option<PathBuf>,
-    /// How many of a source's secrets, from the first on, come from the environment, where no command sees them.
+    /// How many of a source's secrets, from the first on, come from the relay's environment. No command sees those.
     pub secrets_of_environment: BTreeMap<String, usize>,
-    /// What is allowed, but not wise, at any time.
+    /// Warnings about settings that are allowed but not wise. [`super::warnings`] adds those that depend on the time.
     pub warnings: Vec<String>,
 }

@@ -1,4 +1,4 @@
-//! The defaults, all of which stand in `defaults.toml`: those of settings, and those of keys that each source has.
+//! Defaults of the configuration, all from `defaults.toml`: defaults of settings, and defaults of the keys of each source.
 
 use config::{File, FileFormat};
 use serde::Deserialize;
@@ -7,10 +7,10 @@ use toml::Table;
 use super::error::{ConfigError, ConfigErrors};
 
 const DEFAULTS: &str = include_str!("defaults.toml");
-/// The table with what holds for each source. It is taken out before the layers are laid, so that it is no setting.
+/// The table with the defaults of each source. It is removed from the lowest layer, since it is no setting.
 const EACH_SOURCE: &str = "each_source";
 
-/// What holds where a source's `fetch` says nothing else, as text.
+/// The defaults of a source's `fetch`, as text.
 #[derive(Debug, Deserialize)]
 pub(super) struct FetchDefaults {
     pub(super) rate: String,
@@ -31,7 +31,7 @@ pub(super) fn settings() -> Result<String, ConfigErrors> {
     toml::to_string(&defaults).map_err(damaged)
 }
 
-/// What holds for the `fetch` of each source.
+/// The defaults of the `fetch` of each source.
 ///
 /// # Errors
 /// The embedded file is damaged.

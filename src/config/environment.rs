@@ -7,7 +7,10 @@ use config::Value;
 
 use super::error::{ConfigError, ConfigErrors};
 
-/// The variables whose name and value are text. Others are passed over, but refused if their name starts with `RELAY_`.
+/// The variables whose name and value are UTF-8. Others are skipped.
+///
+/// # Errors
+/// A variable's name starts with `RELAY_`, and its value is not UTF-8.
 pub(super) fn text(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<BTreeMap<String, String>, ConfigErrors> {

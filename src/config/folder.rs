@@ -1,8 +1,8 @@
-//! Paths in the configuration: they start at the folder of its file.
+//! Paths that start at the folder of the configuration file: profiles.dir and secrets_file.
 
 use std::path::{Path, PathBuf};
 
-/// A path that starts at the configuration file, if it does not start at the root.
+/// The path of a setting. A relative path starts at the folder of the configuration file.
 pub(super) fn beside(folder: Option<&Path>, path: &str) -> PathBuf {
     folder.map_or_else(|| path.into(), |folder| folder.join(path))
 }

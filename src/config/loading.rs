@@ -1,4 +1,4 @@
-//! From the layers to the checked configuration.
+//! Loading of the configuration: from its layers to the checked options.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::{check, environment, settings};
 /// Reads and checks the configuration.
 ///
 /// # Errors
-/// All that is wrong, each with its key.
+/// All errors of the configuration, each with its key.
 pub fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,

@@ -1,4 +1,5 @@
-//! Text settings → checked configuration. Defaults < file < `RELAY_SECTION__KEY` in the environment.
+//! Configuration: text settings become checked options. The file overrides the defaults, and the environment
+//! (`RELAY_SECTION__KEY`) overrides the file.
 //!
 //! Each part of the program defines its own options; this module fills them in, and nothing imports it but the
 //! commands.

@@ -71,7 +71,7 @@ pub fn in_force(config: &Config) -> String {
     lines.join("\n")
 }
 
-/// The settings by which a source's PSP is asked.
+/// The settings of a source's fetches.
 fn fetch(api: &Api) -> String {
     let mode = format!("{:?}", api.mode).to_lowercase();
     format!(
@@ -142,7 +142,7 @@ pub fn missing(config: &Config) -> Vec<&'static str> {
     let wants = [
         (config.sources.is_empty(), "[sources.NAME]: no PSP can post notifications yet"),
         (config.delivery.allowed_hosts.is_empty(), "transform.allowed_hosts: no webhook can go anywhere yet"),
-        (config.transform.is_empty(), "transform.tokens: Transform cannot fetch records yet"),
+        (config.transform.is_empty(), "transform.tokens: Transform cannot read records yet"),
         (config.integrator.is_empty(), "integrator.tokens: the payment stack cannot register records yet"),
     ];
     wants.into_iter().filter_map(|(missing, hint)| missing.then_some(hint)).collect()

@@ -19,13 +19,13 @@ pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<St
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
 
-/// The old names in the profiles, which this version takes beside the new ones.
+/// Warnings about old names of keys in the profiles. This version takes them beside the new names.
 #[must_use]
 pub fn renamed(profiles: &Catalogue) -> Vec<String> {
     profiles.iter().flat_map(Entry::renamed).collect()
 }
 
-/// The files that are profiles.
+/// The `.toml` files of a folder, by file name.
 pub(super) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder)?;
     let mut files: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();

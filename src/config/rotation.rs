@@ -68,7 +68,9 @@ pub fn rotation(
     };
     let catalogue = profiles(&settings, folder)?;
     let profile = found.profile.as_deref().and_then(|name| catalogue.get(name));
-    let profile = profile.ok_or_else(|| one(key(".profile"), "there is no such profile".to_owned()))?;
+    let profile = profile.ok_or_else(|| {
+        one(key(".profile"), "must be the name of a profile; `transform-relay profile list` lists all".to_owned())
+    })?;
     let Some(path) = &found.secrets_file else {
         let example = format!("secrets_file = \"{source}.secrets.toml\"");
         let reason = format!("is needed: add {example} to [sources.{source}]; new secrets are written there");
@@ -131,7 +133,7 @@ fn read(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment::text(environment)?;
-    // Unknown keys are not refused here: the relay does that.
+    // Unknown keys are refused by the relay when it reloads.
     settings::read(file, &environment).map(|(settings, _)| settings)
 }
 

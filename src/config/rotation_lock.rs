@@ -1,4 +1,4 @@
-//! Keeps two rotations of one file apart.
+//! Lock of a secrets file: keeps two rotations of the file apart.
 
 use std::fs::{File, TryLockError};
 use std::io::{Error, ErrorKind};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So long a rotation waits for another one: one that waits for a relay takes some minutes at most.
+/// The longest wait for another rotation. A rotation that waits for a relay takes some minutes at most.
 pub const PATIENCE: Duration = Duration::from_secs(300);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The lock on a file that is about to be replaced. A file beside it is locked, which is removed with the lock: the file itself
-/// does not stay the same, and anybody can lock a folder that they can read.
+/// The lock on a file that is about to be replaced. It is a file beside that file, and is removed in the end. A lock on the
+/// file itself would be nobody's after the replacement, and anybody who can read a folder can lock it.
 #[derive(Debug)]
 pub(super) struct Lock {
     /// Locked for as long as it is open.
@@ -22,7 +22,8 @@ pub(super) struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock on a file, which is a path without links. `waiting` hears of the locked file once, if somebody else has it.
+    /// Takes the lock on a file, given by its path without links. If another rotation has it, `waiting` is called once with the
+    /// locked file.
     pub(super) fn take(file: &Path, patience: Duration, waiting: impl Fn(&Path)) -> std::io::Result<Self> {
         let path = folder(file).join(format!(".{}.lock", file.file_name().unwrap_or_default().display()));
         let named = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
@@ -32,7 +33,7 @@ impl Lock {
             let lock = open.map_err(named)?;
             match lock.try_lock() {
                 Ok(()) if is_at(&lock, &path) => return Ok(Self { _file: lock, path }),
-                // Whoever had it has removed it since it was opened.
+                // The last holder removed the file after it was opened here.
                 Ok(()) => continue,
                 Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(named(error)),
@@ -50,7 +51,7 @@ impl Lock {
 }
 
 impl Drop for Lock {
-    /// While it is locked, so that nobody else's is removed.
+    /// Removes the file while it is still locked, so that another rotation's file is never removed.
     fn drop(&mut self) {
         drop(std::fs::remove_file(&self.path));
     }
@@ -67,10 +68,10 @@ pub(super) fn folder(path: &Path) -> PathBuf {
     folder.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Where the file is, or is to be, that this path leads to: whatever links lead there, it is one file.
+/// The path, without links, of the file that a path leads to. The file itself need not exist.
 ///
 /// # Errors
-/// A link leads to what is not there, or the folder is not there.
+/// A link leads to a missing file, or the folder is missing.
 pub(super) fn target(path: &Path) -> std::io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == ErrorKind::NotFound => match path.read_link() {
@@ -83,7 +84,7 @@ pub(super) fn target(path: &Path) -> std::io::Result<PathBuf> {
 
 fn leads_nowhere(path: &Path, to: &Path) -> String {
     let (path, to) = (path.display(), to.display());
-    format!("{path} is a link to {to}, which is not there: put the file back, or mount what it is on")
+    format!("{path} is a link to {to}, which is not there: put the file back, or mount its folder")
 }
 
 #[cfg(test)]
@@ -106,7 +107,7 @@ mod tests {
         drop(Lock::take(&file, Duration::ZERO, |_| panic!("nobody has it any more")).unwrap());
     }
 
-    /// What is locked has no name any more: another one may be locked by its name.
+    /// A removed file stays locked, while another file may be locked under its name.
     #[test]
     fn a_lock_that_was_removed_is_none() {
         let folder = tempfile::tempdir().unwrap();

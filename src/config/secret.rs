@@ -59,8 +59,8 @@ impl SecretSetting {
     }
 }
 
-/// A secret that may have a name and a time: written as any other secret, or as a table. The table has `value`, `env` or
-/// `file`, and beside it the name and the times.
+/// A secret that may have a name and times. It is written as any other secret, or as a table with `value`, `env` or `file`,
+/// and beside it the name and the times.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
 pub(super) enum NamedSetting {
@@ -91,7 +91,7 @@ impl NamedSetting {
             (Some(text), None, None) => Ok(SecretSetting::Text(text.clone())),
             (None, Some(name), None) => Ok(SecretSetting::Elsewhere(Elsewhere::Env(name.clone()))),
             (None, None, Some(path)) => Ok(SecretSetting::Elsewhere(Elsewhere::File(path.clone()))),
-            _ => Err("needs one of value, env and file".to_owned()),
+            _ => Err("must have exactly one of value, env and file".to_owned()),
         }
     }
 

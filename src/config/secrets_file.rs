@@ -69,8 +69,8 @@ pub struct Written {
 
 /// Writes a secrets file: whole or not at all.
 ///
-/// A new file can be read by its owner only. It is given to the owner of `model`, as whom the relay runs, if this process
-/// may give files away. An existing file keeps its owner and permissions: the relay may read it as a member of its group.
+/// Only the owner can read a new file. The file is given to the owner of `model`, the relay's user, if this process may give
+/// files away. An existing file keeps its owner and permissions: the relay may read it as a member of its group.
 pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) -> std::io::Result<Written> {
     // A link stays a link: the file that it leads to is replaced.
     let path = target(path)?;
@@ -87,7 +87,7 @@ pub(super) fn write(path: &Path, secrets: &[NamedSecret], model: Option<&Path>) 
             give(&file, &old)?;
             file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
         } else if let Some(Ok(model)) = model.map(std::fs::metadata) {
-            // Only root may give files away, and as a rule nobody else needs to.
+            // Only root may give files away. Other users of the command are, as a rule, the relay's user themselves.
             drop(give(&file, &model));
         }
         file.write_all(text(secrets).as_bytes())?;

@@ -1,4 +1,4 @@
-//! The configuration as it is written: text, not yet checked.
+//! Settings of the configuration as they are written: text, not yet checked.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -192,8 +192,11 @@ pub(super) struct FetchSettings {
     pub(super) max_hints_per_address: Option<String>,
 }
 
-/// Reads the layers. The unknown keys are all found and returned beside the settings; of values of the wrong shape, the
-/// first ends it.
+/// Reads the layers. All unknown keys are returned beside the settings.
+///
+/// # Errors
+/// The file cannot be read, or a value has the wrong shape. The first such value ends the reading; the unknown keys before it
+/// are among the errors.
 pub(super) fn read(
     file: Option<&Path>,
     environment: &BTreeMap<String, String>,
@@ -227,27 +230,27 @@ pub(super) fn read(
     }
 }
 
-/// What is wrong and in which line, without the line: there may be a secret in it.
+/// The error and the number of its line, without the text of the line: a secret may stand in it.
 fn not_toml(text: &str, error: &toml::de::Error) -> String {
     let before = error.span().map_or("", |span| text.get(..span.start).unwrap_or_default());
     format!("line {}: {}", before.matches('\n').count() + 1, error.message())
 }
 
-/// What a value must be, without the value: a secret may stand where none belongs.
+/// The shape that a value must have, without the value: a secret may stand where none belongs.
 fn without_value(key: &str, reason: &str) -> String {
     match reason.rsplit_once(", expected ") {
         _ if ["tokens", "secrets"].iter().any(|name| key.rsplit('.').next() == Some(name)) => {
             "must be a list of secrets: [\"text\"], [{ env = \"NAME\" }] or [{ file = \"/path\" }]".to_owned()
         }
-        _ if may_hold_secret(key) => "is not of the shape that it must have".to_owned(),
+        _ if may_hold_secret(key) => "has the wrong shape; see config.example.toml".to_owned(),
         Some((_, expected)) if expected.contains("struct ") => "must be a table".to_owned(),
         Some((_, expected)) => format!("must be {}", plain(expected)),
         None if reason.starts_with("missing field") => reason.to_owned(),
-        None => "is not of the shape that it must have".to_owned(),
+        None => "has the wrong shape; see config.example.toml".to_owned(),
     }
 }
 
-/// What was expected, in words of ours; without the key, which stands before it.
+/// The expected shape, in words of ours. The key is left out, since the error begins with it.
 fn plain(expected: &str) -> &str {
     match expected.split(" for key").next().unwrap_or(expected) {
         "a boolean" => "true or false",

@@ -1,4 +1,4 @@
-//! What is not wise now, though it may have been, or may be later: secrets whose time is over, or has not come.
+//! Warnings that depend on the time: sources none of whose secrets holds now.
 
 use jiff::Timestamp;
 
@@ -6,7 +6,7 @@ use super::checked::Config;
 use crate::access::secrets::NamedSecret;
 use crate::source::Source;
 
-/// All that is allowed, but not wise, at this time.
+/// All warnings about the configuration at this time: settings that are allowed but not wise.
 #[must_use]
 pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     let open = config.sources.values().filter(|source| source.closed.is_none());
@@ -14,7 +14,7 @@ pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     config.warnings.iter().cloned().chain(unheld).collect()
 }
 
-/// That none of a source's secrets holds.
+/// The warning that none of a source's secrets holds, with the remedy.
 fn unheld(source: &Source, now: Timestamp) -> Option<String> {
     let Source { name, secrets, secrets_file, .. } = source;
     if secrets.is_empty() || secrets.iter().any(|secret| secret.holds(now)) {
@@ -29,7 +29,7 @@ fn unheld(source: &Source, now: Timestamp) -> Option<String> {
         _ => "add one that does, or correct the times, and reload".to_owned(),
     };
     let times = times.join(", ");
-    Some(format!("sources.{name}.secrets: none holds now; {times}. What it signs is refused: {remedy}"))
+    Some(format!("sources.{name}.secrets: none holds now; {times}. Signed notifications are refused: {remedy}"))
 }
 
 fn time(secret: &NamedSecret, now: Timestamp) -> String {

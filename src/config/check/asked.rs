@@ -1,4 +1,4 @@
-//! What a profile asks a source for beside its secrets.
+//! Checks of a source's further settings, public URL and credentials: the profile asks for them.
 
 use std::collections::BTreeMap;
 
@@ -24,12 +24,12 @@ impl Checker<'_> {
             }
         }
         for unknown in settings.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
-            self.wrong(&format!("{key}.settings.{unknown}"), "is none that the profile asks for");
+            self.wrong(&format!("{key}.settings.{unknown}"), "must be left out: the profile asks for no such setting");
         }
         settings.settings.clone()
     }
 
-    /// The URL that the PSP posts to, where it signs it.
+    /// The URL that the PSP posts to. It is needed if the PSP signs it.
     pub(super) fn public_url(&mut self, key: &str, settings: &SourceSettings, profile: &Profile) -> Option<Url> {
         let key = format!("{key}.public_url");
         let Some(text) = &settings.public_url else {
@@ -39,15 +39,15 @@ impl Checker<'_> {
             return None;
         };
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
-        // What is signed is what the PSP was given, to the character.
+        // The PSP signs the URL that it was given, character by character.
         let url = url.filter(|url| url.as_str() == text);
         if url.is_none() {
-            self.wrong(&key, "must be the absolute URL that the PSP posts to, written as it posts to it");
+            self.wrong(&key, "must be the absolute URL that the PSP posts to, written exactly as at the PSP");
         }
         url
     }
 
-    /// Credentials of the source's own, where nothing in a notification vouches for it.
+    /// Checks that the source demands credentials if nothing in a notification vouches for it.
     pub(super) fn credentials_needed(&mut self, source: &Source) {
         if needs::needs_credentials(&source.profile) && source.demands().is_empty() {
             let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";

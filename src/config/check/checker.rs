@@ -1,4 +1,4 @@
-//! What all checks share: how a text is taken as a span, a size or a number, and where errors go.
+//! Checker of settings: takes texts as spans, sizes and numbers, and collects errors and warnings.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -14,17 +14,17 @@ use crate::config::folder::beside;
 
 /// The largest body that may be configured: it is held in memory.
 pub(super) const SIZE_MAX: ByteSize = ByteSize::gib(1);
-/// The most that may be kept of anything on the disk.
+/// The largest size of anything that is kept on the disk.
 pub(super) const KEPT_MAX: ByteSize = ByteSize::tib(1);
-/// The most of anything that is counted.
+/// The largest number of anything that is counted.
 pub(super) const COUNT_MAX: usize = 1_000_000;
-/// The longest span that is taken: beyond it a typing error is likelier than a wish.
+/// The longest span that is taken. A longer one is more likely a typing error.
 pub(super) const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 
 /// Takes settings one by one, and notes what is wrong with them.
 pub(super) struct Checker<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
-    /// What holds where the `fetch` of a source says nothing else.
+    /// The defaults of the `fetch` of each source.
     pub(super) fetch_defaults: FetchDefaults,
     pub(super) errors: Vec<ConfigError>,
     /// The folder of the configuration file.
@@ -34,7 +34,7 @@ pub(super) struct Checker<'a> {
     pub(super) text_secrets: bool,
     /// The OAuth clients so far.
     pub(super) client_ids: BTreeSet<String>,
-    /// A file that may be read once only.
+    /// A file that can perhaps be read only once.
     pub(super) read_once: Option<PathBuf>,
 }
 
@@ -43,19 +43,19 @@ impl Checker<'_> {
         self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
     }
 
-    /// Notes a file that is read, if that may be possible once only: it is a pipe, say, or what a shell makes of `<(…)`.
+    /// Notes a file if it can perhaps be read only once, as a pipe or a shell's `<(…)` can.
     pub(super) fn reads(&mut self, path: &Path) {
         if path.metadata().is_ok_and(|found| !found.is_file()) {
             self.read_once.get_or_insert_with(|| path.to_owned());
         }
     }
 
-    /// Whether something under this key is wrong already: then values are not what was written.
+    /// Whether a setting under this key has an error already. Its value is then a fallback, not worth another error.
     pub(super) fn is_wrong(&self, prefix: &str) -> bool {
         self.errors.iter().any(|error| error.key.starts_with(prefix))
     }
 
-    /// The value, or any value and an error: what is built from it is thrown away.
+    /// The value; or a fallback, with an error. Nothing that is built from a fallback is used.
     pub(super) fn take<T: Fallback>(&mut self, key: &str, value: Result<T, String>) -> T {
         value.unwrap_or_else(|reason| {
             self.wrong(key, reason);
@@ -81,7 +81,7 @@ impl Checker<'_> {
         span
     }
 
-    /// How much is held in memory.
+    /// A size of something that is held in memory.
     pub(super) fn size(&mut self, key: &str, text: &str) -> usize {
         usize::try_from(self.bytes(key, text, SIZE_MAX)).unwrap_or(usize::MAX)
     }
@@ -95,7 +95,7 @@ impl Checker<'_> {
         self.take(key, parsed)
     }
 
-    /// The times of signatures and tokens are whole seconds.
+    /// A span of whole seconds, for times of signatures and tokens.
     pub(super) fn whole_seconds(&mut self, key: &str, text: &str) -> u32 {
         let span = self.span(key, text);
         if span.as_secs() == 0 || span.subsec_nanos() > 0 {

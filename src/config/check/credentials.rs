@@ -1,4 +1,4 @@
-//! Secrets, wherever they stand, and who presents them.
+//! Checks of credentials: tokens, user names with passwords, OAuth clients, and their secrets.
 
 use secrecy::{ExposeSecret, SecretString};
 
@@ -28,7 +28,7 @@ impl Checker<'_> {
         Credentials { tokens, basic, clients: clients.collect() }
     }
 
-    /// A monitor's token opens nothing else: a secret that monitoring knows must not register or read records.
+    /// Checks that a monitor's token opens nothing else: a secret that monitoring knows must not register or read records.
     pub(super) fn own_tokens(&mut self, monitor: &Credentials, others: &[(&str, &Credentials)]) {
         for (index, token) in monitor.tokens.iter().enumerate() {
             let has = |credentials: &Credentials| {
@@ -53,7 +53,7 @@ impl Checker<'_> {
         Some(secret)
     }
 
-    /// Warns of a secret that does not count for whoever was wrong too often. What is counted is bytes, as where it counts.
+    /// Warns of a short secret, which does not count at a suspicious address. Its length is in bytes, as in `counts`.
     fn guessable(&mut self, key: &str, secret: &SecretString) {
         if !counts(secret, true) {
             self.warnings.push(format!(
@@ -90,7 +90,7 @@ impl Checker<'_> {
         Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username?.to_owned() })
     }
 
-    /// A client has one id everywhere, since one route issues all tokens.
+    /// An OAuth client. Its id is unique over all audiences, since one route issues all tokens.
     fn client(&mut self, key: &str, settings: &ClientSettings) -> Option<Client> {
         let visible = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
         let id = settings.client_id.as_deref().filter(visible);
@@ -108,7 +108,7 @@ impl Checker<'_> {
             return None;
         };
         let secret = self.credential(&format!("{key}.client_secret"), secret)?;
-        // A user that is wrong must not become none.
+        // A wrong user must not count as no user.
         let user = match user {
             Some(user) => {
                 let user = user?;

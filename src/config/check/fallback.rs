@@ -1,13 +1,13 @@
-//! Values to go on with where the written one is wrong, so that all errors are found.
+//! Fallback values: they stand in for wrong ones, so that the check goes on and finds all errors.
 
 use std::time::Duration;
 
 use crate::transform::response::FailedAs;
 
-/// What is answered at the route of a source that is not enabled: as if it were not there.
+/// The default answer at the route of a source that is not enabled, as if there were no such source.
 pub(super) const CLOSED: u16 = 404;
 
-/// Some value, to go on looking for errors with.
+/// A type with a value that stands in for a wrong one.
 pub(super) trait Fallback {
     fn fallback() -> Self;
 }

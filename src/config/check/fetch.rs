@@ -11,11 +11,11 @@ use crate::fetch::budget::Limits;
 use crate::psp::profile::{Fetch, FetchAuth, FetchMode, Profile};
 use crate::store::HintSlots;
 
-/// So many addresses fill the slots of `max_hints`, unless `max_hints_per_address` says otherwise.
+/// The number of addresses that together fill the slots of `max_hints`, unless `max_hints_per_address` says otherwise.
 const ADDRESSES: u32 = 4;
 
 impl Checker<'_> {
-    /// How a source fetches; none if it does not.
+    /// The API that a source fetches from; `None` if it does not fetch.
     pub(super) fn fetch(
         &mut self,
         key: &str,
@@ -68,7 +68,7 @@ impl Checker<'_> {
         }))
     }
 
-    /// How many hints may wait, in all and of one address.
+    /// The numbers of hints that may wait: in all, and of one address.
     fn slots(&mut self, key: &str, settings: &FetchSettings) -> HintSlots {
         let all = settings.max_hints.as_ref().unwrap_or(&self.fetch_defaults.max_hints).clone();
         let all = self.count(&format!("{key}.max_hints"), &all, COUNT_MAX);
@@ -86,7 +86,7 @@ impl Checker<'_> {
         u32::try_from(self.number(key, text, most)).unwrap_or(u32::MAX)
     }
 
-    /// What the profile's API asks for. What is configured beside that is not used.
+    /// The credentials that the PSP's API asks for. Others are not used, and are warned of.
     fn auth(&mut self, key: &str, settings: &FetchSettings, auth: FetchAuth) -> Option<Auth> {
         let basic = settings.username.is_some() || settings.password.is_some();
         if auth == FetchAuth::Basic {

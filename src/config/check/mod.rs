@@ -1,4 +1,4 @@
-//! From text to options; every error is found, each with its key.
+//! Checks of the settings: from text to options. Every error is found, each with its key.
 
 mod asked;
 mod certificates;

@@ -1,4 +1,4 @@
-//! The secrets that a source shares with its PSP, with their names and times.
+//! Checks of the secrets that a source shares with its PSP, with their names and times.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -13,7 +13,7 @@ use crate::config::secrets_file;
 use crate::config::settings::SourceSettings;
 
 impl Checker<'_> {
-    /// All secrets of a source (some are `needed`), each with the key that it stands at.
+    /// All secrets of a source, each with its key. If secrets are `needed`, a source without any is an error.
     pub(super) fn source_secrets(
         &mut self,
         source: &str,
@@ -40,7 +40,7 @@ impl Checker<'_> {
         }
         let count = settings.secrets.len().max(secrets.len());
         if count > SECRETS_MAX || (count == 0 && needed) {
-            self.wrong(&key, format!("1 to {SECRETS_MAX} are needed to verify signatures"));
+            self.wrong(&key, format!("must be 1 to {SECRETS_MAX} secrets, those of secrets_file included"));
         }
         secrets
     }

@@ -46,19 +46,20 @@ impl Checker<'_> {
         }
     }
 
-    /// Networks, or single addresses. Callers' addresses of IPv4 are never those of IPv6 that stand for them: what is
-    /// written so would match nobody.
+    /// Networks, or single addresses. A client's IPv4 address is never seen in its IPv6 form (`::ffff:192.0.2.1`), so a
+    /// network in that form would match nobody, and is an error.
     pub(super) fn networks(&mut self, key: &str, settings: &[String]) -> Vec<IpNet> {
         let mut networks = Vec::new();
         for (index, text) in settings.iter().enumerate() {
             match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(IpNet::V6(network)) if network.addr().to_ipv4_mapped().is_some() && network.prefix_len() >= 96 => {
-                    self.wrong(&format!("{key}[{index}]"), "is of IPv4: write it so, such as 10.0.0.0/8 or 192.0.2.1")
+                    self.wrong(&format!("{key}[{index}]"), "is IPv4 in IPv6 form: write it as 10.0.0.0/8 or 192.0.2.1")
                 }
                 Ok(network) => networks.push(network),
-                Err(_) => {
-                    self.wrong(&format!("{key}[{index}]"), "must be such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1")
-                }
+                Err(_) => self.wrong(
+                    &format!("{key}[{index}]"),
+                    "must be a network or an address, such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1",
+                ),
             }
         }
         networks

@@ -58,12 +58,12 @@ impl Checker<'_> {
         sources
     }
 
-    /// Types that the profile understands; another one would be a typing error.
+    /// The types of event that the source takes. A type that the profile does not understand is an error.
     fn events(&mut self, key: &str, types: &[String], profile: &Profile) -> BTreeSet<String> {
         let rules = profile.forms.iter().flat_map(|form| &form.rules);
         let known: BTreeSet<_> = rules.flat_map(|rule| rule.event_type.as_slice()).collect();
         for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let reason = format!("{} is no type that the profile understands", shown(unknown));
+            let reason = format!("{} is not a type that the profile understands", shown(unknown));
             self.wrong(&format!("{key}[{index}]"), reason);
         }
         types.iter().cloned().collect()
@@ -72,7 +72,7 @@ impl Checker<'_> {
     fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
         let key = format!("sources.{name}");
         if !Source::may_be_called(name) {
-            self.wrong(&key, "a source's name has lower case letters, digits, - and _");
+            self.wrong(&key, "the name of a source must consist of lower case letters, digits, - and _");
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
@@ -82,7 +82,7 @@ impl Checker<'_> {
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);
         let headers = settings.headers.iter().filter_map(|(header, value)| {
             if !is_header_name(header) {
-                self.wrong(&format!("{key}.headers.{header}"), "is no name of a header");
+                self.wrong(&format!("{key}.headers.{header}"), "is not a name that a header can have");
             }
             Some((header.to_ascii_lowercase(), self.credential(&format!("{key}.headers.{header}"), value)?))
         });
@@ -122,7 +122,7 @@ impl Checker<'_> {
     }
 }
 
-/// The sources that have a secret in common, two and two.
+/// The pairs of sources that have a secret in common.
 fn sharing(sources: &BTreeMap<String, Source>) -> Vec<(&str, &str)> {
     let prints = |source: &Source| -> BTreeSet<_> {
         source.secrets.iter().flat_map(|secret| fingerprints(&source.profile, &secret.value)).collect()
@@ -142,8 +142,8 @@ fn sharing(sources: &BTreeMap<String, Source>) -> Vec<(&str, &str)> {
     found
 }
 
-/// The sources that have a secret in common with one of another profile, whose endpoint check signs with it. Only that
-/// profile knows which texts anybody may have had signed.
+/// The sources that share a secret with a source of another profile whose endpoint check signs with it, each with that other
+/// source. Only the other profile knows which texts anybody may have had signed.
 fn shared_with_a_challenge(sources: &BTreeMap<String, Source>) -> Vec<(&Source, &Source)> {
     let all = sources.values();
     let oracles: Vec<_> =
@@ -160,7 +160,7 @@ fn shared_with_a_challenge(sources: &BTreeMap<String, Source>) -> Vec<(&Source, 
     found.collect()
 }
 
-/// Whether a header can be called so (RFC 9110, section 5.1); another one nobody could send.
+/// Whether a header can have this name (RFC 9110, section 5.1). No client could send another name.
 fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
