@@ -1,22 +1,22 @@
-//! What people have to know about a PSP, for its page in docs/psp.
+//! Texts about a PSP for people: its page in docs/psp shows them.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What a profile cannot say by its rules.
+/// Texts for the PSP's page: what the rules of a profile cannot say.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct About {
-    /// What to set up at the PSP, and what of it goes into the configuration: one step each.
+    /// The steps to set up the PSP and the configuration, one text for each step.
     pub setup: Vec<String>,
-    /// Which field carries the Transform id, and how the integrator puts it there.
+    /// The field that carries the Transform id, and how the integrator puts it there.
     pub reference: String,
-    /// Which PSP ids to register with a record, of which kind.
+    /// The PSP ids to register with a record, for each kind of record.
     pub ids: String,
-    /// How the PSP repeats what was not taken.
+    /// How the PSP repeats a notification that was not taken.
     pub retries: String,
-    /// What is easily done wrong, and what is worth knowing.
+    /// Likely mistakes, and other facts worth knowing.
     pub notes: Vec<String>,
-    /// What nobody could confirm.
+    /// Claims of the profile that nobody could confirm.
     pub unconfirmed: Vec<String>,
 }

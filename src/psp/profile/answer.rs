@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What the PSP is answered.
+/// The answer to a notification.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Answer {
-    /// A 2xx status.
+    /// The status for a notification that was taken: 2xx.
     pub status: u16,
     /// The body, as `text/plain`; without one the answer is a receipt in JSON.
     pub body: Option<String>,
-    /// The status for a notification that nobody vouches for: 401, where the PSP does not want another 4xx.
+    /// The status for a notification that nothing vouches for: 401, or another 4xx if the PSP wants it.
     pub unverified: u16,
 }
 

@@ -1,4 +1,4 @@
-//! The profiles that are built in, and those that the integrator adds.
+//! Catalogue of all profiles: the built-in ones, and those that the integrator adds.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl Entry {
         self.line(form, |form| form.rule_at(index))
     }
 
-    /// The old names in it, each with its line and the name that takes its place.
+    /// Warnings about old names of keys, each with its line and the new name.
     pub fn renamed(&self) -> impl Iterator<Item = String> {
         self.text.trusts_door_lines().map(|line| {
             let name = &self.profile.name;
@@ -69,10 +69,10 @@ impl Catalogue {
         Ok(catalogue)
     }
 
-    /// Adds a profile of the integrator's. One with the name of a built-in takes its place.
+    /// Adds a profile of the integrator. It replaces a built-in profile of the same name.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// The first fault of the profile.
     pub fn add(&mut self, text: &str) -> Result<(), ProfileError> {
         self.insert(text, false)
     }

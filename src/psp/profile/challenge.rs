@@ -1,4 +1,4 @@
-//! What a PSP's check of the endpoint is answered.
+//! Challenge of a PSP's endpoint check, and the answer to it.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,34 +6,34 @@ use serde::Deserialize;
 use super::signature::{Algorithm, Encoding, KeyEncoding};
 use crate::psp::document::place::Place;
 
-/// A GET by which a PSP looks whether the endpoint is its account's.
+/// A GET by which a PSP checks that the endpoint belongs to its account.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Challenge {
-    /// The header with the challenge.
+    /// The header that carries the challenge.
     pub header: Option<String>,
-    /// The parameter of the query with the challenge.
+    /// The parameter of the query that carries the challenge.
     pub query: Option<String>,
-    /// Of which characters it is made. Nothing that may have been signed as a challenge vouches for a notification, so
-    /// no notification may be made of these alone.
+    /// The characters that a challenge consists of. A text that may have been signed as a challenge vouches for no
+    /// notification. So the signed text of a notification must have other characters, or another length.
     pub characters: Characters,
-    /// Its least and its greatest length in bytes, up to 256; up to 64 where it is signed.
+    /// The least and the greatest length of a challenge in bytes: from 1 to 256, or to 64 if it is signed.
     pub length: (usize, usize),
-    /// What is answered, as text: these places together; `given` is the challenge, `signature` its signature.
+    /// The answer: the texts of these places, one after the other. `given` is the challenge, `signature` its signature.
     pub answer: Vec<Place>,
-    /// How it is signed.
+    /// How the challenge is signed, if the answer has its signature.
     pub sign: Option<ChallengeSignature>,
 }
 
 impl Challenge {
-    /// Whether a text is a challenge: of these characters, and of such a length.
+    /// Whether a text can be a challenge, by its characters and its length.
     #[must_use]
     pub fn takes(&self, given: &[u8]) -> bool {
         let (least, greatest) = self.length;
         (least..=greatest).contains(&given.len()) && given.iter().all(|byte| self.characters.include(*byte))
     }
 
-    /// Whether anybody may have had these bytes signed as a challenge. A signature of them proves nothing.
+    /// Whether anybody may have had these bytes signed as a challenge. If so, a signature of them proves nothing.
     #[must_use]
     pub fn may_have_signed(&self, bytes: &[u8]) -> bool {
         self.sign.is_some() && self.takes(bytes)
@@ -44,16 +44,16 @@ impl Challenge {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChallengeSignature {
-    /// What makes the signature: an HMAC.
+    /// The algorithm of the signature: an HMAC.
     pub algorithm: Algorithm,
     /// How the secret's text becomes the key's bytes.
     #[serde(default)]
     pub key: KeyEncoding,
-    /// How it is written.
+    /// How the signature is written.
     pub encoding: Encoding,
 }
 
-/// Of which characters a challenge is made.
+/// The characters that a challenge consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Characters {

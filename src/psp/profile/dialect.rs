@@ -16,27 +16,27 @@ use crate::domain::money::Currency;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Profile {
-    /// How a source names it: lower case, digits and dashes.
+    /// The name of the profile for sources: lower case letters, digits and dashes.
     pub name: String,
-    /// How people name it.
+    /// The name of the PSP for people.
     pub title: String,
-    /// What the PSP wants to hear when its notification is on disk.
+    /// The answers to the PSP's notifications.
     #[serde(default)]
     pub answer: Answer,
-    /// Whether amounts are in minor or major units.
+    /// The unit of amounts: minor or major.
     pub amounts: Amounts,
-    /// Where the PSP's minor units differ from ISO 4217: currency code to digits.
+    /// The decimal digits of the PSP's minor units, by currency code, where they differ from ISO 4217.
     #[serde(default)]
     pub exponents: BTreeMap<String, u32>,
     /// Maps of words that several rules use, by name.
     #[serde(default)]
     pub maps: BTreeMap<String, BTreeMap<String, String>>,
-    /// The settings that a source of this profile needs beside its secrets, by name, and what each is.
+    /// The settings that a source of this profile needs beside its secrets: name to explanation.
     #[serde(default)]
     pub settings: BTreeMap<String, String>,
     /// How the PSP checks the endpoint.
     pub challenge: Option<Challenge>,
-    /// For the PSP's page.
+    /// Texts for the PSP's page.
     #[serde(default)]
     pub about: About,
     /// The forms of notification that the PSP sends, each with its own signatures and rules. A notification is
@@ -58,7 +58,7 @@ impl Profile {
         self.forms.iter().any(|form| form.content.takes(media_type))
     }
 
-    /// Digits after the decimal point of an amount in minor units.
+    /// The decimal digits that the minor units of a currency stand for.
     #[must_use]
     pub fn exponent(&self, currency: Currency) -> u32 {
         self.exponents.get(currency.code()).copied().unwrap_or_else(|| currency.exponent())

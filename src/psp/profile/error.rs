@@ -1,19 +1,19 @@
 //! The error of a profile, with its line.
 
-/// What is wrong with a profile.
+/// A fault of a profile.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}{reason}", .line.map(|line| format!("line {line}: ")).unwrap_or_default())]
 pub struct ProfileError {
-    /// Counted from 1.
+    /// The line of the fault, counted from 1; `None` if the whole profile is at fault.
     pub line: Option<usize>,
-    /// For the profile's author.
+    /// The reason, for the profile's author.
     pub reason: String,
 }
 
-/// Where (byte offset) and what.
+/// The byte offset of a fault, if it has one, and the reason.
 pub(super) type Wrong = (Option<usize>, String);
 
-/// Refuses what is not good.
+/// An error with this position and reason, unless the condition is `good`.
 pub(super) fn ensure(good: bool, at: Option<usize>, reason: &str) -> Result<(), Wrong> {
     if good { Ok(()) } else { Err((at, reason.to_owned())) }
 }

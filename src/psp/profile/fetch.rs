@@ -1,4 +1,4 @@
-//! Where the truth of a notification is fetched that carries less than all of it.
+//! Fetch of the truth behind a notification that does not carry all of it: the PSP's API and its calls.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -10,24 +10,24 @@ use super::rule::When;
 use crate::psp::document::place::{Piece, Place, pieces, write_pieces};
 use crate::psp::document::pointer::Pointer;
 
-/// How the truth is fetched.
+/// How the truth behind a message is fetched from the PSP's API.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fetch {
-    /// Whether a source fetches where its configuration does not say.
+    /// When a source fetches, if its configuration does not say so.
     #[serde(default)]
     pub mode: FetchMode,
-    /// The URL of the PSP's API, without a slash at its end. A source may name another: the PSP's sandbox.
+    /// The URL of the PSP's API, without a slash at its end. A source may have another one, such as the PSP's sandbox.
     pub base: String,
-    /// How the relay shows who it is.
+    /// How the relay presents its credentials to the API.
     pub auth: FetchAuth,
-    /// Headers that the API wants.
+    /// Further headers that the API wants.
     #[serde(default)]
     pub headers: BTreeMap<String, String>,
-    /// Which part of the answer `fetched:` points into; all of it by default.
+    /// The part of the response that `fetched:` points into; by default all of it.
     pub part: Option<Pointer>,
-    /// The calls; the first that fits a message is made. A message that none fits is read as it is; of a `pointer_only`
-    /// form it concerns no record.
+    /// The calls. The first call that fits a message is made. If none fits, the message is read as it is; in a
+    /// `pointer_only` form it concerns no record then.
     #[serde(rename = "call")]
     pub calls: Vec<Call>,
 }
@@ -36,16 +36,16 @@ pub struct Fetch {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum FetchMode {
-    /// For whatever is verified, and for what nobody signs.
+    /// For each verified notification, and for unsigned ones.
     #[default]
     Always,
-    /// For what carries no truth of its own. What fails verification is a hint to fetch, too.
+    /// For notifications that carry no truth of their own. One that fails verification is a hint to fetch as well.
     Unverified,
-    /// Never: what a notification says itself is all.
+    /// Never. Only the notification itself is read.
     Never,
 }
 
-/// How the relay shows the PSP's API who it is.
+/// How the relay presents its credentials to the PSP's API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FetchAuth {
@@ -59,19 +59,20 @@ pub enum FetchAuth {
     Plain,
 }
 
-/// One call. GET is all that reading needs.
+/// One call, made by GET.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Call {
-    /// Conditions, all to be met.
+    /// Conditions. The call fits a message that meets all of them.
     #[serde(default)]
     pub when: When,
-    /// Path and query below the base. In a `pointer_only` form that nobody signs as a whole, one place at most leads it.
+    /// Path and query below `base`; places in braces stand for their texts. If a `pointer_only` form is not signed as a
+    /// whole, it may have one place only.
     pub path: Template,
 }
 
 impl Call {
-    /// The places whose texts lead it, each once.
+    /// The places whose texts fill the path, each once.
     pub(super) fn places(&self) -> BTreeSet<&Place> {
         self.path
             .0
@@ -80,7 +81,7 @@ impl Call {
             .collect()
     }
 
-    /// Whether one place at most leads it, so that whoever knows what stands there knows all of it.
+    /// Whether at most one place fills the path. A client that knows the text of that place knows the whole path then.
     #[must_use]
     pub fn names_one_thing(&self) -> bool {
         self.places().len() <= 1
@@ -103,7 +104,7 @@ impl TryFrom<String> for Template {
 
     fn try_from(text: String) -> Result<Self, String> {
         if !text.starts_with('/') || text.starts_with("//") {
-            return Err(format!("{text:?}: a path starts with one /"));
+            return Err(format!("{text:?}: a path must start with one /"));
         }
         pieces(&text).map(Self)
     }
@@ -140,7 +141,7 @@ path = "PATH"
         Profile::read(&TEXT.replace("SIGNATURE", &signature).replace("PATH", path)).err().map(|error| error.to_string())
     }
 
-    /// Beside an id that somebody knows any number of others could be made up.
+    /// A stranger who knows the id at one place could make up any number of ids at a second place.
     #[test]
     fn a_pointer_that_anybody_can_write_into_is_fetched_by_one_place() {
         let two = "/payments/{/payment}/refunds/{/id}";

@@ -1,4 +1,4 @@
-//! The form of a notification: how it is written and signed, and what its rules share.
+//! Form of a notification: how it is written and signed, its rules, and what the rules share.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -14,62 +14,63 @@ use crate::psp::document::pointer::Each;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Form {
-    /// What it is called in messages of `profile test`.
+    /// The name of the form, for messages of `profile test`.
     pub name: String,
-    /// How it is written.
+    /// How the body is written.
     #[serde(default)]
     pub content: Content,
-    /// The ways it may be signed; any one is enough. None: nobody signs it, and it can only be a hint to fetch, unless it
-    /// trusts credentials.
+    /// The signatures that the form may have; any one is enough. A form without signatures can only be a hint to fetch,
+    /// unless it has `trusts_credentials`.
     #[serde(default)]
     pub signature: Vec<Signature>,
-    /// Whether nothing in it vouches for it, and what the source demands beside a signature is all that does: an address
-    /// range, credentials or headers. A source without any of them does not take it.
+    /// Whether only the credentials that the source demands vouch for the form: an Authorization header, other headers or an
+    /// address range. A source must demand at least one of them.
     #[serde(default, alias = "trusts_door")]
     pub trusts_credentials: bool,
-    /// Whether it is no more than a pointer: only the calls of `fetch` read it, the rules read what was fetched.
+    /// Whether the form is only a pointer: the calls of `fetch` read it, and the rules read the fetched response.
     #[serde(default)]
     pub pointer_only: bool,
-    /// How its truth is fetched.
+    /// How the truth behind its messages is fetched.
     pub fetch: Option<Fetch>,
-    /// Where the messages of a batch stand; without it the body is the one message.
+    /// The place of the messages in a batch. Without it the body is the only message.
     pub batch: Option<Each>,
-    /// What every message must say for the rules to hold, as the version of the PSP's API. One that says otherwise is
+    /// Conditions that every message must meet, such as a version of the PSP's API. A message that does not meet them is
     /// not understood: a dead letter.
     #[serde(default)]
     pub requires: When,
-    /// What makes the type of a message: the texts of these places, joined by a space. Where there is a list in place
-    /// of a place, the first of the list that has a text.
+    /// The places that make the type of a message: their texts, joined by a space. A list inside the list counts as one
+    /// place: the first of it that has a text.
     #[serde(rename = "type")]
     pub event_type: Vec<OneOrMore<Place>>,
-    /// Where the thing stands that a message is about: the first of these places that is there, else the message
-    /// itself. In a rule without `each`, `./` points into it.
+    /// The place of the object that a message is about: the first of these places that is there, else the message
+    /// itself. In a rule without `each`, `./` points into the object.
     #[serde(default)]
     pub object: Vec<Place>,
-    /// What makes the dedupe key: the texts of these places together. Empty: the hash of the body.
+    /// The places that make the dedupe key: their texts together. Without any, the key is the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
-    /// Whether what signs it covers the times that it is read with. If not, whoever has caught a notification can send
-    /// it again with another time: so the time of the first notification with a dedupe key counts for all others with it.
-    /// The same holds for what names no time.
+    /// Whether the signatures cover the times that the rules read. If not, a stranger can send a caught notification again
+    /// with another time. So the time of the first notification with a dedupe key counts for all others with that key. The
+    /// same holds for a message without a time.
     #[serde(default = "yes")]
     pub time_signed: bool,
-    /// Whether what signs it covers its type, the conditions of its rules and the states that they look up. If not, whoever has
-    /// caught a notification can send it again as other news: so it counts only for the records that it reached first.
+    /// Whether the signatures cover the type, the conditions of the rules and the places of states. If not, a stranger can
+    /// send a caught notification again as other news. So it counts only for the records that its signed text reached first.
     #[serde(default = "yes")]
     pub type_signed: bool,
-    /// Whether what signs it covers the ids and references that lead to records. If not, whoever has caught a notification can
-    /// lead it elsewhere: so it counts only for the records that it reached first, and what is signed leads before the rest.
+    /// Whether the signatures cover the ids and references that lead to records. If not, a stranger can lead a caught
+    /// notification to another record. So it counts only for the records that its signed text reached first, and signed ids
+    /// lead before unsigned ones.
     #[serde(default = "yes")]
     pub ids_signed: bool,
-    /// What all rules share; each may say otherwise.
+    /// Values that all rules share. A rule may have its own.
     #[serde(default)]
     pub defaults: Defaults,
-    /// What the types mean; the first rule that fits a message is the one. A type without a rule is ignored.
+    /// The rules. The first rule that fits a message reads it. A type without a rule is ignored.
     #[serde(rename = "event", default)]
     pub rules: Vec<EventRule>,
-    /// The headers that it is read with and that not all of its signatures cover: anybody can send it with others. Reading the
-    /// profile finds them.
+    /// The headers that the form is read with and that not all of its signatures cover. Anybody can send a caught notification
+    /// with other values of them. No key of a profile: the reading of the profile finds them.
     #[serde(skip)]
     pub unsigned_headers: Vec<String>,
 }
@@ -78,7 +79,7 @@ const fn yes() -> bool {
     true
 }
 
-/// What all rules of a form share.
+/// Values that all rules of a form share.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
@@ -88,12 +89,12 @@ pub struct Defaults {
     pub shared_ids: Vec<Place>,
     /// Where the Transform id may stand: every place that has a text.
     pub reference: Vec<Place>,
-    /// When it happened: the first place that has a text.
+    /// The time of the event: the first place that has a text.
     pub at: Vec<Place>,
-    /// How instants are written.
+    /// How times are written.
     pub time_format: TimeFormat,
     /// The currency of the amounts: the first place that has a text.
     pub currency: Vec<Place>,
-    /// The unit of amounts, where it is not the profile's.
+    /// The unit of amounts, if it is not the profile's.
     pub amounts: Option<Amounts>,
 }

@@ -13,7 +13,8 @@ use super::words::no_map;
 use crate::domain::event::Booking;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 
-/// Puts the words of `[maps]` where rules name them, and returns the names. Reading the profile refuses other shapes.
+/// Puts the words of `[maps]` where rules name them, and returns the names of the used maps. Values of a wrong shape are left
+/// alone: the reading of the profile refuses them.
 pub(super) fn fill_in(document: &mut DeTable<'_>) -> Result<BTreeSet<String>, Wrong> {
     let maps = document.get("maps").and_then(|maps| maps.as_ref().as_table()).cloned().unwrap_or_default();
     let mut filling = Filling { maps: &maps, used: BTreeSet::new() };
@@ -74,7 +75,7 @@ impl<'t> Filling<'_, 't> {
     }
 }
 
-/// Whether a word is one of ours.
+/// A check that a word is one of ours.
 type Check = fn(&str) -> Result<(), Error>;
 
 /// The check of the words under a key that takes a map; none under another key.

@@ -1,4 +1,4 @@
-//! The way from TOML to a checked profile.
+//! Reading of a profile: from TOML to a checked profile.
 
 use serde::Deserialize;
 use toml::de::{DeTable, Deserializer};
@@ -13,13 +13,13 @@ impl Profile {
     /// Reads and checks a profile.
     ///
     /// # Errors
-    /// What is wrong and in which line.
+    /// The first fault of the profile, with its line.
     pub fn read(text: &str) -> Result<Self, ProfileError> {
         read_text(text).map(|(profile, _)| profile)
     }
 }
 
-/// Reads and checks a profile; its text has the positions of what it consists of.
+/// Reads and checks a profile. Returns it with its text, which has the positions of its parts.
 pub(super) fn read_text(toml: &str) -> Result<(Profile, ProfileText), ProfileError> {
     let malformed = |error: toml::de::Error| ProfileError {
         line: error.span().map(|span| line_of(toml, span.start)),

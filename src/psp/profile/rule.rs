@@ -1,4 +1,4 @@
-//! What one type of message means.
+//! Rules: what the messages of a type mean.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -13,7 +13,7 @@ use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::Each;
 
-/// One or several, as TOML writers like it.
+/// One value, or a list of values.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be a text or word that is known here, or a list of them")]
 pub enum OneOrMore<T> {
@@ -28,7 +28,7 @@ impl<T> OneOrMore<T> {
         Self::More(Vec::new())
     }
 
-    /// As a list.
+    /// The values as a list.
     pub fn as_slice(&self) -> &[T] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
@@ -37,35 +37,35 @@ impl<T> OneOrMore<T> {
     }
 }
 
-/// Conditions, each on the text of a place. Those on the current element (`./`) choose elements, the others choose the
+/// Conditions, each on the text of a place. Conditions on the current element (`./`) choose elements; the others choose the
 /// rule.
 pub type When = BTreeMap<Place, Condition>;
 
-/// A condition on a text. The empty text stands for absent or null.
+/// A condition on a text. An absent value and null count as the empty text.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be a text, a list of texts, { not = … } or { starts = … }")]
 pub enum Condition {
-    /// `"a"` or `["a", "b"]`: it is one of these.
+    /// `"a"` or `["a", "b"]`: the text is one of these.
     Is(OneOrMore<String>),
-    /// It is other than one of these.
+    /// The text is none of these.
     Not(Not),
-    /// It starts with one of these.
+    /// The text starts with one of these.
     Starts(Starts),
 }
 
-/// `{ not = "a" }`
+/// The text is none of these: `{ not = "a" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Not {
-    /// What it is not.
+    /// The texts that it must not be.
     pub not: OneOrMore<String>,
 }
 
-/// `{ starts = "a" }`
+/// The text starts with one of these: `{ starts = "a" }`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Starts {
-    /// What it starts with.
+    /// The beginnings, one of which it must have.
     pub starts: OneOrMore<String>,
 }
 
@@ -93,17 +93,17 @@ impl fmt::Display for Condition {
     }
 }
 
-/// Whether amounts are in minor or major units.
+/// The unit of amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Amounts {
-    /// Whole cents.
+    /// Minor units: whole cents.
     Minor,
-    /// Decimal euros.
+    /// Major units: euros with decimals.
     Major,
 }
 
-/// How instants are written.
+/// How times are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TimeFormat {
@@ -118,30 +118,30 @@ pub enum TimeFormat {
     Rfc3339,
 }
 
-/// What a message of one type, under conditions, means: an event.
+/// A rule: it turns a message of its types into events, if its conditions are met.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EventRule {
     /// The type or types.
     #[serde(rename = "type")]
     pub event_type: OneOrMore<String>,
-    /// Conditions, all to be met.
+    /// Conditions; all of them must be met.
     #[serde(default)]
     pub when: When,
-    /// What it means, where that is not to be seen from the rule; for the PSP's page.
+    /// The meaning of the message, for the PSP's page, if the rule does not show it.
     pub note: Option<String>,
-    /// The type is known, and concerns no record.
+    /// Whether the messages are ignored: their types are known, and concern no record.
     #[serde(default)]
     pub ignore: bool,
-    /// Whether the rules that follow read the message too, as far as they fit.
+    /// Whether the rules that follow read the message as well, if they fit.
     #[serde(default, rename = "continue")]
     pub goes_on: bool,
-    /// The kind of record, or several, the likeliest first. `["preauth", "payment"]` is an authorization: where only a
-    /// payment is registered it is that payment's, which is Pending, not Succeeded, by a rule that books nothing.
+    /// The kind of the record, or several kinds, the likeliest first. `["preauth", "payment"]` is an authorization. If only
+    /// a payment is registered, the event is about the payment. A rule without items then makes it Pending, not Succeeded.
     #[serde(default = "OneOrMore::<Kind>::none")]
     pub kind: OneOrMore<Kind>,
-    /// One event for each of these elements instead of one for the message; `./` points into the element. None is a
-    /// mistake, unless conditions choose elements or the rules that follow read on.
+    /// The elements that make an event each, instead of one event for the message; `./` points into the element. A message
+    /// without any is not understood, unless conditions choose elements or `continue` is true.
     pub each: Option<Each>,
     /// The record's own PSP ids: every place that has a text.
     pub ids: Option<Vec<Place>>,
@@ -149,33 +149,33 @@ pub struct EventRule {
     pub shared_ids: Option<Vec<Place>>,
     /// Where the Transform id may stand: every place that has a text.
     pub reference: Option<Vec<Place>>,
-    /// When it happened, where it is not where the form says.
+    /// The time of the event, if it does not stand where the form says.
     pub at: Option<Vec<Place>>,
     /// The currency of the amounts.
     pub currency: Option<Vec<Place>>,
-    /// How many digits after the decimal point the minor units stand for, where the message says.
+    /// The number of decimal digits that the minor units stand for, if the message has it.
     #[serde(default)]
     pub exponent: Vec<Place>,
-    /// Whether the sign of amounts means nothing: money given back is written as a negative amount.
+    /// Whether a minus before an amount is dropped, because the PSP writes money given back as a negative amount.
     #[serde(default)]
     pub unsigned_amounts: bool,
-    /// The state that the record is in now.
+    /// The state of the record now.
     pub status: Option<StatusFrom>,
-    /// Why, where the state is an error.
+    /// The reason, if the state is an error.
     pub error: Option<ErrorRule>,
-    /// Whether this outranks every other truth of the same second.
+    /// Whether the event outranks every other event of the same second.
     #[serde(default)]
     pub late: bool,
-    /// Whether this gives way to every other truth, even an older one.
+    /// Whether the event gives way to every other event, even an older one.
     #[serde(default)]
     pub gives_way: bool,
     /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Vec<Place>>,
-    /// Preauthorization: until when.
+    /// Preauthorization: the time when the reservation ends.
     pub expires_at: Option<Vec<Place>>,
     /// Refund: the amount given back.
     pub refunded: Option<Vec<Place>>,
-    /// Payment: bookings.
+    /// Payment: its bookings.
     #[serde(default, rename = "item")]
     pub items: Vec<ItemRule>,
     /// Payment: a chargeback.
@@ -198,16 +198,16 @@ pub type StatusFrom = Fixed<Status>;
 /// Whether money of an item is there.
 pub type BookingFrom = Fixed<Booking>;
 
-/// Why a record is in error.
+/// The reason why a record is in error.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
-    /// The contract's code; a PSP's word that is not in the map is unmapped, which is no mistake.
+    /// The contract's code. A PSP's word that is not in the map is unmapped, which is no mistake.
     pub code: Option<Mapped<ErrorCode>>,
     /// The PSP's code.
     #[serde(default)]
     pub psp_code: Vec<Place>,
-    /// The PSP's words.
+    /// The PSP's words for the error.
     #[serde(default)]
     pub message: Vec<Place>,
 }
@@ -216,23 +216,23 @@ pub struct ErrorRule {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ItemRule {
-    /// One booking for each of these elements; `./` points into the element.
+    /// The elements that make a booking each; `./` points into the element.
     pub each: Option<Each>,
-    /// Conditions, all to be met; those on `./` choose elements.
+    /// Conditions; all of them must be met. Conditions on `./` choose elements.
     #[serde(default)]
     pub when: When,
     /// The PSP's id of the booking: the first place that has a text.
     pub id: Vec<Place>,
-    /// Its whole amount. May be missing where nothing is booked.
+    /// The whole amount of the booking. It may be missing if nothing is booked.
     #[serde(default)]
     pub amount: Vec<Place>,
-    /// Whether the money is there. By default the state says: booked when Succeeded, reversed when Failed,
-    /// Cancelled or Expired, open otherwise.
+    /// Whether the money is there. By default the state says so: booked if Succeeded, reversed if Failed, Cancelled or
+    /// Expired, else open.
     pub booking: Option<BookingFrom>,
-    /// When it was booked, where that is not the event's time.
+    /// The time of the booking, if it is not the event's time.
     #[serde(default)]
     pub at: Vec<Place>,
-    /// The PSP's words for it.
+    /// The PSP's words for the booking.
     #[serde(default)]
     pub description: Vec<Place>,
 }
@@ -243,25 +243,25 @@ pub struct ItemRule {
 pub struct ChargebackRule {
     /// The PSP's id of the dispute: the first place that has a text.
     pub id: Vec<Place>,
-    /// Its amount. May be missing where nothing is booked.
+    /// The amount of the chargeback. It may be missing if nothing is booked.
     #[serde(default)]
     pub amount: Vec<Place>,
-    /// Whether it may be missing of a booked one, too: then it is what another event of the dispute names, or all that
-    /// was paid.
+    /// Whether the amount of a booked chargeback may be missing as well. It is then the amount in another event of the
+    /// dispute, or else all that was paid.
     #[serde(default)]
     pub amount_elsewhere: bool,
-    /// When the money went, where that is not the event's time.
+    /// The time when the money left, if it is not the event's time.
     #[serde(default)]
     pub at: Vec<Place>,
-    /// What the PSP charges for it. A negative one, a fee given back, is none.
+    /// The PSP's fee for the chargeback. A negative fee, which is given back, counts as none.
     #[serde(default)]
     pub fee: Vec<Place>,
-    /// The fee's currency, where it may differ; a fee in another currency than the amount's is left out.
+    /// The currency of the fee, if it may differ. A fee in another currency than the amount's is left out.
     #[serde(default)]
     pub fee_currency: Vec<Place>,
     /// Whether the money is gone.
     pub booking: BookingFrom,
-    /// The contract's reason; a PSP's word that is not in the map is Unknown.
+    /// The contract's reason. A PSP's word that is not in the map gives Unknown.
     pub reason: Option<Mapped<ChargebackReason>>,
     /// The PSP's code for the reason.
     #[serde(default)]

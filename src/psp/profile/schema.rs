@@ -1,5 +1,5 @@
-//! The vocabulary as a JSON Schema, so that editors complete it. It is made from the structs that read profiles, and so
-//! has the same keys; what only looking at a whole profile can tell, reading it tells.
+//! JSON Schema of the vocabulary, for editors that complete keys. It is made from the structs that read profiles, so it has
+//! the same keys. Faults that only a whole profile shows are found when the profile is read.
 
 use std::borrow::Cow;
 
@@ -20,7 +20,7 @@ pub fn schema() -> Value {
     schema.to_value()
 }
 
-/// Texts that have a form of their own: the name of the type, what it is, and its form.
+/// Texts with a syntax of their own: the name of the type, its description and its schema.
 macro_rules! texts {
     ($($type:ty, $name:literal, $description:literal, $schema:tt;)*) => {$(
         impl JsonSchema for $type {
@@ -42,13 +42,13 @@ texts! {
     Pointer, "Pointer", "A JSON Pointer (RFC 6901); `-` is the last element of a list.",
         { "pattern": "^/" };
     Each, "Each", "A JSON Pointer in which `*` stands for every element of a list: into the message, from ./ on into the \
-        current element, from fetched:/ on into what was fetched.",
+        current element, from fetched:/ on into the fetched response.",
         { "pattern": "^(\\./|/|fetched:/)" };
     Template, "Template", "Path and query of a call; places in braces stand for their texts.",
         { "pattern": "^/($|[^/])" };
     CharsetName, "Charset", "A charset by its name on the web.", {};
-    Place, "Place", "Where a value stands: /a/b in the message, ./a in the current element of `each`, fetched:/a in what \
-        was fetched, tail: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
+    Place, "Place", "Where a value stands: /a/b in the message, ./a in the current element of `each`, fetched:/a in the \
+        fetched response, tail: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
         { "anyOf": [
             { "enum": [
                 "type", "signed-at", "body", "body-sha256", "body-crc32", "secret", "url", "url:host", "url:path", "given",

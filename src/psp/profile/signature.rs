@@ -1,4 +1,4 @@
-//! How a PSP signs: one template with its parts.
+//! Signature of a form as data: algorithm, signed parts, key, place, time and certificate.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -6,35 +6,35 @@ use serde::Deserialize;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::Pointer;
 
-/// One way a form of notification may be signed.
+/// One way in which a form of notification may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Signature {
-    /// What makes the signature from the signed parts.
+    /// The algorithm that makes the signature from the signed parts.
     pub algorithm: Algorithm,
     /// How the secret's text becomes the key's bytes.
     #[serde(default)]
     pub key: KeyEncoding,
-    /// Dropped from the front of the secret before it is decoded, where it is there.
+    /// A prefix of the secret that is removed before the secret is decoded. A secret without it is taken as it is.
     pub key_prefix: Option<String>,
-    /// What is signed, in order.
+    /// The signed parts, in order.
     pub signed: Vec<Place>,
-    /// What stands between the signed parts.
+    /// The text between the signed parts.
     #[serde(default)]
     pub separator: String,
-    /// Where the id of the key stands that the PSP signed with.
+    /// The place of the id of the key that the PSP signed with.
     pub key_id: Option<KeyId>,
-    /// Where the signature stands. One in the body is looked for, and checked, in every message of a batch.
+    /// The place of the signature. In the body of a batch, it is looked for and checked in every message.
     pub found: Locator,
-    /// How it is written.
+    /// How the signature is written.
     pub encoding: Encoding,
-    /// The time that is signed with it, and how far it may be off.
+    /// The signed time, and how far it may be off.
     pub time: Option<SignedTime>,
-    /// Where the PSP's certificate is, and whose it must be.
+    /// The place of the PSP's certificate, and the name that it must have.
     pub certificate: Option<CertificateRule>,
 }
 
-/// What makes a signature.
+/// The algorithm of a signature.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Algorithm {
@@ -48,7 +48,7 @@ pub enum Algorithm {
     Sha256,
     /// MD5 of the signed parts, of which the secret is one.
     Md5,
-    /// The signed parts as they are: a shared secret that is sent along. It protects nothing of what it comes with.
+    /// The signed parts as they are: a shared secret that is sent along. It protects no part of the notification.
     Plain,
     /// RSA PKCS #1 v1.5 with SHA-256, by the key of the PSP's certificate. It takes no secret.
     RsaSha256,
@@ -72,7 +72,7 @@ impl Algorithm {
         }
     }
 
-    /// Whether it is an HMAC: the secret is its key, and whoever has it makes any signature.
+    /// Whether it is an HMAC. The secret is its key, and everybody with the secret can make signatures.
     #[must_use]
     pub const fn is_hmac(self) -> bool {
         matches!(self, Self::HmacSha256 | Self::HmacSha1 | Self::HmacSha512)
@@ -85,11 +85,11 @@ impl Algorithm {
     }
 }
 
-/// How a secret's text becomes the key.
+/// How a secret's text becomes the key's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyEncoding {
-    /// As it is.
+    /// The text as it is.
     #[default]
     Text,
     /// Hexadecimal.
@@ -112,7 +112,7 @@ pub enum Encoding {
     Text,
 }
 
-/// Where a signature or its time stands: a header or a place in the message, whole or a part of it.
+/// Where a signature or its time stands: in a header or in the message, as the whole value or a part of it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(try_from = "LocatorText")]
 #[schemars(with = "LocatorText")]
@@ -121,11 +121,11 @@ pub struct Locator {
     pub at: Found,
     /// What separates the parts of the value.
     pub split: Option<String>,
-    /// What begins the parts that count.
+    /// The prefix of the parts that count.
     pub prefix: String,
-    /// What the signature follows inside a part.
+    /// The separator inside a part before the signature.
     pub after: Option<String>,
-    /// The only part that counts, from 0.
+    /// The number of the only part that counts, from 0.
     pub index: Option<usize>,
 }
 
@@ -139,7 +139,7 @@ pub enum Found {
 }
 
 impl Locator {
-    /// Where in the message the value stands; none where it stands in a header.
+    /// The place of the value in the message; `None` if it stands in a header.
     #[must_use]
     pub const fn pointer(&self) -> Option<&Pointer> {
         match &self.at {
@@ -149,23 +149,23 @@ impl Locator {
     }
 }
 
-/// Where a signature or its time stands, as a profile has it.
+/// Where a signature or its time stands, as a profile writes it.
 #[derive(Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[serde(deny_unknown_fields)]
 struct LocatorText {
-    /// The header's name.
+    /// The name of the header.
     header: Option<String>,
-    /// Where in the message.
+    /// The place in the message.
     pointer: Option<Pointer>,
-    /// What separates the parts of the value. Space around a part does not count.
+    /// The separator of the parts of the value. Space around a part does not count.
     split: Option<String>,
-    /// Only parts with this prefix count, without it.
+    /// Only parts with this prefix count. The prefix is removed.
     #[serde(default)]
     prefix: String,
-    /// A separator inside each part: only what follows the last one is the signature.
+    /// A separator inside each part: the signature is the text after the last one.
     after: Option<String>,
-    /// Only this part counts, from 0.
+    /// The number of the only part that counts, from 0.
     index: Option<usize>,
 }
 
@@ -177,7 +177,7 @@ impl TryFrom<LocatorText> for Locator {
         let at = match (header, pointer) {
             (Some(header), None) => Found::Header(header),
             (None, Some(pointer)) => Found::Message(pointer),
-            (Some(_), Some(_)) | (None, None) => return Err("found: either header or pointer"),
+            (Some(_), Some(_)) | (None, None) => return Err("found: needs either header or pointer"),
         };
         Ok(Self { at, split, prefix, after, index })
     }
@@ -189,31 +189,32 @@ impl TryFrom<LocatorText> for Locator {
 pub struct KeyId {
     /// The header with the id.
     pub header: Option<String>,
-    /// Whether the id is what stands before the signature, up to the first separator.
+    /// Whether the id stands before the signature, up to the first separator.
     #[serde(default)]
     pub before: bool,
 }
 
-/// The time that is signed: unix seconds.
+/// The signed time, in unix seconds.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignedTime {
-    /// Where it stands.
+    /// The place of the time.
     pub found: Locator,
-    /// How far it may be from the relay's clock, in seconds, either way. A source may say otherwise.
+    /// How far the time may be from the machine's clock, in seconds, either way. `tolerance` of a source overrides it.
     pub tolerance_s: u32,
 }
 
-/// The PSP's certificate: fetched, believed if a known authority vouches for it and the name is the PSP's, and kept.
+/// The PSP's certificate. The relay loads it, believes it if a known authority vouches for it and the name is the PSP's, and
+/// keeps it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateRule {
-    /// The header with its URL.
+    /// The header with the URL of the certificate.
     pub header: String,
-    /// The only hosts that it is fetched from, by https, each with its port where that is not 443: anybody can name a URL
-    /// with a certificate of their own.
+    /// The only hosts that the certificate is loaded from, by https, each with its port if that is not 443. From another host,
+    /// anybody could give a certificate of their own.
     pub hosts: Vec<String>,
-    /// The end of a DNS name that it must be made out to.
+    /// The end of the DNS name that the certificate must be made out to.
     pub name_suffix: String,
 }
 
@@ -234,9 +235,9 @@ mod tests {
         let (header, pointer) = ("{ header = \"sign\" }", "{ pointer = \"/sign\" }");
         assert_eq!(read(header, header), None);
         for neither in ["{}", "{ header = \"sign\", pointer = \"/sign\" }"] {
-            assert_eq!(read(neither, header).as_deref(), Some("line 11: found: either header or pointer"));
-            assert_eq!(read(header, neither).as_deref(), Some("line 12: found: either header or pointer"));
+            assert_eq!(read(neither, header).as_deref(), Some("line 11: found: needs either header or pointer"));
+            assert_eq!(read(header, neither).as_deref(), Some("line 12: found: needs either header or pointer"));
         }
-        assert_eq!(read(header, pointer).as_deref(), Some("line 7: time.found: stands in a header"));
+        assert_eq!(read(header, pointer).as_deref(), Some("line 7: time.found: must stand in a header"));
     }
 }

@@ -1,9 +1,9 @@
-//! What the signatures of a form cover.
+//! Coverage of a form's signatures: the places that a stranger cannot change.
 
 use super::{Form, Signature};
 use crate::psp::document::place::{Piece, Place};
 
-/// Whether every way in which the form may be signed covers a place. What is fetched, the relay has asked for itself.
+/// Whether every signature of the form covers a place. A fetched place counts as covered: the relay has asked for it itself.
 pub(super) fn is_signed(form: &Form, place: &Place) -> bool {
     !form.signature.is_empty() && form.signature.iter().all(|signature| covers(form, signature, place))
 }
@@ -26,18 +26,18 @@ fn covers(form: &Form, signature: &Signature, place: &Place) -> bool {
     }
 }
 
-/// Whether it covers all of the body, so that no other body has the same signature.
+/// Whether a signature covers the whole body, so that no other body has the same signature.
 fn covers_all(signature: &Signature) -> bool {
     signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256))
 }
 
-/// Whether it covers the body by a checksum only. Anybody can make another body of the same checksum, so the signature belongs
-/// to the first body that comes with it.
+/// Whether a signature covers the body by a checksum only. Anybody can make another body of the same checksum, so the
+/// signature belongs to the first body that comes with it.
 fn covers_checksum(signature: &Signature) -> bool {
     !covers_all(signature) && signature.signed.contains(&Place::BodyCrc32)
 }
 
-/// Whether it covers all of the body, or all that is read of it.
+/// Whether a signature covers the whole body, or all of it that is read.
 pub(super) fn covers_body(form: &Form, signature: &Signature) -> bool {
     let inner = form.content.inner.as_ref().map(|inner| &inner.pointer);
     covers_all(signature)
@@ -46,35 +46,35 @@ pub(super) fn covers_body(form: &Form, signature: &Signature) -> bool {
 }
 
 impl Form {
-    /// Whether a signature covers anything of it, whichever of its signatures it has. If not, credentials or a secret that comes
-    /// along vouches for it as a whole, and whoever has caught one can make others.
+    /// Whether each of its signatures covers some part of the notification. If not, credentials or a secret that is sent along
+    /// vouch for it as a whole, and a stranger who has caught one notification can make others.
     #[must_use]
     pub fn is_protected(&self) -> bool {
         !self.signature.is_empty() && self.signature.iter().all(protects)
     }
 
-    /// Whether it is protected, but not all of its body and of the headers that it is read with: whoever has caught one can make
-    /// many of it that verify.
+    /// Whether the form is protected, but not its whole body and all headers that it is read with. A stranger who has caught
+    /// one notification can make many of it that verify.
     #[must_use]
     pub fn is_partly_signed(&self) -> bool {
         let is_whole = self.signature.iter().all(covers_all);
         self.is_protected() && !(is_whole && self.unsigned_headers.is_empty())
     }
 
-    /// Whether a signature covers its body, but by a checksum only: what is signed belongs to the first body that comes with it.
+    /// Whether a signature covers the body by a checksum only. Its signed text belongs to the first body that comes with it.
     #[must_use]
     pub fn binds_body(&self) -> bool {
         self.is_protected() && self.signature.iter().any(covers_checksum)
     }
 
-    /// Whether the body as a whole is signed, by whatever its signatures are.
+    /// Whether each of its signatures covers the whole body, itself or by a checksum.
     #[must_use]
     pub fn is_signed_whole(&self) -> bool {
         self.is_protected() && self.signature.iter().all(|one| covers_all(one) || covers_checksum(one))
     }
 
-    /// Whether whoever has caught one can lead it to another record: what is signed counts for the records that it reached
-    /// first. What a pointer leads to is read of the answer.
+    /// Whether a stranger who has caught a notification can lead it to another record. Its signed text counts for the records
+    /// that it reached first. A pointer is not loose, since the rules read the response.
     #[must_use]
     pub fn is_loose(&self) -> bool {
         self.is_protected() && !self.pointer_only && !(self.type_signed && self.ids_signed)
@@ -87,7 +87,7 @@ impl Form {
     }
 }
 
-/// Whether it covers anything of what it comes with.
+/// Whether a signature covers any part of the notification that it comes with.
 fn protects(signature: &Signature) -> bool {
     let own = |place: &Place| {
         matches!(

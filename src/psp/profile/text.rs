@@ -1,6 +1,6 @@
-//! The text of a profile: where its forms, signatures and rules stand in the TOML, for messages that name a line.
+//! Text of a profile: the positions of its forms, signatures and rules in the TOML, for messages that name a line.
 //!
-//! The text is read twice: as a [`super::Profile`], which knows no positions, and as these positions, which know no values.
+//! The text is read twice: as a [`super::Profile`], which has no positions, and as these positions, which have no values.
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;

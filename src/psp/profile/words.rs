@@ -57,7 +57,7 @@ enum WordsText<T> {
     Named(String),
 }
 
-/// Why a name of a map cannot be read.
+/// The error of a name that no map has.
 pub(super) fn no_map(name: &str) -> String {
     format!("map: there is no [maps.{name}]")
 }

@@ -1,5 +1,6 @@
-//! What can be wrong with an endpoint check. What it signs is anybody's choice, so that a signature of such a text vouches
-//! for nothing (see [`Challenge::may_have_signed`]); a challenge that a notification could be taken for is refused here.
+//! Check of a profile's endpoint check. Anybody chooses the text that it signs, so a signature of such a text vouches for
+//! nothing (see [`Challenge::may_have_signed`]). If the signed text of a notification could be a challenge, the profile is
+//! refused.
 
 use crate::psp::document::content::{Format, Inner, InnerEncoding};
 use crate::psp::document::place::{Place, UrlPart};
@@ -28,7 +29,7 @@ pub(super) fn check_challenge(profile: &Profile, text: &ProfileText, challenge: 
 
 fn check_itself(challenge: &Challenge) -> Result<(), String> {
     if challenge.header.is_some() == challenge.query.is_some() {
-        return Err("found: either header or query".to_owned());
+        return Err("header and query: exactly one of them is needed".to_owned());
     }
     let (least, greatest) = challenge.length;
     if least == 0 || least > greatest || greatest > CHALLENGE_MAX {
@@ -43,7 +44,7 @@ fn check_itself(challenge: &Challenge) -> Result<(), String> {
     };
     match challenge.answer.iter().find(|place| !known(place)) {
         Some(unknown) => Err(format!("answer: {unknown} is not known")),
-        None if challenge.answer.is_empty() => Err("answer: at least one part".to_owned()),
+        None if challenge.answer.is_empty() => Err("answer: needs at least one part".to_owned()),
         None => Ok(()),
     }
 }
@@ -62,7 +63,7 @@ fn check_signed(challenge: &Challenge, algorithm: Algorithm) -> Result<(), Strin
     Ok(())
 }
 
-/// No text that a signature of a notification covers may look like a challenge.
+/// Checks that no text that a signature of a notification covers can be a challenge.
 fn check_against(challenge: &Challenge, form: &Form, signature: &Signature) -> Result<(), String> {
     let covered = Shape::covered(form, signature, challenge.characters);
     let (least, greatest) = challenge.length;
@@ -72,14 +73,14 @@ fn check_against(challenge: &Challenge, form: &Form, signature: &Signature) -> R
     let parts: Vec<_> = signature.signed.iter().map(ToString::to_string).collect();
     Err(format!(
         "length: [{least}, {greatest}] characters of {:?} may be all that a signature of form {:?} covers ({}); the signature \
-         must cover more, as the body or words of its own, or the challenge must be bounded otherwise",
+         must cover more, such as the body or words of its own, or the challenge must have other characters or another length",
         challenge.characters.name(),
         form.name,
         parts.join(", "),
     ))
 }
 
-/// What a text in a genuine notification may look like.
+/// The shape that a text in a genuine notification can have.
 #[derive(Debug, Clone, Copy)]
 struct Shape {
     /// Whether it may consist of the challenge's characters alone.
@@ -91,7 +92,7 @@ struct Shape {
 }
 
 impl Shape {
-    /// All that a signature covers.
+    /// The shape of the whole text that a signature covers.
     fn covered(form: &Form, signature: &Signature, characters: Characters) -> Self {
         let separator = Self::exactly(&signature.separator, characters);
         let parts = signature.signed.iter().map(|place| Self::of(place, form, characters));
@@ -99,7 +100,7 @@ impl Shape {
         joined.unwrap_or(Self { fits: true, least: 0, greatest: 0 })
     }
 
-    /// The text at a place that can be signed.
+    /// The shape of the text at a place that can be signed.
     fn of(place: &Place, form: &Form, characters: Characters) -> Self {
         let any = |fits: bool| Self { fits, least: 1, greatest: usize::MAX };
         match place {
@@ -109,7 +110,7 @@ impl Shape {
                 Some(inner) => any(characters.include(sign_of_inner(inner))),
                 None => Self { least: 0, ..any(true) },
             },
-            // Base64 of 32 bytes ends with a sign of its own.
+            // Base64 of 32 bytes ends with `=`.
             Place::BodySha256 => Self { fits: characters.include(b'='), least: 44, greatest: 44 },
             Place::BodyCrc32 => Self { greatest: 10, ..any(true) },
             Place::SignedAt => Self { greatest: 19, ..any(true) },
@@ -133,7 +134,7 @@ impl Shape {
     }
 }
 
-/// A sign without which nothing is a notification in this format: the first of an object, of an element, of a value.
+/// A character that every notification in this format has: the first of an object or an element, or the one before a value.
 const fn sign_of(format: Format) -> u8 {
     match format {
         Format::Json => b'{',
@@ -142,7 +143,7 @@ const fn sign_of(format: Format) -> u8 {
     }
 }
 
-/// The same for a message inside a field. Base64 has capital letters.
+/// The same for a message inside a field. Base64 has capital letters, for which `P` stands.
 const fn sign_of_inner(inner: &Inner) -> u8 {
     match inner.encoding {
         InnerEncoding::Text => sign_of(inner.format),
@@ -170,7 +171,7 @@ mod tests {
     }
 
     fn signed(content: &str, found: &str, signed: &str) -> String {
-        // Where only fields are signed, the key is made of them.
+        // If only fields are signed, the dedupe key is made of them.
         let dedupe = if found == FIELD && content.is_empty() { "dedupe = [\"/id\"]" } else { "" };
         format!(
             "{content}\n{dedupe}\n[[notification.signature]]\nalgorithm = \"hmac-sha256\"\nencoding = \"hex\"\nsigned = [{signed}]\n\
@@ -214,7 +215,7 @@ mod tests {
         for (characters, least, greatest, signature, refused) in [
             ("hex", 20, 32, signed("", HEADER, "\"body\""), false),
             ("token", 1, 64, signed("", HEADER, "\"body\""), false),
-            // A body of one field has nothing but letters and a sign that a token may have.
+            // A form of one field may consist of letters and `=`, which a token may have.
             ("hex", 1, 64, signed(form, HEADER, "\"body\""), false),
             ("token", 1, 64, signed(form, HEADER, "\"body\""), true),
             // The digest of any body is a token of 44 characters, and no hexadecimal number.
@@ -228,7 +229,7 @@ mod tests {
             ("hex", 20, 64, signed("", HEADER, "\"header:id\", \"body-crc32\""), true),
             ("hex", 20, 64, signed("", HEADER, "\"header:id\", \"text:\\n\", \"body-crc32\""), false),
             ("hex", 20, 64, signed("", HEADER, "\"setting:word\", \"body-crc32\""), true),
-            // A field may say anything, but for the one that holds the message.
+            // A field may have any text, except the field that holds the message.
             ("hex", 20, 32, signed("", FIELD, "\"/id\""), true),
             ("hex", 20, 32, signed("", FIELD, "\"text:id=\", \"/id\""), false),
             ("hex", 20, 32, signed(inner, FIELD, "\"/a\""), false),

@@ -1,4 +1,4 @@
-//! The check of a form of notification: of all that is not a matter of one of its signatures, calls or rules.
+//! Check of a form of notification. The checks of its signatures, calls and rules stand in files of their own.
 
 use std::collections::BTreeSet;
 
@@ -16,9 +16,13 @@ use crate::psp::profile::text::FormText;
 pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
     let at = text.at();
     let said = !form.event_type.is_empty() && form.event_type.iter().all(|part| !part.as_slice().is_empty());
-    ensure(said, Some(at), "type: at least one place")?;
+    ensure(said, Some(at), "type: needs at least one place, and no empty list")?;
     let is_thing = |place: &Place| matches!(place, Place::Message(_) | Place::Fetched(_));
-    ensure(form.object.iter().all(is_thing), Some(at), "object: places in the message or in what was fetched")?;
+    ensure(
+        form.object.iter().all(is_thing),
+        Some(at),
+        "object: must be places in the message or in the fetched response",
+    )?;
     if form.signature.is_empty() {
         let reason = "without a signature anybody can have sent it: pointer_only = true and a fetch, or trusts_credentials = \
                       true are needed";
@@ -28,9 +32,9 @@ pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
     ensure(
         !(form.trusts_credentials && needs_no_credentials),
         Some(at),
-        "trusts_credentials: only what nobody signs and nobody fetches",
+        "trusts_credentials: only what nobody signs may have it; leave it out beside a signature or pointer_only",
     )?;
-    ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: there is no fetch")?;
+    ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: needs a [notification.fetch]")?;
     for (index, signature) in form.signature.iter().enumerate() {
         check_signature(signature).map_err(|reason| (Some(text.signature_at(index)), reason))?;
     }
@@ -46,7 +50,11 @@ pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
         check_rule(form, rule).map_err(|reason| (at, reason))?;
         for event_type in rule.event_type.as_slice() {
             let reached = !unconditional.contains(event_type);
-            ensure(reached, at, &format!("{event_type:?} never reaches this rule: an earlier one takes it always"))?;
+            ensure(
+                reached,
+                at,
+                &format!("type: {event_type:?} never reaches this rule: an earlier rule always reads it"),
+            )?;
             if rule.when.is_empty() && !rule.goes_on {
                 unconditional.insert(event_type.clone());
             }
@@ -72,7 +80,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
         .into_iter()
         .flat_map(|(key, places)| places.iter().map(move |place| (key, place)))
         .chain(parts)
-        // The key of a mere pointer may be made of what is signed of it.
+        // The dedupe key of a pointer may be made of its signed places, although no rule can read them.
         .filter(|(key, place)| *key != "dedupe" || !(form.pointer_only && is_signed(form, place)))
         .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
 }

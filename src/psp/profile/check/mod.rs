@@ -1,6 +1,6 @@
-//! The checks of a profile: what its single values cannot show to be wrong.
+//! Checks of a profile: faults that its single values cannot show.
 //!
-//! An error has the position of what is wrong, or none where it is a matter of the whole profile.
+//! An error has the position of the faulty part, or none if the whole profile is at fault.
 
 mod call;
 mod challenge;

@@ -1,9 +1,9 @@
-//! The check of a place that a form or a rule reads.
+//! Check of a place that a form or a rule reads.
 
 use crate::psp::document::place::{Piece, Place};
 use crate::psp::profile::Form;
 
-/// Whether the rules of a form can read a place.
+/// Checks that the rules of a form can read a place.
 pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
     match place.root() {
         Place::Body | Place::Secret | Place::Given | Place::Signature | Place::Setting(_) | Place::Url(_) => {
@@ -15,7 +15,9 @@ pub(super) fn check_read(form: &Form, place: &Place) -> Result<(), String> {
             Piece::Text(_) => Ok(()),
             Piece::Place(place) => check_read(form, place),
         }),
-        _ if form.pointer_only => Err(format!("{place}: a pointer_only notification is not read; fetched:/… is")),
+        _ if form.pointer_only => {
+            Err(format!("{place}: the rules of a pointer_only notification cannot read it; they read fetched:/…"))
+        }
         _ => Ok(()),
     }
 }

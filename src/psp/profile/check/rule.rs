@@ -1,4 +1,4 @@
-//! What can only be wrong with a rule as a whole.
+//! Check of a rule as a whole.
 
 use super::place::check_read;
 use crate::domain::ids::Kind;
@@ -9,7 +9,7 @@ use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapp
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {
-        return Err("type: at least one".to_owned());
+        return Err("type: needs at least one".to_owned());
     }
     for place in places(rule) {
         check_read(form, place)?;
@@ -36,7 +36,7 @@ pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
 fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
     let kinds = rule.kind.as_slice();
     if kinds.is_empty() {
-        return Err("kind: at least one".to_owned());
+        return Err("kind: needs at least one".to_owned());
     }
     for (status, kind) in statuses.iter().flat_map(|status| kinds.iter().map(move |kind| (status, kind))) {
         if !status.fits(*kind) {
@@ -58,10 +58,12 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
 
 fn check_each(form: &Form, rule: &EventRule, each: &Each) -> Result<(), String> {
     match each.root {
-        Root::Fetched if form.fetch.is_none() => Err("each: there is no fetch".to_owned()),
-        Root::Message if form.pointer_only => Err("each: a pointer_only notification is not read".to_owned()),
+        Root::Fetched if form.fetch.is_none() => Err("each: fetched:/ needs a [notification.fetch]".to_owned()),
+        Root::Message if form.pointer_only => {
+            Err("each: the rules of a pointer_only notification cannot read it; start at fetched:/".to_owned())
+        }
         Root::Element if form.object.is_empty() && rule.each.as_ref().is_none_or(|own| own == each) => {
-            Err("each: ./ needs an element to start at".to_owned())
+            Err("each: ./ needs an element to start at: the form's object, or the rule's each".to_owned())
         }
         _ => Ok(()),
     }
@@ -69,7 +71,7 @@ fn check_each(form: &Form, rule: &EventRule, each: &Each) -> Result<(), String> 
 
 fn check_ignored(rule: &EventRule) -> Result<(), String> {
     let says_more = !rule.kind.as_slice().is_empty() || rule.goes_on || rule.each.is_some() || has_facts(rule);
-    if says_more { Err("ignore: what is ignored says nothing else".to_owned()) } else { Ok(()) }
+    if says_more { Err("ignore: a rule that ignores messages must say nothing else".to_owned()) } else { Ok(()) }
 }
 
 fn has_facts(rule: &EventRule) -> bool {
@@ -88,16 +90,16 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
         rule.reference.as_ref().unwrap_or(&form.defaults.reference),
     ];
     if ids.iter().all(|places| places.is_empty()) {
-        return Err("ids: nothing leads from this event to a record".to_owned());
+        return Err("ids: nothing leads from this event to a record; ids, shared_ids or reference is needed".to_owned());
     }
     if !has_facts(rule) || (rule.status.is_some() && statuses.is_empty()) {
-        return Err("the rule says nothing of its record; a type without a rule is ignored".to_owned());
+        return Err("the rule says nothing of its record: give it a status or an amount, or leave it out".to_owned());
     }
     if rule.items.iter().any(|item| item.booking.is_none()) && rule.status.is_none() {
-        return Err("item.booking: needed where the rule has no status".to_owned());
+        return Err("item.booking: is needed, since the rule has no status".to_owned());
     }
     if rule.error.is_some() && !statuses.iter().any(|status| status.is_error() || status.name() == "Inactive") {
-        return Err("error: the rule never ends in an error".to_owned());
+        return Err("error: must be left out, since no status of the rule is an error".to_owned());
     }
     Ok(())
 }

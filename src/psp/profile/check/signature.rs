@@ -1,4 +1,4 @@
-//! The check of a signature: its parts, its algorithm, its time and its certificate.
+//! Check of a signature: its parts, its algorithm, its time and its certificate.
 
 use url::Url;
 
@@ -9,16 +9,16 @@ pub(super) fn check_signature(signature: &Signature) -> Result<(), String> {
     check_locator(&signature.found, "found")?;
     if let Some(id) = &signature.key_id {
         if id.header.is_some() == id.before {
-            return Err("key_id: either header or before".to_owned());
+            return Err("key_id: needs either header or before".to_owned());
         }
         if id.before && signature.found.after.is_none() {
-            return Err("key_id.before: found.after says what it is before of".to_owned());
+            return Err("key_id.before: needs found.after, the separator between the id and the signature".to_owned());
         }
     }
     if let Some(time) = &signature.time {
         check_locator(&time.found, "time.found")?;
         if time.found.pointer().is_some() {
-            return Err("time.found: stands in a header".to_owned());
+            return Err("time.found: must stand in a header".to_owned());
         }
     }
     let in_message = signature.found.pointer().is_some();
@@ -27,7 +27,9 @@ pub(super) fn check_signature(signature: &Signature) -> Result<(), String> {
             Place::Message(_) if !in_message => {
                 return Err(format!("signed: {place} can be signed only where the signature stands in the message"));
             }
-            Place::SignedAt if signature.time.is_none() => return Err("signed: signed-at needs a time".to_owned()),
+            Place::SignedAt if signature.time.is_none() => {
+                return Err("signed: signed-at needs the key time".to_owned());
+            }
             Place::Element(_)
             | Place::Fetched(_)
             | Place::Type
@@ -40,7 +42,7 @@ pub(super) fn check_signature(signature: &Signature) -> Result<(), String> {
         }
     }
     if signature.signed.is_empty() {
-        return Err("signed: at least one part".to_owned());
+        return Err("signed: needs at least one part".to_owned());
     }
     check_algorithm(signature)?;
     if signature.time.is_some() && !signature.signed.contains(&Place::SignedAt) {
@@ -49,7 +51,7 @@ pub(super) fn check_signature(signature: &Signature) -> Result<(), String> {
     let covers_body =
         signature.signed.iter().any(|place| matches!(place, Place::Body | Place::BodySha256 | Place::BodyCrc32));
     if !in_message && !covers_body && signature.algorithm != Algorithm::Plain {
-        return Err("signed: must cover the body".to_owned());
+        return Err("signed: must cover the body; add body, body-sha256 or body-crc32".to_owned());
     }
     Ok(())
 }
@@ -58,9 +60,9 @@ fn check_algorithm(signature: &Signature) -> Result<(), String> {
     let with_secret = signature.signed.contains(&Place::Secret);
     if signature.algorithm.signs_the_secret() != with_secret {
         return Err(if with_secret {
-            "signed: the secret is the key; it is not signed".to_owned()
+            "signed: the secret is the key of this algorithm, not a signed part; remove secret".to_owned()
         } else {
-            "signed: without the secret anybody can make this".to_owned()
+            "signed: without the secret anybody can make this signature; add secret".to_owned()
         });
     }
     if (signature.encoding == Encoding::Text) != (signature.algorithm == Algorithm::Plain) {
@@ -78,18 +80,18 @@ fn check_algorithm(signature: &Signature) -> Result<(), String> {
 
 fn check_certificate(rule: &CertificateRule) -> Result<(), String> {
     if rule.hosts.is_empty() {
-        return Err("certificate.hosts: at least one".to_owned());
+        return Err("certificate.hosts: needs at least one".to_owned());
     }
     let is_host = |host: &&String| {
         Url::parse(&format!("https://{host}/"))
             .is_ok_and(|url| url.as_str() == format!("https://{host}/") && url.path() == "/" && !host.contains('@'))
     };
     if let Some(wrong) = rule.hosts.iter().find(|host| !is_host(host)) {
-        return Err(format!("certificate.hosts: {wrong:?} is no host, or host and port, in lower case"));
+        return Err(format!("certificate.hosts: {wrong:?} must be a host, or a host and a port, in lower case"));
     }
     let suffix = &rule.name_suffix;
     if !suffix.starts_with('.') || suffix.len() < 2 || *suffix != suffix.to_ascii_lowercase() {
-        return Err("certificate.name_suffix: starts with a dot, in lower case".to_owned());
+        return Err("certificate.name_suffix: must start with a dot, and be in lower case".to_owned());
     }
     Ok(())
 }
@@ -99,7 +101,7 @@ fn check_locator(locator: &Locator, key: &str) -> Result<(), String> {
         return Err(format!("{key}: index needs split"));
     }
     if [&locator.split, &locator.after].into_iter().flatten().any(String::is_empty) {
-        return Err(format!("{key}: split and after cannot be empty"));
+        return Err(format!("{key}: split and after must not be empty"));
     }
     Ok(())
 }

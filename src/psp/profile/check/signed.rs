@@ -1,5 +1,5 @@
-//! What a signature does not cover can be changed by whoever has caught a notification: neither a dedupe key nor money may
-//! stand there; a time, a type or an id only if the form says so.
+//! Check of unsigned places: a stranger who has caught a notification can change them. No dedupe key and no money may stand
+//! there, and a time, a type or an id only if the form says so.
 
 use super::rule::places;
 use crate::psp::document::place::{Piece, Place};
@@ -8,10 +8,10 @@ use crate::psp::profile::signs::{covers_body, is_signed};
 use crate::psp::profile::text::FormText;
 use crate::psp::profile::{EventRule, Fixed, Form, Signature};
 
-/// Checks what a form reads where it is not signed.
+/// Checks the unsigned places that a form reads.
 ///
-/// A form that is vouched for as a whole, by credentials or by a secret that comes along, protects nothing of itself: whoever has
-/// caught one notification has all that it takes to make others. It is not checked.
+/// A form is not checked if only credentials or a secret that is sent along vouch for it. No part of it is protected: a caught
+/// notification is all that a stranger needs to make others.
 pub(super) fn check_signed(form: &Form, text: &FormText) -> Result<(), Wrong> {
     if !form.is_protected() {
         return Ok(());
@@ -32,11 +32,11 @@ pub(super) fn check_signed(form: &Form, text: &FormText) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// The dedupe key is made of what is signed.
+/// The dedupe key is made of signed places.
 fn check_dedupe(form: &Form) -> Result<(), String> {
     if form.dedupe.is_empty() && !form.signature.iter().all(|signature| covers_body(form, signature)) {
         return Err(
-            "dedupe: is needed, since the signature covers parts of the body only; make it of these parts".into()
+            "dedupe: is needed, since the signature covers parts of the body only; make it of those parts".into()
         );
     }
     match form.dedupe.iter().find(|place| !is_signed(form, place)) {
@@ -51,14 +51,14 @@ fn check_dedupe(form: &Form) -> Result<(), String> {
 fn check_checksum(form: &Form) -> Result<(), String> {
     if form.batch.is_some() && form.binds_body() {
         return Err(
-            "batch: a body that is signed by its CRC-32 only holds one message; sign body or body-sha256".into()
+            "batch: a body that is signed by its CRC-32 only cannot be a batch; sign body or body-sha256".into()
         );
     }
     Ok(())
 }
 
-/// Where signatures cover parts only, all of them cover the same parts: a message has one identity, made of what is signed.
-/// An error has the index of the signature that differs.
+/// If a form is signed in parts, all its signatures cover the same parts: a message has one identity, made of its signed
+/// parts. An error has the index of the signature that differs.
 fn check_alike(form: &Form) -> Result<(), (usize, String)> {
     let mut signatures = form.signature.iter().enumerate();
     let Some((_, first)) = signatures.next().filter(|_| form.is_partly_signed()) else { return Ok(()) };
@@ -88,7 +88,7 @@ fn check_type(form: &Form) -> Result<(), String> {
     }
 }
 
-/// What decides what a message means is signed, or the form says that it is not.
+/// The conditions and states that give a message its meaning are signed, or the form says that they are not.
 fn check_conditions(form: &Form, rule: &EventRule) -> Result<(), String> {
     let state = match &rule.status {
         Some(Fixed::Mapped(mapped)) => mapped.from.as_slice(),
@@ -103,7 +103,7 @@ fn check_conditions(form: &Form, rule: &EventRule) -> Result<(), String> {
 
 const TYPE: &str = "type_signed = false in this [[notification]]";
 
-/// What leads to a record is signed, or the form says that it is not.
+/// The ids and references that lead to a record are signed, or the form says that they are not.
 fn check_ids(form: &Form, rule: &EventRule) -> Result<(), String> {
     match leads(form, rule).find(|place| form.ids_signed && !is_signed(form, place)) {
         Some(place) => Err(format!(
@@ -113,7 +113,7 @@ fn check_ids(form: &Form, rule: &EventRule) -> Result<(), String> {
     }
 }
 
-/// Where that stands which leads from a rule to records.
+/// The places of the ids and references that lead from a rule to records.
 fn leads<'f>(form: &'f Form, rule: &'f EventRule) -> impl Iterator<Item = &'f Place> {
     let (own, defaults) = (rule, &form.defaults);
     let lists = [
@@ -162,7 +162,7 @@ const fn place_of(piece: &Piece) -> Option<&Place> {
     if let Piece::Place(place) = piece { Some(place) } else { None }
 }
 
-/// The headers among the places that this one names.
+/// The headers that a place names.
 fn headers(place: &Place) -> Vec<&Place> {
     match place {
         Place::Header(_) => vec![place],
