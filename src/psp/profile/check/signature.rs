@@ -60,7 +60,7 @@ fn check_algorithm(signature: &Signature) -> Result<(), String> {
     let with_secret = signature.signed.contains(&Place::Secret);
     if signature.algorithm.signs_the_secret() != with_secret {
         return Err(if with_secret {
-            "signed: the secret is the key of this algorithm, not a signed part; remove secret".to_owned()
+            "signed: this algorithm does not sign the secret; remove secret".to_owned()
         } else {
             "signed: without the secret anybody can make this signature; add secret".to_owned()
         });
