@@ -1,8 +1,8 @@
 //! The store's clock as arithmetic: ages and due times are measured on it.
 //!
 //! The clock runs while the relay runs. At a start it continues from the time that was kept, plus the time that the
-//! machine's clock has gone on since. That addition is a day at most: nothing may age by months because a machine woke up in
-//! another year.
+//! machine's clock has gone on since. That addition is a day at most: a machine that wakes up in another year must not
+//! make the rows months older.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::due::{Moment, later};
 
-/// The most that counts at a start of the time between two runs.
+/// The longest part of the rest (the time between two runs) that counts at a start.
 pub const REST_COUNTED: Duration = Duration::from_secs(24 * 60 * 60);
 /// Smaller differences between the clocks are not reported.
 const UNREMARKABLE: SignedDuration = SignedDuration::from_mins(1);
 /// 2200-01-01: the latest time at which a store's clock may begin, whatever the machine says.
 const LATEST_BEGIN: Timestamp = Timestamp::constant(7_258_118_400, 0);
-/// 9000-01-01: a later time in the store was not written by a relay. Beyond it there would be no room for waits.
+/// 9000-01-01: the latest time that a relay writes. The years after it leave room for waits.
 const LATEST_KEPT: Timestamp = Timestamp::constant(221_845_392_000, 0);
 
 /// The time at which the store's clock continues at a start. `kept` holds both clocks as they were kept; `wall` is the
@@ -42,7 +42,7 @@ pub fn begun_anew(newest: Option<Timestamp>, wall: Timestamp) -> Timestamp {
     newest.unwrap_or(wall).min(wall).clamp(Timestamp::UNIX_EPOCH, LATEST_BEGIN)
 }
 
-/// Whether a store's clock can show this time. A relay did not write any other.
+/// Whether a store's clock can show this time. No relay has written any other.
 #[must_use]
 pub fn can_be(steady: Timestamp) -> bool {
     (Timestamp::UNIX_EPOCH..=LATEST_KEPT).contains(&steady)
@@ -132,7 +132,7 @@ mod tests {
             for (wall, ran, wall_in_the_end) in starts {
                 let steady = resumed(kept, at(wall));
                 prop_assert!(steady >= kept.steady && can_be(steady));
-                // A crash at once and a start after it add nothing more.
+                // A crash right after the start, and another start, add nothing more.
                 prop_assert_eq!(resumed(Moment { wall: at(wall), steady }, at(wall)), steady);
                 let ran = Duration::from_secs(ran.unsigned_abs());
                 kept = Moment { wall: at(wall_in_the_end), steady: later(steady, ran) };

@@ -39,7 +39,7 @@ pub(super) fn write(
     keep(&mut seen.items, items, "items", |item| {
         (item.booking != Booking::Booked || item.amount.is_zero()).then_some(item.booking)
     })?;
-    // A chargeback without an amount takes all that was paid.
+    // A chargeback without an amount is no booking without money: it takes all that was paid.
     keep(&mut seen.chargebacks, chargebacks, "chargebacks", |chargeback| {
         (chargeback.booking != Booking::Booked).then_some(chargeback.booking)
     })?;

@@ -1,6 +1,7 @@
 //! Contradictions: money in an event that contradicts what is known of a record.
 
-/// The most items, and the most chargebacks, that are kept of one record: each event writes the whole record.
+/// The most items, and the most chargebacks, that one record keeps. There is a limit because each event writes the
+/// whole record.
 pub const BOOKINGS_MAX: usize = 1000;
 
 /// Money that cannot be true, or more bookings than are kept. Nothing is applied; the notification becomes a dead letter.
@@ -14,7 +15,7 @@ pub enum Contradiction {
         /// The currency of the record.
         record: String,
     },
-    /// The record has the most bookings with money that are kept of one, and the event would add another.
+    /// The event would add a booking with money to a record that has [`BOOKINGS_MAX`] of them.
     #[error("the record would have more than {BOOKINGS_MAX} booked {what}")]
     TooMany {
         /// Items, or chargebacks.

@@ -11,8 +11,8 @@ use jiff::tz::Offset;
 pub struct Moment {
     /// The machine's clock: the time that people and PSPs mean.
     pub wall: Timestamp,
-    /// The store's clock, which nobody sets ([`super::age`]): due times and ages are measured on it. It shows nothing else:
-    /// it may be far from the time that people mean.
+    /// The store's clock, which nobody sets ([`super::age`]): due times and ages are measured on it. It serves nothing
+    /// else, since it may be far from the time that people mean.
     pub steady: Timestamp,
 }
 

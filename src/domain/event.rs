@@ -42,9 +42,11 @@ pub struct Event {
     /// PSP ids that lead to the record only if it was registered with them, such as the payment id of a capture. They are
     /// never learned, since several records may share one.
     pub shared_ids: Vec<String>,
-    /// The values that the PSP returns of the merchant's own reference: the Transform id, if the integrator put it there.
+    /// The merchant's own references, as the PSP returns them. They are Transform ids if the integrator has put those
+    /// there.
     pub references: Vec<TransformId>,
-    /// The part that a stranger with a caught message can lead to another record; none if every id and reference is signed.
+    /// The part that a stranger with a captured message can change, to lead the event to another record; none if every
+    /// id and reference is signed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loose: Option<Loose>,
     /// The PSP's time of the event.

@@ -1,4 +1,5 @@
-//! A refund and its payment, moved together: the amount that a refund confirms reduces what its payment has received.
+//! A family, moved together: a refund and its payment. A confirmed refund reduces the amount that can still be
+//! refunded.
 
 use jiff::Timestamp;
 use rust_decimal::Decimal;

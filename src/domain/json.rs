@@ -17,7 +17,8 @@ const BYTES_PER_VALUE: usize = 16;
 /// Reads JSON. Numbers keep every digit. serde_json limits the nesting to 128.
 ///
 /// # Errors
-/// The position where it is not JSON; or it has too many values for its size; or a field has a refused name.
+/// The bytes are not JSON (the error names the position), have too many values for their size, or have a field with the
+/// name of a number.
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
     let (values, most) = (values(bytes), VALUES_ALWAYS.saturating_add(bytes.len() / BYTES_PER_VALUE));
     if values > most {
@@ -30,8 +31,7 @@ pub fn read(bytes: &[u8]) -> Result<Value, String> {
     Ok(value)
 }
 
-/// An upper bound of the number of values: each value comes first, after an opening of an object or a list, or after a
-/// comma.
+/// An upper bound of the number of values: one, and one more for each `{`, `[` and comma outside of texts.
 fn values(json: &[u8]) -> usize {
     let (mut rest, mut values) = (json, 1_usize);
     let count = |bytes: &[u8]| bytes.iter().filter(|byte| matches!(byte, b'{' | b'[' | b',')).count();

@@ -10,8 +10,8 @@ use super::event::{Ahead, Event};
 pub struct Normalised {
     /// The dedupe key: the same for every repetition of the notification.
     pub dedupe_key: String,
-    /// A digest of the unsigned values beside the body that the notification was read with; empty if there are none. A
-    /// repetition must agree in it as well: anybody can send the same body with other values beside it.
+    /// A digest of the unsigned values that were read beside the body; empty if there are none. A repetition must have
+    /// the same digest: anybody can send the same body with other values beside it.
     pub beside: String,
     /// The messages, in the order of the batch.
     pub messages: Vec<Message>,
@@ -36,7 +36,7 @@ impl Normalised {
         self.messages.first().and_then(|message| message.identity.as_ref()).filter(|identity| identity.binds_body)
     }
 
-    /// Whether the dedupe key is only the key of the signed text: another body came first with that text.
+    /// Whether the dedupe key was replaced by the key of the signed text, since another body came first with that text.
     #[must_use]
     pub fn is_made_up(&self) -> bool {
         self.bound_by().is_some_and(|identity| identity.key == self.dedupe_key)
@@ -48,7 +48,7 @@ impl Normalised {
         self.messages.iter_mut().filter(others).for_each(|message| message.meaning = Meaning::Ignored);
     }
 
-    /// The work in it: the number of its messages, where a message with several events counts once for each.
+    /// The amount of work: the number of messages, where a message with several events counts once for each event.
     #[must_use]
     pub fn size(&self) -> usize {
         let events = |message: &Message| match &message.meaning {
@@ -114,21 +114,22 @@ pub enum Meaning {
     Events(Vec<Event>),
     /// Nothing that concerns a record.
     Ignored,
-    /// The profile knows the type, but the message is not as it should be: a dead letter.
+    /// The profile knows the type, but the message lacks what the profile needs. The notification becomes a dead
+    /// letter.
     NotUnderstood(String),
     /// The truth has to be fetched first, by a GET of this path below the base of the PSP's API. The path is the same for
     /// all messages about one object.
     Fetch(String),
 }
 
-/// The identity of a message, whatever else a stranger has made of it.
+/// The identity of a message: it stays the same, whatever a stranger changes in a captured copy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The key: the same for everything that can be made of one message. It comes from the signed text, or from the dedupe
     /// key if all of the message is signed.
     pub key: String,
-    /// A digest of the signed fields one by one. The same key with other fields is made by moving the borders between the
-    /// fields. Where only a checksum of the body is signed, the body counts as well.
+    /// A digest of the signed fields one by one. Somebody who moves the borders between the fields gets other fields
+    /// with the same key. Where only a checksum of the body is signed, the body counts as well.
     pub fields: String,
     /// Whether the message has several signed fields, between which borders can be moved.
     pub has_borders: bool,
@@ -136,8 +137,9 @@ pub struct Identity {
     pub binds_body: bool,
     /// Whether some of the fields that are read of the message are not signed.
     pub partly_signed: bool,
-    /// Whether the message is signed by itself and follows another message of the notification. Anybody can put the two
-    /// together, and make many variants of the first. The first time of the message in that notification is kept.
+    /// Whether the message is signed by itself and stands behind the first message of its notification. Anybody can put
+    /// two such messages together, with many variants of the first. The first time of the message in that notification
+    /// is kept.
     pub is_behind: bool,
     /// The indexes of the events that are dated at the first time of the message.
     pub first_time: Vec<usize>,

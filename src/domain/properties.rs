@@ -51,7 +51,7 @@ fn bookings() -> impl Strategy<Value = Booking> {
     prop::sample::select(vec![Booking::Open, Booking::Booked, Booking::Reversed])
 }
 
-/// Few different times, ids and amounts: events then concern the same things.
+/// There are few times, ids and amounts, so that many events concern the same things.
 fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
     let date = utc_date(at);
     let item = (0..3_u8, 0..4_u32, bookings()).prop_map(move |(id, amount, booking)| Item {

@@ -48,13 +48,13 @@ pub struct Registration {
     pub status: Option<Status>,
 }
 
-/// The reason why a registration is refused: the field and what is wrong with it.
+/// The refusal of a registration: the field, and its fault.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
 pub struct Refusal {
     /// The field of the body.
     pub field: &'static str,
-    /// What is wrong, for the integrator to read.
+    /// The fault, in words for the integrator.
     pub reason: String,
     /// Whether the field contradicts stored values (409). Otherwise it is wrong by itself (422).
     pub conflict: bool,
@@ -233,7 +233,7 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
     }
-    // A payment takes other events if it captures a preauthorization.
+    // A payment that captures a preauthorization takes other events than a direct payment.
     if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new))
         && existing.seen != Seen::default()
     {

@@ -50,8 +50,8 @@ fn payers(text: &str, before: char) -> Option<(usize, &'static str)> {
     None
 }
 
-/// The longest beginning of the text that passes the check: groups of such characters with one space or dash between them,
-/// with a total in this range.
+/// The length of the longest beginning of the text that passes the check. It consists of groups of such characters,
+/// with one space or dash between groups; the number of characters is in the range.
 fn longest(
     text: &str,
     belongs: impl Fn(u8) -> bool,

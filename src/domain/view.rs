@@ -20,10 +20,10 @@ use super::status::{PspError, Status, StatusFact};
 pub struct View {
     /// The state, after the bookings were taken into account (see [`View::of`]).
     pub status: Status,
-    /// Why, if the state is an error.
+    /// The error, if the state is one.
     pub error: Option<PspError>,
-    /// The time of the error (its `receivedAt`), if the state is an error. A later attempt that fails for the same reason is
-    /// visible by it.
+    /// The time of the error (its `receivedAt`), if the state is an error. Without it, a second failure for the same
+    /// reason would look like the first.
     pub error_since: Option<Timestamp>,
     /// The PSP's id.
     pub psp_id: Option<String>,
@@ -134,7 +134,7 @@ pub fn paid(record: &Record) -> Decimal {
     booked_items(record, &named_status(record)).iter().map(|item| item.amount).sum()
 }
 
-/// The amount that a refund has confirmed to be given back; none unless the refund has succeeded.
+/// The amount that a succeeded refund has given back; none in any other state.
 #[must_use]
 pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
     match View::of(record) {
@@ -189,7 +189,7 @@ fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
     }
 }
 
-/// The chargebacks that stand. A chargeback whose amount no event names took all that was paid: that may be too much, but
+/// The chargebacks that stand. A chargeback of unknown amount counts as all that was paid: that may be too much, but
 /// never too little.
 fn booked_chargebacks(record: &Record, paid: Decimal) -> Vec<Chargeback> {
     let seen = &record.seen;
