@@ -22,7 +22,7 @@ const BYTES_PER_VALUE: usize = 16;
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
     let (values, most) = (values(bytes), VALUES_ALWAYS.saturating_add(bytes.len() / BYTES_PER_VALUE));
     if values > most {
-        return Err(format!("it has about {values} values; of {} bytes at most {most} values are read", bytes.len()));
+        return Err(format!("it has about {values} values; at most {most} values are read of {} bytes", bytes.len()));
     }
     let value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
     if has_forged_number(bytes) {

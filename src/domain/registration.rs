@@ -185,7 +185,7 @@ fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
     match (registered.requested_amount, registered.currency) {
         (Some(amount), Some(currency)) if amount.normalize().scale() > currency.exponent() => Err(Refusal::invalid(
             "requestedAmount",
-            format!("has more decimal places than {currency} has: {}", currency.exponent()),
+            format!("{amount} has more decimal places than {currency}, which has {}", currency.exponent()),
         )),
         _ => Ok(()),
     }

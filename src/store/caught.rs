@@ -1,32 +1,32 @@
-//! Consequences of notifications that somebody may have captured and changed: events without effect, and notifications that
-//! gave way. They are reported once they are on disk; work that is rolled back says nothing.
+//! Consequences of notifications that somebody may have captured and changed: events that are led elsewhere, and
+//! notifications that gave way. They are reported once they are on disk; work that is rolled back reports nothing.
 
 use uuid::Uuid;
 
 use super::Outcome;
 use crate::domain::ids::RecordKey;
 
-/// Events without effect: they lead away from the records that their signed text has reached.
+/// Events without effect, since they lead to other records than their signed text reached first.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LedElsewhere {
     /// The source.
     pub source: String,
-    /// The notification that holds the first of these events.
+    /// The notification with the first of these events.
     pub notification: Uuid,
-    /// The record to which the first one leads, if it is registered.
+    /// The record to which the first event leads, if that is registered.
     pub record: Option<RecordKey>,
-    /// How many events there are.
+    /// The number of these events.
     pub events: u32,
 }
 
-/// A notification that was deleted to make room for another one of its dedupe key.
+/// A notification that was deleted to make room for another content of its dedupe key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GaveWay {
-    /// Its id.
+    /// The id of the notification.
     pub notification: Uuid,
-    /// What had become of it.
+    /// Its outcome.
     pub outcome: Outcome,
-    /// Whether any part of it still waited, or it was a dead letter. Its news is then in no record.
+    /// Whether any part of it still waited, or it was a dead letter. Then its news is in no record.
     pub unsettled: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Errors of the store: what it cannot do now, and why it cannot be opened.
+//! Errors of the store: an operation that is impossible now, and a store that cannot be opened.
 
 use std::path::{Path, PathBuf};
 
@@ -22,7 +22,7 @@ pub enum OpenError {
     /// Another relay uses the file.
     #[error("{0} is in use by another relay; stop that one, or give this one a store.path of its own")]
     InUse(PathBuf),
-    /// A later version of the relay wrote it.
+    /// A later version of the relay wrote the file.
     #[error("{path} has schema version {found}; this relay knows up to {known}")]
     TooNew {
         /// The file.
@@ -51,7 +51,7 @@ pub enum OpenError {
     Place {
         /// The file.
         path: PathBuf,
-        /// Why, and the remedy.
+        /// The reason, and the remedy.
         reason: String,
     },
     /// The disk, the file or the database refused the operation.

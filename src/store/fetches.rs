@@ -1,4 +1,4 @@
-//! Fetches from the PSPs' APIs: the query for due ones, and how a fetch ended, in the words of the store's face.
+//! Fetches from the PSPs' APIs: the query for due fetches, waiting messages, and the end of a fetch.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -13,11 +13,12 @@ pub struct FetchesSought {
     pub source: String,
     /// The time by which they are due.
     pub now: Timestamp,
-    /// Limit of the fetches that the PSP asks for; those that hints at our objects ask for have the same limit of their own.
+    /// Limit of the fetches that the PSP asks for. Fetches for hints at our objects have a limit of their own, of the
+    /// same number.
     pub most: usize,
     /// Limit of the fetches that only strangers ask for; never above `most`.
     pub strangers: usize,
-    /// How many objects may wait that only strangers ask for.
+    /// The slots for waiting objects that only strangers ask for.
     pub slots: HintSlots,
 }
 
@@ -26,7 +27,7 @@ pub struct FetchesSought {
 pub enum AskedBy {
     /// The PSP itself.
     Psp,
-    /// A hint at an object of ours: nobody vouches for it.
+    /// A hint at an object of ours; nobody vouches for a hint.
     Hint,
     /// Strangers only.
     Stranger,
@@ -35,32 +36,32 @@ pub enum AskedBy {
 /// A fetch that is due.
 #[derive(Debug, Clone)]
 pub struct Fetch {
-    /// Its row.
+    /// Its row in the table of fetches.
     pub id: i64,
     /// Path and query of the call.
     pub path: String,
-    /// How often the object was asked for so far. The fetch serves the messages that asked by now.
+    /// The number of requests for the object so far. The fetch serves the messages whose request is among these.
     pub asked: i64,
-    /// How often it failed in a row.
+    /// The number of failures in a row.
     pub attempts: u32,
     /// The time of the first of these failures.
     pub failing_since: Option<Timestamp>,
-    /// Since when the PSP knows nothing of the object.
+    /// The time since which the PSP has answered that it does not know the object.
     pub missing_since: Option<Timestamp>,
-    /// The time that the object's last response stands for.
+    /// The time for which the object's last response stands.
     pub fetched_at: Option<Timestamp>,
     /// The origin of the request for it.
     pub by: AskedBy,
-    /// Whether slots are [scarce](HintSlots::scarce) for the address that holds its slot.
+    /// Whether slots are [scarce](HintSlots::scarce) for the address with the object's slot.
     pub scarce: bool,
 }
 
-/// A message that waits for a fetch to bring its truth.
+/// A message that waits for a fetch.
 #[derive(Debug, Clone)]
 pub struct Awaiting {
-    /// The notification that holds it.
+    /// The notification with the message.
     pub notification: Kept,
-    /// Which of its messages, from 0.
+    /// The index of the message in it, from 0.
     pub message: usize,
 }
 
@@ -69,43 +70,43 @@ pub struct Awaiting {
 pub struct Answered {
     /// The fetch.
     pub fetch: i64,
-    /// Messages that asked up to this count are served.
+    /// The number of requests at the start of the fetch: the messages with these requests are served.
     pub asked: i64,
     /// When the call began, on the clock that only runs.
     pub began: Timestamp,
-    /// The time that the response stands for.
+    /// The time for which the response stands.
     pub fetched_at: Timestamp,
-    /// Its bytes.
+    /// The bytes of the response.
     pub body: Vec<u8>,
     /// The messages read with it: the notification, the message's index in it, and what the message says now.
     pub read: Vec<(Uuid, usize, Message)>,
 }
 
-/// How a fetch failed.
+/// The failure of a fetch.
 #[derive(Debug, Clone)]
 pub struct FetchFailed {
     /// The fetch.
     pub fetch: i64,
-    /// Messages that asked up to this count learn of the failure.
+    /// The number of requests at the start of the fetch: the messages with these requests learn of the failure.
     pub asked: i64,
     /// When the call began, on the clock that only runs.
     pub began: Timestamp,
-    /// Why.
+    /// The reason.
     pub reason: String,
     /// Whether the PSP knows nothing of the object.
     pub missing: bool,
-    /// The time of the next try; none: there is no other.
+    /// The time of the next try; none if the fetch is given up.
     pub again: Option<Timestamp>,
 }
 
 /// The result of a fetch that has ended.
 #[derive(Debug, Clone, Default)]
 pub struct FetchSettled {
-    /// What became of the notifications that waited for it.
+    /// The effects on the notifications that waited for it.
     pub through: Vec<Through>,
-    /// How many events of the source became dead letters because too many are parked.
+    /// The number of events of the source that became dead letters because too many are parked.
     pub crowded_out: u32,
-    /// The events without effect, among those of these notifications and those that they released.
+    /// The events without effect, among the events of these notifications and the events that they released.
     pub led_elsewhere: Option<LedElsewhere>,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
@@ -116,10 +117,10 @@ pub struct FetchSettled {
 /// The effect of a fetch on one notification.
 #[derive(Debug, Clone)]
 pub struct Through {
-    /// Its id.
+    /// The id of the notification.
     pub notification: Uuid,
-    /// What became of it: `Fetching` while others of its messages wait. None: a deleted hint, which came to nothing.
+    /// Its outcome: `Fetching` while others of its messages wait; none for a hint that came to nothing and was deleted.
     pub outcome: Option<Outcome>,
-    /// Why it is a dead letter.
+    /// The reason, if the message makes it a dead letter.
     pub reason: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Hints: notifications that nobody vouches for, and why one is not taken.
+//! Hints: notifications that nobody vouches for, and the reasons not to take one.
 
 use uuid::Uuid;
 
@@ -11,25 +11,25 @@ use crate::domain::due::Moment;
 pub struct Hinted {
     /// The source that it came by.
     pub source: String,
-    /// When.
+    /// The time of its receipt.
     pub received_at: Moment,
     /// The form that it is read as.
     pub form: String,
     /// The calls that fetch the objects (path and query), each with the id that its notification gets if it is the first.
     pub calls: Vec<(Uuid, String)>,
-    /// The address that it came from; of IPv6 its network.
+    /// The sender's address; for IPv6, the network of the address.
     pub address: String,
-    /// How many objects of the source may wait that only strangers have named.
+    /// The slots of the source for objects that only strangers have named.
     pub slots: HintSlots,
 }
 
-/// A hint was not taken. Nothing was written.
+/// The reason why a hint was not taken. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum HintError {
-    /// Too many objects wait that only strangers have named.
+    /// All slots for objects that only strangers have named are taken.
     #[error("too many hints of this source wait to be looked into")]
     Crowded,
-    /// The address already has as many waiting objects, named by strangers only, as one address may have.
+    /// The address has as many slots as one address may have.
     #[error("too many hints from this address wait to be looked into")]
     AddressFull,
     /// The store cannot take it now.

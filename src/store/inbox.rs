@@ -1,4 +1,4 @@
-//! The inbox: notifications that are taken, and the receipt of one.
+//! The inbox: notifications before and after they are taken, and their receipts.
 
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -10,11 +10,11 @@ use crate::domain::message::Normalised;
 /// A verified notification, ready to be committed.
 #[derive(Debug, Clone)]
 pub struct Taken {
-    /// Its id with us.
+    /// The id that the relay gives it.
     pub id: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// When.
+    /// The time of its receipt, on both clocks.
     pub received_at: Moment,
     /// Its headers as received, credentials left out.
     pub headers: Vec<(String, String)>,
@@ -26,59 +26,59 @@ pub struct Taken {
     pub signed_at: Option<String>,
     /// Whether only parts of it are signed. A client that has captured one such notification can make many.
     pub partly_signed: bool,
-    /// Whether it is only a pointer. The store can then take it as a hint instead.
+    /// Whether it is only a pointer. If the store refuses it, it can still be taken as a hint.
     pub is_pointer: bool,
-    /// What it says.
+    /// Its messages, as the profile reads them.
     pub normalised: Normalised,
 }
 
 /// A notification as it is kept.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// Its id.
+    /// The id of the notification.
     pub id: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// When.
+    /// The time of its receipt.
     pub received_at: Timestamp,
     /// Its headers, credentials left out.
     pub headers: Vec<(String, String)>,
-    /// Its bytes; for a hint, its call.
+    /// Its bytes; for a hint, the call that it asks for.
     pub body: Vec<u8>,
-    /// The form that it was read as; none if an earlier version took it.
+    /// The form that it was read as; none if a relay of an early version took it.
     pub form: Option<String>,
-    /// The time that was signed with it.
+    /// The time that was signed with it, as text.
     pub signed_at: Option<String>,
     /// Whether nobody vouches for it.
     pub hint: bool,
-    /// What has become of it.
+    /// Its outcome.
     pub outcome: Outcome,
 }
 
-/// The confirmation that a notification is on disk, with all that it changed.
+/// The receipt of a notification: it is on disk, with all its changes.
 #[derive(Debug, Clone)]
 pub struct Receipt {
-    /// Its id; that of the first, if it is a repetition.
+    /// The id of the notification; for a repetition, the id of the first.
     pub id: Uuid,
-    /// What became of it. A repetition has the outcome that the first one was answered with.
+    /// Its outcome. A repetition has the outcome that the first one was answered with.
     pub outcome: Outcome,
     /// Whether the very same notification came before, byte for byte.
     pub replayed: bool,
     /// Whether it is news: sending again what the store knows cannot have produced it.
     pub is_news: bool,
-    /// Why it is a dead letter.
+    /// The reason, if it is a dead letter.
     pub reason: Option<String>,
     /// The first kept notification with the same dedupe key and different content, if there is one.
     pub key_reused: Option<Uuid>,
     /// Set if one of its messages came before with another, unsigned time.
     pub redated: Option<Redated>,
-    /// The events without effect, among its own and those that it released.
+    /// The events without effect, among its own events and the events that it released.
     pub led_elsewhere: Option<LedElsewhere>,
     /// The notifications of its dedupe key that gave way to it.
     pub gave_way: Vec<GaveWay>,
-    /// How many events of its source became dead letters because too many are parked.
+    /// The number of events of its source that became dead letters because too many are parked.
     pub crowded_out: u32,
-    /// How many hints gave way to it; they came from the address with most of them.
+    /// The number of hints that lost their slot to it. They came from the address with most slots.
     pub displaced: u32,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
@@ -110,24 +110,24 @@ impl Receipt {
 /// A message that came before with another, unsigned time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Redated {
-    /// The time of the first, which counts.
+    /// The first time, which counts.
     pub first: Timestamp,
     /// The other time.
     pub another: Timestamp,
 }
 
-/// A notification was not taken. Nothing was written.
+/// The reason why a notification was not taken. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TakeError {
     /// It would change something, but the limit of contents kept for its dedupe key is reached.
     #[error(
-        "there is no room for it: up to {most} other contents of its dedupe key are kept, and large ones while those after the \
-         first have less than {bytes} bytes"
+        "there is no room for it: at most {most} other contents of its dedupe key are kept, and a large one only while \
+         those after the first have less than {bytes} bytes"
     )]
     TooManyContents {
-        /// How many other contents may be kept.
+        /// The number of contents that are kept of one dedupe key.
         most: u32,
-        /// From this many bytes on, in contents after the first, there is no room for another large one.
+        /// The limit for large contents, in bytes of all contents after the first.
         bytes: i64,
     },
     /// It is only a pointer, and its target is not fully signed. It counts as a hint only.

@@ -5,72 +5,72 @@ use uuid::Uuid;
 
 use crate::domain::ids::RecordKey;
 
-/// A record's history, the newest first.
+/// A record's history, the newest entries first.
 #[derive(Debug, Clone)]
 pub struct History {
     /// The versions that notifications made.
     pub versions: Vec<VersionMade>,
-    /// The attempts to tell Transform.
+    /// The attempts to tell Transform of them.
     pub attempts: Vec<AttemptMade>,
 }
 
-/// A version of a record, and what made it.
+/// A version of a record, and the notification that made it.
 #[derive(Debug, Clone)]
 pub struct VersionMade {
     /// The version.
     pub version: u64,
-    /// When.
+    /// The time of the change, UTC.
     pub at: Timestamp,
-    /// The notification that held the event.
+    /// The notification with the event.
     pub notification: Uuid,
     /// The PSP's name for what happened.
     pub event_type: String,
-    /// The state that the record was in then.
+    /// The state of the record after the change.
     pub status: String,
 }
 
-/// An attempt that was made.
+/// An attempt to tell Transform, after its end.
 #[derive(Debug, Clone)]
 pub struct AttemptMade {
-    /// The version that it told of.
+    /// The version that the attempt told of.
     pub version: u64,
-    /// When it began.
+    /// The time of its beginning, UTC.
     pub at: Timestamp,
-    /// How long it took.
+    /// Its duration in milliseconds.
     pub millis: u64,
-    /// Why it failed; none if Transform took it.
+    /// The reason of its failure; none if Transform took the webhook.
     pub failure: Option<String>,
 }
 
-/// A verified event that waits.
+/// A parked event: verified, and waiting.
 #[derive(Debug, Clone)]
 pub struct ParkedEvent {
     /// The cursor at which the next page begins.
     pub cursor: i64,
-    /// The notification that it came in.
+    /// The notification with the event.
     pub notification: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// Since when it waits.
+    /// The time since which it waits, UTC.
     pub parked_at: Timestamp,
     /// The PSP's name for what happened.
     pub event_type: String,
-    /// All that would release it: `record:ID`, `psp:KIND:ID` or `headroom:ID`.
+    /// The keys that would release it: `record:ID`, `psp:KIND:ID` or `headroom:ID`.
     pub waits_for: Vec<String>,
 }
 
-/// A notification that could not be understood, contradicts what is known, or waited in vain.
+/// A notification that is a dead letter: it was not understood, contradicts known money, or waited in vain.
 #[derive(Debug, Clone)]
 pub struct DeadLetter {
     /// The cursor at which the next page begins.
     pub cursor: i64,
-    /// Its id.
+    /// The id of the notification.
     pub notification: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// When it came.
+    /// The time of its receipt, UTC.
     pub received_at: Timestamp,
-    /// Why it is a dead letter.
+    /// The reason.
     pub reason: String,
 }
 
@@ -81,12 +81,12 @@ pub struct GivenUp {
     pub cursor: i64,
     /// The record that Transform was not told of.
     pub key: RecordKey,
-    /// The version that was to be told.
+    /// The version that the attempts told of.
     pub version: u64,
-    /// When it was given up.
+    /// The time at which it was given up, UTC.
     pub at: Timestamp,
-    /// How many attempts were made.
+    /// The number of attempts.
     pub attempts: u32,
-    /// Why the last one failed.
+    /// The reason why the last attempt failed.
     pub reason: String,
 }

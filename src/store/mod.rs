@@ -1,6 +1,7 @@
 //! The store on disk: the inbox of notifications, the records, the outbox of changes that Transform has yet to hear of.
 //!
-//! This folder is the store's face, free of any engine's words: one file for each subject. One engine lives in each folder below.
+//! This folder is the store's face, without the words of any engine, with one file for each subject. Each folder below
+//! is one engine.
 
 mod caught;
 mod error;

@@ -5,18 +5,19 @@ use std::time::Duration;
 
 use crate::domain::due::Debounce;
 
-/// How the store works.
+/// The options of the store.
 #[derive(Debug, Clone)]
 pub struct StoreOptions {
     /// The database file.
     pub path: PathBuf,
-    /// Whether a missing file is an error, instead of being made.
+    /// Whether a missing file is an error. Otherwise a new store is made.
     pub must_exist: bool,
-    /// When changes are due; due times are stored with them.
+    /// The debounce of changes. It takes effect on later changes, since due times are stored.
     pub debounce: Debounce,
-    /// How many pieces of work may wait to be written; past it the answer is [`StoreError::Busy`](super::StoreError::Busy).
+    /// The number of pieces of work that may wait to be written. Past it the error is
+    /// [`StoreError::Busy`](super::StoreError::Busy).
     pub max_waiting: usize,
-    /// What may be parked.
+    /// The limits of parked events.
     pub parked: ParkedLimits,
     /// How long finished rows are kept.
     pub keep: Keep,
@@ -25,23 +26,24 @@ pub struct StoreOptions {
 /// Limits of parked events. Beyond them events become dead letters, the oldest first.
 #[derive(Debug, Clone, Copy)]
 pub struct ParkedLimits {
-    /// How many events of one source.
+    /// The number of events of one source.
     pub per_source: u32,
     /// How long an event may wait for its record.
     pub max_age: Duration,
 }
 
-/// How long finished rows are kept. What is still owed or parked stays in any case.
+/// How long finished rows are kept. Rows that are owed or parked stay in any case.
 #[derive(Debug, Clone, Copy)]
 pub struct Keep {
     /// Notifications, as received.
     pub notifications: Duration,
     /// Dead letters, both notifications and deliveries given up.
     pub dead_letters: Duration,
-    /// How many bytes the bodies and headers of all dead letters may have; past it the oldest go.
+    /// The limit, in bytes, of the bodies and headers of all dead letters together. Past it dead letters are deleted:
+    /// first those that may have been made of one notification, then the oldest.
     pub dead_letters_size: u64,
     /// Attempts to tell Transform.
     pub attempts: Duration,
-    /// Which notification made which version of a record.
+    /// The history: which notification made which version of a record.
     pub history: Duration,
 }

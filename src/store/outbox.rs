@@ -10,52 +10,52 @@ use crate::domain::ids::RecordKey;
 pub struct Owed {
     /// The record.
     pub key: RecordKey,
-    /// When to tell.
+    /// The time at which the webhook is due.
     pub due: Timestamp,
-    /// Records that are told first: a payment waits for the refund that changed it.
+    /// Records whose webhooks go first: a payment waits for the refund that changed it.
     pub after: Vec<RecordKey>,
 }
 
-/// What an attempt needs to know.
+/// The data that an attempt needs.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The record's version; the attempt tells of it.
+    /// The version of the record that the attempt tells of.
     pub version: u64,
-    /// When it is due.
+    /// The time at which the webhook is due.
     pub due: Timestamp,
-    /// The record's own target.
+    /// The record's own target; the configured one if absent.
     pub webhook_target: Option<String>,
     /// Attempts that failed since the last success.
     pub attempts: u32,
-    /// When the first of them failed.
+    /// The time at which the first of these failed.
     pub failing_since: Option<Timestamp>,
-    /// The first change that Transform has not heard of.
+    /// The time of the first change that Transform has not heard of.
     pub owed_since: Timestamp,
 }
 
-/// One attempt, as it is settled.
+/// One attempt that has ended and is to be settled.
 #[derive(Debug, Clone)]
 pub struct Attempt {
     /// The record.
     pub key: RecordKey,
-    /// The version that it told of.
+    /// The version that the attempt told of.
     pub version: u64,
-    /// When it began.
+    /// The time at which it began.
     pub began: Moment,
-    /// When it ended.
+    /// The time at which it ended.
     pub ended: Moment,
 }
 
-/// How an attempt ended.
+/// The settlement of an attempt.
 #[derive(Debug, Clone)]
 pub enum Settlement {
     /// Transform has taken the version that was sent.
     Told,
     /// Transform has not taken it; another attempt follows.
     Retry {
-        /// When the next attempt is due.
+        /// The time at which the next attempt is due.
         at: Timestamp,
-        /// The earliest time of it, even if the record changes meanwhile: Transform asked for this wait.
+        /// The earliest time of the next attempt, even if the record changes meanwhile: Transform asked for this wait.
         not_before: Option<Timestamp>,
         /// Why it failed.
         reason: String,

@@ -1,21 +1,22 @@
 //! The outcome: what became of a notification.
 
-/// What became of a notification.
+/// The outcome of a notification. The order of the variants is the rank: a notification has the greatest outcome of its
+/// messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
     /// Nothing in it concerns a record.
     Ignored,
-    /// It came before.
+    /// It came before, or changes nothing that Transform can see.
     Repeated,
     /// Newer facts than its own stand.
     Stale,
-    /// Its record is not known yet; the event waits for it.
+    /// Its record is not registered yet; the event waits for it.
     Parked,
     /// A record changed.
     Applied,
-    /// What it points to is being fetched.
+    /// The object that it points to is being fetched.
     Fetching,
-    /// It could not be understood or contradicts what is known; it is kept with the reason.
+    /// It was not understood, contradicts known money, or waited in vain. It is kept with the reason.
     DeadLetter,
 }
 

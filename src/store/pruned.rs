@@ -1,23 +1,23 @@
-//! Housekeeping: what one step of it deleted.
+//! Housekeeping: the result of one step.
 
 use uuid::Uuid;
 
 use crate::domain::ids::RecordKey;
 
-/// What one step of housekeeping did.
+/// The result of one step of housekeeping.
 #[derive(Debug, Clone, Default)]
 pub struct Pruned {
-    /// The notifications of events that were parked for too long and are dead letters now.
+    /// The notifications that are dead letters now, since an event of theirs was parked for too long.
     pub waited_in_vain: Vec<Uuid>,
-    /// Dead letters that were kept long enough.
+    /// Dead letters that were deleted because they were kept long enough.
     pub dead_letters: Vec<DeadLetterGone>,
-    /// Dead letters for which there was no more room.
+    /// Dead letters that were deleted because all together had too many bytes.
     pub dead_letters_beyond: Vec<DeadLetterGone>,
-    /// Deliveries that had been given up and were kept long enough.
+    /// The records of deliveries that had been given up and were kept long enough. They were deleted.
     pub given_up: Vec<RecordKey>,
-    /// Notifications, attempts and history that were kept long enough.
+    /// The number of deleted rows of notifications, attempts, history and fetches.
     pub rows: usize,
-    /// Whether pages of the file were given back.
+    /// Whether the file gave free pages back to the disk.
     pub shrunk: bool,
 }
 
@@ -41,6 +41,6 @@ pub struct DeadLetterGone {
     pub notification: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// Why it was a dead letter.
+    /// The reason why it was a dead letter.
     pub reason: String,
 }

@@ -1,23 +1,23 @@
-//! Registration of a record: the receipt that the integrator gets, or why it failed.
+//! Registration of a record: its receipt, and its errors.
 
 use super::{LedElsewhere, Owed, StoreError};
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 
-/// The confirmation that a record is registered or amended, on disk.
+/// The receipt of a registration: the record is registered or amended, on disk.
 #[derive(Debug, Clone)]
 pub struct RegistrationReceipt {
     /// The record as it stands, parked events applied.
     pub record: Record,
-    /// Whether it is new.
+    /// Whether the record is new.
     pub created: bool,
-    /// The records that Transform is now owed a webhook for: those that parked events changed.
+    /// The records that parked events changed: Transform is now owed a webhook for each.
     pub owed: Vec<Owed>,
-    /// The parked events that turned out to be without effect.
+    /// The parked events that were released and have no effect.
     pub led_elsewhere: Option<LedElsewhere>,
 }
 
-/// A registration fails because it is refused or because the store cannot take it.
+/// The reason why a registration failed. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RegisterError {
     /// The registration is refused; the integrator has to send another.

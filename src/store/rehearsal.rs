@@ -10,27 +10,27 @@ use super::Outcome;
 use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 
-/// Which notifications are read again.
+/// The choice of the notifications that are read again.
 #[derive(Debug, Clone)]
 pub struct Wanted {
-    /// Of these sources.
+    /// Notifications of these sources.
     pub sources: BTreeSet<String>,
-    /// Received at this time or later.
+    /// Notifications received at this time or later; none for all.
     pub since: Option<Timestamp>,
 }
 
 /// A notification as it was stored.
 #[derive(Debug, Clone)]
 pub struct Past {
-    /// Its id.
+    /// The id of the notification.
     pub id: Uuid,
     /// The source that it came by.
     pub source: String,
-    /// When.
+    /// The time of its receipt.
     pub received_at: Timestamp,
-    /// Its headers, credentials left out.
+    /// Its headers, without credentials.
     pub headers: Vec<(String, String)>,
-    /// Its bytes; of a hint, the call that it asked for.
+    /// Its bytes; for a hint, the call that it asked for.
     pub body: Vec<u8>,
     /// The form that it was read as; none where an earlier version of the relay took it.
     pub form: Option<String>,
@@ -38,57 +38,57 @@ pub struct Past {
     pub signed_at: Option<String>,
     /// Whether nobody vouched for it.
     pub hint: bool,
-    /// What became of it.
+    /// Its outcome.
     pub outcome: String,
-    /// Why it is a dead letter.
+    /// The reason, if it is a dead letter.
     pub reason: Option<String>,
-    /// What was fetched for its messages.
+    /// The responses that were fetched for its messages.
     pub answers: Vec<PastAnswer>,
 }
 
-/// What was fetched for a message.
+/// A response that was fetched for a message.
 #[derive(Debug, Clone)]
 pub struct PastAnswer {
     /// The message's index in the batch.
     pub message: usize,
-    /// When the call began.
+    /// The time at which the call began.
     pub fetched_at: Timestamp,
     /// The response.
     pub body: Vec<u8>,
 }
 
-/// What a notification says now.
+/// The meaning that a notification has now.
 #[derive(Debug, Clone)]
 pub struct Reread {
-    /// All its messages; those with a fetch are read with its response.
+    /// All its messages. A message with a fetch is read with the response.
     pub normalised: Normalised,
-    /// The dedupe key of each message, and of what was fetched.
+    /// The dedupe keys of each message and of each response.
     pub keys: Vec<String>,
 }
 
 /// The result of a rehearsal.
 #[derive(Debug, Clone, Default)]
 pub struct Rehearsal {
-    /// What became of each notification that was read again.
+    /// The old and the new outcome of each notification that was read again.
     pub notifications: Vec<Rehearsed>,
-    /// The records that the notifications speak of, as they stand and as they would stand.
+    /// The records of these notifications, each as it stands and as it would stand.
     pub records: Vec<(Record, Record)>,
-    /// How many further records cannot be compared, since not all notifications that made them are read again.
+    /// The number of further records, which cannot be compared: not all notifications that made them are read again.
     pub partly: usize,
 }
 
 /// One notification that was read again.
 #[derive(Debug, Clone)]
 pub struct Rehearsed {
-    /// Its id.
+    /// The id of the notification.
     pub id: Uuid,
-    /// What it became then, and why it is a dead letter.
+    /// Its outcome then, and the reason if it is a dead letter.
     pub was: (String, Option<String>),
-    /// What it would become, and why it would be a dead letter.
+    /// Its outcome now, and the reason if it would be a dead letter.
     pub now: (Outcome, Option<String>),
 }
 
-/// Why nothing can be rehearsed.
+/// The reason why a rehearsal is impossible.
 #[derive(Debug, thiserror::Error)]
 pub enum RehearsalError {
     /// A later version of the relay wrote the store.

@@ -1,44 +1,44 @@
 //! Slots of hints: the limited room for objects that only strangers have named, shared between their addresses.
 
-/// How many objects of a source may wait that only strangers have named.
+/// The numbers of slots of a source: so many objects that only strangers have named may wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HintSlots {
     /// In all.
     pub all: u32,
-    /// Of one address; of IPv6 its network.
+    /// Of one address; for IPv6, of one network.
     pub each: u32,
 }
 
-/// How many of these slots are taken.
+/// The numbers of taken slots.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlotsTaken {
     /// By everybody.
     pub all: u32,
-    /// By the address that asks.
+    /// By the address of the new hint.
     pub own: u32,
-    /// By the address that has most of them.
+    /// By the address with most slots.
     pub most: u32,
 }
 
-/// Whether an object gets a slot.
+/// The answer to an object that needs a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Admission {
-    /// One that is free.
+    /// A free slot.
     Free,
-    /// One of the address that has most of them.
+    /// A slot of the address with most slots, which loses it.
     Displacing,
-    /// None: its address has as many as it may have.
+    /// No slot: the address has as many as one address may have.
     AddressFull,
-    /// None: all are taken, and no address has so many that it loses one.
+    /// No slot: all are taken, and no address has so many that it loses one.
     Full,
 }
 
-/// An address loses no slot while it has at most one in `SAFE_PART` of its limit: so few are no flood.
+/// An address with at most one in `SAFE_PART` of its limit loses no slot: so few are no flood.
 const SAFE_PART: u32 = 10;
 
 impl HintSlots {
-    /// Decides whether one more object of an address gets a slot. Once all are taken, an address with few slots gets one of
-    /// the address with most. A flood thus takes its slots from its own senders.
+    /// Decides whether one more object of an address gets a slot. Once all are taken, an address with few slots gets
+    /// one from the address with most. A flood thus takes its slots from its own senders.
     #[must_use]
     pub fn admit(self, taken: SlotsTaken) -> Admission {
         let safe = (self.each.min(self.all) / SAFE_PART).max(taken.own.saturating_add(1));
@@ -78,7 +78,7 @@ mod tests {
     }
 
     proptest! {
-        /// Objects of many addresses come, and now and then one is through.
+        /// Objects of many addresses come, and now and then one is fetched and leaves its slot.
         #[test]
         fn a_flood_takes_its_places_from_its_own_senders(
             all in 1_u32..40,

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use crate::domain::due::Moment;
 
-/// How the store's clock goes on at a start.
+/// The store's clock at a start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Resumed {
-    /// Both clocks as they were kept last. If none were kept, both are the time of the newest row; none in a new store.
+    /// Both clocks as they were kept last. If none were kept, both are the time of the newest row. None in a new store,
+    /// and none if the kept clocks were damaged.
     pub before: Option<Moment>,
     /// Both clocks now.
     pub now: Moment,
 }
 
-/// The longest waits that the relay makes. No wait has made a due time that lies further ahead.
+/// The longest waits that the relay makes. A due time that lies further ahead is wrong.
 #[derive(Debug, Clone, Copy)]
 pub struct LongestWaits {
     /// Between two attempts to tell Transform.

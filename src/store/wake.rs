@@ -1,11 +1,11 @@
-//! The wake: listeners that are told, after a commit, of owed records and of sources with something to fetch.
+//! The wake: after a commit it tells listeners of owed records and of sources with something to fetch.
 
 use std::sync::Arc;
 
 use super::{Owed, Receipt};
 
-/// Listeners that are told of records that Transform is owed a webhook for, and of sources with something to fetch. They are
-/// told once that is on disk. The wake carries no news of its own: what is owed is in the store.
+/// The listeners: one for records that Transform is owed a webhook for, one for sources with something to fetch. They
+/// are told once the change is on disk. The wake carries no news of its own: the store knows what is owed.
 #[derive(Clone)]
 pub struct Wake {
     owed: Arc<dyn Fn(&Owed) + Send + Sync>,
@@ -13,12 +13,12 @@ pub struct Wake {
 }
 
 impl Wake {
-    /// Tells this listener of records, and nobody of fetches.
+    /// A wake that tells this listener of records, and nobody of fetches.
     pub fn new(owed: impl Fn(&Owed) + Send + Sync + 'static) -> Self {
         Self { owed: Arc::new(owed), fetches: Arc::new(|_| ()) }
     }
 
-    /// Tells this listener of fetches: the source's name.
+    /// The same wake, which also tells this listener the name of a source with something to fetch.
     #[must_use]
     pub fn and_fetches(self, fetches: impl Fn(&str) + Send + Sync + 'static) -> Self {
         Self { fetches: Arc::new(fetches), ..self }

@@ -12,12 +12,12 @@ use super::unfinished::{self, Unfinished};
 use super::whose::{self, Whose};
 use super::{connection, files, journal};
 
-/// Whether a backup has been cancelled. Any clone can cancel it.
+/// The mark that cancels a backup. Any clone can set it.
 #[derive(Debug, Clone, Default)]
 pub struct Cancelled(Arc<AtomicBool>);
 
 impl Cancelled {
-    /// Cancels it: it ends soon, and leaves nothing.
+    /// Cancels the backup: it ends soon, and leaves nothing.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
@@ -36,13 +36,13 @@ impl Cancelled {
 /// Steps of the engine between two checks for a cancelled backup.
 const LOOK_STEPS: i32 = 1000;
 
-/// Why there is no copy.
+/// The reason why there is no copy.
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// It was cancelled.
     #[error("cancelled: there is no {0}, and nothing is left of the unfinished copy")]
     Cancelled(PathBuf),
-    /// There is a file of the copy's name already.
+    /// A file with the copy's name exists.
     #[error("{0} is there already")]
     Exists(PathBuf),
     /// The store cannot be read.
@@ -67,8 +67,8 @@ pub enum BackupError {
 /// only when it is whole, on disk and checked. Leftovers of killed backups in its folder are removed.
 ///
 /// # Errors
-/// There is a file of that name, the store cannot be read, the copy cannot be written, or the backup was cancelled. No half
-/// copy stays behind.
+/// A file of that name exists, the store cannot be read, the copy cannot be written, or the backup was cancelled. No
+/// unfinished copy stays behind.
 pub fn backup(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupError> {
     make(store, copy, cancelled).map_err(|error| match error {
         BackupError::Store { .. } | BackupError::Copy { .. } if cancelled.is() => {
@@ -103,8 +103,8 @@ fn make(store: &Path, copy: &Path, cancelled: &Cancelled) -> Result<(), BackupEr
     })
 }
 
-/// Opens the store for reading. On a read-only mount no files can be made beside it; a store that was stopped in order is
-/// then read at rest.
+/// Opens the store for reading. On a read-only mount SQLite cannot make files beside it. If its relay has ended in
+/// order, it is then read at rest.
 fn open(store: &Path) -> Result<(Connection, Access), String> {
     let as_in_use = open_as(store, Access::Read);
     match as_in_use {

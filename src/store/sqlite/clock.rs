@@ -1,4 +1,4 @@
-//! The store's clock. It is kept in the store, so that a start goes on from it and not from the machine's clock.
+//! The store's clock, kept in the store: a start goes on from it, and not from the machine's clock.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -9,7 +9,7 @@ use crate::domain::age;
 use crate::domain::due::Moment;
 use crate::store::Resumed;
 
-/// The step of the schema that brought the clock.
+/// The step of the schema that adds the clock.
 pub(super) const STEP: &str = r"
 -- The store's clock when it was kept last, and the machine's then.
 CREATE TABLE clock (
@@ -48,14 +48,14 @@ pub(super) fn resume(connection: &Connection, wall: Timestamp) -> rusqlite::Resu
             (Some(kept), steady)
         }
         Kept::Nothing => begin(connection, |newest| age::begun(newest, wall))?,
-        // A clock that is too low only keeps things longer. A clock that is too high deletes them.
+        // A clock that is too early only keeps rows longer. A clock that is too late deletes them.
         Kept::Damaged => (None, begin(connection, |newest| age::begun_anew(newest, wall))?.1),
     };
     if matches!(kept, Kept::Damaged) {
         tracing::error!(
             %steady,
-            "the store's clock was damaged while the relay was down; it goes on from the newest time in the store, so that nothing \
-             is deleted early, and some things later. Check the disk"
+            "the store's clock was damaged while the relay was down; it goes on from the newest time in the store: no row \
+             is deleted early, and some are deleted later than configured. Check the disk"
         );
     }
     let now = Moment { wall, steady };
@@ -105,8 +105,8 @@ pub(super) fn keep(connection: &Connection, now: Moment) -> rusqlite::Result<()>
         .map(drop)
 }
 
-/// Moves the beginnings of failures on by the rest. Patience counts only the time that the relay runs; otherwise a start
-/// would give up what was not tried.
+/// Moves the beginnings of failures on by the rest. Patience counts only the time while the relay runs; otherwise a
+/// start would give up deliveries and fetches that were not tried.
 fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Result<()> {
     let now = micros(now);
     connection.execute(
@@ -126,8 +126,8 @@ fn forgive(connection: &Connection, rest: i64, now: Timestamp) -> rusqlite::Resu
 const AGEING: [(&str, &str); 4] =
     [("notifications", "received_at"), ("parked", "parked_at"), ("transitions", "at"), ("attempts", "at")];
 
-/// Begins the clock by the newest time in the store. Rows that are dated later than its beginning grow old from now on. Only
-/// the newest row says when a relay ran last: both clocks are taken to have stood at its time.
+/// Begins the clock by the newest time in the store. Rows that are dated later than its beginning grow old from now on.
+/// Returns the time of the newest row on both clocks, as the best guess of when a relay ran last, and the beginning.
 fn begin(
     connection: &Connection,
     by: impl FnOnce(Option<Timestamp>) -> Timestamp,
@@ -141,7 +141,7 @@ fn begin(
     }
     let given_up = "SELECT max(dead_at) FROM outbox";
     newest = newest.max(connection.query_row(given_up, [], |row| row.get(0))?);
-    // A number beyond all times becomes the latest time.
+    // A number that is no time becomes the latest time.
     let newest = newest.map(|at| Timestamp::from_microsecond(at).unwrap_or(Timestamp::MAX));
     let begun = by(newest);
     for (table, at) in AGEING {
@@ -149,7 +149,7 @@ fn begin(
         connection.execute(&update, params![micros(begun)])?;
     }
     connection.execute("UPDATE outbox SET dead_at = ?1 WHERE dead_at > ?1", [micros(begun)])?;
-    // The clock by which a failure was dated is unknown: patience begins anew.
+    // Nobody knows by which clock a failure was dated: patience begins anew.
     forgive(connection, micros(Timestamp::MAX), begun)?;
     Ok((newest.map(|at| Moment { wall: at, steady: at }), begun))
 }
@@ -168,7 +168,7 @@ mod tests {
         connection
     }
 
-    /// A store as an earlier version leaves it, with one row of each kind from this time.
+    /// A store of an earlier version, with one row of each kind from this time.
     fn old_store(at: i64) -> Connection {
         let connection = store();
         let rows = format!(
@@ -205,7 +205,7 @@ mod tests {
         let (wall, steady) = (at(NEWEST + 200 * DAY), at(NEWEST + DAY + 7));
         let ahead = Resumed { before: Some(kept), now: Moment { wall, steady } };
         assert_eq!(resume(&connection, wall).unwrap(), ahead);
-        // It crashes again and again, and comes up right in the end.
+        // It crashes twice, and comes up in the end.
         for wall in [wall, wall, at(NEWEST + DAY)] {
             assert_eq!(resume(&connection, wall).unwrap().now.steady, steady);
         }
@@ -265,7 +265,8 @@ mod tests {
         }
     }
 
-    /// Each bit of each value: the clock is no later than a relay kept it, whatever the machine says, and is whole again.
+    /// Each bit of each value is flipped. The clock goes on no later than a relay kept it, whatever the machine says,
+    /// and is kept whole again.
     #[test]
     fn a_flipped_bit_makes_nothing_old() {
         let connection = old_store(NEWEST);

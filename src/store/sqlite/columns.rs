@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use crate::domain::ids::{Kind, RecordKey};
 
-/// UTC microseconds.
+/// A time as it is stored: microseconds since 1970, UTC.
 pub(super) fn micros(at: Timestamp) -> i64 {
     at.as_microsecond()
 }
@@ -25,7 +25,7 @@ pub(super) fn key(kind: u8, transform_id: String) -> rusqlite::Result<RecordKey>
     Ok(RecordKey::new(kind, transform_id.try_into().map_err(|error: String| unreadable(1, Type::Text, error))?))
 }
 
-/// The error for a value that this program did not write.
+/// The error for a value that no relay has written: damage.
 pub(super) fn unreadable(
     column: usize,
     found: Type,
@@ -34,7 +34,7 @@ pub(super) fn unreadable(
     rusqlite::Error::FromSqlConversionFailure(column, found, error.into())
 }
 
-/// Reads JSON that this program has written. The error does not repeat text that cannot be read: it may be payer data.
+/// Reads JSON that a relay has written. The error does not repeat the text: it may be payer data.
 pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
     serde_json::from_str(text).map_err(|error| {
         let (line, number) = (error.line(), error.column());
@@ -42,7 +42,7 @@ pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::
     })
 }
 
-/// A row with a value that this program did not write.
+/// A row with a value that no relay has written.
 #[derive(Debug, thiserror::Error)]
 #[error("table {table}, row {row}: {reason}")]
 struct DamagedRow {
@@ -62,7 +62,7 @@ pub(super) fn in_row(table: &'static str, row: impl ToString) -> impl FnOnce(rus
     }
 }
 
-/// What is damaged, if the error is one of damage.
+/// The damage in words, if the error is one of damage.
 pub(super) fn damage(error: &rusqlite::Error) -> Option<String> {
     use rusqlite::Error::{FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error};
     if let Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) = error.sqlite_error_code() {
@@ -77,7 +77,7 @@ pub(super) fn damage(error: &rusqlite::Error) -> Option<String> {
     }
 }
 
-/// Rows that were read one by one, so that the others can be used if one is damaged.
+/// Rows that were read one by one: a damaged row does not spoil the others.
 #[derive(Debug)]
 pub(super) struct Listed<T> {
     pub(super) rows: Vec<T>,
@@ -126,7 +126,7 @@ impl<T> Listed<T> {
         self.last = more.last.or(self.last);
     }
 
-    /// How many rows there were, damaged ones included.
+    /// The number of rows, damaged ones included.
     pub(super) const fn len(&self) -> usize {
         self.rows.len() + self.damaged.len()
     }

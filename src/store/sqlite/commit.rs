@@ -1,5 +1,5 @@
-//! Changes of records: events of notifications and of fetches are applied to them, and records are registered. Parked events
-//! that this releases are applied with it.
+//! Changes of records: events of notifications and of fetches are applied, and records are registered. Parked events
+//! that a change releases are applied with it.
 
 use std::collections::{HashSet, VecDeque};
 
@@ -89,7 +89,7 @@ fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Re
     Ok(None)
 }
 
-/// The refusal of a refund in another currency than its payment's, or of a payment in another than its refunds'.
+/// The refusal of a refund whose payment has another currency, or of a payment whose refunds have another currency.
 fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<Option<Refusal>> {
     let relatives: Vec<Stored> = match (record.key.kind, record.parent_payment()) {
         (Kind::Payment, _) => records::refunds_of(connection, &record.key.id)?,
@@ -105,7 +105,7 @@ fn other_currency(connection: &Connection, record: &Record) -> rusqlite::Result<
     }))
 }
 
-/// Joins the first reasons and says how many more there are: a batch may have thousands.
+/// Joins the first reasons and adds the number of the others: a batch may have thousands.
 pub(super) fn joined(reasons: &[String]) -> Option<String> {
     const SHOWN: usize = 10;
     let first = reasons.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("; ");
@@ -126,7 +126,7 @@ pub(super) struct Work<'a> {
     finished: Finished,
 }
 
-/// The news of a piece of work, to be told once it is on disk.
+/// The results of a piece of work that are reported once it is on disk.
 #[derive(Default)]
 pub(super) struct Finished {
     /// The records that Transform is owed a webhook for.
@@ -148,7 +148,7 @@ impl<'a> Work<'a> {
         Ok(self.finished)
     }
 
-    /// The notifications with events that are released and not applied yet. Their outcome is not known.
+    /// The notifications with released events that are not applied yet. Their outcome is not known yet.
     pub(super) fn under_way(&self) -> HashSet<Uuid> {
         self.released.iter().map(|pending| pending.notification).collect()
     }
@@ -170,7 +170,7 @@ impl<'a> Work<'a> {
         Ok((outcome, reasons))
     }
 
-    /// Brings an event to its record, or parks it.
+    /// Applies an event to its record, or parks it.
     fn apply(&mut self, pending: Pending) -> rusqlite::Result<(Outcome, Option<String>)> {
         let open = self.open(&pending)?;
         let found = finding::of_event(self.connection, &self.unwritten, &pending.source, &pending.event)?;
@@ -219,7 +219,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Notes that a record took an event, or will. An event that was refused for good binds its text to no record.
+    /// Notes that a record has taken an event, or will take it when there is room to refund. An event that was refused
+    /// for good binds its text to no record.
     fn reached(&self, stored: &Stored, pending: &Pending) -> rusqlite::Result<()> {
         pending.event.loose.as_ref().map_or(Ok(()), |loose| {
             reached::note(self.connection, &pending.source, &loose.text, stored.row, pending.notification)
@@ -245,7 +246,7 @@ impl<'a> Work<'a> {
             self.unwritten.set(self.connection, payment)?;
         }
         records::bind(self.connection, &stored, &pending.source)?;
-        // Unsigned ids are learned from the first notification only: anybody can write other ids into those that follow.
+        // Unsigned ids are learned from the first notification only: anybody can write other ids into a copy of it.
         let sure = |psp_id: &&String| *open == Open::All || pending.event.is_sure_of(psp_id);
         for psp_id in pending.event.psp_ids.iter().filter(sure) {
             if records::learn(self.connection, &stored, psp_id)? {
@@ -264,8 +265,8 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// Makes an event with contradictory money a dead letter. A refund that is only ahead of the payment's own events is
-    /// tried again when there is more to refund.
+    /// Makes an event with contradictory money a dead letter. A refund that only came before the payment's own events
+    /// is tried again when more can be refunded.
     fn contradicted(
         &self,
         stored: &Stored,
@@ -281,7 +282,7 @@ impl<'a> Work<'a> {
         Ok((Outcome::DeadLetter, reason))
     }
 
-    /// Notes a difference that Transform can see in the history, and in the outbox: Transform is owed a webhook.
+    /// Notes a visible change of a record in the history and in the outbox: Transform is owed a webhook.
     fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> rusqlite::Result<()> {
         let status = View::of(&stored.record).status;
         history::changed(
@@ -314,7 +315,8 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Lets a registered refund and its payment learn of each other. Registering never tells Transform.
+    /// Links a registered refund to its payment, or a registered payment to its refunds. The link itself never owes
+    /// Transform a webhook.
     fn link_family(&mut self, stored: &Stored) -> rusqlite::Result<()> {
         let connection = self.connection;
         match (stored.record.key.kind, stored.record.parent_payment()) {

@@ -1,4 +1,4 @@
-//! Opening the database: one relay at a time, a known schema, and the settings that the promises rest on.
+//! Opening of the database: the lock, the checks of the files, the schema, and the settings that the promises rest on.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,13 +13,13 @@ use super::whose::{self, Whose};
 use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
 
-/// The write connection, with the lock that keeps a second relay out while it is held.
+/// The write connection, with the lock that keeps a second relay out.
 pub(super) struct Opened {
     pub(super) connection: Connection,
     pub(super) files: Files,
-    /// Dropped after all the others: see [`lock`].
+    /// The lock is dropped after the connection and the files: see [`lock`].
     pub(super) lock: Lock,
-    /// The file without the links that led to it.
+    /// The path of the database file, without links.
     pub(super) path: PathBuf,
 }
 
@@ -47,7 +47,8 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     Ok(Opened { connection, files, lock, path })
 }
 
-/// Checks whose the database is before anything is changed. Another program's database, or a later relay's, stays untouched.
+/// Checks the owner of the database before anything is changed. The database of another program or of a later relay
+/// stays untouched.
 fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
     let found = engine::open(path, files::access(path)).and_then(|connection| whose::whose(&connection));
     match found {
@@ -68,7 +69,7 @@ fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
     }
 }
 
-/// Warns of a new store. If there was one before, it is as good as lost, and nothing else would say so.
+/// Warns of a new store. If there should be an old one, it is not found, and nothing else would report that.
 fn announce(path: &Path) {
     tracing::warn!(
         path = %path.display(),
@@ -77,8 +78,9 @@ fn announce(path: &Path) {
     );
 }
 
-/// Checks that a WAL beside the database is its own. SQLite deletes the WAL of an empty database, although what was
-/// acknowledged last may be in it. SQLite also writes another database's WAL into the file, which spoils the file.
+/// Checks that a WAL beside the database is its own. SQLite deletes a WAL beside an empty database, although the last
+/// acknowledged work may be in that WAL. SQLite also writes the WAL of another database into the file, which spoils the
+/// file.
 fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     let wal = files::wal(path);
     if std::fs::metadata(&wal).map_or(0, |wal| wal.len()) == 0 {
@@ -88,12 +90,12 @@ fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     let reason = match lock.writes_a_wal().map_err(|error| OpenError::failed(path, error))? {
         Some(true) => return Ok(()),
         Some(false) => format!("{wal} is another database's, as when a backup was restored; remove {wal}"),
-        None => format!("it is empty, but {wal} is not: put back the database of {wal}, or move that away"),
+        None => format!("it is empty, but {wal} is not: put back the database of {wal}, or move {wal} away"),
     };
     Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
-/// Time limit of the search for damage at the start. A large file is not searched whole.
+/// Time limit of the search for damage at the start. In a large file the search ends before it has read everything.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Steps of the engine between two looks at the time.
 const CHECK_STEPS: i32 = 10_000;
@@ -120,13 +122,16 @@ pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> 
     }
 }
 
-/// Makes the file able to give back pages. A file that was made without the book-keeping for that is written anew once.
+/// Enables the file to give back free pages. A file that was made without the book-keeping for that is rewritten once.
 fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
     let mode: i64 = connection.pragma_query_value(None, "auto_vacuum", |row| row.get(0))?;
     if mode != AUTO_VACUUM_INCREMENTAL {
         connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
         if let Err(error) = connection.execute_batch("VACUUM") {
-            tracing::warn!(%error, "the store cannot be written anew; it gives no pages back");
+            tracing::warn!(
+                %error,
+                "the store's file cannot be rewritten (VACUUM) and does not shrink; the next start tries again"
+            );
         }
     }
     Ok(())
@@ -134,9 +139,10 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
 
 const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
-/// Sets what the promises rest on. synchronous=FULL: a commit is on disk when it returns, also in WAL mode.
+/// Sets the settings that the promises rest on. With synchronous=FULL a commit is on disk when it returns, also in WAL
+/// mode.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
-    // This takes effect in a new file only, before anything is written.
+    // auto_vacuum takes effect in a new file only, before anything is written.
     connection.pragma_update(None, "auto_vacuum", AUTO_VACUUM_INCREMENTAL)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
@@ -150,7 +156,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use super::*;
 
-    /// No test can pull the plug; these are the settings that SQLite's own tests pull it on.
+    /// No test can cut the power. With these settings, SQLite's own tests simulate that.
     #[test]
     fn a_commit_is_on_disk_when_it_returns() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,9 +1,10 @@
-//! Counts by which rows are deleted, kept by triggers of the tables. Each is kept a second time with all its bits turned
-//! over. A damaged or missing count is recognised by that, and counted anew before it is used.
+//! Counts by which rows are deleted, kept by triggers of the tables. Beside each count stands its inverse: the same
+//! number with all its bits turned over. It shows whether the count is damaged. A damaged or missing count is made anew
+//! before it is used.
 
 use rusqlite::{Connection, OptionalExtension, Params};
 
-/// The step of the schema that keeps the counts and the store's clock twice: rows are deleted by them.
+/// The step of the schema that adds the inverses of the counts and of the store's clock.
 pub(super) const STEP: &str = r"
 -- ..._inverse: the same value with all its bits turned over (~). Where the two do not agree, one is damaged.
 ALTER TABLE clock ADD COLUMN steady_inverse INTEGER NOT NULL DEFAULT 0;
@@ -52,12 +53,12 @@ CREATE TRIGGER dead_letter_is AFTER UPDATE OF outcome, body, headers ON notifica
 END;
 ";
 
-/// A number that is kept twice, if both values agree.
+/// A number that is kept with its inverse, if the two agree.
 pub(super) fn agreed(number: i64, inverse: i64) -> Option<i64> {
     (number == !inverse).then_some(number)
 }
 
-/// How many events of a source wait for their records.
+/// The number of a source's events that wait for their records.
 pub(super) fn parked(connection: &Connection, source: &str) -> rusqlite::Result<i64> {
     let kept = kept(connection, "SELECT parked, parked_inverse FROM parked_counts WHERE source = ?1", [source])?;
     if let Kept::Sound(parked) = kept {
@@ -80,7 +81,7 @@ pub(super) fn parked(connection: &Connection, source: &str) -> rusqlite::Result<
     Ok(counted)
 }
 
-/// How many bytes the bodies and headers of all dead letters have.
+/// The bytes of the bodies and headers of all dead letters.
 pub(super) fn dead_letter_bytes(connection: &Connection) -> rusqlite::Result<i64> {
     let kept = kept(connection, "SELECT bytes, bytes_inverse FROM dead_letter_bytes WHERE id = 1", [])?;
     if let Kept::Sound(bytes) = kept {
@@ -97,8 +98,8 @@ pub(super) fn dead_letter_bytes(connection: &Connection) -> rusqlite::Result<i64
     Ok(counted)
 }
 
-/// Counts the parked events of all sources and corrects the counts that differ. A count that was missing for a while lacks
-/// the events from before.
+/// Counts the parked events of all sources, and makes all counts anew if one differs. A count that was missing when an
+/// event came lacks the events before it, although it agrees with its inverse.
 pub(super) fn look_at_parked(connection: &Connection) -> rusqlite::Result<()> {
     let differ: i64 = connection.query_row(
         "SELECT count(*) FROM parked_counts c FULL JOIN (
@@ -122,7 +123,7 @@ pub(super) fn look_at_parked(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-const CHECK: &str = "Nothing was deleted by the old one; check the disk and the memory of the machine";
+const CHECK: &str = "Nothing was deleted by the old count; check the disk and the memory of the machine";
 
 /// The state in which a count was found.
 enum Kept {
@@ -134,7 +135,7 @@ enum Kept {
 fn kept(connection: &Connection, question: &str, of: impl Params) -> rusqlite::Result<Kept> {
     let found = connection
         .prepare_cached(question)?
-        // A value that is no integer is damage, too.
+        // A value that is no integer is damage as well.
         .query_row(of, |row| Ok((row.get::<_, i64>(0).ok(), row.get::<_, i64>(1).ok())))
         .optional()?;
     Ok(match found {
@@ -165,7 +166,7 @@ mod tests {
         connection.query_row(question, [], |row| row.get(0)).unwrap()
     }
 
-    /// Each bit of each count, its inverse, and the whole row.
+    /// Damage to each bit of a count and of its inverse, and the loss of the row.
     fn damages(table: &'static str, column: &'static str) -> impl Iterator<Item = String> {
         let flips = (0..63).flat_map(move |bit| {
             [column.to_owned(), format!("{column}_inverse")].map(|column| {

@@ -1,18 +1,18 @@
-//! Damage of the store: recent damage, damage found by the last look over all rows, and times that were brought back.
+//! Damage of the store: recently met damage, damage found by the look over all rows, and times that were brought back.
 
 use std::collections::BTreeMap;
 
 use tokio::time::Instant;
 
-/// The time at which damage was met.
+/// The times at which one damage was met and logged.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Met {
     pub(super) last: Instant,
-    /// When it was logged.
+    /// The time at which it was logged.
     pub(super) told: Instant,
 }
 
-/// How far the look over a table has come, and the damage found.
+/// One lap of the look over a table: its progress, and the damage found.
 #[derive(Debug, Default)]
 pub(super) struct Lap {
     after: i64,
@@ -36,7 +36,8 @@ impl Standing {
         self.0.get(table).map_or(i64::MIN, |lap| lap.after)
     }
 
-    /// Notes the damage found in a page. `last` is its last row, or none if no row follows: then the lap is over.
+    /// Notes the damage found in a page. `last` is the last row of the page; it is none for the last page, with which
+    /// the lap is over.
     pub(super) fn note(&mut self, table: &'static str, found: Option<String>, last: Option<i64>) {
         let lap = self.0.entry(table).or_insert_with(|| Lap { after: i64::MIN, ..Lap::default() });
         lap.found = lap.found.take().or(found);

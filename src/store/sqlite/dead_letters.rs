@@ -1,5 +1,5 @@
-//! Limit on the room of dead letters. Past it, those that may have been made of one notification are deleted first, then the
-//! oldest.
+//! The limit of the room of dead letters. Past it, dead letters that may have been made from one notification are
+//! deleted first, then the oldest.
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::store::DeadLetterGone;
 /// A step ends after this many deleted bytes, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Deletes a dead letter, with its events that wait for room to refund. Returns what the log says of it.
+/// Deletes a dead letter, with its events that wait for room to refund. Returns the data for the log.
 pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<DeadLetterGone> {
     parked::forget(connection, id)?;
     connection
@@ -20,7 +20,8 @@ pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<
         })
 }
 
-/// Further contents of dedupe keys. The key whose further contents have most bytes comes first; of each, the newest.
+/// Further contents of dedupe keys. The key whose further contents have most bytes comes first; within a key, the
+/// newest content.
 const FURTHER: &str = "SELECT n.id, octet_length(n.body) + octet_length(n.headers)
     FROM dead_letter_keys k CROSS JOIN notifications n INDEXED BY dead_letters_further
         ON n.source = k.source AND n.dedupe_key = k.dedupe_key
@@ -38,8 +39,8 @@ const OLDEST: &str =
 /// Deletes up to `most` dead letters while all together have more than `bytes`. A dead letter stays while one of its events
 /// waits for a record or for room to refund, or while it waits for a fetch.
 ///
-/// A captured notification can be made into many dead letters. Those that may have been made so are deleted before any dead
-/// letter that is the only content of its dedupe key.
+/// Many dead letters can be made from one captured notification. Dead letters that may be such copies are deleted
+/// before the first content of any dedupe key.
 pub(super) fn beyond(connection: &Connection, bytes: u64, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let excess = counts::dead_letter_bytes(connection)?.saturating_sub(i64::try_from(bytes).unwrap_or(i64::MAX));
     if excess <= 0 {
@@ -114,7 +115,7 @@ mod tests {
         gone.iter().map(|one| one.notification.as_bytes()[0]).collect()
     }
 
-    /// The n-th notification is a further content of a key, of so many bytes.
+    /// The n-th notification becomes a further content of a key, with this number of bytes.
     fn is_further(connection: &Connection, n: u8, key: &str, bytes: u32) {
         insert(connection, n, "applied");
         let further = "UPDATE notifications SET dedupe_key = CAST(?2 AS BLOB), further = 1, body = zeroblob(?3 - 2) WHERE id = ?1";
@@ -136,7 +137,7 @@ mod tests {
         while let Some(gone) = numbers(&beyond(&connection, 0, 1).unwrap()).first() {
             order.push(*gone);
         }
-        // Two of the same size take turns.
+        // Two keys of the same size take turns.
         assert_eq!(order, [7, 6, 4, 3, 2, 1, 5]);
         assert_eq!(one(&connection, "SELECT count(*) FROM dead_letter_keys"), 0);
     }
@@ -193,7 +194,7 @@ mod tests {
     }
 
     proptest! {
-        /// The count equals the rows' bytes, whatever becomes of notifications.
+        /// The count equals the bytes of the rows after any insertions, updates and deletions.
         #[test]
         fn the_count_is_kept(steps in prop::collection::vec((1_u8..6, 0_u8..4), 0..60)) {
             let connection = store();

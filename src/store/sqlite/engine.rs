@@ -1,4 +1,4 @@
-//! Opening a file with SQLite: kinds of access, names as URIs, waits for locks, and temporary files.
+//! SQLite's connections: kinds of access, names of files as URIs, waits for locks, and temporary files.
 
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -12,7 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 pub(super) enum Access {
     /// To write.
     Write,
-    /// To read, also while others write.
+    /// To read, even while others write.
     Read,
     /// To read a file that nobody changes. SQLite then makes no files beside it.
     AtRest,
@@ -46,19 +46,19 @@ pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(LOCK_TIMEOUT)
 }
 
-/// Where SQLite keeps the data that a savepoint may have to roll back. A file would need a folder for temporary files, which
-/// a container may lack; it would also contain payer data.
+/// The place of the data that SQLite needs to roll back a savepoint: memory. A file would need a folder for temporary
+/// files, which a container may lack; it would also contain payer data.
 const IN_MEMORY: &str = "MEMORY";
 
-/// Does work that may need as much room as the store itself. Its temporary data is in files beside the store. SQLite removes
-/// their names at once, so that none is left behind.
+/// Does work that may need as much room as the store itself. Its temporary data is in files beside the store. SQLite
+/// removes the names of these files at once, so that none is left behind.
 pub(super) fn with_room_beside<T>(
     connection: &mut Connection,
     path: &Path,
     does: impl FnOnce(&mut Connection) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<T> {
     let Some(folder) = path.parent().and_then(Path::to_str) else { return does(connection) };
-    // The folder holds for the whole process; no other connection uses such files.
+    // The setting of the folder holds for the whole process, but no other connection makes such files.
     connection.pragma_update(None, "temp_store_directory", folder)?;
     connection.pragma_update(None, "temp_store", "FILE")?;
     let done = does(connection);

@@ -1,5 +1,5 @@
-//! The step of the schema for fairness: a client that sends much must not make others wait long. It counts fetches for hints
-//! that brought nothing new, and the bytes of dead letters that may have been made of one notification.
+//! The step of the schema for fairness: a client that sends much must not make others wait long. It adds counts of
+//! fetches in vain for hints, and of the bytes of dead letters that may have been made from one notification.
 
 pub(super) const STEP: &str = r"
 -- trusted: 0 where nobody but strangers has spoken of the object, 1 where a hint at an object of ours asks, 2 where the PSP

@@ -10,7 +10,7 @@ use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
 use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
 
-/// How many waiting messages are ended in one step when a fetch is given up.
+/// The number of waiting messages that one step ends when a fetch is given up.
 const STEP_ROWS: usize = 500;
 
 /// Stores a response and applies its changes, in one piece of work.
@@ -27,7 +27,7 @@ pub(super) fn answered(
     for (notification, message, says) in &answered.read {
         let Some(kept) = inbox::kept(connection, *notification)? else { continue };
         let waiter = (*notification, *message);
-        // The message may have been judged anew meanwhile, and wait for another fetch or for none.
+        // Meanwhile the message may have been judged anew. It then waits for another fetch, or for none.
         if !fetches::serve(connection, answered.fetch, answered.asked, waiter)? {
             continue;
         }
@@ -37,14 +37,14 @@ pub(super) fn answered(
         };
         link(connection, waiter, answer)?;
         if kept.hint {
-            // This response comprises the earlier ones, whose events may still wait for their records.
+            // The new response contains all news of the earlier responses. Their events may still be parked.
             parked::forget(connection, notification.into_bytes())?;
         }
         let (outcome, reasons) = match &says.meaning {
             Meaning::Ignored => (Outcome::Ignored, Vec::new()),
             Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![says.because(reason)]),
             Meaning::Fetch(_) => {
-                (Outcome::DeadLetter, vec!["what was fetched only points to something else".to_owned()])
+                (Outcome::DeadLetter, vec!["the fetched object only points to another object".to_owned()])
             }
             Meaning::Events(events) => work.place_all(*notification, &source, events)?,
         };
@@ -71,13 +71,13 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         let kept = waiting.notification;
         let waiter = (kept.id, waiting.message);
         fetches::serve(connection, failed.fetch, failed.asked, waiter)?;
-        // A message that has asked again since is judged by the next fetch. A dead letter would stay one, whatever that
-        // fetch brings.
+        // A message that has asked again since is judged by the next fetch. As a dead letter it would stay one,
+        // whatever that fetch brings.
         if fetches::waits_on(connection, failed.fetch, waiter)? {
             continue;
         }
-        // A stranger may have made the object up. If a record is registered for it, or the PSP has told of it before,
-        // dropping the hint would lose news.
+        // A stranger may have made up the object, so that its hint is dropped. But if the object is known, a dropped
+        // hint would be lost news.
         settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {
             outcomes::drop_hint(connection, &kept)?
         } else {

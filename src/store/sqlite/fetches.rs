@@ -9,22 +9,25 @@ use uuid::Uuid;
 use super::columns::{Listed, micros, timestamp};
 use crate::store::{AskedBy, Fetch, FetchFailed, FetchesSought};
 
-/// The shortest time between the beginnings of two fetches of an object. A burst of its news then costs two fetches.
+/// The shortest time between the beginnings of two fetches of an object. Thus a burst of news of an object costs two
+/// fetches.
 const SPACING: Duration = Duration::from_secs(1);
-/// The most fetches in vain that are counted: fetches in a row that only hints asked for, and that brought nothing new. Each
-/// after the first doubles the spacing. Endless hints at an object thus have it fetched every 32 seconds.
+/// The limit of counted fetches in vain. A fetch is in vain if only hints asked for it and it brought nothing new; only
+/// those in a row count. Each after the first doubles the spacing. Thus an object with endless hints is fetched every
+/// 32 seconds.
 pub(super) const IN_VAIN_MAX: u32 = 6;
-/// After this time without a fetch, the first hint has an object fetched as if no fetch had been in vain.
+/// After this time without a fetch, the next hint counts as if no fetch had been in vain.
 const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 
-/// The longest wait of the relay's own after a failure, with the call. The PSP has asked for any longer wait.
+/// The longest wait of the relay's own choice after a failure, with the duration of the call. A longer wait was asked
+/// for by the PSP.
 const OWN_WAIT_MAX: Duration = Duration::from_secs(360);
 
-/// The request for an object.
+/// A request for an object, in its row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asked {
     pub(super) fetch: i64,
-    /// How often the object was asked for by now.
+    /// The number of requests for the object, this one included.
     pub(super) asked: i64,
 }
 
@@ -35,19 +38,19 @@ pub(super) enum Asker<'a> {
     Trusted,
     /// A hint at an object of ours.
     Hint,
-    /// A hint at an object that only strangers have named.
+    /// A hint at an object that only strangers have named. The object takes a slot.
     Stranger {
-        /// The address whose slot it takes.
+        /// The address whose slot the object takes.
         address: &'a str,
     },
 }
 
-/// Asks for an object. A request during a fetch of the object has it fetched once more.
+/// Asks for an object. After a request during a fetch, the object is fetched once more.
 ///
-/// - News of an object of ours begins its patience anew; news of a stranger's does not.
-/// - A request of the PSP waits for no hint: it is due a second after the last fetch. That holds also if the PSP did not
-///   know the object when hints had it fetched.
-/// - No row gets the id of a deleted one, since a fetch may still be under way for that.
+/// - A request for an object of ours begins its patience anew; a request for a stranger's object does not.
+/// - A request of the PSP does not wait as hints do: it is due a second after the last fetch began. That holds also if
+///   the PSP did not know the object in fetches for hints.
+/// - No row gets the id of a deleted row, since a fetch may still be under way for that row.
 pub(super) fn ask(
     connection: &Connection,
     source: &str,
@@ -93,7 +96,7 @@ const STRANGER: u8 = 0;
 const HINT: u8 = 1;
 const PSP: u8 = 2;
 
-/// Whether any message waits for an object.
+/// Whether a fetch of the object is due now or later.
 pub(super) fn is_waited_for(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
     connection
         .prepare_cached("SELECT 1 FROM fetches WHERE source = ?1 AND path = ?2 AND due_at IS NOT NULL")?
@@ -109,8 +112,8 @@ fn spacing(in_vain: u32) -> i64 {
     span(SPACING) << in_vain.min(IN_VAIN_MAX).saturating_sub(1)
 }
 
-/// Notes that a message waits for an object that it asked for. If it waits already, the next response serves it, and it
-/// waits on for another. A message that asks again and again therefore does not wait for ever.
+/// Notes that a message waits for an object that it asked for. A message that already waits is served by the next
+/// response, and then waits for one more. Otherwise a message that asks again and again would wait for ever.
 pub(super) fn wait(connection: &Connection, asked: Asked, notification: Uuid, message: usize) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
@@ -132,7 +135,8 @@ pub(super) fn awaits(connection: &Connection, notification: Uuid) -> rusqlite::R
         .exists([notification.into_bytes()])
 }
 
-/// Ends the waiting of a notification, since it is judged anew. A fetch that no message waits for is made once, in vain.
+/// Ends the waiting of a notification that is judged anew or deleted. A fetch that no message waits for any more is
+/// still made once.
 pub(super) fn forget(connection: &Connection, notification: Uuid) -> rusqlite::Result<()> {
     connection
         .prepare_cached("DELETE FROM fetch_waiting WHERE notification = ?1")?
@@ -188,8 +192,8 @@ pub(super) const NTH_OF_ADDRESS: &str =
     "INDEXED BY fetches_of_strangers WHERE source = ?1 AND due_at <= ?2 AND trusted = 0
     AND hinted_by = (SELECT address FROM hint_addresses WHERE id = ?3) ORDER BY due_at LIMIT 1 OFFSET ?4";
 
-/// Adds the due fetch of an address that has waited longest, after leaving out `before` of them. Returns whether there is
-/// one, even a damaged one.
+/// Adds the due fetch of an address that has waited longest, without the first `before` of them. Returns whether there
+/// is one, even if its row is damaged.
 pub(super) fn nth(
     connection: &Connection,
     sought: &FetchesSought,
@@ -205,7 +209,8 @@ pub(super) fn nth(
     Ok(any)
 }
 
-/// The due time of the source's next fetch that is not due yet. An unreadable time never comes.
+/// The due times of the source's next fetches that are not due yet, one for each kind of request. An unreadable time is
+/// damage.
 pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) -> rusqlite::Result<Listed<Timestamp>> {
     let mut query = connection.prepare_cached(
         "SELECT id, due_at FROM fetches WHERE source = ?1 AND trusted = ?2 AND due_at > ?3 ORDER BY due_at LIMIT 1",
@@ -220,22 +225,23 @@ pub(super) fn next_due(connection: &Connection, source: &str, now: Timestamp) ->
     Ok(next)
 }
 
-/// How many fetches wait, by source.
+/// The number of waiting fetches, by source.
 pub(super) fn backlog(connection: &Connection) -> rusqlite::Result<Vec<(String, u32)>> {
     let mut query =
         connection.prepare("SELECT source, count(*) FROM fetches WHERE due_at IS NOT NULL GROUP BY source")?;
     query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
-/// Leaves out waiting messages whose notification is missing. Serving them would be tried without end; the look over the
-/// store reports them instead.
+/// The condition that leaves out waiting messages whose notification is missing. They could never be served, and their
+/// fetch would begin again and again. The look over the store reports them.
 macro_rules! its_notification_is_there {
     () => {
         "EXISTS (SELECT 1 FROM notifications WHERE id = fetch_waiting.notification)"
     };
 }
 
-/// Up to `most` waiting messages that asked up to this count: the notification, and the message's index in it.
+/// Up to `most` waiting messages whose request is among the first `asked` requests: the notification, and the message's
+/// index in it.
 pub(super) fn waiting(
     connection: &Connection,
     fetch: i64,
@@ -254,7 +260,7 @@ pub(super) fn waiting(
         .collect()
 }
 
-/// The source and the call of a fetch, and whether more than strangers ask for it.
+/// The source and the call of a fetch, and whether anybody but strangers asks for it.
 pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, String, bool)>> {
     connection
         .prepare_cached("SELECT source, path, trusted FROM fetches WHERE id = ?1")?
@@ -262,8 +268,8 @@ pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result
         .optional()
 }
 
-/// The object of an address that loses its slot, among those of which the PSP has never told. It is one that the PSP did not
-/// know when it was asked, or else the one that would be fetched last.
+/// The object of an address that loses its slot, among the objects that were never fetched with success. An object that
+/// the PSP did not know goes first, or else the object that would be fetched last.
 pub(super) fn least_of(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<Option<i64>> {
     connection
         .prepare_cached(
@@ -296,8 +302,8 @@ pub(super) fn waits_on(
         .exists(params![fetch, notification.into_bytes(), index(message)])
 }
 
-/// Marks a message that asked up to this count as served. If it asked again since, it waits on. Returns whether it was
-/// waiting.
+/// Marks a message as served if its request is among the first `asked` requests. If it asked again since, it waits on.
+/// Returns whether it was waiting.
 pub(super) fn serve(
     connection: &Connection,
     fetch: i64,
@@ -319,7 +325,7 @@ pub(super) fn serve(
     Ok(waits_on + done > 0)
 }
 
-/// Whether a message that asked up to this count still waits.
+/// Whether a message whose request is among the first `asked` requests still waits.
 pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite::Result<bool> {
     connection
         .prepare_cached(concat!(
@@ -329,8 +335,9 @@ pub(super) fn waits(connection: &Connection, fetch: i64, asked: i64) -> rusqlite
         .exists(params![fetch, asked])
 }
 
-/// Ends a fetch, once all messages that had asked by then are served. Messages that asked since have the object fetched once
-/// more. That is later if only hints asked and the last fetches were in vain. `news`: this fetch was not in vain.
+/// Ends a fetch, once all messages that had asked at its start are served. For messages that asked since, the object is
+/// fetched once more. That fetch comes later if only hints asked and the last fetches were in vain. `news` says that
+/// this fetch was not in vain.
 pub(super) fn rest(
     connection: &Connection,
     fetch: i64,
@@ -346,7 +353,7 @@ pub(super) fn rest(
         )?
         .query_row([fetch], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
     let in_vain = if news || trusted == PSP { 0 } else { in_vain.saturating_add(1).min(IN_VAIN_MAX) };
-    // The next fetch is not the PSP's if only hints wait for it.
+    // If only hints wait for the next fetch, it does not count as the PSP's.
     let trusted = if trusted == PSP && !psp_waits { HINT } else { trusted };
     connection
         .prepare_cached(concat!(
@@ -361,7 +368,7 @@ pub(super) fn rest(
         .map(drop)
 }
 
-/// Deletes the fetch of an object that a stranger may have made up: nothing of it is remembered.
+/// Deletes the row of an object that a stranger may have made up, if nobody waits for it. Nothing of it is remembered.
 pub(super) fn forget_stranger(connection: &Connection, fetch: i64) -> rusqlite::Result<()> {
     let mut delete =
         connection.prepare_cached("DELETE FROM fetches WHERE id = ?1 AND trusted = 0 AND due_at IS NULL")?;
@@ -396,7 +403,8 @@ mod tests {
     use super::super::{fetch_ends, migrations};
     use super::*;
 
-    /// A fetch ends although no message can be served. It is not begun again and again, and is in no other's way.
+    /// A fetch ends although its only message cannot be served. It does not begin again and again, and is in the way of
+    /// no other.
     #[test]
     fn a_fetch_ends_for_those_whose_notification_is_missing() {
         let mut connection = Connection::open_in_memory().unwrap();

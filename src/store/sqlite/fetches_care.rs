@@ -1,4 +1,4 @@
-//! Care of the queue of fetches: times that no wait has made are brought back, and rows are looked over for damage.
+//! Care of the queue of fetches: wrong times are brought back, and rows are looked over for damage.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn asked(now: Timestamp, longest: Duration, slack: Duration) -> [i64; 4] {
     [micros(now), micros(later(now, longest)), slack, micros(Timestamp::MAX)]
 }
 
-/// Whether anything is to be brought back or counted anew. A reader looks for that, so that no writer waits for it.
+/// Whether anything is to be brought back or counted anew. A reader looks for that, so that the writer is not held up.
 pub(super) fn is_any_wrong(
     connection: &Connection,
     now: Timestamp,
@@ -34,8 +34,9 @@ pub(super) fn is_any_wrong(
         || held::is_any_wrong(connection, later(now, slack))?)
 }
 
-/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. Times that
-/// were written since `now` was read may lie further ahead by the slack. Returns how many fetches were concerned.
+/// Brings back times that no wait has made, as [`super::outbox::clamp`] does, and counts the slots of hints anew. Times
+/// that were written after `now` was read may lie further ahead by the slack. Returns the number of fetches with such
+/// times.
 pub(super) fn clamp(
     connection: &Connection,
     now: Timestamp,
@@ -43,7 +44,7 @@ pub(super) fn clamp(
     slack: Duration,
 ) -> rusqlite::Result<usize> {
     strangers::clamp(connection, later(now, slack))?;
-    // A number that no relay has written would keep its fetch from ever being found.
+    // A fetch with a number out of range would never be found.
     connection.execute("UPDATE fetches SET in_vain = 0 WHERE in_vain NOT BETWEEN 0 AND ?1", [IN_VAIN_MAX])?;
     let clamped = connection.execute(
         &format!(
@@ -62,7 +63,7 @@ pub(super) fn clamp(
     Ok(clamped)
 }
 
-/// Reads a page of rows, for damage in them.
+/// Reads a page of rows, to find damage in them.
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT id, path, asked, attempts, failing_since, missing_since, fetched_at, trusted, due_at, source FROM fetches
@@ -75,7 +76,7 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-/// Reads waiting messages whose fetch or notification is missing. Nothing brings them on.
+/// Reads waiting messages whose fetch or notification is missing. They would wait for ever.
 pub(super) fn look_at_waiting(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT w.fetch, f.id IS NULL FROM fetch_waiting w LEFT JOIN fetches f ON f.id = w.fetch

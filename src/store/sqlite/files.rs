@@ -1,4 +1,5 @@
-//! The database file and the files beside it: whether they can be used where they are, and are still the same files.
+//! The database file and the files beside it: their names, their identities, and whether they can be used at their
+//! place.
 
 use std::fs::{File, Metadata};
 use std::io::ErrorKind;
@@ -10,8 +11,8 @@ use rusqlite::ErrorCode;
 use super::engine::Access;
 use crate::store::StoreError;
 
-/// The paths of the files, and the identities that the files had when they were opened. SQLite would go on writing into a
-/// removed file, and nothing of that would be there after a restart.
+/// The paths of the files, and the identities that the files had when they were opened. SQLite goes on writing into a
+/// removed file, and all of that would be lost at the next start.
 #[derive(Debug)]
 pub(super) struct Files(Vec<(PathBuf, FileId)>);
 
@@ -19,8 +20,9 @@ pub(super) struct Files(Vec<(PathBuf, FileId)>);
 pub(super) type FileId = (u64, u64);
 
 impl Files {
-    /// Notes the database and, if they exist by now, its WAL and the WAL's index. The WAL holds what is not in the database
-    /// yet. Other processes read the WAL by its index: with another index a backup would be of another moment, or spoilt.
+    /// Notes the database and, if they exist by now, its WAL and the WAL's index. The WAL holds the commits that are
+    /// not in the database yet. Other processes read the WAL by its index: with another index, a backup would be old or
+    /// spoilt.
     pub(super) fn of(path: &Path) -> std::io::Result<Self> {
         let mut files = vec![(path.to_owned(), identity(path)?)];
         for beside in [wal(path), index(path)] {
@@ -47,7 +49,7 @@ impl Files {
         })
     }
 
-    /// The length of the WAL by now, in bytes.
+    /// The present length of the WAL, in bytes.
     pub(super) fn wal_length(&self) -> u64 {
         self.0.first().map_or(0, |(path, _)| std::fs::metadata(wal(path)).map_or(0, |wal| wal.len()))
     }
@@ -78,7 +80,8 @@ pub(super) fn journal(path: &Path) -> PathBuf {
     beside(path, "-journal")
 }
 
-/// The access for reading a database as it is on disk. If nothing waits in a WAL, it is a file that nobody changes.
+/// The kind of access for reading a database. If there is nothing in its WAL, the database counts as a file that nobody
+/// changes.
 pub(super) fn access(path: &Path) -> Access {
     if std::fs::metadata(wal(path)).is_ok_and(|wal| wal.len() > 0) { Access::Read } else { Access::AtRest }
 }
@@ -93,19 +96,19 @@ pub(super) fn is_companion(path: &Path, of: &Path) -> bool {
     COMPANIONS.iter().any(|end| beside(of, end) == path)
 }
 
-/// A file that a reader needs beside a database, and that neither exists nor was made.
+/// A file that a reader needs beside a database, and that does not exist.
 pub(super) fn missing(path: &Path) -> Option<PathBuf> {
     [wal(path), index(path)].into_iter().find(|file| !file.exists())
 }
 
-/// Why SQLite cannot open a database. SQLite does not name the file that cannot be made, for example on a disk that has no
-/// more inodes.
+/// The reason why SQLite cannot open a database. SQLite does not name the file that it cannot make, for example on a
+/// disk without free inodes.
 pub(super) fn cause(path: &Path, error: &rusqlite::Error) -> String {
     match error.sqlite_error_code() {
         Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure | ErrorCode::DiskFull) => {}
         _ => return error.to_string(),
     }
-    // All the files are needed at once, so none is removed before the last one is made.
+    // SQLite needs all the files at once, so that none is removed before the last one is made.
     let mut made = Vec::new();
     let mut make = |file: PathBuf| {
         match File::options().write(true).create_new(true).mode(0o600).open(&file) {
@@ -120,15 +123,15 @@ pub(super) fn cause(path: &Path, error: &rusqlite::Error) -> String {
     cannot_be_made.unwrap_or_else(|| error.to_string())
 }
 
-/// The path of a file that belongs to the database: its name with this ending.
+/// The path of a file that belongs to the database: the database's name with this ending.
 pub(super) fn beside(path: &Path, end: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(end);
     name.into()
 }
 
-/// Checks that the file has one name only, so that every process finds the same WAL beside it. Two relays with a WAL each
-/// destroy a store, and changes in a WAL that is not found are lost.
+/// Checks that the file has one name only, so that every process finds the same WAL beside it. Two relays with
+/// different WALs destroy a store, and the changes in a WAL that is not found are lost.
 ///
 /// # Errors
 /// The file has several names, or is mounted without its folder; the text names the remedy. Or its metadata cannot be read.
@@ -157,14 +160,14 @@ fn is_mounted_alone(path: &Path) -> bool {
         Ok(file) if file.stx_attributes_mask.contains(StatxAttributes::MOUNT_ROOT) => {
             file.stx_attributes.contains(StatxAttributes::MOUNT_ROOT)
         }
-        // The kernel is older than 5.8, or a sandbox takes its role.
+        // The kernel is older than 5.8, or a sandbox answers in its place.
         _ => std::fs::read("/proc/self/mountinfo").is_ok_and(|mounts| has_mount_point(&mounts, path)),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 const fn is_mounted_alone(_path: &Path) -> bool {
-    // Single files are not mounted here.
+    // Other systems do not mount single files.
     false
 }
 

@@ -1,4 +1,4 @@
-//! The record that an event is about, found by references and PSP ids.
+//! The way from an event to its record, by references and PSP ids.
 
 use rusqlite::Connection;
 
@@ -8,8 +8,8 @@ use crate::domain::event::Event;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 
-/// Finds the record that an event is about, as it stands by now. The merchant's reference is the surest way; the event's own
-/// PSP ids come next, then those that it shares. Signed ones of all these lead before unsigned ones.
+/// Finds the record of an event, as it stands by now. The merchant's reference is the surest way; the event's own PSP
+/// ids come next, then the shared ones. Signed references and ids lead before unsigned ones.
 pub(super) fn of_event(
     connection: &Connection,
     among: &Unwritten,
@@ -29,13 +29,14 @@ struct Way<'a> {
     among: &'a Unwritten,
     source: &'a str,
     event: &'a Event,
-    /// Whether the event names a transaction that is not registered yet. A record that only learned or shares one of its ids
-    /// may not take it then; a record that was registered with its own id may.
+    /// Whether the event names a transaction that is not registered yet. Then only a record that was registered with
+    /// one of the event's own ids may take it, and no record that learned or shares an id.
     awaited: bool,
 }
 
 impl Way<'_> {
-    /// The record to which the event's references and ids lead: those that it is sure of, or the others.
+    /// The record to which the event's references and ids lead. `sure` selects the signed ones, or else the unsigned
+    /// ones.
     fn led(&mut self, sure: bool) -> rusqlite::Result<Option<Stored>> {
         let event = self.event;
         for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {

@@ -1,6 +1,6 @@
-//! First times: when a message with an unsigned time was told of first. A captured notification can be sent again with
-//! another time, which could make old news the latest. First times are kept for ever, as records are: a captured
-//! notification can be sent again when the inbox has long forgotten it.
+//! First times: the time at which a message with an unsigned time was told of first. A captured notification can be
+//! sent again with another time, so that old news would count as the latest. First times are kept for ever, as records
+//! are: a captured notification can be sent again after the inbox has deleted it.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -12,7 +12,7 @@ use crate::domain::event::Event;
 use crate::domain::message::Identity;
 use crate::store::Redated;
 
-/// How a message compares with the first one of its identity.
+/// The result of comparing a message with the first message of its identity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Told {
     /// The message is the first.
@@ -22,15 +22,16 @@ pub(super) enum Told {
         /// Set if one of its events named another time.
         redated: Option<Redated>,
     },
-    /// The signed text is that of another message, with the borders between its fields moved.
+    /// The signed text came before with other fields, or with another body that it is bound to.
     Shifted,
-    /// It is unknown: first times of such messages are not kept.
+    /// Unknown: first times of such messages are not kept.
     Unknown,
 }
 
-/// Looks up when a message was told of first, or remembers it now. Events with unsigned times get that time.
+/// Looks up the first time of a message, or remembers it now. Events with unsigned times get the first time.
 ///
-/// Of several times the earliest counts, so that a repeated message outranks nothing that stood after the first time.
+/// The first time is the earliest of several unsigned times. So a message that is told again outranks no news that came
+/// after it.
 pub(super) fn date(
     connection: &Connection,
     source: &str,
@@ -68,8 +69,8 @@ pub(super) fn is_of_another(connection: &Connection, source: &str, identity: &Id
     Ok(known.is_some_and(|(_, fields)| fields != digest(identity.fields.as_bytes())))
 }
 
-/// Whether a message that cannot be understood is the first with its signed text; remembers that it came. A message that is
-/// understood later takes no time from this one, and none of its borders.
+/// Whether a message that cannot be understood is the first with its signed text; remembers that it came. Once the
+/// message is understood, neither its first time nor its fields come from this entry.
 pub(super) fn not_understood(
     connection: &Connection,
     source: &str,
@@ -87,7 +88,7 @@ pub(super) fn not_understood(
     Ok(true)
 }
 
-/// When a message was told of first.
+/// The first time of a message.
 struct FirstTime {
     key: [u8; 16],
     fields: [u8; 16],
@@ -109,8 +110,8 @@ fn insert(connection: &Connection, source: &str, one: &FirstTime) -> rusqlite::R
         .map(drop)
 }
 
-/// Takes over the first times of another store, except those of notifications that `is_read` says are read again: reading
-/// sets them anew.
+/// Takes over the first times of another store, except the ones of notifications that are read again (`is_read`):
+/// reading sets them anew.
 pub(super) fn take_over(
     connection: &Connection,
     other: &Connection,
@@ -170,7 +171,8 @@ mod tests {
         }
     }
 
-    /// An event that names a time keeps it beside an event that names none; the first message told of keeps all its times.
+    /// An event that names a time keeps it, also beside an event that names none. The first message keeps all its
+    /// times.
     #[test]
     fn only_what_has_no_time_of_its_own_is_dated() {
         let mut connection = Connection::open_in_memory().unwrap();

@@ -1,4 +1,4 @@
-//! Giving way: the choice of the content that a full dedupe key loses to another one.
+//! Giving way: the choice of the contents that a dedupe key without room loses to another content.
 
 use std::collections::HashSet;
 
@@ -10,16 +10,17 @@ use super::inbox::{self, is_full, of_key, outcome};
 use super::{fetches, parked};
 use crate::store::{GaveWay, Outcome, Taken};
 
-/// Deletes other contents of a dedupe key until there is room for one more, which `became` this. Returns the deleted ones;
-/// none if there is no room.
+/// Deletes other contents of a dedupe key until there is room for one more, whose outcome is `became`. Returns the
+/// deleted contents; none if they cannot make room.
 ///
 /// These contents stay:
 /// - the first, since it may be the genuine one;
-/// - each that waits or is a dead letter, and told of another signed text first: it is news of something else, behind the
-///   message that they have in common;
-/// - each with events `under_way` to their records.
+/// - each that waits or is a dead letter, and was the first to tell of some signed text: behind the message that they
+///   have in common, it has news of its own;
+/// - each in `under_way`: its released events are not applied yet.
 ///
-/// Of the others, those of least use go first. A dead letter takes the room of no other dead letter, and of none that waits.
+/// Of the others, the contents of least use go first. For a dead letter, neither dead letters nor waiting contents give
+/// way.
 pub(super) fn gives_way(
     connection: &Connection,
     taken: &Taken,
@@ -41,8 +42,8 @@ pub(super) fn gives_way(
     Ok(Some(gone))
 }
 
-/// The use of a further content of a dedupe key, from least to most. Contents of the least use go first, the latest of them
-/// before the others; of those that wait, the oldest. This use is the least: the content is a dead letter.
+/// The use of a further content of a dedupe key, from least to most. Contents of the least use go first, the latest of
+/// them before the others; among waiting contents, the oldest goes first. The least use has a dead letter.
 const DEAD: u8 = 0;
 /// The content changed nothing.
 const NOTHING: u8 = 1;
@@ -51,7 +52,7 @@ const APPLIED: u8 = 2;
 /// The content waits for a record or for a fetch.
 const WAITING: u8 = 3;
 
-/// The contents of a key after a row, within a range of uses, in the order in which they go.
+/// The contents of a key after a row, within a range of uses, in the order in which they give way.
 const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
          SELECT id, outcome, tells_first, rowid AS number, CASE
              WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
@@ -72,7 +73,7 @@ fn last_of_use(
     became: Outcome,
     under_way: &HashSet<Uuid>,
 ) -> rusqlite::Result<Option<GaveWay>> {
-    // A pointer without room is taken as a hint instead, so that nothing that waits has to go.
+    // No waiting content has to give way to a pointer: without room, the pointer is taken as a hint.
     let (least, most) = match became {
         Outcome::DeadLetter => (NOTHING, APPLIED),
         _ if taken.is_pointer => (DEAD, APPLIED),

@@ -1,6 +1,7 @@
-//! Records and events as each version of the schema has written them are read as they were meant. `fixtures/stored/N` holds
-//! what version N wrote: a record and an event with a value in every field. A new version needs a folder of its own. The
-//! folder of an earlier version is never edited: a renamed field would drop facts about money in silence.
+//! Golden files: records and events as each version of the schema has written them, read as they were meant.
+//! `fixtures/stored/N` has a record and an event that version N wrote, with a value in every field. A new version needs
+//! a folder of its own. The folder of an earlier version is never edited: it shows that no field was renamed, which
+//! would drop facts about money in silence.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,5 +1,5 @@
-//! Counts of the slots that strangers hold, in all and by address. Triggers of the table of fetches keep each count, and
-//! again with all its bits turned over. A flood of hints is refused by these counts: they must be true and cheap.
+//! Counts of the slots that strangers hold, in all and by address. Triggers of the table of fetches keep each count and
+//! its inverse (see [`super::counts`]). A flood of hints is refused by these counts: they must be true and cheap.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
@@ -8,7 +8,8 @@ use super::columns::micros;
 use super::counts::agreed;
 use crate::store::SlotsTaken;
 
-/// The step of the schema that keeps the counts of hints twice, and marks notifications that told of a signed text first.
+/// The step of the schema that adds the inverses of the counts of hints, and marks notifications that told of a signed
+/// text first.
 pub(super) const STEP: &str = r"
 -- held_inverse: held with all its bits turned over (~). Where the two do not agree, one is damaged.
 ALTER TABLE hint_addresses ADD COLUMN held_inverse INTEGER NOT NULL DEFAULT 0;
@@ -68,13 +69,13 @@ ALTER TABLE notifications ADD COLUMN tells_first INTEGER NOT NULL DEFAULT 0;
 pub(super) struct Held {
     /// How many slots are taken.
     pub(super) taken: SlotsTaken,
-    /// The address that has most of them; empty if none has any.
+    /// The address with most slots; empty if none has any.
     pub(super) largest: String,
     /// Whether each of these counts agrees with its inverse.
     pub(super) sound: bool,
 }
 
-/// How many slots of a source are taken: in all, by this address, and by the address that has most.
+/// The taken slots of a source: in all, of this address, and of the address with most.
 pub(super) fn of(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<Held> {
     let all = one(connection, "SELECT held, held_inverse, '' FROM hint_counts WHERE source = ?1", [source])?;
     let own = "SELECT held, held_inverse, address FROM hint_addresses WHERE source = ?1 AND address = ?2";
@@ -88,7 +89,7 @@ pub(super) fn of(connection: &Connection, source: &str, address: &str) -> rusqli
     Ok(Held { taken: SlotsTaken { all: all.held, own: own.held, most: most.held }, largest: most.address, sound })
 }
 
-/// A count, and the address that it is of.
+/// A count of slots, and its address.
 struct One {
     held: u32,
     sound: bool,
@@ -103,22 +104,22 @@ fn one(connection: &Connection, question: &str, of: impl Params) -> rusqlite::Re
     Ok(found.optional()?.unwrap_or(One { held: 0, sound: true, address: String::new() }))
 }
 
-/// How many slots of a source are taken in all.
+/// The number of taken slots of a source in all.
 pub(super) fn by_all(connection: &Connection, source: &str) -> rusqlite::Result<u32> {
     let mut held = connection.prepare_cached("SELECT held FROM hint_counts WHERE source = ?1")?;
     Ok(held.query_row([source], |row| count(row, 0)).optional()?.unwrap_or_default())
 }
 
-/// Reads a count of slots. A number that cannot be one is damage. It counts as the greatest, so that nobody gets a slot by
-/// it.
+/// Reads a count of slots. A number that cannot be a count is damage, and becomes the greatest count, so that nobody
+/// gets a slot by it.
 pub(super) fn count(row: &Row<'_>, column: usize) -> rusqlite::Result<u32> {
     Ok(u32::try_from(row.get::<_, i64>(column)?).unwrap_or(u32::MAX))
 }
 
 /// Counts the slots of a source anew, and corrects counts and turns that differ. Returns whether anything differed.
 ///
-/// The time that it takes grows with the number of addresses. It is for counts that do not agree with their inverses, and
-/// for the look over the store.
+/// It takes longer the more addresses there are. So it is only for counts that do not agree with their inverses, and
+/// for times that are brought back.
 pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result<bool> {
     const WAITING: &str = "FROM fetches WHERE source = ?1 AND trusted = 0 AND due_at IS NOT NULL";
     const OWN: &str = "AND hinted_by = address";
@@ -149,7 +150,7 @@ pub(super) fn recount(connection: &Connection, source: &str) -> rusqlite::Result
     Ok(wrong + missing + empty + all > 0)
 }
 
-/// Whether any turn lies ahead of `now`, or any count of slots differs from what waits or from its inverse.
+/// Whether any turn lies ahead of `now`, or any count of slots differs from the waiting fetches or from its inverse.
 pub(super) fn is_any_wrong(connection: &Connection, now: Timestamp) -> rusqlite::Result<bool> {
     const WRONG: &str = "WITH waiting AS (
             SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -174,7 +175,10 @@ pub(super) fn recount_all(connection: &Connection) -> rusqlite::Result<()> {
         .collect::<rusqlite::Result<_>>()?;
     for source in sources {
         if recount(connection, &source)? {
-            tracing::warn!(source, "the slots of hints did not agree with what waits; they were counted anew");
+            tracing::warn!(
+                source,
+                "the counts of hint slots did not agree with the waiting fetches; they were made anew"
+            );
         }
     }
     Ok(())

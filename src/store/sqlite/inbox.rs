@@ -1,4 +1,4 @@
-//! The inbox: notifications as received, and what became of them.
+//! The inbox: notifications as received, and their outcomes.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -8,9 +8,9 @@ use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable
 use crate::domain::text::shown;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken};
 
-/// What is known of a notification's dedupe key.
+/// The kept notifications with the dedupe key of a notification.
 pub(super) enum Seen {
-    /// Nothing.
+    /// None.
     New,
     /// The very same notification, byte for byte.
     Same {
@@ -28,11 +28,12 @@ pub(super) enum Seen {
         /// Whether notifications with the same dedupe key and another content came before.
         further: bool,
     },
-    /// Only notifications with the same key and another content.
+    /// Only notifications with the same dedupe key and another content.
     KeyOnly {
-        /// The id of one of them: of the first, unless there are more than [`CONTENTS_MAX`].
+        /// The id of one of them: the first, unless there are more than [`CONTENTS_MAX`].
         one: Uuid,
-        /// Whether there is no room for one more content, and all of them may be made from one captured notification.
+        /// Whether there is no room for one more content. Only a content that is signed in parts needs room: all of
+        /// them may be made from one captured notification.
         full: bool,
     },
 }
@@ -48,11 +49,13 @@ impl Seen {
     }
 }
 
-/// How many contents of one dedupe key are kept, where a signature covers only parts of a body. Anybody with a captured
-/// notification can make any number of them. A body that is signed as a whole is the PSP's own news.
+/// The number of contents that are kept of one dedupe key, where a signature covers only parts of a body. Anybody with
+/// a captured notification can make any number of such contents. A body that is signed as a whole is the PSP's own news
+/// and has no limit.
 pub(super) const CONTENTS_MAX: u32 = 100;
-/// How many bytes the contents after the first may have before there is no room for another large one. Each may be as large
-/// as `server.max_body`. Without this limit, a hundred times that size could be kept for each captured notification.
+/// Once the contents after the first have so many bytes, there is no room for another large one. Each content may be as
+/// large as `server.max_body`. Without this limit, a hundred times that size could be kept for each captured
+/// notification.
 pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
 /// A content up to this size is not large. A small content is kept even where large ones have filled their room. A PSP's
 /// item has some 2 KB, with its headers.
@@ -61,16 +64,17 @@ const LARGE_BYTES: usize = 10 * 1024;
 /// The very same notification: its id, the outcome that it was answered with, and whether it is a dead letter.
 const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter', further FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
-/// How many contents a key has, up to a number, and the row of one. The index has all of this, so that no body is read.
-/// Hints are left out: only a hint's two hashes are the same.
+/// The number of contents of a key, up to a limit, and the row of one. The index has all of this, so that no body is
+/// read. Hints are left out: only hints have the same value in both hashes.
 const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
-/// How many bytes a key's contents have that came after a row. SQLite keeps the lengths at the beginning of a row, so that
-/// no body is read.
+/// The bytes of a key's contents that came after a row. SQLite keeps the lengths at the beginning of a row, so that no
+/// body is read.
 const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 
-/// The hash by which a repetition is known: of the body, and of the unsigned parts beside it that it was read with.
+/// The hash by which a repetition is recognised. It covers the body, and the unsigned parts beside the body that were
+/// read with it.
 fn content(taken: &Taken) -> [u8; 16] {
     let beside = taken.normalised.beside.as_bytes();
     if beside.is_empty() { digest(&taken.body) } else { digest(&[taken.body.as_slice(), beside].concat()) }
@@ -101,7 +105,7 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
 
 /// The contents that are kept of a dedupe key.
 pub(super) struct OfKey {
-    /// How many contents there are, counted up to [`CONTENTS_MAX`].
+    /// The number of contents, counted up to [`CONTENTS_MAX`].
     contents: u32,
     /// The row of one of them.
     pub(super) row: i64,
@@ -137,14 +141,14 @@ pub(super) fn count_repeat(connection: &Connection, id: Uuid) -> rusqlite::Resul
     count.execute([id.into_bytes()]).map(drop)
 }
 
-/// What became of a notification so far.
+/// The outcome of a notification so far.
 #[derive(Debug, Clone)]
 pub(super) struct Became {
     /// The outcome of the whole notification.
     pub(super) outcome: Outcome,
-    /// The outcome of the messages that are through, while others wait for fetches.
+    /// The outcome of the judged messages, while others wait for fetches.
     pub(super) through: Option<Outcome>,
-    /// Why it is a dead letter.
+    /// The reason, if it is a dead letter.
     pub(super) reason: Option<String>,
     /// Whether this notification was the first with one of its signed texts, as far as that is remembered.
     pub(super) tells_first: bool,
@@ -180,7 +184,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
         .map(drop)
 }
 
-/// The notification that is kept for the hints at an object.
+/// The id of the notification that is kept for the hints at an object.
 pub(super) fn hint(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<Option<Uuid>> {
     connection
         .prepare_cached(
@@ -235,7 +239,8 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
         .optional()
 }
 
-/// The outcome of a notification's messages that are through while others wait, and the reason if it is a dead letter.
+/// The outcome of a notification's judged messages while others wait for fetches, and the reason if it is a dead
+/// letter.
 pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Option<Outcome>, Option<String>)> {
     let (through, reason): (Option<String>, Option<String>) = connection
         .prepare_cached("SELECT became, reason FROM notifications WHERE id = ?1")?
@@ -245,7 +250,7 @@ pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Op
     Ok((through, reason))
 }
 
-/// Deletes a notification. The other rows that are kept for it must be deleted before.
+/// Deletes a notification. Its rows in other tables must be deleted before.
 pub(super) fn delete(connection: &Connection, id: Uuid) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM notifications WHERE id = ?1")?.execute([id.into_bytes()]).map(drop)
 }
@@ -261,8 +266,9 @@ pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlit
         .map(drop)
 }
 
-/// Sets the outcome of a notification after one of its parked events was released, once no other event of it waits for its
-/// record. `waited_as` is the released event's own reason; the reasons of other events stay.
+/// Sets the outcome of a notification after one of its parked events was released. The outcome stays while another of
+/// its events waits for a record. `waited_as` is the reason with which the released event waited; a notification with
+/// another reason keeps it.
 pub(super) fn released(
     connection: &Connection,
     id: Uuid,

@@ -39,7 +39,7 @@ pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
     let (name, journal) = (path.display(), journal.display());
     let reason = format!(
         "{journal} would change it; if a copy was restored, remove {journal}; if not, another program was killed while it \
-         wrote: have it undone by `sqlite3 {name} 'PRAGMA quick_check'`"
+         wrote: undo its work with `sqlite3 {name} 'PRAGMA quick_check'`"
     );
     Err(OpenError::Place { path: path.to_owned(), reason })
 }

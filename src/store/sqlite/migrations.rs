@@ -1,4 +1,4 @@
-//! The schema, append-only: a released step is never edited, a new one is added.
+//! The schema and its migration, in steps. A released step is never edited; a change of the schema is a new step.
 
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
@@ -258,7 +258,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 /// JSON get a field: an earlier relay takes an unknown field for damage.
 pub(super) const VERSION: i64 = 12;
 
-/// Runs the steps that are missing, all or none.
+/// Runs the missing steps, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(version(&transaction)?).unwrap_or(0);
@@ -275,8 +275,8 @@ pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-/// Logs that a store of an earlier version is changed. That may take long: some steps read all notifications. Returns the
-/// time of its beginning.
+/// Logs that a store of an earlier version is changed. That may take long: some steps read all notifications. Returns
+/// the time at which the change begins.
 fn announce(connection: &Connection, from: usize) -> rusqlite::Result<Option<Instant>> {
     if from == 0 || from >= STEPS.len() {
         return Ok(None);
@@ -339,7 +339,7 @@ mod tests {
         assert_eq!(one("SELECT parked FROM parked_counts WHERE source = 'adyen'"), 0);
     }
 
-    /// Hints that waited before addresses took turns are in the queue of their addresses.
+    /// Hints that an earlier version stored, before addresses took turns, wait in the queues of their addresses.
     #[test]
     fn hints_of_an_earlier_version_keep_their_places() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -356,7 +356,7 @@ mod tests {
         assert_eq!(one("SELECT sum(held * 100 + turn_at) FROM hint_addresses"), 208);
     }
 
-    /// The time by which rows are deleted is kept on two clocks from now on, also where nothing else of a row changes.
+    /// Clock and counts, by which rows are deleted, get their inverses; wrong counts are corrected.
     #[test]
     fn what_an_earlier_version_kept_once_is_kept_twice() {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -379,7 +379,7 @@ mod tests {
         assert_eq!(one("SELECT bytes FROM dead_letter_bytes WHERE bytes = ~bytes_inverse"), 4);
     }
 
-    /// A fetch that waits may be for the PSP's own news, and goes first as before.
+    /// A waiting fetch that is trusted may be for the PSP's own news. It goes first, as before.
     #[test]
     fn fetches_of_an_earlier_version_that_could_be_trusted_go_first() {
         let mut connection = Connection::open_in_memory().unwrap();

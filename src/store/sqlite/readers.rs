@@ -15,7 +15,7 @@ use crate::store::StoreError;
 /// How many reads run at once.
 const READERS_MAX: usize = 4;
 
-/// A pool of connections, which are opened when they are needed and kept.
+/// A pool of connections. A connection is opened when it is needed, and is kept.
 #[derive(Debug, Clone)]
 pub(super) struct Readers {
     path: PathBuf,
@@ -31,8 +31,8 @@ impl Readers {
         Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), files, lock }
     }
 
-    /// Runs a read on a thread where it may block. The result counts only if the store is still the file that was opened:
-    /// another file at its path may know better.
+    /// Runs a read on a thread that may block. The result counts only if the path still leads to the file that was
+    /// opened: another file there may have newer rows.
     pub(super) async fn read<T: Send + 'static>(
         &self,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -49,7 +49,7 @@ impl Readers {
                 None => engine::open(&readers.path, Access::Read).map_err(unavailable)?,
             };
             let found = query(&connection);
-            // A connection to another file is closed.
+            // The connection is dropped if its file was replaced.
             readers.check()?;
             readers.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
             found.map_err(unavailable)

@@ -113,8 +113,8 @@ impl Store {
         if told.is_none() {
             tracing::error!(
                 damage = reason,
-                "the store is damaged: what needs this is answered 503, and the relay is not ready; stop it, and restore \
-                 a backup or mend the row"
+                "the store is damaged: requests for the damaged part are answered 503, and the relay is not ready; stop it, and \
+                 restore a backup or mend the row"
             );
         }
         told.is_none()

@@ -1,5 +1,5 @@
-//! The `Store` on SQLite, with all methods that the rest of the relay calls: a reader does each read, the writer does each
-//! piece of work.
+//! The `Store` on SQLite, with the methods that the rest of the relay calls. A reader does each read, and the writer
+//! does each piece of work.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -34,15 +34,15 @@ pub struct Store {
     pub(super) readers: Readers,
     pub(super) options: Arc<ArcSwap<StoreOptions>>,
     pub(super) wake: Wake,
-    /// Damage that was met of late, by its text.
+    /// Recently met damage, by its text.
     pub(super) damage: Mutex<HashMap<String, Met>>,
     /// Damage that the last look over the rows found.
     pub(super) standing: Mutex<Standing>,
 }
 
 impl Store {
-    /// Opens the store, or makes it. `wake` hears of every record that is owed a webhook as soon as that is on disk, even if
-    /// the caller with the change has hung up.
+    /// Opens the store, or makes it. `wake` is told of every record that Transform is owed a webhook for, as soon as
+    /// that is on disk. It is told even if the caller with the change has hung up.
     ///
     /// # Errors
     /// Another relay has the store, a later version wrote it, it is damaged, or the file cannot be used.
@@ -57,13 +57,13 @@ impl Store {
         Ok(Self { writer, thread, readers, options, wake, damage, standing })
     }
 
-    /// The options in force, to be replaced while the store runs. Path and queue stay as they were when it was opened.
+    /// The options in force. They can be replaced while the store runs, except the path and the length of the queue.
     pub fn options(&self) -> Arc<ArcSwap<StoreOptions>> {
         Arc::clone(&self.options)
     }
 
-    /// Takes a verified notification: the notification and all its changes are on disk when this returns. `noted` hears of
-    /// the receipt then, even if the caller has gone.
+    /// Takes a verified notification: the notification and all its changes are on disk when this returns. `noted` is
+    /// then called with the receipt, even if the caller has gone.
     ///
     /// # Errors
     /// Too many other contents of its dedupe key are kept, or the store cannot take it now; nothing was written.
@@ -167,8 +167,8 @@ impl Store {
         self.list(after, most, outbox::given_up).await
     }
 
-    /// All webhooks that Transform is owed, by due time: a restart begins with them. Times that no wait has made are brought
-    /// back first; `longest_retry` is the longest wait after a failure.
+    /// All webhooks that Transform is owed, by due time: a start of the relay begins with them. Before that, times that
+    /// no wait has made are brought back; `longest_retry` is the longest wait after a failure.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -223,11 +223,12 @@ impl Store {
 
     /// Writes all work that was accepted, and closes the file.
     pub fn close(self) {
-        // The writer's connection must be closed last: only a connection that may write empties the WAL.
+        // The writer's connection is closed last: the last connection empties the WAL, and only one that may write can
+        // do that.
         drop(self.readers);
         drop(self.writer);
         if self.thread.join().is_err() {
-            tracing::error!("the store's writer had panicked");
+            tracing::error!("the store's writer thread has panicked; work that it had not committed is not written");
         }
     }
 }

@@ -29,7 +29,7 @@ impl Store {
             let before = clock::kept(connection).map_err(unavailable)?;
             if matches!(before, Kept::Damaged) {
                 tracing::error!(
-                    "the store's clock was damaged on disk; the running relay's is kept in its place. Check the disk"
+                    "the store's clock was damaged on disk; the running relay's clock replaces it. Check the disk"
                 );
             }
             clock::keep(connection, now).map_err(unavailable)?;

@@ -18,10 +18,11 @@ use crate::store::{
 };
 
 impl Store {
-    /// Returns a hint that may get a slot. If the store cannot be read, the hint is returned too: taking it gives the error.
+    /// Checks, without the writer, whether a hint would be refused. Returns the hint if not. If the store cannot be
+    /// read, returns it too: taking the hint then gives the error.
     ///
     /// # Errors
-    /// Too many objects of strangers wait.
+    /// Too many objects of strangers wait; see [`HintError`].
     pub async fn admit_hint(&self, hinted: Hinted) -> Result<Hinted, HintError> {
         let hinted = Arc::new(hinted);
         let asks = Arc::clone(&hinted);
@@ -46,7 +47,7 @@ impl Store {
         })
     }
 
-    /// Judges a dead letter anew, by the meaning that it has now; none if there is no such dead letter.
+    /// Judges a dead letter anew, by the meaning that it has now. Returns none if there is no such dead letter.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.
@@ -82,7 +83,7 @@ impl Store {
         Ok((self.sound(due), self.sound(next).into_iter().min()))
     }
 
-    /// Up to `most` messages that wait for a fetch and whose number is not above `asked`.
+    /// Up to `most` messages that wait for a fetch, and whose request is among the first `asked` requests.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -112,8 +113,8 @@ impl Store {
         self.writer.write(work, |_: &FetchSettled| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// The number of fetches that wait, by source: a restart begins with it. Times that no wait has made are brought back
-    /// first.
+    /// The number of waiting fetches, by source: a start of the relay begins with it. Before that, times that no wait
+    /// has made are brought back.
     ///
     /// # Errors
     /// The store cannot be used.

@@ -1,4 +1,5 @@
-//! The taking of a notification, or judging it anew: inbox row, records, outbox and fetches, as one piece of work.
+//! The taking of a notification, or of a dead letter once more: inbox row, records, outbox and fetches, as one piece of
+//! work.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -16,25 +17,27 @@ use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
 use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
 
-/// How a notification was taken.
+/// The result of taking a notification.
 pub(super) enum Took {
     /// It is taken.
     In(Receipt),
-    /// It would change something, but too many other contents of its dedupe key are kept: not to be committed.
+    /// It would change something, but too many other contents of its dedupe key are kept. The work must not be
+    /// committed.
     OneTooMany(Receipt),
-    /// Its signed text came before and pointed elsewhere: the notification is only a hint, and not to be committed.
+    /// Its signed text came before and pointed elsewhere. The notification is only a hint, and the work must not be
+    /// committed.
     PointsElsewhere(Receipt),
 }
 
-/// The reason of a dead letter whose signed text is that of another message.
-const SHIFTED: &str = "the text that is signed was told of before with other borders between its fields: somebody has moved \
-                       them";
+/// The reason of a dead letter whose signed text came before, with other borders between its fields.
+const SHIFTED: &str =
+    "its signed text came before with other borders between the fields: somebody has moved the borders";
 
-/// The reason of a dead letter whose signed text came with another body before.
-const ANOTHER_BODY: &str = "what is signed came before with another body, to which it belongs: the signature covers the body by its \
-                            CRC-32 only, so that somebody may have made this one";
+/// The reason of a dead letter whose signed text came before, with another body.
+const ANOTHER_BODY: &str = "its signed text came before with another body and belongs to that one: the signature covers only \
+                            the body's CRC-32, so that somebody may have made this body";
 
-/// Checks whether a message was told of before, where that has to be remembered, and dates its events.
+/// Checks whether a message was told of before, if its first time is kept, and dates its events.
 fn told(
     connection: &Connection,
     taken: &Taken,
@@ -57,8 +60,8 @@ fn told(
     }
 }
 
-/// Gives a notification the dedupe key of its signed text, if that text belongs to another body. Anybody can make any number
-/// of such bodies, whatever key they name: so only as many are kept as of one key.
+/// Gives a notification the dedupe key of its signed text, if that text belongs to another body. Anybody can make any
+/// number of such bodies, with any dedupe keys. So they share the limit of one dedupe key.
 fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
     let mut taken = Cow::Borrowed(taken);
     if let Some(identity) = taken.normalised.bound_by()
@@ -81,7 +84,7 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
     match seen {
         Seen::Same { id, outcome, .. } => repeated(connection, taken, id, outcome).map(Took::In),
-        // The remedy for a dead letter is that the PSP sends it again, once its obstacle is gone.
+        // Once the obstacle of a dead letter is gone, the remedy is that the PSP sends it again.
         Seen::DeadLetter { id, .. } => {
             inbox::count_repeat(connection, id)?;
             let receipt = judge_anew(connection, options, taken, id)?;
@@ -90,8 +93,8 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         Seen::New => judge(connection, options, taken, taken.id, insert).map(Took::In),
         Seen::KeyOnly { one, full: false } => {
             let receipt = judge(connection, options, taken, taken.id, insert)?;
-            // A notification that is signed as a whole is the PSP's own. Of one that is signed in parts, anybody can make
-            // another content.
+            // A notification that is signed as a whole is the PSP's own. Anybody can make another content of a
+            // notification that is signed in parts.
             let is_news = receipt.is_news && !taken.partly_signed;
             Ok(Took::In(Receipt { key_reused: Some(one), is_news, ..receipt }))
         }
@@ -99,17 +102,17 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
     }
 }
 
-/// Whether anybody with a captured pointer can have changed the object that it points to: then the PSP asks for none of its
-/// fetches.
+/// Whether anybody with a captured pointer could have changed the object that it points to. Then its fetches do not
+/// count as the PSP's.
 fn may_point_anywhere(taken: &Taken) -> bool {
     let points = |message: &Message| matches!(message.meaning, Meaning::Fetch(_));
     taken.is_pointer && taken.partly_signed && taken.normalised.messages.iter().any(points)
 }
 
-/// Takes one more content of a dedupe key that has as many as are kept. A content without news needs no row of its own;
-/// neither does one whose events wait already for another content. For a content that would change something, another one
-/// gives way: that one may be forged from the same message. If none can give way, the content is not taken, so that it is
-/// not answered as if it were kept.
+/// Takes one more content of a dedupe key that has no room. A content without news needs no row of its own; neither
+/// does a content whose events already wait for another content. A content that would change something takes the room
+/// of another one, which may be forged from the same message. If none can give way, the content is not taken: its
+/// sender must not be told that it is kept.
 fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one: Uuid) -> rusqlite::Result<Took> {
     let mut fate = Fate::NothingNew;
     let receipt = judge(connection, options, taken, taken.id, |judged, work| {
@@ -134,7 +137,7 @@ fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one:
     })
 }
 
-/// Gives the receipt of a content without a row the id of another content of its key: its own id could be found nowhere.
+/// Gives the receipt of a content without a row the id of another content of its key. Its own id is not in the store.
 fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
     let own = receipt.id;
     let found = |led: LedElsewhere| {
@@ -144,17 +147,17 @@ fn without_row(receipt: Receipt, one: Uuid) -> Receipt {
     Receipt { id: one, led_elsewhere: receipt.led_elsewhere.map(found), ..receipt }
 }
 
-/// What becomes of one more content of a full dedupe key.
+/// The fate of one more content of a dedupe key without room.
 enum Fate {
     /// It needs no row.
     NothingNew,
-    /// It is kept, in the room of other contents.
+    /// It is kept, and these contents gave way.
     Kept(Vec<GaveWay>),
     /// There is no room.
     NoRoom,
 }
 
-/// Whether all its parked events wait already, for another content of its key. Then they are deleted: they need not wait
+/// Whether all its parked events already wait for another content of its key. If so, deletes them: they need not wait
 /// twice.
 fn waits_already(connection: &Connection, taken: &Taken) -> rusqlite::Result<bool> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
@@ -190,7 +193,7 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     inbox::count_repeat(connection, id)?;
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
-        // It may be signed anew. The new signed text belongs to its body as well.
+        // The same body may come with a new signature. The new signed text belongs to that body as well.
         if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
             told(connection, taken, id, message, &mut Cow::from(message.events()))?;
         }
@@ -203,14 +206,14 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
     Ok(Receipt { replayed: true, fetches, ..Receipt::of(id, outcome) })
 }
 
-/// The messages of a notification that were not told of before, as far as that is remembered.
+/// The news among a notification's messages: which were not told of before, as far as that is remembered.
 #[derive(Default)]
 struct FirstSeen {
     /// Whether the notification's first message is among them.
     first: bool,
     /// Whether any message is among them.
     any: bool,
-    /// Whether that is remembered of any message, so that nobody can have made the notification of other captured ones.
+    /// Whether first times show it of any message. Then nobody can have made the notification from captured ones.
     proven: bool,
 }
 
@@ -222,15 +225,16 @@ impl FirstSeen {
         self.any |= is_first;
     }
 
-    /// Whether a notification with these messages is news. Anybody can put together messages that are signed one by one. The
-    /// secret that is said to have vouched for such a notification is that of its first message.
+    /// Whether a notification with these messages is news. Anybody can put together messages that are signed one by
+    /// one. For such a notification only the first message counts, since the reported secret is the one that vouched
+    /// for it.
     const fn is_news(&self, partly_signed: bool) -> bool {
         if partly_signed { self.first } else { self.any }
     }
 }
 
-/// Judges a notification. The judgement is saved before any parked event is released: that event may be the notification's
-/// own.
+/// Judges a notification. The judgement is saved before any released event is applied: that event may be the
+/// notification's own.
 fn judge(
     connection: &Connection,
     options: &StoreOptions,
@@ -244,7 +248,7 @@ fn judge(
     let (mut judged, mut first_seen) = (HashSet::new(), FirstSeen::default());
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         let identity = message.identity.as_ref();
-        // A captured message could be put into a batch a thousand times.
+        // A captured message can be put into a batch a thousand times.
         if identity.is_some_and(|identity| identity.partly_signed && !judged.insert(&identity.key)) {
             through = through.max(Outcome::Repeated);
             continue;

@@ -40,7 +40,7 @@ impl Unfinished {
             }
             // Before the lock was taken, another process took the copy for a killed backup's and removed it.
         }
-        Err(std::io::Error::other("somebody removes every unfinished copy"))
+        Err(std::io::Error::other("another process removed each unfinished copy before it was locked; try again"))
     }
 
     /// Gives the file the name of the copy, if that name is free, and syncs both to disk.
@@ -91,8 +91,7 @@ fn check_name(copy: &Path) -> std::io::Result<()> {
     if length <= most {
         return Ok(());
     }
-    let reason =
-        format!("its name has {length} bytes and may have {most}: more stands behind it while it is not whole");
+    let reason = format!("its name has {length} bytes and may have {most}: the name of the unfinished copy is longer");
     Err(std::io::Error::new(ErrorKind::InvalidFilename, reason))
 }
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{fetches, inbox, records};
 use crate::store::Awaiting;
 
-/// Up to `most` waiting messages whose number is not above `asked`.
+/// Up to `most` waiting messages whose request is among the first `asked` requests.
 pub(super) fn awaiting(
     connection: &Connection,
     fetch: i64,
@@ -20,7 +20,8 @@ pub(super) fn awaiting(
     Ok(awaiting)
 }
 
-/// The source of a fetch, and whether anybody but strangers has spoken of its object.
+/// The source of a fetch, and whether its object is known: the PSP or a hint at an object of ours asks for it, or a
+/// record has its id.
 pub(super) fn asked_for(connection: &Connection, fetch: i64) -> rusqlite::Result<Option<(String, bool)>> {
     let Some((source, path, trusted)) = fetches::asked_for(connection, fetch)? else { return Ok(None) };
     let trusted = trusted || records::is_known(connection, &source, &path)?;

@@ -1,5 +1,6 @@
-//! The writer: the one thread that writes. It owns the write connection and commits in groups. All waiting work goes into
-//! one transaction, each piece of work in a savepoint of its own. All callers are answered after the one fsync.
+//! The writer: the only thread that writes. It owns the write connection and commits in groups. All waiting work goes
+//! into one transaction, each piece of work in a savepoint of its own. After the commit's fsync all callers get their
+//! answers.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -20,7 +21,8 @@ use crate::store::StoreError;
 /// The most pieces of work in one group.
 const GROUP_MAX: usize = 512;
 
-/// A piece of work: run in the group's transaction (or told that there is none), then told how the group ended.
+/// A piece of work. It runs in the group's transaction, or gets the error if there is none. It returns the function
+/// that is called with the end of the group.
 type Job = Box<dyn FnOnce(Result<&Group<'_>, StoreError>) -> Finish + Send>;
 /// Answers the waiting caller, after the commit.
 type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -28,11 +30,11 @@ type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// The transaction of a group.
 struct Group<'a> {
     connection: &'a Connection,
-    /// Set when a piece of work failed and could not be rolled back by itself: nothing of the group may be committed.
+    /// Whether the savepoint of a piece of work could not be ended: then nothing of the group may be committed.
     spoilt: Cell<bool>,
 }
 
-/// A handle on the writing thread.
+/// A handle to the writing thread.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: SyncSender<Job>,
@@ -50,18 +52,18 @@ impl Writer {
         let (jobs, waiting) = sync_channel(max_waiting);
         let writes = move || {
             run(connection, &files, lock.as_deref(), &waiting);
-            // The lock goes only after the connection is closed, even if all other owners of the store have let go of it
-            // before.
+            // The lock is released only after the connection is closed, even if it has no other owner any more.
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(writes)?;
         Ok((Self { jobs }, thread))
     }
 
-    /// Does a piece of work and waits until it is on disk. `after` hears of it then, even if the caller has gone.
+    /// Does a piece of work and waits until it is on disk. Then `after` is called with the result, even if the caller
+    /// has gone.
     ///
     /// # Errors
-    /// The work's own error, or that the store cannot take it. Either way nothing of it was written.
+    /// The work's own error, or an error of the store. In both cases nothing of the work was written.
     pub(super) async fn write<T: Send + 'static, E: From<StoreError> + Send + 'static>(
         &self,
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
@@ -75,7 +77,7 @@ impl Writer {
                 if let Ok(done) = &done {
                     after(done);
                 }
-                // Perhaps nobody waits any more, since the client has hung up. The work stands all the same.
+                // If the client has hung up, nobody waits for the reply. The work stands all the same.
                 drop(reply.send(done));
             })
         });
@@ -94,7 +96,8 @@ fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Rec
         let there = files.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
         let begun = there.and_then(|()| begin(&connection, lock));
         if begun.is_err() {
-            // This attempt may have taken the whole lock timeout. No waiting work is to sit through another one.
+            // BEGIN may have waited for the whole lock timeout. All waiting work fails with it, so that none waits
+            // through another timeout.
             group.extend(waiting.try_iter());
         }
         let usable = begun.is_ok();
@@ -110,10 +113,13 @@ fn begin(connection: &Connection, lock: Option<&Lock>) -> Result<(), StoreError>
     connection.execute_batch("BEGIN IMMEDIATE").map_err(unavailable)?;
     // No other process writes from here on.
     lock.map_or(Ok(()), Lock::check_wal).inspect_err(|_| {
-        // SQLite would otherwise bring parts of the cut WAL into the database when the relay ends.
+        // Without this setting, SQLite would bring parts of the cut WAL into the database when the relay ends.
         let kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
         if let Err(error) = kept.and_then(|_| connection.execute_batch("ROLLBACK")) {
-            tracing::error!(%error, "cannot roll back");
+            tracing::error!(
+                %error,
+                "a failed transaction cannot be rolled back; the next group of work fails and rolls it back"
+            );
         }
     })
 }
@@ -126,12 +132,19 @@ fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: V
         .and_then(|()| transaction.open())
         .and_then(|transaction| transaction.connection.execute_batch("COMMIT").map_err(unavailable));
     if let Err(error) = &committed {
-        tracing::error!(%error, waiting = finishes.len(), "nothing of this group was written");
+        tracing::error!(
+            %error,
+            waiting = finishes.len(),
+            "a group of work could not be written; all its callers get this error"
+        );
         // A failed COMMIT may leave the transaction open; the next group must not find it.
         if !connection.is_autocommit()
             && let Err(error) = connection.execute_batch("ROLLBACK")
         {
-            tracing::error!(%error, "cannot roll back");
+            tracing::error!(
+                %error,
+                "a failed transaction cannot be rolled back; the next group of work fails and rolls it back"
+            );
         }
     }
     for finish in finishes {
@@ -140,8 +153,8 @@ fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: V
 }
 
 impl Group<'_> {
-    /// The group, if its transaction is still open. A full disk makes SQLite roll back the whole transaction, and further
-    /// work without it would commit by itself.
+    /// The group, if its transaction is still open. On a full disk SQLite rolls back the whole transaction. Without a
+    /// transaction, each further statement would commit by itself.
     fn open(&self) -> Result<&Self, StoreError> {
         if self.spoilt.get() || self.connection.is_autocommit() {
             return Err(StoreError::Unavailable("the transaction was rolled back".into()));
@@ -184,7 +197,7 @@ mod tests {
         connection.query_row("SELECT count(*) FROM t", [], |row| row.get(0)).map_err(unavailable)
     }
 
-    /// The files of a database without files (in memory): they are always there.
+    /// Files that are always there, for a database in memory.
     fn here() -> Arc<Files> {
         Arc::new(Files::of(std::path::Path::new(".")).unwrap())
     }
