@@ -163,7 +163,7 @@ mod tests {
     fn type_codes_are_those_of_the_contract() {
         assert_eq!(Kind::ALL.map(Kind::code), [1, 2, 3, 4]);
         assert_eq!(Kind::from_code(2), Some(Kind::Payment));
-        assert_eq!(Kind::from_code(5), None, "the sample's Mandate is never spoken");
+        assert_eq!(Kind::from_code(5), None, "the sample's Mandate does not exist here");
     }
 
     #[test]

@@ -249,10 +249,10 @@ fn the_psps_time_decides_first_and_the_rank_of_the_state_within_a_second() {
     assert_eq!(end(&[failed.clone(), succeeded.clone()]), Status::Failed, "a refund fails after it succeeded");
     assert_eq!(end(&[named(Status::Succeeded, 2), failed]), Status::Succeeded);
     let late = Event { late: true, ..named(Status::Pending, 1) };
-    assert_eq!(end(&[late, succeeded]), Status::Pending, "a late truth outranks all of its second");
+    assert_eq!(end(&[late, succeeded]), Status::Pending, "a late event outranks every other of its second");
     let yielding = Event { gives_way: true, ..named(Status::Expired, 9) };
     assert_eq!(end(&[yielding.clone(), named(Status::Succeeded, 1)]), Status::Succeeded);
-    assert_eq!(end(&[yielding]), Status::Expired, "of which nothing else is known");
+    assert_eq!(end(&[yielding]), Status::Expired, "nothing else is known of the record");
 }
 
 #[test]

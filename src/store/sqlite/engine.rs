@@ -41,7 +41,7 @@ pub(super) fn uri(path: &Path) -> String {
     format!("file://{}", percent_encode(path.as_os_str().as_bytes(), IN_URI))
 }
 
-/// The longest wait for another process's lock on the database.
+/// Sets the longest wait for another process's lock on the database.
 pub(super) fn wait_for_locks(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(LOCK_TIMEOUT)
 }

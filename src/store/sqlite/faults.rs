@@ -1,5 +1,5 @@
-//! Faults of the engine at every point of a piece of work. After a fault nothing of the work stays, nobody is told that it
-//! is done, and nobody is woken. When the work is done again, it ends as if nothing had happened.
+//! Fault tests: the engine fails at every point of a piece of work. After a fault nothing of the work stays, nobody is
+//! told that it is done, and nobody is woken. When the work is done again, it ends as if nothing had happened.
 
 mod rig;
 mod scenarios;
@@ -47,7 +47,7 @@ async fn undisturbed(scenario: &Scenario) -> End {
     end_of(&Rig::new(&history(scenario)).await, &[&scenario.work]).await
 }
 
-/// The points of a scenario's work, but for those of its savepoint.
+/// The points of a scenario's work, without the points of its savepoint.
 async fn points(scenario: &Scenario) -> BTreeSet<Point> {
     let rig = Rig::new(&history(scenario)).await;
     let told = rig.run_with(Fault::None, &scenario.work).await.unwrap();
@@ -88,7 +88,7 @@ async fn what_fails_leaves_nothing_and_can_be_done_again() {
     }
 }
 
-/// As above, but the work is done again after each single fault, on a store of its own.
+/// After each single fault the work is done again, each time on a new store.
 #[tokio::test]
 async fn what_failed_once_ends_as_if_it_had_not() {
     for scenario in scenarios::all() {
@@ -119,7 +119,7 @@ async fn what_is_in_the_same_group_is_not_taken_along() {
     }
 }
 
-/// The engine rolls a whole group back. Every caller in it is told so, and all of it can be done again.
+/// The engine rolls a whole group back. Each caller gets the error, and all work of the group can be done again.
 #[tokio::test]
 async fn what_was_taken_back_was_told_to_nobody() {
     let [first, last] = bystanders();
@@ -135,7 +135,7 @@ async fn what_was_taken_back_was_told_to_nobody() {
                 assert!(rig.broken(), "{context}");
                 assert_eq!(rig.dump(), before, "{context}");
                 if fault == GroupFault::CommitAndRollback {
-                    // The transaction that could not be rolled back is in the way of the next one, which does it.
+                    // The transaction that could not be rolled back makes the next group fail, which rolls it back.
                     rig.run(work).await.unwrap_err();
                     assert_eq!(rig.dump(), before, "{context}");
                 }
@@ -155,7 +155,7 @@ async fn steps(scenario: &Scenario, most: u32) -> impl Iterator<Item = u32> + us
     (1..=steps).step_by(usize::try_from(steps / most + 1).unwrap())
 }
 
-/// The engine breaks off anywhere, between statements and in the middle of them.
+/// The engine breaks off at any step, between statements and in the middle of them.
 #[tokio::test]
 async fn what_is_broken_off_leaves_nothing() {
     for scenario in scenarios::all() {
@@ -171,8 +171,8 @@ async fn what_is_broken_off_leaves_nothing() {
     }
 }
 
-/// The same in a group: in the middle of a writing statement the engine rolls all of it back. Work that is reported as done
-/// is in the store; work that is reported as failed leaves nothing.
+/// The engine breaks off in a group: in the middle of a writing statement it rolls the whole group back. Work that is
+/// reported as done is in the store; work that is reported as failed leaves nothing.
 #[tokio::test]
 async fn broken_off_with_others_it_is_there_or_it_is_not() {
     let [first, last] = bystanders();

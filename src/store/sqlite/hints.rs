@@ -1,5 +1,5 @@
-//! Hints: notifications that nobody vouches for. The object that a hint points to is fetched from the PSP. Nothing else of a
-//! hint is believed, and next to nothing is kept.
+//! Hints: notifications that nobody vouches for. The object that a hint points to is fetched from the PSP. Nothing else
+//! of a hint is believed, and only its call is kept.
 
 use rusqlite::Connection;
 
@@ -7,7 +7,7 @@ use super::fetches::{self, Asker};
 use super::{held, inbox, outcomes, records, waiting};
 use crate::store::{Admission, HintError, Hinted, Outcome, Receipt};
 
-/// Takes a hint, or returns the limit that too many waiting objects of strangers have reached.
+/// Takes a hint, or returns the limit of strangers' slots that is reached.
 pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Result<Receipt, HintError>> {
     let (mut first, mut displaced) = (None, 0);
     for (id, path) in &hinted.calls {
@@ -32,8 +32,8 @@ pub(super) fn take(connection: &Connection, hinted: &Hinted) -> rusqlite::Result
     Ok(first.map(receipt).ok_or(HintError::Crowded))
 }
 
-/// Whether a hint is refused, read from disk without the writer, which a flood must not keep busy. The writer decides if the
-/// counts are not sound.
+/// The error of a hint that is refused. A reader finds it, since a flood must not keep the writer busy. If the counts
+/// are not sound, the writer decides.
 pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Result<Option<HintError>> {
     let source = hinted.source.as_str();
     for (_, path) in &hinted.calls {
@@ -50,8 +50,8 @@ pub(super) fn refused(connection: &Connection, hinted: &Hinted) -> rusqlite::Res
     Ok(None)
 }
 
-/// The asker that a hint counts as, and whether another hint gave way to it; or why there is no slot for it. An object with
-/// a registered record is no stranger's: a flood of made-up ids cannot keep it out.
+/// The asker for an object of a hint, and whether another hint lost its slot to it; or the reason why there is no slot.
+/// An object with a registered record is no stranger's: a flood of made-up ids cannot keep it out.
 fn asker<'a>(
     connection: &Connection,
     hinted: &'a Hinted,
@@ -66,7 +66,7 @@ fn asker<'a>(
         return Ok(Ok((stranger, false)));
     }
     let mut held = held::of(connection, source, address)?;
-    // A damaged count refuses nobody, and takes no slot from anybody.
+    // By a damaged count, no hint is refused and no slot is taken away.
     if !held.sound && held::recount(connection, source)? {
         tracing::error!(
             source,
@@ -82,9 +82,9 @@ fn asker<'a>(
     })
 }
 
-/// Takes a slot from an address: that of an object that the PSP did not know when it was asked, or else of the one that
-/// would be fetched last. An object of which the PSP has told once was not made up, and stays. Returns whether there was a
-/// slot to take.
+/// Takes a slot from an address. The object that loses it is one that the PSP did not know, or else the one that would
+/// be fetched last. An object that was fetched once was not made up, and stays. Returns whether there was a slot to
+/// take.
 fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::Result<bool> {
     let Some(fetch) = fetches::least_of(connection, source, address)? else { return Ok(false) };
     let waiting = waiting::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
@@ -163,7 +163,7 @@ mod tests {
         }
     }
 
-    /// Fetches the object, which is as it was.
+    /// Fetches the object, which has not changed.
     fn fetched(connection: &Connection, fetch: &Fetch, now: Timestamp) {
         let waiting = waiting::awaiting(connection, fetch.id, fetch.asked, 50).unwrap();
         let read = waiting.iter().map(|one| {
@@ -195,7 +195,7 @@ mod tests {
         let connection = store();
         let begun = fetches_of_one(&connection, 0, 130_000);
         assert_eq!(begun, [0, 1, 3, 7, 15, 31, 63, 95, 127].map(|second| second * 1000));
-        // Nobody points to it for a while.
+        // No hint points to it for a while.
         assert_eq!(fetches_of_one(&connection, 900_000, 903_500), [900_000, 901_000, 903_000]);
     }
 
@@ -220,7 +220,8 @@ mod tests {
         assert_eq!(begun.iter().map(|fetch| fetch.by).collect::<Vec<_>>(), [AskedBy::Hint]);
     }
 
-    /// Hints may come before the PSP's API knows of the object. Its signed news is fetched at once, with all attempts before it.
+    /// Hints may come before the PSP's API knows the object. Signed news of it is fetched at once, with all its
+    /// attempts. A wait that the PSP asked for stands.
     #[test]
     fn what_the_psp_tells_of_is_fetched_at_once_though_it_was_missing() {
         for (wait, first) in [(300, 11_000), (3600, 3_600_000)] {
@@ -243,7 +244,8 @@ mod tests {
         }
     }
 
-    /// Twenty known objects ask for more than ten calls a second. A hint at another one waits behind none of them.
+    /// Hints at nineteen known objects ask for more than ten calls a second. A hint at another object waits behind none
+    /// of them.
     #[test]
     fn a_hint_at_an_object_with_news_goes_before_those_that_were_in_vain() {
         let connection = store();
@@ -263,7 +265,7 @@ mod tests {
         assert_eq!(due(&connection, 1, at(120_000))[0].path, "/known/0");
     }
 
-    /// Steps of SQLite's machine for a refused hint, while this many addresses have ten waiting objects each.
+    /// The steps of SQLite's machine for a refused hint, while this number of addresses have ten waiting objects each.
     fn steps_of_a_refusal(addresses: u32) -> u32 {
         let mut connection = store();
         let rows = format!(

@@ -1,4 +1,4 @@
-//! A record's history: the notification that made each version, and the attempts to tell Transform.
+//! The history of a record: the notification that made each version, and the attempts to tell Transform.
 
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -33,7 +33,7 @@ pub(super) fn changed(
         .map(drop)
 }
 
-/// Notes how an attempt ended.
+/// Notes the end of an attempt.
 pub(super) fn attempted(
     connection: &Connection,
     record: i64,
@@ -60,7 +60,7 @@ pub(super) fn attempted(
         .map(drop)
 }
 
-/// The latest rows of a record's history, the newest first.
+/// The latest `most` versions and attempts of a record, the newest first.
 pub(super) fn of_record(
     connection: &Connection,
     record: i64,
@@ -97,7 +97,7 @@ fn attempt_made(row: &Row<'_>) -> rusqlite::Result<AttemptMade> {
     })
 }
 
-/// Reads a page of versions, for damage in them.
+/// Reads a page of versions, to find damage in them.
 pub(super) fn look_at_versions(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT id, version, at, notification, event_type, status FROM transitions WHERE id > ?1 ORDER BY id LIMIT ?2",
@@ -105,7 +105,7 @@ pub(super) fn look_at_versions(connection: &Connection, after: i64, most: u32) -
     Listed::read("transitions", query.query(params![after, most])?, |row| version_made(row).map(drop))
 }
 
-/// Reads a page of attempts, for damage in them.
+/// Reads a page of attempts, to find damage in them.
 pub(super) fn look_at_attempts(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection
         .prepare_cached("SELECT id, version, at, millis, failure FROM attempts WHERE id > ?1 ORDER BY id LIMIT ?2")?;

@@ -1,8 +1,9 @@
-//! A rollback journal that lies beside the database. By a journal, SQLite undoes the half-written work of a killed process.
-//! SQLite cannot tell whether the database beside the journal is still the same one: it would spoil a restored copy.
+//! A rollback journal beside the database, and whether it belongs to it. By a journal, SQLite undoes the half-written
+//! work of a killed process. SQLite does not notice that the database beside the journal was replaced: it would spoil a
+//! restored copy.
 //!
-//! The relay itself writes a journal only when it begins to write a new store or a restored copy by a WAL. That step changes
-//! nothing but two bytes and counters in the header, and by that the relay's own journal is known.
+//! The relay itself writes a journal only when it switches a new store or a restored copy to a WAL. That step changes
+//! only two bytes and some counters in the header. By that the relay's own journal is recognised.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -12,20 +13,21 @@ use std::path::Path;
 use super::files;
 use crate::store::OpenError;
 
-/// How a journal begins.
+/// The first bytes of a journal.
 const MAGIC: [u8; 8] = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
-/// The length of the part of its header that has values.
+/// The length of the part of its header with values.
 const HEADER: usize = 28;
 /// The bytes beside each page of the database in the journal: its number before it, a checksum behind it.
 const AROUND: u64 = 8;
-/// Where the header of a database changes when it is to be written by a WAL: the way of writing, and counters.
+/// The bytes of a database's header that change when it is switched to a WAL: the way of writing, and counters.
 const MAY_DIFFER: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
-/// Where page 1 has the kind of its tree, and the number of its cells, which are the tables.
+/// The places of page 1 for the kind of its tree, and for the number of its cells, which are the tables.
 const KIND_AT: usize = 100;
 const LEAF: u8 = 13;
 const CELLS_AT: std::ops::Range<usize> = 103..105;
 
-/// Checks that a journal undoes only work that this program left half done. To be called before SQLite looks at the files.
+/// Checks that a journal undoes only work that a relay left half done. It must be called before SQLite looks at the
+/// files.
 ///
 /// # Errors
 /// The journal is another database's, or another program's half-written transaction. The error names the remedy.
@@ -99,7 +101,8 @@ fn has_no_tables(page_1: &[u8]) -> bool {
     page_1.get(KIND_AT) == Some(&LEAF) && page_1.get(CELLS_AT).is_some_and(|cells| cells == [0, 0])
 }
 
-/// Whether two first pages are the same except for the bytes that may differ. The first one has a checksum behind it.
+/// Whether two first pages are the same except for the bytes that may differ. `one` has a checksum behind it, which is
+/// not compared.
 fn is_alike(one: &[u8], other: &[u8]) -> bool {
     let may_differ = |at: usize| MAY_DIFFER.iter().any(|range| range.contains(&at));
     one.iter().zip(other).enumerate().all(|(at, (one, other))| one == other || may_differ(at))
@@ -107,11 +110,11 @@ fn is_alike(one: &[u8], other: &[u8]) -> bool {
 
 /// The values in a journal's header.
 struct Header {
-    /// How many pages the database had.
+    /// The number of pages that the database had.
     pages: u64,
-    /// How long the header is.
+    /// The length of the header.
     sector: u64,
-    /// How long a page is.
+    /// The length of a page.
     page: u64,
 }
 
@@ -148,7 +151,7 @@ mod tests {
     const PAGE: usize = 4096;
     const SECTOR: usize = 512;
 
-    /// A journal as SQLite writes it: of a database of that many pages, with these pages as they were.
+    /// A journal as SQLite writes it, for a database with this number of pages, with the former content of these pages.
     fn journal(pages: u32, were: &[(u32, &[u8])]) -> Vec<u8> {
         const NONCE: u32 = 7;
         let numbers = [u32::try_from(were.len()).unwrap(), NONCE, pages, 512, 4096];
@@ -164,7 +167,7 @@ mod tests {
         journal
     }
 
-    /// A database that is written without a WAL, with that many rows.
+    /// A database that is written without a WAL, with this number of rows.
     fn database(path: &Path, rows: usize) -> Vec<u8> {
         let made = Connection::open(path).unwrap();
         made.execute_batch("PRAGMA auto_vacuum = 2; CREATE TABLE t (x)").unwrap();
@@ -192,7 +195,7 @@ mod tests {
         assert_eq!(checked(), Ok(()));
         check_for_reading(&path).unwrap();
 
-        // A start was killed while it switched the copy to a WAL: SQLite makes the copy what it was.
+        // A start was killed while it switched the copy to a WAL: SQLite undoes that.
         let mut half = copy.clone();
         half[18..20].copy_from_slice(&[2, 2]);
         half[27] ^= 1;
@@ -203,7 +206,8 @@ mod tests {
         assert_eq!(rows(&path), 9);
         assert_eq!(std::fs::read(&path).unwrap(), copy, "SQLite has heeded it");
 
-        // A journal that another database left, whether as large or not, and one that another program has half written.
+        // Journals of another database, of the same size or not; a journal of another program's half-written work;
+        // another file.
         let was = &copy[PAGE * 3..PAGE * 4];
         let old_pages = u32::try_from(old.len() / PAGE).unwrap();
         for other in [
@@ -218,7 +222,7 @@ mod tests {
             assert!(refused.contains("relay.db-journal would change it") && refused.contains("remove"), "{refused}");
         }
         assert_eq!(std::fs::read(&path).unwrap(), copy);
-        // The reason for the check: without it, SQLite undoes by such a journal.
+        // The reason for the check: without it, SQLite would empty the copy by such a journal.
         begun(&journal(0, &[]));
         drop(Connection::open(&path).unwrap().query_row("SELECT count(*) FROM t", [], |_| Ok(())));
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
@@ -239,7 +243,7 @@ mod tests {
             ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(files::beside(&path, end))));
         }
         std::fs::write(&path, "").unwrap();
-        // SQLite takes back nothing by a journal that begins with zeros.
+        // SQLite undoes nothing by a journal that begins with zeros.
         std::fs::write(files::journal(&path), [0; SECTOR]).unwrap();
         check_for_reading(&path).unwrap();
     }

@@ -1,9 +1,9 @@
-//! The lock that keeps a store to one relay per database file, whatever names lead to the file.
+//! The lock of a store: one relay for each database file, whatever names lead to the file.
 //!
-//! The lock is on the database file itself (flock). One descriptor holds it and outlives every connection of SQLite's in
-//! this process. SQLite's own locks on the file (fcntl) belong to the process: they would be gone as soon as the process
-//! closed any other descriptor of the file. So nothing else in this process may open the file by itself while the store is
-//! open.
+//! The lock is on the database file itself (flock). One descriptor holds it and outlives every connection of SQLite's
+//! in this process. SQLite's own locks on the file (fcntl) belong to the process: they are gone as soon as the process
+//! closes any other descriptor of the file. So nothing else in this process may open the file without SQLite while the
+//! store is open.
 
 use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::ErrorKind;
@@ -15,25 +15,25 @@ use super::wal_end::WalEnd;
 use super::{files, journal};
 use crate::store::{OpenError, StoreError};
 
-/// Keeps other relays out for as long as it is held. The lock ends with the process, even with a killed one.
+/// The lock. It keeps other relays out for as long as it is held, and ends with the process, even if that is killed.
 #[derive(Debug)]
 pub(super) struct Lock {
     database: File,
     /// The end of the WAL; none before SQLite has made a WAL.
     wal: Option<WalEnd>,
-    /// The lock file beside the database. A relay of an earlier version locks only this file.
+    /// The lock file beside the database, which is locked too: a relay of an earlier version locks only this file.
     _beside: File,
 }
 
-/// Where a database's header has its way of writing, and the value there if that is a WAL.
+/// The place in a database's header for its way of writing, and the value there if that is a WAL.
 const WRITE_VERSION_AT: u64 = 18;
 const WAL_VERSION: [u8; 2] = [2, 2];
 
 impl Lock {
-    /// Checks that the file has not been overwritten by a copy. A backup is the one kind of database without a WAL.
+    /// Checks that the file has not been overwritten by a copy. A backup is recognised, since its header names no WAL.
     ///
     /// # Errors
-    /// The file was overwritten. Anything written now would be in a WAL that is not the file's.
+    /// The file was overwritten. Its WAL belongs to the former file, and so would anything that is written now.
     pub(super) fn check(&self) -> Result<(), StoreError> {
         match self.writes_a_wal() {
             Ok(Some(true)) => Ok(()),
@@ -66,12 +66,13 @@ impl Lock {
     /// Checks that the WAL still ends with the last commit. The caller must hold the right to write.
     ///
     /// # Errors
-    /// The WAL does not end with it. Anything written now could not be found behind the hole.
+    /// The WAL does not end with the last commit. Anything written now would be behind a hole, where a start would not
+    /// find it.
     pub(super) fn check_wal(&self) -> Result<(), StoreError> {
         self.wal.as_ref().map_or(Ok(()), WalEnd::check)
     }
 
-    /// Whether the database is written by a WAL, as a relay's is and a backup is not; none if the file is empty.
+    /// Whether the database is written by a WAL, as a store is and a backup is not; none if the file is empty.
     pub(super) fn writes_a_wal(&self) -> std::io::Result<Option<bool>> {
         writes_a_wal(&self.database)
     }
@@ -86,8 +87,8 @@ fn writes_a_wal(database: &File) -> std::io::Result<Option<bool>> {
     }
 }
 
-/// Whether a file is a backup of which no relay has made a store yet: a database without a WAL. Not to be called for a file
-/// that this process may have open.
+/// Whether a file is a backup that no relay has made into a store yet: a database without a WAL. It must not be called
+/// for a file that this process may have open.
 pub(super) fn is_backup(path: &Path) -> bool {
     File::open(path).and_then(|file| writes_a_wal(&file)).is_ok_and(|found| found == Some(false))
 }
@@ -102,7 +103,7 @@ pub(super) struct Locked {
 /// Locks the file, and makes it if it is not there.
 ///
 /// # Errors
-/// Another relay has the file, it cannot be used at this path, or it must exist and does not.
+/// Another relay has the file, the file cannot be used at this path, or it must exist and does not.
 pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
     let failed = |error: std::io::Error| OpenError::failed(path, error);
     if must_exist
@@ -112,8 +113,8 @@ pub(super) fn take(path: &Path, must_exist: bool) -> Result<Locked, OpenError> {
     }
     make(path).map_err(failed)?;
     let path = path.canonicalize().map_err(failed)?;
-    // The lock file beside the database comes first: if this very process has the store open, the database must not be
-    // touched.
+    // The lock file beside the database comes first: if this process itself has the store open, it must not open the
+    // database once more.
     let beside = take_beside(&path)?;
     let database = options().open(&path).map_err(failed)?;
     match database.try_lock() {
@@ -135,8 +136,8 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Makes the file if it is not there. The file holds payer data, so that only the operator may read a new one. SQLite gives
-/// its companions the same permissions.
+/// Makes the file if it is not there. Only the operator may read a new file, since it holds payer data. SQLite gives
+/// the files beside it the same permissions.
 fn make(path: &Path) -> std::io::Result<()> {
     match std::fs::metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => options().create(true).mode(0o600).open(path).map(drop),
@@ -144,11 +145,11 @@ fn make(path: &Path) -> std::io::Result<()> {
     }
 }
 
-/// Locks the file beside the database. Nobody else may open that file: whoever can open it could lock it, and keep every
-/// relay out.
+/// Locks the file beside the database. Nobody else may open that file: any user who can open it could lock it, and keep
+/// every relay out.
 fn take_beside(path: &Path) -> Result<File, OpenError> {
     let beside = files::beside(path, BESIDE);
-    // A file that is there is not emptied: it may be a link to another file.
+    // An existing file is not emptied: it may be a link to another file.
     let opened = File::options().create(true).truncate(false).write(true).mode(LOCK_MODE).open(&beside);
     let file = opened.map_err(|error| OpenError::failed(&beside, error))?;
     outlast_looks(&file, path, &beside)?;
@@ -156,7 +157,8 @@ fn take_beside(path: &Path) -> Result<File, OpenError> {
     Ok(file)
 }
 
-/// Takes the lock. A command may be looking at the lock just now; a start tries for longer than that.
+/// Takes the lock of the lock file. A command may be looking at it just now; a start tries for longer than such a look
+/// takes.
 fn outlast_looks(file: &File, path: &Path, beside: &Path) -> Result<(), OpenError> {
     for _ in 0..LOOKS_OUTLASTED {
         match file.try_lock() {
@@ -170,8 +172,8 @@ fn outlast_looks(file: &File, path: &Path, beside: &Path) -> Result<(), OpenErro
 
 const LOCK_MODE: u32 = 0o600;
 
-/// Makes the lock file the operator's alone: earlier versions made one that everybody could open. A file that is not plain,
-/// or has other names, is left alone.
+/// Lets only the operator open the lock file: earlier versions made one that everybody could open. A file that is not
+/// plain, or has other names, is left as it is.
 fn tighten(file: &File, path: &Path) {
     let is_plain = path.symlink_metadata().is_ok_and(|found| found.is_file() && found.nlink() == 1);
     let is_open = file.metadata().is_ok_and(|file| file.permissions().mode() & 0o777 != LOCK_MODE);
@@ -183,14 +185,14 @@ fn tighten(file: &File, path: &Path) {
     }
 }
 
-/// The lock beside the database.
+/// The ending of the lock file beside the database.
 const BESIDE: &str = ".lock";
-/// A command that looks whether a relay has the store must not keep a relay from starting: a start outlasts this many looks
-/// of this length.
+/// A command that looks whether a relay has the store must not keep a relay from starting. A start outlasts this number
+/// of looks of this length.
 const LOOKS_OUTLASTED: u32 = 50;
 const LOOK_TAKES: Duration = Duration::from_millis(10);
 
-/// Whether a relay has this store (a path without links). A relay has it from the beginning of its start to its very end.
+/// Whether a relay has this store (a path without links). A relay has it from the beginning of its start to its end.
 ///
 /// # Errors
 /// The lock file cannot be opened or tried.
@@ -253,7 +255,7 @@ mod tests {
         let taken = take(&link, false).unwrap();
         assert_eq!(taken.path, file.canonicalize().unwrap());
         assert!(matches!(take(&file, false), Err(OpenError::InUse(_))));
-        // The lock file beside it is gone, or the database has another name: it is still the same database.
+        // Without the lock file, or under another name, it is still the same database.
         std::fs::remove_file(folder.path().join("relay.db.lock")).unwrap();
         assert!(matches!(take(&file, false), Err(OpenError::InUse(_))));
         std::fs::rename(&file, &moved).unwrap();

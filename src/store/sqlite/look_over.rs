@@ -1,5 +1,6 @@
-//! A look over all rows for damage while the relay runs. Damage is logged for as long as it is there, whoever needs the row
-//! meanwhile. Otherwise a webhook or fetch of an unreadable row would be owed for ever, and nobody would know.
+//! The look over all rows, for damage, while the relay runs. Damage is logged for as long as it is there, even if
+//! nobody needs the row. Otherwise a webhook or a fetch with an unreadable row would wait for ever, and nobody would
+//! know.
 
 use std::time::Duration;
 
@@ -13,12 +14,12 @@ use super::{fetches_care, history, inbox, outbox, parked, records};
 use crate::domain::due::Moment;
 use crate::store::{LongestWaits, StoreError};
 
-/// A table that is looked over.
+/// A table, and how it is looked over.
 struct Table {
     name: &'static str,
-    /// Reads a page of it.
+    /// The function that reads a page of it.
     look: fn(&Connection, i64, u32) -> rusqlite::Result<Listed<()>>,
-    /// How many pages are read in one round. Tables of things that somebody waits for are read whole.
+    /// The number of pages that are read in one round. A table whose rows somebody waits for is read whole.
     pages: usize,
 }
 
@@ -44,15 +45,15 @@ const TABLES: [Table; 8] = [
     table("attempts", history::look_at_attempts, PART),
 ];
 
-/// How many rows a page has.
+/// The number of rows in a page.
 const PAGE_ROWS: u32 = 500;
-/// The pause between two pages: others want the disk, too.
+/// The pause between two pages: other work needs the disk, too.
 const PAGE_EVERY: Duration = Duration::from_millis(5);
-/// The longest time between reading the clock and the write that uses that time.
+/// The longest time from reading the clock to the write with that time.
 const SLACK: Duration = Duration::from_secs(60);
 
-/// How many damaged rows of a table are named in a round. A disk that has lost many would have the log and the memory hold a
-/// text for each.
+/// The number of damaged rows of a table that are named in a round. If a disk has lost many rows, a text for each would
+/// fill the log and the memory.
 const NAMED: usize = 20;
 
 impl Store {
@@ -88,7 +89,7 @@ impl Store {
         Ok(())
     }
 
-    /// Remembers the damage that was found in a page, until [`NAMED`] rows were `named`. Returns the first.
+    /// Remembers the damage that was found in a page, until [`NAMED`] rows are `named`. Returns the first damage.
     fn met_first(&self, damaged: Vec<rusqlite::Error>, named: &mut usize) -> Option<String> {
         let mut first = None;
         for error in damaged.into_iter().map(unavailable) {
@@ -187,7 +188,7 @@ mod tests {
         other.execute_batch("DELETE FROM records").unwrap();
         for _ in 0..3 {
             store.look_over().await.unwrap();
-            // Even when damage that was met is forgotten.
+            // The damage is reported even after met damage is forgotten.
             store.damage.lock().unwrap().clear();
             let said = store.probe(now()).await.unwrap_err().to_string();
             assert!(said.contains("table outbox, row 1: its record is missing"), "{said}");
@@ -198,7 +199,7 @@ mod tests {
         assert_eq!(store.probe(now()).await, Ok(()));
     }
 
-    /// While the relay runs: a record that waits for a time that never comes is looked at again.
+    /// While the relay runs: a record that waits for a time that never comes gets a due time that comes.
     #[tokio::test]
     async fn what_is_brought_back_is_looked_at_again() {
         for due in ["-9223372036854775808", "-1", "9223372036854775807", "1 << 57"] {
@@ -257,7 +258,7 @@ mod tests {
         }
     }
 
-    /// A disk that has lost many rows: some are named, and no more of them are held in memory.
+    /// If a disk has lost many rows, some are named, and no others are held in memory.
     #[tokio::test]
     async fn of_many_damaged_rows_few_are_named() {
         let (_folder, store, other, _) = store();

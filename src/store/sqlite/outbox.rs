@@ -1,4 +1,4 @@
-//! The outbox: which records Transform is owed a webhook for, and when.
+//! The outbox: the records that Transform is owed a webhook for, and the due times.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct Row {
     pub(super) dead: bool,
 }
 
-/// The outbox row of a record, also if its delivery was given up.
+/// The outbox row of a record, even if its delivery was given up.
 pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
     connection
         .prepare_cached(
@@ -44,7 +44,8 @@ pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Opt
         .optional()
 }
 
-/// Owes Transform a version of a record. A delivery that was given up is owed as if nothing had failed.
+/// Notes that Transform is owed a version of a record. A delivery that was given up is owed again, as if nothing had
+/// failed.
 pub(super) fn owe(
     connection: &Connection,
     (record, version): (i64, u64),
@@ -96,7 +97,7 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
     Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
 }
 
-/// The key of a row's record: `column` has its kind, the next column its id.
+/// The key of a row's record: its kind is in `column`, its id in the next column.
 pub(super) fn key_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<RecordKey> {
     match row.get::<_, Option<u8>>(column)? {
         Some(kind) => key(kind, row.get(column + 1)?),
@@ -104,7 +105,7 @@ pub(super) fn key_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result
     }
 }
 
-/// Reads a page of rows, for damage in them.
+/// Reads a page of rows, to find damage in them.
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT o.record, r.kind, r.transform_id, o.version, o.attempts, o.due_at, o.owed_since, o.changed_at,
@@ -122,13 +123,13 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     })
 }
 
-/// How far ahead times in the outbox may lie.
+/// The bounds of times in the outbox.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bounds {
     pub(super) now: Timestamp,
     pub(super) longest_debounce: Duration,
     pub(super) longest_retry: Duration,
-    /// Rows that were written after `now` was read may lie further ahead by as much.
+    /// Times that were written after `now` was read may lie further ahead by this.
     pub(super) slack: Duration,
 }
 
@@ -150,17 +151,18 @@ impl Bounds {
     }
 }
 
-/// Whether any time is to be brought back. A reader looks, so that the writer is not held up.
+/// Whether any time is to be brought back. A reader looks for that, so that the writer is not held up.
 pub(super) fn is_any_wrong(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<bool> {
     connection.prepare_cached(&format!("SELECT 1 FROM outbox {WRONG}"))?.exists(bounds.asked())
 }
 
-/// Brings back times that no wait has made. Returns the records concerned.
+/// Brings back times that no wait has made. Returns the rows of their records.
 ///
-/// Some times lie further ahead than any wait is long, or are times of the past that lie ahead. The store's clock makes none
-/// of them. But a wait may have been made shorter; the store may come from a version that went by the machine's clock; a
-/// killed relay had written for up to a minute since the clock was kept. Other times are damaged: before all times, no times
-/// at all, or a failure before there was anything to tell. A webhook with such a time is due now, with all its patience.
+/// A due time can lie further ahead than the longest wait, and a time of the past can lie ahead. Waits on the store's
+/// clock do not make such times. But a wait may have been made shorter; the store may come from a version that went by
+/// the machine's clock; a killed relay may have written for up to a minute since the clock was kept. Other times are
+/// damaged: they are negative, are no times at all, or date a failure before there was anything to tell. A webhook with
+/// such a time is due now, with all its patience.
 pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Result<HashSet<i64>> {
     connection
         .prepare_cached(&format!(
@@ -177,7 +179,7 @@ pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Resul
         .collect()
 }
 
-/// The deliveries that were given up, after the cursor `after`, by the age of their records.
+/// The deliveries that were given up, after the cursor `after`, in the order in which their records were registered.
 pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
     let mut query = connection.prepare_cached(
         "SELECT o.record, r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason
@@ -216,8 +218,8 @@ pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rus
         .optional()
 }
 
-/// Begins a delivery anew: Transform was told, but not of the latest version. That version is owed since `began`, as if
-/// nothing had failed.
+/// Begins a delivery anew: Transform was told of an earlier version than the latest. The latest is owed since `began`,
+/// as if nothing had failed.
 pub(super) fn begin_anew(
     connection: &Connection,
     record: i64,
@@ -233,7 +235,7 @@ pub(super) fn begin_anew(
         .map(drop)
 }
 
-/// Deletes the outbox row of a record: nothing of it is owed any more.
+/// Deletes the outbox row of a record: Transform is owed nothing of it any more.
 pub(super) fn delete(connection: &Connection, record: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([record]).map(drop)
 }
@@ -284,7 +286,7 @@ mod tests {
     const NOW: i64 = 1_800_000_000_000_000;
     const MINUTE: i64 = 60 * 1_000_000;
 
-    /// A store with a record that is owed since ten minutes ago, due in a minute, and failing for five.
+    /// A store with a record that has been owed for ten minutes, has failed for five, and is due in a minute.
     fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         super::super::migrations::migrate(&mut connection).unwrap();
@@ -305,7 +307,8 @@ mod tests {
         clamp(connection, &bounds).unwrap().into_iter().collect()
     }
 
-    /// Each bit of each time is flipped: the webhook is still owed, due within the longest wait, and not given up for it.
+    /// Each bit of each time is flipped: the webhook is still owed, is due within the longest wait, and is not given
+    /// up.
     #[test]
     fn what_is_owed_stays_owed_whatever_bit_of_its_times_is_wrong() {
         for column in
@@ -329,7 +332,7 @@ mod tests {
         assert!(clamped(&store()).is_empty(), "what is well stays as it is");
     }
 
-    /// STRICT keeps texts out; damage does not.
+    /// A STRICT table refuses a text as a time, but damage can make one.
     #[test]
     fn a_due_time_that_is_no_time_is_now() {
         let connection = store();
@@ -347,7 +350,7 @@ mod tests {
         assert_eq!(owed.rows[0].due, Timestamp::from_microsecond(NOW).unwrap());
     }
 
-    /// The record is missing: Transform cannot be told of it, and that is damage wherever the row is read.
+    /// Transform cannot be told of a missing record: that is damage wherever the row is read.
     #[test]
     fn what_is_owed_of_a_missing_record_is_damage() {
         let connection = store();

@@ -1,4 +1,4 @@
-//! Outcomes of notifications whose messages were fetched: the greatest of all messages, once none of them waits any more.
+//! Outcomes of notifications whose messages wait for fetches.
 
 use rusqlite::Connection;
 

@@ -10,10 +10,10 @@ use crate::domain::due::Debounce;
 use crate::domain::ids::RecordKey;
 use crate::store::{Attempt, Delivery, Settlement};
 
-/// Notes that a record has changed and that Transform is owed a webhook. Returns the time when that is due.
+/// Notes that a record has changed and that Transform is owed a webhook. Returns the due time of the webhook.
 ///
-/// A change to a record whose attempts fail makes a new attempt due once the record is quiet, but never before the time that
-/// Transform asked for. A change to a record whose delivery was given up revives the delivery.
+/// If the attempts for a record fail, a change makes a new attempt due once the record is quiet, but never before the
+/// time that Transform asked for. If the delivery was given up, a change revives it.
 pub(super) fn owe(
     connection: &Connection,
     debounce: &Debounce,
@@ -34,8 +34,8 @@ pub(super) fn delivery(connection: &Connection, key: &RecordKey) -> rusqlite::Re
     outbox::delivery(connection, stored.row, &stored.record)
 }
 
-/// Settles an attempt. Returns when the next one is due, if the record is still owed one: a change that came meanwhile was
-/// not in the webhook that was sent.
+/// Settles an attempt. Returns the due time of the next one, if Transform is still owed one: the attempt failed, or a
+/// change came meanwhile.
 pub(super) fn settle(
     connection: &Connection,
     debounce: &Debounce,
@@ -46,8 +46,8 @@ pub(super) fn settle(
     let Some(stored) = records::by_key(connection, &attempt.key)? else { return Ok(None) };
     history::attempted(connection, stored.row, attempt, settlement)?;
     let Some(row) = outbox::find(connection, stored.row)? else { return Ok(None) };
-    // The first change that was not in the sent webhook came at `began` or later.
-    // A version that the record does not have must not be owed: it would be told for ever.
+    // The first change that the webhook did not tell of came at `began` or later. A damaged row may name a version that
+    // the record does not have. That version must not be owed: it would be told for ever.
     let fresh = (row.version.min(stored.record.version) > attempt.version)
         .then(|| debounce.due(row.changed_at, began).max(now));
     let first_untold = fresh.map(|_| began);

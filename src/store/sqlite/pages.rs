@@ -4,13 +4,12 @@
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 
-/// The most rows of a page, and about its most bytes. Each page is a read transaction, and while one is open the WAL cannot
-/// be shortened.
+/// The limits of a page: its rows, and roughly its bytes. The last row may go beyond the bytes.
 pub(super) const PAGE_ROWS: u32 = 500;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Reads rows in the order of their numbers. The query has the number in its first column; it asks for rows after `?1`, up
-/// to `?2` of them.
+/// Reads rows in the order of their numbers, and calls `does` for each. The query has the number in its first column;
+/// it asks for rows after `?1`, up to `?2` of them.
 pub(super) fn each<T>(
     past: &Connection,
     query: &str,
@@ -45,7 +44,7 @@ fn page<T>(
     Ok(page)
 }
 
-/// How many bytes of text and blobs a row has.
+/// The bytes of text and blobs in a row.
 fn length(row: &Row<'_>) -> usize {
     let of = |value: ValueRef<'_>| match value {
         ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len(),

@@ -1,4 +1,5 @@
-//! Parked events: verified events that wait, each with the keys that would release it.
+//! Parked events: verified events that wait for a record or for room to refund, each with the keys that would release
+//! it.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -17,11 +18,11 @@ pub(super) struct Pending {
     pub(super) notification: Uuid,
     pub(super) source: String,
     pub(super) event: Event,
-    /// Why it was refused, if it waits for room to refund.
+    /// The reason why it was refused, if it waits for room to refund.
     pub(super) reason: Option<String>,
 }
 
-/// The key under which an event waits, and which releases it.
+/// The key under which an event waits: a change of records that releases it.
 #[derive(Debug, Clone)]
 pub(super) enum ReleaseKey<'a> {
     /// A record becomes known by this PSP id.
@@ -108,7 +109,7 @@ pub(super) fn is_parked_before(
     Ok(!news.exists(params![source, dedupe_key, notification.into_bytes()])?)
 }
 
-/// Takes out the events that a key releases: those of one source, or of any source where the record is bound to none yet.
+/// Takes out the events that a key releases: the events of one source, or of all sources if `source` is none.
 pub(super) fn release(
     connection: &Connection,
     source: Option<&str>,

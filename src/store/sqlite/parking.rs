@@ -1,4 +1,4 @@
-//! The limits of parked events: events past their source's number, or past their age, become dead letters.
+//! The limits of parked events: past the number of its source, or past its age, an event becomes a dead letter.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::{counts, inbox, parked};
 
-/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Returns how many.
+/// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Returns the
+/// number of these events.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
     let excess = counts::parked(connection, source)?.saturating_sub(most.into());
     let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
@@ -26,7 +27,7 @@ pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> r
     old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
 }
 
-/// Deletes a parked event; its notification is a dead letter from now on.
+/// Deletes a parked event, and makes its notification a dead letter.
 fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
     let notification = parked::let_go(connection, row)?;
     inbox::waited_in_vain(connection, notification, reason)?;

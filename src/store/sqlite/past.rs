@@ -1,8 +1,8 @@
-//! A stored past that is read again (replay), also while a relay runs on the store.
+//! The past in a store, for reading it again (replay), even while a relay runs on the store.
 //!
-//! The store is read in pages, each in a read transaction of its own. While a read transaction is open the WAL cannot be
-//! shortened, and reading a whole store may take minutes. So the pages are of different moments, and their reader must allow
-//! for that.
+//! The store is read in pages, each in a read transaction of its own. While a read transaction is open the WAL cannot
+//! be shortened, and reading a whole store may take minutes. So the pages show different moments, and their reader must
+//! allow for that.
 
 use std::path::{Path, PathBuf};
 
@@ -24,13 +24,13 @@ const FETCHES_SINCE: i64 = 3;
 /// The schema version since which first times are stored.
 const FIRST_TIMES_SINCE: i64 = 6;
 
-/// Reads a store, at rest if possible. A store without anything in a WAL is read as a file that nobody changes, so that
-/// SQLite makes no files beside it. If there is a WAL afterwards, a relay has begun to write meanwhile, and the store is
-/// read again as one in use.
+/// Reads a store, at rest if possible. A store with nothing in its WAL is read as a file that nobody changes, so that
+/// SQLite makes no files beside it. If there is something in the WAL afterwards, a relay has begun to write meanwhile.
+/// Then the store is read again, as one in use.
 ///
-/// A store must have one name, so that its WAL is found. A backup has no WAL and may have any number of names: some tools
-/// keep backups of several days as links. If the file is no backup any more afterwards, a relay has made a store of it
-/// meanwhile.
+/// A store must have one name, so that its WAL is found. A backup has no WAL and may have any number of names: some
+/// tools keep backups of several days as links. If the file is no backup any more afterwards, a relay has made it a
+/// store meanwhile.
 pub(super) fn at_rest_or_not<T>(
     store: &Path,
     mut read: impl FnMut(&Connection) -> rusqlite::Result<T>,
@@ -63,19 +63,19 @@ fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     }
 }
 
-/// All records.
+/// Calls `does` for each record.
 pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let query = concat!("SELECT ", record_columns!(), " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
     each(past, query, stored, |stored| does(stored.record))
 }
 
-/// The number of the latest notification.
+/// The row number of the latest notification.
 pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
     past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
 }
 
-/// Calls `does` for each record with a version from a notification that is not read again: a notification of another source,
-/// from before the wanted time, later than the number `latest`, or deleted.
+/// Calls `does` for each record with a version from a notification that is not read again: a notification of another
+/// source, from before the wanted time, with a row number after `latest`, or deleted.
 pub(super) fn made_by_others(
     past: &Connection,
     wanted: &Wanted,
@@ -101,7 +101,7 @@ pub(super) fn made_by_others(
     })
 }
 
-/// Whether this store has first times.
+/// Whether the schema of this store has first times.
 pub(super) fn knows_first_times(past: &Connection) -> rusqlite::Result<bool> {
     Ok(whose::version(past)? >= FIRST_TIMES_SINCE)
 }
@@ -123,8 +123,8 @@ fn since(wanted: &Wanted) -> i64 {
     wanted.since.map_or(i64::MIN, micros)
 }
 
-/// All wanted notifications up to the number `latest`, in the order in which they were taken, each with the digest of its
-/// dedupe key.
+/// Calls `does` for each wanted notification up to the row number `latest`, in the order in which they were taken, with
+/// the digest of its dedupe key.
 pub(super) fn notifications(
     past: &Connection,
     wanted: &Wanted,

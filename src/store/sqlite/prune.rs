@@ -1,4 +1,4 @@
-//! Housekeeping in small steps, so that no notification waits long behind one. A step deletes rows that were kept long
+//! Housekeeping, in steps so small that no notification waits long behind one. A step deletes rows that were kept long
 //! enough, and gives free pages of the file back.
 
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::store::{DeadLetterGone, Pruned, StoreOptions};
 
 /// How long the time of an object's last fetch is remembered.
 const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
-/// How many pages one step gives back.
+/// The number of pages that one step gives back.
 const STEP_PAGES: u32 = 256;
-/// How many free pages stay in the file for coming rows.
+/// The number of free pages that stay in the file for coming rows.
 const SPARE_PAGES: u32 = 1024;
 
-/// Runs one step, which looks at up to `most` rows of a kind. Returns also the errors of rows that could not be read.
+/// Runs one step, which deletes up to `most` rows of a kind. Returns also the errors of rows that could not be read.
 pub(super) fn step(
     connection: &Connection,
     options: &StoreOptions,
@@ -29,7 +29,7 @@ pub(super) fn step(
 ) -> rusqlite::Result<(Pruned, Vec<rusqlite::Error>)> {
     let mut damaged = Vec::new();
     let keep = &options.keep;
-    // Ages are on the store's clock: no row grows old because somebody set the machine's clock.
+    // Ages are measured on the store's clock: no row grows old because somebody set the machine's clock.
     let now = now.steady;
     let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
@@ -43,8 +43,8 @@ pub(super) fn step(
     Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk }, damaged))
 }
 
-/// Sets the error of an unreadable row apart: the row keeps its own kind from being deleted, and no other kind. The file
-/// itself is sound then.
+/// Sets the error of an unreadable row apart: its own kind of row is not deleted then, but all other kinds are. An
+/// error of the file itself ends the step.
 fn apart<T: Default>(done: rusqlite::Result<T>, damaged: &mut Vec<rusqlite::Error>) -> rusqlite::Result<T> {
     match done {
         Err(error) if error.sqlite_error_code().is_none() && damage(&error).is_some() => {
@@ -59,7 +59,7 @@ fn before(now: Timestamp, span: Duration) -> Timestamp {
     now.saturating_sub(span).unwrap_or(Timestamp::MIN)
 }
 
-// Each of these finds old rows by an index of ages, whatever other rows there are.
+// Each of these statements finds old rows by an index of ages, whatever other rows there are.
 
 const OLD_DEAD_LETTERS: &str = "SELECT id FROM notifications INDEXED BY dead_letters
     WHERE outcome = 'dead_letter' AND ifnull(kept_since, received_at) < ?1
@@ -117,7 +117,7 @@ fn notifications(connection: &Connection, cutoff: Timestamp, most: u32) -> rusql
     connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), most])
 }
 
-/// Deletes old attempts or transitions of records that Transform is owed nothing of.
+/// Deletes old attempts or transitions of records for which Transform is owed no webhook.
 fn of_settled(connection: &Connection, old: &str, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
     connection.prepare_cached(old)?.execute(params![micros(cutoff), most])
 }
@@ -167,7 +167,7 @@ mod tests {
         }
     }
 
-    /// That many days after 1970.
+    /// This number of days after 1970-01-01.
     fn day(days: u32) -> Timestamp {
         later(Timestamp::UNIX_EPOCH, DAY * days)
     }
@@ -189,8 +189,8 @@ mod tests {
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
-    /// Rows of the year 2046 stand before the old rows, more than a step looks at. So do rows of records that Transform is
-    /// owed.
+    /// Before the old rows stand more rows of the year 2046 than a step looks at, and as many rows of a record that
+    /// Transform is owed.
     #[test]
     fn what_is_old_goes_whatever_stands_before_it() {
         let connection = store();

@@ -1,5 +1,5 @@
-//! The records that a signed text has reached, for messages whose way to a record is partly unsigned. Anybody with a
-//! captured notification can write other ids and references into it. The notification counts for the records that its signed
+//! Reached records, by signed text, for messages whose way to a record is partly unsigned. Anybody with a captured
+//! notification can write other ids and references into it. So a notification counts for the records that its signed
 //! text reached first, and for no others. These rows are kept for ever, as records are.
 
 use rusqlite::{Connection, params};
@@ -24,9 +24,9 @@ CREATE TABLE reached (
 /// The records that are open to an event of a notification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Open {
-    /// All records: its text has reached none before, or only by this very notification.
+    /// All records: the signed text has reached none before, or only by this notification itself.
     All,
-    /// The records that its text has reached by other notifications.
+    /// Only these rows: the records that the signed text has reached, at least one of them by another notification.
     Only(Vec<i64>),
 }
 
@@ -68,7 +68,7 @@ pub(super) fn note(
         .map(drop)
 }
 
-/// Takes over all rows of another store, whichever of its notifications are read again: the order in which notifications
+/// Takes over all rows of another store, even of notifications that are read again: the order in which notifications
 /// came is a fact of the past.
 pub(super) fn take_over(connection: &Connection, other: &Connection) -> rusqlite::Result<()> {
     if !other.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'reached'")?.exists([])? {
@@ -145,7 +145,7 @@ mod tests {
         assert_eq!(open("s", other), Open::Only(vec![1, 2]));
         assert!(open("s", other).holds(2) && !open("s", other).holds(3));
         note(&connection, "s", "text", 1, other).unwrap();
-        assert_eq!(open("s", first), Open::All, "who comes again takes nothing away");
+        assert_eq!(open("s", first), Open::All, "a repetition takes nothing away");
         assert_eq!(open("another", other), Open::All);
     }
 

@@ -41,7 +41,7 @@ fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
     Ok(Stored { row: number, record })
 }
 
-/// The record with this Transform id, of whatever kind.
+/// The record with this Transform id, of any kind.
 pub(super) fn by_id(connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
     by_id_as(connection, id, stored)
 }
@@ -62,7 +62,7 @@ pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Resu
     Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
 }
 
-/// The record with this PSP id: one that is bound to the source, or to none yet. Its row is read by `read`.
+/// The record with this PSP id that is bound to the source, or else to none yet. Its row is read by `read`.
 pub(super) fn by_psp_id(
     connection: &Connection,
     kind: Kind,
@@ -121,7 +121,7 @@ fn text_of(record: &Record) -> rusqlite::Result<String> {
     serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Lets a PSP id lead to a record. Returns whether that is new; an id that leads to another record stays with that one.
+/// Lets a PSP id lead to a record, unless it already leads to a record. Returns whether that is new.
 pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
     let kind = stored.record.key.kind.code();
@@ -133,7 +133,7 @@ pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> r
     Ok(insert.execute(params![psp_id, kind, source, stored.row])? == 1)
 }
 
-/// Deletes the way from a PSP id to a record: the integrator took the id back.
+/// Deletes the way from a PSP id to a record: the integrator has changed the id, or has given it to another record.
 pub(super) fn forget(connection: &Connection, row: i64, psp_id: &str) -> rusqlite::Result<()> {
     let mut delete = connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND record = ?2")?;
     delete.execute(params![psp_id, row]).map(drop)
@@ -158,7 +158,7 @@ pub(super) fn others_of_psp_id(
         .collect()
 }
 
-/// Whether a record was registered with, or has learned, an id in the path of the call.
+/// Whether a record was registered with, or has learned, an id that stands in the path of the call.
 pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rusqlite::Result<bool> {
     let mut find =
         connection.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND source IN (?2, '') LIMIT 1")?;

@@ -1,16 +1,16 @@
-//! A rehearsal (replay): stored notifications are read again, to see what the records would be.
+//! The rehearsal (replay): stored notifications are read again, to see what the records would be.
 //!
-//! The store is only read. The records stand in a database of their own in memory, as they were registered, without any fact
-//! from events. The notifications are committed to it in the order in which they came, by the very code that took them.
-//! There they come after all registrations; that makes no difference, since the order of arrival leaves no trace
+//! The store is only read. A database in memory, the stage, gets the records as they were registered, without any fact
+//! from events. The notifications are committed to it in the order in which they came, by the same code that took them.
+//! On the stage they come after all registrations; that makes no difference, since the order of arrival leaves no trace
 //! (ARCHITECTURE.md).
 //!
-//! Deleted notifications cannot be read again. Each fact of a record carries the key of its event, and the history knows
-//! which notification made which version. A record is not compared if one of its facts or versions cannot be led back to a
-//! notification that is read again. Neither are the refunds and the payment that it shares money with.
+//! Deleted notifications cannot be read again. Each fact of a record carries the key of its event, and the history
+//! knows which notification made which version. A record is not compared if one of its facts or versions comes from a
+//! notification that is not read again. The refunds and the payment of its family are not compared then either.
 //!
-//! A relay may run meanwhile. The records are read first, and once more at the end. The notifications are read in between,
-//! up to the latest one of the beginning. A record that differs between beginning and end is not compared.
+//! A relay may run meanwhile. The records are read first, and once more at the end. In between, the notifications are
+//! read, up to the latest one at the beginning. A record that changed between beginning and end is not compared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -29,9 +29,8 @@ use crate::domain::record::{Record, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
 use crate::store::{Keep, ParkedLimits, StoreOptions, Taken};
 
-/// Reads the wanted notifications again, each as `read` does, and returns what records and outcomes would be. The store is
-/// not written. No file is made beside it, if no relay runs on it and it was stopped in order. A running relay is not
-/// disturbed.
+/// Reads the wanted notifications again, each by `read`, and returns the records and outcomes as they would be. The
+/// store is not written. If its relay has ended in order, no file is made beside it. A running relay is not disturbed.
 ///
 /// # Errors
 /// The store cannot be read.
@@ -59,12 +58,13 @@ pub fn sources(store: &Path) -> Result<Vec<String>, RehearsalError> {
     })
 }
 
-/// The records as they stand in the store, and the database in memory with the same records bare.
+/// The stage: the database in memory with bare records, and beside it the records as they stand in the store.
 struct Stage {
     connection: Connection,
     options: StoreOptions,
     stand: Vec<Record>,
-    /// Records with a version from a notification that is not read again, and records that changed meanwhile.
+    /// Records that are not compared: they have a version from a notification that is not read again, or changed
+    /// meanwhile.
     others: HashSet<TransformId>,
     /// Digests of the keys of all messages that were read again.
     keys: HashSet<[u8; 16]>,
@@ -116,7 +116,7 @@ impl Stage {
                 source: one.source.clone(),
                 received_at: Moment { wall: one.received_at, steady: one.received_at },
                 headers: Vec::new(),
-                // The body matters here only for being the same or not.
+                // Bodies are only compared here, so that the digest is enough.
                 body: digest(&one.body).to_vec(),
                 form: one.form.clone().unwrap_or_default(),
                 signed_at: None,
@@ -134,7 +134,7 @@ impl Stage {
         self.compare(notifications)
     }
 
-    /// Finds the records that cannot be compared, once all has been read.
+    /// Finds the records that cannot be compared, once all notifications are read.
     fn look_again(&mut self, past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<()> {
         let others = &mut self.others;
         past::made_by_others(past, wanted, latest, |id| {
@@ -152,7 +152,7 @@ impl Stage {
         Ok(())
     }
 
-    /// Notes the keys of a notification. A stored key may be one message's, or that of all messages of the batch together.
+    /// Notes the keys of a notification. The stored key is of one message, or of all messages of the batch together.
     fn know(&mut self, reread: &Reread, dedupe_key: [u8; 16]) {
         self.keys.insert(dedupe_key);
         self.keys.extend(reread.keys.iter().map(|key| digest(key.as_bytes())));
@@ -174,8 +174,7 @@ impl Stage {
         Ok(rehearsal)
     }
 
-    /// The records with facts from outside the notifications that were read again, and the records that share money with
-    /// such a one.
+    /// The records that cannot be compared (see the module's head), with the other records of their families.
     fn partly(&self) -> HashSet<TransformId> {
         let is_partly = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
@@ -199,13 +198,13 @@ impl Stage {
     }
 }
 
-/// A record as it was registered. It stays with its source: the registration or the first event names the source.
+/// A record as it was registered. It keeps its source, which the registration or the first event has named.
 fn bare(record: &Record) -> Record {
     Record { seen: Seen::default(), refunds: BTreeMap::new(), version: 1, ..record.clone() }
 }
 
-/// The keys of the messages whose facts stand in a record: an event's key begins with its message's key. The PSP's id from
-/// the first event stands for nothing if an id was registered.
+/// The keys of the messages whose facts stand in a record: an event's key begins with its message's key. The PSP's id
+/// from the first event does not count if an id was registered.
 fn keys(record: &Record) -> impl Iterator<Item = &str> {
     let Seen {
         status,
@@ -236,7 +235,7 @@ fn keys(record: &Record) -> impl Iterator<Item = &str> {
     single.into_iter().flatten().chain(booked).map(|stamp| message_key(&stamp.tie))
 }
 
-/// Options without limits: in memory nothing is told and nothing grows old.
+/// Options without limits: on the stage nothing is told and nothing grows old.
 pub(super) fn without_limits() -> StoreOptions {
     let ever = Duration::MAX;
     StoreOptions {

@@ -1,4 +1,4 @@
-//! The soundness of the store, for readiness: whether the store can be written, and no damage was met of late.
+//! The soundness of the store, for readiness: the store can be written, and no damage was met recently.
 
 use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
@@ -13,8 +13,8 @@ use super::writer::unavailable;
 use crate::domain::due::Moment;
 use crate::store::StoreError;
 
-/// How long damage makes the store unfit after it was met; other work that succeeds does not prove it mended. Housekeeping
-/// meets damaged rows in its way in each round, and there is a round each minute.
+/// The time for which damage makes the store unfit after it was met. Other work that succeeds does not prove that the
+/// damage is mended. Housekeeping meets damaged rows in its way once a minute, so that this is longer than a minute.
 const DAMAGE_STAYS: Duration = Duration::from_secs(150);
 /// The time between two log lines on the same damage, however often it is met.
 const TELL_EVERY: Duration = Duration::from_secs(60);
@@ -24,14 +24,15 @@ const TELL_EVERY: Duration = Duration::from_secs(60);
 const PROBE_BYTES: i64 = 64 * 1024;
 
 impl Store {
-    /// Writes as much as a notification takes and waits until it is on disk. Checks also that no damage was met of late.
+    /// Writes as much as a notification takes, and waits until that is on disk. Checks also that no damage was met
+    /// recently.
     ///
     /// # Errors
     /// The reason why the store cannot be trusted to write now.
     pub async fn probe(&self, now: Moment) -> Result<(), StoreError> {
         let at = columns::micros(now.wall);
         let work = move |connection: &Connection| {
-            // The bytes are random: SQLite would not write unchanged bytes.
+            // The bytes are random, since SQLite would not write unchanged bytes.
             let write = "INSERT OR REPLACE INTO probe (id, at, room) VALUES (1, ?1, randomblob(?2))";
             connection.execute(write, [at, PROBE_BYTES]).map(drop).map_err(unavailable)
         };
@@ -47,7 +48,7 @@ impl Store {
         }
     }
 
-    /// A page of a list: up to `most` rows after the cursor `after`. Damaged rows are left out, and further rows fill the
+    /// A page of a list: up to `most` rows after the cursor `after`. Damaged rows are left out, and later rows fill the
     /// page.
     pub(super) async fn list<T: Send + 'static>(
         &self,
@@ -69,7 +70,7 @@ impl Store {
         }
     }
 
-    /// The rows that could be read. Each other row is damage, and is named in the log.
+    /// The rows that could be read. Each damaged row is remembered, and named in the log.
     pub(super) fn sound<T>(&self, listed: Listed<T>) -> Vec<T> {
         for error in listed.damaged.into_iter().map(unavailable) {
             if self.is_news(&error) {

@@ -159,7 +159,8 @@ impl Store {
         self.list(after, most, inbox::dead_letters).await
     }
 
-    /// The deliveries that were given up, after the cursor `after`, by the age of their records.
+    /// The deliveries that were given up, after the cursor `after`, in the order in which their records were
+    /// registered.
     ///
     /// # Errors
     /// The store cannot be read.
@@ -202,7 +203,7 @@ impl Store {
         self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
     }
 
-    /// Runs one step of housekeeping, which looks at up to `most` rows of a kind.
+    /// Runs one step of housekeeping, which deletes up to `most` rows of a kind.
     ///
     /// # Errors
     /// The store cannot take it now; nothing was written.

@@ -10,8 +10,8 @@ use crate::domain::due::Moment;
 use crate::store::{Resumed, StoreError};
 
 impl Store {
-    /// Continues the store's clock, where the machine's clock says `wall`. All other times that the store is given must be
-    /// on the store's clock.
+    /// Continues the store's clock at a start; `wall` is the machine's time. All other methods must get their steady
+    /// times from the clock that begins here.
     ///
     /// # Errors
     /// The store cannot be used.
@@ -20,7 +20,7 @@ impl Store {
         self.writer.write(work, |_: &Resumed| ()).await
     }
 
-    /// Keeps both clocks for the next start. Returns how they were kept before.
+    /// Keeps both clocks for the next start. Returns the clocks as they were kept before.
     ///
     /// # Errors
     /// The store cannot take it now.

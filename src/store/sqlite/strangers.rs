@@ -1,5 +1,4 @@
-//! The addresses of strangers, which send hints: their objects, of which only strangers have spoken, and the turns of the
-//! addresses.
+//! Strangers' addresses: their slots, and their turns to have an object fetched.
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -70,7 +69,7 @@ END;
 pub(super) const TURNS: &str =
     "SELECT id, held FROM hint_addresses WHERE source = ?1 AND turn_at <= ?2 ORDER BY turn_at";
 
-/// Brings back turns with times in the future: see [`super::outbox::clamp`].
+/// Brings back turns with times in the future, as [`super::outbox::clamp`] does.
 pub(super) fn clamp(connection: &Connection, now: Timestamp) -> rusqlite::Result<usize> {
     let since = "UPDATE hint_addresses SET served_at = ?1, turn_at = ?1 WHERE served_at > ?1";
     connection.execute(since, [micros(now)])
@@ -116,16 +115,16 @@ mod tests {
         turns::due(connection, &sought).unwrap().rows
     }
 
-    /// The object is looked up in vain. It is looked up again at `again`, if at all.
+    /// The object is fetched in vain. It is fetched again at `again`, if at all.
     fn look_up(connection: &Connection, fetch: &Fetch, now: Timestamp, again: Option<Timestamp>) {
         let (fetch, asked, reason) = (fetch.id, fetch.asked, String::new());
         fetch_ends::failed(connection, &FetchFailed { fetch, asked, began: now, reason, missing: true, again })
             .unwrap();
     }
 
-    /// Five lookups a second for a minute. The flooding addresses make up six objects a second; another address sends a hint
-    /// a second. Returns how many of that address's hints are looked up. With `patience` the made-up ones are looked up five
-    /// times each.
+    /// Five fetches a second for a minute. The flooding addresses make up six objects a second; another address sends
+    /// one genuine hint a second. Returns the number of genuine hints that are fetched. With `patience` each made-up
+    /// object is fetched five times.
     fn genuine_beside(flooding: usize, patience: bool) -> usize {
         let connection = store();
         let (mut made_up, mut genuine) = (0, 0);
@@ -145,13 +144,13 @@ mod tests {
                 look_up(&connection, &fetch, now, again);
             }
             if tick % 25 == 0 {
-                assert_eq!(difference(&connection), 0, "what the table keeps of addresses is what it holds");
+                assert_eq!(difference(&connection), 0, "the counts of addresses agree with the waiting fetches");
             }
         }
         genuine
     }
 
-    /// How many addresses have other slots, or another turn, than their objects give them.
+    /// The number of addresses whose slots or turn differ from what their objects give them.
     fn difference(connection: &Connection) -> u32 {
         let question = "SELECT (SELECT count(*) FROM hint_addresses a FULL JOIN (
                 SELECT source, hinted_by, count(*) AS held, min(due_at) AS due FROM fetches
@@ -163,7 +162,7 @@ mod tests {
         connection.query_row(question, [], |row| row.get(0)).unwrap()
     }
 
-    /// However many objects and addresses wait, a look goes by indexes.
+    /// The turns are found by indexes, whatever number of objects and addresses wait.
     #[test]
     fn whose_turn_it_is_is_found_without_looking_at_the_others() {
         let connection = store();
@@ -180,7 +179,7 @@ mod tests {
         }
     }
 
-    /// A damaged row is named; the rows behind it are fetched as if it were not there.
+    /// The rows behind a damaged row are fetched as if it were not there.
     #[test]
     fn a_damaged_row_takes_no_place_of_others() {
         let connection = store();
@@ -198,7 +197,7 @@ mod tests {
         assert_eq!(difference(&connection), 0);
     }
 
-    /// A count with a wrong bit keeps no address out and takes no address's slot, and no turn is lost by it.
+    /// A count with a wrong bit keeps no address out, takes no slot away, and loses no turn.
     #[test]
     fn a_damaged_count_is_counted_anew_before_anything_goes_by_it() {
         const FEW: HintSlots = HintSlots { all: 8, each: 8 };

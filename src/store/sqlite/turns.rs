@@ -1,5 +1,4 @@
-//! The order in which fetches are looked at: first the PSP's own, then hints at objects of ours, then strangers' hints by
-//! turns.
+//! The order of due fetches: first the PSP's own, then hints at objects of ours, then strangers' hints by turns.
 
 use rusqlite::{Connection, params};
 
@@ -7,8 +6,9 @@ use super::columns::{Listed, micros};
 use super::{fetches, held, strangers};
 use crate::store::{Fetch, FetchesSought};
 
-/// The fetches that are sought, in order. First fetches that the PSP asks for, by their due times. Then hinted fetches of
-/// objects of ours, the latest to bring news first. Then strangers' fetches, by the turns of their addresses.
+/// The due fetches, in order. First come fetches that the PSP asks for, by due time. Then come hinted fetches of
+/// objects of ours, those with the fewest fetches in vain first. Then come strangers' fetches, by the turns of their
+/// addresses.
 pub(super) fn due(connection: &Connection, sought: &FetchesSought) -> rusqlite::Result<Listed<Fetch>> {
     let mut due = fetches::asked_by_psp(connection, sought)?;
     due.append(fetches::hinted(connection, sought)?);

@@ -1,6 +1,7 @@
-//! An unfinished copy of the store (backup): it has a name of its own, and is locked for as long as it is written.
+//! The unfinished copy of a backup: it has a name of its own, and is locked for as long as it is written.
 //!
-//! If an unfinished copy is not locked, its backup was killed. The copy holds payer data and is of no use.
+//! If an unfinished copy is not locked, its backup was killed. The copy is of no use and holds payer data, so that it
+//! is removed.
 
 use std::fs::{DirEntry, File};
 use std::io::{ErrorKind, Read};
@@ -11,13 +12,13 @@ use uuid::Uuid;
 
 use super::files;
 
-/// The text between the name of the copy and a number that no other copy has.
+/// The text between the name of the copy and a unique number.
 const MARK: &str = ".unfinished-";
-/// How many hexadecimal digits that number has. A file with fewer is not ours.
+/// The number of hexadecimal digits in that number. A file with fewer is not the relay's.
 const DIGITS: usize = 32;
-/// How often an unfinished copy is made anew after it was removed before it was locked.
+/// The attempts to make an unfinished copy: another process may remove it before it is locked.
 const ATTEMPTS: u32 = 10;
-/// How SQLite's files begin.
+/// The first bytes of SQLite's databases.
 const MAGIC: [u8; 16] = *b"SQLite format 3\0";
 
 /// An unfinished copy that is being written. Its descriptor outlives SQLite's connections to it (see [`super::lock`]).
@@ -38,7 +39,7 @@ impl Unfinished {
             if made.is_there() {
                 return Ok(made);
             }
-            // Before the lock was taken, another process took the copy for a killed backup's and removed it.
+            // Before the lock was taken, another process took the copy for one of a killed backup and removed it.
         }
         Err(std::io::Error::other("another process removed each unfinished copy before it was locked; try again"))
     }
@@ -57,12 +58,12 @@ impl Unfinished {
 }
 
 impl Drop for Unfinished {
-    /// Removes a copy that was not finished: it is of no use.
+    /// Removes the copy if it was not finished. A finished copy has another name.
     fn drop(&mut self) {
         if !self.is_there() {
             return;
         }
-        // SQLite's journal of it is removed first: alone it would never be found.
+        // SQLite's journal of the copy is removed first: without the copy, nobody would find it.
         drop(std::fs::remove_file(files::journal(&self.path)));
         if let Err(error) = std::fs::remove_file(&self.path) {
             stays(&self.path, &error);
@@ -79,12 +80,12 @@ fn stays(path: &Path, error: &std::io::Error) {
     );
 }
 
-/// How long a file's name may be, in bytes.
+/// The longest name of a file, in bytes.
 const NAME_MAX: usize = 255;
-/// The text that SQLite puts behind the name of a file that it writes.
+/// The ending of the journal that SQLite writes beside the copy.
 const JOURNAL: &str = "-journal";
 
-/// Checks that the name of the copy leaves room for the text behind it while the copy is unfinished.
+/// Checks that the name of the copy leaves room for the endings of the unfinished copy and of its journal.
 fn check_name(copy: &Path) -> std::io::Result<()> {
     let length = copy.file_name().map_or(0, |name| name.as_encoded_bytes().len());
     let most = NAME_MAX.saturating_sub(MARK.len() + DIGITS + JOURNAL.len());
@@ -105,7 +106,7 @@ pub(super) fn remove_in(folder: &Path) {
 fn is_unfinished(entry: &DirEntry) -> bool {
     let name = entry.file_name();
     let number = name.to_str().and_then(|name| Some(name.rsplit_once(MARK)?.1));
-    // Only plain files: a link or a folder is none of ours.
+    // An unfinished copy is a plain file, never a link or a folder.
     number.is_some_and(|number| number.len() == DIGITS && number.bytes().all(|byte| byte.is_ascii_hexdigit()))
         && entry.file_type().is_ok_and(|kind| kind.is_file())
 }
@@ -122,7 +123,7 @@ fn remove_dead(path: &Path) {
     }
     let mut begin = [0; MAGIC.len()];
     let is_empty = file.metadata().is_ok_and(|file| file.len() == 0);
-    // SQLite writes the first page last: until then there are zeros.
+    // SQLite writes the first page last: until then the file begins with zeros.
     let is_ours = |begin: [u8; MAGIC.len()]| begin == MAGIC || begin == [0; MAGIC.len()];
     if !is_empty && (file.read_exact(&mut begin).is_err() || !is_ours(begin)) {
         return;
@@ -139,10 +140,10 @@ pub(super) fn folder_of(path: &Path) -> PathBuf {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
-/// Renames a file, but never over another: a file with the new name is always whole.
+/// Renames a file, but never over another one. There is never a half-written file with the new name.
 ///
 /// # Errors
-/// A file of that name exists, or the file system can do it neither way.
+/// A file of that name exists, or the file system supports neither way.
 fn rename_without_replacing(from: &Path, to: &Path) -> std::io::Result<()> {
     match rename_exclusively(from, to) {
         Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => link(from, to),
@@ -161,8 +162,8 @@ fn rename_exclusively(_from: &Path, _to: &Path) -> std::io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// Gives the file a second name, where a file system cannot rename without replacing. A second name never replaces another
-/// file.
+/// Renames a file by a second name, for a file system that cannot rename without replacing. A second name never
+/// replaces another file.
 fn link(from: &Path, to: &Path) -> std::io::Result<()> {
     std::fs::hard_link(from, to).map_err(|error| match error.kind() {
         ErrorKind::PermissionDenied | ErrorKind::Unsupported | ErrorKind::InvalidInput => std::io::Error::new(

@@ -1,5 +1,6 @@
-//! Changed records of a piece of work, held back until they are written. A batch may change one record a thousand times. To
-//! read and write the whole record each time would cost a thousand times a thousand bookings.
+//! Unwritten records: the changed records of a piece of work, held back in memory. A batch may change one record a
+//! thousand times. If the record has a thousand bookings, reading and writing it each time would cost a million of
+//! them.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use super::records::{self, Stored};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 
-/// How many records are held back. A batch of different payments gains nothing by it.
+/// The number of records that are held back. A batch of different payments gains nothing from more.
 const HELD_MAX: usize = 100;
 
 /// Changed records by their rows. They must be written before the work ends.
@@ -17,7 +18,7 @@ const HELD_MAX: usize = 100;
 pub(super) struct Unwritten(BTreeMap<i64, Record>);
 
 impl Unwritten {
-    /// The record with this Transform id, of whatever kind, as it stands by now.
+    /// The record with this Transform id, of any kind, as it stands by now.
     pub(super) fn by_id(&self, connection: &Connection, id: &TransformId) -> rusqlite::Result<Option<Stored>> {
         records::by_id_as(connection, id, |row| self.stored(row))
     }
@@ -27,7 +28,7 @@ impl Unwritten {
         Ok(self.by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
     }
 
-    /// The record with this PSP id, as it stands by now: one that is bound to the source, or to none yet.
+    /// The record with this PSP id that is bound to the source, or else to none yet, as it stands by now.
     pub(super) fn by_psp_id(
         &self,
         connection: &Connection,
@@ -111,7 +112,7 @@ mod tests {
         register(connection, &rehearse::without_limits(), &key(payment), &said, now()).unwrap().unwrap();
     }
 
-    /// How often these pieces of work wrote a record.
+    /// Does these pieces of work. Returns the number of times that they wrote a record.
     fn told(connection: &mut Connection, works: &[&[Event]]) -> u32 {
         let written = Arc::new(AtomicU32::new(0));
         let count = Arc::clone(&written);
@@ -153,7 +154,7 @@ mod tests {
         assert_eq!(batch, late);
     }
 
-    /// More records than are held back.
+    /// There are more records than are held back.
     #[test]
     fn every_record_of_a_large_batch_is_written() {
         let (mut store, many) = (store(), 2 * HELD_MAX + 10);

@@ -1,4 +1,5 @@
-//! The size of the WAL, which is kept small also beside readers: it can only be shortened while nobody reads from it.
+//! The size of the WAL, which can only be shortened while nobody reads from it. It is kept small even beside many
+//! readers.
 
 use std::time::Duration;
 
@@ -9,9 +10,9 @@ use super::engine::wait_for_locks;
 
 /// The length in bytes to which SQLite shortens the WAL when it writes it from the beginning again.
 pub(super) const KEPT: u64 = 8 * 1024 * 1024;
-/// The length in bytes from which on the writer waits for the readers, so that it can shorten the WAL.
+/// At this length in bytes the writer waits for the readers, so that it can shorten the WAL.
 pub(super) const LARGE: u64 = 32 * 1024 * 1024;
-/// How long the writer waits for the readers; nothing is written meanwhile.
+/// The longest wait of the writer for the readers; nothing is written meanwhile.
 const WAIT: Duration = Duration::from_millis(100);
 /// The time between two such waits.
 const WAIT_EVERY: Duration = Duration::from_secs(2);
@@ -32,8 +33,8 @@ pub(super) struct Shortener {
 }
 
 impl Shortener {
-    /// Shortens a WAL of this length if it is too long. Readers that come later do not hold it up; a reader that has been
-    /// there for long does.
+    /// Shortens a WAL of this length if it is too long. Readers that begin meanwhile do not prevent that; a reader that
+    /// stays does.
     pub(super) fn look(&mut self, connection: &Connection, length: u64, now: Instant) {
         if length < LARGE || self.tried.is_some_and(|tried| now.duration_since(tried) < WAIT_EVERY) {
             return;
@@ -58,7 +59,7 @@ impl Shortener {
     }
 }
 
-/// Shortens the WAL to nothing. Returns whether no reader was in the way.
+/// Empties the WAL. Returns whether that was possible, without a reader in the way.
 fn shorten(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(WAIT)?;
     let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
@@ -96,7 +97,7 @@ mod tests {
         assert!(length() > LARGE, "it was tried just now");
         shortener.look(&opened.connection, length(), now + WAIT_EVERY);
         assert_eq!(length(), 0);
-        // Waiting for locks is as it was.
+        // The wait for locks is as it was before.
         let timeout: i64 = opened.connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();
         assert!(timeout > 1000, "{timeout}");
     }

@@ -1,8 +1,9 @@
-//! The end of the WAL, and whether it still is the last commit. Somebody may cut the WAL while the relay runs. SQLite would
-//! go on writing behind the hole, and a restart would find nothing of the acknowledged work before and after it.
+//! The end of the WAL, and whether the last commit still stands there. Somebody may cut the WAL while the relay runs.
+//! SQLite would go on writing behind the hole. The next start would find nothing from the hole on, although it was
+//! acknowledged.
 //!
-//! SQLite's index of the WAL (the file that ends in -shm) says which frame is the last one, also after a checkpoint of
-//! another process has emptied the WAL. So the index and the WAL are compared. Their formats are SQLite's published ones.
+//! SQLite's index of the WAL (the file that ends in -shm) names the last frame, even after a checkpoint of another
+//! process has emptied the WAL. So the index and the WAL are compared. SQLite publishes the formats of both.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use super::files;
 use crate::store::StoreError;
 
-/// The version of the index that is read here; SQLite has had no other.
+/// The version of the index that is read here, the only one so far.
 const INDEX_VERSION: u32 = 3_007_000;
 /// The length of the index's header.
 const INDEX_HEADER: usize = 48;
@@ -20,8 +21,8 @@ const INDEX_HEADER: usize = 48;
 const WAL_HEADER: u64 = 32;
 const FRAME_HEADER: u64 = 24;
 
-/// The WAL and its index. They stay open for as long as the store is: closing the index would end the locks that SQLite has
-/// on it.
+/// The WAL and its index. They stay open for as long as the store: closing the index would end the locks that SQLite
+/// has on it.
 #[derive(Debug)]
 pub(super) struct WalEnd {
     wal: File,
@@ -29,7 +30,7 @@ pub(super) struct WalEnd {
     path: PathBuf,
 }
 
-/// The last frame, as the index has it.
+/// The last frame, as the index names it.
 #[derive(Debug, PartialEq, Eq)]
 struct LastFrame {
     /// The offsets in the WAL where the frame begins and ends.
@@ -40,13 +41,13 @@ struct LastFrame {
 }
 
 impl WalEnd {
-    /// Opens both. SQLite must have made them.
+    /// Opens the WAL and its index. SQLite must have made them.
     pub(super) fn open(database: &Path) -> std::io::Result<Self> {
         let path = files::wal(database);
         Ok(Self { wal: File::open(&path)?, index: File::open(files::index(database))?, path })
     }
 
-    /// Checks that the last frame is there. No other process may write meanwhile.
+    /// Checks that the last frame is in the WAL. No other process may write meanwhile.
     ///
     /// # Errors
     /// The last frame is missing, or the files cannot be read.
@@ -110,7 +111,7 @@ mod tests {
     use super::super::connection;
     use super::*;
 
-    /// Nothing that SQLite does with its WAL counts as damage; a WAL that was cut or filled with zeros does.
+    /// Nothing that SQLite does with its WAL is an error; a WAL that was cut or filled with zeros is.
     #[test]
     fn a_wal_that_was_cut_is_told_from_one_that_was_checkpointed() {
         let folder = tempfile::tempdir().unwrap();
@@ -134,7 +135,7 @@ mod tests {
             write(&opened.connection);
         }
         let wal = File::options().write(true).read(true).open(files::wal(&opened.path)).unwrap();
-        // Behind the last frame there may be frames of an earlier, longer WAL.
+        // From here on no frames of an earlier, longer WAL stand behind the last frame.
         checkpoint("TRUNCATE");
         write(&opened.connection);
         let whole = std::fs::read(files::wal(&opened.path)).unwrap();

@@ -3,8 +3,8 @@
 
 use rusqlite::Connection;
 
-/// The application id in the header of a relay's store: "TrRl". Programs mark their own files there. Stores of earlier
-/// versions have 0.
+/// The application id in the header of a relay's store: "TrRl". SQLite reserves this place for programs to mark their
+/// files. Stores of earlier versions have 0.
 pub(super) const APPLICATION_ID: i64 = 0x5472_526C;
 /// The tables that every store has had since the first version.
 const TABLES: &str = "'notifications', 'records', 'psp_ids', 'outbox', 'parked', 'probe'";
@@ -46,7 +46,7 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 /// The error text for another program's database.
 pub(super) const OTHERS: &str = "it is another program's database; name a file of the relay's own in store.path";
 
-/// The error text for a file that is to be read and is no store.
+/// The error text for a file that should be read and is no store.
 pub(super) const NO_STORE: &str = "it is no store of a relay; name one that a relay has made";
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(whose(&store), Ok(Whose::Ours(migrations::VERSION)));
         store.pragma_update(None, "application_id", 4711).unwrap();
         assert_eq!(whose(&store), Ok(Whose::Others));
-        // Other programs number their schema versions, too.
+        // Other programs number their schema versions as well.
         for made in ["CREATE TABLE bookmarks (x)", "PRAGMA user_version = 3", "PRAGMA application_id = 4711"] {
             let other = Connection::open_in_memory().unwrap();
             other.execute_batch(made).unwrap();

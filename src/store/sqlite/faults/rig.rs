@@ -1,4 +1,4 @@
-//! A rig for fault tests: a store whose engine fails at the point that a test names, by the engine's own hooks.
+//! The rig of the fault tests: a store whose engine fails at the point that a test names, by hooks of SQLite.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -29,10 +29,10 @@ pub(super) enum Fault {
     None,
     /// The engine refuses the first statement with this point.
     Deny(Point),
-    /// The engine refuses that statement, and then refuses to roll back to the savepoint.
+    /// The engine refuses the first statement with this point, and then refuses to roll back to the savepoint.
     DenyAndKeep(Point),
-    /// The engine breaks off at the n-th of its own steps. Within a statement that writes, it takes the whole
-    /// transaction back, as it does when the disk is full.
+    /// The engine breaks off at the n-th of its own steps. Within a statement that writes, it rolls the whole
+    /// transaction back, as on a full disk.
     Interrupt(u32),
 }
 
@@ -52,7 +52,7 @@ pub(super) enum GroupFault {
 /// The statements that the hooks look at.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Phase {
-    /// None.
+    /// No statements.
     #[default]
     Idle,
     /// The statements of the next piece of work, from its savepoint on.
@@ -72,7 +72,7 @@ struct State {
 }
 
 impl State {
-    /// The authorizer: asked for everything that a statement is about to do, when it is prepared.
+    /// The authorizer. SQLite asks it about each action of a statement when it prepares the statement.
     fn allows(&mut self, action: AuthAction<'_>) -> bool {
         if let AuthAction::Transaction { operation } = action {
             return !self.refuses(match operation {
@@ -101,7 +101,7 @@ impl State {
         !denied
     }
 
-    /// Whether this is the next to be refused.
+    /// Whether this is the next action of a group to be refused.
     fn refuses(&mut self, what: &str) -> bool {
         let refuses = self.group.first().is_some_and(|next| *next == what);
         if refuses {
@@ -110,7 +110,7 @@ impl State {
         refuses
     }
 
-    /// The progress handler: asked between the engine's steps whether to break off.
+    /// The progress handler. SQLite asks it between its steps whether to break off.
     fn interrupts(&mut self) -> bool {
         if self.phase == Phase::Armed {
             self.steps += 1;
@@ -166,7 +166,7 @@ pub(super) struct Rig {
 impl Rig {
     /// A store with this history.
     pub(super) async fn new(history: &[Work]) -> Self {
-        // The tests make some thousand stores. Where there is a folder in memory, none of them waits for a disk.
+        // The tests make some thousand stores. In a folder in memory, if there is one, they do not wait for a disk.
         let folder = tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap();
         let path = folder.path().join("relay.db");
         let state = Arc::new(Mutex::new(State::default()));
@@ -209,12 +209,12 @@ impl Rig {
         told
     }
 
-    /// Does all three in one group; the fault happens in the middle one.
+    /// Does all three works in one group; the fault happens in the second one.
     pub(super) async fn group(&self, fault: Fault, works: [&Work; 3]) -> [Result<String, String>; 3] {
         let [before, work, after] = works;
         let (entered, inside) = oneshot::channel();
         let (open, gate) = mpsc::channel();
-        // While this work keeps the writer busy, all other work queues up; then it is collected as one group.
+        // While this work keeps the writer busy, all other work queues up, and becomes one group.
         let busy = move |_: &Connection| -> Result<(), StoreError> {
             entered.send(()).unwrap();
             gate.recv().unwrap();
@@ -260,7 +260,7 @@ impl Rig {
         let state = Arc::clone(&self.state);
         let armed = self.store.writer.write(
             move |connection| {
-                // The authorizer is asked when a statement is prepared; none shall be prepared already.
+                // The authorizer is asked when a statement is prepared, so that no statement may be prepared already.
                 connection.flush_prepared_statement_cache();
                 let mut state = lock(&state);
                 (state.phase, state.fault, state.steps) = (Phase::Arming, Some(fault), 0);
@@ -288,7 +288,7 @@ impl Rig {
         std::mem::take(&mut *lock(&self.woken))
     }
 
-    /// All tables.
+    /// The names of all tables.
     pub(super) fn tables(&self) -> Vec<String> {
         let mut names = self
             .outside
@@ -297,7 +297,7 @@ impl Rig {
         names.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
-    /// All that is on disk: every column of every row of every table.
+    /// The whole content of the store: every column of every row of every table.
     pub(super) fn dump(&self) -> String {
         let mut dump = String::new();
         for table in self.tables() {

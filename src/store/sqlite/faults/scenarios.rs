@@ -16,7 +16,7 @@ pub(super) struct Scenario {
     pub(super) name: &'static str,
     pub(super) history: Vec<Work>,
     pub(super) work: Work,
-    /// A part of the work's result, to be sure that the scenario is what its name says.
+    /// A part of the work's result. It proves that the scenario is what its name says.
     pub(super) says: &'static str,
 }
 
@@ -156,7 +156,7 @@ fn settlements() -> Vec<Scenario> {
     ]
 }
 
-/// Everything is old: told versions, a delivery that was given up, parked events, a dead letter.
+/// Housekeeping with old rows: told versions, a delivery that was given up, parked events, a dead letter.
 fn housekeeping() -> Vec<Scenario> {
     let told = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), settled(2, Settlement::Told)];
     let given_up = settled(3, Settlement::GiveUp { reason: "HTTP 500".into() });
@@ -177,7 +177,7 @@ fn housekeeping() -> Vec<Scenario> {
     ]
 }
 
-/// Fetches: asked for, answered, failed.
+/// Fetches that are asked for, answered, or failed.
 fn fetches() -> Vec<Scenario> {
     let news = || Meaning::Events(vec![paid(10, &["pi_1", "ch_1"], 40)]);
     let asked = || pointing(2, "/payments/pi_1");

@@ -1,4 +1,4 @@
-//! Pieces of work for fault tests, as they come in, with ids and times that are the same every time.
+//! Pieces of work for fault tests, with ids and times that are the same in every run.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -97,7 +97,7 @@ pub(super) fn refund(id: &str, psp_id: &str, of: &str, amount: u32) -> Work {
     register(Kind::Refund, id, 1, said)
 }
 
-/// An event about the records that these PSP ids lead to.
+/// An event with these PSP ids.
 pub(super) fn event(kind: Kind, seconds: i64, psp_ids: &[&str], facts: Facts) -> Event {
     Event {
         event_type: "test".into(),
@@ -160,7 +160,7 @@ pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
     Work::Take(Box::new(taken))
 }
 
-/// A notification with these events, whose ids of records are unsigned.
+/// A notification with these events, whose PSP ids are unsigned.
 pub(super) fn loose(n: u128, mut events: Vec<Event>) -> Work {
     let loose =
         Loose { text: "signed".into(), unsigned: events.iter().flat_map(|event| event.psp_ids.clone()).collect() };

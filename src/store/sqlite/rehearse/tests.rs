@@ -1,4 +1,4 @@
-//! Tests of a replay: a store that is read again while a relay runs on it.
+//! Tests of the rehearsal: a store is read again while a relay runs on it.
 
 use std::collections::BTreeSet;
 
@@ -28,7 +28,7 @@ fn record(id: &str) -> Record {
     let said: Registration = serde_json::from_str(r#"{"requestedAmount": 10, "currency": "EUR"}"#).unwrap();
     let key = RecordKey::new(Kind::Payment, id.parse().unwrap());
     let mut record = register(&key, None, &said, Timestamp::UNIX_EPOCH).unwrap().record;
-    // The record has a fact from an event, so that it is compared.
+    // The record has a refund from an event, and so it is compared.
     record.refunds.insert("re-1".parse().unwrap(), 0.into());
     record
 }
@@ -58,7 +58,8 @@ fn nothing(past: &Past) -> Reread {
     }
 }
 
-/// A reader of minutes must not keep the WAL from beginning anew: it would grow by all that is written meanwhile.
+/// A reader that takes minutes must not keep the WAL from beginning anew. Otherwise the WAL would grow by all that is
+/// written meanwhile.
 #[test]
 fn the_wal_begins_anew_while_a_store_is_read_again() {
     let folder = tempfile::tempdir().unwrap();
