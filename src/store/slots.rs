@@ -102,13 +102,16 @@ mod tests {
                         prop_assert_ne!(address, largest);
                         *table.get_mut(&largest).unwrap() -= 1;
                         *table.entry(address).or_default() += 1;
-                        prop_assert!(table[&largest] >= table[&address], "the address that lost a slot has no fewer than the other");
-                        prop_assert!(table[&largest] >= (each.min(all) / SAFE_PART).max(1), "an address with few slots loses none");
+                        prop_assert!(table[&largest] >= table[&address], "the loser has no fewer than the winner");
+                        prop_assert!(
+                            table[&largest] >= (each.min(all) / SAFE_PART).max(1),
+                            "an address with few slots loses none"
+                        );
                     }
                     Admission::AddressFull => prop_assert_eq!(own, each),
                     Admission::Full => {
                         prop_assert_eq!(sum(&table), all);
-                        prop_assert!(held <= (own + 1).max(each.min(all) / SAFE_PART), "no address has so many that it loses one");
+                        prop_assert!(held <= (own + 1).max(each.min(all) / SAFE_PART), "nobody has too many");
                     }
                 }
                 prop_assert!(sum(&table) <= all);

@@ -31,7 +31,7 @@ pub(super) enum Took {
 
 /// The reason of a dead letter whose signed text came before, with other borders between its fields.
 const SHIFTED: &str =
-    "its signed text came before with other borders between the fields: somebody has moved the borders";
+    "its signed text came before with other borders between its fields: somebody has moved the borders";
 
 /// The reason of a dead letter whose signed text came before, with another body.
 const ANOTHER_BODY: &str = "its signed text came before with another body and belongs to that one: the signature covers only \
