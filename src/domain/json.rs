@@ -17,7 +17,7 @@ const BYTES_PER_VALUE: usize = 16;
 /// Reads JSON. Numbers keep every digit. serde_json limits the nesting to 128.
 ///
 /// # Errors
-/// The bytes are not JSON (the error names the position), have too many values for their size, or have a field with the
+/// The bytes are not JSON (the error names the position), they have too many values for their size, or a field has the
 /// name of a number.
 pub fn read(bytes: &[u8]) -> Result<Value, String> {
     let (values, most) = (values(bytes), VALUES_ALWAYS.saturating_add(bytes.len() / BYTES_PER_VALUE));

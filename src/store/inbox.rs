@@ -49,7 +49,7 @@ pub struct Kept {
     pub form: Option<String>,
     /// The time that was signed with it, as text.
     pub signed_at: Option<String>,
-    /// Whether nobody vouches for it.
+    /// Whether it is a hint, for which nobody vouches.
     pub hint: bool,
     /// Its outcome.
     pub outcome: Outcome,

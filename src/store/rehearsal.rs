@@ -36,7 +36,7 @@ pub struct Past {
     pub form: Option<String>,
     /// The time that was signed with it, as text.
     pub signed_at: Option<String>,
-    /// Whether nobody vouched for it.
+    /// Whether it is a hint, for which nobody vouched.
     pub hint: bool,
     /// Its outcome.
     pub outcome: String,

@@ -30,7 +30,7 @@ struct Way<'a> {
     source: &'a str,
     event: &'a Event,
     /// Whether the event names a transaction that is not registered yet. Then only a record that was registered with
-    /// one of the event's own ids may take it, and no record that learned or shares an id.
+    /// one of the event's own ids may take it. A record that learned or shares an id may not.
     awaited: bool,
 }
 

@@ -12,8 +12,8 @@ use crate::store::{Attempt, Delivery, Settlement};
 
 /// Notes that a record has changed and that Transform is owed a webhook. Returns the due time of the webhook.
 ///
-/// If the attempts for a record fail, a change makes a new attempt due once the record is quiet, but never before the
-/// time that Transform asked for. If the delivery was given up, a change revives it.
+/// While the attempts for a record fail, a change makes a new attempt due once the record is quiet. It is never due
+/// before the time that Transform asked for. If the delivery was given up, a change revives it.
 pub(super) fn owe(
     connection: &Connection,
     debounce: &Debounce,

@@ -123,8 +123,8 @@ fn since(wanted: &Wanted) -> i64 {
     wanted.since.map_or(i64::MIN, micros)
 }
 
-/// Calls `does` for each wanted notification up to the row number `latest`, in the order in which they were taken, with
-/// the digest of its dedupe key.
+/// Calls `does` for each wanted notification up to the row number `latest`, with the digest of its dedupe key. They
+/// come in the order in which they were taken.
 pub(super) fn notifications(
     past: &Connection,
     wanted: &Wanted,

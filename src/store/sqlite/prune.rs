@@ -189,7 +189,7 @@ mod tests {
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
-    /// Before the old rows stand more rows of the year 2046 than a step looks at, and as many rows of a record that
+    /// More rows than a step deletes stand before the old rows: rows of the year 2046, and rows of a record that
     /// Transform is owed.
     #[test]
     fn what_is_old_goes_whatever_stands_before_it() {

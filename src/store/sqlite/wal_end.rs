@@ -2,8 +2,8 @@
 //! SQLite would go on writing behind the hole. The next start would find nothing from the hole on, although it was
 //! acknowledged.
 //!
-//! SQLite's index of the WAL (the file that ends in -shm) names the last frame, even after a checkpoint of another
-//! process has emptied the WAL. So the index and the WAL are compared. SQLite publishes the formats of both.
+//! SQLite's index of the WAL (the file that ends in -shm) names the last frame, even after another process has emptied
+//! the WAL in a checkpoint. So the index and the WAL are compared. SQLite publishes the formats of both.
 
 use std::fs::File;
 use std::io::ErrorKind;
