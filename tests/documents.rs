@@ -134,7 +134,7 @@ fn loaded(file: &Path, environment: BTreeMap<String, String>) -> Config {
     load(Some(file), environment).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()))
 }
 
-/// The example without the mark of settings that are switched off.
+/// The example with every setting switched on: without the `#` before it.
 fn switched_on() -> String {
     let on = EXAMPLE.lines().map(|line| {
         let setting = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_alphabetic()));
@@ -143,7 +143,7 @@ fn switched_on() -> String {
     on.collect::<Vec<_>>().join("\n")
 }
 
-/// The quoted texts behind a mark, in settings only.
+/// The quoted texts that follow this mark in settings.
 fn quoted(text: &str, mark: &str) -> BTreeSet<String> {
     let settings = text.lines().filter(|line| !line.starts_with('#'));
     let behind = settings.flat_map(|line| line.split(mark).skip(1));
@@ -274,7 +274,7 @@ fn described(yaml: &str) -> BTreeSet<String> {
 
 // --- The layers. These rules are never crossed; ARCHITECTURE.md gives the reasons. ---
 
-/// Parts that are computation only: no server, no SQL, no clock, no chance, no log, nothing of what uses them.
+/// Parts that only compute: no server, SQL, clock, randomness or log, and no import of the parts that use them.
 const PURE: [&str; 6] = ["domain/", "psp/", "guide/", "transform/", "outbound/guard.rs", "outbound/retry.rs"];
 const IMPURE: [&str; 24] = [
     "actix*",
@@ -302,7 +302,7 @@ const IMPURE: [&str; 24] = [
     "std::thread",
     "std::process",
 ];
-/// The only users of a thing: of a crate, a macro (`!`) or a part of ours (`crate::`).
+/// A crate, a macro (`!`) or a part of ours (`crate::`), and the only parts that may use it.
 const ONLY: [(&str, &[&str]); 8] = [
     ("rusqlite", &["store/", "cli/soak/"]),
     ("actix*", &["http/", "app.rs", "cli/demo/"]),
@@ -343,7 +343,7 @@ fn a_mod_rs_declares_its_files_and_defines_nothing() {
     assert!(files.keys().filter(|file| file.ends_with("mod.rs")).count() > 10 && defined.is_empty(), "{defined:?}");
 }
 
-/// The lines that define something at the top of a file. What is declared there is a module or what is seen of one.
+/// The lines at the top level of a file that define something. Declaring a module or re-exporting is no definition.
 fn definitions(code: &str) -> impl Iterator<Item = &str> {
     let begins = ["mod ", "use ", "pub", "//", "#", "}", " "];
     code.lines().filter(move |line| {
@@ -392,7 +392,7 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
             }
         }
         let of_ours = path.strip_prefix("crate::").and_then(|rest| rest.split("::").next());
-        // In a file's own tests `super` is the file, and not its folder.
+        // In a file's own tests `super` is the file, not its folder.
         let is_own = line >= tests && folder.as_deref() == Some(path.as_str());
         let impure = of_ours.is_some() && !is_own && !is_pure(&path)
             || IMPURE.iter().any(|what| uses(&path, what))
@@ -412,7 +412,7 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
     crossed
 }
 
-/// Whether a path of ours leads into one of the parts that are computation only.
+/// Whether a path of ours leads into one of the parts that only compute.
 fn is_pure(path: &str) -> bool {
     PURE.iter().any(|pure| {
         let module = format!("crate::{}", pure.trim_end_matches(".rs").trim_end_matches('/').replace('/', "::"));
@@ -433,7 +433,7 @@ fn climbs(file: &str, path: &str) -> bool {
     STOREYS.iter().position(|known| Some(*known) == storey.as_deref()).is_none_or(|used| used > own)
 }
 
-/// Whether a path names a thing or something inside it; `*` at the end stands for any end of the first word.
+/// Whether a path names this thing or something inside it. A `*` at its end stands for any end of the first word.
 fn uses(path: &str, what: &str) -> bool {
     match what.strip_suffix('*') {
         Some(start) => path.starts_with(start) && path.contains("::"),

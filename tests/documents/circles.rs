@@ -1,5 +1,5 @@
-//! Circles of imports: no file of `src` uses another one that uses it, be it by way of others. A file can then be read, and
-//! replaced, after those below it. What tests alone use does not count.
+//! Circles of imports: no file of `src` uses a file that uses it, directly or through others. So each file can be read,
+//! and replaced, on top of the files that it uses. Imports of tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -35,24 +35,24 @@ fn circles_are_seen() {
     assert_eq!(found(&[("lib.rs", "mod x;"), ("x/mod.rs", "mod a;\nmod b;"), a, b]), none);
     let back = ("x/b.rs", "pub struct B;\nfn b(a: crate::x::a::A) {}");
     assert_eq!(found(&[("lib.rs", "mod x;"), ("x/mod.rs", "mod a;\nmod b;"), a, back]), ["x/a.rs x/b.rs"]);
-    // By way of a third file, and by the name of a module that is imported.
+    // Through a third file, and by the name of an imported module.
     let (c, on) = (("x/c.rs", "use crate::x::a::A;\npub struct C;"), ("x/b.rs", "use super::c;\nfn b(c: c::C) {}"));
     assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;\nmod c;"), a, on, c]), ["x/a.rs x/b.rs x/c.rs"]);
-    // By what a module passes on, which is no circle by itself.
+    // Through a re-export of a module; the re-export alone is no circle.
     let passed = ("x/mod.rs", "mod a;\nmod b;\npub use a::A;\npub use b::B;");
     assert_eq!(found(&[passed, a, b]), none);
     assert_eq!(found(&[passed, a, ("x/b.rs", "use super::A;\npub struct B;")]), ["x/a.rs x/b.rs"]);
-    // With the module itself, where it defines what its parts use.
+    // With the module itself, if it defines something that its parts use.
     let defines = ("x/mod.rs", "mod d;\npub struct D;\nfn x() { d::run() }");
     assert_eq!(found(&[defines, ("x/d.rs", "use super::D;\npub fn run() {}")]), ["x/d.rs x/mod.rs"]);
-    // Tests may look anywhere.
+    // Tests may use any file.
     let tests = "pub struct B;\n#[cfg(test)]\nmod tests {\n    use crate::x::a::A;\n}\n#[cfg(test)]\nmod rig;\n";
     assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;"), a, ("x/b.rs", tests), ("x/b/rig.rs", "use super::B;")]), none);
     let after = format!("{tests}use super::a::A;\n");
     assert_eq!(found(&[("x/mod.rs", "mod a;\nmod b;"), a, ("x/b.rs", &after)]), ["x/a.rs x/b.rs"]);
 }
 
-/// Which other files each file uses.
+/// For each file, the other files that it uses.
 fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     let read = Read::of(files);
     let of = |file: &'_ str| {
@@ -62,7 +62,7 @@ fn imports(files: &BTreeMap<String, String>) -> BTreeMap<&str, BTreeSet<&str>> {
     read.paths.keys().map(|file| (*file, of(file))).collect()
 }
 
-/// The files that reach each other.
+/// The sets of files that reach each other.
 fn circles<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>) -> BTreeSet<BTreeSet<&'a str>> {
     let reached: BTreeMap<_, _> = imports.keys().map(|file| (*file, reached(imports, file))).collect();
     let with = |file: &str| reached[file].iter().copied().filter(|other| reached[other].contains(file)).collect();
@@ -81,9 +81,9 @@ fn reached<'a>(imports: &BTreeMap<&'a str, BTreeSet<&'a str>>, from: &'a str) ->
 struct Read<'a> {
     /// Each module's file.
     modules: BTreeMap<String, &'a str>,
-    /// What each file defines.
+    /// The names that each file defines.
     defined: BTreeMap<&'a str, BTreeSet<String>>,
-    /// The paths into our crate that each file names, whole.
+    /// The paths into our crate that each file names, each from `crate` on.
     paths: BTreeMap<&'a str, BTreeSet<String>>,
 }
 
@@ -103,12 +103,12 @@ impl<'a> Read<'a> {
         Self { modules, defined, paths }
     }
 
-    /// The file that defines what a path leads to. What a module only passes on is followed to where it is.
+    /// The file that defines the end of a path. A re-export is followed to its definition.
     fn target(&self, path: &str, steps: usize) -> Option<&'a str> {
         let (module, rest) = self.split(path)?;
         let file = self.modules[module];
         let Some(name) = rest.split("::").next().filter(|name| !name.is_empty()) else {
-            // A module by its name: the paths that begin with it say what is used, unless it has no parts.
+            // Only a module is named. If it has parts, the paths that begin with its name say which of them is used.
             return self.is_leaf(module).then_some(file);
         };
         let name = name.trim_end_matches('!');
@@ -123,7 +123,7 @@ impl<'a> Read<'a> {
         !self.modules.keys().any(|other| other.starts_with(&format!("{module}::")))
     }
 
-    /// A path's module, the longest that there is, and what is named in it.
+    /// The longest module at the beginning of a path, and the rest of the path.
     fn split<'b>(&self, path: &'b str) -> Option<(&'b str, &'b str)> {
         let mut end = path.len();
         while !self.modules.contains_key(&path[..end]) {
@@ -133,8 +133,8 @@ impl<'a> Read<'a> {
     }
 }
 
-/// The paths into our crate that a file names: those that begin with the name of a module that it imports, or of one that it
-/// declares, are made whole.
+/// The paths into our crate that a file names. A path that begins with the name of an imported or declared module is
+/// made whole, from `crate` on.
 fn whole_paths(file: &str, code: &str, modules: &BTreeMap<String, &str>) -> BTreeSet<String> {
     let own = module(file);
     let named: BTreeSet<_> = paths(file, code).into_iter().map(|(_, path)| path).collect();
@@ -148,7 +148,7 @@ fn whole_paths(file: &str, code: &str, modules: &BTreeMap<String, &str>) -> BTre
             short.push(path.to_owned());
         }
     }
-    // `super` by itself is a visibility, mostly.
+    // A bare `super` is mostly a visibility.
     whole.retain(|path| !own.starts_with(&format!("{path}::")) && *path != own);
     let imported: BTreeMap<_, _> = whole
         .iter()
@@ -189,7 +189,7 @@ fn module(file: &str) -> String {
     ["crate"].into_iter().chain(stem.split('/').filter(|part| *part != "lib")).collect::<Vec<_>>().join("::")
 }
 
-/// A file's code without what is compiled for tests only, and the modules that are.
+/// A file's code without the items that are compiled for tests only, and the names of its test modules.
 fn without_tests(code: &str) -> (String, Vec<String>) {
     let (mut kept, mut modules) = (Vec::new(), Vec::new());
     let mut lines = code.lines();

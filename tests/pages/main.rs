@@ -50,7 +50,7 @@ fn every_psp_has_its_page() {
     assert_eq!(found, pages, "a page without a profile");
 }
 
-/// Users who look for their PSP find it where they look first.
+/// The README and the changelog are the first places where users look for their PSP.
 #[test]
 fn the_first_pages_name_every_psp() {
     for file in ["README.md", "CHANGELOG.md"] {

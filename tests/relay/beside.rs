@@ -1,4 +1,4 @@
-//! Files beside the store, and files that are no store: the relay looks at them before it changes anything.
+//! Files beside the store, and files that are no store: the relay examines them before it changes anything.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn set_mode(path: &Path, mode: u32) {
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// The journal that a killed first start leaves: before that start there was nothing.
+/// The journal that a killed first start leaves. Undoing that start leaves an empty file.
 fn journal_of_nothing() -> Vec<u8> {
     let magic = [0xd9, 0xd5, 0x05, 0xf9, 0x20, 0xa1, 0x63, 0xd7];
     let numbers: [u32; 5] = [0, 4711, 0, 512, 4096];
@@ -128,7 +128,7 @@ async fn the_lock_file_is_the_operators_alone() {
     relay.restart().await;
     assert_eq!(mode(&lock), 0o600, "one that an earlier version made");
     relay.terminate().await;
-    // The target of a link is not ours.
+    // The link's target is not the relay's file, so its mode stays.
     let other = relay.file("other");
     std::fs::write(&other, "").unwrap();
     set_mode(&other, 0o644);

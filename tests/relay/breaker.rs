@@ -42,7 +42,7 @@ async fn many_that_are_owed_are_one_probe_and_none_is_forgotten() {
     assert!(waited.is_sorted(), "{waited:?}");
 }
 
-/// A refusal of one webhook says nothing about the others.
+/// A refusal of one webhook is no reason to hold back the others.
 #[tokio::test]
 async fn a_host_that_refuses_one_webhook_answers() {
     let setup = Setup { breaker_failures: 1, concurrency: 1, ..Setup::default() };

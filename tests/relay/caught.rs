@@ -228,7 +228,7 @@ async fn what_changed_something_or_nothing_gives_way() {
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
-/// Waiting copies keep out no other copy that waits as well.
+/// Waiting copies keep out no further copy that has to wait.
 #[tokio::test]
 async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -260,7 +260,7 @@ fn batch(items: &[&Value]) -> Value {
     all
 }
 
-/// The key of a batch is its first item's. The items behind the first are news of other things.
+/// A batch has the dedupe key of its first item. The items behind it are news of other things.
 #[tokio::test]
 async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -276,7 +276,7 @@ async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     }
     let unclears = "SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'";
     assert_eq!(relay.stored::<i64>(unclears), 1);
-    // It is not kept once more each time that somebody puts it there.
+    // The same item behind another copy is not kept once more.
     for n in 0..50 {
         tell(&relay, &batch(&[&made(&caught, n), &made(&behind, n)])).await;
     }

@@ -92,7 +92,7 @@ fn completed(event: &str) -> String {
     .to_string()
 }
 
-/// Waits for all of them at once.
+/// Runs all of these futures at once, and waits for the last.
 async fn together<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
     let mut running: Vec<_> = all.map(|one| (Box::pin(one), None)).collect();
     poll_fn(|context| {

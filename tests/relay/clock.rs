@@ -1,5 +1,5 @@
-//! Steps of the machine's clock while the relay runs. A preloaded library does that to one relay only. It is compiled
-//! with the C compiler that the build needs anyway.
+//! Steps of the machine's clock while the relay runs. A preloaded library steps it for one relay only. The library is
+//! compiled with the C compiler that the build needs anyway.
 
 #![cfg(target_os = "linux")]
 
@@ -14,7 +14,7 @@ fn stepping(setup: Setup, folder: &Path) -> Setup {
     Setup { environment: stepped(folder), ..setup }
 }
 
-/// The variables of a process whose clock is stepped so.
+/// The environment variables of such a process.
 pub(crate) fn stepped(folder: &Path) -> Vec<(String, String)> {
     let steps = folder.join("step").to_str().unwrap().to_owned();
     vec![preload(folder, "clock_step"), ("CLOCK_STEP_FILE".to_owned(), steps)]
@@ -158,7 +158,7 @@ async fn a_clock_that_is_damaged_makes_nothing_old() {
     assert!(!relay.program.log().contains("damaged"), "{}", relay.program.log());
 }
 
-/// A debt is only as old as its observed failures.
+/// An owed change is only as old as the failures that the relay observed.
 #[tokio::test]
 async fn a_start_with_the_clock_ahead_gives_no_debt_up() {
     let folder = tempfile::tempdir().unwrap();
@@ -194,7 +194,7 @@ async fn a_start_with_the_clock_ahead_gives_no_fetch_up() {
     assert_eq!(counted(&relay, "fetch_waiting"), 1);
 }
 
-/// Rows with a date in the future are as old as the relay's running time since.
+/// The age of a row with a date in the future is the relay's running time since it was written.
 #[tokio::test]
 async fn what_was_written_while_the_clock_was_ahead_goes_in_its_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -78,7 +78,7 @@ async fn a_parked_event_that_cannot_be_read_does_not_hide_the_others() {
     let first = list("limit=1").await;
     let second = list(&format!("limit=1&after={}", first["next"])).await;
     assert_eq!(second["parked"][0]["waitsFor"][0], "psp:payment:pi_4", "{second}");
-    // The record that it waits for cannot be made from the known facts.
+    // The record that the damaged row waits for cannot be made from the known facts.
     relay.put("payment", "tx-2", &payment("pi_2", "10")).await.problem(503);
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
@@ -144,7 +144,7 @@ fn damage_at_rest(relay: &Relay, sql: &str) {
     assert_eq!(store.execute(sql, []).unwrap(), 1, "{sql}");
 }
 
-/// A time with a wrong bit keeps no record from being told.
+/// A record is told even if one of its times has a wrong bit.
 #[tokio::test]
 async fn what_is_owed_is_told_whatever_its_times_are() {
     for broken in [
@@ -168,7 +168,7 @@ async fn what_is_owed_is_told_whatever_its_times_are() {
     }
 }
 
-/// A debt of a missing record is not silently left out of a list.
+/// The outbox may owe a change of a missing record: that is damage, and is not silently left out.
 #[tokio::test]
 async fn what_is_owed_of_a_missing_record_is_damage() {
     let (transform, mut relay) = start(Setup { quiet: "1h", max_wait: "1h", ..Setup::default() }).await;
@@ -186,7 +186,7 @@ async fn what_is_owed_of_a_missing_record_is_damage() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox WHERE record = 1"), 1, "nothing owed goes");
 }
 
-/// The row was not asked for: a check of all rows finds the damage.
+/// Nobody asked for the row: a check of all rows finds the damage.
 #[tokio::test]
 async fn a_damaged_row_is_found_before_it_is_needed() {
     let (_transform, mut relay) = start(Setup::silent()).await;

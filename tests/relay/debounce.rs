@@ -99,7 +99,7 @@ async fn each_record_has_its_own_quiet() {
     }
 }
 
-/// No sooner than a quiet period after the last change, measured from before that change was sent.
+/// The webhook comes no sooner than a quiet period after the last change, measured from before that change was sent.
 #[tokio::test]
 async fn a_webhook_waits_for_quiet_after_the_last_change() {
     let (transform, relay) = start(Setup { quiet: "1s", max_wait: "60s", ..Setup::default() }).await;
@@ -115,7 +115,7 @@ async fn a_webhook_waits_for_quiet_after_the_last_change() {
     assert!(waited >= Duration::from_millis(999), "{waited:?}");
 }
 
-/// The same after a failed attempt: the following burst is one burst again, without a webhook in its middle.
+/// The same holds after a failed attempt: the next burst is one burst again, without a webhook in its middle.
 #[tokio::test]
 async fn a_burst_after_a_failure_is_told_once_after_its_last_change() {
     let setup = Setup { quiet: "2s", max_wait: "60s", retry_first: "1h", ..Setup::default() };

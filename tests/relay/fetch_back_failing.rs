@@ -190,7 +190,7 @@ async fn a_dead_letter_that_needs_no_fetch_is_judged_by_what_is_known_now() {
     let paid = stripe::paid("pi_1", 1_700_000_000, 1000);
     let answered = relay.notify("stripe-main", &paid).await.expect(200);
     assert_eq!(relay.stripe(&stripe::paid("pi_2", 1_700_000_000, 1000)).await, "parked");
-    // This one had to make room. Nothing has changed since, and now it is the later one.
+    // The first event had made room for the second. Replayed, it is the newer one, and is parked again.
     let again = replay(&relay, &id(&answered)).await.expect(200).json();
     assert_eq!(again["outcome"], "parked");
     assert_eq!(relay.stripe(&stripe::paid("pi_3", 1_700_000_000, 1000)).await, "parked");

@@ -176,8 +176,8 @@ async fn hints_are_looked_up_after_a_restart_too() {
     transform.told("payment", "tx-1", 1).await;
 }
 
-/// Facts that the PSP's API has told of an object were not made up by a stranger. They stay, and so does the note that
-/// there was more to learn.
+/// Facts about an object from the PSP's API were not made up by a stranger. They stay, and so does the dead letter of
+/// the fetch that failed afterwards.
 #[tokio::test]
 async fn what_is_parked_of_a_hint_outlives_a_later_fetch_that_fails() {
     let api = Api::start();

@@ -59,7 +59,7 @@ async fn mollie_signs_nothing_and_is_asked() {
     );
     let calls = api.calls();
     assert_eq!((calls.len(), calls[0].header("authorization")), (1, format!("Bearer {API_TOKEN}").as_str()));
-    // Refunds and chargebacks are told by the same id.
+    // News of refunds and chargebacks comes with the payment's id.
     relay.register("refund", "tx-2", &refund("re_7nQw5tKz2X", "tx-1", "5.95")).await;
     api.put(TR_PATH, &fixture("mollie", "refunded-and-charged-back").1);
     mollie_calls(&relay, TR).await.expect(200);
@@ -152,7 +152,7 @@ async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
             "event_type": "invoice_failed", "timestamp": "2026-03-02T09:15:00.64Z", "invoice": invoice,
         })
     };
-    // They wait: the API does not know their objects yet.
+    // The copies wait: the API does not know their objects yet.
     for n in 0..100 {
         signed(&relay, "frisbii-pay", &event(&format!("made-up-{n}"))).await.expect(200);
     }
@@ -162,8 +162,7 @@ async fn what_points_elsewhere_keeps_the_genuine_pointer_out_at_no_time() {
     assert_eq!(relay.fetched("payment", id).await["status"], "Succeeded");
 }
 
-/// Calls for such copies do not count as the PSP's either: a pointer to another object takes a slot, as a stranger's
-/// hint does.
+/// Such a copy counts no more than a stranger's hint: a pointer to an object without a record takes a slot.
 #[tokio::test]
 async fn what_points_elsewhere_is_no_more_than_a_hint() {
     let api = Api::start();

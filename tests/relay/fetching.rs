@@ -8,7 +8,7 @@ use crate::support::{Relay, Setup, adyen, agreement, payment, preauth, refund, s
 /// 2023-11-14T22:13:20Z
 const AT: i64 = 1_700_000_000;
 
-/// A fetched body without its time, of which only the form is checked.
+/// A fetched body without its time. Only the form of the time is checked.
 fn timeless(mut body: Value) -> Value {
     let at = body.as_object_mut().unwrap().remove("lastUpdated").unwrap();
     let at = at.as_str().unwrap();
@@ -213,7 +213,7 @@ async fn amounts_are_exact_in_every_currency() {
     }
 }
 
-/// A payment can be as large as a registered amount: the limit is in major units, however many minor units that is.
+/// A payment can be as large as a registered amount: the limit is in major units, whatever their number of minor units.
 #[tokio::test]
 async fn what_can_be_registered_can_be_paid() {
     let (_transform, relay) = start(Setup::silent()).await;

@@ -23,7 +23,7 @@ async fn another(relay: &Relay, store: &Path) -> Ended {
     run(&["serve", "--config", file.to_str().unwrap()], &environment(relay, store)).await
 }
 
-/// It did not start, and said this.
+/// Checks that the relay did not start, and said this.
 fn refused(ended: &Ended, said: &[&str]) {
     assert_eq!(ended.code, Some(74), "{}", ended.stderr);
     for said in said {
@@ -168,7 +168,7 @@ async fn a_new_store_is_announced_and_one_that_must_exist_is_not_made() {
     let missing = run(&serve, &must_exist(&relay, &file)).await;
     refused(&missing, &["volume/relay.db is missing", "mount its volume, restore a backup"]);
     assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0, "nothing is made");
-    // The operator made the file, so that there is a file to mount.
+    // An operator may have made an empty file as a mount point.
     std::fs::write(&file, "").unwrap();
     refused(&run(&serve, &must_exist(&relay, &file)).await, &["volume/relay.db is missing or empty"]);
 }
@@ -227,7 +227,7 @@ async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
             assert_eq!(relay.stripe(&event).await, "ignored");
         }
         drop(reading);
-        // One write brings the database up to date, and the next one shortens the WAL, whatever they write.
+        // One write brings the WAL into the database, and the next one shortens the WAL.
         for m in 0..3 {
             relay.put("payment", &format!("tx-{n}-{m}"), &payment(&format!("pi_{n}_{m}"), "10")).await.expect(201);
         }

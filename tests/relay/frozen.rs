@@ -11,15 +11,15 @@ use crate::support::{Relay, Setup, Transform, psp, start, stripe};
 const HEALTH: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n";
 const LAST: &str = "GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n";
 
-/// A relay whose setting of this name is this many seconds.
+/// A relay with this server setting at this many seconds.
 async fn short(name: &str, seconds: u64) -> (Transform, Relay) {
     let mut setup = Setup::silent();
     setup.environment.push((format!("RELAY_SERVER__{name}"), format!("{seconds}s")));
     start(setup).await
 }
 
-/// Freezes the relay for longer than its short time, and does this meanwhile. Time has to pass: a frozen relay gives no
-/// signal.
+/// Freezes the relay for longer than its short time, and runs `meanwhile` in between. The test has to sleep: a frozen
+/// relay gives no signal.
 async fn frozen(relay: &Relay, seconds: u64, meanwhile: impl FnOnce()) {
     relay.program.signal("STOP");
     meanwhile();
@@ -27,7 +27,7 @@ async fn frozen(relay: &Relay, seconds: u64, meanwhile: impl FnOnce()) {
     relay.program.signal("CONT");
 }
 
-/// A PSP uses a kept connection again.
+/// A PSP sends another request on a connection that was kept open.
 #[tokio::test]
 async fn a_request_on_an_idle_connection_is_answered_though_the_relay_was_frozen() {
     let (_transform, relay) = short("KEEP_ALIVE", 2).await;

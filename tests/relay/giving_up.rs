@@ -4,7 +4,7 @@ use crate::support::{Answer, Relay, Setup, Transform, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// A record whose delivery was given up: Transform refused it, and refuses nothing afterwards.
+/// A record whose delivery was given up. Transform refused it twice, and takes everything afterwards.
 async fn given_up() -> (Transform, Relay) {
     let (transform, relay) = start(Setup { retry_first: "1ms", give_up_after: "0s", ..Setup::default() }).await;
     transform.script([Answer::status(500), Answer::status(503)]);
@@ -19,7 +19,7 @@ async fn what_is_given_up_is_kept_with_its_reason() {
     let (transform, relay) = given_up().await;
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 2);
-    // A fetch shows the change all the same.
+    // Transform can read the change all the same.
     assert_eq!(relay.fetched("Payment", "tx-1").await["payments"][0]["amount"].to_string(), "4");
     relay.terminate().await;
     assert_eq!(relay.stored::<String>("SELECT reason FROM outbox WHERE dead_at IS NOT NULL"), "HTTP 503");

@@ -290,7 +290,7 @@ async fn a_million_keys_are_read() {
     relay.still_serves().await;
 }
 
-/// No PSP tells of more than ten thousand things at once.
+/// No PSP puts more than ten thousand messages or events into one notification.
 #[tokio::test]
 async fn a_batch_of_too_many_messages_ends() {
     let (_transform, relay, before) = with_a_payment(Setup { max_body: "128MiB", ..Setup::silent() }).await;
@@ -306,7 +306,7 @@ async fn a_batch_of_too_many_messages_ends() {
     let one: Value = serde_json::from_slice(&psp::seal("adyen-main", item.as_bytes()).body).unwrap();
     let reply = relay.post("adyen-main", &[], batch(&one, 12_000)).await;
     assert!(reply.problem(413).contains("12000"), "{reply:?}");
-    // One message with as many events is as much work.
+    // One message with that many events is as much work.
     let refunds: Vec<_> = (0..12_000)
         .map(|n| json!({"id": format!("re_{n}"), "amount": 1, "currency": "EUR", "state": "succeeded"}))
         .collect();

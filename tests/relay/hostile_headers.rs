@@ -162,7 +162,7 @@ async fn strange_headers_do_not_make_a_signature_right() {
         assert!(missed || [[400], [401], [413], [431]].iter().any(|known| statuses == known), "{what}: {answer:?}");
     }
     assert_eq!(relay.all_stored(), before);
-    // A good header beside a wrong one may be found or not; the body is the PSP's either way.
+    // Of a good header and a wrong one, either may be read. The body is the PSP's in any case.
     for values in [[good.clone(), wrong.clone()], [wrong, good.clone()], [b"\xff".to_vec(), good.clone()]] {
         let (statuses, answer) = post(&values);
         assert!(statuses == [200] || statuses == [401], "{answer:?}");

@@ -36,7 +36,7 @@ async fn a_records_history_says_what_made_it_and_how_transform_was_told() {
     assert_eq!((&attempts[0]["failure"], &attempts[1]["failure"]), (&Value::Null, &"HTTP 503".into()));
 }
 
-/// A told record, an owed one, a parked event and a dead letter; then the times of retention are short.
+/// A told record, an owed record, a parked event and a dead letter, when the retention times become short.
 #[tokio::test]
 async fn what_is_over_goes_and_what_is_not_stays() {
     let (transform, mut relay) = start(Setup::default()).await;
@@ -90,7 +90,7 @@ async fn past_their_size_the_oldest_dead_letters_go() {
         assert_eq!(taken["outcome"], "dead_letter");
         ids.push(taken["notification"].as_str().unwrap().to_owned());
     }
-    // A verified event of an unknown record is not such a dead letter.
+    // A verified event of an unknown record is parked: it is no dead letter.
     relay.stripe(&stripe::paid("pi_nobody", AT, 1000)).await;
     relay.terminate().await;
     relay.setup.more = "[store.keep]\ndead_letters_size = \"100KB\"".to_owned();
@@ -324,7 +324,7 @@ async fn of_two_backups_to_one_file_one_is_there_and_whole() {
     assert!(names.into_iter().all(|name| !name.to_str().unwrap().contains("unfinished")));
 }
 
-/// A file of the first version was made without the book-keeping for giving pages back.
+/// The first version made files that cannot give unused pages back (`auto_vacuum`).
 #[tokio::test]
 async fn an_older_file_learns_to_give_pages_back() {
     let (_transform, mut relay) = start(Setup::silent()).await;

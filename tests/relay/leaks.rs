@@ -88,7 +88,7 @@ async fn everything_goes_wrong(relay: &Relay) {
     everybody_asks(relay).await;
 }
 
-/// Wrong credentials are secrets, too.
+/// Wrong credentials are secrets, too: they may be right ones with a slip, or belong elsewhere.
 async fn everybody_is_turned_away(relay: &Relay) {
     for source in ["media", "stripe-main", "adyen-main", "river"] {
         // Adyen's other form takes any body.
@@ -135,7 +135,7 @@ async fn nothing_that_the_relay_logs_is_a_secret_or_the_payers() {
     relay.program.logged(&["told Transform"]).await;
     let ended = relay.terminate().await;
     assert!(ended.stderr.contains("DEBUG") && ended.stderr.contains("[card number]"), "{}", ended.stderr);
-    // The store says the same of a dead letter as the log.
+    // The reason of a dead letter in the store is the text in the log.
     let reasons = "SELECT group_concat(coalesce(reason, ''), char(10)) FROM notifications";
     assert_eq!(planted::found_in(&relay.stored::<String>(reasons)), [""; 0]);
 }

@@ -188,7 +188,7 @@ async fn a_form_that_is_too_large_is_refused_before_it_has_come() {
     relay.program.logged(&["request refused", "/oauth/token", "413"]).await;
 }
 
-/// Bytes beside the data cost a client as little as data does, and are not read.
+/// Chunk extensions and trailers are as cheap to send as data, so they have a limit as well.
 #[tokio::test]
 async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -219,7 +219,7 @@ async fn chunk_extensions_and_trailers_that_are_too_large_are_refused() {
     relay.still_serves().await;
 }
 
-/// So many connections are served at once, over all threads; the next one waits until one closes.
+/// `server.max_connections` connections are served at once, over all threads. The next one waits until one closes.
 #[tokio::test]
 async fn as_many_connections_are_served_at_once_as_may_be() {
     for most in [1, 3] {
@@ -232,7 +232,7 @@ async fn as_many_connections_are_served_at_once_as_may_be() {
         served.iter_mut().for_each(|stream| assert_eq!(answered(stream, ask), 200));
         let mut next: Vec<_> = (0..2).map(|_| relay.connect()).collect();
         next.iter_mut().for_each(ask);
-        // This is plenty of time for the next ones, if they were served.
+        // Meanwhile the next ones would have been served, if they were served at all.
         for n in 0..200 {
             assert_eq!(answered(&mut served[n % most], ask), 200);
         }

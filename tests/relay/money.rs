@@ -90,13 +90,13 @@ async fn a_refund_and_its_payment_are_told_the_refund_first() {
         let pair = &told[told.len() - 2..];
         assert_eq!(pair[0].json(), json!({"TransactionId": format!("tx-r{n}"), "Type": 3}));
         assert_eq!(pair[1].json(), json!({"TransactionId": "tx-1", "Type": 2}));
-        // When the refund's webhook comes, its effect on the payment is stored too: both are one commit.
+        // The refund and its effect on the payment are one commit: both are stored when the refund's webhook comes.
         assert_eq!(pair[0].fetched.clone().unwrap()["status"], "Succeeded");
     }
     assert_eq!(of_payment(&relay).await, amounts("50", "50"));
 }
 
-/// There is no quiet period, and each refund is committed together with the end of the payment's attempt before. A
+/// There is no quiet period, and each refund is committed together with the end of the payment's last attempt. A
 /// foreign lock on the store brings the two together: both wait for it, behind a registration.
 #[tokio::test]
 async fn the_refund_is_told_first_however_close_they_come() {
@@ -130,7 +130,7 @@ async fn the_refund_is_told_first_however_close_they_come() {
     }
 }
 
-/// The payment changed first and is due first. It waits, and is told once of both its changes.
+/// The payment changed first and is due first. It waits, and is told once with both of its changes.
 #[tokio::test]
 async fn a_payment_that_is_due_before_its_refund_waits_for_it() {
     let (transform, relay) = start(Setup { quiet: "1s", max_wait: "1s", ..Setup::default() }).await;

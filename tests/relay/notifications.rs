@@ -118,7 +118,7 @@ async fn the_good_items_of_a_batch_are_applied() {
     assert_eq!(outcomes(&relay), ["dead_letter 1"]);
 }
 
-/// A PSP's event id is no promise of identity: the content decides.
+/// The same event id does not prove that two notifications are the same: the content decides.
 #[tokio::test]
 async fn one_event_id_with_two_contents_is_two_events() {
     let (_transform, relay) = start(Setup::silent()).await;

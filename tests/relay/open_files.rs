@@ -13,7 +13,7 @@ fn limited(before: &str) -> Setup {
     Setup { before: before.to_owned(), ..Setup::default() }
 }
 
-/// Connections of strangers that send only the beginning of a request: as many as wait or are served.
+/// Strangers' connections that send only the beginning of a request, whether they are served or wait.
 fn crowd(relay: &Relay, many: usize) -> Vec<TcpStream> {
     let mut crowd: Vec<_> = (0..many).map(|_| relay.connect()).collect();
     for stream in &mut crowd {

@@ -63,7 +63,7 @@ async fn what_an_endpoint_check_signed_is_refused_as_a_notification_and_leaves_n
     relay.still_serves().await;
 }
 
-/// A profile of the operator's own may answer its PSP with another status, and sign more.
+/// The same holds for an operator's own profile, with another status for its PSP.
 #[tokio::test]
 async fn a_profile_of_ones_own_believes_no_endpoint_check_either() {
     let mut setup = braintree("");
@@ -117,7 +117,7 @@ async fn a_secret_that_signs_endpoint_checks_belongs_to_no_other_profile() {
 
 const KEY: &str = "00abababababababababababababababababababababababababababababab2f";
 
-/// A profile with an HMAC by a key in this spelling. If asked, it signs challenges too.
+/// A profile with an HMAC whose key has this encoding and prefix. If `signs`, it signs challenges too.
 fn own_profile(name: &str, key: &str, prefix: &str, signs: bool) -> String {
     let challenge = format!(
         "[challenge]\nquery = \"c\"\ncharacters = \"hex\"\nlength = [20, 32]\nanswer = [\"signature\"]\n\
@@ -133,7 +133,7 @@ fn own_profile(name: &str, key: &str, prefix: &str, signs: bool) -> String {
     )
 }
 
-/// A key has many spellings, and a signature by one spelling verifies by all.
+/// The same key can be written in many encodings. A signature by one of them verifies by all.
 #[tokio::test]
 async fn a_key_that_signs_endpoint_checks_is_no_other_profiles_in_any_spelling() {
     let folder = tempfile::tempdir().unwrap();

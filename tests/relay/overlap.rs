@@ -1,4 +1,4 @@
-//! Overlap of old and new secrets after a rotation, and interference: other rotations, other users, the relay's
+//! Overlap of old and new secrets after a rotation, and interference by other rotations, other users and the relay's
 //! environment.
 
 use std::fs::File;
@@ -51,8 +51,8 @@ fn printed(ended: &Ended) -> &str {
     ended.stdout.trim_end()
 }
 
-/// Only the relay still knows the secret: a file without it would end it at once. A missing file is then no first
-/// rotation.
+/// Only the relay still knows the secret, and a file without it would end it at once. So a missing file does not mean
+/// that this is the first rotation.
 #[tokio::test]
 async fn a_secret_that_no_file_has_any_more_does_not_end_unsaid() {
     let (relay, _transform) = with_file(&[]).await;
@@ -139,7 +139,7 @@ async fn a_rotation_that_waits_for_another_one_or_for_a_frozen_relay_says_so() {
     assert_eq!(left, ["real.toml"], "nothing is left behind");
 }
 
-/// Anybody who can read a folder can lock it.
+/// Anybody who can read a folder can lock it, so its lock must stop nobody.
 #[tokio::test]
 async fn a_locked_folder_holds_up_no_rotation() {
     let (relay, _transform) = with_file(&[]).await;
@@ -187,7 +187,7 @@ async fn somebody_elses_socket_is_not_believed() {
     }
 }
 
-/// The warning is the only sign: no request fails before the PSP's next one.
+/// The warning is the only sign of the mistake until the PSP's next notification fails.
 #[tokio::test]
 async fn a_source_of_whose_secrets_none_holds_is_warned_of() {
     let (mut relay, _transform) = with_file(&[]).await;

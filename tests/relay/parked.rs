@@ -146,8 +146,8 @@ async fn registering_and_notifying_at_once_lose_nothing() {
     assert_eq!(transform.hooks().len(), 21);
 }
 
-/// Two agreements reuse one payment method. Its id leads to the agreement that was registered with it, not to the one
-/// that only heard of it first.
+/// Two agreements use one payment method. Its id leads to the agreement that was registered with it, not to the one
+/// that learned it first from an event.
 #[tokio::test]
 async fn a_learned_id_gives_way_to_the_record_that_is_registered_with_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -176,7 +176,7 @@ async fn a_dead_letter_of_a_batch_is_not_lost() {
     relay.setup.more = "[store.parked]\nmax_age = \"1ms\"\n[store.keep]\nnotifications = \"1ms\"".to_owned();
     relay.restart().await;
     relay.program.logged(&["was not registered in time"]).await;
-    // A notification that comes during the round would be deleted in it, since its retention is so short.
+    // The retention is short: the round of housekeeping would delete a notification that comes during it.
     relay.program.logged(&["a round of housekeeping is over"]).await;
     assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter");
     relay.register("payment", "tx-2", &payment("PSP2", "10")).await;

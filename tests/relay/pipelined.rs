@@ -1,4 +1,4 @@
-//! Pipelined requests, which come before the last one has its answer: each is answered as if it had come alone.
+//! Pipelined requests: a request that comes before the last answer is answered as if it had come alone.
 
 use std::io::{Read, Write};
 
@@ -34,7 +34,7 @@ fn notification(last_lines: &str) -> String {
     format!("{head}transfer-encoding: chunked\r\n\r\n{chunks}")
 }
 
-/// Heads and bodies of successive answers, as a client reads them; the last answers may be to HEAD.
+/// Heads and bodies of successive answers, as a client reads them. `to_head` are the answers to HEAD, without a body.
 fn answers(mut text: &str, to_head: &[usize]) -> Vec<(String, String)> {
     let mut all = Vec::new();
     while let Some((head, rest)) = text.split_once("\r\n\r\n") {
@@ -138,7 +138,7 @@ async fn requests_are_told_apart_wherever_they_are_cut() {
     relay.still_serves().await;
 }
 
-/// A body has the length in its head, also if its client would speak another protocol afterwards.
+/// A body has the length in its head, even if its client wants to speak another protocol afterwards.
 #[tokio::test]
 async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() {
     let (_transform, relay) = with_a_payment().await;
@@ -150,7 +150,7 @@ async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() 
     let route = "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\n";
     for (lines, body, status) in [(length.as_str(), body.as_str(), 200), ("", "", 401)] {
         let mut stream = relay.connect();
-        // Shorter than the time that a body may take.
+        // Shorter than the time limit of a body, so that a wait for more fails the test.
         stream.set_read_timeout(Some(std::time::Duration::from_secs(20))).unwrap();
         stream.write_all(format!("{route}{name}: {value}\r\n{upgrade}{lines}\r\n{body}{HEALTH}").as_bytes()).unwrap();
         let text = until_hung_up(&mut stream);
@@ -160,7 +160,7 @@ async fn a_body_ends_where_its_head_says_whatever_its_client_would_speak_next() 
     relay.still_serves().await;
 }
 
-/// A client that asks before it sends may have sent more already.
+/// A client that asks before it sends a body (`Expect`) may have sent another request just before.
 #[tokio::test]
 async fn who_asks_first_is_told_to_go_on_in_the_middle_of_others() {
     let (_transform, relay) = with_a_payment().await;

@@ -70,7 +70,7 @@ async fn each_rule_of_a_type_says_why_it_does_not_read() {
     assert_eq!(text.lines().nth(line - 1), Some("[[notification.event]]"), "the line is that of a rule");
 }
 
-/// The relay would not believe such a time either, and its log would say so.
+/// The relay does not believe such a time either, and its log says so.
 #[tokio::test]
 async fn a_time_ahead_of_the_receipt_is_told() {
     let body = fixture("stripe/auto-4-succeeded.json");
@@ -152,7 +152,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
     let store = store.to_str().unwrap();
     let same = ["replay", "stripe", "--store", store];
 
-    // The relay runs meanwhile.
+    // A replay while the relay runs.
     let equal = profile(&same).await;
     assert_eq!(equal.code, Some(0), "{equal:?}");
     says(
@@ -160,7 +160,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
         &["2 notifications of stripe-main read again: 1 ignored, 0 not", "1 records compared: 0 would differ"],
     );
 
-    // Another unit of amounts, and a type that was ignored before is read.
+    // The changed profile reads amounts in another unit.
     let changed = tempfile::tempdir().unwrap();
     let text = profile(&["show", "stripe"]).await.stdout.replace("amounts = \"minor\"", "amounts = \"major\"");
     fs::write(changed.path().join("stripe.toml"), &text).unwrap();

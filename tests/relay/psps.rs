@@ -15,7 +15,7 @@ use crate::support::{Relay, Reply, Setup, start};
 
 const SECRET: &str = "psps-secret-4c1d";
 
-/// A PSP that authorizes first and captures then: its fixtures of both, and the resulting amounts.
+/// A PSP that authorizes first and captures afterwards: its fixtures of both, and the resulting amounts.
 struct Psp {
     profile: &'static str,
     authorized: &'static [&'static str],
@@ -184,7 +184,7 @@ async fn an_authorization_is_no_money() {
     }
 }
 
-/// The same backwards. An event without the merchant's reference waits until the payment is known by its id.
+/// The same events in reverse order. An event without the merchant's reference waits until the payment's id is known.
 #[tokio::test]
 async fn money_that_is_told_before_its_authorization_stands() {
     for psp in PSPS.iter().filter(|psp| psp.profile != "payone") {
@@ -214,7 +214,7 @@ async fn an_authorization_stands() {
     }
 }
 
-/// PAYONE waits for exactly these four characters, also for an unknown transaction.
+/// PAYONE waits for exactly these four characters, even for an unknown transaction.
 #[tokio::test]
 async fn payone_hears_tsok() {
     let (_transform, relay) = start(setup()).await;
@@ -226,7 +226,7 @@ async fn payone_hears_tsok() {
     relay.post("payone", &form, stranger).await.expect(401);
 }
 
-/// PAYONE states the account: a bank takes the money back, and the customer pays again.
+/// PAYONE states the balance of an account: here a bank takes the money back, and the customer pays again.
 #[tokio::test]
 async fn payone_money_goes_back_and_comes_again() {
     let (_transform, relay) = start(setup()).await;

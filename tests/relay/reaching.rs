@@ -61,13 +61,14 @@ fn printed(ended: &Ended) -> &str {
     ended.stdout.trim_end()
 }
 
-/// The starting relay has read its configuration already, and would use the old secrets to its end.
+/// The starting relay has already read its configuration. If the command did not wait for it, it would go on with the
+/// old secrets.
 #[tokio::test]
 async fn a_relay_that_starts_is_waited_for_and_takes_it_up() {
     let (mut relay, _transform) = with_file("").await;
     relay.terminate().await;
     let busy = relay.begin_to_start().await;
-    // A frozen relay does not give up the store, however slow this machine is.
+    // A frozen relay does not give up waiting for the store, however slow this machine is.
     relay.program.signal("STOP");
     let rotation = command(&relay, Path::new("/"), &ROTATE, &[]);
     let reload = command(&relay, Path::new("/"), &["reload"], &[]);

@@ -70,7 +70,7 @@ async fn what_ran_out_is_named_in_the_log() {
     relay.program.logged(&["connection cut off", "too large a head", "96 fields", "127.0.0.1"]).await;
 }
 
-/// A body that is not in chunks has not broken off: its client is wrong, and not the network.
+/// A body with malformed chunks has not broken off: the mistake is the client's, not the network's.
 #[tokio::test]
 async fn a_body_that_does_not_come_in_chunks_is_told_so() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -88,7 +88,7 @@ async fn a_body_that_does_not_come_in_chunks_is_told_so() {
     relay.program.logged_times(&["notification refused", "stripe-main", "status=400", what], malformed.len()).await;
 }
 
-/// Half a head that the relay's own stop cut off is no fault of its client.
+/// If the relay's own stop cuts off half a head, its client has done nothing wrong.
 #[tokio::test]
 async fn half_a_request_that_the_stop_cut_off_is_not_told() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -149,7 +149,7 @@ async fn a_flood_of_refusals_is_summed_up() {
     let ended = relay.terminate().await;
     let lines =
         |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
-    // One word finds both a line and the sum of its kind.
+    // The same `kind` finds the lines and their sum.
     assert_eq!(lines(&["notification refused", "stripe-main", "status=401", "kind=\"unverified\""]), 20);
     assert_eq!(lines(&["280 more refusals", "stripe-main", "kind=\"unverified\""]), 1, "{}", ended.stderr);
     assert_eq!(lines(&["connection cut off", "kind=\"no HTTP\""]), 20);
@@ -187,7 +187,7 @@ async fn a_flood_of_repetitions_is_summed_up() {
     assert_eq!(lines(&["179 more repetitions", "stripe-main", "outcome=\"dead_letter\""]), 1, "{}", ended.stderr);
 }
 
-/// A source may have the name of a route, and one thing has one name at all routes.
+/// A source may have the name of a route, and the same reason has the same name at all routes.
 #[tokio::test]
 async fn the_metrics_tell_routes_sources_and_reasons_apart() {
     let basic = "basic = { username = \"u\", password = \"p\" }";

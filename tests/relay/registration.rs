@@ -189,7 +189,7 @@ async fn webhooks_go_to_allowed_hosts_only() {
     refused(format!("http://localhost:{port}/")).await;
     refused(format!("http://user:secret@127.0.0.1:{port}/")).await;
     refused(format!("http://127.0.0.1:{port}@evil.example/")).await;
-    // No target at all, and none configured: no Transform could be told.
+    // There is no target here and none in the configuration: no Transform could be told.
     relay.put("payment", "tx-1", &payment("pi_1", "1")).await.names(422, "webhookTarget");
     let target = format!("http://127.0.0.1:{port}/x");
     relay.register("payment", "tx-1", &with(payment("pi_1", "1"), "webhookTarget", target)).await;

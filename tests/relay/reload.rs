@@ -80,7 +80,7 @@ async fn what_needs_a_restart_is_named_and_all_else_is_in_force() {
     assert_eq!(relay.reload().await.stdout, "reloaded\n", "after the restart all of it is in force");
 }
 
-/// The setting is about a start, and a reload is no start.
+/// The setting concerns starts only, and a reload is no start.
 #[tokio::test]
 async fn that_a_store_must_exist_needs_a_restart() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -141,7 +141,7 @@ async fn a_request_goes_by_what_was_in_force_when_it_began() {
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1);
 }
 
-/// A pipe can be read only once, and a starting relay reads its configuration again once a command can reach it.
+/// A pipe can be read only once. But a starting relay reads its configuration again as soon as a command can reach it.
 #[tokio::test]
 async fn a_configuration_that_comes_by_a_pipe_stays_in_force() {
     let (_transform, mut relay) = start(Setup { more: source("one"), ..Setup::silent() }).await;
@@ -218,7 +218,7 @@ async fn the_socket_for_reloads_is_the_operators_alone_and_goes_with_the_relay()
     let (_transform, mut relay) = start(Setup::silent()).await;
     let socket = relay.file("relay.db.control");
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
-    // A client that says something else, or nothing, gets no answer, and keeps no command from being heard.
+    // A client that sends something else, or nothing, gets no answer, and does not stand in the way of commands.
     let mut stranger = std::os::unix::net::UnixStream::connect(&socket).unwrap();
     stranger.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
     let mut answer = Vec::new();

@@ -162,7 +162,7 @@ async fn an_item_whose_borders_are_moved_is_no_other_item() {
     relay.program.logged(&["WARN", "adyen-main", "other borders between its fields"]).await;
 }
 
-/// One body may hold a caught item a thousand times.
+/// One body may repeat a caught item many times.
 #[tokio::test]
 async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -207,7 +207,7 @@ async fn one_item_takes_so_many_bytes_and_no_more() {
     for n in 0..20 {
         tell(&relay, &padded(&item, 300_000, n)).await;
     }
-    // The first body and four large ones, and no more: they say nothing new.
+    // The first body and four large ones are kept, and no more: the large ones say nothing new.
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
     assert!(relay.stored::<i64>(BYTES) < 1_300_000);
     // A row that has to be kept takes the room of one that changed nothing.

@@ -99,7 +99,7 @@ async fn many_records_are_told_after_a_kill_each_once() {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
     relay.kill().await;
-    // Due times are stored; these are moved to now, as if an hour had passed.
+    // Due times are stored. The test moves them to now, as if an hour had passed.
     let store = rusqlite::Connection::open(relay.file("relay.db")).unwrap();
     assert_eq!(store.execute("UPDATE outbox SET due_at = first_untold_at", []).unwrap(), 25);
     drop(store);
@@ -141,7 +141,7 @@ async fn sigterm_and_sigint_end_it_with_0() {
         let ended = relay.program.ended().await;
         assert_eq!(ended.code, Some(0), "SIG{signal}: {}", ended.stderr);
         assert!(ended.stderr.contains("stopped"), "{}", ended.stderr);
-        // The stop was asked for before the record was due, or just after on a machine that stalled.
+        // The stop came before the record was due, or just after it on a machine that stalled.
         let before = transform.count("payment", "tx-1");
         relay.restart().await;
         transform.told("payment", "tx-1", 1).await;
@@ -206,7 +206,7 @@ async fn sigterm_and_sigint_end_a_relay_that_cannot_read_its_configuration() {
     }
 }
 
-/// The second read of the configuration hangs.
+/// The pipe can be read once, so the second read of the configuration hangs.
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn sigterm_ends_a_relay_that_cannot_read_its_configuration_again() {
@@ -251,7 +251,7 @@ async fn an_attempt_that_outlasts_the_grace_period_is_made_again() {
     transform.told("payment", "tx-1", 2).await;
 }
 
-/// Half of a notification is there when the relay is told to stop; the other half is still taken, and answered.
+/// Half of a notification is there when the relay is told to stop. The other half is still taken, and answered.
 #[tokio::test]
 async fn sigterm_lets_a_request_in_flight_finish() {
     let (transform, mut relay) = start(Setup { quiet: "1s", ..Setup::default() }).await;

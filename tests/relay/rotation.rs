@@ -196,7 +196,7 @@ async fn a_rotation_without_a_relay_is_for_the_next_one() {
     assert!(killed.stderr.contains("no relay runs"), "a dead relay's socket is nobody: {killed:?}");
     let store = relay.file("relay.db");
     assert!(killed.stderr.contains(store.to_str().unwrap()), "and says on which store: {killed:?}");
-    // No relay is there to refuse it, and the next relay would not start.
+    // No relay is there to refuse such a name, and with it the next relay would not start.
     let before = std::fs::read(relay.file("turning.toml")).unwrap();
     for name in ["mine", "", "two\nlines"] {
         let refused = relay.rotate(&["turning", "--overlap", "1h", "--name", name]).await;
@@ -256,7 +256,7 @@ async fn a_rotation_that_cannot_be_changes_nothing_and_says_what_to_do() {
     assert!(unknown.code == Some(64) && unknown.stderr.contains("no such source"), "{unknown:?}");
 
     let before = std::fs::read(relay.file("turning.toml")).unwrap();
-    // The relay would refuse the configuration for another reason.
+    // The relay would refuse the configuration because of another mistake.
     relay.setup.more.push_str("\n[sources.wrong]\nprofile = \"unheard-of\"\nsecrets = [\"a\"]\n");
     let reload = relay.reload().await;
     assert_eq!(reload.code, Some(64), "{reload:?}");

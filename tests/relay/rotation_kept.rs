@@ -51,7 +51,7 @@ fn is_printed(ended: &Ended, relay: &Relay) {
     assert_eq!((ended.code, ended.stdout.trim_end()), (Some(0), written(relay).as_str()), "{ended:?}");
 }
 
-/// Some file systems sync no folder. By then the file has changed.
+/// Some file systems cannot sync a folder. The file has already changed by then.
 #[tokio::test]
 async fn a_folder_that_cannot_be_synced_is_a_warning() {
     let (relay, _transform) = with_file().await;
@@ -84,7 +84,7 @@ async fn a_secret_is_printed_though_nothing_can_be_said_of_it() {
     is_printed(&ended, &relay);
 }
 
-/// Answers clients that ask for this, as a relay of an earlier version would.
+/// Answers one client that asks for this, as a relay of an earlier version would.
 fn answers(listener: &UnixListener, wish: &str, answer: impl FnOnce() -> Value) {
     let (mut stream, _): (UnixStream, _) = listener.accept().unwrap();
     let mut said = String::new();
@@ -93,8 +93,8 @@ fn answers(listener: &UnixListener, wish: &str, answer: impl FnOnce() -> Value) 
     stream.write_all(answer().to_string().as_bytes()).unwrap();
 }
 
-/// Between the write and the print the command waits for the relay. A stand-in for a relay of an earlier version, which
-/// sends names and no fingerprints, answers after the signals.
+/// Between writing and printing the secret, the command waits for the relay. Here a stand-in answers after the signals:
+/// a relay of an earlier version, which sends names and no fingerprints.
 #[tokio::test]
 async fn signals_after_the_write_do_not_keep_the_secret_from_being_printed() {
     let (relay, _transform) = with_file().await;

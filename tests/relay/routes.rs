@@ -57,7 +57,7 @@ async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is()
         .await;
     relay.program.logged(&["this address showed wrong credentials too often", "route=\"/readyz\""]).await;
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
-    // A client without credentials is not asked for any here.
+    // This route asks for no credentials.
     relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);
     let metrics = as_monitor(&relay, "/metrics").await.expect(200).text;
     let refusals: Vec<_> = metrics.lines().filter(|line| line.starts_with("transform_relay_refusals_total")).collect();
@@ -185,7 +185,7 @@ async fn records_are_fetched_by_kind_in_any_case_and_by_type_code() {
             assert_eq!(reply.header("content-type"), "application/json");
             assert_eq!(reply.json(), body, "{path}");
         }
-        // A record has one kind.
+        // A record is found by its own kind only.
         let other = if kind == "Payment" { ("Refund", 3) } else { ("Payment", 2) };
         relay.fetch(other.0, id).await.problem(404);
         relay.get(&format!("/api/transactions/{id}?type={}", other.1)).await.problem(404);

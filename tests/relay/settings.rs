@@ -1,4 +1,4 @@
-//! Configuration: the file below the environment, and every mistake with its key.
+//! Configuration: variables of the environment override the file, and every mistake is reported with its key.
 
 use std::path::Path;
 
@@ -14,7 +14,7 @@ async fn check(text: &str, environment: &[(&str, &str)]) -> Ended {
     run(&["check", "--config", file.to_str().unwrap()], &environment).await
 }
 
-/// Checks that a file is refused with exactly these lines: a key and a part of its reason.
+/// Checks that a file is refused with exactly these lines, each a key and a part of its reason.
 async fn refused(text: &str, expected: &[(&str, &str)]) {
     let ended = check(text, &[]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{text}\n{ended:?}");
@@ -66,7 +66,7 @@ async fn every_mistake_is_found_by_its_key() {
     let missing = "[integrator]\ntokens = [{ file = \"/nowhere/token\" }]\n";
     refused(missing, &[("integrator.tokens[0]", "/nowhere/token")]).await;
     refused(&SOURCE.replace("\"stripe\"", "\"strype\""), &[("sources.one.profile", "stripe")]).await;
-    // Whether an unknown profile needs secrets cannot be known.
+    // It is unknown whether an unknown profile needs secrets.
     refused("[sources.one]\nprofile = \"strype\"\n", &[("sources.one.profile", "stripe")]).await;
     refused("[sources.one]\nprofile = \"stripe\"\n", &[("sources.one.secrets", "1 to 5")]).await;
     refused(&format!("{SOURCE}secret = \"x\"\n"), &[("sources.one.secret", "unknown key")]).await;
@@ -135,7 +135,7 @@ async fn the_environment_is_above_the_file() {
         ("RELAY_TRANSFORM__TOKENS", "t1,t2,t3"),
         ("RELAY_TRANSFORM__CONCURRENCY", "7"),
         ("RELAY_SOURCES__MEDIA__SECRETS", "b,c"),
-        // This is no setting: a variable that a secret may refer to.
+        // This is not a setting, but a variable that a secret may refer to.
         ("RELAY_INTEGRATOR_TOKEN", "x"),
     ];
     let ended = check(text, &environment).await;
@@ -353,7 +353,7 @@ async fn one_secret_of_two_sources_is_warned_of() {
     }
 }
 
-/// Variables that are not text do not matter here, but settings must be text.
+/// Only settings must be text. The relay ignores other variables that are not.
 #[tokio::test]
 async fn a_variable_that_is_no_text_is_no_setting() {
     use std::os::unix::ffi::OsStrExt;

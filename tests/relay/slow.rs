@@ -22,7 +22,7 @@ async fn impatient(settings: &[&str]) -> (Transform, Relay, Vec<String>) {
     (transform, relay, stored)
 }
 
-/// Writes a byte after each moment without an answer, until the relay has had enough; returns the relay's text.
+/// Writes a byte after each moment without an answer, until the relay answers or hangs up; returns the whole answer.
 fn dripped(stream: &mut TcpStream, bytes: &[u8]) -> String {
     stream.set_read_timeout(Some(Duration::from_millis(100))).unwrap();
     let began = Instant::now();
@@ -141,7 +141,7 @@ async fn an_empty_line_behind_a_body_begins_no_request() {
     let [mut idle, mut goes_on, mut dawdles] = [0, 1, 2].map(|_| after_an_answer(&relay, &request));
     goes_on.write_all(b"\r\n").unwrap();
     dawdles.write_all("\r\n".repeat(20).as_bytes()).unwrap();
-    // If this one is cut off, the others would have been as well.
+    // The time that cuts this one off would have cut the others off as well.
     assert_eq!(statuses(&until_hung_up(&mut dawdles)), [200, 408]);
     goes_on.write_all(HEALTH.replacen("host: r", "host: r\r\nconnection: close", 1).as_bytes()).unwrap();
     assert_eq!(statuses(&until_hung_up(&mut goes_on)), [200, 200]);
@@ -190,7 +190,7 @@ async fn a_head_that_came_in_time_is_answered_though_the_relay_was_busy() {
     relay.program.signal("STOP");
     first.write_all(HEALTH.as_bytes()).unwrap();
     later.write_all(&HEALTH.as_bytes()[1..]).unwrap();
-    // As long as a head may take, and longer.
+    // Longer than a head may take.
     tokio::time::sleep(Duration::from_secs(3)).await;
     relay.program.signal("CONT");
     for (stream, expected) in [(&mut first, &[200, 200][..]), (&mut later, &[200, 200, 200])] {
@@ -200,7 +200,7 @@ async fn a_head_that_came_in_time_is_answered_though_the_relay_was_busy() {
     }
 }
 
-/// A head costs memory until it has ended.
+/// A head costs memory until its end has come, so its size is limited.
 #[tokio::test]
 async fn a_head_that_is_too_large_is_answered_431_and_told() {
     let (_transform, relay, before) = impatient(&[]).await;

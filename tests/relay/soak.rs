@@ -1,8 +1,8 @@
-//! Short soak with the real program: the lives, the kills and the moods of Transform.
+//! Short soak with the real program: histories, kills, strangers and an unreliable Transform.
 
 use std::process::Command;
 
-/// The test has no patience of its own: the soak has one, and says what it waited for.
+/// The test sets no limit of time: the soak has its own, and names the thing that it waited for.
 #[test]
 fn nothing_acknowledged_is_lost_in_a_short_soak() {
     let mut program = Command::new(env!("CARGO_BIN_EXE_transform-relay"));

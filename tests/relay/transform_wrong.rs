@@ -15,12 +15,12 @@ use crate::support::{Answer, Relay, Setup, Transform, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-/// Retries come quickly.
+/// A relay with quick retries.
 fn quick() -> Setup {
     Setup { retry_first: "1ms", retry_max: "10ms", ..Setup::default() }
 }
 
-/// The same for endless responses: a proper response comes within this time on any machine.
+/// The same for endless responses. The timeout is long enough for a proper response on any machine.
 fn hasty() -> Setup {
     Setup { timeout: "4s", ..quick() }
 }

@@ -17,8 +17,8 @@ use crate::support::{
 
 const AT: i64 = 1_700_000_000;
 
-/// No file gets longer than this many blocks of 512 bytes; a longer write fails as on a full disk. The WAL reaches that
-/// limit. It is short again after a checkpoint from outside, and so these tests make room.
+/// No file gets longer than this many blocks of 512 bytes: a longer write fails as on a full disk. The WAL reaches that
+/// limit. A checkpoint from outside shortens the WAL: that is how these tests make room.
 const SMALL_DISK: &str = "ulimit -f 1024";
 
 /// A record and the event that pays it.
@@ -90,7 +90,7 @@ async fn cannot_be_read(relay: &Relay) {
     }
 }
 
-/// Waits until the relay says this of itself. A result is kept for a moment, so several requests may be needed.
+/// Waits until /readyz says this. A result is kept for a moment, so several requests may be needed.
 async fn ready_when(relay: &Relay, said: impl Fn(&Reply) -> bool) -> Reply {
     let asked = async {
         loop {
@@ -281,10 +281,10 @@ async fn a_relay_that_cannot_take_notifications_says_so() {
     ready_when(&relay, |ready| ready.status == 503).await;
 }
 
-/// A large change where no temporary file can be made: the undo data is in memory.
+/// A large change succeeds where no temporary file can be made: its undo data is in memory.
 #[tokio::test]
 async fn without_a_folder_for_temporary_files_large_work_is_done() {
-    // Nothing can be made in there, even by root. SQLite looks at it first.
+    // Not even root can make a file in /proc, the first folder that SQLite tries here.
     let nowhere = ("SQLITE_TMPDIR".to_owned(), "/proc".to_owned());
     let (transform, relay) = start(Setup { environment: vec![nowhere], ..Setup::default() }).await;
     for n in 0..120 {
@@ -316,7 +316,7 @@ async fn a_store_that_was_removed_takes_nothing() {
         std::fs::rename(&aside, relay.file("relay.db")).unwrap();
         ready_when(&relay, |ready| ready.status == 200).await;
     }
-    // A copy may be written over it, by a restore without a stop of the relay.
+    // Somebody may restore a backup without stopping the relay: the copy is written over the store.
     let (config, copy) = (relay.file("relay.toml"), relay.file("copy.db"));
     let arguments = ["backup", copy.to_str().unwrap(), "--config", config.to_str().unwrap()];
     assert_eq!(run(&arguments, &relay.setup.environment()).await.code, Some(0));

@@ -34,7 +34,7 @@ async fn keeping(keep_alive: &str, write_timeout: &str) -> (Transform, Relay) {
 /// The message in the log.
 const NOT_READ: &str = "the client did not read its answers within server.write_timeout";
 
-/// Endless requests, each time of one kind.
+/// The kinds of request that the clients send without end, one kind at a time.
 const KINDS: [&str; 4] = [
     "GET /nowhere HTTP/1.1\r\nhost: r\r\n\r\n",
     "HEAD /healthz HTTP/1.1\r\nhost: r\r\n\r\n",
@@ -42,8 +42,7 @@ const KINDS: [&str; 4] = [
     "POST /notifications/stripe-main HTTP/1.1\r\nhost: r\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n",
 ];
 
-/// Writes requests until the relay takes no more, and if asked goes on until it hangs up; returns the error that ended
-/// it.
+/// Writes requests until the relay takes no more (`until` is `WouldBlock`) or hangs up; returns the error at the end.
 fn ask_and_ask(stream: &mut TcpStream, request: &str, until: ErrorKind) -> ErrorKind {
     let requests = request.repeat(64 * 1024 / request.len());
     loop {
@@ -164,7 +163,7 @@ async fn many_clients_that_read_no_answer_cost_little_memory_and_are_in_nobodys_
     let before = memory(&relay);
     let mut crowd: Vec<_> = (0..20).map(|_| relay.connect()).collect();
     let requests = KINDS[0].repeat(64 * 1024 / KINDS[0].len());
-    // Half a megabyte for each request: more than the machine buffers of the answers.
+    // Half a megabyte of requests on each connection: the machine cannot buffer all the answers.
     for _ in 0..8 {
         for stream in &mut crowd {
             stream.set_nonblocking(true).unwrap();
@@ -197,13 +196,13 @@ async fn a_client_that_reads_late_gets_all_its_answers() {
     reads_late(&relay, at_rest(&relay)).await;
 }
 
-/// A connection with unread answers is not one without a request.
+/// A connection with unread answers is not idle, so its idle time does not run.
 #[tokio::test]
 async fn a_client_that_reads_later_than_connections_are_kept_gets_all_its_answers() {
     let (_transform, relay) = keeping(SHORT, LONG).await;
     let kept = async {
         at_rest(&relay).await;
-        // A connection that is idle from now on is closed: the time of the other one is over, too.
+        // Once a connection that is idle from now on is closed, the idle time of the other one would be over, too.
         let mut idle = relay.connect();
         idle.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\n\r\n").unwrap();
         let closed = std::thread::spawn(move || until_hung_up(&mut idle));
@@ -218,7 +217,7 @@ async fn reads_late(relay: &Relay, until: impl Future<Output = ()>) {
     let mut writing = stream.try_clone().unwrap();
     let writer = std::thread::spawn(move || {
         for _ in 0..many / 100 {
-            // An early end shows in missing answers.
+            // If a write fails, answers will be missing.
             drop(writing.write_all(KINDS[0].repeat(100).as_bytes()));
         }
         drop(writing.write_all(b"GET /healthz HTTP/1.1\r\nhost: r\r\nconnection: close\r\n\r\n"));

@@ -40,7 +40,7 @@ fn item(secret: usize, notification: &Value) -> Value {
     serde_json::from_slice(&sealed.body).unwrap()
 }
 
-/// Posts signed items, put together by anybody who has them.
+/// Posts signed items together, as anybody can who has them.
 async fn items(relay: &Relay, signed: &[&Value]) {
     let all: Vec<Value> =
         signed.iter().flat_map(|one| one["notificationItems"].as_array().unwrap().iter().cloned()).collect();
