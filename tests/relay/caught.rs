@@ -83,7 +83,7 @@ async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken
     assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0);
 }
 
-/// The inbox forgets after a while. The reach of a text is kept, also when a changed profile is tried.
+/// Notifications are deleted after a while. The records that a signed text reached stay known, for a replay too.
 #[tokio::test]
 async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -162,7 +162,7 @@ async fn what_was_a_refund_is_no_cancellation_as_well() {
     relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
 }
 
-/// A copy that has waited for its payment meanwhile is no cancellation either.
+/// A copy that waits for its payment does not become a cancellation later either.
 #[tokio::test]
 async fn a_cancellation_that_waits_is_none_when_it_was_a_refund() {
     let (_transform, relay) = start(Setup::silent()).await;
@@ -296,7 +296,7 @@ async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     for n in 0..150 {
         tell(&relay, &beside(led.clone(), "made", &n.to_string())).await;
     }
-    // Each of these copies says something that does not wait yet, so an older one gives way.
+    // Each of these copies says something new and has to wait, so an older one gives way.
     for n in 0..150 {
         let waits = adyen::item("AUTHORISATION", "PSP9", "", 0, 8925);
         tell(&relay, &beside(waits, "cardSummary", &format!("{:04}", 1000 + n))).await;
@@ -311,7 +311,7 @@ async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     // The first waiting copy is no repetition.
     assert_eq!(lines(&["notification taken", "outcome=\"parked\""]), 21, "{}", ended.stderr);
     assert_eq!(lines(&["129 more repetitions", "adyen-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
-    // A waiting copy that gave way is in no record: no flood hides its loss.
+    // A waiting copy that gave way has reached no record, so each loss has a line of its own.
     assert_eq!(lines(&["gave way", "adyen-main", "parked"]), 50, "{}", ended.stderr);
     assert_eq!(lines(&["came before with another content"]), 40, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() - lines(&["gave way"]) < 180, "{}", ended.stderr);

@@ -148,7 +148,8 @@ async fn calls_for_strangers_leave_room_for_what_can_be_trusted() {
     assert_eq!(made_up, 2, "half of what may be under way at once");
 }
 
-/// Patience costs slots: an address with many slots is believed to have made up any object that the API does not know.
+/// Waiting for an object costs a slot. If an address holds many slots, an object that the API does not know counts as
+/// made up, and is dropped at once.
 #[tokio::test]
 async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once() {
     let api = Api::start();
@@ -189,8 +190,8 @@ async fn addresses_take_turns() {
     assert!(before < 15, "{before} calls for another address came first");
 }
 
-/// Any shopper knows an id of ours, from a checkout. Hints at known ids are no stranger's hints, but not the PSP's
-/// either.
+/// Any shopper knows the id of a registered object, from a checkout. A hint at one takes no slot, but it must leave
+/// calls to others.
 #[tokio::test]
 async fn hints_at_known_objects_leave_calls_to_others() {
     let api = Api::start();

@@ -66,7 +66,7 @@ async fn a_parked_item_that_is_sent_again_keeps_its_first_date() {
     assert_eq!(payment_of(&relay).await["status"], "Cancelled");
 }
 
-/// The inbox forgets after a while; the first time of an item is kept.
+/// Notifications are deleted after a while; the first time of an item is kept.
 #[tokio::test]
 async fn the_first_date_counts_when_the_inbox_has_forgotten_the_item() {
     let (_transform, relay) = start(Setup::silent()).await;

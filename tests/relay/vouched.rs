@@ -131,7 +131,7 @@ async fn what_is_made_of_a_caught_item_is_no_sign_of_a_secret_in_use() {
     assert_eq!(counts(&relay, "items").await, (2, 1));
     items(&relay, &[&item(OLD, &authorised(5))]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
-    // The inbox forgets after a while; the first time of an item is kept.
+    // Notifications are deleted after a while; the first time of an item is kept.
     Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM notifications", []).unwrap();
     items(&relay, &[&caught]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
