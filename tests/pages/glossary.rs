@@ -44,12 +44,14 @@ fn words(name: &str) -> Vec<String> {
     words
 }
 
-/// The entries of the glossary.
+/// The entries of the glossary: all that stands in bold in the section.
 fn glossary() -> BTreeSet<String> {
     let text = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
-    let section = text.split("## Words").nth(1).unwrap().split("\n## ").next().unwrap();
-    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")).filter_map(|line| line.split(" | ").next());
-    rows.filter(|entry| *entry != "word").flat_map(|entry| entry.split(" / ")).map(str::to_lowercase).collect()
+    let section = text.split("\n## Words\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let entries: BTreeSet<_> =
+        section.split("**").skip(1).step_by(2).flat_map(|entry| entry.split(" / ")).map(str::to_lowercase).collect();
+    assert!(entries.len() > 50, "the glossary was not understood: {entries:?}");
+    entries
 }
 
 /// The public types of a file, but for its tests.

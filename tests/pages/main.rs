@@ -5,6 +5,7 @@
 
 mod example;
 mod glossary;
+mod logging;
 mod schema;
 mod vocabulary;
 
