@@ -52,8 +52,11 @@ const CERTIFICATES_MAX: usize = 1000;
 
 impl Chain {
     pub(super) fn of_pem(pem: &[u8]) -> Result<Self, String> {
-        let certificates = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX).collect::<Result<Vec<_>, _>>();
+        let certificates = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect::<Result<Vec<_>, _>>();
         match certificates {
+            Ok(certificates) if certificates.len() > CERTIFICATES_MAX => {
+                Err(format!("holds more than {CERTIFICATES_MAX} certificates"))
+            }
             Ok(certificates) if !certificates.is_empty() => Ok(Self(certificates)),
             _ => Err("holds no certificate in PEM".to_owned()),
         }
@@ -188,5 +191,14 @@ mod tests {
             2
         );
         assert!(authorities_of_pem(b"nothing").is_err());
+    }
+
+    /// An authority that is silently left out would refuse genuine notifications.
+    #[test]
+    fn a_certificate_past_the_limit_is_refused_and_not_left_out() {
+        let one = authority("root").pem();
+        let read = |times: usize| authorities_of_pem(one.repeat(times).as_bytes());
+        assert_eq!(read(CERTIFICATES_MAX).unwrap().len(), CERTIFICATES_MAX);
+        assert_eq!(read(CERTIFICATES_MAX + 1).unwrap_err(), "holds more than 1000 certificates");
     }
 }

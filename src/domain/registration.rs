@@ -13,6 +13,9 @@ use super::record::{Record, Registered, Seen};
 use super::status::Status;
 use super::view::View;
 
+/// The most bytes of a PSP's id, as of the ids that a message may name.
+const PSP_ID_MAX: usize = 255;
+
 /// The body of PUT /records/{kind}/{id}: camelCase, unknown fields refused, absent fields left as they are.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -163,8 +166,8 @@ fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusal> {
         }
     }
     for (field, id) in [("pspTransactionId", &said.psp_transaction_id), ("pspAgreementId", &said.psp_agreement_id)] {
-        if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > 255) {
-            return Err(Refusal::invalid(field, "must have 1 to 255 characters"));
+        if let Some(bytes) = id.as_ref().map(String::len).filter(|bytes| !(1..=PSP_ID_MAX).contains(bytes)) {
+            return Err(Refusal::invalid(field, format!("has {bytes} bytes and must have 1 to {PSP_ID_MAX}")));
         }
     }
     // The contract's dates have four digits for the year, and no money is owed from before 1970.

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::domain::due::{Moment, wait};
 use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
-use crate::ingest::told_ahead;
+use crate::ingest::{told_ahead, told_crowded_out};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
 use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, Store, StoreError, Through};
@@ -156,7 +156,7 @@ impl Fetching {
             match does().await {
                 Ok(done) => return Some(done),
                 Err(error) => {
-                    tracing::error!(source = self.source, %error, "the store is in trouble: fetching waits");
+                    tracing::error!(source = self.source, %error, "the store is in trouble: fetching waits until the store works again");
                     tokio::select! {
                         () = self.tools.stop.cancelled() => return None,
                         () = tokio::time::sleep(TROUBLE_WAIT) => {}
@@ -169,14 +169,7 @@ impl Fetching {
     /// Logs the settled messages. Returns how many hints came to nothing.
     fn log(&self, settled: &FetchSettled) -> u64 {
         let source = self.source.as_str();
-        if settled.crowded_out > 0 {
-            let events = settled.crowded_out;
-            tracing::warn!(
-                source,
-                events,
-                "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
-            );
-        }
+        told_crowded_out(source, settled.crowded_out);
         if let Some(led) = &settled.led_elsewhere {
             led.log();
         }

@@ -239,7 +239,7 @@ impl Worker {
         let (due, next) = match self.tools.store.due_fetches(sought).await {
             Ok(found) => found,
             Err(error) => {
-                tracing::error!(source, %error, "the store is in trouble: fetching waits");
+                tracing::error!(source, %error, "the store is in trouble: fetching waits until the store works again");
                 queue.look_at = later(now, TROUBLE_WAIT);
                 return;
             }
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_dropped_because_places_are_scarce_is_told_once_a_minute() {
+    fn what_is_dropped_because_slots_are_scarce_is_told_once_a_minute() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut queue = Queue::default();
         let mut told = Vec::new();

@@ -19,6 +19,17 @@ pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
     }
 }
 
+/// Logs the parked events that became dead letters, since too many of the source were parked.
+pub fn told_crowded_out(source: &str, events: u32) {
+    if events > 0 {
+        tracing::warn!(
+            source,
+            events,
+            "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
+        );
+    }
+}
+
 /// The times that lay ahead of the receipt, as many as are logged at most.
 pub(super) fn ahead(messages: &[Message]) -> Vec<Ahead> {
     const TOLD: usize = 10;
@@ -68,13 +79,7 @@ pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
 /// Logs what became of a notification that was taken, and of other events because of it.
 pub(super) fn log(source: &Source, receipt: &Receipt) {
     let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
-    if receipt.crowded_out > 0 {
-        tracing::warn!(
-            source,
-            events = receipt.crowded_out,
-            "too many are parked (store.parked.per_source): the oldest are dead letters now. Register their records, or raise it"
-        );
-    }
+    told_crowded_out(source, receipt.crowded_out);
     match (&receipt.reason, receipt.outcome) {
         (Some(reason), Outcome::DeadLetter) => {
             tracing::warn!(source, %notification, outcome, reason, "notification kept as a dead letter");

@@ -80,7 +80,7 @@ mod tests {
     proptest! {
         /// Objects of many addresses come, and now and then one is fetched and leaves its slot.
         #[test]
-        fn a_flood_takes_its_places_from_its_own_senders(
+        fn a_flood_takes_its_slots_from_its_own_senders(
             all in 1_u32..40,
             each in 1_u32..40,
             steps in prop::collection::vec((0_u8..12, prop::bool::weighted(0.9)), 0..400),
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn places_are_scarce_once_half_of_them_are_taken() {
+    fn slots_are_scarce_once_half_of_them_are_taken() {
         let slots = HintSlots { all: 100, each: 10 };
         assert!(!slots.scarce(50, 5));
         assert!(slots.scarce(51, 0));

@@ -28,7 +28,8 @@ fn code(folder: &Path) -> Vec<String> {
 
 /// The messages that code logs at a level. The message is the first text of a call; values stand before it, as fields.
 fn messages(code: &str, level: &str) -> Vec<String> {
-    let calls = code.split(&format!("{level}!(")).skip(1);
+    let call = format!("{level}!(");
+    let calls = code.split(&call).skip(1);
     calls.map(|call| beginning(&text(call.split_once('"').unwrap().1))).collect()
 }
 

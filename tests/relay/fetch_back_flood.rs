@@ -66,7 +66,7 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     api.script([held]);
     relay.flood("203.0.113.66", 1).await;
     api.nth(1).await;
-    assert_eq!(relay.flood("203.0.113.66", 120).await, 100, "a quarter of the places is all that an address gets");
+    assert_eq!(relay.flood("203.0.113.66", 120).await, 100, "a quarter of the slots is all that an address gets");
     relay.program.logged(&["notification refused", "from this address"]).await;
     assert_eq!(relay.made_up(), 20);
     relay.hint_from("192.0.2.10", "tr_1").await.expect(200);
@@ -151,7 +151,7 @@ async fn calls_for_strangers_leave_room_for_what_can_be_trusted() {
 /// Waiting for an object costs a slot. If an address holds many slots, an object that the API does not know counts as
 /// made up, and is dropped at once.
 #[tokio::test]
-async fn where_places_are_scarce_what_the_api_does_not_know_is_dropped_at_once() {
+async fn where_slots_are_scarce_what_the_api_does_not_know_is_dropped_at_once() {
     let api = Api::start();
     let (_transform, relay) = behind_a_proxy(&api, "max_hints = 16\nrate = 1000\nconcurrency = 1").await;
     let (held, gate) = Told::held();

@@ -10,10 +10,7 @@
 //! The seed reproduces the lives, the telling of each, and the script of faults. It does not reproduce the machine's
 //! scheduling, nor the number of lives for which there is time.
 
-#![expect(
-    clippy::indexing_slicing,
-    reason = "reading a JSON value by index cannot panic, and only objects are written to"
-)]
+#![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic; only objects are written to")]
 
 mod asked;
 mod check;

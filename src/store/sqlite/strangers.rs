@@ -181,7 +181,7 @@ mod tests {
 
     /// The rows behind a damaged row are fetched as if it were not there.
     #[test]
-    fn a_damaged_row_takes_no_place_of_others() {
+    fn a_damaged_row_takes_no_slot_of_others() {
         let connection = store();
         for n in 0..3 {
             hint(&connection, "10.0.0.1", &format!("/{n}"), at(n));
