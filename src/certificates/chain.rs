@@ -52,7 +52,8 @@ const CERTIFICATES_MAX: usize = 1000;
 
 impl Chain {
     pub(super) fn of_pem(pem: &[u8]) -> Result<Self, String> {
-        let certificates = CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect::<Result<Vec<_>, _>>();
+        let certificates =
+            CertificateDer::pem_slice_iter(pem).take(CERTIFICATES_MAX + 1).collect::<Result<Vec<_>, _>>();
         match certificates {
             Ok(certificates) if certificates.len() > CERTIFICATES_MAX => {
                 Err(format!("holds more than {CERTIFICATES_MAX} certificates"))

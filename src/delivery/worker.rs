@@ -185,7 +185,10 @@ impl Worker {
         };
         let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
         if consequence.opened {
-            tracing::warn!(host, "host does not respond, or responds with 408, 429 or 5xx: one record at a time probes it, all others wait");
+            tracing::warn!(
+                host,
+                "host does not respond, or responds with 408, 429 or 5xx: one record at a time probes it, all others wait"
+            );
         }
         if consequence.closed {
             tracing::info!(host, waiting = consequence.released.len(), "host responds again: all records are told");

@@ -127,6 +127,7 @@ async fn what_is_wrong_is_refused_by_name() {
     refused("payment", with(good(), "requested_amount", 5), "requested_amount").await;
     refused("payment", with(good(), "paymentTransactionId", "tx"), "paymentTransactionId").await;
     refused("payment", with(good(), "pspAgreementId", "pm"), "pspAgreementId").await;
+    refused("payment", with(good(), "pspTransactionId", "\u{e4}".repeat(128).as_str()), "pspTransactionId").await;
     refused("payment", with(good(), "expiresAt", "2030-01-01T00:00:00Z"), "expiresAt").await;
     refused("preauth", with(good(), "dueDate", "2030-01-01"), "dueDate").await;
     refused("preauth", with(good(), "preauthTransactionId", "tx"), "preauthTransactionId").await;
