@@ -1,5 +1,5 @@
 //! What is fuzzed: the pure parts that strangers' bytes reach. The targets of cargo-fuzz call these functions with what
-//! libFuzzer makes up, `tests/fuzzing.rs` with mutated fixtures. A panic is a finding.
+//! libFuzzer makes up, `tests/it/fuzzing.rs` with mutated fixtures. A panic is a finding.
 //!
 //! An input is a line with the name of a profile, and what it is to read: for `verify` headers line by line, an empty line
 //! and a body. What names no profile chooses one anyhow.

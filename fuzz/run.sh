@@ -14,37 +14,18 @@ readonly minimise seconds="${1:-30}"
 readonly targets=(verify normalise profile xml form challenge)
 fuzz="${CARGO_FUZZ:-cargo-fuzz}"
 
-# A fixture as it is sent: Braintree's XML stands in Base64 in a form.
-body() {
-    if [[ "$1" == braintree && "$2" == *.xml ]]; then
-        printf 'bt_payload='
-        base64 "$2" | tr -d '\n' | sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g'
-    else
-        cat "$2"
-    fi
-}
-
-# A seed is a line with the profile's name, for verify header lines and an empty line, and a body; for profile a profile's
-# text, for xml and form the body alone.
-seeds=target/fuzz-seeds
+# The test that feeds the fixtures to the targets writes them as seeds: nothing but the tests knows how fixtures are laid out.
+readonly seeds="$PWD/target/fuzz-seeds"
 rm -rf "$seeds"
 for target in "${targets[@]}"; do
     mkdir -p "$seeds/$target" "fuzz/corpus/$target"
 done
-for text in src/psp/profiles/*.toml; do
-    profile="$(basename "$text" .toml)"
-    for fixture in fixtures/"$profile"/{,vectors/,fetched/}*.{json,form,xml}; do
-        [[ -f "$fixture" ]] || continue
-        name="$profile-$(basename "$fixture")"
-        { printf '%s\n' "$profile"; body "$profile" "$fixture"; } >"$seeds/normalise/$name"
-        { printf '%s\nstripe-signature: t=1700000000,v1=00\n\n' "$profile"; body "$profile" "$fixture"; } \
-            >"$seeds/verify/$name"
-        case "$fixture" in
-            *.xml | *.form) cp "$fixture" "$seeds/${fixture##*.}/$name" ;;
-        esac
-    done
-    { printf '%s\n' "$profile"; printf '20f9f8ed05f77439fe955c977e4c8a53'; } >"$seeds/challenge/$profile"
-    cp "$text" "$seeds/profile/$profile"
+FUZZ_SEEDS="$seeds" cargo test --locked --test it fuzzing::every_fixture_is_an_input_that_its_target_survives
+for target in "${targets[@]}"; do
+    if [[ -z "$(ls -A "$seeds/$target")" ]]; then
+        printf -- 'no seeds for %s in %s\n' "$target" "$seeds" >&2
+        exit 1
+    fi
 done
 
 # What is looked for are panics: the relay has no unsafe code, so no sanitizer is needed to see what goes wrong.

@@ -8,6 +8,7 @@ use serde_json::json;
 use transform_relay::psp::profile::catalogue::Catalogue;
 
 use crate::support::certificates::{Authority, Host, Page, SigningKey, around_checksum, with_checksum};
+use crate::support::fixtures;
 use crate::support::integrator::{amount, with};
 use crate::support::tls::Certificate;
 use crate::support::{Relay, Reply, Setup, payment, refund, start};
@@ -264,8 +265,7 @@ async fn only_a_few_certificates_are_fetched_at_once() {
 }
 
 fn fixture(name: &str) -> String {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/paypal");
-    std::fs::read_to_string(folder.join(format!("{name}.json"))).unwrap()
+    std::fs::read_to_string(fixtures::body("paypal", &format!("{name}.json"))).unwrap()
 }
 
 /// A reversal that arrives before the capture that it takes back, and disputes around it. The money is gone once, until

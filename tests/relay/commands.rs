@@ -4,13 +4,14 @@ use std::path::Path;
 
 use transform_relay::psp::profile::catalogue::BUILT_IN;
 
+use crate::support::fixtures;
 use crate::support::program::{Ended, Program, run, run_after};
 use crate::support::setup::STRIPE_SECRET;
 use crate::support::{Setup, Transform, psp, start};
 
-/// A file of the project's own fixtures.
-fn fixture(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path).to_str().unwrap().to_owned()
+/// The path of a body of the project's own fixtures.
+fn fixture(profile: &str, name: &str) -> String {
+    fixtures::body(profile, name).to_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -101,7 +102,7 @@ async fn tested(arguments: &[&str]) -> Ended {
 
 #[tokio::test]
 async fn a_notification_is_tested_against_a_profile() {
-    let body = fixture("stripe/auto-4-succeeded.json");
+    let body = fixture("stripe", "auto-4-succeeded.json");
     let plain = tested(&["stripe", "--body", &body]).await;
     assert_eq!(plain.code, Some(0), "{plain:?}");
     for part in ["not verified", "payment_intent.succeeded", "pi_RelayAuto", "Succeeded"] {
@@ -124,10 +125,10 @@ async fn a_notification_is_tested_against_a_profile() {
     let bare = tested(&["stripe", "--body", &body, "--secret", STRIPE_SECRET]).await;
     assert_eq!((bare.code, first_line(&bare)), (Some(1), "refused: no signature"));
 
-    let odd = tested(&["stripe", "--body", &fixture("stripe/refund-unknown-status.json")]).await;
+    let odd = tested(&["stripe", "--body", &fixture("stripe", "refund-unknown-status.json")]).await;
     assert_eq!(odd.code, Some(1), "{odd:?}");
     assert!(odd.stdout.contains("not understood"), "{}", odd.stdout);
-    let ignored = tested(&["stripe", "--body", &fixture("stripe/ignored-customer-created.json")]).await;
+    let ignored = tested(&["stripe", "--body", &fixture("stripe", "ignored-customer-created.json")]).await;
     assert_eq!(ignored.code, Some(0));
     assert!(ignored.stdout.contains("ignored    nothing in it concerns a record"), "{}", ignored.stdout);
     let missing = tested(&["stripe", "--body", "/nowhere.json"]).await;
@@ -139,7 +140,7 @@ async fn a_notification_is_tested_against_a_profile() {
 #[tokio::test]
 async fn a_notification_is_signed_from_the_command_line() {
     let (_transform, relay) = start(Setup::silent()).await;
-    let body = fixture("stripe/auto-4-succeeded.json");
+    let body = fixture("stripe", "auto-4-succeeded.json");
     let signed = run(&["profile", "sign", "stripe", "--body", &body, "--secret", STRIPE_SECRET], &[]).await;
     assert_eq!(signed.code, Some(0), "{signed:?}");
     let headers: Vec<_> = signed.stdout.lines().filter_map(|line| line.split_once(": ")).collect();
@@ -151,7 +152,7 @@ async fn a_notification_is_signed_from_the_command_line() {
 /// All inputs of a signature must be given: a signature over other inputs would look right and be wrong.
 #[tokio::test]
 async fn what_cannot_be_signed_rightly_is_not_signed() {
-    let body = fixture("square/card.created.json");
+    let body = fixture("square", "card.created.json");
     let sign = ["profile", "sign", "square", "--body", &body, "--secret", "key"];
     let url = ["--url", "https://relay.example.com/notifications/square"];
     let bare = run(&sign, &[]).await;
@@ -165,7 +166,7 @@ async fn what_cannot_be_signed_rightly_is_not_signed() {
     let bare = run(&test, &[]).await;
     assert!(bare.stdout.contains("url: must be there to be signed; --url gives it"), "{bare:?}");
 
-    let body = fixture("adyen/token-created.json");
+    let body = fixture("adyen", "token-created.json");
     let sign = ["profile", "sign", "adyen", "--body", &body, "--secret", "ab"];
     let other = run(&sign, &[]).await;
     assert_eq!((other.code, other.stdout.as_str()), (Some(64), ""), "{other:?}");

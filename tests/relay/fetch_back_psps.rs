@@ -6,13 +6,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::support::api::{Api, Told};
+use super::support::fixtures;
 use super::support::psp::seal_with;
 use super::support::setup::{API_TOKEN, POINTING_SECRET};
 use super::support::{Relay, Reply, Setup, Transform, payment, refund, start};
 
 /// A fixture's notification and the response of the PSP's API.
 fn fixture(psp: &str, name: &str) -> (Value, Value) {
-    let file = format!("{}/fixtures/{psp}/fetched/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let file = fixtures::file(psp, &format!("fetched/{name}.json"));
     let mut fixture: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     (fixture["notification"].take(), fixture["answer"].take())
 }

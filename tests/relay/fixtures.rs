@@ -1,21 +1,14 @@
 //! Fixtures of every PSP, as documented, through the running relay.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::support::fixtures::{bodies, body};
 use crate::support::integrator::with;
 use crate::support::setup::ADYEN_SECRET;
 use crate::support::{Relay, Reply, Setup, payment, psp, start};
-
-fn files(profile: &str) -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(profile);
-    let mut files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| file.extension().is_some_and(|ending| ending == "json"));
-    files.sort();
-    files
-}
 
 /// Posts a fixture as its PSP would. Adyen has two forms: items with a signature inside, and events signed in a header.
 async fn post(relay: &Relay, source: &str, file: &Path) -> Reply {
@@ -35,7 +28,7 @@ async fn every_documented_notification_is_answered_2xx() {
     for (profile, source) in
         [("stripe", "stripe-main"), ("adyen", "adyen-main"), ("frisbii-media", "media"), ("digital-river", "river")]
     {
-        let files = files(profile);
+        let files = bodies(profile);
         assert!(files.len() > 20, "{profile}");
         for file in files.iter().chain(files.iter().rev()) {
             let reply = post(&relay, source, file).await;
@@ -56,8 +49,7 @@ async fn a_payment_in_parts_has_succeeded_when_all_of_it_is_there() {
     let (_transform, relay) = start(Setup::silent()).await;
     let charge = "c4a6e000-0000-4000-8000-000000000001";
     relay.register("payment", "tx-1", &with(payment(charge, "37.81"), "currency", "USD")).await;
-    let all = files("digital-river");
-    let fixture = |name: &str| all.iter().find(|file| file.ends_with(name)).unwrap().clone();
+    let fixture = |name: &str| body("digital-river", name);
     post(&relay, "river", &fixture("order.charge.capture.complete-part.json")).await.expect(202);
     let part = relay.fetched("Payment", "tx-1").await;
     assert_eq!((&part["status"], part["payments"].as_array().unwrap().len()), (&json!("Pending"), 1));
@@ -72,8 +64,7 @@ async fn a_payment_in_parts_has_succeeded_when_all_of_it_is_there() {
 #[tokio::test]
 async fn a_direct_debit_waits_until_it_is_confirmed() {
     let (transform, relay) = start(Setup::default()).await;
-    let all = files("frisbii-media");
-    let fixture = |name: &str| all.iter().find(|file| file.ends_with(name)).unwrap().clone();
+    let fixture = |name: &str| body("frisbii-media", name);
     let pending = fixture("transaction-sepa-pending.json");
     let entity: Value = serde_json::from_slice(&fs::read(&pending).unwrap()).unwrap();
     let entity = &entity["entity"];

@@ -1,12 +1,11 @@
 //! Hostile values: each value of a PSP's or the integrator's body, replaced by a value of another type. Each gets an
 //! answer that the documents know, never an error of ours.
 
-use std::path::Path;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 use transform_relay::psp::vouch::sign::Signed;
 
+use crate::support::fixtures;
 use crate::support::setup::{ADYEN_SECRET, INTEGRATOR_TOKEN};
 use crate::support::{Relay, Setup, payment, psp, start};
 
@@ -42,9 +41,8 @@ fn variants(body: &Value) -> Vec<Value> {
     found.iter().flat_map(|pointer| strange().map(|instead| replaced(pointer, instead))).collect()
 }
 
-fn fixture(name: &str) -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+fn fixture(profile: &str, name: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(fixtures::body(profile, name)).unwrap()).unwrap()
 }
 
 fn post(relay: &Relay, source: &str, sealed: Signed) -> reqwest::RequestBuilder {
@@ -53,14 +51,15 @@ fn post(relay: &Relay, source: &str, sealed: Signed) -> reqwest::RequestBuilder 
 }
 
 /// Sends all variants of these fixtures, signed, to a relay with the records that most of them are about.
-async fn all_are_taken(source: &str, fixtures: &[&str], known: &[&str]) {
+async fn all_are_taken(source: &str, fixtures: &[(&str, &str)], known: &[&str]) {
     let (_transform, relay) = start(Setup::silent()).await;
     for (n, id) in known.iter().enumerate() {
         relay.register("payment", &format!("tx-{n}"), &payment(id, "10")).await;
     }
-    for name in fixtures {
-        let sealed =
-            variants(&fixture(name)).into_iter().map(|variant| psp::seal(source, variant.to_string().as_bytes()));
+    for (profile, name) in fixtures {
+        let sealed = variants(&fixture(profile, name))
+            .into_iter()
+            .map(|variant| psp::seal(source, variant.to_string().as_bytes()));
         for reply in relay.send_all(sealed.map(|sealed| post(&relay, source, sealed))).await {
             assert!([200, 202].contains(&reply.status), "{name}: {reply:?}");
         }
@@ -75,18 +74,19 @@ async fn all_are_taken(source: &str, fixtures: &[&str], known: &[&str]) {
 
 #[tokio::test]
 async fn stripe_may_send_anything_anywhere() {
-    let fixtures = ["stripe/auto-4-succeeded.json", "stripe/dispute-won-4-funds-reinstated.json"];
+    let fixtures = [("stripe", "auto-4-succeeded.json"), ("stripe", "dispute-won-4-funds-reinstated.json")];
     all_are_taken("stripe-main", &fixtures, &["pi_RelayAuto"]).await;
 }
 
 #[tokio::test]
 async fn plenigo_may_send_anything_anywhere() {
-    all_are_taken("media", &["frisbii-media/transaction-sepa-returned.json"], &[]).await;
+    all_are_taken("media", &[("frisbii-media", "transaction-sepa-returned.json")], &[]).await;
 }
 
 #[tokio::test]
 async fn digital_river_may_send_anything_anywhere() {
-    let fixtures = ["digital-river/order.charge.capture.completed-rest.json", "digital-river/refund.failed.json"];
+    let fixtures =
+        [("digital-river", "order.charge.capture.completed-rest.json"), ("digital-river", "refund.failed.json")];
     all_are_taken("river", &fixtures, &["c4a6e000-0000-4000-8000-000000000001"]).await;
 }
 
@@ -97,7 +97,7 @@ async fn adyen_may_send_anything_that_it_can_sign() {
     let secret = ADYEN_SECRET.to_owned().into();
     let means = transform_relay::psp::vouch::verify::Means::secret(&secret);
     let (mut signed, mut unsigned) = (Vec::new(), Vec::new());
-    for variant in variants(&fixture("adyen/chargeback-visa.json")) {
+    for variant in variants(&fixture("adyen", "chargeback-visa.json")) {
         let body = variant.to_string().into_bytes();
         match transform_relay::psp::vouch::sign::sign(&adyen(), None, &means, 0, "", &body) {
             Ok(sealed) => signed.push(post(&relay, "adyen-main", sealed)),
@@ -115,7 +115,7 @@ async fn adyen_may_send_anything_that_it_can_sign() {
         reply.problem(401);
     }
     assert_eq!(relay.all_stored(), before);
-    let token = variants(&fixture("adyen/token-created.json"));
+    let token = variants(&fixture("adyen", "token-created.json"));
     let sealed = token
         .iter()
         .map(|variant| psp::seal_form("adyen", Some("token"), ADYEN_SECRET, 0, variant.to_string().as_bytes()));

@@ -7,13 +7,14 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::support::api::Api;
+use crate::support::fixtures;
 use crate::support::program::{Ended, run};
 use crate::support::setup::STRIPE_SECRET;
 use crate::support::{Setup, payment, pointing, psp, start};
 
-/// A file of the project's own fixtures.
-fn fixture(path: &str) -> String {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(path).to_str().unwrap().to_owned()
+/// The path of a body of the project's own fixtures.
+fn fixture(profile: &str, name: &str) -> String {
+    fixtures::body(profile, name).to_str().unwrap().to_owned()
 }
 
 async fn profile(arguments: &[&str]) -> Ended {
@@ -29,7 +30,7 @@ fn says(ended: &Ended, parts: &[&str]) {
 
 #[tokio::test]
 async fn a_wrong_signature_is_explained_without_the_secret() {
-    let body = fixture("stripe/auto-4-succeeded.json");
+    let body = fixture("stripe", "auto-4-succeeded.json");
     let bytes = fs::read(&body).unwrap();
     let signature = psp::seal_with("stripe", STRIPE_SECRET, 1_718_445_646, &bytes).headers[0].1.clone();
     let header = format!("Stripe-Signature: {signature}");
@@ -58,7 +59,7 @@ async fn a_wrong_signature_is_explained_without_the_secret() {
 
 #[tokio::test]
 async fn each_rule_of_a_type_says_why_it_does_not_read() {
-    let failed = profile(&["test", "adyen", "--body", &fixture("adyen/capture-false.json")]).await;
+    let failed = profile(&["test", "adyen", "--body", &fixture("adyen", "capture-false.json")]).await;
     assert_eq!(failed.code, Some(0), "{failed:?}");
     says(
         &failed,
@@ -73,7 +74,7 @@ async fn each_rule_of_a_type_says_why_it_does_not_read() {
 /// The relay does not believe such a time either, and its log says so.
 #[tokio::test]
 async fn a_time_ahead_of_the_receipt_is_told() {
-    let body = fixture("stripe/auto-4-succeeded.json");
+    let body = fixture("stripe", "auto-4-succeeded.json");
     let early = profile(&["test", "stripe", "--body", &body, "--at", "1718444000"]).await;
     assert_eq!(early.code, Some(0), "{early:?}");
     let told = "ahead      the event at 2024-06-15T10:00:46Z: more than 15 minutes ahead of the receipt; it counts as the receipt";
@@ -84,7 +85,7 @@ async fn a_time_ahead_of_the_receipt_is_told() {
 
 #[tokio::test]
 async fn what_is_asked_for_wrongly_is_named() {
-    let body = fixture("stripe/auto-4-succeeded.json");
+    let body = fixture("stripe", "auto-4-succeeded.json");
     let test = ["test", "stripe", "--body", &body, "--secret", "x"];
     for (more, named) in [
         (["--setting", "colour=red"], "--setting \"colour\""),
@@ -105,7 +106,7 @@ async fn a_skeleton_is_a_profile_from_the_start() {
     let folder = tempfile::tempdir().unwrap();
     let output = folder.path().join("my-psp.toml");
     let (output, dir) = (output.to_str().unwrap(), folder.path().to_str().unwrap());
-    let sample = fixture("stripe/auto-4-succeeded.json");
+    let sample = fixture("stripe", "auto-4-succeeded.json");
     let new = ["new", "my-psp", "--from", &sample, "--header", "X-Sign: sha256=00", "--output", output];
     let written = profile(&new).await;
     assert_eq!(written.code, Some(0), "{written:?}");
@@ -144,7 +145,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
     relay.register("payment", PAYMENT, &json!({"requestedAmount": 49.9, "currency": "EUR"})).await;
     relay.register("payment", "untouched", &json!({"requestedAmount": 1, "currency": "EUR"})).await;
     for name in ["auto-4-succeeded", "ignored-customer-created"] {
-        let body = fs::read(fixture(&format!("stripe/{name}.json"))).unwrap();
+        let body = fs::read(fixture("stripe", &format!("{name}.json"))).unwrap();
         let sealed = psp::seal("stripe-main", &body);
         relay.post("stripe-main", &sealed.headers, sealed.body).await.expect(200);
     }
@@ -194,7 +195,7 @@ async fn a_changed_profile_says_which_records_would_differ() {
 async fn what_a_rule_no_longer_understands_is_told() {
     let (_transform, relay) = start(Setup::silent()).await;
     relay.register("payment", PAYMENT, &json!({"requestedAmount": 49.9, "currency": "EUR"})).await;
-    let body = fs::read(fixture("stripe/auto-4-succeeded.json")).unwrap();
+    let body = fs::read(fixture("stripe", "auto-4-succeeded.json")).unwrap();
     for source in ["stripe-main", "stripe-two"] {
         let sealed = psp::seal(source, &body);
         relay.post(source, &sealed.headers, sealed.body).await.expect(200);

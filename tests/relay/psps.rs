@@ -1,7 +1,6 @@
 //! Stories of the PSPs: the fixtures of their profiles through the running relay, and the resulting records.
 
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 use transform_relay::domain::ids::TransformId;
@@ -10,6 +9,7 @@ use transform_relay::psp::vouch::sign::{Signed, sign};
 use transform_relay::psp::vouch::verify::Means;
 use url::Url;
 
+use crate::support::fixtures;
 use crate::support::integrator::amount;
 use crate::support::{Relay, Reply, Setup, start};
 
@@ -123,25 +123,23 @@ fn public_url(source: &str) -> Url {
 
 /// A fixture as its PSP would send it, about one record: any Transform id in it becomes `tx-1`.
 fn sealed(profile: &str, fixture: &str) -> Signed {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(profile).join(fixture);
-    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let file = fixtures::body(profile, fixture);
+    let text = fs::read_to_string(&file).unwrap();
     let of_an_id = |c: char| c.is_ascii_hexdigit() || c == '-';
     let words = text
         .split(|c| !of_an_id(c))
         .filter(|word| word.parse::<TransformId>().is_ok_and(|id| id.has_transforms_form()));
     let body = words.fold(text.clone(), |body, id| body.replace(id, "tx-1"));
-    seal(profile, &file.with_extension("headers"), &body)
+    seal(profile, fixtures::headers(&file), &body)
 }
 
-fn seal(profile: &str, headers: &Path, body: &str) -> Signed {
+fn seal(profile: &str, headers: Vec<(String, String)>, body: &str) -> Signed {
     let entry = Catalogue::built_in().unwrap().get(profile).unwrap().clone();
     let (secret, url) = (SECRET.to_owned().into(), public_url(profile));
     let means = Means { public_url: Some(&url), ..Means::secret(&secret) };
     let now = jiff::Timestamp::now().as_second();
     let mut signed = sign(&entry.profile, None, &means, now, "Mon, 02 Mar 2026 09:20:47 GMT", body.as_bytes()).unwrap();
-    let headers = fs::read_to_string(headers).unwrap_or_default();
-    let more = headers.lines().filter_map(|line| line.split_once(": "));
-    signed.headers.extend(more.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    signed.headers.extend(headers);
     if profile == "payone" {
         signed.headers.push(("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned()));
     }
@@ -221,7 +219,7 @@ async fn payone_hears_tsok() {
     for fixture in ["paid.form", "paid.form", "failed-later-step-dead-letter.form", "ignored-unknown-type.form"] {
         assert_eq!(post(&relay, "payone", fixture).await.text, "TSOK", "{fixture}");
     }
-    let stranger = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/payone/paid.form")).unwrap();
+    let stranger = fs::read(fixtures::body("payone", "paid.form")).unwrap();
     let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
     relay.post("payone", &form, stranger).await.expect(401);
 }
@@ -237,7 +235,7 @@ async fn payone_money_goes_back_and_comes_again() {
     assert_eq!(record["chargebacks"][0]["amount"].to_string(), "89.25");
     let again = sealed("payone", "paid.form");
     let again = String::from_utf8(again.body).unwrap().replace("sequencenumber=1", "sequencenumber=3");
-    let again = seal("payone", Path::new(""), &again);
+    let again = seal("payone", Vec::new(), &again);
     relay.post("payone", &again.headers, again.body).await.expect(200);
     let record = relay.fetched("Payment", "tx-1").await;
     assert_eq!((&record["chargebacks"], paid(&record)), (&json!([]), vec!["89.25".to_owned()]));

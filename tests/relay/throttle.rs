@@ -2,6 +2,7 @@
 
 use reqwest::{Method, RequestBuilder};
 
+use crate::support::fixtures;
 use crate::support::psp::seal_with;
 use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_PASSWORD, TRANSFORM_TOKEN};
 use crate::support::{Relay, Setup, payment, planted, psp, start, stripe};
@@ -159,8 +160,7 @@ async fn a_right_signature_does_not_make_a_short_password_count() {
 
 /// A notification of Frisbii Media's.
 fn fixture() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frisbii-media/failed-payment.json");
-    std::fs::read_to_string(path).unwrap()
+    std::fs::read_to_string(fixtures::body("frisbii-media", "failed-payment.json")).unwrap()
 }
 
 /// A profile with unsigned notifications: the password is the only proof, so it is guarded as at any other route.

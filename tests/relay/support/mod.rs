@@ -3,6 +3,8 @@
 pub(crate) mod adyen;
 pub(crate) mod api;
 pub(crate) mod certificates;
+#[path = "../../support/fixtures.rs"]
+pub(crate) mod fixtures;
 pub(crate) mod integrator;
 pub(crate) mod mounts;
 pub(crate) mod planted;

@@ -2,10 +2,10 @@
 
 use super::signatures::line_up;
 use crate::cli::profile::told::Told;
-use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item};
 use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
+use crate::guide::render::{IDENTITY, KEY, LOOSE, Line, MessageLines, Texts, lines};
 use crate::psp::profile::catalogue::Entry;
 
 /// The text so far, and whether everything in it was understood.
@@ -28,7 +28,7 @@ impl<'a> Telling<'a> {
 
     /// Tells of a notification whose body cannot be read.
     pub(super) fn unreadable(&mut self, message: &Message) {
-        self.meaning(&message.meaning);
+        self.meaning(message, "");
     }
 
     /// Tells of one message, without its fetched object.
@@ -45,7 +45,7 @@ impl<'a> Telling<'a> {
                 line_up(&mut self.text, 2, "fetched", &seen.message.event_type);
                 self.read(&seen);
             }
-            Err(reason) => self.meaning(&Meaning::NotUnderstood(reason)),
+            Err(reason) => self.meaning(&Message::new(String::new(), Meaning::NotUnderstood(reason)), ""),
         }
     }
 
@@ -67,27 +67,29 @@ impl<'a> Telling<'a> {
         if seen.rules.is_empty() && seen.calls.is_empty() {
             line_up(&mut self.text, 2, "rule", "none is about this type");
         }
-        self.meaning(&seen.message.meaning);
-        for Ahead { what, said } in &seen.message.ahead {
-            let minutes = AHEAD_MAX.as_mins();
-            let of = if *what == "event" { "the event" } else { what };
-            let told =
-                format!("{of} at {said}: more than {minutes} minutes ahead of the receipt; it counts as the receipt");
-            line_up(&mut self.text, 4, "ahead", &told);
-        }
+        self.meaning(&seen.message, &seen.key);
     }
 
-    fn meaning(&mut self, meaning: &Meaning) {
-        match meaning {
-            Meaning::Ignored => line_up(&mut self.text, 2, "ignored", "nothing in it concerns a record"),
-            Meaning::Fetch(path) => line_up(&mut self.text, 2, "to fetch", &format!("GET {path}")),
-            Meaning::NotUnderstood(reason) => {
-                self.good = false;
-                line_up(&mut self.text, 2, "dead letter", &format!("not understood: {reason}"));
-            }
-            Meaning::Events(events) => events.iter().for_each(|event| tell_event(&mut self.text, event)),
+    /// Tells what a message means, by the lines of golden files.
+    fn meaning(&mut self, message: &Message, key: &str) {
+        self.good &= !matches!(message.meaning, Meaning::NotUnderstood(_));
+        let MessageLines { message: about, events } = lines(message, key, Texts::Guarded);
+        for event in events {
+            let mut event = event.into_iter().filter(is_told);
+            event.next().iter().for_each(|line| self.line(2, line));
+            event.for_each(|line| self.line(4, &line));
         }
+        about.iter().filter(|line| is_told(line)).for_each(|line| self.line(2, line));
     }
+
+    fn line(&mut self, indent: usize, line: &Line) {
+        line_up(&mut self.text, indent, line.word, &line.said);
+    }
+}
+
+/// What the relay makes for its own bookkeeping tells an author of profiles nothing.
+fn is_told(line: &Line) -> bool {
+    ![KEY, LOOSE, IDENTITY].contains(&line.word)
 }
 
 fn rule_verdict(rule: &RuleSeen<'_>) -> String {
@@ -110,71 +112,5 @@ fn verdict(verdict: &Verdict, fits: &str) -> String {
             });
             format!("does not fit: {}", reasons.collect::<Vec<_>>().join("; "))
         }
-    }
-}
-
-fn tell_event(text: &mut String, event: &Event) {
-    let kinds = event.kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>().join(" or ");
-    let ids = [
-        ("reference", event.references.iter().map(|id| shown(id.as_str())).collect::<Vec<_>>()),
-        ("id", event.psp_ids.iter().map(|id| shown(id)).collect()),
-        ("shared id", event.shared_ids.iter().map(|id| shown(id)).collect()),
-    ];
-    let ids = ids.into_iter().filter(|(_, ids)| !ids.is_empty());
-    let ids = ids.map(|(word, ids)| format!("{word} {}", ids.join(", "))).collect::<Vec<_>>().join("; ");
-    line_up(text, 2, "event", &format!("{kinds} by {ids}"));
-    let order = match (event.late, event.gives_way) {
-        (true, _) => ", outranks others of the same second",
-        (_, true) => ", gives way to any other",
-        _ => "",
-    };
-    line_up(text, 4, "at", &format!("{}{order}", event.at));
-    tell_facts(text, &event.facts, event.currency.map_or("", |currency| currency.code()));
-}
-
-fn tell_facts(text: &mut String, facts: &Facts, currency: &str) {
-    if let Some(status) = facts.status {
-        line_up(text, 4, "status", status.name());
-    }
-    if let Some(error) = &facts.error {
-        let code = error.code.map_or_else(|| "unmapped".to_owned(), |code| format!("{code:?}"));
-        let own = [&error.psp_code, &error.message].into_iter().flatten().map(|words| shown(words));
-        line_up(text, 4, "error", &[vec![code], own.collect()].concat().join(", "));
-    }
-    for (word, amount) in [("authorized", facts.authorized), ("refunded", facts.refunded)] {
-        if let Some(amount) = amount {
-            line_up(text, 4, word, &format!("{amount} {currency}"));
-        }
-    }
-    if let Some(at) = facts.expires_at {
-        line_up(text, 4, "expires", &at.to_string());
-    }
-    facts.items.iter().for_each(|item| tell_item(text, item, currency));
-    facts.chargebacks.iter().for_each(|chargeback| tell_chargeback(text, chargeback, currency));
-    if !facts.bearer.is_empty() {
-        let names = facts.bearer.iter().map(|(name, value)| format!("{name} ({} characters)", value.chars().count()));
-        line_up(text, 4, "bearer", &names.collect::<Vec<_>>().join(", "));
-    }
-}
-
-fn tell_item(text: &mut String, item: &Item, currency: &str) {
-    let description = item.description.as_deref().map(|words| format!(": {}", shown(words))).unwrap_or_default();
-    let said = format!("{} {currency}, item {}, {}{description}", item.amount, shown(&item.id), item.date);
-    line_up(text, 4, booking(item.booking), &said);
-}
-
-fn tell_chargeback(text: &mut String, chargeback: &Chargeback, currency: &str) {
-    let why = chargeback.why.as_ref().map(|why| format!(", {:?}", why.reason)).unwrap_or_default();
-    let fee = chargeback.fee.map(|fee| format!(", fee {fee}")).unwrap_or_default();
-    let (id, date) = (shown(&chargeback.id), chargeback.date);
-    let said = format!("{} {currency}, chargeback {id}, {date}{fee}{why}", chargeback.amount);
-    line_up(text, 4, booking(chargeback.booking), &said);
-}
-
-const fn booking(booking: Booking) -> &'static str {
-    match booking {
-        Booking::Open => "open",
-        Booking::Booked => "booked",
-        Booking::Reversed => "reversed",
     }
 }

@@ -1,0 +1,440 @@
+//! Documents against the code: the example configuration, the OpenAPI description of the routes, the rules of the
+//! layers.
+
+mod circles;
+mod code;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use toml::{Table, Value};
+use transform_relay::config::{Config, in_force, load};
+use transform_relay::domain::registration::Registration;
+use transform_relay::store::Outcome;
+
+use self::code::{paths, sources};
+
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
+const EXAMPLE: &str = include_str!("../../config.example.toml");
+const DEFAULTS: &str = include_str!("../../src/config/defaults.toml");
+const SETTINGS: &str = include_str!("../../src/config/settings.rs");
+const OPENAPI: &str = include_str!("../../docs/openapi.yaml");
+const ROUTES: &str = include_str!("../../src/http/routes.rs");
+
+// --- config.example.toml: `# text` is prose, `#key = …` and `#[section]` are settings that are switched off ---
+
+#[test]
+fn the_example_starts_as_it_is_and_changes_nothing() {
+    let example = loaded(&Path::new(ROOT).join("config.example.toml"), BTreeMap::new());
+    let defaults = load(None, std::iter::empty()).unwrap();
+    assert_eq!(in_force(&example), in_force(&defaults));
+    assert!(example.sources.is_empty() && example.transform.is_empty() && example.integrator.is_empty());
+}
+
+#[test]
+fn the_example_is_valid_with_all_its_settings_switched_on() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("profiles")).unwrap();
+    let mut text = switched_on();
+    for file in quoted(&text, "{ file = ") {
+        let name = file.strip_prefix("/run/secrets/").expect("secrets of the example stand in /run/secrets");
+        let path = folder.path().join(name);
+        fs::write(&path, "a0").unwrap();
+        text = text.replace(&file, path.to_str().unwrap());
+    }
+    fs::write(folder.path().join("stripe-main.secrets.toml"), "[[secret]]\nname = \"a\"\nvalue = \"b\"").unwrap();
+    let roots = folder.path().join("roots.pem");
+    fs::write(&roots, rcgen::generate_simple_self_signed(["root.example".to_owned()]).unwrap().cert.pem()).unwrap();
+    text = text.replace("/etc/transform-relay/roots.pem", roots.to_str().unwrap());
+    let path = folder.path().join("relay.toml");
+    fs::write(&path, &text).unwrap();
+    // Each secret is different, and hexadecimal as Adyen's keys are.
+    let variables = quoted(&text, "{ env = ").into_iter().enumerate();
+    let mut environment: BTreeMap<_, _> = variables.map(|(index, name)| (name, format!("{index:04x}"))).collect();
+    let config = loaded(&path, environment.clone());
+    assert!(!config.delivery.allowed_hosts.is_empty() && !config.sources.is_empty());
+    for credentials in [&config.transform, &config.integrator] {
+        assert!(!credentials.tokens.is_empty() && credentials.basic.is_some());
+    }
+    let profiles: BTreeSet<_> = config.sources.values().map(|source| source.profile.name.as_str()).collect();
+    assert_eq!(
+        profiles,
+        ["adyen", "digital-river", "frisbii-media", "frisbii-pay", "paypal", "square", "stripe"].into()
+    );
+
+    let overrides: Vec<_> = EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   RELAY_")).collect();
+    assert!(overrides.len() >= 4, "the example shows what the environment overrides");
+    for one in overrides {
+        let (name, value) = one.split_once('=').unwrap();
+        environment.insert(format!("RELAY_{name}"), value.to_owned());
+    }
+    assert_ne!(in_force(&loaded(&path, environment)), in_force(&config), "the overrides are in force");
+}
+
+#[test]
+fn the_example_names_and_explains_every_key() {
+    let on: Table = toml::from_str(&switched_on()).unwrap();
+    let known = keys(&structs(SETTINGS), "Settings", "");
+    assert!(known.len() > 25, "the settings were not understood: {known:?}");
+    for key in &known {
+        let path: Vec<_> = key.split('.').collect();
+        assert!(sets(&Value::Table(on.clone()), &path), "config.example.toml does not show {key}");
+    }
+    let (mut section, mut seen, mut above) = (String::new(), BTreeSet::new(), "");
+    for line in EXAMPLE.lines() {
+        let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
+        if let Some(name) = setting.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name.split('.').next().filter(|first| *first == "sources").unwrap_or(name).to_owned();
+        } else if let Some((key, value)) = setting.split_once(" = ").filter(|_| !setting.starts_with('#')) {
+            if seen.insert(format!("{section}.{key}")) {
+                assert!(above.starts_with("# "), "config.example.toml does not explain {section}.{key}");
+            }
+            let default = format!("# Default: {value}.");
+            assert!(line.starts_with('#') || above == default, "{section}.{key}: the line above must be {default:?}");
+        }
+        above = line;
+    }
+}
+
+#[test]
+fn the_example_shows_the_defaults() {
+    let active: Table = toml::from_str(EXAMPLE).unwrap();
+    let mut defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    defaults.remove("each_source").expect("what holds for each source is no setting");
+    assert_eq!(without_empty(Value::Table(active)), without_empty(Value::Table(defaults)));
+}
+
+#[test]
+fn the_example_says_what_holds_for_the_fetches_of_each_source() {
+    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
+    let fetch = defaults["each_source"]["fetch"].as_table().unwrap();
+    assert!(!fetch.is_empty());
+    let (_, example) = EXAMPLE.split_once("#[sources.frisbii-pay.fetch]").unwrap();
+    for (key, value) in fetch {
+        let line = format!("# Default: {value}.\n#{key} = {value}\n");
+        assert!(example.contains(&line), "config.example.toml: {line}");
+    }
+}
+
+#[test]
+fn the_example_shows_the_three_forms_of_a_secret() {
+    let on = switched_on();
+    for form in ["secrets = [\"", "secrets = [{ env = ", "secrets = [{ file = "] {
+        assert!(on.contains(form), "{form}");
+    }
+}
+
+fn loaded(file: &Path, environment: BTreeMap<String, String>) -> Config {
+    let environment = environment.into_iter().map(|(name, value)| (name.into(), value.into()));
+    load(Some(file), environment).unwrap_or_else(|errors| panic!("{}:\n{errors}", file.display()))
+}
+
+/// The example with every setting switched on: without the `#` before it.
+fn switched_on() -> String {
+    let on = EXAMPLE.lines().map(|line| {
+        let setting = line.strip_prefix('#').filter(|rest| rest.starts_with(|c: char| c == '[' || c.is_alphabetic()));
+        setting.unwrap_or(line)
+    });
+    on.collect::<Vec<_>>().join("\n")
+}
+
+/// The quoted texts that follow this mark in settings.
+fn quoted(text: &str, mark: &str) -> BTreeSet<String> {
+    let settings = text.lines().filter(|line| !line.starts_with('#'));
+    let behind = settings.flat_map(|line| line.split(mark).skip(1));
+    behind.filter_map(|rest| rest.strip_prefix('"')?.split('"').next().map(str::to_owned)).collect()
+}
+
+/// Settings with an empty default are left to the user, so they are not active in the example.
+fn without_empty(value: Value) -> Value {
+    let Value::Table(table) = value else { return value };
+    let kept = table.into_iter().map(|(key, value)| (key, without_empty(value))).filter(|(_, value)| match value {
+        Value::Table(table) => !table.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => true,
+    });
+    Value::Table(kept.collect())
+}
+
+/// The structs of a Rust file: name → fields with their types.
+fn structs(code: &str) -> BTreeMap<&str, Vec<(&str, &str)>> {
+    let mut structs = BTreeMap::<_, Vec<_>>::new();
+    let mut current = None;
+    for line in code.lines() {
+        let line = line.trim().trim_start_matches("pub(super) ");
+        if let Some(name) = line.strip_prefix("struct ").and_then(|rest| rest.strip_suffix(" {")) {
+            current = Some(name);
+        } else if line == "}" {
+            current = None;
+        } else if let (Some(name), Some((field, of))) = (current, line.trim_end_matches(',').split_once(": ")) {
+            structs.entry(name).or_default().push((field, of));
+        }
+    }
+    structs
+}
+
+/// All keys of the settings; `*` stands for a name that the user chooses.
+fn keys(structs: &BTreeMap<&str, Vec<(&str, &str)>>, name: &str, before: &str) -> Vec<String> {
+    let fields = structs.get(name).unwrap_or_else(|| panic!("no struct {name}"));
+    let keys = fields.iter().map(|(field, of)| {
+        let of = of.trim_start_matches("Option<").trim_end_matches('>');
+        let (of, star) = of.strip_prefix("BTreeMap<String, ").map_or((of, ""), |of| (of, ".*"));
+        let key = format!("{before}{field}{star}");
+        if structs.contains_key(of) { keys(structs, of, &format!("{key}.")) } else { vec![key] }
+    });
+    keys.flatten().collect()
+}
+
+fn sets(value: &Value, path: &[&str]) -> bool {
+    match path {
+        [] => true,
+        ["*", rest @ ..] => value.as_table().is_some_and(|table| table.values().any(|value| sets(value, rest))),
+        [key, rest @ ..] => value.get(key).is_some_and(|value| sets(value, rest)),
+    }
+}
+
+// --- docs/openapi.yaml ---
+
+#[test]
+fn the_description_of_the_routes_has_every_route_and_no_other() {
+    let (built, described) = (routes(ROUTES), described(OPENAPI));
+    assert!(built.len() > 5, "the routes were not understood: {built:?}");
+    let only = |these: &BTreeSet<String>, those| these.difference(those).cloned().collect::<Vec<_>>();
+    assert_eq!(only(&built, &described), Vec::<String>::new(), "docs/openapi.yaml does not describe these");
+    assert_eq!(only(&described, &built), Vec::<String>::new(), "docs/openapi.yaml describes what is not built");
+}
+
+#[test]
+fn the_description_of_the_routes_knows_every_field_of_a_registration() {
+    let error = serde_json::from_str::<Registration>(r#"{"?": 1}"#).unwrap_err().to_string();
+    let fields: BTreeSet<_> = error.split('`').skip(3).step_by(2).collect();
+    assert!(fields.contains("currency"), "{error}");
+    let mut described = BTreeSet::new();
+    for kind in ["Preauth", "Payment", "Refund", "Agreement"] {
+        let schema = OPENAPI.split(&format!("\n    {kind}Registration:\n")).nth(1).expect(kind);
+        let inside = schema.lines().take_while(|line| line.starts_with("     "));
+        described
+            .extend(inside.filter_map(|line| line.strip_prefix("        ")?.split_once(':').map(|(name, _)| name)));
+    }
+    described.retain(|name| !name.starts_with(' '));
+    assert_eq!(described, fields);
+}
+
+#[test]
+fn the_description_of_the_routes_knows_every_outcome() {
+    use Outcome::{Applied, DeadLetter, Fetching, Ignored, Parked, Repeated, Stale};
+    let names = [Applied, Repeated, Stale, Ignored, Parked, Fetching, DeadLetter].map(Outcome::name).join(", ");
+    assert!(OPENAPI.contains(&format!("enum: [{names}]")), "{names}");
+}
+
+/// `METHOD /path`, in lower case, of every route that actix serves; a choice of names gives one route for each name.
+fn routes(code: &str) -> BTreeSet<String> {
+    let mut routes = BTreeSet::new();
+    for service in code.split(".service(").skip(1) {
+        let path = service.split('"').nth(1).expect("a service begins with its path");
+        for method in ["get", "put", "post", "patch", "delete"] {
+            if service.contains(&format!("web::{method}()")) {
+                routes.extend(expanded(path).into_iter().map(|path| format!("{method} {path}")));
+            }
+        }
+    }
+    routes
+}
+
+fn expanded(path: &str) -> Vec<String> {
+    let mut paths = vec![String::new()];
+    for segment in path.trim_start_matches('/').split('/') {
+        let choice = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')?.split_once(':'));
+        let names = choice.map_or(segment, |(_, pattern)| pattern.trim_start_matches("(?i)"));
+        let longer = |path: &String| names.split('|').map(|name| format!("{path}/{name}")).collect::<Vec<_>>();
+        paths = paths.iter().flat_map(longer).collect();
+    }
+    paths.into_iter().map(|path| path.to_lowercase()).collect()
+}
+
+/// `METHOD /path`, in lower case, of every operation in the description.
+fn described(yaml: &str) -> BTreeSet<String> {
+    let mut path = String::new();
+    let mut operations = BTreeSet::new();
+    for line in yaml.lines().skip_while(|line| *line != "paths:").skip(1).take_while(|line| *line != "webhooks:") {
+        let Some(key) = line.trim().strip_suffix(':') else { continue };
+        match line.len() - line.trim_start().len() {
+            2 => path = key.to_lowercase(),
+            4 => drop(operations.insert(format!("{key} {path}"))),
+            _ => {}
+        }
+    }
+    operations
+}
+
+// --- The layers. These rules are never crossed; ARCHITECTURE.md gives the reasons. ---
+
+/// Parts that only compute: no server, SQL, clock, randomness or log, and no import of the parts that use them.
+const PURE: [&str; 6] = ["domain/", "psp/", "guide/", "transform/", "outbound/guard.rs", "outbound/retry.rs"];
+const IMPURE: [&str; 24] = [
+    "actix*",
+    "hyper*",
+    "reqwest",
+    "rusqlite",
+    "dashmap",
+    "tokio*",
+    "tracing*",
+    "log",
+    "fastrand",
+    "rand*",
+    "getrandom",
+    "uuid",
+    "config",
+    "clap",
+    "anstream",
+    "println!",
+    "print!",
+    "eprintln!",
+    "eprint!",
+    "dbg!",
+    "std::env",
+    "std::net",
+    "std::thread",
+    "std::process",
+];
+/// A crate, a macro (`!`) or a part of ours (`crate::`), and the only parts that may use it.
+const ONLY: [(&str, &[&str]); 8] = [
+    ("rusqlite", &["store/", "cli/soak/"]),
+    ("actix*", &["http/", "app.rs", "cli/demo/"]),
+    ("reqwest", &["outbound/client.rs", "cli/demo/", "cli/soak/"]),
+    ("dashmap", &["delivery/debounce.rs"]),
+    ("crate::app", &["app.rs", "app/", "cli/"]),
+    ("crate::config", &["config/", "cli/"]),
+    ("crate::cli", &["cli/", "main.rs"]),
+    ("crate::guide", &["guide/", "cli/"]),
+];
+/// The storeys of `psp`, from the ground up: each uses only the storeys below it. Tests may look up.
+const STOREYS: [&str; 4] = ["psp/document/", "psp/profile/", "psp/vouch/", "psp/meaning/"];
+/// The store uses the domain, and no other part of ours.
+const STORE_USES: [&str; 2] = ["domain", "store"];
+const LINES_MAX: usize = 500;
+
+#[test]
+fn no_layer_is_crossed() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    assert!(files.len() > 40 && files.contains_key("http/mod.rs"), "{:?}", files.keys());
+    let crossed: Vec<_> = files.iter().flat_map(|(file, code)| crossings(file, code)).collect();
+    assert!(crossed.is_empty(), "crossed:\n{}", crossed.join("\n"));
+}
+
+#[test]
+fn no_file_is_too_long_to_read() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    let long: Vec<_> =
+        files.iter().filter(|(_, code)| code.lines().count() > LINES_MAX).map(|(file, _)| file).collect();
+    assert!(long.is_empty(), "more than {LINES_MAX} lines: {long:?}");
+}
+
+#[test]
+fn a_mod_rs_declares_its_files_and_defines_nothing() {
+    let files = sources(&Path::new(ROOT).join("src"));
+    let defining = files.iter().filter(|(file, _)| file.ends_with("mod.rs"));
+    let defined: Vec<_> = defining.flat_map(|(file, code)| definitions(code).map(move |line| (file, line))).collect();
+    assert!(files.keys().filter(|file| file.ends_with("mod.rs")).count() > 10 && defined.is_empty(), "{defined:?}");
+}
+
+/// The lines at the top level of a file that define something. Declaring a module or re-exporting is no definition.
+fn definitions(code: &str) -> impl Iterator<Item = &str> {
+    let begins = ["mod ", "use ", "pub", "//", "#", "}", " "];
+    code.lines().filter(move |line| {
+        let declared = line.strip_prefix("pub").map(|rest| rest.split_once(") ").map_or(rest, |(_, rest)| rest).trim());
+        let is_seen = declared.is_some_and(|rest| rest.starts_with("mod ") || rest.starts_with("use "));
+        !line.is_empty() && !is_seen && (declared.is_some() || !begins.iter().any(|begin| line.starts_with(begin)))
+    })
+}
+
+#[test]
+fn crossings_are_seen() {
+    let crossed = |file, code| crossings(file, code).len();
+    assert_eq!(crossed("domain/a.rs", "// rusqlite::x\nlet a = \"crate::store\"; /* tokio::spawn */ x.tracing;"), 0);
+    assert_eq!(crossed("domain/a.rs", "use super::super::{psp, store::Store};"), 1);
+    assert_eq!(crossed("domain/mod.rs", "use super::http::State; use self::ids::Kind;"), 1);
+    assert_eq!(crossed("psp/a.rs", "use crate::{\n    domain::{ids, money},\n    delivery::retry,\n};"), 1);
+    assert_eq!(crossed("psp/a.rs", "fn a<'a>(c: &'a char) { if *c == '\"' { Timestamp::now(); } }"), 1);
+    assert_eq!(crossed("transform/a.rs", r##"let a = r#"""#; tracing::info!("x"); println!("y");"##), 2);
+    assert_eq!(crossed("store/a.rs", "use rusqlite::Connection; fn a(app: &str) { crate::app::run(); }"), 2);
+    assert_eq!(crossed("delivery/worker.rs", "let map = dashmap::DashMap::new(); use reqwest::{Client, Url};"), 3);
+    assert_eq!(crossed("delivery/client.rs", "use reqwest::Client;"), 1);
+    assert_eq!(crossed("transform/a.rs", "use crate::outbound::guard::guarded; use crate::domain;"), 0);
+    assert_eq!(crossed("transform/a.rs", "use crate::outbound::{client::Client, guard::guarded};"), 1);
+    assert_eq!(crossed("outbound/guard.rs", "use super::client::Client; use crate::domain_of_another::Name;"), 2);
+    assert_eq!(crossed("outbound/guard.rs", "use super::*;\n#[cfg(test)]\nmod tests {\n    use super::*;\n}\n"), 1);
+    assert_eq!(crossed("http/a.rs", "use rusqlite as db;"), 1);
+    assert_eq!(crossed("domain/a.rs", "use super::*; let a = Vec::<fastrand::Rng>::new();"), 1);
+    assert_eq!(crossed("store/sqlite/a.rs", "use crate::psp::profile::Form; use crate::domain::event::Event;"), 1);
+    assert_eq!(crossed("psp/document/a.rs", "use crate::psp::profile::Form; use super::place::Place;"), 1);
+    assert_eq!(crossed("psp/vouch/a.rs", "use crate::psp::explain; use crate::psp::profile::Form;"), 1);
+    assert_eq!(crossed("psp/vouch/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::psp::explain;\n}\n"), 0);
+    assert_eq!(crossed("cli/demo/psp.rs", "use reqwest::Client; use crate::app::App;"), 0);
+    assert_eq!(crossed("ingest.rs", "use crate::http as edge; use crate::config::Config;"), 1);
+}
+
+fn crossings(file: &str, code: &str) -> Vec<String> {
+    let part = file.split('/').next().unwrap_or_default();
+    let mut crossed = Vec::new();
+    let tests = if file.ends_with("/tests.rs") { 0 } else { tests_begin(code) };
+    let folder = file.rsplit_once('/').map(|(folder, _)| format!("crate::{}", folder.replace('/', "::")));
+    for (line, path) in paths(file, code) {
+        for (what, who) in ONLY {
+            let looks_up = line >= tests && what == "crate::guide";
+            if !looks_up && uses(&path, what) && !who.iter().any(|who| file.starts_with(who)) {
+                crossed.push(format!("src/{file}:{line} uses {path}: {what} belongs to {} alone", who.join(", ")));
+            }
+        }
+        let of_ours = path.strip_prefix("crate::").and_then(|rest| rest.split("::").next());
+        // In a file's own tests `super` is the file, not its folder.
+        let is_own = line >= tests && folder.as_deref() == Some(path.as_str());
+        let impure = of_ours.is_some() && !is_own && !is_pure(&path)
+            || IMPURE.iter().any(|what| uses(&path, what))
+            || path.split("::").any(|word| ["SystemTime", "Instant", "now_v7", "new_v4"].contains(&word))
+            || path.ends_with("::now")
+            || path.ends_with("TimeZone::system");
+        if line < tests && climbs(file, &path) {
+            crossed.push(format!("src/{file}:{line} uses {path}: a storey uses only those below it"));
+        }
+        if part == "store" && of_ours.is_some_and(|part| !STORE_USES.contains(&part)) {
+            crossed.push(format!("src/{file}:{line} uses {path}: the store knows the domain alone"));
+        }
+        if PURE.iter().any(|pure| file.starts_with(pure)) && impure {
+            crossed.push(format!("src/{file}:{line} uses {path}: {} are computation only", PURE.join(", ")));
+        }
+    }
+    crossed
+}
+
+/// Whether a path of ours leads into one of the parts that only compute.
+fn is_pure(path: &str) -> bool {
+    PURE.iter().any(|pure| {
+        let module = format!("crate::{}", pure.trim_end_matches(".rs").trim_end_matches('/').replace('/', "::"));
+        path.strip_prefix(&module).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+    })
+}
+
+/// The line in which a file's tests begin.
+fn tests_begin(code: &str) -> usize {
+    code.lines().position(|line| line == "#[cfg(test)]").map_or(usize::MAX, |at| at + 1)
+}
+
+/// Whether a path leads from a storey to a storey above it, or to the parts beside the storeys.
+fn climbs(file: &str, path: &str) -> bool {
+    let Some(own) = STOREYS.iter().position(|storey| file.starts_with(storey)) else { return false };
+    let Some(path) = path.strip_prefix("crate::psp::") else { return false };
+    let storey = path.split("::").next().map(|part| format!("psp/{part}/"));
+    STOREYS.iter().position(|known| Some(*known) == storey.as_deref()).is_none_or(|used| used > own)
+}
+
+/// Whether a path names this thing or something inside it. A `*` at its end stands for any end of the first word.
+fn uses(path: &str, what: &str) -> bool {
+    match what.strip_suffix('*') {
+        Some(start) => path.starts_with(start) && path.contains("::"),
+        None => path
+            .strip_prefix(what)
+            .is_some_and(|rest| rest.starts_with("::") || rest.is_empty() && what.contains([':', '!'])),
+    }
+}

@@ -1,0 +1,8 @@
+//! The built-in profiles on the project's own fixtures. Each PSP has tests of its own; `support/fixtures.rs` describes the
+//! files.
+
+mod agreement;
+mod bodies;
+mod challenges;
+mod each;
+mod vectors;
