@@ -26,8 +26,8 @@ async fn many_that_are_owed_are_one_probe_and_none_is_forgotten() {
     for n in 0..RECORDS {
         assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "applied");
     }
-    relay.program.logged(&["does not answer", "one record at a time"]).await;
-    relay.program.logged(&["answers again"]).await;
+    relay.program.logged(&["does not respond", "one record at a time"]).await;
+    relay.program.logged(&["responds again"]).await;
     for n in 0..RECORDS {
         transform.told("payment", &id(n), 1).await;
     }
@@ -52,7 +52,7 @@ async fn a_host_that_refuses_one_webhook_answers() {
     relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
     relay.program.logged(&["told Transform", "record=payment/tx-1 "]).await;
     assert_eq!(transform.count("payment", "tx-1"), 6);
-    assert!(!relay.program.log().contains("does not answer"), "{}", relay.program.log());
+    assert!(!relay.program.log().contains("does not respond"), "{}", relay.program.log());
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn what_waits_for_a_host_is_told_after_a_kill() {
         relay.register("payment", &id(n), &payment(&format!("pi_{n}"), "10")).await;
     }
     relay.stripe(&stripe::paid("pi_0", AT, 1000)).await;
-    relay.program.logged(&["does not answer"]).await;
+    relay.program.logged(&["does not respond"]).await;
     for n in 1..5 {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
@@ -103,7 +103,7 @@ async fn records_that_transform_chokes_on_do_not_stop_the_others() {
         relay.register("payment", &format!("choking-{n}"), &payment(&format!("pi_bad_{n}"), "10")).await;
         relay.stripe(&stripe::paid(&format!("pi_bad_{n}"), AT, 1000)).await;
     }
-    relay.program.logged(&["does not answer"]).await;
+    relay.program.logged(&["does not respond"]).await;
     for n in 0..20 {
         relay.register("payment", &id(n), &payment(&format!("pi_{n}"), "10")).await;
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
@@ -125,7 +125,7 @@ async fn a_record_with_another_target_leaves_a_dead_host() {
         relay.register("payment", &id(n), &with(payment(&format!("pi_{n}"), "10"), "webhookTarget", &*there)).await;
     }
     relay.stripe(&stripe::paid("pi_0", AT, 1000)).await;
-    relay.program.logged(&["does not answer"]).await;
+    relay.program.logged(&["does not respond"]).await;
     for n in 1..3 {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }

@@ -203,7 +203,7 @@ async fn records_that_wait_for_a_dead_host_are_told_to_the_new_one() {
         relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
-    relay.program.logged(&["does not answer: one record at a time"]).await;
+    relay.program.logged(&["does not respond", "one record at a time"]).await;
     let new = Transform::start();
     relay.names(&new);
     assert_eq!(relay.reload().await.code, Some(0));
