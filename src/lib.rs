@@ -4,7 +4,8 @@
 //! [`store`] commits it together with its effect on our records, by the rules of the [`domain`]. Only then does the PSP get
 //! its answer. Each changed record is owed to Transform. [`delivery`] waits until the burst of changes is over and posts one
 //! webhook. Transform then reads the record, in the words of [`transform`], through a route of [`http`]. [`app`] puts the
-//! parts together, [`config`] fills in their options, and [`cli`] holds the commands.
+//! parts together, [`config`] fills in their options, and [`cli`] holds the commands. [`proof`] stands beside all of them: the
+//! demo, the soak, and the stand-ins for PSPs and Transform.
 
 pub mod access;
 pub mod app;
@@ -22,6 +23,7 @@ pub mod http;
 pub mod ingest;
 pub mod open_files;
 pub mod outbound;
+pub mod proof;
 pub mod psp;
 pub mod registering;
 pub mod source;

@@ -59,21 +59,7 @@ enum Command {
     ///
     /// Exit code 0 if it does, otherwise 1 and one line for each violation. The seed reproduces the histories, the
     /// telling of each, and the script of faults. It does not reproduce the machine's scheduling.
-    Soak {
-        /// The length of the run in minutes, perhaps a fraction.
-        #[arg(long, value_name = "N", default_value = "5", value_parser = soak::minutes)]
-        minutes: f64,
-        /// The seed of the histories and faults. Default: random.
-        #[arg(long, value_name = "S")]
-        seed: Option<u64>,
-        /// Keep the temporary folder with the store and the log. After a violation it is always kept.
-        #[arg(long)]
-        keep: bool,
-        /// Let strangers attack the relay instead of killing it. These clients read nothing, hold bodies, smuggle, forge,
-        /// replay, make up hints and send bombs. The relay's memory and processor time are watched.
-        #[arg(long)]
-        hostile: bool,
-    },
+    Soak(soak::Arguments),
     /// See and try the PSP profiles.
     Profile {
         #[command(subcommand)]
@@ -116,7 +102,7 @@ pub fn run() -> ExitCode {
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo => demo::run(),
-        Command::Soak { minutes, seed, keep, hostile } => soak::run(soak::Asked { minutes, seed, keep, hostile }),
+        Command::Soak(arguments) => soak::run(&arguments),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

@@ -11,6 +11,5 @@ mod reload;
 mod secret;
 mod serve;
 mod soak;
-mod stand_in;
 
 pub use self::command::{Cli, run};
