@@ -16,20 +16,22 @@
 #![expect(clippy::as_conversions, clippy::float_arithmetic, reason = "rates are not money")]
 
 use std::fmt::Write as _;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufReader, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::Instant;
+use transform_relay::proof::stand_in::{self, Reply, Response, Transform};
 use transform_relay::psp::profile::catalogue::Catalogue;
 use transform_relay::psp::vouch::sign::sign;
 use transform_relay::psp::vouch::verify::Means;
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_transform-relay");
 /// The part of the healthy rate below which the benchmark fails.
 const RATIO_MIN: f64 = 0.8;
 /// The turns of each relay.
@@ -52,9 +54,9 @@ fn main() -> ExitCode {
     if !std::env::args().any(|argument| argument == "--bench") {
         return ExitCode::SUCCESS;
     }
-    let healthy = Relay::start(Transform::Healthy);
-    let dead = Relay::start(Transform::Dead);
-    let hanging = Relay::start(Transform::Hanging);
+    let healthy = Relay::start(Mood::Healthy);
+    let dead = Relay::start(Mood::Dead);
+    let hanging = Relay::start(Mood::Hanging);
     let (mut of_dead, mut of_hanging) = (Vec::new(), Vec::new());
     for turn in 1..=TURNS {
         let (well, refused, hung) = (healthy.turn(), dead.turn(), hanging.turn());
@@ -116,7 +118,7 @@ impl std::fmt::Display for Window {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Transform {
+enum Mood {
     Healthy,
     /// Does not listen.
     Dead,
@@ -124,90 +126,45 @@ enum Transform {
     Hanging,
 }
 
-impl Transform {
-    /// Starts it. Returns its address, and the count of webhooks or connections that it took.
-    fn start(self) -> (SocketAddr, Arc<AtomicUsize>) {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let (address, taken) = (listener.local_addr().unwrap(), Arc::<AtomicUsize>::default());
+impl Mood {
+    /// Starts a Transform of this mood. Returns it, and the count of the webhooks that it took.
+    fn start(self) -> (Transform, Arc<AtomicUsize>) {
+        let taken = Arc::<AtomicUsize>::default();
         let count = Arc::clone(&taken);
-        if self != Self::Dead {
-            std::thread::spawn(move || {
-                let mut held = Vec::new();
-                for stream in listener.incoming().map_while(Result::ok) {
-                    let count = Arc::clone(&count);
-                    if self == Self::Healthy {
-                        std::thread::spawn(move || answer(&stream, &count));
-                    } else {
-                        count.fetch_add(1, Ordering::Relaxed);
-                        held.push(stream);
-                    }
-                }
-            });
-        }
-        (address, taken)
+        let transform = Transform::start(move |_, _| {
+            count.fetch_add(1, Ordering::Relaxed);
+            if self == Self::Hanging { Reply::Hang } else { Reply::status(200) }
+        });
+        let transform = transform.unwrap();
+        transform.refuses(self == Self::Dead).unwrap();
+        (transform, taken)
     }
-}
-
-/// Answers each webhook 200.
-fn answer(stream: &TcpStream, count: &AtomicUsize) {
-    let (mut reader, mut writer) = (BufReader::new(stream), stream);
-    while read_message(&mut reader).is_some() {
-        count.fetch_add(1, Ordering::Relaxed);
-        if writer.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").is_err() {
-            return;
-        }
-    }
-}
-
-/// Reads a request or an answer: its first line and its body.
-fn read_message(reader: &mut BufReader<&TcpStream>) -> Option<(String, String)> {
-    let (mut first, mut length) = (String::new(), 0);
-    reader.read_line(&mut first).ok().filter(|read| *read > 0)?;
-    loop {
-        let mut line = String::new();
-        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
-        let Some((name, value)) = line.trim_end().split_once(':') else { break };
-        if name.eq_ignore_ascii_case("content-length") {
-            length = value.trim().parse().ok()?;
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body).ok()?;
-    Some((first, String::from_utf8(body).ok()?))
 }
 
 struct Relay {
-    process: Child,
+    child: stand_in::Relay,
     address: SocketAddr,
+    _transform: Transform,
     webhooks: Arc<AtomicUsize>,
     /// The number of notifications made so far.
     made: AtomicUsize,
     /// The number of notifications that may fit into a window.
     enough: AtomicUsize,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl Relay {
-    fn start(transform: Transform) -> Self {
+    fn start(mood: Mood) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (transform, webhooks) = transform.start();
-        let config = configuration(folder.path(), transform);
-        let mut process = Command::new(env!("CARGO_BIN_EXE_transform-relay"))
-            .args(["serve", "--config", config.to_str().unwrap()])
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(process.stderr.take().unwrap());
-        let address = loop {
-            let mut line = String::new();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the relay ended");
-            if let Some((_, address)) = line.split_once("listening address=") {
-                break address.trim().parse().unwrap();
-            }
-        };
-        std::thread::spawn(move || std::io::copy(&mut log, &mut std::io::sink()));
+        let (transform, webhooks) = mood.start();
+        // The file that the rotations write. There was no rotation yet.
+        std::fs::write(folder.path().join("secrets.toml"), "").unwrap();
+        let config = configuration(folder.path(), transform.address());
+        let child = stand_in::Relay::new(PROGRAM.into(), folder.path(), &config).unwrap();
+        tokio::runtime::Runtime::new().unwrap().block_on(child.start()).unwrap();
+        let address = child.address().unwrap();
         let (made, enough) = (AtomicUsize::new(0), AtomicUsize::new(20_000));
-        let relay = Self { process, address, webhooks, made, enough, folder };
+        let relay = Self { child, address, _transform: transform, webhooks, made, enough, _folder: folder };
         let registrations: Vec<_> = (0..RECORDS).map(registration).collect();
         let registered = relay.send(registrations, CONNECTIONS, Duration::from_secs(60));
         assert_eq!(registered.taken, RECORDS, "not all records were registered");
@@ -220,8 +177,7 @@ impl Relay {
     }
 
     fn signal(&self, name: &str) {
-        let kill = format!("kill -{name} {}", self.process.id());
-        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success(), "{kill}");
+        self.child.signal(name).unwrap();
     }
 
     /// The relay's turn: one window while the other relays are stopped.
@@ -251,9 +207,8 @@ impl Relay {
             let rotations = scope.spawn(|| {
                 let mut rotations = 0;
                 while !over.load(Ordering::Relaxed) {
-                    let config = self.folder.path().join("relay.toml");
-                    let mut command = Command::new(env!("CARGO_BIN_EXE_transform-relay"));
-                    command.args(["secret", "rotate", "stripe", "--overlap", "0", "--config"]).arg(config);
+                    let mut command = Command::new(PROGRAM);
+                    command.args(["secret", "rotate", "stripe", "--overlap", "0", "--config"]).arg(self.child.config());
                     let done = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
                     assert!(done.success(), "the secret could not be rotated");
                     rotations += 1;
@@ -282,14 +237,14 @@ impl Relay {
                         let Some(request) = requests.get(next.fetch_add(1, Ordering::Relaxed)) else { break };
                         let sent = Instant::now();
                         writer.write_all(request).unwrap();
-                        let (status, body) = read_message(&mut reader).expect("an answer");
-                        match status.split(' ').nth(1) {
-                            Some("200" | "201") if !body.contains("outcome") || body.contains("applied") => {
+                        let answer = Response::read(&mut reader).expect("an answer");
+                        match answer.status {
+                            200 | 201 if !answer.body.contains("outcome") || answer.body.contains("applied") => {
                                 taken += 1;
                                 worst = worst.max(sent.elapsed());
                             }
-                            Some("503") => refused += 1,
-                            _ => panic!("{status}{body}"),
+                            503 => refused += 1,
+                            _ => panic!("{answer:?}"),
                         }
                     }
                     let mut done = done.lock().unwrap();
@@ -302,19 +257,8 @@ impl Relay {
     }
 }
 
-impl Drop for Relay {
-    fn drop(&mut self) {
-        drop(self.process.kill());
-        drop(self.process.wait());
-    }
-}
-
-fn configuration(folder: &Path, transform: SocketAddr) -> std::path::PathBuf {
-    let file = folder.join("relay.toml");
-    let store = folder.join("relay.db");
-    // The file that the rotations write. There was no rotation yet.
-    std::fs::write(folder.join("secrets.toml"), "").unwrap();
-    let text = format!(
+fn configuration(folder: &Path, transform: SocketAddr) -> String {
+    format!(
         r#"
 [server]
 listen = "127.0.0.1:0"
@@ -333,10 +277,8 @@ profile = "stripe"
 secrets_file = "secrets.toml"
 secrets = ["{SECRET}"]
 "#,
-        store.display()
-    );
-    std::fs::write(&file, text).unwrap();
-    file
+        stand_in::database(folder).display()
+    )
 }
 
 fn registration(n: usize) -> Vec<u8> {

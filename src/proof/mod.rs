@@ -5,5 +5,7 @@
 
 pub mod demo;
 pub mod soak;
-mod stand_in;
+pub mod stand_in;
+
+mod lock;
 mod tell;

@@ -207,7 +207,7 @@ async fn a_certificate_is_fetched_from_the_profiles_hosts_only() {
 async fn a_notification_whose_certificate_cannot_be_had_now_may_come_again() {
     let world = World::new("0s").await;
     let url = world.host.url(CERTIFICATE);
-    let elsewhere = format!("Location: {}\r\n", world.host.url("/other"));
+    let elsewhere = vec![("Location", world.host.url("/other"))];
     world.certified("/other");
     let pages = [
         (Page::new(404, ""), "HTTP 404"),

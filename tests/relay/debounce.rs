@@ -32,7 +32,7 @@ async fn a_burst_is_told_once() {
         assert_eq!(answer.unwrap().status(), 200);
     }
     let told = transform.told("payment", "tx-1", 1).await;
-    let fetched = told[0].fetched.clone().unwrap();
+    let fetched = told[0].read.clone().unwrap().unwrap();
     assert_eq!(
         (&fetched["status"], fetched["payments"][0]["amount"].to_string()),
         (&json!("Succeeded"), "40".to_owned())

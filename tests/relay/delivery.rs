@@ -68,7 +68,7 @@ async fn what_is_told_can_be_fetched_at_once() {
     for n in 1..=10_i64 {
         relay.stripe(&stripe::paid("pi_1", 1_700_000_000 + n, n * 100)).await;
         let told = transform.told("payment", "tx-1", usize::try_from(n).unwrap()).await;
-        let fetched = told.last().unwrap().fetched.clone().unwrap();
+        let fetched = told.last().unwrap().read.clone().unwrap().unwrap();
         assert_eq!(fetched["payments"][0]["amount"].to_string(), n.to_string(), "{fetched}");
     }
 }
@@ -180,7 +180,7 @@ async fn attempts_for_one_record_never_overlap() {
     relay.program.logged(&["told Transform", "record=payment/tx-1 ", "version=61"]).await;
     let told = transform.told("payment", "tx-1", 1).await;
     assert!(told.iter().all(|hook| !hook.overlaps));
-    assert_eq!(told.last().unwrap().fetched.clone().unwrap()["status"], "Succeeded");
+    assert_eq!(told.last().unwrap().read.clone().unwrap().unwrap()["status"], "Succeeded");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ async fn a_pointer_is_answered_first_and_then_fetched() {
     let api = Api::start();
     let (transform, relay) = start(setup(&api, "")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     has_paid(&api, "tr_1", "10.00");
     let answered = relay.point(SOURCE, "tr_1", 1).await.expect(200);
@@ -48,7 +48,7 @@ async fn a_burst_costs_two_fetches_and_the_last_news_counts() {
     let api = Api::start();
     let (transform, relay) = start(setup(&api, "")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held, Told::body(object("tr_1", "paid", "10.00").to_string())]);
     api.put(&path("tr_1"), &object("tr_1", "open", "10.00"));
     relay.point(SOURCE, "tr_1", 0).await.expect(200);
@@ -147,7 +147,7 @@ async fn a_relay_that_stops_abandons_what_hangs_and_fetches_it_later() {
 async fn so_many_at_once_and_no_more() {
     let api = Api::start();
     let (_transform, relay) = start(setup(&api, "concurrency = 2\nrate = 1000")).await;
-    let (gates, mut last) = (["a", "b"].map(|_| Told::held()), None);
+    let (gates, mut last) = (["a", "b"].map(|_| Told::held_back()), None);
     let [one, two] = gates;
     api.script([one.0, two.0]);
     for n in 0..8 {

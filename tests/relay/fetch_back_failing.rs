@@ -141,7 +141,7 @@ async fn what_lies_in_the_object_is_final_at_once() {
     let gone = [
         (Told::status(410), "HTTP 410"),
         (Told::status(400), "HTTP 400"),
-        (Told::Endless, "larger than"),
+        (Told::endless(), "larger than"),
         (Told::body(odd), "peculiar"),
         (Told::body("[]"), "no type"),
     ];
@@ -163,7 +163,7 @@ async fn news_that_came_again_during_a_fetch_that_was_given_up_is_no_dead_letter
     let api = Api::start();
     let (transform, relay) = start(setup(&api, "not_found_for = \"0s\"")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held, Told::body(object("tr_1", "paid", "10.00").to_string())]);
     let answered = relay.point(SOURCE, "tr_1", 1).await.expect(200);
     api.nth(1).await;

@@ -62,7 +62,7 @@ async fn a_flood_from_one_address_keeps_no_record_out_that_is_registered_by_refe
     let (transform, relay) = behind_a_proxy(&api, "max_hints = 80\nconcurrency = 2").await;
     by_reference(&relay, &api).await;
     // The one call for strangers that may be under way gets no response before the flood is over.
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.flood("203.0.113.66", 1).await;
     api.nth(1).await;
@@ -108,7 +108,7 @@ async fn a_flood_from_many_addresses_makes_room_for_a_new_one() {
     let api = Api::start();
     let (transform, relay) = behind_a_proxy(&api, "max_hints = 40\nconcurrency = 2").await;
     by_reference(&relay, &api).await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.flood("203.0.113.1", 1).await;
     api.nth(1).await;
@@ -154,7 +154,7 @@ async fn calls_for_strangers_leave_room_for_what_can_be_trusted() {
 async fn where_slots_are_scarce_what_the_api_does_not_know_is_dropped_at_once() {
     let api = Api::start();
     let (_transform, relay) = behind_a_proxy(&api, "max_hints = 16\nrate = 1000\nconcurrency = 1").await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.flood("203.0.113.66", 1).await;
     api.nth(1).await;
@@ -173,7 +173,7 @@ async fn addresses_take_turns() {
     let api = Api::start();
     let (transform, relay) = behind_a_proxy(&api, "rate = 1000\nconcurrency = 1").await;
     by_reference(&relay, &api).await;
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.flood("203.0.113.66", 1).await;
     api.nth(1).await;
@@ -203,7 +203,7 @@ async fn hints_at_known_objects_leave_calls_to_others() {
         api.put(&path(id), &object(id, "open", "10.00"));
     }
     has_paid(&api, "tr_signed", "10.00");
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.hint_from("203.0.113.66", "tr_other").await.expect(200);
     api.nth(1).await;

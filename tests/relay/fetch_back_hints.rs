@@ -39,7 +39,7 @@ async fn hints_at_one_object_cost_two_fetches_however_many_they_are() {
     let (transform, relay) = start(setup(&api, "")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
     api.put(&path("tr_1"), &object("tr_1", "open", "10.00"));
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held, Told::body(object("tr_1", "paid", "10.00").to_string())]);
     let first = relay.hint("tr_1").await.expect(200);
     api.nth(1).await;
@@ -110,7 +110,7 @@ async fn a_flood_of_made_up_objects_keeps_no_real_one_out() {
     let (transform, relay) = start(setup(&api, "max_hints = 3\nmax_hints_per_address = 3\nconcurrency = 1")).await;
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
     has_paid(&api, "tr_1", "10.00");
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held]);
     relay.hint("tr_made_up_0").await.expect(200);
     api.nth(1).await;

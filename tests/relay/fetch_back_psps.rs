@@ -75,7 +75,7 @@ async fn a_storm_of_calls_from_mollie_costs_two_fetches() {
     let (transform, relay) = relay("mollie", &api, "").await;
     relay.register("payment", "tx-1", &payment(TR, "49.90")).await;
     api.put(TR_PATH, &fixture("mollie", "open").1);
-    let (held, gate) = Told::held();
+    let (held, gate) = Told::held_back();
     api.script([held, Told::body(fixture("mollie", "paid").1.to_string())]);
     mollie_calls(&relay, TR).await.expect(200);
     api.nth(1).await;

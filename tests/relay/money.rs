@@ -91,7 +91,7 @@ async fn a_refund_and_its_payment_are_told_the_refund_first() {
         assert_eq!(pair[0].json(), json!({"TransactionId": format!("tx-r{n}"), "Type": 3}));
         assert_eq!(pair[1].json(), json!({"TransactionId": "tx-1", "Type": 2}));
         // The refund and its effect on the payment are one commit: both are stored when the refund's webhook comes.
-        assert_eq!(pair[0].fetched.clone().unwrap()["status"], "Succeeded");
+        assert_eq!(pair[0].read.clone().unwrap().unwrap()["status"], "Succeeded");
     }
     assert_eq!(of_payment(&relay).await, amounts("50", "50"));
 }

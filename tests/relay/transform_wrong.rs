@@ -181,7 +181,7 @@ async fn a_late_answer_settles_only_what_it_was_asked_for() {
         gate.open();
         let told = transform.told("payment", "tx-1", 2).await;
         assert!(told.iter().all(|hook| !hook.overlaps));
-        assert_eq!(told[1].fetched.clone().unwrap()["status"], "Succeeded");
+        assert_eq!(told[1].read.clone().unwrap().unwrap()["status"], "Succeeded");
         relay.program.logged(&["told Transform", "record=payment/tx-1 ", "version=5"]).await;
         relay.caught_up(&transform).await;
         assert_eq!(transform.count("payment", "tx-1"), 2);

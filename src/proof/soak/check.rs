@@ -14,10 +14,9 @@ use tokio::time::{Instant, sleep};
 use super::hostile;
 use super::ledger::Entries;
 use super::lives::{Fate, Truth};
-use super::relay::Relay;
 use super::transform::Transform;
 use super::world::World;
-use crate::proof::stand_in::STACK_TOKEN;
+use crate::proof::stand_in::{Relay, STACK_TOKEN};
 
 /// The longest time from the end of the last fault until Transform has been told of everything.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -35,7 +34,7 @@ pub(super) async fn settles(world: &World, relay: &Relay) -> anyhow::Result<()> 
         if at_rest == 2 {
             return Ok(());
         }
-        if let Some(code) = relay.ended()? {
+        if let Some(code) = relay.ended() {
             world.violated(format!("the relay ended by itself: exit code {code:?}"));
             relay.start().await?;
         }
@@ -80,7 +79,7 @@ pub(super) async fn truths(
             )),
             Some(_) => {}
         }
-        match transform.fetch(&key, false).await {
+        match transform.fetch(&key).await {
             Ok((found, body)) if differs((found, &body), (status, expected)) => {
                 world.violated(format!("{name}: the relay answers {found} {body}, the truth is {status} {expected}"));
             }

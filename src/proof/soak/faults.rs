@@ -9,10 +9,10 @@ use rusqlite::{Connection, ErrorCode};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::lives::Chance;
-use super::relay::Relay;
 use super::script::{Fault, Mood, next_fault, next_mood, opening_faults};
 use super::transform::Transform;
 use super::world::World;
+use crate::proof::stand_in::Relay;
 
 /// Plays Transform's moods until the time is over, and leaves Transform healthy.
 pub(super) async fn moods(world: Arc<World>, transform: Arc<Transform>, until: Instant) {
@@ -43,7 +43,7 @@ pub(super) async fn misfortunes(world: &World, relay: &Relay, until: Instant) ->
         if timeout_at(until, sleep(calm)).await.is_err() {
             return Ok(());
         }
-        if let Some(code) = relay.ended()? {
+        if let Some(code) = relay.ended() {
             world.violated(format!("the relay ended by itself: exit code {code:?}"));
             relay.start().await?;
         }
@@ -63,17 +63,17 @@ async fn strike(
 ) -> anyhow::Result<()> {
     match fault {
         Fault::Kill => {
-            relay.kill()?;
+            relay.kill();
             sleep(lasts).await;
             relay.start().await
         }
         Fault::KillTwice => {
-            relay.kill()?;
+            relay.kill();
             sleep(lasts).await;
             // The second kill may come before the relay listens, or while it takes up its outbox.
             relay.spawn()?;
             sleep(Duration::from_millis(chance.millis(0, 300))).await;
-            relay.kill()?;
+            relay.kill();
             relay.start().await
         }
         Fault::Terminate => {
@@ -93,7 +93,7 @@ async fn strike(
         Fault::LockAndKill => {
             let lock = tokio::spawn(locked(relay.database(), lasts));
             sleep(Duration::from_millis(chance.millis(0, 500))).await;
-            relay.kill()?;
+            relay.kill();
             let started = relay.start().await;
             lock.await??;
             started

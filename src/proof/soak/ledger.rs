@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use super::lives::Fate;
 use super::plan::Post;
-use super::world::lock;
+use crate::proof::lock::lock;
 
 /// One notification: how often it was sent and acknowledged, and its expected fate.
 #[derive(Debug)]

@@ -14,13 +14,13 @@
 
 mod asked;
 mod check;
+mod config;
 mod faults;
 mod hostile;
 mod ledger;
 mod lives;
 mod plan;
 mod print;
-mod relay;
 mod run;
 mod script;
 mod senders;

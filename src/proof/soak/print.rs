@@ -1,6 +1,5 @@
 //! Output of the soak: an opening, lines on the progress, and a table with the verdict at the end.
 
-use crate::proof::tell::tell;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::transform::Transform;
 use super::world::{World, read};
+use crate::proof::tell::tell;
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();

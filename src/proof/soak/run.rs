@@ -11,11 +11,11 @@ use tokio::time::{Instant, sleep};
 use super::asked::Asked;
 use super::hostile::Strangers;
 use super::lives::{Chance, Truth};
-use super::relay::Relay;
 use super::senders::Senders;
 use super::transform::Transform;
 use super::world::World;
-use super::{check, faults, print};
+use super::{check, config, faults, print};
+use crate::proof::stand_in::Relay;
 
 /// The number of open steps from which on no new life begins. So the machine's speed decides the load.
 const OPEN_MAX: usize = 1_000;
@@ -35,10 +35,12 @@ pub async fn soak(asked: Asked) -> anyhow::Result<bool> {
     let world = Arc::new(World::new(seed, folder));
     let failed_as = Chance::of(seed, "failed_as", 0).pick(&["error", "record"]);
     print::opening(&world, minutes, failed_as);
-    let transform = Transform::start(Arc::clone(&world))?;
-    let strangers = if asked.hostile { Some(Strangers::come().await?) } else { None };
+    let transform = Arc::new(Transform::start(Arc::clone(&world))?);
+    let strangers = if asked.hostile { Some(Strangers::come()?) } else { None };
     let more = strangers.as_ref().map(Strangers::config).unwrap_or_default();
-    let relay = Arc::new(Relay::new(&world.folder, transform.address, failed_as, &more)?);
+    let config = config::config(&world.folder, transform.address(), failed_as) + &more;
+    let program = std::env::current_exe().context("cannot find the path of this program")?;
+    let relay = Arc::new(Relay::new(program, &world.folder, &config)?);
     transform.reads_from(&relay);
     relay.start().await?;
     let senders = Senders::new(Arc::clone(&world), Arc::clone(&relay))?;

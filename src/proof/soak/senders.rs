@@ -16,9 +16,8 @@ use tokio_util::task::TaskTracker;
 use super::ledger::Ledger;
 use super::lives::{Chance, Life, Registration, SOURCES};
 use super::plan::{Act, Post, Step, plan};
-use super::relay::Relay;
 use super::world::{World, one};
-use crate::proof::stand_in::{Psp, STACK_TOKEN};
+use crate::proof::stand_in::{Psp, Relay, STACK_TOKEN};
 use crate::psp::vouch::sign::Signed;
 
 /// The most requests under way at once.

@@ -1,16 +1,16 @@
 //! The shared state of a soak: violations, counts, faults under way, and the time until Transform is told of changes.
 
-use crate::proof::tell::tell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// A record: type code and Transform id.
-pub(super) type Key = (u8, String);
+use crate::proof::lock::lock;
+use crate::proof::stand_in::Key;
+use crate::proof::tell::tell;
 
 /// The shared state of a soak.
 #[derive(Debug)]
@@ -171,9 +171,4 @@ fn median_and_worst(these: &[Duration]) -> Option<(Duration, Duration)> {
     let mut sorted = these.to_vec();
     sorted.sort_unstable();
     Some((*sorted.get(sorted.len() / 2)?, *sorted.last()?))
-}
-
-/// Locks a mutex, even after a panic of another holder.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

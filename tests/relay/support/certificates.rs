@@ -1,9 +1,7 @@
 //! Certificates of a PSP that signs with one: the authority, the key, and the host that serves the certificate.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, mpsc};
 
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -11,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use tokio::sync::watch;
+use transform_relay::proof::stand_in::{Peer, Reply, Request, Server};
 
 use super::tls::Certificate;
 use super::within;
@@ -132,7 +131,7 @@ pub(crate) fn around_checksum(start: &str, end: &str, crc: u32) -> String {
 /// The response of a path.
 pub(crate) struct Page {
     pub(crate) status: u16,
-    pub(crate) headers: String,
+    pub(crate) headers: Vec<(&'static str, String)>,
     pub(crate) body: String,
     /// Answered once this is dropped or something is sent.
     pub(crate) gate: Option<mpsc::Receiver<()>>,
@@ -140,31 +139,35 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) fn new(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: String::new(), body: body.into(), gate: None }
+        Self { status, headers: Vec::new(), body: body.into(), gate: None }
     }
 }
 
 /// A host at `https://localhost:PORT`. Paths without a response are 404.
 pub(crate) struct Host {
     pub(crate) port: u16,
+    _server: Server,
     pages: Arc<Mutex<BTreeMap<String, Page>>>,
     asked: watch::Receiver<Vec<String>>,
 }
 
 impl Host {
     pub(crate) fn start(certificate: &Certificate) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let pages = Arc::new(Mutex::new(BTreeMap::new()));
+        let pages: Arc<Mutex<BTreeMap<String, Page>>> = Arc::default();
         let (asks, asked) = watch::channel(Vec::new());
-        let (tls, served) = (Arc::clone(&certificate.server), Arc::clone(&pages));
-        std::thread::spawn(move || {
-            for stream in listener.incoming().map_while(Result::ok) {
-                let (tls, served, asks) = (Arc::clone(&tls), Arc::clone(&served), asks.clone());
-                std::thread::spawn(move || answer(stream, tls, &served, &asks));
-            }
-        });
-        Self { port, pages, asked }
+        let served = Arc::clone(&pages);
+        let answer = move |request: Request, peer: &mut Peer| {
+            asks.send_modify(|paths: &mut Vec<String>| paths.push(request.path.clone()));
+            let gate = served.lock().unwrap().get_mut(&request.path).and_then(|page| page.gate.take());
+            gate.map(|gate| gate.recv());
+            let reply = match served.lock().unwrap().get(&request.path) {
+                Some(page) => Reply::With(page.status, page.headers.clone(), page.body.clone()),
+                None => Reply::status(404),
+            };
+            peer.send(reply)
+        };
+        let server = Server::start("127.0.0.1:0".parse().unwrap(), certificate.serves(), answer).unwrap();
+        Self { port: server.address.port(), _server: server, pages, asked }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {
@@ -185,38 +188,4 @@ impl Host {
         let mut asked = self.asked.clone();
         within("the host to be asked", asked.wait_for(|paths| paths.len() >= times)).await.unwrap();
     }
-}
-
-/// One request, one response. A client that breaks off is ignored.
-fn answer(
-    mut stream: TcpStream,
-    tls: Arc<rustls::ServerConfig>,
-    pages: &Mutex<BTreeMap<String, Page>>,
-    asks: &watch::Sender<Vec<String>>,
-) -> Option<()> {
-    let mut connection = rustls::ServerConnection::new(tls).ok()?;
-    let mut stream = rustls::Stream::new(&mut connection, &mut stream);
-    let mut path = None;
-    for line in BufReader::new(&mut stream).lines() {
-        let line = line.ok()?;
-        if line.is_empty() {
-            break;
-        }
-        path.get_or_insert(line.split(' ').nth(1)?.to_owned());
-    }
-    let path = path?;
-    let lock = || pages.lock().unwrap_or_else(PoisonError::into_inner);
-    let gate = lock().get_mut(&path).and_then(|page| page.gate.take());
-    asks.send_modify(|paths| paths.push(path.clone()));
-    gate.map(|gate| gate.recv());
-    let text = match lock().get(&path) {
-        Some(Page { status, headers, body, .. }) => {
-            let length = body.len();
-            format!("HTTP/1.1 {status} A\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}")
-        }
-        None => "HTTP/1.1 404 A\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_owned(),
-    };
-    stream.write_all(text.as_bytes()).ok()?;
-    stream.conn.send_close_notify();
-    stream.flush().ok()
 }

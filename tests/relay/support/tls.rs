@@ -1,14 +1,18 @@
 //! Self-signed certificates, which no client trusts by default.
 
+use std::io;
+use std::net::TcpStream;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConnection, StreamOwned};
+use transform_relay::proof::stand_in::Stream;
 
 /// A certificate for one host, signed by itself.
 #[derive(Debug)]
 pub(crate) struct Certificate {
-    pub(crate) server: Arc<ServerConfig>,
+    server: Arc<ServerConfig>,
     /// The file that a client needs to trust it.
     pub(crate) pem: String,
 }
@@ -25,5 +29,14 @@ impl Certificate {
             .with_single_cert(vec![made.cert.der().clone()], key)
             .unwrap();
         Self { server: Arc::new(server), pem: made.cert.pem() }
+    }
+
+    /// TLS over a connection, for a server of the stand-ins.
+    pub(crate) fn serves(&self) -> impl Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send + Sync + 'static {
+        let server = Arc::clone(&self.server);
+        move |stream| {
+            let connection = ServerConnection::new(Arc::clone(&server)).map_err(io::Error::other)?;
+            Ok(Box::new(StreamOwned::new(connection, stream)))
+        }
     }
 }

@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::hints::Api;
 use super::stranger::{Done, PATIENCE, Stranger};
 use super::{bombs, captured, held, hints, innocent, requests, unread, watch};
 use crate::proof::soak::lives::Chance;
-use crate::proof::soak::relay::Relay;
 use crate::proof::soak::world::{World, read};
+use crate::proof::stand_in::{PspApi, Relay};
 
 /// The longest pause between two rounds of one attack, in milliseconds.
 const PAUSE_MAX_MS: u64 = 40;
@@ -22,25 +21,21 @@ pub(in crate::proof::soak) const SOURCES: [&str; 4] = [captured::BRAINTREE, capt
 /// All strangers, with the API that their hints lead to, and their costs so far.
 #[derive(Debug)]
 pub(in crate::proof::soak) struct Strangers {
-    api: Arc<Api>,
+    api: PspApi,
     memory: watch::Memory,
     done: Arc<Done>,
 }
 
 impl Strangers {
     /// Starts the strangers, and the PSP's API at which the relay looks up their hints.
-    pub(in crate::proof::soak) async fn come() -> anyhow::Result<Self> {
-        let api = Arc::new(Api::listen().await?);
-        tokio::spawn({
-            let api = Arc::clone(&api);
-            async move { api.run().await }
-        });
+    pub(in crate::proof::soak) fn come() -> anyhow::Result<Self> {
+        let api = PspApi::start()?;
         Ok(Self { api, memory: watch::Memory::default(), done: Arc::default() })
     }
 
     /// The relay's configuration for strangers, added to that for the lives.
     pub(in crate::proof::soak) fn config(&self) -> String {
-        [captured::config(), bombs::config(), hints::config(self.api.address)].concat()
+        [captured::config(), bombs::config(), hints::config(self.api.address())].concat()
     }
 
     /// The strangers' costs at the end, by name, for people. Checks that the relay is idle while clients read nothing, and
@@ -68,7 +63,7 @@ impl Strangers {
         Ok([
             ("most memory of the relay", self.memory.most()),
             ("processor time while clients read nothing", idle),
-            ("calls for made-up hints", self.api.asked().to_string()),
+            ("calls for made-up hints", self.api.count().to_string()),
         ]
         .into_iter()
         .chain(done)

@@ -1,10 +1,6 @@
 //! Attack: hints at made-up objects, with a PSP's API that knows none of them.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use super::super::lives::Chance;
 use super::stranger::Stranger;
@@ -30,40 +26,6 @@ pub(super) async fn round(stranger: &Stranger, mut chance: Chance) {
             && !matches!(response.status().as_u16(), 200..300 | 401 | 429 | 503)
         {
             stranger.violated(format!("a made-up hint is answered {}", response.status()));
-        }
-    }
-}
-
-/// A PSP's API that answers 404.
-#[derive(Debug)]
-pub(super) struct Api {
-    pub(super) address: SocketAddr,
-    listener: TcpListener,
-    asked: AtomicU64,
-}
-
-impl Api {
-    pub(super) async fn listen() -> anyhow::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        Ok(Self { address: listener.local_addr()?, listener, asked: AtomicU64::new(0) })
-    }
-
-    /// The number of calls it had.
-    pub(super) fn asked(&self) -> u64 {
-        self.asked.load(Ordering::Relaxed)
-    }
-
-    /// Answers, one connection after the other.
-    pub(super) async fn run(&self) {
-        while let Ok((mut stream, _)) = self.listener.accept().await {
-            let mut request = [0; 4096];
-            if stream.read(&mut request).await.is_ok_and(|read| read > 0) {
-                self.asked.fetch_add(1, Ordering::Relaxed);
-                let answer = b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\nContent-Type: application/json\r\n\
-                               Connection: close\r\n\r\n{}";
-                // The relay may have gone. Then the response has no reader.
-                drop(stream.write_all(answer).await);
-            }
         }
     }
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use crate::proof::soak::relay::Relay;
 use crate::proof::soak::world::World;
+use crate::proof::stand_in::Relay;
 
 /// The longest wait for an answer. Past it the answer counts as missing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(30);

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use super::super::relay::Relay;
 use super::super::world::World;
 use super::stranger::Stranger;
 use super::unread;
+use crate::proof::stand_in::Relay;
 
 /// The most memory of the relay, in KiB. The defaults allow 64 MiB for bodies, and as much for small bodies and answers over
 /// all connections.

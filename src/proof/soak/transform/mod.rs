@@ -1,9 +1,8 @@
-//! The soak's stand-in for Transform: it answers by its mood, and checks each webhook and each body that it reads.
+//! The soak's Transform: the scripted one of the stand-ins, with a mind that answers by its mood, and checks each webhook and
+//! each record that it reads.
 
-mod listening;
+mod mind;
 mod moods;
 mod stand_in;
-mod webhook;
-mod wire;
 
 pub(super) use self::stand_in::Transform;

@@ -1,193 +1,62 @@
-//! The stand-in for Transform: its mood, the webhooks in flight, and the records as it last read them.
+//! The soak's Transform, as the rest of the soak sees it: its mood, and the records that it holds.
 
-use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{self, AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::Arc;
 
-use anyhow::Context;
 use serde_json::Value;
-use tokio::net::TcpSocket;
-use tokio::sync::watch;
 
-use crate::proof::soak::relay::Relay;
+use super::mind::{Held, Mind};
 use crate::proof::soak::script::Mood;
-use crate::proof::soak::world::{Key, World, lock, one};
-use crate::proof::stand_in::TRANSFORM_TOKEN;
+use crate::proof::soak::world::World;
+use crate::proof::stand_in::{self, Key, Relay};
 
-/// The stand-in for Transform.
+/// The soak's Transform.
 #[derive(Debug)]
 pub(in crate::proof::soak) struct Transform {
-    pub(in crate::proof::soak) address: SocketAddr,
-    pub(super) world: Arc<World>,
-    pub(super) mood: watch::Sender<Mood>,
-    relay: watch::Sender<Option<Arc<Relay>>>,
-    client: reqwest::Client,
-    pub(super) dice: AtomicU64,
-    state: Mutex<State>,
-    /// Holds the port while the stand-in does not listen, so that no other process gets it.
-    _port: TcpSocket,
+    stand_in: stand_in::Transform,
+    mind: Arc<Mind>,
 }
-
-#[derive(Debug, Default)]
-struct State {
-    held: BTreeMap<Key, Held>,
-    /// Locks by record: one reading at a time, so that the last reading is the one held.
-    reading: HashMap<Key, Arc<tokio::sync::Mutex<()>>>,
-    in_flight: HashMap<Key, Arc<Flight>>,
-}
-
-/// Transform's copy of a record.
-#[derive(Debug, Clone)]
-pub(in crate::proof::soak) struct Held {
-    pub(in crate::proof::soak) status: u16,
-    pub(in crate::proof::soak) body: Value,
-    /// The last body with a `lastUpdated`, and that time.
-    dated: Option<(String, Value)>,
-}
-
-impl Held {
-    /// The reason why a body read now cannot follow this one: `lastUpdated` went back, or stayed while the body changed.
-    pub(in crate::proof::soak) fn contradicts(&self, body: &Value) -> Option<String> {
-        let ((old_at, old), (new_at, new)) = (self.dated.as_ref()?, dated(body)?);
-        match new_at.cmp(old_at) {
-            Ordering::Less => Some(format!("lastUpdated went back from {old_at} to {new_at}")),
-            Ordering::Equal if new != *old => Some(format!("one lastUpdated, two bodies: {old} and {new}")),
-            Ordering::Equal | Ordering::Greater => None,
-        }
-    }
-}
-
-/// A body with a `lastUpdated`, and that time.
-fn dated(body: &Value) -> Option<(String, Value)> {
-    body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()))
-}
-
-/// A webhook that came and is not answered yet.
-#[derive(Debug, Default)]
-pub(super) struct Flight {
-    /// Whether another webhook for the same record came meanwhile. That is allowed only if the relay gave up this one.
-    overtaken: AtomicBool,
-}
-
-/// A failed reading.
-pub(super) struct Unread;
 
 impl Transform {
-    /// A stand-in that has its port, and does not listen yet.
-    pub(super) fn new(world: Arc<World>) -> anyhow::Result<Self> {
-        let port = TcpSocket::new_v4()?;
-        port.set_reuseaddr(true)?;
-        port.bind(SocketAddr::from(([127, 0, 0, 1], 0))).context("cannot take a port")?;
-        let address = port.local_addr()?;
-        Ok(Self {
-            address,
-            world,
-            mood: watch::Sender::new(Mood::Healthy),
-            relay: watch::Sender::new(None),
-            client: reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(10)).build()?,
-            dice: AtomicU64::new(0),
-            state: Mutex::default(),
-            _port: port,
-        })
+    /// Starts a healthy Transform.
+    pub(in crate::proof::soak) fn start(world: Arc<World>) -> anyhow::Result<Self> {
+        let mind = Arc::new(Mind::new(world));
+        let answering = Arc::clone(&mind);
+        let stand_in = stand_in::Transform::start(move |hook, peer| answering.answer(hook, peer))?;
+        Ok(Self { stand_in, mind })
+    }
+
+    pub(in crate::proof::soak) const fn address(&self) -> SocketAddr {
+        self.stand_in.address()
     }
 
     pub(in crate::proof::soak) fn reads_from(&self, relay: &Arc<Relay>) {
-        self.relay.send_replace(Some(Arc::clone(relay)));
+        self.mind.reads_from(relay);
     }
 
     /// Sets the mood.
     pub(in crate::proof::soak) fn is(&self, mood: Mood) {
-        self.mood.send_replace(mood);
+        self.mind.is(mood);
+        if let Err(error) = self.stand_in.refuses(mood == Mood::Refused) {
+            self.mind.world.violated(format!("the stand-in cannot listen again: {error:#}"));
+        }
     }
 
     pub(in crate::proof::soak) fn mood(&self) -> Mood {
-        *self.mood.borrow()
+        self.mind.mood()
     }
 
     /// The last reading of each record.
     pub(in crate::proof::soak) fn held(&self) -> BTreeMap<Key, Held> {
-        lock(&self.state).held.clone()
+        self.mind.held()
     }
 
-    /// Notes that a webhook came.
-    pub(super) fn takes_off(&self, key: &Key) -> Arc<Flight> {
-        one(&self.world.count.webhooks);
-        let flight = Arc::new(Flight::default());
-        if let Some(other) = lock(&self.state).in_flight.insert(key.clone(), Arc::clone(&flight)) {
-            other.overtaken.store(true, atomic::Ordering::SeqCst);
-        }
-        flight
-    }
-
-    /// Notes that a webhook is about to be answered. Returns whether another one for the same record came meanwhile.
-    pub(super) fn lands(&self, key: &Key, flight: &Arc<Flight>) -> bool {
-        let mut state = lock(&self.state);
-        if state.in_flight.get(key).is_some_and(|other| Arc::ptr_eq(other, flight)) {
-            state.in_flight.remove(key);
-        }
-        flight.overtaken.load(atomic::Ordering::SeqCst)
-    }
-
-    /// Reads a record and keeps the reading.
-    pub(super) async fn read(&self, key: &Key) -> Result<(), Unread> {
-        let turn = Arc::clone(lock(&self.state).reading.entry(key.clone()).or_default());
-        let _turn = turn.lock().await;
-        let by_type = self.dice.fetch_add(1, atomic::Ordering::Relaxed).is_multiple_of(5);
-        let (status, body) = self.fetch(key, by_type).await.map_err(|error| {
-            if let Some(what) = error {
-                self.world.violated(format!("{} {}: {what}", key.0, key.1));
-            }
-            Unread
-        })?;
-        one(&self.world.count.fetches);
-        let mut state = lock(&self.state);
-        let before = state.held.get(key);
-        if let Some(what) = before.and_then(|held| held.contradicts(&body)) {
-            self.world.violated(format!("{} {}: {what}", key.0, key.1));
-        }
-        let dated = dated(&body).or_else(|| before.and_then(|held| held.dated.clone()));
-        state.held.insert(key.clone(), Held { status, body, dated });
-        Ok(())
-    }
-
-    /// The status and body that the relay's fetch endpoint answers. The error is `None` if the relay is not there or cannot
-    /// answer now (503), and otherwise the fault.
-    pub(in crate::proof::soak) async fn fetch(&self, key: &Key, by_type: bool) -> Result<(u16, Value), Option<String>> {
-        let relay = self.relay.borrow().clone().and_then(|relay| relay.address()).ok_or(None)?;
-        let (code, id) = key;
-        let kind = ["Preauth", "Payment", "Refund", "Agreement"].get(usize::from(*code).saturating_sub(1));
-        let path = match (by_type, kind) {
-            (false, Some(kind)) => format!("/api/{kind}/{id}"),
-            _ => format!("/api/transactions/{id}?type={code}"),
-        };
-        let request = self.client.get(format!("http://{relay}{path}")).bearer_auth(TRANSFORM_TOKEN);
-        let response = request.send().await.map_err(|_| None)?;
-        let status = response.status().as_u16();
-        let json = response.headers().get("content-type").is_some_and(|kind| kind == "application/json");
-        let text = response.text().await.map_err(|_| None)?;
-        if status == 503 {
-            return Err(None);
-        }
-        let body = serde_json::from_str(&text).ok().filter(|_| json && [200, 422, 429, 500].contains(&status));
-        body.map(|body| (status, body)).ok_or_else(|| Some(format!("GET {path} answers {status}: {text}")))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn last_updated_does_not_go_back_and_one_of_it_is_one_body() {
-        let body = |at: &str, amount: u8| serde_json::json!({"lastUpdated": at, "amount": amount});
-        let first = body("2026-11-28T10:00:00.0000002Z", 1);
-        let held = Held { status: 200, dated: dated(&first), body: first };
-        assert!(held.contradicts(&body("2001-01-01T00:00:00.0000000Z", 1)).is_some());
-        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 2)).is_some());
-        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 1)).is_none());
-        assert!(held.contradicts(&body("2026-11-28T10:00:00.0000003Z", 2)).is_none());
+    /// The status and body that the relay answers now. The error is `None` if the relay is not there or cannot answer now
+    /// (503), and otherwise the fault.
+    pub(in crate::proof::soak) async fn fetch(&self, key: &Key) -> Result<(u16, Value), Option<String>> {
+        let (mind, key) = (Arc::clone(&self.mind), key.clone());
+        let read = tokio::task::spawn_blocking(move || mind.fetch(&key, false));
+        read.await.unwrap_or_else(|error| Err(Some(error.to_string())))
     }
 }
