@@ -53,7 +53,9 @@ enum Command {
         config: Option<PathBuf>,
     },
     /// Show the relay's main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
-    Demo,
+    ///
+    /// Exit code 0 if all counts, and the records of Transform and the PSPs, agree in the end, otherwise 1.
+    Demo(demo::Arguments),
     /// Prove the relay's reliability on this machine. The real program runs under generated PSP histories, faults of
     /// Transform, kills, freezes and locks of its store. At the end, Transform must hold the truth.
     ///
@@ -101,7 +103,7 @@ pub fn run() -> ExitCode {
         Command::Reload { config } => reload::run(config.as_deref()),
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
-        Command::Demo => demo::run(),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }

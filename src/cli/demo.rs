@@ -2,13 +2,22 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
+
 use super::output::say;
 use super::serve;
 use crate::proof::demo;
 
-/// Exit code 0 if Transform's records agree with the PSPs' truth in the end, otherwise 1.
-pub(super) fn run() -> ExitCode {
-    let played = serve::runtime().and_then(|runtime| runtime.block_on(demo::play()));
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Keep the temporary folder with the store, the configuration and the log. It is always kept if something went wrong.
+    #[arg(long)]
+    keep: bool,
+}
+
+/// Exit code 0 if the counts agree, and Transform's records agree with the PSPs' truth, otherwise 1.
+pub(super) fn run(arguments: &Arguments) -> ExitCode {
+    let played = serve::runtime().and_then(|runtime| runtime.block_on(demo::play(arguments.keep)));
     match played {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

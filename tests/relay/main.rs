@@ -15,6 +15,7 @@ mod commands;
 mod damaged;
 mod debounce;
 mod delivery;
+mod demo;
 mod failing;
 mod fetch_back;
 mod fetch_back_failing;

@@ -1,48 +1,20 @@
 //! The demo's two PSPs, Stripe and Adyen: their secrets, their sources at the relay, and the shapes of their notifications.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::access::credentials::Credentials;
-use crate::access::secrets::NamedSecret;
 use crate::proof::stand_in::Psp;
-use crate::source::Source;
 
-/// Stripe and Adyen. Their secrets are made up for the demo.
+/// The source, the profile and the secret of each PSP. The secrets are made up.
+pub(super) const PSPS: [(&str, &str, &str); 2] = [
+    ("stripe-main", "stripe", "whsec_demo"),
+    ("adyen-eu", "adyen", "64656d6f2064656d6f2064656d6f2064656d6f2064656d6f2064656d6f202121"),
+];
+
+/// Stripe and Adyen.
 pub(super) fn both() -> anyhow::Result<[Psp; 2]> {
-    Ok([
-        Psp::new("stripe-main", "stripe", "whsec_demo")?,
-        Psp::new("adyen-eu", "adyen", "64656d6f2064656d6f2064656d6f2064656d6f2064656d6f2064656d6f202121")?,
-    ])
-}
-
-/// The relay's source for a PSP.
-pub(super) fn source(psp: &Psp) -> Source {
-    let secret = NamedSecret {
-        name: "demo".to_owned(),
-        value: psp.secret.clone(),
-        key_id: None,
-        not_before: None,
-        expires_at: None,
-    };
-    Source {
-        fetch: None,
-        name: psp.source.to_owned(),
-        profile: Arc::clone(&psp.profile),
-        secrets: vec![secret],
-        secrets_file: None,
-        settings: BTreeMap::new(),
-        public_url: None,
-        authorization: Credentials::default(),
-        headers: BTreeMap::new(),
-        ip_ranges: Vec::new(),
-        tolerance_s: None,
-        events: None,
-        closed: None,
-    }
+    let [stripe, adyen] = PSPS.map(|(source, profile, secret)| Psp::new(source, profile, secret));
+    Ok([stripe?, adyen?])
 }
 
 /// A Stripe event `second` seconds into the story.

@@ -1,67 +1,47 @@
-//! The demo's relay on a temporary store. The PSPs and the payment stack send it HTTP requests.
+//! The demo's relay as its clients see it: the payment stack registers, PSPs notify, and all that was sent is counted.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::Mutex;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, ensure};
+use anyhow::{anyhow, ensure};
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::psp::{both, source};
-use crate::access::credentials::Credentials;
-use crate::access::proxies::Proxies;
-use crate::access::throttle::ThrottlePolicy;
-use crate::app::{App, Options};
-use crate::certificates::CertificateOptions;
-use crate::delivery::breaker::BreakerPolicy;
-use crate::delivery::worker::DeliveryOptions;
-use crate::domain::due::Debounce;
-use crate::http::ServerOptions;
-use crate::outbound::retry::RetryPolicy;
-use crate::proof::stand_in::{Psp, STACK_TOKEN, TRANSFORM_TOKEN};
-use crate::store::{Keep, ParkedLimits, StoreOptions};
-use crate::transform::response::FailedAs;
-use crate::transform::target::AllowedHosts;
+use crate::proof::lock::lock;
+use crate::proof::stand_in::{Psp, STACK_TOKEN};
+use crate::psp::vouch::sign::Signed;
 
-const DEBOUNCE: Debounce = Debounce { quiet: Duration::from_millis(300), max_wait: Duration::from_secs(2) };
-const RETRY: RetryPolicy = RetryPolicy {
-    first: Duration::from_millis(400),
-    max: Duration::from_secs(2),
-    give_up_after: Duration::from_secs(60),
-};
-
-const BREAKER: BreakerPolicy =
-    BreakerPolicy { failures: 5, first: Duration::from_millis(400), max: Duration::from_secs(2) };
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Counts of the notifications that the relay answered, and of those that it refused with 401.
-#[derive(Debug, Default)]
+/// Counts of the notifications that were sent.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Count {
-    pub(super) notifications: usize,
+    /// All of them.
+    pub(super) sent: usize,
+    /// Those without a genuine signature.
+    pub(super) forged: usize,
+    /// Those that the relay answered 401.
     pub(super) refused: usize,
+    /// Source and body of those with a genuine signature, each once.
+    pub(super) genuine: BTreeSet<(&'static str, Vec<u8>)>,
+    /// The answers that were no 2xx to a genuine signature, or no 401 to a forged one.
+    pub(super) wrong: Vec<String>,
 }
 
-/// A relay and an HTTP client for it.
+/// An HTTP client of the relay.
 pub(super) struct Relay {
     address: SocketAddr,
-    folder: PathBuf,
     client: reqwest::Client,
-    notifications: AtomicUsize,
-    refused: AtomicUsize,
-    stop: oneshot::Sender<()>,
-    running: JoinHandle<anyhow::Result<()>>,
+    registered: Mutex<Vec<String>>,
+    count: Mutex<Count>,
 }
 
 /// The relay's answer to a notification.
 pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) body: String,
+    status: u16,
+    body: String,
     /// Whether it is a repetition of the answer to an earlier notification.
-    pub(super) replayed: bool,
+    replayed: bool,
 }
 
 impl Answer {
@@ -76,59 +56,62 @@ impl Answer {
 }
 
 impl Relay {
-    pub(super) async fn start(transform: SocketAddr) -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("transform-relay-demo-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-        let app = App::build(options(folder.join("relay.db"), transform)?).await?;
-        let address = app.address();
-        let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(app.run_until(async {
-            // A dropped sender means stop, too.
-            stopped.await.unwrap_or_default();
-        }));
+    pub(super) fn new(address: SocketAddr) -> anyhow::Result<Self> {
         let client = reqwest::Client::builder().no_proxy().build()?;
-        let (notifications, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        Ok(Self { address, folder, client, notifications, refused, stop, running })
-    }
-
-    pub(super) const fn address(&self) -> SocketAddr {
-        self.address
+        Ok(Self { address, client, registered: Mutex::default(), count: Mutex::default() })
     }
 
     /// Registers a record, as the payment stack does.
     pub(super) async fn register(&self, kind: &str, id: &str, body: &Value) -> anyhow::Result<()> {
-        let request = self.client.put(format!("http://{}/records/{kind}/{id}", self.address)).bearer_auth(STACK_TOKEN);
+        let path = format!("/records/{kind}/{id}");
+        let request = self.client.put(format!("http://{}{path}", self.address)).bearer_auth(STACK_TOKEN);
         let response = request.header("Content-Type", "application/json").body(body.to_string()).send().await?;
         let status = response.status();
         let text = response.text().await?;
         ensure!(status.is_success(), "registering {kind} {id}: {status} {text}");
+        lock(&self.registered).push(path);
         Ok(())
     }
 
     /// Posts a notification, signed as its PSP signs.
     pub(super) async fn notify(&self, psp: &Psp, body: &Value) -> anyhow::Result<Answer> {
         let signed = psp.sign(None, body.to_string().as_bytes(), Timestamp::now())?;
+        lock(&self.count).genuine.insert((psp.source, signed.body.clone()));
+        let answer = self.post(psp, signed).await?;
+        if !(200..300).contains(&answer.status) {
+            lock(&self.count).wrong.push(format!("a genuine notification was answered {}: {body}", answer.summary()));
+        }
+        Ok(answer)
+    }
+
+    /// Posts a notification whose signature is not genuine.
+    pub(super) async fn forge(&self, psp: &Psp, forged: Signed) -> anyhow::Result<Answer> {
+        let answer = self.post(psp, forged).await?;
+        let mut count = lock(&self.count);
+        count.forged += 1;
+        if answer.status == 401 {
+            count.refused += 1;
+        } else {
+            count.wrong.push(format!("a forged notification was answered {}", answer.summary()));
+        }
+        Ok(answer)
+    }
+
+    async fn post(&self, psp: &Psp, signed: Signed) -> anyhow::Result<Answer> {
         let mut request = self.client.post(format!("http://{}/notifications/{}", self.address, psp.source));
         for (name, value) in signed.headers {
             request = request.header(name, value);
         }
         let response = request.header("Content-Type", "application/json").body(signed.body).send().await?;
+        lock(&self.count).sent += 1;
         let replayed = response.headers().contains_key("Idempotent-Replayed");
-        let answer = Answer { status: response.status().as_u16(), replayed, body: response.text().await? };
-        self.notifications.fetch_add(1, Ordering::Relaxed);
-        if answer.status == 401 {
-            self.refused.fetch_add(1, Ordering::Relaxed);
-        }
-        Ok(answer)
+        Ok(Answer { status: response.status().as_u16(), replayed, body: response.text().await? })
     }
 
     /// Waits until Transform was told of everything.
     pub(super) async fn until_all_told(&self) -> anyhow::Result<()> {
         for _ in 0..400 {
-            let ready = self.client.get(format!("http://{}/readyz", self.address)).bearer_auth(STACK_TOKEN);
-            let ready = ready.send().await?.text().await?;
-            let ready: Value = serde_json::from_str(&ready)?;
-            if ready["owed"] == 0 {
+            if self.get("/readyz").await?["owed"] == 0 {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(25)).await;
@@ -136,70 +119,30 @@ impl Relay {
         Err(anyhow!("Transform was not told of everything within 10 seconds"))
     }
 
-    pub(super) fn count(&self) -> Count {
-        Count {
-            notifications: self.notifications.load(Ordering::Relaxed),
-            refused: self.refused.load(Ordering::Relaxed),
+    /// The number of different notifications that the relay says it has verified.
+    pub(super) async fn verified(&self) -> anyhow::Result<u64> {
+        let told = self.get("/sources").await?;
+        let secrets = told["sources"].as_array().into_iter().flatten().flat_map(|one| one["secrets"].as_array());
+        Ok(secrets.flatten().filter_map(|secret| secret["verified"].as_u64()).sum())
+    }
+
+    /// The number of webhooks that the relay says it has sent.
+    pub(super) async fn attempts(&self) -> anyhow::Result<usize> {
+        let records = lock(&self.registered).clone();
+        let mut attempts = 0;
+        for record in records {
+            let history = self.get(&format!("{record}/history")).await?;
+            attempts += history["attempts"].as_array().map_or(0, Vec::len);
         }
+        Ok(attempts)
     }
 
-    pub(super) async fn stop(self) -> anyhow::Result<()> {
-        drop(self.client);
-        drop(self.stop);
-        self.running.await??;
-        std::fs::remove_dir_all(&self.folder).with_context(|| format!("cannot remove {}", self.folder.display()))
+    async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        let asked = self.client.get(format!("http://{}{path}", self.address)).bearer_auth(STACK_TOKEN);
+        Ok(serde_json::from_str(&asked.send().await?.text().await?)?)
     }
-}
 
-fn options(path: PathBuf, transform: SocketAddr) -> anyhow::Result<Options> {
-    let token = |text: &str| Credentials { tokens: vec![text.to_owned().into()], ..Credentials::default() };
-    let allowed_hosts = AllowedHosts::parse(&[transform.to_string()]).map_err(|wrong| anyhow!("{wrong:?}"))?;
-    Ok(Options {
-        server: ServerOptions {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            max_body: 1024 * 1024,
-            max_buffered: 16 * 1024 * 1024,
-            max_connections: 256,
-            header_timeout: Duration::from_secs(5),
-            body_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(5),
-            keep_alive: Duration::from_secs(5),
-            shutdown_grace: Duration::from_secs(2),
-        },
-        store: StoreOptions {
-            path,
-            must_exist: false,
-            debounce: DEBOUNCE,
-            max_waiting: 256,
-            parked: ParkedLimits { per_source: 100, max_age: DAY },
-            keep: Keep {
-                notifications: DAY,
-                dead_letters: DAY,
-                dead_letters_size: u64::MAX,
-                attempts: DAY,
-                history: DAY,
-            },
-        },
-        delivery: DeliveryOptions {
-            allowed_hosts,
-            webhook_target: Some(format!("http://{transform}/webhooks")),
-            timeout: Duration::from_secs(5),
-            concurrency: 4,
-            retry: RETRY,
-            breaker: BREAKER,
-        },
-        transform: token(TRANSFORM_TOKEN),
-        failed_as: FailedAs::Error,
-        integrator: token(STACK_TOKEN),
-        monitor: Credentials::default(),
-        certificates: CertificateOptions {
-            roots: Vec::new(),
-            timeout: Duration::from_secs(5),
-            failures_kept: Duration::from_secs(10),
-        },
-        proxies: Proxies::default(),
-        throttle: ThrottlePolicy { failures: 10, window: Duration::from_secs(60) },
-        token_lifetime: Duration::from_secs(900),
-        sources: both()?.iter().map(source).map(|source| (source.name.clone(), source)).collect(),
-    })
+    pub(super) fn count(&self) -> Count {
+        lock(&self.count).clone()
+    }
 }

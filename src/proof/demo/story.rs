@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::ledger::Ledger;
@@ -9,11 +10,13 @@ use super::print::Narrator;
 use super::psp::{adyen, both, stripe};
 use super::relay::Relay;
 use super::transform::Transform;
+use super::words::amount;
 use crate::proof::stand_in::Psp;
 
 const PREAUTH: &str = "20261122-6921a0000000000000000001";
 const CAPTURE: &str = "20261122-6921a0000000000000000002";
-const DIRECT: &str = "20261122-6921a0000000000000000003";
+/// The payment of the burst, which is refunded in part.
+pub(super) const DIRECT: &str = "20261122-6921a0000000000000000003";
 const REFUND: &str = "20261122-6921a0000000000000000004";
 const ADYEN: &str = "20261122-6921a0000000000000000005";
 const MANDATE: &str = "6921a0000000000000000006";
@@ -40,28 +43,26 @@ pub(super) async fn tell(
     stage.early_bird(ledger).await?;
     stage.chargeback(ledger).await?;
     stage.mandate(ledger).await?;
-    stage.stranger().await
+    stage.forgeries().await
 }
 
 impl Stage<'_> {
     async fn register(&self, kind: &str, id: &str, body: Value) -> anyhow::Result<()> {
-        let amount = body.get("requestedAmount").map(|amount| format!(", {amount} {}", body["currency"]));
-        self.narrator.registered(kind, id, &amount.unwrap_or_default().replace('"', ""));
+        let terms = body.get("requestedAmount").map(|requested| format!(", {}", amount(requested, &body["currency"])));
+        self.narrator.registered(kind, id, &terms.unwrap_or_default());
         self.relay.register(kind, id, &body).await
     }
 
-    async fn notify(&self, psp: &Psp, name: &str, what: &str, body: &Value) -> anyhow::Result<()> {
-        let answer = self.relay.notify(psp, body).await?;
-        self.narrator.notification(name, what, &answer.summary());
+    async fn stripe(&self, event_type: &str, second: i64, object: Value) -> anyhow::Result<()> {
+        let answer = self.relay.notify(&self.stripe, &stripe(event_type, second, object)).await?;
+        self.narrator.notification("Stripe", event_type, &answer.summary());
         Ok(())
     }
 
-    async fn stripe(&self, event_type: &str, second: i64, object: Value) -> anyhow::Result<()> {
-        self.notify(&self.stripe, "Stripe", event_type, &stripe(event_type, second, object)).await
-    }
-
     async fn adyen(&self, event_code: &str, second: i64, item: Value) -> anyhow::Result<()> {
-        self.notify(&self.adyen, "Adyen", event_code, &adyen(event_code, second, item)).await
+        let answer = self.relay.notify(&self.adyen, &adyen(event_code, second, item)).await?;
+        self.narrator.notification("Adyen", event_code, &answer.summary());
+        Ok(())
     }
 
     async fn preauthorization(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
@@ -73,7 +74,6 @@ impl Stage<'_> {
             json!({"object": "payment_intent", "id": "pi_demo1", "capture_method": "manual", "currency": "eur",
                    "amount": 12000, "amount_capturable": capturable, "amount_received": received, "status": status})
         };
-        self.stripe("payment_intent.created", 1, intent("requires_payment_method", 0, 0)).await?;
         self.stripe("payment_intent.amount_capturable_updated", 2, intent("requires_capture", 12000, 0)).await?;
         ledger.knows(1, PREAUTH, "status", json!("Succeeded"));
         ledger.knows(1, PREAUTH, "authorizedAmount", json!(120));
@@ -88,7 +88,7 @@ impl Stage<'_> {
     }
 
     async fn burst(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.narrator.chapter("A burst: repeated and out of order, but one webhook");
+        self.narrator.chapter("A burst of notifications, repeated and out of order: one webhook");
         let terms = json!({"source": "stripe-main", "pspTransactionId": "pi_demo2", "requestedAmount": 89.25, "currency": "EUR"});
         self.register("payment", DIRECT, terms).await?;
         let intent = |status: &str, received: u32| {
@@ -120,9 +120,7 @@ impl Stage<'_> {
     }
 
     async fn partial_refund(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.narrator.chapter(
-            "A partial refund, its events out of order: the payment changes with it, and the refund is told first",
-        );
+        self.narrator.chapter("A partial refund, its events out of order: its payment changes, too");
         let terms = json!({"source": "stripe-main", "pspTransactionId": "re_demo2", "requestedAmount": 19.25,
                            "currency": "EUR", "paymentTransactionId": DIRECT});
         self.register("refund", REFUND, terms).await?;
@@ -140,16 +138,14 @@ impl Stage<'_> {
     }
 
     async fn early_bird(&self, ledger: &mut Ledger) -> anyhow::Result<()> {
-        self.narrator.chapter(
-            "Adyen is faster than the payment stack: its event is parked, then applied when the record is registered",
-        );
+        self.narrator.chapter("Adyen is faster than the payment stack: its event is parked, then applied");
         let authorisation = json!({"pspReference": "DEMO8816178952380553", "merchantReference": ADYEN, "success": "true",
-                                   "amount": {"currency": "EUR", "value": 5990}, "paymentMethod": "visa"});
+                                   "amount": {"currency": "JPY", "value": 5990}, "paymentMethod": "visa"});
         self.adyen("AUTHORISATION", 31, authorisation).await?;
-        self.register("payment", ADYEN, json!({"source": "adyen-eu", "requestedAmount": 59.90, "currency": "EUR"}))
+        self.register("payment", ADYEN, json!({"source": "adyen-eu", "requestedAmount": 5990, "currency": "JPY"}))
             .await?;
         ledger.knows(2, ADYEN, "status", json!("Succeeded"));
-        ledger.knows(2, ADYEN, "paid", json!("59.9"));
+        ledger.knows(2, ADYEN, "paid", json!("5990"));
         ledger.knows(2, ADYEN, "pspTransactionId", json!("DEMO8816178952380553"));
         self.relay.until_all_told().await
     }
@@ -159,11 +155,11 @@ impl Stage<'_> {
         self.transform.fail_next(1);
         let dispute = json!({"pspReference": "DEMO9915555555555555", "originalReference": "DEMO8816178952380553",
                              "merchantReference": ADYEN, "success": "true", "paymentMethod": "visa",
-                             "amount": {"currency": "EUR", "value": 5990}, "reason": "Other Fraud-Card Absent Environment",
+                             "amount": {"currency": "JPY", "value": 5990}, "reason": "Other Fraud-Card Absent Environment",
                              "additionalData": {"chargebackReasonCode": "10.4", "chargebackSchemeCode": "visa"}});
         self.adyen("NOTIFICATION_OF_CHARGEBACK", 40, dispute.clone()).await?;
         self.adyen("CHARGEBACK", 41, dispute).await?;
-        ledger.knows(2, ADYEN, "chargedBack", json!("59.9"));
+        ledger.knows(2, ADYEN, "chargedBack", json!("5990"));
         ledger.knows(2, ADYEN, "refundableAmount", Value::Null);
         self.relay.until_all_told().await
     }
@@ -181,11 +177,22 @@ impl Stage<'_> {
         self.relay.until_all_told().await
     }
 
-    async fn stranger(&self) -> anyhow::Result<()> {
-        self.narrator.chapter("A stranger claims that the first payment was cancelled");
+    /// A stranger signs without the secret, and then puts another amount into a notification that was signed with it.
+    async fn forgeries(&self) -> anyhow::Result<()> {
+        self.narrator.chapter("Two forgeries: a cancellation by a stranger, and a refund with more money in it");
         let intent = json!({"object": "payment_intent", "id": "pi_demo1", "capture_method": "manual",
                             "cancellation_reason": "requested_by_customer", "currency": "eur", "status": "canceled"});
-        let event = stripe("payment_intent.canceled", 99, intent);
-        self.notify(&self.stripe.stranger(), "stranger", "payment_intent.canceled", &event).await
+        let event = stripe("payment_intent.canceled", 98, intent).to_string();
+        let signed = self.stripe.stranger().sign(None, event.as_bytes(), Timestamp::now())?;
+        let answer = self.relay.forge(&self.stripe, signed).await?;
+        self.narrator.notification("stranger", "payment_intent.canceled", &answer.summary());
+        let refund = json!({"object": "refund", "id": "re_demo2", "payment_intent": "pi_demo2", "charge": "ch_demo2",
+                            "amount": 1925, "currency": "eur", "status": "succeeded"});
+        let event = stripe("refund.updated", 99, refund).to_string();
+        let mut signed = self.stripe.sign(None, event.as_bytes(), Timestamp::now())?;
+        signed.body = event.replace("1925", "8925").into_bytes();
+        let answer = self.relay.forge(&self.stripe, signed).await?;
+        self.narrator.notification("stranger", "refund.updated", &answer.summary());
+        Ok(())
     }
 }
