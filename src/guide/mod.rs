@@ -1,6 +1,13 @@
-//! The guide for authors of profiles: explanations of how a notification is read, what it means in words, and the page of a
-//! profile.
+//! The guide for authors of profiles: explanations of how a notification is read, what it means in words, the page of a
+//! profile, a skeleton for a new one, and the differences that a changed one makes.
 
+pub mod account;
 pub mod explain;
 pub mod page;
 pub mod render;
+
+mod difference;
+mod skeleton;
+
+pub use self::difference::difference;
+pub use self::skeleton::skeleton;

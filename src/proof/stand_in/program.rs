@@ -106,7 +106,7 @@ impl Program {
         self.ended.borrow().is_none()
     }
 
-    /// Sends it a signal by name: KILL, TERM, INT, HUP, STOP or CONT. A process that has ended gets none.
+    /// Sends it a signal by name: KILL, TERM, INT, HUP, QUIT, STOP or CONT. A process that has ended gets none.
     ///
     /// # Errors
     /// The name is another, or the signal cannot be sent.
@@ -116,6 +116,7 @@ impl Program {
             "TERM" => Signal::TERM,
             "INT" => Signal::INT,
             "HUP" => Signal::HUP,
+            "QUIT" => Signal::QUIT,
             "STOP" => Signal::STOP,
             "CONT" => Signal::CONT,
             other => return Err(io::Error::other(format!("no signal of this name is sent: {other}"))),

@@ -1,6 +1,5 @@
 //! `profile replay`: reads stored notifications again by a changed profile, and says how the records would differ.
 
-mod difference;
 mod reread;
 mod run;
 

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 
-use super::difference::difference;
 use super::reread;
 use super::reread::{Counts, Reader};
 use crate::cli::profile::told::{Failed, Told};
 use crate::config;
+use crate::guide::difference;
 use crate::psp::profile::catalogue::Entry;
 use crate::source::Source;
 use crate::store;

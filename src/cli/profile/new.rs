@@ -1,4 +1,4 @@
-//! The run of `profile new`: reads a sample and writes a skeleton.
+//! `profile new`: writes a commented skeleton of a profile from a notification that the PSP sent.
 
 use std::fs::File;
 use std::io::Write;
@@ -6,12 +6,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::guess::Guess;
-use super::sample::Sample;
-use super::write;
 use crate::cli::profile::input::{read, split_headers};
 use crate::cli::profile::told::Told;
-use crate::psp::profile::Profile;
+use crate::guide::skeleton;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
@@ -31,10 +28,8 @@ pub(in crate::cli) struct Arguments {
 pub(in crate::cli::profile) fn run(arguments: &Arguments) -> Result<Told, String> {
     let headers = split_headers(&arguments.headers)?;
     let extension = arguments.from.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    let sample = Sample::read(extension, &read(&arguments.from)?, headers)
+    let text = skeleton(&arguments.name, extension, &read(&arguments.from)?, headers)
         .map_err(|reason| format!("{}: {reason}", arguments.from.display()))?;
-    let text = write::skeleton(&arguments.name, &sample, &Guess::of(&sample));
-    Profile::read(&text).map_err(|error| format!("no profile can be made of {}: {error}", arguments.from.display()))?;
     let Some(output) = &arguments.output else { return Ok((text, true)) };
     let failed = |error: std::io::Error| format!("cannot write {}: {error}", output.display());
     let mut file = File::options().write(true).create_new(true).open(output).map_err(failed)?;

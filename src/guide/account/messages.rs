@@ -1,7 +1,6 @@
-//! Answer of `profile test` on messages: their meaning, and the events that the rules make of them.
+//! Account of messages: their meaning, and the events that the rules make of them.
 
 use super::signatures::line_up;
-use crate::cli::profile::told::Told;
 use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
@@ -22,7 +21,7 @@ impl<'a> Telling<'a> {
         Self { entry, form, text: String::new(), good: true }
     }
 
-    pub(super) fn told(self) -> Told {
+    pub(super) fn told(self) -> (String, bool) {
         (self.text, self.good)
     }
 

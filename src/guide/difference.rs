@@ -10,7 +10,8 @@ use crate::domain::text::shown;
 use crate::domain::view::{Detail, View};
 
 /// A line for each field that would differ. Payer data is compared, not shown.
-pub(super) fn difference(stands: &Record, would: &Record) -> Vec<String> {
+#[must_use]
+pub fn difference(stands: &Record, would: &Record) -> Vec<String> {
     let (stands, would) = (Fields::of(&View::of(stands)), Fields::of(&View::of(would)));
     let names: BTreeSet<&String> = stands.0.keys().chain(would.0.keys()).collect();
     let differ = names.into_iter().filter(|name| stands.0.get(*name) != would.0.get(*name));

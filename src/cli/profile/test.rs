@@ -1,4 +1,4 @@
-//! The run of `profile test`: the arguments, the verification and the reading.
+//! `profile test`: explains a notification, with its signatures, the rules for each message, and the events.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -8,19 +8,16 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use url::Url;
 
-use super::messages::Telling;
-use super::signatures;
 use crate::cli::output::say;
 use crate::cli::profile::input::{read, split_headers};
 use crate::cli::profile::told::Told;
-use crate::domain::message::Meaning;
-use crate::guide::explain::{self, Reading};
+use crate::guide::account::{hinted, messages, signatures};
+use crate::guide::explain;
 use crate::psp::document::received::Received;
-use crate::psp::meaning::call::hint;
 use crate::psp::meaning::in_form::InForm;
+use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Entry;
-use crate::psp::profile::{FetchMode, Form, Profile};
-use crate::psp::vouch::needs::{certificate_url, check_secret};
+use crate::psp::vouch::needs::check_secret;
 use crate::psp::vouch::verify::{Means, Secret};
 
 #[derive(Debug, Args)]
@@ -87,13 +84,13 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
     let explained = explain::verification(&entry.profile, &means, received);
     let (mut text, mut good) = match &explained.verdict {
         Ok(verified) => {
-            let (read, good) = told(entry, &verified.into(), &answers);
+            let (read, good) = messages(entry, &verified.into(), &answers);
             let by = verified.secret().map(|secret| format!(" by secret {secret}")).unwrap_or_default();
             (format!("verified as {:?}{by}\n{read}", verified.form().name), good)
         }
         Err(reason) => (format!("refused: {reason}\n"), false),
     };
-    text.push_str(&signatures::tell(entry, &explained.signatures));
+    text.push_str(&signatures(entry, &explained.signatures));
     if explained.verdict.is_err() {
         let (hinted, unsigned) = hinted(&entry.profile, &received);
         text.push_str(&hinted);
@@ -131,58 +128,7 @@ fn read_unverified(entry: &Entry, received: Received<'_>, answers: &[Vec<u8>]) -
     let Some(form) = forms.find(|form| form.content.message(received.body).is_ok()) else {
         return Err("the body fits none of the profile's forms".to_owned());
     };
-    let (text, good) = told(entry, &InForm::new(form, received), answers);
+    let (text, good) = messages(entry, &InForm::new(form, received), answers);
     let why = if form.signature.is_empty() { "nobody signs it" } else { "no --secret" };
     Ok((format!("not verified: {why}; read as {:?}\n{text}", form.name), good))
-}
-
-/// Tells of the notification's messages, its own and those read from fetched objects.
-fn told(entry: &Entry, notification: &InForm<'_>, answers: &[Vec<u8>]) -> Told {
-    let fetching = fetches(notification.form) || !answers.is_empty();
-    let Reading { normalised, messages } = explain::reading(&entry.profile, notification, fetching);
-    let mut telling = Telling::of(entry, &notification.form.name);
-    if messages.is_empty() {
-        normalised.messages.iter().for_each(|message| telling.unreadable(message));
-    }
-    let mut answers = answers.iter();
-    for (index, seen) in messages.iter().enumerate() {
-        telling.message(index, seen);
-        if let Meaning::Fetch(_) = seen.message.meaning
-            && let Some(answer) = answers.next()
-        {
-            let InForm { form, received, signed_at } = *notification;
-            telling.fetched(explain::fetched(&entry.profile, form, &received, signed_at, index, answer));
-        }
-    }
-    if answers.next().is_some() {
-        telling.left_over();
-    }
-    telling.told()
-}
-
-/// Whether a source fetches for verified notifications by default.
-fn fetches(form: &Form) -> bool {
-    form.fetch.as_ref().is_some_and(|fetch| fetch.mode == FetchMode::Always)
-}
-
-/// The requests that the relay would make for an unverified notification: for a certificate, and as a hint. Also returns
-/// whether its form is never signed.
-fn hinted(profile: &Profile, received: &Received<'_>) -> (String, bool) {
-    let mut text = String::new();
-    if let Some((url, rule)) = certificate_url(profile, received) {
-        text.push_str(&format!(
-            "the relay would fetch the certificate {url} and look for a name that ends in {:?}; this command fetches \
-             nothing\n",
-            rule.name_suffix
-        ));
-    }
-    let unsigned = hint(profile, received, true);
-    if let Some(hint) = unsigned.clone().or_else(|| hint(profile, received, false)) {
-        let when = if unsigned.is_some() { "" } else { " where it is configured with fetch = \"unverified\"" };
-        text.push_str(&format!(
-            "as a mere hint{when} it would make a source fetch: GET {}\n",
-            hint.calls.join(", GET ")
-        ));
-    }
-    (text, unsigned.is_some())
 }

@@ -1,4 +1,4 @@
-//! Answer of `profile test` on signatures: where each was looked for, the signed parts, and the verdict.
+//! Account of signatures: where each was looked for, the signed parts, and the verdict.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,8 @@ use crate::guide::explain::{Expected, SignatureSeen, SignedSeen, TimeSeen};
 use crate::psp::profile::catalogue::Entry;
 
 /// Tells of each signature of the profile: where it was looked for, the signed parts, the expected and the given value.
-pub(super) fn tell(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
+#[must_use]
+pub fn signatures(entry: &Entry, signatures: &[SignatureSeen<'_>]) -> String {
     let mut text = String::new();
     for seen in signatures {
         let line = entry.signature_line(seen.form, seen.index);

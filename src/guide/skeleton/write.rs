@@ -6,7 +6,7 @@ use crate::domain::text::shown;
 use crate::psp::document::content::Format;
 
 /// Writes a profile that loads and claims no money. TODO marks each guess.
-pub(super) fn skeleton(name: &str, sample: &Sample, guess: &Guess) -> String {
+pub(super) fn composed(name: &str, sample: &Sample, guess: &Guess) -> String {
     let mut text = head(name, guess);
     text.push_str(&form(sample, guess));
     text.push_str(&signature(sample, guess));
@@ -190,7 +190,7 @@ mod tests {
     fn written(extension: &str, body: &str, headers: &[(&str, &str)]) -> (String, Profile) {
         let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let sample = Sample::read(extension, body.as_bytes(), headers).unwrap();
-        let text = skeleton("shop", &sample, &Guess::of(&sample));
+        let text = composed("shop", &sample, &Guess::of(&sample));
         let profile = Profile::read(&text).unwrap_or_else(|error| panic!("{error}:\n{text}"));
         (text, profile)
     }
