@@ -29,3 +29,9 @@ pub(crate) fn with(mut notification: Value, field: &str, value: &str) -> Value {
     notification["notificationItems"][0]["NotificationRequestItem"][field] = value.into();
     notification
 }
+
+/// The same with this unsigned field beside the signed ones.
+pub(crate) fn beside(mut notification: Value, field: &str, value: &str) -> Value {
+    notification["notificationItems"][0]["NotificationRequestItem"]["additionalData"][field] = value.into();
+    notification
+}

@@ -13,3 +13,16 @@ pub(crate) fn preload(folder: &Path, name: &str) -> (String, String) {
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
     ("LD_PRELOAD".to_owned(), library.to_str().unwrap().to_owned())
 }
+
+/// The environment variables of a process whose clock is stepped by [`step`] in this folder.
+pub(crate) fn stepped(folder: &Path) -> Vec<(String, String)> {
+    let steps = folder.join("step").to_str().unwrap().to_owned();
+    vec![preload(folder, "clock_step"), ("CLOCK_STEP_FILE".to_owned(), steps)]
+}
+
+/// The process of [`stepped`] has a clock that is so many seconds ahead of the machine's.
+pub(crate) fn step(folder: &Path, seconds: i64) {
+    // Renamed into place, so that the relay never reads half of the file.
+    std::fs::write(folder.join("step.new"), seconds.to_string()).unwrap();
+    std::fs::rename(folder.join("step.new"), folder.join("step")).unwrap();
+}

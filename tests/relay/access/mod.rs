@@ -1,0 +1,9 @@
+//! Who may come in: credentials, secrets and their rotation, networks, the throttle.
+
+mod networks;
+mod new_secrets;
+mod oauth;
+mod rotation;
+mod secret_overlap;
+mod throttle;
+mod verified_counts;

@@ -1,0 +1,3 @@
+//! The relay as a process: restarts, signals and kills.
+
+mod restart;

@@ -1,0 +1,3 @@
+//! Certificates of PSPs that sign with one.
+
+mod paypal;

@@ -1,0 +1,4 @@
+//! Commands beside `serve`.
+
+mod commands;
+mod profile_tools;

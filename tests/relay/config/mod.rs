@@ -1,0 +1,4 @@
+//! Settings of the configuration.
+
+mod old_names;
+mod settings;

@@ -1,0 +1,5 @@
+//! Records and money: registrations, bookings, contradictions.
+
+mod history;
+mod money;
+mod registration;

@@ -1,0 +1,7 @@
+//! The truth behind pointers and hints, fetched from the PSPs' APIs.
+
+mod api_failures;
+mod hint_floods;
+mod pointers;
+mod pointing_psps;
+mod unsigned_hints;

@@ -1,0 +1,8 @@
+//! Hostile input: bodies, headers, requests and values that nobody with good intentions would send.
+
+mod bodies;
+mod endpoint_checks;
+mod headers;
+mod odd_requests;
+mod values;
+mod xml_bombs;

@@ -1,0 +1,4 @@
+//! What proves the relay: its demo and its soak.
+
+mod demo;
+mod soak;

@@ -1,0 +1,3 @@
+//! PSPs, each with a story of its own.
+
+mod stories;

@@ -1,0 +1,4 @@
+//! What Transform reads.
+
+mod failed_as;
+mod views;
