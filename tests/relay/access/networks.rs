@@ -43,7 +43,7 @@ async fn any_token_or_the_password_is_enough_in_the_one_authorization_header() {
     }
     notify(&relay, &[]).await.problem(401);
     relay.program.logged(&["notification refused", "guarded", "Authorization header"]).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
     for right in ["Bearer token-one", "bearer token-two", &basic("u", "pass")] {
         notify(&relay, &[("authorization", right)]).await.expect(200);
     }
@@ -59,7 +59,7 @@ async fn a_source_takes_notifications_from_its_addresses_only() {
         notify(&relay, &forged).await.problem(403);
     }
     relay.program.logged(&["not in ip_ranges", "guarded", "address=127.0.0.1"]).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
     let (_transform, relay) = start(guarded("ip_ranges = [\"192.0.2.0/24\", \"127.0.0.1\"]")).await;
     notify(&relay, &[("x-forwarded-for", "203.0.113.1")]).await.expect(200);
 }
@@ -101,7 +101,7 @@ async fn all_that_a_source_asks_for_must_be_there() {
     }
     let named: Vec<_> = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     relay.post("guarded", &named, "{}").await.problem(401);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
     notify(&relay, &all).await.expect(200);
 }
 

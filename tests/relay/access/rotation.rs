@@ -354,7 +354,7 @@ async fn rotating_and_reloading_under_load_drops_no_request() {
     };
     tokio::join!(sender(0), sender(1), sender(2), sender(3), sender(4), sender(5), operator);
     assert!(sent.get() > 0);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), sent.get(), "nothing is lost");
+    assert_eq!(relay.rows().notifications, sent.get(), "nothing is lost");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
     let seen = turning(&relay).await;
     let verified: i64 = seen["secrets"].as_array().unwrap().iter().map(|one| one["verified"].as_i64().unwrap()).sum();

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Connection, TransactionBehavior};
 use serde_json::{Value, json};
 
 use crate::support::psp::seal_with;
-use crate::support::{PATIENCE, Relay, Reply, Setup, adyen, payment, refund, start, stripe};
+use crate::support::{Relay, Reply, Setup, adyen, payment, refund, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 const STRIPE: [&str; 2] = ["whsec_vouched_old", "whsec_vouched_new"];
@@ -99,13 +98,11 @@ async fn what_is_sent_again_is_no_sign_of_a_secret_in_use() {
 #[tokio::test]
 async fn what_could_not_be_taken_counts_once_it_is() {
     let (_transform, relay) = start(rotating()).await;
-    let mut other = Connection::open(relay.file("relay.db")).unwrap();
-    other.busy_timeout(PATIENCE).unwrap();
-    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let held = relay.hold_store();
     let paid = stripe::paid("pi_1", AT, 1000);
     event(&relay, OLD, &paid).await.problem(503);
     assert_eq!(counts(&relay, "cards").await, (0, 0));
-    lock.rollback().unwrap();
+    drop(held);
     event(&relay, OLD, &paid).await.expect(200);
     assert_eq!(counts(&relay, "cards").await, (1, 0));
 }
@@ -132,7 +129,7 @@ async fn what_is_made_of_a_caught_item_is_no_sign_of_a_secret_in_use() {
     items(&relay, &[&item(OLD, &authorised(5))]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
     // Notifications are deleted after a while; the first time of an item is kept.
-    Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM notifications", []).unwrap();
+    relay.forget(&relay.notifications());
     items(&relay, &[&caught]).await;
     assert_eq!(counts(&relay, "items").await, (2, 1));
 }

@@ -138,7 +138,7 @@ async fn a_request_goes_by_what_was_in_force_when_it_began() {
     let mut answer = String::new();
     reader.read_to_string(&mut answer).unwrap();
     assert!(answer.contains("HTTP/1.1 200 OK"), "{answer}");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1);
+    assert_eq!(relay.rows().notifications, 1);
 }
 
 /// A pipe can be read only once. But a starting relay reads its configuration again as soon as a command can reach it.

@@ -1,5 +1,6 @@
 //! Given up: a webhook that Transform never takes is a dead letter, revived by the record's next change.
 
+use crate::support::peek::Owed;
 use crate::support::{Answer, Relay, Setup, Transform, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -21,9 +22,11 @@ async fn what_is_given_up_is_kept_with_its_reason() {
     assert_eq!(transform.count("payment", "tx-1"), 2);
     // Transform can read the change all the same.
     assert_eq!(relay.fetched("Payment", "tx-1").await["payments"][0]["amount"].to_string(), "4");
+    let given_up = relay.given_up().await;
+    assert_eq!((given_up.len(), &given_up[0]["id"], &given_up[0]["attempts"]), (1, &"tx-1".into(), &2.into()));
+    assert_eq!(given_up[0]["reason"], "HTTP 503");
     relay.terminate().await;
-    assert_eq!(relay.stored::<String>("SELECT reason FROM outbox WHERE dead_at IS NOT NULL"), "HTTP 503");
-    assert_eq!(relay.stored::<i64>("SELECT attempts FROM outbox"), 2);
+    assert!(matches!(relay.outbox()[..], [Owed { given_up: true, .. }]), "it outlives the relay");
 }
 
 #[tokio::test]

@@ -236,9 +236,9 @@ async fn retry_after_is_kept_up_to_the_longest_wait() {
         pay(&relay, 1).await;
         relay.program.logged(&["could not tell Transform", "record=payment/tx-1 ", "HTTP 429"]).await;
         relay.terminate().await;
-        for column in ["due_at", "not_before"] {
-            let waits: i64 = relay.stored(&format!("SELECT {column} - failing_since FROM outbox"));
-            assert_eq!(waits / 1_000_000, HOUR_S, "{asked}: {column} after {waits} µs");
+        let owed = relay.outbox().remove(0);
+        for waits in [owed.due.unwrap(), owed.not_before.unwrap()] {
+            assert_eq!(waits / 1_000_000, HOUR_S, "{asked}: {owed:?}");
         }
     }
     // A Retry-After that cannot be understood asks for nothing.

@@ -1,10 +1,9 @@
 //! Money in odd orders: impossible amounts, money that comes back, and facts in any order.
 
-use rusqlite::TransactionBehavior;
 use serde_json::{Value, json};
 
 use crate::support::integrator::with;
-use crate::support::{Answer, PATIENCE, Relay, Setup, Transform, adyen, payment, refund, start, stripe, webhook};
+use crate::support::{Answer, Relay, Setup, Transform, adyen, payment, refund, start, stripe, webhook};
 
 const AT: i64 = 1_700_000_000;
 
@@ -46,8 +45,9 @@ async fn another_currency_is_a_dead_letter_and_changes_nothing() {
     }
     assert_eq!(relay.record("payment", "tx-1").await, payment);
     assert_eq!(relay.record("refund", "tx-r1").await, refund);
-    let reasons: String = relay.stored("SELECT group_concat(reason) FROM notifications WHERE outcome = 'dead_letter'");
-    assert!(reasons.contains("USD") && reasons.contains("EUR"), "{reasons}");
+    let reasons: Vec<_> = relay.dead_letters().await.into_iter().map(|letter| letter["reason"].to_string()).collect();
+    assert_eq!(reasons.len(), 3);
+    assert!(reasons.iter().all(|reason| reason.contains("USD") && reason.contains("EUR")), "{reasons:?}");
     relay.caught_up(&transform).await;
     assert_eq!((transform.count("payment", "tx-1"), transform.count("refund", "tx-r1")), (1, 0));
 }
@@ -76,8 +76,7 @@ async fn a_refund_that_was_too_large_fits_once_another_has_failed() {
     transform.told("refund", "tx-r2", 1).await;
     assert_eq!(of_payment(&relay).await, amounts("50", "50"));
     assert_eq!(relay.fetched("Refund", "tx-r2").await["status"], "Succeeded");
-    let left: i64 = relay.stored("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'");
-    assert_eq!(left, 0, "it is none any more");
+    assert_eq!(relay.dead_letters().await.len(), 0, "it is none any more");
 }
 
 #[tokio::test]
@@ -101,8 +100,6 @@ async fn a_refund_and_its_payment_are_told_the_refund_first() {
 #[tokio::test]
 async fn the_refund_is_told_first_however_close_they_come() {
     let (transform, relay) = start(Setup { quiet: "0ms", ..Setup::default() }).await;
-    let mut elsewhere = rusqlite::Connection::open(relay.file("relay.db")).unwrap();
-    elsewhere.busy_timeout(PATIENCE).unwrap();
     relay.register("payment", "tx-1", &payment("pi_1", "100")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 10_000)).await;
     transform.nth(1).await;
@@ -116,12 +113,12 @@ async fn the_refund_is_told_first_however_close_they_come() {
         transform.nth(before + 1).await;
         let version = format!("version={} ", relay.record("payment", "tx-1").await["version"]);
 
-        let lock = elsewhere.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+        let held = relay.hold_store();
         let (first, event) = (payment("pi_other", "1"), stripe::refund(&psp_id, AT + n, 100, "succeeded"));
         let release = async {
             gate.open();
             relay.program.logged(&["Transform has answered", "record=payment/tx-1 ", &version]).await;
-            lock.rollback().unwrap();
+            drop(held);
         };
         tokio::join!(relay.put("payment", "tx-other", &first), relay.stripe(&event), release);
         let told = transform.nth(before + 3).await;

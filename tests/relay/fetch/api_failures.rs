@@ -171,7 +171,7 @@ async fn news_that_came_again_during_a_fetch_that_was_given_up_is_no_dead_letter
     gate.open();
     transform.told("payment", "tx-1", 1).await;
     relay.came_to(&answered, "applied").await;
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
+    assert_eq!(relay.outcomes(), ["applied"]);
 }
 
 #[tokio::test]

@@ -28,11 +28,8 @@ async fn a_pointer_is_answered_first_and_then_fetched() {
         (record["status"].as_str(), record["payments"][0]["amount"].to_string()),
         (Some("Succeeded"), "10".into())
     );
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
-    assert_eq!(
-        relay.stored::<Vec<u8>>("SELECT body FROM answers"),
-        object("tr_1", "paid", "10.00").to_string().as_bytes()
-    );
+    assert_eq!(relay.outcomes(), ["applied"]);
+    assert_eq!(relay.responses(), [object("tr_1", "paid", "10.00").to_string().into_bytes()]);
     // The same pointer again may be other news: it gets the first answer again, and its object is fetched again.
     let again = relay.point(SOURCE, "tr_1", 1).await.expect(200);
     assert_eq!((again.text.as_str(), again.header("idempotent-replayed")), (answered.text.as_str(), "true"));
@@ -64,9 +61,9 @@ async fn a_burst_costs_two_fetches_and_the_last_news_counts() {
     let calls = api.calls();
     assert_eq!(calls.len(), 2);
     assert!(calls.iter().all(|call| !call.overlaps));
-    assert_eq!(relay.stored::<u32>("SELECT count(*) FROM fetch_waiting"), 0);
-    assert_eq!(relay.stored::<u32>("SELECT count(*) FROM notifications WHERE outcome = 'fetching'"), 0);
-    assert_eq!(relay.stored::<u32>("SELECT count(*) FROM answers"), 2, "an answer is kept once, whoever waited for it");
+    assert_eq!(relay.rows().waiting_for_fetches, 0);
+    assert_eq!(relay.with_outcome("fetching"), 0);
+    assert_eq!(relay.responses().len(), 2, "an answer is kept once, whoever waited for it");
 }
 
 #[tokio::test]
@@ -84,7 +81,7 @@ async fn each_message_of_a_batch_is_fetched_for_itself() {
     transform.told("payment", "tx-1", 1).await;
     transform.told("payment", "tx-2", 1).await;
     assert_eq!(api.calls().len(), 2);
-    assert_eq!(relay.stored::<u32>("SELECT count(*) FROM answered"), 3);
+    assert_eq!(relay.rows().read_with_responses, 3);
 }
 
 #[tokio::test]
@@ -96,7 +93,7 @@ async fn one_message_that_fails_leaves_the_others_their_way() {
     let answered = relay.batch(&[("e1", "payment", "tr_9"), ("e2", "payment", "tr_1")]).await.expect(200);
     assert!(relay.died(&answered).await.contains("HTTP 404"));
     transform.told("payment", "tx-1", 1).await;
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter");
+    assert_eq!(relay.outcomes(), ["dead_letter"]);
 }
 
 #[tokio::test]
@@ -109,7 +106,7 @@ async fn a_record_that_is_registered_later_has_missed_nothing() {
     relay.register("payment", "tx-1", &payment("tr_1", "10")).await;
     transform.told("payment", "tx-1", 1).await;
     assert_eq!(relay.fetched("payment", "tx-1").await["status"], "Succeeded");
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
+    assert_eq!(relay.outcomes(), ["applied"]);
 }
 
 #[tokio::test]

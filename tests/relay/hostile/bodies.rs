@@ -94,7 +94,7 @@ async fn what_is_no_json_is_a_dead_letter_if_the_psp_signed_it_and_refused_other
 
 #[tokio::test]
 async fn json_that_is_no_object_is_a_dead_letter() {
-    let (_transform, relay, before) = with_a_payment(Setup::silent()).await;
+    let (_transform, relay, _) = with_a_payment(Setup::silent()).await;
     for body in ["null", "true", "0", "-1.5e3", "\"\"", "\"x\"", "[]", "[[]]", "[null]", "{}", "{\"\":{}}"] {
         for source in ["stripe-main", "media", "river"] {
             assert_eq!(signed(&relay, source, body.as_bytes()).await.json()["outcome"], "dead_letter", "{body}");
@@ -104,8 +104,7 @@ async fn json_that_is_no_object_is_a_dead_letter() {
             registered(&relay, body.into()).await.problem(422);
         }
     }
-    let payments = |rows: &[String]| rows.iter().filter(|row| row.starts_with("records: ")).count();
-    assert_eq!((payments(&relay.all_stored()), payments(&before)), (1, 1));
+    assert_eq!(relay.rows().records, 1);
     relay.still_serves().await;
 }
 
@@ -163,8 +162,8 @@ async fn an_amount_that_cannot_be_changes_nothing() {
         }
     }
     assert_eq!(relay.all_but_the_inbox(), before);
-    let outcomes = "SELECT group_concat(DISTINCT outcome) FROM notifications";
-    assert_eq!(relay.stored::<String>(outcomes), "dead_letter");
+    let outcomes = relay.outcomes();
+    assert!(!outcomes.is_empty() && outcomes.iter().all(|outcome| outcome == "dead_letter"), "{outcomes:?}");
     relay.still_serves().await;
 }
 
@@ -213,8 +212,8 @@ async fn a_currency_or_a_time_that_cannot_be_changes_nothing() {
         relay.put("preauth", "tx-2", &with(payment("pi_2", "10"), "expiresAt", time)).await.problem(422);
     }
     assert_eq!(relay.all_but_the_inbox(), before);
-    let outcomes = "SELECT group_concat(DISTINCT outcome) FROM notifications";
-    assert_eq!(relay.stored::<String>(outcomes), "dead_letter");
+    let outcomes = relay.outcomes();
+    assert!(!outcomes.is_empty() && outcomes.iter().all(|outcome| outcome == "dead_letter"), "{outcomes:?}");
     relay.still_serves().await;
 }
 

@@ -76,7 +76,7 @@ async fn a_profile_of_ones_own_believes_no_endpoint_check_either() {
     let (_transform, relay) = start(setup).await;
     let answer = asked(&relay, "bt", HEX).await;
     sent_back(&relay, "bt", &answer, HEX).await.problem(403);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
     assert_eq!(verified(&relay, "bt").await, [0, 0]);
 }
 

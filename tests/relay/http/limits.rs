@@ -4,7 +4,6 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 
 use reqwest::Method;
-use rusqlite::{Connection, TransactionBehavior};
 
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{PATIENCE, Setup, psp, start, stripe};
@@ -22,9 +21,7 @@ async fn more_than_may_wait_is_sent_away() {
     let mut setup = with(more);
     setup.environment.push(("RELAY_STORE__MAX_WAITING".to_owned(), "1".to_owned()));
     let (_transform, relay) = start(setup).await;
-    let mut other = Connection::open(relay.file("relay.db")).unwrap();
-    other.busy_timeout(PATIENCE).unwrap();
-    let lock = other.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let held = relay.hold_store();
     let mut crowd = tokio::task::JoinSet::new();
     for n in 0..20 {
         let sealed = psp::seal("stripe-main", stripe::paid(&format!("pi_{n}"), AT, 1000).to_string().as_bytes());
@@ -42,16 +39,16 @@ async fn more_than_may_wait_is_sent_away() {
     }
     // The reason is the full queue, not a time-out at the lock.
     relay.program.logged(&["request not taken (503)", "the write queue is full"]).await;
-    lock.rollback().unwrap();
+    drop(held);
     let mut taken = 0;
     while let Some(answered) = crowd.join_next().await {
         taken += i64::from(answered.unwrap().1 == 200);
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), taken);
+    assert_eq!(relay.rows().notifications, taken);
     for n in 0..20 {
         relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await;
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 20);
+    assert_eq!(relay.rows().notifications, 20);
 }
 
 /// A client that sends a large body without its end holds room for it; other large bodies are refused, not buffered. A

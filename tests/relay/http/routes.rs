@@ -158,7 +158,7 @@ async fn the_integrator_must_say_who_it_is() {
         }
     }
     assert_eq!(relay.record("payment", "tx-1").await["requestedAmount"].to_string(), "10");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM records"), 1);
+    assert_eq!(relay.rows().records, 1);
 }
 
 #[tokio::test]

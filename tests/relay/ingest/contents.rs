@@ -7,7 +7,7 @@ use super::unsigned_times::{authorised, dated, payment_of, tell};
 use crate::support::adyen::beside;
 use crate::support::psp::seal_with;
 use crate::support::setup::POINTING_SECRET;
-use crate::support::{Setup, adyen, payment, start};
+use crate::support::{Relay, Setup, adyen, payment, start};
 
 /// If only parts of a body are signed, one caught notification can be made into many.
 #[tokio::test]
@@ -19,8 +19,8 @@ async fn one_item_makes_so_many_rows_and_no_more() {
     for n in 0..110 {
         assert_eq!(relay.notify("adyen-main", &changed(n)).await.expect(200).text, "[accepted]");
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM first_times"), 1);
+    assert_eq!(relay.rows().notifications, 100);
+    assert_eq!(relay.rows().first_times, 1);
     // A row that has to be kept takes the room of one that changed nothing.
     tell(&relay, &dated(&item, "yesterday")).await;
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
@@ -29,7 +29,7 @@ async fn one_item_makes_so_many_rows_and_no_more() {
     let items = twice["notificationItems"].as_array_mut().unwrap();
     items.push(items[0].clone());
     tell(&relay, &twice).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.rows().notifications, 100);
     // The very same bodies are repetitions as before.
     relay.notify("adyen-main", &changed(0)).await.expect(200);
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
@@ -46,7 +46,7 @@ async fn what_somebody_has_made_of_an_item_gives_way_to_the_item() {
     relay.notify("adyen-main", &dated(&authorised(), "no date 100")).await.problem(503);
     tell(&relay, &authorised()).await;
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.rows().notifications, 100);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
@@ -55,7 +55,10 @@ fn padded(item: &Value, bytes: usize, n: usize) -> Value {
     adyen::with(item.clone(), "padding", &format!("{n:03}{}", "x".repeat(bytes)))
 }
 
-const BYTES: &str = "SELECT sum(length(body) + length(headers)) FROM notifications";
+/// The bytes of all bodies and headers in the inbox.
+fn bytes(relay: &Relay) -> usize {
+    relay.notifications().iter().map(|kept| kept.body.len() + kept.headers.len()).sum()
+}
 
 /// A caught item could otherwise have a hundred bodies kept, each of the largest size.
 #[tokio::test]
@@ -68,19 +71,19 @@ async fn one_item_takes_so_many_bytes_and_no_more() {
         tell(&relay, &padded(&item, 300_000, n)).await;
     }
     // The first body and four large ones are kept, and no more: the large ones say nothing new.
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
-    assert!(relay.stored::<i64>(BYTES) < 1_300_000);
+    assert_eq!(relay.rows().notifications, 5);
+    assert!(bytes(&relay) < 1_300_000);
     // A row that has to be kept takes the room of one that changed nothing.
     tell(&relay, &dated(&padded(&item, 20_000, 0), "yesterday")).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 5);
+    assert_eq!(relay.rows().notifications, 5);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
     // A PSP's own items are small, and find room.
     tell(&relay, &dated(&item, "yesterday")).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
+    assert_eq!(relay.rows().notifications, 6);
     // The very same bodies are repetitions as before.
     tell(&relay, &padded(&item, 300_000, 0)).await;
     tell(&relay, &item).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 6);
+    assert_eq!(relay.rows().notifications, 6);
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }
 
@@ -96,13 +99,13 @@ async fn large_contents_that_somebody_has_made_give_way_to_a_large_one_that_coun
     for n in 0..3 {
         tell(&relay, &dated(&padded(&item, 2, n), "no date")).await;
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 7);
+    assert_eq!(relay.rows().notifications, 7);
     let refused = dated(&padded(&item, 400_000, 9), "no date");
     relay.notify("adyen-main", &refused).await.problem(503);
     tell(&relay, &padded(&item, 50_000, 9)).await;
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
     // The three small ones came last and went first; one large one had to go with them.
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 4);
+    assert_eq!(relay.rows().notifications, 4);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way", "count=4"]).await;
 }
 
@@ -132,7 +135,7 @@ async fn a_body_with_another_header_is_no_repetition() {
     assert_eq!(taken.json()["outcome"], "applied");
     assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Succeeded");
     assert_eq!(tell(Some("Payment".to_owned())).await.header("idempotent-replayed"), "true");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.rows().notifications, 100);
 }
 
 /// A caught item cannot be kept out by any number of copies, whether they changed something or nothing.
@@ -147,8 +150,8 @@ async fn what_changed_something_or_nothing_gives_way() {
     tell(&relay, &adyen::with(refused.clone(), "reason", "Refused")).await;
     // A dead letter needs a row, and takes the row of a copy that changed nothing.
     tell(&relay, &adyen::with(refused, "eventDate", "no date")).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
+    assert_eq!(relay.rows().notifications, 100);
+    assert_eq!(relay.dead_letters().await.len(), 1);
     relay.program.logged(&["WARN", "adyen-main", "others of its dedupe key gave way"]).await;
 }
 
@@ -160,17 +163,16 @@ async fn what_waits_already_needs_no_row_and_what_waits_longest_gives_way() {
     for n in 0..100 {
         tell(&relay, &adyen::with(item.clone(), "made", &n.to_string())).await;
     }
-    let first: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1");
-    let second: Vec<u8> = relay.stored("SELECT id FROM notifications ORDER BY rowid LIMIT 1 OFFSET 1");
+    let ids: Vec<_> = relay.notifications().into_iter().map(|kept| kept.id).collect();
     // It says the same as a waiting copy.
     tell(&relay, &item).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 100);
+    assert_eq!(relay.parked().await.len(), 100);
     // It says something else than the waiting copies.
     tell(&relay, &beside(item.clone(), "cardSummary", "1142")).await;
-    let ids = "SELECT count(*) FROM notifications n JOIN parked p ON p.notification = n.id WHERE n.id = ?1";
-    let is_there = |id: &Vec<u8>| relay.store().query_row(ids, [id], |row| row.get::<_, i64>(0)).unwrap() == 1;
-    assert!(is_there(&first) && !is_there(&second));
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    let (kept, waiting) = (relay.notifications(), relay.waiting());
+    let is_there = |id: &String| kept.iter().any(|kept| kept.id == *id) && waiting.contains(id);
+    assert!(is_there(&ids[0]) && !is_there(&ids[1]));
+    assert_eq!(relay.rows().notifications, 100);
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     let state = relay.fetch("Payment", "tx-1").await.json();
     assert_eq!(state["status"], "Succeeded");
@@ -198,13 +200,12 @@ async fn what_is_made_of_an_item_pushes_out_no_news_that_came_behind_it() {
     for n in 0..150 {
         tell(&relay, &made(&caught, n)).await;
     }
-    let unclears = "SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'";
-    assert_eq!(relay.stored::<i64>(unclears), 1);
+    assert_eq!(relay.dead_letters().await.len(), 1);
     // The same item behind another copy is not kept once more.
     for n in 0..50 {
         tell(&relay, &batch(&[&made(&caught, n), &made(&behind, n)])).await;
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 100);
+    assert_eq!(relay.rows().notifications, 100);
     relay.register("payment", "tx-2", &payment("PSP2", "89.25")).await;
     assert_eq!(relay.fetch("Payment", "tx-2").await.json()["status"], "Succeeded");
 }

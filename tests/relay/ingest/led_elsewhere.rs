@@ -54,7 +54,7 @@ async fn what_a_record_refused_has_not_reached_it() {
     relay.register("payment", "tx-usd", &with(payment("USD1", "89.25"), "currency", "USD")).await;
     let led = |id: &str| beside(chargeback(), "captureMerchantReference", id);
     tell(&relay, &led("tx-usd")).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'"), 1);
+    assert_eq!(relay.dead_letters().await.len(), 1);
     tell(&relay, &led("tx-1")).await;
     assert_eq!(chargebacks(&relay, 1).await, [1]);
 }
@@ -74,7 +74,7 @@ async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken
         assert_eq!(relay.fetch("Payment", &id).await.json()["chargebacks"], json!([]));
     }
     assert_eq!(chargebacks(&relay, 1).await, [1]);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0);
+    assert_eq!(relay.rows().parked, 0);
 }
 
 /// Notifications are deleted after a while. The records that a signed text reached stay known, for a replay too.
@@ -85,8 +85,7 @@ async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
     let led = |n: usize| beside(chargeback(), "captureMerchantReference", &format!("tx-{n}"));
     tell(&relay, &led(1)).await;
     let store = relay.file("relay.db");
-    let forget = "DELETE FROM notifications WHERE rowid = 3";
-    rusqlite::Connection::open(&store).unwrap().execute_batch(forget).unwrap();
+    relay.forget(&relay.notifications()[2..]);
     tell(&relay, &led(2)).await;
     assert_eq!(chargebacks(&relay, 2).await, [1, 0]);
     let replay = ["profile", "replay", "adyen", "--store", store.to_str().unwrap()];
@@ -106,8 +105,7 @@ async fn a_dead_letter_that_is_judged_anew_is_led_nowhere_else() {
     tell(&relay, &adyen::item("AUTHORISATION", "PSP9", "", 0, 8925)).await;
     tell(&relay, &beside(chargeback(), "captureMerchantReference", "tx-1")).await;
     relay.register("payment", id, &payment("LATER", "89.25")).await;
-    let listed = relay.request(Method::GET, "/dead-letters/notifications").bearer_auth(INTEGRATOR_TOKEN);
-    let dead = relay.send(listed).await.expect(200).json()["notifications"][0]["notification"].take();
+    let dead = relay.dead_letters().await[0]["notification"].take();
     let path = format!("/dead-letters/notifications/{}/replay", dead.as_str().unwrap());
     let replay = relay.request(Method::POST, &path).bearer_auth(INTEGRATOR_TOKEN);
     assert_eq!(relay.send(replay).await.expect(200).json()["outcome"], "repeated");
@@ -132,7 +130,7 @@ async fn one_token_is_the_token_of_one_agreement() {
     for (n, status) in [(1, "Active"), (2, "Initiated"), (3, "Initiated")] {
         assert_eq!(relay.fetch("Agreement", &format!("ag-{n}")).await.json()["status"], status, "{n}");
     }
-    assert_eq!(relay.stored::<String>("SELECT group_concat(psp_id) FROM psp_ids"), "TOKEN1");
+    assert_eq!(relay.psp_ids(), ["TOKEN1"]);
     // The token that the agreement has learned leads to it, whatever the unsigned fields say.
     let later = adyen::item("RECURRING_CONTRACT", "TOKEN1", "PAY2", 5, 0);
     tell(&relay, &beside(later, "recurring.shopperReference", "ag-2")).await;

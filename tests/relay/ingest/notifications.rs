@@ -15,7 +15,7 @@ async fn an_unknown_source_is_404_whatever_is_sent() {
         relay.post(source, &sealed.headers, sealed.body).await.problem(404);
         relay.post(source, &[], "").await.problem(404);
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
 }
 
 #[tokio::test]
@@ -38,9 +38,10 @@ async fn every_outcome_is_told_to_the_psp() {
         ids.push(receipt["notification"].as_str().unwrap().to_owned());
     }
     assert_eq!(ids[0], ids[1], "a repetition is the notification that came first");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 4);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications WHERE outcome = 'stale'"), 1, "counted");
-    assert_eq!(relay.stored::<i64>("SELECT repeats FROM notifications WHERE outcome = 'applied'"), 1);
+    assert_eq!(relay.rows().notifications, 4);
+    assert_eq!(relay.with_outcome("stale"), 1, "counted");
+    let applied = relay.notifications().into_iter().find(|kept| kept.outcome == "applied").unwrap();
+    assert_eq!(applied.repeats, 1);
     let state = relay.fetched("Payment", "tx-1").await;
     assert_eq!(
         (&state["status"], &state["payments"][0]["amount"].to_string()),
@@ -86,7 +87,7 @@ async fn adyen_is_answered_accepted() {
         assert_eq!(reply.text, "[accepted]", "{notification}");
     }
     assert_eq!(relay.fetched("Payment", "tx-1").await["payments"][0]["amount"].to_string(), "89.25");
-    assert_eq!(outcomes(&relay), ["applied 1", "dead_letter 1", "ignored 1", "parked 1"]);
+    assert_eq!(relay.outcome_counts(), ["applied 1", "dead_letter 1", "ignored 1", "parked 1"]);
 }
 
 #[tokio::test]
@@ -115,7 +116,7 @@ async fn the_good_items_of_a_batch_are_applied() {
     batch["notificationItems"].as_array_mut().unwrap().push(good["notificationItems"][0].clone());
     relay.notify("adyen-main", &batch).await.expect(200);
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
-    assert_eq!(outcomes(&relay), ["dead_letter 1"]);
+    assert_eq!(relay.outcome_counts(), ["dead_letter 1"]);
 }
 
 /// The same event id does not prove that two notifications are the same: the content decides.
@@ -175,11 +176,10 @@ async fn what_cannot_be_understood_is_kept_and_answered_2xx() {
     assert_eq!(relay.stripe(&half).await, "dead_letter");
 
     assert_eq!(relay.fetched("Refund", "tx-r").await["status"], "Initiated");
-    assert_eq!(outcomes(&relay), ["dead_letter 3"]);
-    let reason: String = relay.stored("SELECT reason FROM notifications ORDER BY received_at LIMIT 1");
-    assert!(reason.contains("evaporated") && reason.contains("refund.updated"), "{reason}");
-    let kept: Vec<u8> = relay.stored("SELECT body FROM notifications ORDER BY received_at LIMIT 1 OFFSET 1");
-    assert_eq!(kept, garbled);
+    assert_eq!(relay.outcome_counts(), ["dead_letter 3"]);
+    let kept = relay.notifications();
+    assert!(kept[0].reason.contains("evaporated") && kept[0].reason.contains("refund.updated"), "{:?}", kept[0]);
+    assert_eq!(kept[1].body, garbled);
     relay.program.logged(&["dead letter", "evaporated"]).await;
 }
 
@@ -202,7 +202,7 @@ async fn a_body_over_the_limit_is_413() {
     let fits = psp::seal("stripe-main", sized(2048).as_bytes());
     let reply = relay.post("stripe-main", &fits.headers, fits.body).await.expect(200);
     assert_eq!(reply.json()["outcome"], "applied");
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1);
+    assert_eq!(relay.rows().notifications, 1);
     let long = json!({"bearer": {"holder": "x".repeat(3000)}});
     relay.put("payment", "tx-1", &long).await.problem(413);
 }
@@ -224,7 +224,7 @@ async fn a_body_that_is_no_json_by_its_type_is_415() {
         let request = request.bearer_auth(crate::support::setup::INTEGRATOR_TOKEN).body("{}");
         relay.send(request).await.problem(415);
     }
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+    assert_eq!(relay.rows().notifications, 0);
     for good in ["application/json", "Application/JSON; charset=utf-8", "application/cloudevents+json"] {
         let sealed = with_type(good);
         relay.post("stripe-main", &sealed.headers, sealed.body).await.expect(200);
@@ -246,12 +246,4 @@ async fn a_source_hears_only_of_its_own_records() {
     assert_eq!(receipt["outcome"], "applied");
     let adyen = psp::seal_with("adyen", ADYEN_SECRET, 0, adyen::item("CAPTURE", "p", "", 0, 1).to_string().as_bytes());
     relay.post("stripe-two", &adyen.headers, adyen.body).await.problem(401);
-}
-
-/// The number of notifications per outcome.
-fn outcomes(relay: &crate::support::Relay) -> Vec<String> {
-    let store = relay.store();
-    let mut query = store.prepare("SELECT outcome || ' ' || count(*) FROM notifications GROUP BY outcome").unwrap();
-    let rows = query.query_map([], |row| row.get(0)).unwrap();
-    rows.collect::<Result<_, _>>().unwrap()
 }

@@ -13,7 +13,7 @@ async fn parked(relay: &Relay, event: serde_json::Value) {
 
 /// The number of events that still wait.
 fn waiting(relay: &Relay) -> i64 {
-    relay.stored("SELECT count(*) FROM parked")
+    relay.rows().parked
 }
 
 #[tokio::test]
@@ -33,8 +33,7 @@ async fn an_event_waits_for_its_record_by_psp_id() {
     relay.caught_up(&transform).await;
     assert_eq!(transform.count("payment", "tx-1"), 1);
     assert_eq!(waiting(&relay), 0);
-    let left: i64 = relay.stored("SELECT count(*) FROM notifications WHERE outcome = 'parked'");
-    assert_eq!(left, 0, "what became of them is noted");
+    assert_eq!(relay.with_outcome("parked"), 0, "what became of them is noted");
 }
 
 #[tokio::test]
@@ -171,18 +170,19 @@ async fn a_dead_letter_of_a_batch_is_not_lost() {
     let other = adyen::item("AUTHORISATION", "PSP2", "", 1, 1000)["notificationItems"][0].clone();
     batch["notificationItems"].as_array_mut().unwrap().push(other);
     relay.notify("adyen-main", &batch).await.expect(200);
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "applied");
+    assert_eq!(relay.outcomes(), ["applied"]);
     relay.terminate().await;
     relay.setup.more = "[store.parked]\nmax_age = \"1ms\"\n[store.keep]\nnotifications = \"1ms\"".to_owned();
     relay.restart().await;
     relay.program.logged(&["was not registered in time"]).await;
     // The retention is short: the round of housekeeping would delete a notification that comes during it.
     relay.program.logged(&["a round of housekeeping is over"]).await;
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "dead_letter");
+    assert_eq!(relay.outcomes(), ["dead_letter"]);
     relay.register("payment", "tx-2", &payment("PSP2", "10")).await;
     relay.notify("adyen-main", &batch).await.expect(200);
     assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded");
-    assert_eq!(relay.stored::<String>("SELECT outcome || repeats FROM notifications"), "applied1");
+    let kept = relay.notifications();
+    assert_eq!((kept.len(), kept[0].outcome.as_str(), kept[0].repeats), (1, "applied", 1));
     assert_eq!(waiting(&relay), 0);
 }
 

@@ -62,20 +62,19 @@ async fn the_oldest_parked_events_give_way_to_the_newest() {
     // Another source has slots of its own.
     relay.notify("stripe-two", &stripe::paid("pi_other", AT, 1000)).await.expect(200);
     relay.program.logged(&["too many are parked", "events=1", "stripe-main"]).await;
-    assert_eq!(list(&relay, "/parked").await["parked"].as_array().unwrap().len(), 4);
-    let letters = list(&relay, "/dead-letters/notifications").await;
-    let letters = letters["notifications"].as_array().unwrap();
+    assert_eq!(relay.parked().await.len(), 4);
+    let letters = relay.dead_letters().await;
     assert_eq!(letters.len(), 2);
     assert!(letters[0]["reason"].as_str().unwrap().contains("more than 3 events of stripe-main"), "{letters:?}");
     for (n, status) in [(0, "Initiated"), (1, "Initiated"), (2, "Succeeded"), (3, "Succeeded"), (4, "Succeeded")] {
         relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
         assert_eq!(relay.fetched("Payment", &format!("tx-{n}")).await["status"], status, "tx-{n}");
     }
-    assert_eq!(relay.stored::<i64>("SELECT parked FROM parked_counts WHERE source = 'stripe-main'"), 0);
+    assert_eq!(relay.counted_as_parked("stripe-main"), Some(0));
     // Sending a dead letter again is the remedy.
     assert_eq!(relay.stripe(&stripe::paid("pi_0", AT, 1000)).await, "applied");
     assert_eq!(relay.fetched("Payment", "tx-0").await["status"], "Succeeded");
-    assert_eq!(list(&relay, "/dead-letters/notifications").await["notifications"].as_array().unwrap().len(), 1);
+    assert_eq!(relay.dead_letters().await.len(), 1);
 }
 
 #[tokio::test]
@@ -86,8 +85,7 @@ async fn what_is_parked_for_too_long_is_a_dead_letter() {
     relay.setup.more = "[store.parked]\nmax_age = \"1ms\"".to_owned();
     relay.restart().await;
     relay.program.logged(&["was not registered in time"]).await;
-    let letters = list(&relay, "/dead-letters/notifications").await;
-    assert_eq!(letters["notifications"][0]["reason"], "its record was not registered in time");
-    assert_eq!(list(&relay, "/parked").await["parked"], json!([]));
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked_keys"), 0);
+    assert_eq!(relay.dead_letters().await[0]["reason"], "its record was not registered in time");
+    assert_eq!(relay.parked().await, [json!(null); 0]);
+    assert_eq!(relay.rows().release_keys, 0);
 }

@@ -31,7 +31,7 @@ async fn a_source_that_is_not_enabled_takes_nothing_and_says_so_in_the_log() {
             assert_eq!(reply.text, nowhere.text, "not to be told from one that is not there");
         }
         relay.program.logged(&["the source is not enabled", "choosy", &format!("status={status}")]).await;
-        assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 0);
+        assert_eq!(relay.rows().notifications, 0);
         relay.terminate().await;
         relay.setup.more = relay.setup.more.replace("enabled = false", "enabled = true");
         relay.restart().await;

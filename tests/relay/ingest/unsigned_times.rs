@@ -74,7 +74,7 @@ async fn the_first_date_counts_when_the_inbox_has_forgotten_the_item() {
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     tell(&relay, &authorised()).await;
     tell(&relay, &cancelled()).await;
-    rusqlite::Connection::open(relay.file("relay.db")).unwrap().execute("DELETE FROM notifications", []).unwrap();
+    relay.forget(&relay.notifications());
     tell(&relay, &dated(&authorised(), &ago(0))).await;
     assert_eq!(payment_of(&relay).await["status"], "Cancelled");
 }
@@ -108,8 +108,9 @@ async fn what_is_read_again_keeps_the_first_date_of_what_is_gone() {
     tell(&relay, &dated(&item, &ago(0))).await;
     tell(&relay, &cancelled()).await;
     let store = relay.file("relay.db");
-    let forget = "DELETE FROM notifications WHERE rowid = 1; DELETE FROM transitions WHERE id = 1;";
-    rusqlite::Connection::open(&store).unwrap().execute_batch(forget).unwrap();
+    let first = &relay.notifications()[..1];
+    relay.forget_versions(first);
+    relay.forget(first);
     let replay = ["profile", "replay", "adyen", "--store", store.to_str().unwrap()];
     let ended = run(&replay, &[]).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -145,7 +146,7 @@ async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
     let items = batch["notificationItems"].as_array_mut().unwrap();
     items.extend(std::iter::repeat_n(items[0].clone(), 500));
     tell(&relay, &batch).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 1);
+    assert_eq!(relay.parked().await.len(), 1);
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }

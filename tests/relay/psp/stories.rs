@@ -194,7 +194,7 @@ async fn money_that_is_told_before_its_authorization_stands() {
         let record = relay.fetched("Payment", "tx-1").await;
         let all = vec![psp.total.to_owned()];
         assert_eq!((&record["status"], paid(&record)), (&json!("Succeeded"), all), "{}", psp.profile);
-        assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 0, "{}", psp.profile);
+        assert_eq!(relay.rows().parked, 0, "{}", psp.profile);
     }
 }
 

@@ -123,7 +123,7 @@ async fn an_attempt_is_settled_as_soon_as_the_store_can() {
     relay.program.logged(&["told Transform", "record=payment/tx-1 ", "version=3 "]).await;
     relay.caught_up(&transform).await;
     relay.terminate().await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 0);
+    assert_eq!(relay.rows().outbox, 0);
     assert_eq!(transform.count("payment", "tx-1"), 2, "once for each change");
 }
 
@@ -162,7 +162,7 @@ async fn a_client_that_hangs_up_during_the_commit_changes_nothing() {
     lock.rollback().unwrap();
     // Writes are done in turn: once this one is written, so is the notification.
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM notifications"), 1, "it was taken");
+    assert_eq!(relay.rows().notifications, 1, "it was taken");
     assert_eq!(relay.verified("stripe-main").await, 1, "and its secret was noted");
     transform.told("payment", "tx-1", 1).await;
 }

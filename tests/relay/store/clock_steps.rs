@@ -178,7 +178,7 @@ async fn a_start_with_the_clock_ahead_gives_no_fetch_up() {
     relay.restart().await;
     relay.program.logged(&["HTTP 404"]).await;
     relay.terminate().await;
-    assert_eq!(relay.stored::<String>("SELECT outcome FROM notifications"), "fetching");
+    assert_eq!(relay.outcomes(), ["fetching"]);
     assert_eq!(counted(&relay, "fetch_waiting"), 1);
 }
 

@@ -1,21 +1,14 @@
 //! Retention of rows in the store: expired rows are deleted, and the file gives their pages back.
 
-use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::Value;
 
-use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Answer, Relay, Setup, adyen, payment, refund, start, stripe};
+use crate::support::{Answer, Setup, adyen, payment, refund, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 const KEEP_NOTHING: &str =
     "[store.keep]\nnotifications = \"1ms\"\ndead_letters = \"1ms\"\nattempts = \"1ms\"\nhistory = \"1ms\"";
 const KEEP_DEAD_LETTERS: &str = "[store.keep]\nnotifications = \"1ms\"\nattempts = \"1ms\"\nhistory = \"1ms\"";
-
-async fn history(relay: &Relay, id: &str) -> Value {
-    let request = relay.request(Method::GET, &format!("/records/payment/{id}/history")).bearer_auth(INTEGRATOR_TOKEN);
-    relay.send(request).await.expect(200).json()
-}
 
 /// A told record, an owed record, a parked event and a dead letter, when the retention times become short.
 #[tokio::test]
@@ -39,10 +32,10 @@ async fn what_is_over_goes_and_what_is_not_stays() {
     relay.setup.more = KEEP_DEAD_LETTERS.to_owned();
     relay.restart().await;
     relay.program.logged(&["housekeeping: expired rows are deleted"]).await;
-    assert_eq!(outcomes(&relay), ["dead_letter 1", "parked 1"]);
-    assert_eq!(history(&relay, "tx-1").await["versions"], Value::Array(Vec::new()));
-    assert_eq!(history(&relay, "tx-1").await["attempts"], Value::Array(Vec::new()));
-    assert_eq!(history(&relay, "tx-2").await["versions"].as_array().unwrap().len(), 1, "it is owed");
+    assert_eq!(relay.outcome_counts(), ["dead_letter 1", "parked 1"]);
+    assert_eq!(relay.history("payment", "tx-1").await["versions"], Value::Array(Vec::new()));
+    assert_eq!(relay.history("payment", "tx-1").await["attempts"], Value::Array(Vec::new()));
+    assert_eq!(relay.history("payment", "tx-2").await["versions"].as_array().unwrap().len(), 1, "it is owed");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
     // After a notification is deleted, a repetition of it is judged by its content.
     assert_eq!(relay.notify("stripe-main", &told).await.expect(200).json()["outcome"], "repeated");
@@ -52,9 +45,9 @@ async fn what_is_over_goes_and_what_is_not_stays() {
     relay.restart().await;
     relay.program.logged(&["expired dead letter deleted", "source=", "reason="]).await;
     relay.program.logged(&["housekeeping"]).await;
-    assert_eq!(outcomes(&relay), ["parked 1"]);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM outbox"), 1);
-    assert_eq!(relay.stored::<i64>("SELECT count(*) FROM parked"), 1, "what waited for room to refund went with it");
+    assert_eq!(relay.outcome_counts(), ["parked 1"]);
+    assert_eq!(relay.rows().outbox, 1);
+    assert_eq!(relay.rows().parked, 1, "what waited for room to refund went with it");
     assert_eq!(transform.count("payment", "tx-2"), 0);
 }
 
@@ -77,11 +70,10 @@ async fn past_their_size_the_oldest_dead_letters_go() {
     relay.setup.more = "[store.keep]\ndead_letters_size = \"100KB\"".to_owned();
     relay.restart().await;
     relay.program.logged(&["store.keep.dead_letters_size", &ids[0]]).await;
-    let kept = "SELECT count(*) FROM notifications WHERE outcome = 'dead_letter'";
     relay.program.logged_times(&["store.keep.dead_letters_size"], 21).await;
-    assert_eq!(relay.stored::<u32>(kept), 9, "of a little more than 10,000 bytes each");
+    assert_eq!(relay.with_outcome("dead_letter"), 9, "of a little more than 10,000 bytes each");
     assert!(!relay.program.log().contains(&format!("notification={} ", ids[21])), "the newest stay");
-    assert_eq!(outcomes(&relay), ["dead_letter 9", "parked 1"]);
+    assert_eq!(relay.outcome_counts(), ["dead_letter 9", "parked 1"]);
 }
 
 /// One caught item can be made into many dead letters. They push out no dead letter that cannot be made of it.
@@ -100,7 +92,7 @@ async fn dead_letters_that_are_made_of_one_item_push_out_no_other() {
             adyen::with(adyen::with(caught.clone(), "eventDate", "never"), "padding", &n.to_string().repeat(5_000));
         relay.notify("adyen-main", &made).await.expect(200);
     }
-    assert_eq!(outcomes(&relay), ["applied 1", "dead_letter 21"]);
+    assert_eq!(relay.outcome_counts(), ["applied 1", "dead_letter 21"]);
     relay.terminate().await;
     relay.setup.more = "[store.keep]\ndead_letters_size = \"50KB\"".to_owned();
     relay.restart().await;
@@ -112,13 +104,6 @@ async fn dead_letters_that_are_made_of_one_item_push_out_no_other() {
     assert!(!gone.is_empty() && !gone.iter().any(|line| line.contains(&id)), "{gone:?}");
 }
 
-fn outcomes(relay: &Relay) -> Vec<String> {
-    let store = relay.store();
-    let mut query =
-        store.prepare("SELECT outcome || ' ' || count(*) FROM notifications GROUP BY outcome ORDER BY 1").unwrap();
-    query.query_map([], |row| row.get(0)).unwrap().collect::<Result<_, _>>().unwrap()
-}
-
 #[tokio::test]
 async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word() {
     let (transform, mut relay) = start(Setup { give_up_after: "0s", ..Setup::default() }).await;
@@ -126,9 +111,7 @@ async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
     relay.program.logged(&["gave up telling Transform"]).await;
-    let letters = relay.request(Method::GET, "/dead-letters/deliveries").bearer_auth(INTEGRATOR_TOKEN);
-    let letters = async { relay.send(letters.try_clone().unwrap()).await.expect(200).json() };
-    let delivery = letters.await["deliveries"][0].clone();
+    let delivery = relay.given_up().await.remove(0);
     assert_eq!((&delivery["id"], &delivery["reason"]), (&"tx-1".into(), &"HTTP 500".into()));
     relay.terminate().await;
     relay.setup.more = KEEP_NOTHING.to_owned();

@@ -6,7 +6,9 @@ pub(crate) mod certificates;
 #[path = "../../support/fixtures.rs"]
 pub(crate) mod fixtures;
 pub(crate) mod integrator;
+pub(crate) mod lists;
 pub(crate) mod mounts;
+pub(crate) mod peek;
 pub(crate) mod planted;
 pub(crate) mod pointing;
 #[cfg(target_os = "linux")]
