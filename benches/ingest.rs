@@ -26,7 +26,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::time::Instant;
-use transform_relay::proof::stand_in::{self, Reply, Response, Transform};
+use transform_relay::proof::stand_in::{self, Response, Scripted, Transform};
 use transform_relay::psp::profile::catalogue::Catalogue;
 use transform_relay::psp::vouch::sign::sign;
 use transform_relay::psp::vouch::verify::Means;
@@ -133,7 +133,7 @@ impl Mood {
         let count = Arc::clone(&taken);
         let transform = Transform::start(move |_, _| {
             count.fetch_add(1, Ordering::Relaxed);
-            if self == Self::Hanging { Reply::Hang } else { Reply::status(200) }
+            if self == Self::Hanging { Scripted::Hang } else { Scripted::status(200) }
         });
         let transform = transform.unwrap();
         transform.refuses(self == Self::Dead).unwrap();

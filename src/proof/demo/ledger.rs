@@ -12,7 +12,7 @@ pub(super) struct Ledger(BTreeMap<Key, BTreeMap<&'static str, Value>>);
 
 /// The outcome of a comparison.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Agreement {
+pub(super) struct Comparison {
     /// The number of records that the PSPs or Transform know.
     pub(super) records: usize,
     /// The number of those in which Transform holds the truth.
@@ -28,11 +28,11 @@ impl Ledger {
     }
 
     /// Compares Transform's records with the truth.
-    pub(super) fn compare(&self, held: &BTreeMap<Key, Value>) -> Agreement {
+    pub(super) fn compare(&self, held: &BTreeMap<Key, Value>) -> Comparison {
         let records: BTreeSet<&Key> = self.0.keys().chain(held.keys()).collect();
         let wrong: Vec<_> = records.iter().map(|key| self.differences(key, held.get(*key))).collect();
         let agree = wrong.iter().filter(|differences| differences.is_empty()).count();
-        Agreement { records: records.len(), agree, differences: wrong.concat() }
+        Comparison { records: records.len(), agree, differences: wrong.concat() }
     }
 
     fn differences(&self, key: &Key, held: Option<&Value>) -> Vec<String> {

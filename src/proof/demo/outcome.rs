@@ -1,6 +1,6 @@
 //! The outcome of the demo: what was counted on each side, whether it agrees, and the punch line. Pure.
 
-use super::ledger::Agreement;
+use super::ledger::Comparison;
 use super::relay::Count;
 
 /// The outcome of the demo.
@@ -18,7 +18,7 @@ pub(super) struct Outcome {
 impl Outcome {
     /// Compares the counts of the PSPs and of Transform with the relay's own: the different notifications that it verified,
     /// and the webhooks that it sent.
-    pub(super) fn of(count: Count, webhooks: usize, (verified, attempts): (u64, usize), agreement: Agreement) -> Self {
+    pub(super) fn of(count: Count, webhooks: usize, (verified, attempts): (u64, usize), agreement: Comparison) -> Self {
         let Count { sent, forged, refused, genuine, mut wrong } = count;
         if u64::try_from(genuine.len()).ok() != Some(verified) {
             wrong.push(format!("{} different notifications were signed, but {verified} were verified", genuine.len()));
@@ -58,7 +58,7 @@ mod tests {
         let genuine = [("a", vec![1]), ("a", vec![2])].into();
         let count = Count { sent: 5, forged, refused: 1, genuine, wrong: Vec::new() };
         let differences = (agree..3).map(|n| format!("record {n} differs")).collect();
-        Outcome::of(count, webhooks, (verified, 4), Agreement { records: 3, agree, differences })
+        Outcome::of(count, webhooks, (verified, 4), Comparison { records: 3, agree, differences })
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::print::Narrator;
 use crate::proof::lock::lock;
-use crate::proof::stand_in::{self, Hook, Key, Reply, TRANSFORM_TOKEN, get, path, told_of};
+use crate::proof::stand_in::{self, Key, Scripted, TRANSFORM_TOKEN, Webhook, get, path, told_of};
 
 /// The demo's Transform.
 pub(super) struct Transform {
@@ -57,7 +57,7 @@ impl Transform {
 }
 
 /// Takes a webhook: reads its record, and answers 202 if that succeeds.
-fn take(hook: &Hook, state: &Mutex<State>, narrator: &Narrator) -> Reply {
+fn take(hook: &Webhook, state: &Mutex<State>, narrator: &Narrator) -> Scripted {
     let (relay, fails) = {
         let mut state = lock(state);
         state.webhooks += 1;
@@ -65,16 +65,16 @@ fn take(hook: &Hook, state: &Mutex<State>, narrator: &Narrator) -> Reply {
         state.failures_left = state.failures_left.saturating_sub(1);
         (state.relay, fails)
     };
-    let Ok(key) = told_of(hook.body.as_bytes()) else { return Reply::status(400) };
+    let Ok(key) = told_of(hook.body.as_bytes()) else { return Scripted::status(400) };
     let status = if fails { 503 } else { 202 };
     narrator.webhook(&key, &hook.body, status);
     if fails {
-        return Reply::status(status);
+        return Scripted::status(status);
     }
     let path = path(&key, false);
-    let Some(Ok(read)) = relay.map(|relay| get(relay, TRANSFORM_TOKEN, &path)) else { return Reply::status(502) };
+    let Some(Ok(read)) = relay.map(|relay| get(relay, TRANSFORM_TOKEN, &path)) else { return Scripted::status(502) };
     let body = read.json();
     narrator.read(&path, &body);
     lock(state).held.insert(key, body);
-    Reply::status(status)
+    Scripted::status(status)
 }

@@ -9,9 +9,9 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::connection::{Connection, Sent};
 use super::http::{Request, value};
-use super::peer::{Peer, Sent};
-use super::reply::Reply;
+use super::scripted::Scripted;
 use super::server::{Server, plain};
 use crate::proof::lock::lock;
 
@@ -46,7 +46,7 @@ impl Call {
 #[derive(Debug, Default)]
 struct State {
     calls: watch::Sender<Vec<Call>>,
-    script: Mutex<VecDeque<Reply>>,
+    script: Mutex<VecDeque<Scripted>>,
     objects: Mutex<HashMap<String, String>>,
     authorization: Mutex<Option<String>>,
     hangs_at: Mutex<Option<String>>,
@@ -69,7 +69,7 @@ impl PspApi {
         let state: Arc<State> = Arc::default();
         let shared = Arc::clone(&state);
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        let server = Server::start(address, plain, move |request, peer| shared.take(request, peer))?;
+        let server = Server::start(address, plain, move |request, connection| shared.take(request, connection))?;
         Ok(Self { server, state })
     }
 
@@ -80,7 +80,7 @@ impl PspApi {
     }
 
     /// Adds the next replies to the script, in order.
-    pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn script(&self, replies: impl IntoIterator<Item = Scripted>) {
         lock(&self.state.script).extend(replies);
     }
 
@@ -120,7 +120,7 @@ impl PspApi {
 }
 
 impl State {
-    fn take(&self, request: Request, peer: &mut Peer) -> Sent {
+    fn take(&self, request: Request, connection: &mut Connection) -> Sent {
         let path = request.path.clone();
         let call = self.begun(request);
         let known = lock(&self.authorization).as_ref().is_none_or(|wanted| *wanted == call.header("authorization"));
@@ -132,22 +132,22 @@ impl State {
         });
         let hangs = lock(&self.hangs_at).as_ref().is_some_and(|part| path.contains(part));
         let reply = match scripted {
-            _ if hangs => Reply::Hang,
-            _ if !known => Reply::status(401),
+            _ if hangs => Scripted::Hang,
+            _ if !known => Scripted::status(401),
             Some(reply) => reply.opened(|| self.object(&path)),
             None => self.object(&path),
         };
-        if matches!(reply, Reply::With(..)) {
+        if matches!(reply, Scripted::With(..)) {
             self.over(&path);
-            return peer.send(reply);
+            return connection.send(reply);
         }
-        let sent = peer.send(reply);
+        let sent = connection.send(reply);
         self.over(&path);
         sent
     }
 
-    fn object(&self, path: &str) -> Reply {
-        lock(&self.objects).get(path).map_or_else(|| Reply::status(404), Reply::body)
+    fn object(&self, path: &str) -> Scripted {
+        lock(&self.objects).get(path).map_or_else(|| Scripted::status(404), Scripted::body)
     }
 
     fn begun(&self, request: Request) -> Call {

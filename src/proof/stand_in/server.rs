@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
+use super::connection::{Connection, Sent, Stream};
 use super::http::Request;
-use super::peer::{Peer, Sent, Stream};
 use crate::proof::lock::lock;
 
 /// The pause after a connection that could not be accepted, so that a machine without free files is not kept busy.
@@ -54,7 +54,7 @@ impl Server {
     pub fn start(
         address: SocketAddr,
         wrap: impl Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send + Sync + 'static,
-        answer: impl Fn(Request, &mut Peer) -> Sent + Send + Sync + 'static,
+        answer: impl Fn(Request, &mut Connection) -> Sent + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let port = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
         port.set_reuse_address(true)?;
@@ -71,9 +71,9 @@ impl Server {
                 known.push(Arc::downgrade(&socket));
             }
             let Ok(stream) = wrap(stream) else { return };
-            let mut peer = Peer::new(stream, socket);
-            while let Some(request) = peer.read()
-                && answer(request, &mut peer) == Sent::Whole
+            let mut connection = Connection::new(stream, socket);
+            while let Some(request) = connection.read()
+                && answer(request, &mut connection) == Sent::Whole
             {}
         });
         let server = Self { address, serve, accepting: Mutex::default(), open, _port: port };

@@ -9,10 +9,10 @@ use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::connection::{Connection, Sent, Stream};
 use super::http::{Request, value};
-use super::peer::{Peer, Sent, Stream};
 use super::reading;
-use super::reply::Reply;
+use super::scripted::Scripted;
 use super::server::{Server, plain};
 use super::webhook::told_of;
 use crate::proof::lock::lock;
@@ -22,7 +22,7 @@ const REMEMBERED: usize = 20_000;
 
 /// A webhook as it came.
 #[derive(Debug, Clone)]
-pub struct Hook {
+pub struct Webhook {
     /// The time of its coming.
     pub at: Instant,
     /// The method, as it was written.
@@ -39,7 +39,7 @@ pub struct Hook {
     pub read: Option<Result<Value, String>>,
 }
 
-impl Hook {
+impl Webhook {
     fn of(request: Request) -> Self {
         let Request { method, path, headers, body } = request;
         let body = String::from_utf8_lossy(&body).into_owned();
@@ -60,13 +60,13 @@ impl Hook {
 }
 
 /// The reply where the script says nothing.
-type Usual = Box<dyn Fn(&Hook, &Peer) -> Reply + Send + Sync>;
+type Usual = Box<dyn Fn(&Webhook, &Connection) -> Scripted + Send + Sync>;
 
 struct State {
-    hooks: watch::Sender<Vec<Hook>>,
+    hooks: watch::Sender<Vec<Webhook>>,
     /// The time of each whole response, in the order of the responses.
     answered: Mutex<Vec<Instant>>,
-    script: Mutex<VecDeque<Reply>>,
+    script: Mutex<VecDeque<Scripted>>,
     chokes_on: Mutex<Option<String>>,
     under_way: Mutex<HashSet<String>>,
     hung_up: watch::Sender<usize>,
@@ -86,7 +86,7 @@ impl Transform {
     ///
     /// # Errors
     /// It cannot listen.
-    pub fn start(usual: impl Fn(&Hook, &Peer) -> Reply + Send + Sync + 'static) -> io::Result<Self> {
+    pub fn start(usual: impl Fn(&Webhook, &Connection) -> Scripted + Send + Sync + 'static) -> io::Result<Self> {
         Self::listen(SocketAddr::from(([127, 0, 0, 1], 0)), plain, usual)
     }
 
@@ -97,7 +97,7 @@ impl Transform {
     pub fn listen(
         address: SocketAddr,
         wrap: impl Fn(TcpStream) -> io::Result<Box<dyn Stream>> + Send + Sync + 'static,
-        usual: impl Fn(&Hook, &Peer) -> Reply + Send + Sync + 'static,
+        usual: impl Fn(&Webhook, &Connection) -> Scripted + Send + Sync + 'static,
     ) -> io::Result<Self> {
         let state = Arc::new(State {
             hooks: watch::Sender::new(Vec::new()),
@@ -110,7 +110,8 @@ impl Transform {
             usual: Box::new(usual),
         });
         let shared = Arc::clone(&state);
-        let server = Server::start(address, wrap, move |request, peer| shared.take(Hook::of(request), peer))?;
+        let server =
+            Server::start(address, wrap, move |request, connection| shared.take(Webhook::of(request), connection))?;
         Ok(Self { server, state })
     }
 
@@ -121,7 +122,7 @@ impl Transform {
     }
 
     /// Adds the next replies to the script, in order.
-    pub fn script(&self, replies: impl IntoIterator<Item = Reply>) {
+    pub fn script(&self, replies: impl IntoIterator<Item = Scripted>) {
         lock(&self.state.script).extend(replies);
     }
 
@@ -145,20 +146,20 @@ impl Transform {
 
     /// All webhooks so far.
     #[must_use]
-    pub fn hooks(&self) -> Vec<Hook> {
+    pub fn hooks(&self) -> Vec<Webhook> {
         self.state.hooks.borrow().clone()
     }
 
     /// The number of webhooks so far that are as asked for.
     #[must_use]
-    pub fn count(&self, wanted: impl Fn(&Hook) -> bool) -> usize {
+    pub fn count(&self, wanted: impl Fn(&Webhook) -> bool) -> usize {
         self.state.hooks.borrow().iter().filter(|hook| wanted(hook)).count()
     }
 
     /// Waits until this many webhooks came that are as asked for. Returns all of these so far.
-    pub async fn heard(&self, times: usize, wanted: impl Fn(&Hook) -> bool) -> Vec<Hook> {
-        let these = |hooks: &[Hook]| hooks.iter().filter(|hook| wanted(hook)).cloned().collect::<Vec<_>>();
-        let enough = |hooks: &Vec<Hook>| hooks.iter().filter(|hook| wanted(hook)).count() >= times;
+    pub async fn heard(&self, times: usize, wanted: impl Fn(&Webhook) -> bool) -> Vec<Webhook> {
+        let these = |hooks: &[Webhook]| hooks.iter().filter(|hook| wanted(hook)).cloned().collect::<Vec<_>>();
+        let enough = |hooks: &Vec<Webhook>| hooks.iter().filter(|hook| wanted(hook)).count() >= times;
         let mut hooks = self.state.hooks.subscribe();
         // The sender lives as long as this Transform does.
         hooks.wait_for(enough).await.map(|hooks| these(&hooks)).unwrap_or_default()
@@ -178,7 +179,7 @@ impl Transform {
 }
 
 impl State {
-    fn take(&self, mut hook: Hook, peer: &mut Peer) -> Sent {
+    fn take(&self, mut hook: Webhook, connection: &mut Connection) -> Sent {
         let relay = lock(&self.relay).clone();
         hook.read = relay.map(|(relay, token)| read(relay, &token, &hook));
         hook.overlaps = !lock(&self.under_way).insert(hook.body.clone());
@@ -189,19 +190,19 @@ impl State {
             }
         });
         let reply = match scripted {
-            Some(reply) => reply.opened(|| self.usually(&hook, peer)),
-            None => self.usually(&hook, peer),
+            Some(reply) => reply.opened(|| self.usually(&hook, connection)),
+            None => self.usually(&hook, connection),
         };
-        if matches!(reply, Reply::With(..)) {
+        if matches!(reply, Scripted::With(..)) {
             lock(&self.under_way).remove(&hook.body);
             let mut answered = lock(&self.answered);
             if answered.len() < REMEMBERED {
                 answered.push(Instant::now());
             }
             drop(answered);
-            return peer.send(reply);
+            return connection.send(reply);
         }
-        let sent = peer.send(reply);
+        let sent = connection.send(reply);
         lock(&self.under_way).remove(&hook.body);
         if sent == Sent::HungUp {
             self.hung_up.send_modify(|count| *count += 1);
@@ -209,13 +210,13 @@ impl State {
         sent
     }
 
-    fn usually(&self, hook: &Hook, peer: &Peer) -> Reply {
+    fn usually(&self, hook: &Webhook, connection: &Connection) -> Scripted {
         let chokes = lock(&self.chokes_on).as_ref().is_some_and(|text| hook.body.contains(text));
-        if chokes { Reply::status(500) } else { (self.usual)(hook, peer) }
+        if chokes { Scripted::status(500) } else { (self.usual)(hook, connection) }
     }
 }
 
-fn read(relay: SocketAddr, token: &str, hook: &Hook) -> Result<Value, String> {
+fn read(relay: SocketAddr, token: &str, hook: &Webhook) -> Result<Value, String> {
     let key = told_of(hook.body.as_bytes())?;
     let response = reading::get(relay, token, &reading::path(&key, true)).map_err(|error| error.to_string())?;
     serde_json::from_str(&response.body).map_err(|error| format!("{error}: {}", response.body))

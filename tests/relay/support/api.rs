@@ -7,7 +7,7 @@ use transform_relay::proof::stand_in::{Call, PspApi};
 
 use super::within;
 
-pub(crate) use transform_relay::proof::stand_in::Reply as Told;
+pub(crate) use transform_relay::proof::stand_in::Scripted as Told;
 
 /// An API on 127.0.0.1. A call beyond the script gets the object of its path, or 404.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, PKCS_RSA_SHA256, RsaKeySize};
 use tokio::sync::watch;
-use transform_relay::proof::stand_in::{Peer, Reply, Request, Server};
+use transform_relay::proof::stand_in::{Connection, Request, Scripted, Server};
 
 use super::tls::Certificate;
 use super::within;
@@ -156,15 +156,15 @@ impl Host {
         let pages: Arc<Mutex<BTreeMap<String, Page>>> = Arc::default();
         let (asks, asked) = watch::channel(Vec::new());
         let served = Arc::clone(&pages);
-        let answer = move |request: Request, peer: &mut Peer| {
+        let answer = move |request: Request, connection: &mut Connection| {
             asks.send_modify(|paths: &mut Vec<String>| paths.push(request.path.clone()));
             let gate = served.lock().unwrap().get_mut(&request.path).and_then(|page| page.gate.take());
             gate.map(|gate| gate.recv());
             let reply = match served.lock().unwrap().get(&request.path) {
-                Some(page) => Reply::With(page.status, page.headers.clone(), page.body.clone()),
-                None => Reply::status(404),
+                Some(page) => Scripted::With(page.status, page.headers.clone(), page.body.clone()),
+                None => Scripted::status(404),
             };
-            peer.send(reply)
+            connection.send(reply)
         };
         let server = Server::start("127.0.0.1:0".parse().unwrap(), certificate.serves(), answer).unwrap();
         Self { port: server.address.port(), _server: server, pages, asked }

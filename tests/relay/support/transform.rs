@@ -5,13 +5,13 @@ use std::ops::Deref;
 
 use serde_json::Value;
 use tokio::time::Instant;
-use transform_relay::proof::stand_in::{self, Hook, Stream, plain};
+use transform_relay::proof::stand_in::{self, Stream, Webhook, plain};
 
 use super::setup::TRANSFORM_TOKEN;
 use super::tls::Certificate;
 use super::within;
 
-pub(crate) use transform_relay::proof::stand_in::{Gate, Reply as Answer};
+pub(crate) use transform_relay::proof::stand_in::{Gate, Scripted as Answer};
 
 /// The body of a webhook of that kind.
 pub(crate) fn webhook(kind: &str, id: &str) -> Value {
@@ -55,12 +55,12 @@ impl Transform {
     }
 
     /// Waits for the n-th webhook; returns all so far.
-    pub(crate) async fn nth(&self, n: usize) -> Vec<Hook> {
+    pub(crate) async fn nth(&self, n: usize) -> Vec<Webhook> {
         within(&format!("webhook {n}"), self.heard(n, |_| true)).await
     }
 
     /// Waits for the n-th webhook about this record; returns all about it so far.
-    pub(crate) async fn told(&self, kind: &str, id: &str, n: usize) -> Vec<Hook> {
+    pub(crate) async fn told(&self, kind: &str, id: &str, n: usize) -> Vec<Webhook> {
         let wanted = webhook(kind, id).to_string();
         within(&format!("webhook {n} about {kind}/{id}"), self.heard(n, |hook| hook.body == wanted)).await
     }

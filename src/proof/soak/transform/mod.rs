@@ -1,7 +1,7 @@
-//! The soak's Transform: the scripted one of the stand-ins, with a mind that answers by its mood, and checks each webhook and
+//! The soak's Transform: the scripted one of the stand-ins, with a memory that answers by its mood, and checks each webhook and
 //! each record that it reads.
 
-mod mind;
+mod memory;
 mod moods;
 mod stand_in;
 

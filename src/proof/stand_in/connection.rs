@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::http::Request;
-use super::reply::{Reply, bytes};
+use super::scripted::{Scripted, bytes};
 
 /// The bytes of a connection: plain TCP, or TLS over it.
 pub trait Stream: Read + Write + Send {}
@@ -17,7 +17,7 @@ impl<T: Read + Write + Send> Stream for T {}
 const ENDLESS: usize = 2000;
 
 /// A connection to the other side.
-pub struct Peer {
+pub struct Connection {
     stream: BufReader<Box<dyn Stream>>,
     socket: Arc<TcpStream>,
 }
@@ -33,7 +33,7 @@ pub enum Sent {
     HungUp,
 }
 
-impl Peer {
+impl Connection {
     pub(super) fn new(stream: Box<dyn Stream>, socket: Arc<TcpStream>) -> Self {
         Self { stream: BufReader::new(stream), socket }
     }
@@ -44,20 +44,20 @@ impl Peer {
     }
 
     /// Sends a reply. For an unfinished one, this returns when the other side hangs up.
-    pub fn send(&mut self, reply: Reply) -> Sent {
+    pub fn send(&mut self, reply: Scripted) -> Sent {
         match reply {
-            Reply::With(status, headers, body) => match self.write(&bytes(status, &headers, &body)) {
+            Scripted::With(status, headers, body) => match self.write(&bytes(status, &headers, &body)) {
                 Ok(()) => Sent::Whole,
                 Err(_) => Sent::BrokenOff,
             },
-            Reply::Hang => self.left(&[], &[]),
-            Reply::Part(part) => self.left(&part, &[]),
-            Reply::Endless(first, again) => self.left(&first, &again),
-            Reply::Broken(part) => {
+            Scripted::Hang => self.left(&[], &[]),
+            Scripted::Part(part) => self.left(&part, &[]),
+            Scripted::Endless(first, again) => self.left(&first, &again),
+            Scripted::Broken(part) => {
                 drop(self.write(&part));
                 Sent::BrokenOff
             }
-            Reply::Close | Reply::Held(..) => Sent::BrokenOff,
+            Scripted::Close | Scripted::Held(..) => Sent::BrokenOff,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 
 /// The reply to one request.
 #[derive(Debug)]
-pub enum Reply {
+pub enum Scripted {
     /// This status, these headers and this body.
     With(u16, Vec<(&'static str, String)>, String),
     /// This reply, or the usual one if there is none, once the [`Gate`] is opened.
@@ -21,7 +21,7 @@ pub enum Reply {
     Endless(Vec<u8>, Vec<u8>),
 }
 
-impl Reply {
+impl Scripted {
     /// A reply of this status, with a body that says nothing.
     #[must_use]
     pub fn status(status: u16) -> Self {
@@ -76,7 +76,7 @@ impl Reply {
 pub struct Gate(Sender<()>);
 
 impl Gate {
-    /// Opens the gate. A connection that has ended does not mind.
+    /// Opens the gate. A connection that has ended is no error.
     pub fn open(self) {
         self.0.send(()).unwrap_or_default();
     }
@@ -98,18 +98,18 @@ mod tests {
 
     #[test]
     fn a_held_reply_waits_and_breaks_off_without_its_gate() {
-        let usual = || Reply::status(404);
-        let status = |reply: Reply| match reply.opened(usual) {
-            Reply::With(status, ..) => status,
+        let usual = || Scripted::status(404);
+        let status = |reply: Scripted| match reply.opened(usual) {
+            Scripted::With(status, ..) => status,
             _ => 0,
         };
-        let (held, gate) = Reply::held(202);
+        let (held, gate) = Scripted::held(202);
         gate.open();
         assert_eq!(status(held), 202);
-        let (held, gate) = Reply::held_back();
+        let (held, gate) = Scripted::held_back();
         gate.open();
         assert_eq!(status(held), 404);
-        let (held, gate) = Reply::held(202);
+        let (held, gate) = Scripted::held(202);
         drop(gate);
         assert_eq!(status(held), 0);
     }

@@ -1,4 +1,4 @@
-//! The mind of the soak's Transform: its mood, the webhooks in flight, and the records as it last read them.
+//! The memory of the soak's Transform: its mood, the webhooks in flight, and the records as it last read them.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap};
@@ -12,9 +12,9 @@ use crate::proof::soak::script::Mood;
 use crate::proof::soak::world::{World, one};
 use crate::proof::stand_in::{Key, Relay, TRANSFORM_TOKEN, get, path};
 
-/// The mind of the soak's Transform.
+/// The memory of the soak's Transform.
 #[derive(Debug)]
-pub(super) struct Mind {
+pub(super) struct Memory {
     pub(super) world: Arc<World>,
     mood: Mutex<Mood>,
     relay: Mutex<Option<Arc<Relay>>>,
@@ -66,7 +66,7 @@ pub(super) struct Flight {
 /// A failed reading.
 pub(super) struct Unread;
 
-impl Mind {
+impl Memory {
     pub(super) fn new(world: Arc<World>) -> Self {
         let (mood, relay) = (Mutex::default(), Mutex::default());
         Self { world, mood, relay, dice: AtomicU64::new(0), state: Mutex::default() }
