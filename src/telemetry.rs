@@ -20,17 +20,26 @@ const ACCEPTS: &str = "actix_server::accept";
 /// The time in which one error line of that part is kept.
 const ONCE_IN: Duration = Duration::from_secs(60);
 
-/// Turns logging on. Later calls change nothing. A RUST_LOG that cannot be read counts as the default.
+/// Turns logging on. Later calls change nothing. A RUST_LOG that is no filter is warned of, and the default holds.
 pub fn init() {
-    let wanted = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let wanted = std::env::var_os(EnvFilter::DEFAULT_ENV).unwrap_or_default();
+    let wanted = wanted.to_string_lossy();
     let filter = EnvFilter::try_new(if wanted.is_empty() { DEFAULT } else { &wanted });
+    let wrong = filter.as_ref().err().map(ToString::to_string);
     let mut filter = filter.unwrap_or_else(|_| EnvFilter::new(DEFAULT));
-    if let (false, Ok(quiet)) = (wanted.contains("actix_http"), "actix_http=off".parse()) {
+    let names_the_library = wrong.is_none() && wanted.contains("actix_http");
+    if let (false, Ok(quiet)) = (names_the_library, "actix_http=off".parse()) {
         filter = filter.add_directive(quiet);
     }
     let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
     // This fails only if logging is already on.
     drop(tracing_subscriber::registry().with(lines.with_filter(Rare::default())).with(filter).try_init());
+    if let Some(reason) = wrong {
+        tracing::warn!(
+            RUST_LOG = ?wanted, reason,
+            "RUST_LOG is no log filter, so {DEFAULT} holds: write levels and targets such as \"debug\" or \"warn,transform_relay=debug\", and restart"
+        );
+    }
 }
 
 /// A filter that passes one line a minute of those that say that no connection can be accepted.

@@ -25,7 +25,7 @@ pub(super) fn run(file: Option<&Path>, copy: &Path) -> ExitCode {
             return ExitCode::from(EXIT_USAGE);
         }
     };
-    let store = config.store.path;
+    let store = config.options.store.path;
     let done = runtime().and_then(|runtime| runtime.block_on(until_signal(store.clone(), copy.to_owned())));
     match done {
         Ok(Ended { done: Ok(()), .. }) => {

@@ -10,7 +10,6 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-pub(super) use self::configuration::options;
 use self::configuration::{load, log_errors, log_hints};
 use super::exit::EXIT_USAGE;
 use crate::app::{self, App};
@@ -70,7 +69,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     }
     log_hints(&config);
     let (store, read_once, secrets) =
-        (config.store.path.clone(), config.read_once.clone(), reloading::secrets(&config));
+        (config.options.store.path.clone(), config.read_once.clone(), reloading::secrets(&config));
     let Some(app) = start(config, &mut stop).await? else {
         return Ok(stopped_early());
     };
@@ -126,7 +125,7 @@ impl Stop {
 /// Builds the relay. `None` if it is stopped before it is built. Opening a store may take long and blocks its thread, so it
 /// has a thread of its own.
 async fn start(config: Config, stop: &mut Stop) -> anyhow::Result<Option<App>> {
-    let build = || Handle::current().block_on(App::build(options(config)));
+    let build = || Handle::current().block_on(App::build(config.options));
     tokio::select! {
         built = tokio::task::spawn_blocking(build) => built.context("the start panicked")?.map(Some),
         () = stop.asked() => Ok(None),

@@ -1,51 +1,20 @@
-//! Checked configuration: the options of all parts, the sources, the profiles, and warnings.
+//! Checked configuration: the options of all parts, the profiles, and warnings.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::Duration;
 
-use crate::access::credentials::Credentials;
-use crate::access::proxies::Proxies;
-use crate::access::throttle::ThrottlePolicy;
-use crate::certificates::CertificateOptions;
-use crate::delivery::worker::DeliveryOptions;
-use crate::http::ServerOptions;
+use crate::app::Options;
 use crate::psp::profile::catalogue::Catalogue;
-use crate::source::Source;
-use crate::store::StoreOptions;
-use crate::transform::response::FailedAs;
 
-/// The checked configuration. Each field names the keys that it comes from.
+/// The checked configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `[server]`
-    pub server: ServerOptions,
-    /// `[store]` and `[debounce]`
-    pub store: StoreOptions,
-    /// `[transform]`
-    pub delivery: DeliveryOptions,
-    /// `[transform]`: the credentials that Transform presents.
-    pub transform: Credentials,
-    /// transform.failed_as
-    pub failed_as: FailedAs,
-    /// `[integrator]`
-    pub integrator: Credentials,
-    /// `[monitor]`
-    pub monitor: Credentials,
-    /// server.trusted_proxies and server.forwarded_header
-    pub proxies: Proxies,
-    /// `[throttle]`
-    pub throttle: ThrottlePolicy,
-    /// oauth.token_lifetime, in whole seconds
-    pub token_lifetime: Duration,
-    /// `[certificates]`
-    pub certificates: CertificateOptions,
-    /// `[sources]`
-    pub sources: BTreeMap<String, Source>,
+    /// The options of all parts of the relay.
+    pub options: Options,
     /// The built-in profiles and those of profiles.dir.
     pub profiles: Catalogue,
-    /// profiles.dir, as a path beside the configuration file.
-    pub profiles_dir: Option<PathBuf>,
+    /// The settings in force as TOML: those of all layers, with secrets masked.
+    pub in_force: String,
     /// One of the files that were read, if it can perhaps be read only once, as a pipe can.
     pub read_once: Option<PathBuf>,
     /// How many of a source's secrets, from the first on, come from the relay's environment. No command sees those.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::checked::Config;
 use super::error::ConfigErrors;
-use super::{check, environment, settings};
+use super::{check, environment, layers};
 
 /// Reads and checks the configuration.
 ///
@@ -16,6 +16,18 @@ pub fn load(
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigErrors> {
     let environment = environment::text(environment)?;
-    let (settings, unknown) = settings::read(file, &environment)?;
+    let (settings, unknown) = layers::read(file, &environment)?;
     check::check(settings, unknown, &environment, file)
+}
+
+/// The place of the settings that are no defaults, for people: the file, the environment, or both.
+#[must_use]
+pub fn place(file: Option<&Path>, environment: impl Iterator<Item = (OsString, OsString)>) -> String {
+    let overridden =
+        environment::text(environment).is_ok_and(|environment| !environment::overrides(&environment).is_empty());
+    match file.map(Path::display) {
+        Some(file) if overridden => format!("{file} and the environment"),
+        Some(file) => file.to_string(),
+        None => "the environment".to_owned(),
+    }
 }

@@ -1,30 +1,31 @@
 //! Configuration: text settings become checked options. The file overrides the defaults, and the environment
-//! (`RELAY_SECTION__KEY`) overrides the file.
+//! (`RELAY_SECTION__KEY`) overrides the file. config.example.toml holds the defaults, and is embedded.
 //!
-//! Each part of the program defines its own options; this module fills them in, and nothing imports it but the
-//! commands.
+//! Each part of the program defines its own options, and `app` puts them together; this module fills them in. Nothing
+//! imports it but the commands.
 
 mod check;
 mod checked;
-mod defaults;
 mod environment;
 pub mod error;
 mod folder;
+mod in_force;
+mod layers;
 mod loading;
-mod print;
 mod profiles;
 mod rotation;
 mod rotation_lock;
 mod secret;
 mod secrets_file;
 mod settings;
-mod unheld;
+mod toml_text;
+mod warnings;
+mod written;
 
 pub use checked::Config;
-pub use loading::load;
-pub use print::{in_force, missing};
+pub use loading::{load, place};
 pub use profiles::{add_folder, renamed};
 pub use rotation::{Rotation, rotation, store_path};
 pub use rotation_lock::PATIENCE as WAITS_FOR_ANOTHER;
 pub use secrets_file::Written;
-pub use unheld::warnings;
+pub use warnings::{missing, warnings};

@@ -11,9 +11,10 @@ use std::sync::Arc;
 use super::error::{ConfigError, ConfigErrors};
 use super::folder::beside;
 use super::rotation_lock::{Lock, PATIENCE, target};
-use super::settings::{self, Settings};
-use super::{Written, add_folder, environment, secrets_file};
+use super::settings::Settings;
+use super::{Written, add_folder, environment, layers, secrets_file};
 use crate::access::secrets::NamedSecret;
+use crate::domain::text::shown;
 use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Catalogue;
 
@@ -63,13 +64,14 @@ pub fn rotation(
     let folder = file.and_then(Path::parent);
     let key = |name: &str| format!("sources.{source}{name}");
     let Some(found) = settings.sources.get(source) else {
-        let names: Vec<_> = settings.sources.keys().map(String::as_str).collect();
-        return Err(one(key(""), format!("there is no such source; there are: {}", names.join(", "))));
+        return Err(one(key(""), no_such_source(settings.sources.keys())));
     };
     let catalogue = profiles(&settings, folder)?;
-    let profile = found.profile.as_deref().and_then(|name| catalogue.get(name));
-    let profile = profile.ok_or_else(|| {
-        one(key(".profile"), "must be the name of a profile; `transform-relay profile list` lists all".to_owned())
+    let written = found.profile.as_deref();
+    let profile = written.and_then(|name| catalogue.get(name)).ok_or_else(|| {
+        let is = written.map_or_else(|| "is missing, but".to_owned(), |name| format!("is {}, but", shown(name)));
+        let reason = format!("{is} must be the name of a profile; `transform-relay profile list` lists all");
+        one(key(".profile"), reason)
     })?;
     let Some(path) = &found.secrets_file else {
         let example = format!("secrets_file = \"{source}.secrets.toml\"");
@@ -134,7 +136,7 @@ fn read(
 ) -> Result<Settings, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment::text(environment)?;
     // Unknown keys are refused by the relay when it reloads.
-    settings::read(file, &environment).map(|(settings, _)| settings)
+    layers::read(file, &environment).map(|(settings, _)| settings)
 }
 
 fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, ConfigErrors> {
@@ -146,6 +148,28 @@ fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, Con
     Ok(catalogue)
 }
 
+/// The reason why a name is no source's, with the names that are.
+fn no_such_source<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<_> = names.map(String::as_str).collect();
+    match names.as_slice() {
+        [] => "there is no such source: the configuration has none. Add the table [sources.NAME]".to_owned(),
+        names => format!("there is no such source; there are: {}", names.join(", ")),
+    }
+}
+
 fn one(key: String, reason: String) -> ConfigErrors {
     ConfigErrors(vec![ConfigError { key, reason }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::no_such_source;
+
+    #[test]
+    fn a_source_that_is_not_there_is_told_with_those_that_are() {
+        let said =
+            |names: &[&str]| no_such_source(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>().iter());
+        assert_eq!(said(&["a", "b"]), "there is no such source; there are: a, b");
+        assert!(said(&[]).contains("the configuration has none"), "{}", said(&[]));
+    }
 }

@@ -5,17 +5,20 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize, Serializer};
 
-/// Where a secret stands.
-#[derive(Clone, Deserialize)]
+use super::written::MASK;
+
+/// Where a secret stands. A secret that is written as text is serialised as [`MASK`].
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum SecretSetting {
+    #[serde(serialize_with = "mask")]
     Text(String),
     Elsewhere(Elsewhere),
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "lowercase")]
 pub(super) enum Elsewhere {
     Env(String),
@@ -44,9 +47,13 @@ impl SecretSetting {
         matches!(self, Self::Text(_))
     }
 
-    /// The secret itself. A file's last line break does not belong to it.
+    /// The secret itself. A file's last line break does not belong to it. Output of `check` that was made a configuration
+    /// holds no secrets: its masks are refused, since anybody could guess them.
     pub(super) fn resolve(&self, environment: &BTreeMap<String, String>) -> Result<SecretString, String> {
         let text = match self {
+            Self::Text(text) if text == MASK => {
+                return Err(format!("is {MASK:?}, but must be a secret: `check` prints {MASK:?} in the place of one"));
+            }
             Self::Text(text) => text.clone(),
             Self::Elsewhere(Elsewhere::Env(name)) => {
                 environment.get(name).cloned().ok_or_else(|| format!("the variable {name} is not set"))?
@@ -61,16 +68,18 @@ impl SecretSetting {
 
 /// A secret that may have a name and times. It is written as any other secret, or as a table with `value`, `env` or `file`,
 /// and beside it the name and the times.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(untagged)]
 pub(super) enum NamedSetting {
+    #[serde(serialize_with = "mask")]
     Text(String),
     Table(NamedTable),
 }
 
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NamedTable {
+    #[serde(serialize_with = "mask_if_any")]
     value: Option<String>,
     env: Option<String>,
     file: Option<String>,
@@ -113,6 +122,14 @@ impl NamedSetting {
             Self::Table(table) => Some(table),
         }
     }
+}
+
+fn mask<S: Serializer>(_secret: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(MASK)
+}
+
+fn mask_if_any<S: Serializer>(secret: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
+    secret.as_ref().map(|_| MASK).serialize(serializer)
 }
 
 /// Whether everybody on this machine can read a file. Reading by the group is fine: secrets are mounted like that.

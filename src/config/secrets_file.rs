@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::rotation_lock::{folder, target};
 use crate::access::secrets::NamedSecret;
+use crate::domain::text::shown;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -55,7 +56,7 @@ fn secret(entry: Entry) -> Result<NamedSecret, String> {
 
 /// An instant in RFC 3339.
 pub(super) fn time(text: &str) -> Result<Timestamp, String> {
-    text.parse().map_err(|_| "is no time such as \"2026-11-22T12:00:00Z\"".to_owned())
+    text.parse().map_err(|_| format!("is {}, but must be a time such as \"2026-11-22T12:00:00Z\"", shown(text)))
 }
 
 /// The result of a write: the secrets are in the file.
@@ -218,7 +219,10 @@ mod tests {
             ("secret = \"hidden\"", "must be [[secret]]"),
             ("[[secret]]\nname = \"a\"\nhidden = 1", "must be [[secret]]"),
             ("[[secret]]\nname = \"a\"\nvalue = \"\"", "value of \"a\" is empty"),
-            ("[[secret]]\nname = \"a\"\nvalue = \"hidden\"\nexpires_at = \"soon\"", "expires_at of \"a\" is no time"),
+            (
+                "[[secret]]\nname = \"a\"\nvalue = \"hidden\"\nexpires_at = \"soon\"",
+                "expires_at of \"a\" is \"soon\", but",
+            ),
         ] {
             std::fs::write(&path, text).unwrap();
             let error = read(&path).unwrap_err();

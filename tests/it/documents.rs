@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 use toml::{Table, Value};
-use transform_relay::config::{Config, in_force, load};
+use transform_relay::config::{Config, load};
 use transform_relay::domain::registration::Registration;
 use transform_relay::store::Outcome;
 
@@ -17,7 +17,6 @@ use self::code::{paths, sources};
 
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 const EXAMPLE: &str = include_str!("../../config.example.toml");
-const DEFAULTS: &str = include_str!("../../src/config/defaults.toml");
 const SETTINGS: &str = include_str!("../../src/config/settings.rs");
 const OPENAPI: &str = include_str!("../../docs/openapi.yaml");
 const ROUTES: &str = include_str!("../../src/http/routes.rs");
@@ -28,8 +27,9 @@ const ROUTES: &str = include_str!("../../src/http/routes.rs");
 fn the_example_starts_as_it_is_and_changes_nothing() {
     let example = loaded(&Path::new(ROOT).join("config.example.toml"), BTreeMap::new());
     let defaults = load(None, std::iter::empty()).unwrap();
-    assert_eq!(in_force(&example), in_force(&defaults));
-    assert!(example.sources.is_empty() && example.transform.is_empty() && example.integrator.is_empty());
+    assert_eq!(example.in_force, defaults.in_force);
+    let options = example.options;
+    assert!(options.sources.is_empty() && options.transform.is_empty() && options.integrator.is_empty());
 }
 
 #[test]
@@ -53,11 +53,12 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
     let variables = quoted(&text, "{ env = ").into_iter().enumerate();
     let mut environment: BTreeMap<_, _> = variables.map(|(index, name)| (name, format!("{index:04x}"))).collect();
     let config = loaded(&path, environment.clone());
-    assert!(!config.delivery.allowed_hosts.is_empty() && !config.sources.is_empty());
-    for credentials in [&config.transform, &config.integrator] {
+    let options = &config.options;
+    assert!(!options.delivery.allowed_hosts.is_empty() && !options.sources.is_empty());
+    for credentials in [&options.transform, &options.integrator] {
         assert!(!credentials.tokens.is_empty() && credentials.basic.is_some());
     }
-    let profiles: BTreeSet<_> = config.sources.values().map(|source| source.profile.name.as_str()).collect();
+    let profiles: BTreeSet<_> = options.sources.values().map(|source| source.profile.name.as_str()).collect();
     assert_eq!(
         profiles,
         ["adyen", "digital-river", "frisbii-media", "frisbii-pay", "paypal", "square", "stripe"].into()
@@ -69,7 +70,7 @@ fn the_example_is_valid_with_all_its_settings_switched_on() {
         let (name, value) = one.split_once('=').unwrap();
         environment.insert(format!("RELAY_{name}"), value.to_owned());
     }
-    assert_ne!(in_force(&loaded(&path, environment)), in_force(&config), "the overrides are in force");
+    assert_ne!(loaded(&path, environment).in_force, config.in_force, "the overrides are in force");
 }
 
 #[test]
@@ -81,13 +82,20 @@ fn the_example_names_and_explains_every_key() {
         let path: Vec<_> = key.split('.').collect();
         assert!(sets(&Value::Table(on.clone()), &path), "config.example.toml does not show {key}");
     }
+    // A list of tables shows each key once, in any section.
+    for key in keys(&structs(SETTINGS), "ClientSettings", "sources.*.oauth.*.") {
+        let path: Vec<_> = key.split('.').collect();
+        assert!(sets(&Value::Table(on.clone()), &path), "config.example.toml does not show {key}");
+    }
     let (mut section, mut seen, mut above) = (String::new(), BTreeSet::new(), "");
     for line in EXAMPLE.lines() {
         let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' ')).unwrap_or(line);
         if let Some(name) = setting.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             section = name.split('.').next().filter(|first| *first == "sources").unwrap_or(name).to_owned();
         } else if let Some((key, value)) = setting.split_once(" = ").filter(|_| !setting.starts_with('#')) {
-            if seen.insert(format!("{section}.{key}")) {
+            // What a source may set for itself is explained where it is set for all.
+            let is_explained = section == "sources" && seen.contains(&format!("fetch.{key}"));
+            if seen.insert(format!("{section}.{key}")) && !is_explained {
                 assert!(above.starts_with("# "), "config.example.toml does not explain {section}.{key}");
             }
             let default = format!("# Default: {value}.");
@@ -97,24 +105,31 @@ fn the_example_names_and_explains_every_key() {
     }
 }
 
+/// The defaults are the active lines; what each source may set has its default in the code.
 #[test]
-fn the_example_shows_the_defaults() {
-    let active: Table = toml::from_str(EXAMPLE).unwrap();
-    let mut defaults: Table = toml::from_str(DEFAULTS).unwrap();
-    defaults.remove("each_source").expect("what holds for each source is no setting");
-    assert_eq!(without_empty(Value::Table(active)), without_empty(Value::Table(defaults)));
+fn the_example_says_what_a_source_sets_if_it_says_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    fs::write(&file, "[sources.one]\nprofile = \"mollie\"\nsecrets = [\"s\"]\nfetch = { token = \"t\" }\n").unwrap();
+    let in_force: Table = toml::from_str(&loaded(&file, BTreeMap::new()).in_force).unwrap();
+    let source = &in_force["sources"]["one"];
+    for key in ["enabled", "disabled_answer"] {
+        let line = format!("# Default: {0}.\n#{key} = {0}\n", source[key]);
+        assert!(EXAMPLE.contains(&line), "config.example.toml: {line}");
+    }
+    let fetch = in_force["fetch"].as_table().unwrap();
+    assert!(fetch.len() > 5, "{fetch:?}");
+    for (key, value) in fetch {
+        assert_eq!(source["fetch"].get(key), Some(value), "{key}");
+    }
 }
 
+/// Keys of the example that no type of the settings has would be refused; keys that it lacks are named here.
 #[test]
-fn the_example_says_what_holds_for_the_fetches_of_each_source() {
-    let defaults: Table = toml::from_str(DEFAULTS).unwrap();
-    let fetch = defaults["each_source"]["fetch"].as_table().unwrap();
-    assert!(!fetch.is_empty());
-    let (_, example) = EXAMPLE.split_once("#[sources.frisbii-pay.fetch]").unwrap();
-    for (key, value) in fetch {
-        let line = format!("# Default: {value}.\n#{key} = {value}\n");
-        assert!(example.contains(&line), "config.example.toml: {line}");
-    }
+fn the_settings_in_force_are_those_of_the_example() {
+    let example: Table = toml::from_str(EXAMPLE).unwrap();
+    let in_force: Table = toml::from_str(&load(None, std::iter::empty()).unwrap().in_force).unwrap();
+    assert_eq!(without_empty(Value::Table(in_force)), without_empty(Value::Table(example)));
 }
 
 #[test]
@@ -189,7 +204,10 @@ fn keys(structs: &BTreeMap<&str, Vec<(&str, &str)>>, name: &str, before: &str) -
 fn sets(value: &Value, path: &[&str]) -> bool {
     match path {
         [] => true,
-        ["*", rest @ ..] => value.as_table().is_some_and(|table| table.values().any(|value| sets(value, rest))),
+        ["*", rest @ ..] => match value {
+            Value::Array(list) => list.iter().any(|value| sets(value, rest)),
+            _ => value.as_table().is_some_and(|table| table.values().any(|value| sets(value, rest))),
+        },
         [key, rest @ ..] => value.get(key).is_some_and(|value| sets(value, rest)),
     }
 }
@@ -304,7 +322,8 @@ const ONLY: [(&str, &[&str]); 9] = [
     ("actix*", &["http/", "app.rs"]),
     ("reqwest", &["outbound/client.rs", "proof/demo/", "proof/soak/"]),
     ("dashmap", &["delivery/debounce.rs"]),
-    ("crate::app", &["app.rs", "app/", "cli/"]),
+    // The configuration fills in the options of all parts at once.
+    ("crate::app", &["app.rs", "app/", "cli/", "config/"]),
     ("crate::config", &["config/", "cli/"]),
     ("crate::cli", &["cli/", "main.rs"]),
     ("crate::guide", &["guide/", "cli/"]),

@@ -1,10 +1,9 @@
-//! The configuration of a relay that is served: read, logged, and handed to the parts as their options.
+//! The configuration of a relay that is served: read, and its errors and warnings logged.
 
 use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::app::Options;
 use crate::clock::Clock;
 use crate::config::error::ConfigErrors;
 use crate::config::{self, Config};
@@ -33,23 +32,5 @@ pub(super) fn log_hints(config: &Config) {
     }
     for hint in config::missing(config) {
         tracing::warn!("to add: {hint}");
-    }
-}
-
-/// The options of the parts.
-pub(in crate::cli) fn options(config: Config) -> Options {
-    Options {
-        server: config.server,
-        store: config.store,
-        delivery: config.delivery,
-        transform: config.transform,
-        failed_as: config.failed_as,
-        integrator: config.integrator,
-        monitor: config.monitor,
-        certificates: config.certificates,
-        proxies: config.proxies,
-        throttle: config.throttle,
-        token_lifetime: config.token_lifetime,
-        sources: config.sources,
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::Signal;
 
-use super::configuration::{load, log_errors, log_hints, options};
+use super::configuration::{load, log_errors, log_hints};
 use crate::app::{Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -96,7 +96,7 @@ impl Reloads {
         let names = self.secrets.iter().map(|(source, known)| (source.clone(), names(known))).collect();
         let fingerprints = fingerprints(&config);
         let mut warnings = config::warnings(&config, Clock::start().now().wall);
-        let Reloaded { restart, shortage } = self.reloader.reload(options(config));
+        let Reloaded { restart, shortage } = self.reloader.reload(config.options);
         for key in &restart {
             tracing::warn!(key, "the new value of this key needs a restart: the old one stays in force");
         }
@@ -128,13 +128,13 @@ pub(super) fn secrets(config: &Config) -> InForce {
         });
         (name.clone(), each.collect())
     };
-    config.sources.iter().map(known).collect()
+    config.options.sources.iter().map(known).collect()
 }
 
 /// The fingerprints of all secrets. `None` if the machine gives no random bytes: secrets are then told apart by their names.
 fn fingerprints(config: &Config) -> Option<Fingerprints> {
     let mut salt = [0; 16];
     getrandom::fill(&mut salt).ok()?;
-    let sources = config.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice()));
+    let sources = config.options.sources.iter().map(|(name, source)| (name.as_str(), source.secrets.as_slice()));
     Some(Fingerprints::new(salt, sources))
 }

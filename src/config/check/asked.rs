@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use url::Url;
 
-use super::checker::Checker;
+use super::checker::{Checker, but};
 use crate::config::settings::SourceSettings;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs;
@@ -32,17 +32,19 @@ impl Checker<'_> {
     /// The URL that the PSP posts to. It is needed if the PSP signs it.
     pub(super) fn public_url(&mut self, key: &str, settings: &SourceSettings, profile: &Profile) -> Option<Url> {
         let key = format!("{key}.public_url");
-        let Some(text) = &settings.public_url else {
+        let Some(written) = &settings.public_url else {
             if needs::needs_public_url(profile) {
                 self.wrong(&key, "is needed: the PSP signs the URL that it posts to, as it is configured there");
             }
             return None;
         };
+        let text = self.url(&key, written)?;
         let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
         // The PSP signs the URL that it was given, character by character.
         let url = url.filter(|url| url.as_str() == text);
         if url.is_none() {
-            self.wrong(&key, "must be the absolute URL that the PSP posts to, written exactly as at the PSP");
+            let must = "must be the absolute URL that the PSP posts to, written exactly as at the PSP";
+            self.wrong(&key, but(written, must));
         }
         url
     }

@@ -1,6 +1,7 @@
 //! Checker of settings: takes texts as spans, sizes and numbers, and collects errors and warnings.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,9 +9,10 @@ use bytesize::ByteSize;
 use jiff::SignedDuration;
 
 use super::fallback::Fallback;
-use crate::config::defaults::FetchDefaults;
 use crate::config::error::ConfigError;
 use crate::config::folder::beside;
+use crate::config::written::{Address, Count, MASK};
+use crate::domain::text::shown;
 
 /// The largest body that may be configured: it is held in memory.
 pub(super) const SIZE_MAX: ByteSize = ByteSize::gib(1);
@@ -24,8 +26,6 @@ pub(super) const SPAN_MAX: Duration = Duration::from_secs(400 * 24 * 3600);
 /// Takes settings one by one, and notes what is wrong with them.
 pub(super) struct Checker<'a> {
     pub(super) environment: &'a BTreeMap<String, String>,
-    /// The defaults of the `fetch` of each source.
-    pub(super) fetch_defaults: FetchDefaults,
     pub(super) errors: Vec<ConfigError>,
     /// The folder of the configuration file.
     pub(super) folder: Option<&'a Path>,
@@ -69,43 +69,67 @@ impl Checker<'_> {
 
     pub(super) fn span(&mut self, key: &str, text: &str) -> Duration {
         let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason = || "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most".to_owned();
+        let reason =
+            || but(shown(text), "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most");
         self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
     }
 
     pub(super) fn positive_span(&mut self, key: &str, text: &str) -> Duration {
         let span = self.span(key, text);
         if span.is_zero() && !self.is_wrong(key) {
-            self.wrong(key, "must be more than 0");
+            self.wrong(key, but(shown(text), "must be more than 0"));
         }
         span
     }
 
     /// A size of something that is held in memory.
-    pub(super) fn size(&mut self, key: &str, text: &str) -> usize {
-        usize::try_from(self.bytes(key, text, SIZE_MAX)).unwrap_or(usize::MAX)
+    pub(super) fn size(&mut self, key: &str, size: &Count) -> usize {
+        usize::try_from(self.bytes(key, size, SIZE_MAX)).unwrap_or(usize::MAX)
     }
 
-    pub(super) fn bytes(&mut self, key: &str, text: &str, most: ByteSize) -> u64 {
-        let parsed = text.parse::<ByteSize>().map_err(|_| "must be a size such as \"1MiB\" or 1048576".to_owned());
-        let parsed = parsed.and_then(|size| {
-            let fits = (1..=most.as_u64()).contains(&size.as_u64());
-            if fits { Ok(size.as_u64()) } else { Err(format!("must be from 1 byte to {most}")) }
-        });
+    pub(super) fn bytes(&mut self, key: &str, size: &Count, most: ByteSize) -> u64 {
+        let parsed = match size.text().parse::<ByteSize>().map(|size| size.as_u64()) {
+            Ok(bytes) if (1..=most.as_u64()).contains(&bytes) => Ok(bytes),
+            Ok(_) => Err(but(size, format!("must be from 1 byte to {most}"))),
+            Err(_) => Err(but(size, "must be a size such as \"1MiB\" or 1048576")),
+        };
         self.take(key, parsed)
     }
 
     /// A span of whole seconds, for times of signatures and tokens.
     pub(super) fn whole_seconds(&mut self, key: &str, text: &str) -> u32 {
         let span = self.span(key, text);
-        if span.as_secs() == 0 || span.subsec_nanos() > 0 {
-            self.wrong(key, "must be whole seconds, at least 1");
+        if (span.as_secs() == 0 || span.subsec_nanos() > 0) && !self.is_wrong(key) {
+            self.wrong(key, but(shown(text), "must be whole seconds, at least 1s"));
         }
         u32::try_from(span.as_secs()).unwrap_or(u32::MAX)
     }
 
-    pub(super) fn number(&mut self, key: &str, text: &str, most: usize) -> usize {
-        let parsed = text.parse().ok().filter(|number| (1..=most).contains(number));
-        self.take(key, parsed.ok_or_else(|| format!("must be a number from 1 to {most}")))
+    pub(super) fn number(&mut self, key: &str, number: &Count, most: usize) -> usize {
+        let parsed = number.text().parse().ok().filter(|number| (1..=most).contains(number));
+        self.take(key, parsed.ok_or_else(|| but(number, format!("must be a number from 1 to {most}"))))
     }
+
+    /// A number of what is counted in 32 bits.
+    pub(super) fn count(&mut self, key: &str, number: &Count, most: usize) -> u32 {
+        u32::try_from(self.number(key, number, most)).unwrap_or(u32::MAX)
+    }
+
+    /// The text of a URL. A mask in it was a query or credentials before `check` printed it.
+    pub(super) fn url<'a>(&mut self, key: &str, url: &'a Address) -> Option<&'a str> {
+        let text = url.text();
+        if text.contains(MASK) {
+            self.wrong(
+                key,
+                but(url, format!("must be the whole URL: `check` prints {MASK:?} in the place of what is secret")),
+            );
+            return None;
+        }
+        Some(text)
+    }
+}
+
+/// The reason why a value is wrong: the value, and what it must be. The value of a secret has no place here.
+pub(super) fn but(value: impl Display, must: impl Display) -> String {
+    format!("is {value}, but {must}")
 }

@@ -53,12 +53,12 @@ impl Checker<'_> {
         Some(secret)
     }
 
-    /// Warns of a short secret, which does not count at a suspicious address. Its length is in bytes, as in `counts`.
+    /// Warns of a short secret, which does not count at a suspicious address.
     fn guessable(&mut self, key: &str, secret: &SecretString) {
         if !counts(secret, true) {
             self.warnings.push(format!(
-                "{key}: it has fewer than {GUESSABLE_BELOW} characters. It may be guessed, and an address that was wrong too often \
-                 is refused with it for a while (throttle.failures): make it {GUESSABLE_BELOW} or longer"
+                "{key}: it has fewer than {GUESSABLE_BELOW} bytes. It may be guessed, and an address that was wrong too often \
+                 is refused with it for a while (throttle.failures): make it {GUESSABLE_BELOW} bytes or longer"
             ));
         }
     }
@@ -78,10 +78,11 @@ impl Checker<'_> {
         self.user(key, settings.username.as_deref(), settings.password.as_ref())
     }
 
+    /// A user name and a password. A wrong name is not repeated: the password may stand behind its colon.
     fn user(&mut self, key: &str, username: Option<&str>, password: Option<&SecretSetting>) -> Option<Basic> {
         let username = username.filter(|name| !name.is_empty() && !name.contains(':'));
         if username.is_none() {
-            self.wrong(&format!("{key}.username"), "is needed, without a colon");
+            self.wrong(&format!("{key}.username"), "is needed: not empty, without a colon");
         }
         let Some(password) = password else {
             self.wrong(&format!("{key}.password"), "is needed");
@@ -90,14 +91,18 @@ impl Checker<'_> {
         Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username?.to_owned() })
     }
 
-    /// An OAuth client. Its id is unique over all audiences, since one route issues all tokens.
+    /// An OAuth client. Its id is unique over all audiences, since one route issues all tokens. An id in a wrong form is not
+    /// repeated: the secret may stand behind its colon.
     fn client(&mut self, key: &str, settings: &ClientSettings) -> Option<Client> {
         let visible = |id: &&str| !id.is_empty() && id.bytes().all(|b| b.is_ascii_graphic() && b != b':');
         let id = settings.client_id.as_deref().filter(visible);
         match id {
             None => self.wrong(&format!("{key}.client_id"), "is needed, in visible ASCII without a colon"),
             Some(id) if !self.client_ids.insert(id.to_owned()) => {
-                self.wrong(&format!("{key}.client_id"), "is that of another client: a client has one audience");
+                self.wrong(
+                    &format!("{key}.client_id"),
+                    format!("is {id:?}, which is the id of another client: a client has one audience"),
+                );
             }
             Some(_) => {}
         }

@@ -4,9 +4,6 @@ use std::time::Duration;
 
 use crate::transform::response::FailedAs;
 
-/// The default answer at the route of a source that is not enabled, as if there were no such source.
-pub(super) const CLOSED: u16 = 404;
-
 /// A type with a value that stands in for a wrong one.
 pub(super) trait Fallback {
     fn fallback() -> Self;
@@ -26,7 +23,7 @@ impl Fallback for Duration {
 
 impl Fallback for u16 {
     fn fallback() -> Self {
-        CLOSED
+        404
     }
 }
 

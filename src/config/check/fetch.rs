@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::checker::{COUNT_MAX, Checker};
-use crate::config::settings::{BasicSettings, FetchSettings};
+use super::checker::{COUNT_MAX, Checker, but};
+use crate::config::settings::{BasicSettings, FetchSettings, SourceFetchSettings};
+use crate::config::written::{Address, Count};
+use crate::domain::text::shown;
 use crate::fetch::api::{Api, Auth};
 use crate::fetch::base::Base;
 use crate::fetch::budget::Limits;
@@ -13,81 +16,124 @@ use crate::store::HintSlots;
 
 /// The number of addresses that together fill the slots of `max_hints`, unless `max_hints_per_address` says otherwise.
 const ADDRESSES: u32 = 4;
+/// The most fetches of a source in a second, and at once.
+const RATE_MAX: usize = 10_000;
+const CONCURRENCY_MAX: usize = 256;
+const MODES: [(&str, FetchMode); 3] =
+    [("always", FetchMode::Always), ("unverified", FetchMode::Unverified), ("never", FetchMode::Never)];
+
+/// What `[fetch]` says for every source: as it is written, and checked.
+#[derive(Clone, Copy)]
+pub(super) struct Fetching<'a> {
+    pub(super) settings: &'a FetchSettings,
+    pub(super) options: FetchOptions,
+}
+
+/// How often and how long a source fetches.
+#[derive(Clone, Copy)]
+pub(super) struct FetchOptions {
+    limits: Limits,
+    timeout: Duration,
+    not_found_for: Duration,
+    give_up_after: Duration,
+    max_hints: u32,
+}
 
 impl Checker<'_> {
-    /// The API that a source fetches from; `None` if it does not fetch.
+    /// `[fetch]`
+    pub(super) fn fetch_options(&mut self, settings: &FetchSettings) -> FetchOptions {
+        let rate = self.count("fetch.rate", &settings.rate, RATE_MAX);
+        let concurrency = self.number("fetch.concurrency", &settings.concurrency, CONCURRENCY_MAX);
+        FetchOptions {
+            limits: Limits { rate, concurrency },
+            timeout: self.positive_span("fetch.timeout", &settings.timeout),
+            not_found_for: self.span("fetch.not_found_for", &settings.not_found_for),
+            give_up_after: self.span("fetch.give_up_after", &settings.give_up_after),
+            max_hints: self.count("fetch.max_hints", &settings.max_hints, COUNT_MAX),
+        }
+    }
+
+    /// The options of a source: its own settings, and `[fetch]` where it has none.
+    fn own_options(&mut self, key: &str, own: &SourceFetchSettings, all: FetchOptions) -> FetchOptions {
+        let at = |name: &str| format!("{key}.{name}");
+        let rate = own.rate.as_ref().map_or(all.limits.rate, |own| self.count(&at("rate"), own, RATE_MAX));
+        let concurrency = own.concurrency.as_ref();
+        let concurrency =
+            concurrency.map_or(all.limits.concurrency, |own| self.number(&at("concurrency"), own, CONCURRENCY_MAX));
+        let (timeout, not_found_for, give_up_after) = (&own.timeout, &own.not_found_for, &own.give_up_after);
+        let max_hints = own.max_hints.as_ref();
+        FetchOptions {
+            limits: Limits { rate, concurrency },
+            timeout: timeout.as_ref().map_or(all.timeout, |own| self.positive_span(&at("timeout"), own)),
+            not_found_for: not_found_for.as_ref().map_or(all.not_found_for, |own| self.span(&at("not_found_for"), own)),
+            give_up_after: give_up_after.as_ref().map_or(all.give_up_after, |own| self.span(&at("give_up_after"), own)),
+            max_hints: max_hints.map_or(all.max_hints, |own| self.count(&at("max_hints"), own, COUNT_MAX)),
+        }
+    }
+
+    /// The API that a source fetches from; `None` if it does not fetch. All that its settings leave open is filled in.
     pub(super) fn fetch(
         &mut self,
         key: &str,
-        settings: Option<&FetchSettings>,
+        settings: &mut Option<SourceFetchSettings>,
         profile: &Arc<Profile>,
         events: Option<&BTreeSet<String>>,
+        all: Fetching<'_>,
     ) -> Option<Arc<Api>> {
-        let none = FetchSettings::default();
         let fetches: Vec<&Fetch> = profile.forms.iter().filter_map(|form| form.fetch.as_ref()).collect();
         let Some(fetch) = fetches.first() else {
             if settings.is_some() {
-                self.wrong(key, format!("profile {} fetches nothing", profile.name));
+                self.wrong(key, format!("must be left out: the profile {} fetches nothing", profile.name));
             }
             return None;
         };
-        let settings = settings.unwrap_or(&none);
+        let settings = settings.get_or_insert_default();
         let mode = settings.mode.as_deref().map_or(Ok(fetch.mode), mode);
         let mode = mode.map_err(|reason| self.wrong(&format!("{key}.mode"), reason)).ok()?;
+        settings.mode = MODES.iter().find(|(_, known)| *known == mode).map(|(name, _)| (*name).to_owned());
         if mode == FetchMode::Never {
             return None;
         }
-        let base = Base::parse(settings.base_url.as_deref().unwrap_or(&fetch.base));
-        let base = base.map_err(|reason| self.wrong(&format!("{key}.base_url"), reason));
+        let base =
+            self.base(&format!("{key}.base_url"), settings.base_url.get_or_insert_with(|| fetch.base.clone().into()));
         let auth = self.auth(key, settings, fetch.auth);
-        let text = |own: &Option<String>, default: &String| own.as_ref().unwrap_or(default).clone();
-        let defaults = &self.fetch_defaults;
-        let rate = text(&settings.rate, &defaults.rate);
-        let concurrency = text(&settings.concurrency, &defaults.concurrency);
-        let timeout = text(&settings.timeout, &defaults.timeout);
-        let not_found_for = text(&settings.not_found_for, &defaults.not_found_for);
-        let give_up_after = text(&settings.give_up_after, &defaults.give_up_after);
-        let not_found_for = self.span(&format!("{key}.not_found_for"), &not_found_for);
-        let give_up_after = self.span(&format!("{key}.give_up_after"), &give_up_after);
-        let timeout = self.positive_span(&format!("{key}.timeout"), &timeout);
-        let rate = self.count(&format!("{key}.rate"), &rate, 10_000);
-        let concurrency = self.number(&format!("{key}.concurrency"), &concurrency, 256);
-        let slots = self.slots(key, settings);
+        let options = self.own_options(key, settings, all.options);
+        let slots = self.slots(key, settings.max_hints_per_address.as_ref(), options.max_hints);
+        settings.fill(all.settings);
+        settings.max_hints_per_address = Some(slots.each.into());
         Some(Arc::new(Api {
             mode,
             profile: Arc::clone(profile),
             events: events.cloned(),
-            base: base.ok()?,
+            base: base?,
             auth: auth?,
             headers: fetches.iter().flat_map(|fetch| fetch.headers.clone()).collect(),
-            limits: Limits { rate, concurrency },
-            timeout,
-            not_found_for,
-            give_up_after,
+            limits: options.limits,
+            timeout: options.timeout,
+            not_found_for: options.not_found_for,
+            give_up_after: options.give_up_after,
             slots,
         }))
     }
 
-    /// The numbers of hints that may wait: in all, and of one address.
-    fn slots(&mut self, key: &str, settings: &FetchSettings) -> HintSlots {
-        let all = settings.max_hints.as_ref().unwrap_or(&self.fetch_defaults.max_hints).clone();
-        let all = self.count(&format!("{key}.max_hints"), &all, COUNT_MAX);
-        let each = format!("{key}.max_hints_per_address");
-        let quarter = (all / ADDRESSES).max(1);
-        let of_address = settings.max_hints_per_address.as_ref();
-        let of_address = of_address.map_or(quarter, |text| self.count(&each, text, COUNT_MAX));
-        if of_address > all && !self.is_wrong(key) {
-            self.wrong(&each, format!("{of_address}: must not be above max_hints, {all}"));
-        }
-        HintSlots { all, each: of_address }
+    fn base(&mut self, key: &str, url: &Address) -> Option<Base> {
+        let text = self.url(key, url)?;
+        Base::parse(text).map_err(|reason| self.wrong(key, but(url, reason))).ok()
     }
 
-    fn count(&mut self, key: &str, text: &str, most: usize) -> u32 {
-        u32::try_from(self.number(key, text, most)).unwrap_or(u32::MAX)
+    /// The numbers of hints that may wait: in all, and of one address.
+    fn slots(&mut self, key: &str, of_address: Option<&Count>, all: u32) -> HintSlots {
+        let at = format!("{key}.max_hints_per_address");
+        let quarter = (all / ADDRESSES).max(1);
+        let each = of_address.map_or(quarter, |number| self.count(&at, number, COUNT_MAX));
+        if each > all && !self.is_wrong(key) && !self.is_wrong("fetch.max_hints") {
+            self.wrong(&at, but(each, format!("must not be above max_hints, {all}")));
+        }
+        HintSlots { all, each }
     }
 
     /// The credentials that the PSP's API asks for. Others are not used, and are warned of.
-    fn auth(&mut self, key: &str, settings: &FetchSettings, auth: FetchAuth) -> Option<Auth> {
+    fn auth(&mut self, key: &str, settings: &SourceFetchSettings, auth: FetchAuth) -> Option<Auth> {
         let basic = settings.username.is_some() || settings.password.is_some();
         if auth == FetchAuth::Basic {
             if settings.token.is_some() {
@@ -113,10 +159,6 @@ impl Checker<'_> {
 }
 
 fn mode(text: &str) -> Result<FetchMode, String> {
-    match text {
-        "always" => Ok(FetchMode::Always),
-        "unverified" => Ok(FetchMode::Unverified),
-        "never" => Ok(FetchMode::Never),
-        _ => Err("must be \"always\", \"unverified\" or \"never\"".to_owned()),
-    }
+    let known = MODES.iter().find(|(name, _)| *name == text).map(|(_, mode)| *mode);
+    known.ok_or_else(|| but(shown(text), "must be \"always\", \"unverified\" or \"never\""))
 }

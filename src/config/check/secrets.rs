@@ -5,12 +5,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::checker::Checker;
+use super::checker::{Checker, but};
 use crate::access::secrets::{NAME_MAX, NamedSecret, SECRETS_MAX, is_name};
 use crate::config::rotation_lock::target;
 use crate::config::secret::{NamedSetting, others_can_read};
 use crate::config::secrets_file;
 use crate::config::settings::SourceSettings;
+use crate::domain::text::shown;
 
 impl Checker<'_> {
     /// All secrets of a source, each with its key. If secrets are `needed`, a source without any is an error.
@@ -30,17 +31,28 @@ impl Checker<'_> {
         let mut names = BTreeSet::new();
         for (at, secret) in &secrets {
             if !is_name(&secret.name) {
-                self.wrong(&format!("{at}.name"), format!("must have 1 to {NAME_MAX} characters"));
+                self.wrong(
+                    &format!("{at}.name"),
+                    but(shown(&secret.name), format!("must have 1 to {NAME_MAX} bytes and no control characters")),
+                );
             } else if !names.insert(secret.name.clone()) {
-                self.wrong(&format!("{at}.name"), format!("{:?} is the name of another secret", secret.name));
+                self.wrong(
+                    &format!("{at}.name"),
+                    format!("is {:?}, which is the name of another secret of the source", secret.name),
+                );
             }
-            if secret.not_before.is_some_and(|from| secret.expires_at.is_some_and(|end| end <= from)) {
-                self.wrong(&format!("{at}.expires_at"), "must be after not_before");
+            if let (Some(from), Some(end)) = (secret.not_before, secret.expires_at)
+                && end <= from
+            {
+                self.wrong(&format!("{at}.expires_at"), but(end, format!("must be after not_before, {from}")));
             }
         }
         let count = settings.secrets.len().max(secrets.len());
         if count > SECRETS_MAX || (count == 0 && needed) {
-            self.wrong(&key, format!("must be 1 to {SECRETS_MAX} secrets, those of secrets_file included"));
+            self.wrong(
+                &key,
+                format!("has {count} secrets, but must have 1 to {SECRETS_MAX}, those of secrets_file included"),
+            );
         }
         secrets
     }

@@ -4,11 +4,12 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::checker::{COUNT_MAX, Checker};
+use super::checker::{COUNT_MAX, Checker, but};
 use super::fallback::Fallback;
 use crate::access::proxies::{ForwardedBy, Proxies};
 use crate::access::throttle::ThrottlePolicy;
 use crate::config::settings::{ServerSettings, ThrottleSettings};
+use crate::domain::text::shown;
 use crate::http::ServerOptions;
 
 impl Checker<'_> {
@@ -17,7 +18,9 @@ impl Checker<'_> {
         let server = ServerOptions {
             listen: self.take(
                 "server.listen",
-                listen.map_err(|_| "must be an IP address and a port, such as 127.0.0.1:8080".into()),
+                listen.map_err(|_| {
+                    but(shown(&settings.listen), "must be an IP address and a port, such as \"127.0.0.1:8080\"")
+                }),
             ),
             max_body: self.size("server.max_body", &settings.max_body),
             max_buffered: self.size("server.max_buffered", &settings.max_buffered),
@@ -29,7 +32,8 @@ impl Checker<'_> {
             shutdown_grace: self.span("server.shutdown_grace", &settings.shutdown_grace),
         };
         if server.max_buffered < server.max_body && !self.is_wrong("server.max_b") {
-            self.wrong("server.max_buffered", "must not be below server.max_body");
+            let must = format!("must not be below server.max_body, {}", settings.max_body);
+            self.wrong("server.max_buffered", but(&settings.max_buffered, must));
         }
         server
     }
@@ -38,7 +42,7 @@ impl Checker<'_> {
         let header = match settings.forwarded_header.to_ascii_lowercase().as_str() {
             "x-forwarded-for" => Ok(ForwardedBy::XForwardedFor),
             "forwarded" => Ok(ForwardedBy::Forwarded),
-            _ => Err("must be \"x-forwarded-for\" or \"forwarded\"".to_owned()),
+            _ => Err(but(shown(&settings.forwarded_header), "must be \"x-forwarded-for\" or \"forwarded\"")),
         };
         Proxies {
             trusted: self.networks("server.trusted_proxies", &settings.trusted_proxies),
@@ -53,12 +57,13 @@ impl Checker<'_> {
         for (index, text) in settings.iter().enumerate() {
             match text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)) {
                 Ok(IpNet::V6(network)) if network.addr().to_ipv4_mapped().is_some() && network.prefix_len() >= 96 => {
-                    self.wrong(&format!("{key}[{index}]"), "is IPv4 in IPv6 form: write it as 10.0.0.0/8 or 192.0.2.1")
+                    let must = "must be written as IPv4, such as 10.0.0.0/8 or 192.0.2.1";
+                    self.wrong(&format!("{key}[{index}]"), but(shown(text), must));
                 }
                 Ok(network) => networks.push(network),
                 Err(_) => self.wrong(
                     &format!("{key}[{index}]"),
-                    "must be a network or an address, such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1",
+                    but(shown(text), "must be a network or an address, such as 10.0.0.0/8, 2001:db8::/32 or 192.0.2.1"),
                 ),
             }
         }
@@ -66,9 +71,8 @@ impl Checker<'_> {
     }
 
     pub(super) fn throttle(&mut self, settings: &ThrottleSettings) -> ThrottlePolicy {
-        let failures = self.number("throttle.failures", &settings.failures, COUNT_MAX);
         ThrottlePolicy {
-            failures: u32::try_from(failures).unwrap_or(u32::MAX),
+            failures: self.count("throttle.failures", &settings.failures, COUNT_MAX),
             window: self.positive_span("throttle.window", &settings.window),
         }
     }

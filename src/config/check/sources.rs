@@ -5,11 +5,12 @@ use std::path::Path;
 
 use secrecy::ExposeSecret;
 
-use super::checker::Checker;
-use super::fallback::CLOSED;
+use super::checker::{Checker, but};
+use super::fetch::Fetching;
 use crate::access::secrets::NamedSecret;
 use crate::config::profiles;
 use crate::config::settings::SourceSettings;
+use crate::config::written::Count;
 use crate::domain::text::shown;
 use crate::psp::profile::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
@@ -35,10 +36,11 @@ impl Checker<'_> {
 
     pub(super) fn sources(
         &mut self,
-        settings: &BTreeMap<String, SourceSettings>,
+        settings: &mut BTreeMap<String, SourceSettings>,
         profiles: &Catalogue,
+        fetching: Fetching<'_>,
     ) -> BTreeMap<String, Source> {
-        let checked = settings.iter().map(|(name, source)| self.source(name, source, profiles));
+        let checked = settings.iter_mut().map(|(name, source)| self.source(name, source, profiles, fetching));
         let sources: BTreeMap<_, _> = checked.flatten().map(|source| (source.name.clone(), source)).collect();
         for (source, oracle) in shared_with_a_challenge(&sources) {
             let reason = format!(
@@ -63,13 +65,19 @@ impl Checker<'_> {
         let rules = profile.forms.iter().flat_map(|form| &form.rules);
         let known: BTreeSet<_> = rules.flat_map(|rule| rule.event_type.as_slice()).collect();
         for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
-            let reason = format!("{} is not a type that the profile understands", shown(unknown));
-            self.wrong(&format!("{key}[{index}]"), reason);
+            let must = "must be a type that the profile understands";
+            self.wrong(&format!("{key}[{index}]"), but(shown(unknown), must));
         }
         types.iter().cloned().collect()
     }
 
-    fn source(&mut self, name: &str, settings: &SourceSettings, profiles: &Catalogue) -> Option<Source> {
+    fn source(
+        &mut self,
+        name: &str,
+        settings: &mut SourceSettings,
+        profiles: &Catalogue,
+        fetching: Fetching<'_>,
+    ) -> Option<Source> {
         let key = format!("sources.{name}");
         if !Source::may_be_called(name) {
             self.wrong(&key, "the name of a source must consist of lower case letters, digits, - and _");
@@ -87,12 +95,15 @@ impl Checker<'_> {
             Some((header.to_ascii_lowercase(), self.credential(&format!("{key}.headers.{header}"), value)?))
         });
         let headers: BTreeMap<_, _> = headers.collect();
-        let answer = settings.disabled_answer.as_deref().map_or(Ok(CLOSED), closed_answer);
-        let closed = self.take(&format!("{key}.disabled_answer"), answer);
+        let closed = self.take(&format!("{key}.disabled_answer"), closed_answer(&settings.disabled_answer));
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.whole_seconds(&format!("{key}.tolerance"), text));
         let Some(entry) = entry else {
             let names: Vec<_> = profiles.iter().map(|entry| entry.profile.name.as_str()).collect();
-            self.wrong(&format!("{key}.profile"), format!("must be one of {}", names.join(", ")));
+            let is = settings
+                .profile
+                .as_ref()
+                .map_or_else(|| "is missing, but".to_owned(), |name| format!("is {}, but", shown(name)));
+            self.wrong(&format!("{key}.profile"), format!("{is} must be one of {}", names.join(", ")));
             return None;
         };
         for (at, secret) in &secrets {
@@ -101,10 +112,10 @@ impl Checker<'_> {
             }
         }
         let events = settings.events.as_ref().map(|types| self.events(&format!("{key}.events"), types, &entry.profile));
-        let fetch = self.fetch(&format!("{key}.fetch"), settings.fetch.as_ref(), &entry.profile, events.as_ref());
+        let fetch = self.fetch(&format!("{key}.fetch"), &mut settings.fetch, &entry.profile, events.as_ref(), fetching);
         let source = Source {
             fetch,
-            closed: (settings.enabled == Some(false)).then_some(closed),
+            closed: (!settings.enabled).then_some(closed),
             events,
             name: name.to_owned(),
             profile: entry.profile.clone(),
@@ -165,10 +176,10 @@ fn is_header_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
-fn closed_answer(text: &str) -> Result<u16, String> {
-    match text {
-        "404" => Ok(CLOSED),
+fn closed_answer(status: &Count) -> Result<u16, String> {
+    match status.text() {
+        "404" => Ok(404),
         "503" => Ok(503),
-        _ => Err("must be 404 or 503".to_owned()),
+        _ => Err(but(status, "must be 404 or 503")),
     }
 }

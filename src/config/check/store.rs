@@ -1,15 +1,17 @@
 //! `[store]` and `[debounce]`
 
-use super::checker::{COUNT_MAX, Checker, KEPT_MAX};
+use super::checker::{COUNT_MAX, Checker, KEPT_MAX, but};
 use crate::config::secret::others_can_read;
 use crate::config::settings::{DebounceSettings, StoreSettings};
 use crate::domain::due::Debounce;
+use crate::domain::text::shown;
 use crate::store::{Keep, ParkedLimits, StoreOptions};
 
 impl Checker<'_> {
     pub(super) fn store(&mut self, settings: &StoreSettings, debounce: &DebounceSettings) -> StoreOptions {
         if settings.path.is_empty() || settings.path.starts_with(":memory:") {
-            self.wrong("store.path", "must be a file: what is acknowledged must be on disk");
+            let must = "must be a file: what is acknowledged must be on disk";
+            self.wrong("store.path", but(shown(&settings.path), must));
         }
         if others_can_read(settings.path.as_ref()) {
             let path = &settings.path;
@@ -18,14 +20,13 @@ impl Checker<'_> {
             ));
         }
         let dead_letters_size = self.bytes("store.keep.dead_letters_size", &settings.keep.dead_letters_size, KEPT_MAX);
-        let per_source = self.number("store.parked.per_source", &settings.parked.per_source, COUNT_MAX);
         StoreOptions {
             path: settings.path.clone().into(),
             must_exist: settings.must_exist,
             debounce: self.debounce(debounce),
             max_waiting: self.number("store.max_waiting", &settings.max_waiting, COUNT_MAX),
             parked: ParkedLimits {
-                per_source: u32::try_from(per_source).unwrap_or(u32::MAX),
+                per_source: self.count("store.parked.per_source", &settings.parked.per_source, COUNT_MAX),
                 max_age: self.positive_span("store.parked.max_age", &settings.parked.max_age),
             },
             keep: Keep {
@@ -42,7 +43,8 @@ impl Checker<'_> {
         let quiet = self.span("debounce.quiet", &settings.quiet);
         let max_wait = self.span("debounce.max_wait", &settings.max_wait);
         if max_wait < quiet && !self.is_wrong("debounce.") {
-            self.wrong("debounce.max_wait", "must not be below debounce.quiet");
+            let must = format!("must not be below debounce.quiet, {}", shown(&settings.quiet));
+            self.wrong("debounce.max_wait", but(shown(&settings.max_wait), must));
         }
         Debounce { quiet, max_wait }
     }

@@ -1,9 +1,11 @@
 //! `[transform]`, but for its credentials
 
-use super::checker::{COUNT_MAX, Checker};
+use super::checker::{COUNT_MAX, Checker, but};
 use crate::config::settings::{BreakerSettings, TransformSettings};
+use crate::config::written::Address;
 use crate::delivery::breaker::BreakerPolicy;
 use crate::delivery::worker::DeliveryOptions;
+use crate::domain::text::shown;
 use crate::outbound::retry::RetryPolicy;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
@@ -16,20 +18,20 @@ impl Checker<'_> {
             }
             AllowedHosts::default()
         });
-        if let Some(Err(reason)) = settings.webhook_target.as_ref().map(|target| allowed_hosts.check(target)) {
-            self.wrong("transform.webhook_target", reason);
-        }
+        let webhook_target = settings.webhook_target.as_ref();
+        let webhook_target = webhook_target.and_then(|target| self.webhook_target(target, &allowed_hosts));
         let retry = RetryPolicy {
             first: self.positive_span("transform.retry.first", &settings.retry.first),
             max: self.positive_span("transform.retry.max", &settings.retry.max),
             give_up_after: self.span("transform.retry.give_up_after", &settings.retry.give_up_after),
         };
         if retry.max < retry.first && !self.is_wrong("transform.retry.") {
-            self.wrong("transform.retry.max", "must not be below transform.retry.first");
+            let must = format!("must not be below transform.retry.first, {}", shown(&settings.retry.first));
+            self.wrong("transform.retry.max", but(shown(&settings.retry.max), must));
         }
         DeliveryOptions {
             allowed_hosts,
-            webhook_target: settings.webhook_target.clone(),
+            webhook_target,
             timeout: self.positive_span("transform.timeout", &settings.timeout),
             concurrency: self.number("transform.concurrency", &settings.concurrency, 1024),
             retry,
@@ -37,14 +39,22 @@ impl Checker<'_> {
         }
     }
 
+    fn webhook_target(&mut self, target: &Address, allowed_hosts: &AllowedHosts) -> Option<String> {
+        let key = "transform.webhook_target";
+        let text = self.url(key, target)?;
+        allowed_hosts.check(text).map_err(|reason| self.wrong(key, but(target, reason))).ok()?;
+        Some(text.to_owned())
+    }
+
     fn breaker(&mut self, settings: &BreakerSettings) -> BreakerPolicy {
-        let failures = self.number("transform.breaker.failures", &settings.failures, COUNT_MAX);
+        let failures = self.count("transform.breaker.failures", &settings.failures, COUNT_MAX);
         let first = self.positive_span("transform.breaker.first", &settings.first);
         let max = self.positive_span("transform.breaker.max", &settings.max);
         if max < first && !self.is_wrong("transform.breaker.") {
-            self.wrong("transform.breaker.max", "must not be below transform.breaker.first");
+            let must = format!("must not be below transform.breaker.first, {}", shown(&settings.first));
+            self.wrong("transform.breaker.max", but(shown(&settings.max), must));
         }
-        BreakerPolicy { failures: u32::try_from(failures).unwrap_or(u32::MAX), first, max }
+        BreakerPolicy { failures, first, max }
     }
 }
 
@@ -52,6 +62,6 @@ pub(super) fn failed_as(text: &str) -> Result<FailedAs, String> {
     match text {
         "error" => Ok(FailedAs::Error),
         "record" => Ok(FailedAs::Record),
-        _ => Err("must be \"error\" or \"record\"".to_owned()),
+        _ => Err(but(shown(text), "must be \"error\" or \"record\"")),
     }
 }

@@ -5,24 +5,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::checker::Checker;
+use super::fetch::Fetching;
 use super::transform;
+use crate::app::Options;
 use crate::config::checked::Config;
-use crate::config::defaults;
 use crate::config::environment::sources_with_secrets;
 use crate::config::error::{ConfigError, ConfigErrors};
+use crate::config::in_force::in_force;
 use crate::config::secret::others_can_read;
 use crate::config::settings::{CredentialSettings, Settings, TransformSettings};
 
 /// Checks the settings; `errors` are those that reading them found.
 pub(in crate::config) fn check(
-    settings: Settings,
+    mut settings: Settings,
     errors: Vec<ConfigError>,
     environment: &BTreeMap<String, String>,
     file: Option<&Path>,
 ) -> Result<Config, ConfigErrors> {
     let mut checker = Checker {
         environment,
-        fetch_defaults: defaults::fetch()?,
         errors,
         folder: file.and_then(Path::parent),
         warnings: Vec::new(),
@@ -47,9 +48,10 @@ pub(in crate::config) fn check(
     checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
     let certificates = checker.certificates(&settings.certificates);
+    let fetching = Fetching { settings: &settings.fetch, options: checker.fetch_options(&settings.fetch) };
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
-    let sources = checker.sources(&settings.sources, &profiles);
+    let sources = checker.sources(&mut settings.sources, &profiles, fetching);
     let of_environment = sources_with_secrets(environment).into_iter();
     let counted = of_environment.filter_map(|name| settings.sources.get(&name).map(|one| (name, one.secrets.len())));
     let secrets_of_environment = counted.collect();
@@ -60,27 +62,24 @@ pub(in crate::config) fn check(
             .push(format!("{file}: a secret stands in the settings, and everybody on this machine can read this file"));
     }
     let Checker { errors, warnings, read_once, .. } = checker;
-    if errors.is_empty() {
-        Ok(Config {
-            server,
-            store,
-            delivery,
-            transform,
-            failed_as,
-            integrator,
-            monitor,
-            proxies,
-            throttle,
-            token_lifetime: Duration::from_secs(token_lifetime.into()),
-            certificates,
-            sources,
-            profiles,
-            profiles_dir,
-            read_once,
-            secrets_of_environment,
-            warnings,
-        })
-    } else {
-        Err(ConfigErrors(errors))
+    if !errors.is_empty() {
+        return Err(ConfigErrors(errors));
     }
+    let options = Options {
+        server,
+        store,
+        delivery,
+        transform,
+        failed_as,
+        integrator,
+        monitor,
+        proxies,
+        throttle,
+        token_lifetime: Duration::from_secs(token_lifetime.into()),
+        certificates,
+        sources,
+    };
+    let in_force = in_force(&settings, &options, &profiles)
+        .map_err(|reason| ConfigErrors(vec![ConfigError { key: "configuration".to_owned(), reason }]))?;
+    Ok(Config { options, profiles, in_force, read_once, secrets_of_environment, warnings })
 }

@@ -110,8 +110,8 @@ async fn what_is_wrong_with_a_secret_is_named() {
         (r#"secrets = [{ value = "a", name = "" }]"#.into(), "sources.x.secrets[0].name", "1 to 64"),
         (r#"secrets = [{ value = "a", name = "n" }, { value = "b", name = "n" }]"#.into(), "secrets[1].name", "\"n\""),
         (r#"secrets = [{ value = "a", name = "secret-2" }, "b"]"#.into(), "secrets[1].name", "another"),
-        (r#"secrets = [{ value = "a", expires_at = "soon" }]"#.into(), "secrets[0].expires_at", "no time"),
-        (r#"secrets = [{ value = "a", not_before = "2026-01-01" }]"#.into(), "secrets[0].not_before", "no time"),
+        (r#"secrets = [{ value = "a", expires_at = "soon" }]"#.into(), "secrets[0].expires_at", "must be a time"),
+        (r#"secrets = [{ value = "a", not_before = "2026-01-01" }]"#.into(), "secrets[0].not_before", "must be a time"),
         (
             r#"secrets = [{ value = "a", not_before = "2026-01-02T00:00:00Z", expires_at = 2026-01-01T00:00:00Z }]"#
                 .into(),

@@ -201,9 +201,9 @@ async fn a_source_of_whose_secrets_none_holds_is_warned_of() {
         let reload = relay.reload().await;
         let file = relay.file("relay.toml");
         let check = run(&["check", "--config", file.to_str().unwrap()], &relay.setup.environment()).await;
-        for ended in [&reload, &check] {
+        for (ended, mark) in [(&reload, ""), (&check, "# ")] {
             let line = ended.stdout.lines().find(|line| line.contains("none holds now")).unwrap_or_default();
-            assert!(line.starts_with("not safe: sources.turning.secrets: "), "{ended:?}");
+            assert!(line.starts_with(&format!("{mark}not safe: sources.turning.secrets: ")), "{ended:?}");
             assert!(line.contains(said) && line.contains(remedy), "{line}");
         }
         relay.program.logged(&["WARN", "not safe: sources.turning.secrets: none holds now", said]).await;

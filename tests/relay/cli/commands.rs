@@ -22,17 +22,18 @@ async fn check_prints_what_is_in_force() {
     let ended = run(&["check", "--config", file.to_str().unwrap()], &setup.environment()).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
     for part in [
-        "127.0.0.1:0",
-        "1048576 bytes",
+        "listen = \"127.0.0.1:0\"",
+        "max_body = \"1MiB\"",
         "relay.db",
-        "30ms",
-        "http://127.0.0.1:1234/PSPWebhooks/ExternalIntegration",
-        "2 bearer token(s)",
-        "plenigo_test",
-        "POST /notifications/stripe-main",
-        "POST /notifications/media",
-        "frisbii-media",
-        "2 secret(s)",
+        "quiet = \"30ms\"",
+        "webhook_target = \"http://127.0.0.1:1234/PSPWebhooks/ExternalIntegration\"",
+        "tokens = [\"***\", \"***\"]",
+        "basic = { username = \"plenigo_test\", password = { file = ",
+        "posts to /notifications/stripe-main",
+        "posts to /notifications/media",
+        "profile = \"frisbii-media\"",
+        "secrets = [\"***\", { env = \"STRIPE_WEBHOOK_SECRET\" }]",
+        "\n# valid: 5 sources, ",
     ] {
         assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
     }

@@ -38,8 +38,8 @@ async fn an_old_name_in_a_profile_is_taken_and_warned_of() {
     );
     let file = relay.file("relay.toml");
     let checked = run(&["check", "--config", file.to_str().unwrap()], &relay.setup.environment()).await;
-    let renamed: Vec<_> = checked.stdout.lines().filter(|line| line.starts_with("renamed: ")).collect();
-    assert_eq!((checked.code, renamed), (Some(0), vec![format!("renamed: {RENAMED}").as_str()]), "{checked:?}");
+    let renamed: Vec<_> = checked.stdout.lines().filter(|line| line.starts_with("# renamed: ")).collect();
+    assert_eq!((checked.code, renamed), (Some(0), vec![format!("# renamed: {RENAMED}").as_str()]), "{checked:?}");
 }
 
 #[tokio::test]

@@ -22,7 +22,10 @@ async fn refused(text: &str, expected: &[(&str, &str)]) {
         let found = ended.stderr.lines().any(|line| line.starts_with(&format!("{key}: ")) && line.contains(part));
         assert!(found, "{key}: … {part} in {}", ended.stderr);
     }
-    assert_eq!(ended.stderr.lines().count(), expected.len(), "{}", ended.stderr);
+    let verdict = ended.stderr.lines().last().unwrap();
+    let count = if expected.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", expected.len()) };
+    assert!(verdict.starts_with(&format!("refused: {count} in ")) && verdict.ends_with("relay.toml"), "{verdict}");
+    assert_eq!(ended.stderr.lines().count(), expected.len() + 1, "{}", ended.stderr);
 }
 
 const SOURCE: &str = "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"whsec_x\"]\n";
@@ -56,6 +59,10 @@ async fn every_mistake_is_found_by_its_key() {
     refused("[server]\nwrite_timeout = 30\n", &[("server.write_timeout", "must be a number with a unit")]).await;
     refused("[server]\nwrite_timeout = []\n", &[("server.write_timeout", "must be a text in quotes")]).await;
     refused("[store]\nmust_exist = \"\"\n", &[("store.must_exist", "must be true or false")]).await;
+    refused("[transform]\nallowed_hosts = \"x\"\n", &[("transform.allowed_hosts", "is \"x\", but must be a list")])
+        .await;
+    refused("[fetch]\nrate = 0\n", &[("fetch.rate", "is 0, but must be a number from 1 to 10000")]).await;
+    refused("[fetch]\ntoken = \"x\"\n", &[("fetch.token", "unknown key")]).await;
     refused("[monitor]\ntokens = \"x\"\n", &[("monitor.tokens", "must be a list of secrets: [\"text\"], [{ env")])
         .await;
     refused("[store.keep]\nhistory = \"0s\"\n", &[("store.keep.history", "more than 0")]).await;
@@ -140,12 +147,21 @@ async fn the_environment_is_above_the_file() {
     ];
     let ended = check(text, &environment).await;
     assert_eq!(ended.code, Some(0), "{ended:?}");
-    for part in ["127.0.0.1:4711", "123ms", "48h", "one.example, two.example:8443", "3 bearer", "  7", "2 secret(s)"] {
-        assert!(ended.stdout.contains(part), "{part} in {}", ended.stdout);
+    for line in [
+        "listen = \"127.0.0.1:4711\"",
+        "quiet = \"123ms\"",
+        "give_up_after = \"48h\"",
+        "allowed_hosts = [\"one.example\", \"two.example:8443\"]",
+        "tokens = [\"***\", \"***\", \"***\"]",
+        "concurrency = 7",
+        "secrets = [\"***\", \"***\"]",
+    ] {
+        assert!(ended.stdout.lines().any(|printed| printed == line), "{line} in {}", ended.stdout);
     }
     let unknown = check(text, &[("RELAY_SERVER__COLOUR", "red")]).await;
     assert_eq!(unknown.code, Some(64));
     assert!(unknown.stderr.starts_with("server.colour: unknown key"), "{}", unknown.stderr);
+    assert!(unknown.stderr.ends_with("relay.toml and the environment"), "{}", unknown.stderr);
 }
 
 /// The message about a mistake never repeats a secret beside it.
@@ -161,8 +177,6 @@ async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
         "integrator = \"sesame\"\n",
         "[sources]\none = \"sesame\"\n",
         "[server]\nlisten = [\"sesame\"]\n",
-        "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"x\"]\ntolerance = \"sesame\"\n",
-        "[server]\nmax_body = \"sesame\"\n",
         "[integrator]\ntokens = [{ text = \"sesame\" }]\n",
         "[transform]\nbasic = { username = \"u\", password = [\"sesame\"] }\n",
         "[integrator]\ntokens = [\"sesame]\n",
@@ -178,6 +192,17 @@ async fn a_mistake_does_not_print_the_secret_that_it_is_about() {
         "[sources.one]\nprofile = \"stripe\"\nsecrets = [{ file = \"FOLDER/no-utf-8\" }]\n",
         "[sources.one]\nprofile = \"adyen\"\nsecrets = [{ file = \"FOLDER/text\" }, { env = \"SESAME\" }]\n",
         "[transform]\nwebhook_target = \"https://user:sesame@x.example/\"\nallowed_hosts = [\"x.example\"]\n",
+        "[transform]\nwebhook_target = \"https://x.example/?token=sesame\"\n",
+        "[transform]\nwebhook_target = \"user:sesame@x.example?token=sesame\"\n",
+        "[transform]\nbasic = { username = \"user:sesame\", password = \"x\" }\n",
+        "[integrator]\noauth = [{ client_id = \"id:sesame\", client_secret = \"x\" }]\n",
+        "[integrator]\noauth = \"sesame\"\n",
+        "[sources]\none = [\"sesame\"]\n",
+        "sources = \"sesame\"\n",
+        "[sources.one]\nprofile = \"paypal\"\nsettings = \"sesame\"\n",
+        "[sources.one]\nprofile = \"square\"\nsecrets = [\"x\"]\npublic_url = \"https://u:sesame@x.example?k=sesame\"\n",
+        "[sources.one]\nprofile = \"mollie\"\nsecrets = [\"x\"]\nfetch = { token = \"sesame\", base_url = \"https://a:sesame@b?sesame\" }\n",
+        "[sources.one]\nprofile = \"mollie\"\nsecrets = [\"x\"]\nfetch = { token = [\"sesame\"] }\n",
     ];
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("no-utf-8"), b"sesame\xff").unwrap();
@@ -262,11 +287,11 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     set(&file, 0o640);
     set(&password, 0o640);
     let quiet = run(&arguments, &relay.setup.environment()).await;
-    assert!(!quiet.stdout.contains("not safe"), "{}", quiet.stdout);
+    assert!(!quiet.stdout.contains("# not safe"), "{}", quiet.stdout);
     set(&file, 0o644);
     set(&password, 0o604);
     let warned = run(&arguments, &relay.setup.environment()).await;
-    let warnings: Vec<_> = warned.stdout.lines().filter(|line| line.starts_with("not safe: ")).collect();
+    let warnings: Vec<_> = warned.stdout.lines().filter(|line| line.starts_with("# not safe: ")).collect();
     assert_eq!((warned.code, warnings.len()), (Some(0), 2), "{warnings:?}");
     assert!(warnings[0].contains("sources.media.basic.password") && warnings[0].contains("media-password"));
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
@@ -307,7 +332,7 @@ async fn a_short_credential_is_warned_of_by_name() {
     let said = async |length: usize| {
         let ended = check(&text(length), &[]).await;
         assert_eq!(ended.code, Some(0), "{}", ended.stderr);
-        let lines = ended.stdout.lines().filter(|line| line.contains("fewer than 20 characters"));
+        let lines = ended.stdout.lines().filter(|line| line.contains("fewer than 20 bytes"));
         let mut keys: Vec<_> = lines.map(|line| line.split(": ").nth(1).unwrap().to_owned()).collect();
         keys.sort();
         keys
@@ -348,7 +373,7 @@ async fn one_secret_of_two_sources_is_warned_of() {
     for spelling in [key.to_owned(), key.to_uppercase()] {
         let said = shared(&spelling).await;
         let [line] = said.as_slice() else { panic!("{said:?}") };
-        assert!(line.starts_with("not safe: sources.one.secrets, sources.two.secrets: "), "{line}");
+        assert!(line.starts_with("# not safe: sources.one.secrets, sources.two.secrets: "), "{line}");
         assert!(!line.contains(key), "{line}");
     }
 }
@@ -376,8 +401,224 @@ async fn a_token_in_the_address_of_transform_is_not_printed() {
     let ended = check(text, &[]).await;
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(
-        ended.stdout.contains("https://x.example/hook?***") && !ended.stdout.contains("sesame"),
+        ended.stdout.contains("webhook_target = \"https://x.example/hook?***\"\n") && !ended.stdout.contains("sesame"),
         "{}",
         ended.stdout
     );
+}
+
+/// A value that is wrong is repeated, so that it can be searched for.
+#[tokio::test]
+async fn a_mistake_repeats_the_value() {
+    let text = r#"
+[server]
+listen = "everywhere"
+max_body = "2GiB"
+max_connections = "lots"
+body_timeout = "half a minute"
+header_timeout = "0s"
+trusted_proxies = ["the proxy", "::ffff:10.0.0.0/104"]
+forwarded_header = "via"
+[store]
+path = ":memory:"
+[debounce]
+quiet = "9s"
+max_wait = "8s"
+[transform]
+webhook_target = "ftp://x.example/hook"
+failed_as = "joke"
+concurrency = 2000
+retry = { first = "7s", max = "6s" }
+breaker = { first = "5s", max = "4s" }
+[oauth]
+token_lifetime = "1500ms"
+[fetch]
+rate = 70000
+max_hints = -3
+[sources.one]
+profile = "strype"
+ip_ranges = ["somewhere"]
+disabled_answer = 418
+secrets = [
+    { value = "x", name = "a\tb", not_before = "2026-02-02T00:00:00Z", expires_at = "2026-01-01T00:00:00Z" },
+    { value = "y", expires_at = "soon" },
+]
+[sources.two]
+profile = "mollie"
+secrets = ["x"]
+public_url = "not a URL"
+events = ["payment.made"]
+fetch = { token = "t", mode = "often", max_hints_per_address = 7 }
+[sources.three]
+profile = "mollie"
+secrets = ["x"]
+fetch = { token = "t", base_url = "http://api.example", timeout = "0s", rate = 0 }
+[sources.four]
+profile = "stripe"
+secrets = ["1", "2", "3", "4", "5", "6"]
+fetch = { mode = "never" }
+"#;
+    let expected = [
+        ("server.listen", "is \"everywhere\""),
+        ("server.max_body", "is \"2GiB\""),
+        ("server.max_connections", "is \"lots\""),
+        ("server.body_timeout", "is \"half a minute\""),
+        ("server.header_timeout", "is \"0s\""),
+        ("server.trusted_proxies[0]", "is \"the proxy\""),
+        ("server.trusted_proxies[1]", "is \"::ffff:10.0.0.0/104\""),
+        ("server.forwarded_header", "is \"via\""),
+        ("store.path", "is \":memory:\""),
+        ("debounce.max_wait", "is \"8s\", but must not be below debounce.quiet, \"9s\""),
+        ("transform.webhook_target", "is \"ftp://x.example/hook\""),
+        ("transform.failed_as", "is \"joke\""),
+        ("transform.concurrency", "is 2000, but must be a number from 1 to 1024"),
+        ("transform.retry.max", "is \"6s\", but must not be below transform.retry.first, \"7s\""),
+        ("transform.breaker.max", "is \"4s\", but must not be below transform.breaker.first, \"5s\""),
+        ("oauth.token_lifetime", "is \"1500ms\""),
+        ("fetch.rate", "is 70000"),
+        ("fetch.max_hints", "is -3"),
+        ("sources.one.profile", "is \"strype\""),
+        ("sources.one.ip_ranges[0]", "is \"somewhere\""),
+        ("sources.one.disabled_answer", "is 418"),
+        ("sources.one.secrets[0].name", "is \"a\\tb\""),
+        ("sources.one.secrets[0].expires_at", "is 2026-01-01T00:00:00Z, but must be after not_before, 2026-02-02"),
+        ("sources.one.secrets[1].expires_at", "is \"soon\""),
+        ("sources.two.public_url", "is \"not a URL\""),
+        ("sources.two.events[0]", "is \"payment.made\""),
+        ("sources.two.fetch.mode", "is \"often\""),
+        ("sources.three.fetch.base_url", "is \"http://api.example\", but must be https"),
+        ("sources.three.fetch.timeout", "is \"0s\""),
+        ("sources.three.fetch.rate", "is 0"),
+        ("sources.four.secrets", "has 6 secrets"),
+        ("sources.four.fetch", "the profile stripe fetches nothing"),
+    ];
+    refused(text, &expected).await;
+}
+
+/// All secrets, in each of the ways in which they are written.
+const WITH_SECRETS: &str = r#"
+[transform]
+allowed_hosts = ["x.example"]
+webhook_target = "https://x.example/hook"
+tokens = [{ env = "TRANSFORM_TOKEN" }, "SESAME-0"]
+basic = { username = "transform", password = "SESAME-1" }
+oauth = [{ client_id = "a", client_secret = "SESAME-2", username = "u", password = { env = "PASSWORD" } }]
+[integrator]
+tokens = ["SESAME-3"]
+[monitor]
+tokens = [{ file = "FOLDER/secret" }]
+[fetch]
+rate = 7
+max_hints = 40
+[sources.stripe]
+profile = "stripe"
+secrets = [{ value = "SESAME-4", name = "first", expires_at = "2099-01-01T00:00:00Z" }, "SESAME-5", { env = "PASSWORD" }]
+secrets_file = "stripe.secrets.toml"
+headers = { X-Key = "SESAME-6", "X-Other!" = { env = "PASSWORD" } }
+enabled = false
+[sources.mollie]
+profile = "mollie"
+secrets = ["SESAME-7"]
+tokens = ["SESAME-8"]
+tolerance = "7m"
+public_url = "https://relay.example/notifications/mollie"
+fetch = { token = "SESAME-9", concurrency = 2 }
+[sources.square]
+profile = "square"
+secrets = ["SESAME-10"]
+public_url = "https://relay.example/notifications/square"
+"#;
+
+#[tokio::test]
+async fn what_check_prints_is_a_configuration_without_the_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    std::fs::write(at("secret"), "sesame-of-a-file\n").unwrap();
+    let written = "[[secret]]\nname = \"kept\"\nvalue = \"sesame-kept\"\nexpires_at = \"2098-01-01T00:00:00Z\"\n";
+    std::fs::write(at("stripe.secrets.toml"), written).unwrap();
+    let environment = [("TRANSFORM_TOKEN", "sesame-of-a-token-that-is-long"), ("PASSWORD", "sesame-of-a-password")];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let checked = async |name: &str, text: &str| {
+        std::fs::write(at(name), text.replace("FOLDER", folder.path().to_str().unwrap())).unwrap();
+        run(&["check", "--config", &at(name)], &environment).await
+    };
+    let first = checked("relay.toml", WITH_SECRETS).await;
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(!first.stdout.to_lowercase().contains("sesame"), "{}", first.stdout);
+    for line in [
+        "max_connections = 4096",
+        "tokens = [{ env = \"TRANSFORM_TOKEN\" }, \"***\"]",
+        "basic = { username = \"transform\", password = \"***\" }",
+        "oauth = [{ client_id = \"a\", client_secret = \"***\", username = \"u\", password = { env = \"PASSWORD\" } }]",
+        "secrets = [{ value = \"***\", name = \"first\", expires_at = \"2099-01-01T00:00:00Z\" }, \"***\", { env = \"PASSWORD\" }]",
+        "headers = { X-Key = \"***\", \"X-Other!\" = { env = \"PASSWORD\" } }",
+        "# secrets_file: \"kept\" until 2098-01-01T00:00:00Z",
+        "# tolerance: 5m, as the profile says",
+        "base_url = \"https://api.mollie.com\"",
+        "mode = \"always\"",
+        "concurrency = 2",
+        "max_hints_per_address = 10",
+    ] {
+        assert!(first.stdout.lines().any(|printed| printed == line), "{line} in {}", first.stdout);
+    }
+    assert!(first.stdout.contains("max_hints = 40\nmax_hints_per_address"), "{}", first.stdout);
+    assert!(!first.stdout.contains("# tolerance: 7m"), "{}", first.stdout);
+    let verdict = first.stdout.lines().last().unwrap();
+    assert!(verdict.starts_with("# valid: 3 sources, ") && verdict.ends_with(" warnings"), "{verdict}");
+
+    // The masks are no secrets: anybody could guess them.
+    let masked = checked("masked.toml", &first.stdout).await;
+    assert_eq!((masked.code, masked.stdout.as_str()), (Some(64), ""), "{masked:?}");
+    assert_eq!(masked.stderr.matches("is \"***\", but must be a secret").count(), 11, "{}", masked.stderr);
+    assert!(masked.stderr.contains("refused: 11 mistakes in "), "{}", masked.stderr);
+    // With secrets in their places, the same is in force.
+    let mut filled = String::new();
+    for (number, part) in first.stdout.split("\"***\"").enumerate() {
+        let before = if number == 0 { String::new() } else { format!("\"secret-number-{number:02}-of-all\"") };
+        filled.push_str(&before);
+        filled.push_str(part);
+    }
+    let again = checked("filled.toml", &filled).await;
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let settings = |printed: &str| {
+        let settings: Vec<_> =
+            printed.lines().filter(|line| !line.starts_with("# not safe: ")).map(str::to_owned).collect();
+        settings[..settings.len() - 1].to_vec()
+    };
+    assert_eq!(settings(&again.stdout), settings(&first.stdout));
+}
+
+#[tokio::test]
+async fn a_masked_url_is_refused() {
+    let text = "[transform]\nallowed_hosts = [\"x.example\"]\nwebhook_target = \"https://x.example/hook?***\"\n";
+    refused(text, &[("transform.webhook_target", "must be the whole URL")]).await;
+}
+
+#[tokio::test]
+async fn the_verdict_counts() {
+    let nothing = run(&["check"], &[]).await;
+    assert!(nothing.stdout.ends_with("\n# valid: 0 sources, 0 warnings, 4 settings to add\n"), "{}", nothing.stdout);
+    let text = "[transform]\nallowed_hosts = [\"x.example\"]\ntokens = [{ env = \"TOKEN\" }]\n[sources.one]\n\
+                profile = \"stripe\"\nsecrets = [{ env = \"SECRET\", expires_at = \"2020-01-01T00:00:00Z\" }]\n";
+    let ended = check(text, &[("SECRET", "a"), ("TOKEN", "a-token-of-twenty-bytes")]).await;
+    assert!(ended.stdout.ends_with("\n# valid: 1 source, 1 warning, 1 setting to add\n"), "{}", ended.stdout);
+    let refused = run(&["check"], &[("RELAY_SERVER__LISTEN".into(), "here".into())]).await;
+    let said: Vec<_> = refused.stderr.lines().collect();
+    let expected = "server.listen: is \"here\", but must be an IP address and a port, such as \"127.0.0.1:8080\"";
+    assert_eq!(said, [expected, "refused: 1 mistake in the environment"]);
+}
+
+/// `serve` goes on with the default, and says so.
+#[tokio::test]
+async fn a_log_filter_that_is_none_is_warned_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    std::fs::write(&file, "[server]\nlisten = \"x\"\n").unwrap();
+    let environment = [("RUST_LOG".to_owned(), "relay=loud=louder".to_owned())];
+    let ended = run(&["serve", "--config", file.to_str().unwrap()], &environment).await;
+    let lines: Vec<_> = ended.stderr.lines().filter(|line| line.contains("RUST_LOG")).collect();
+    let [line] = lines.as_slice() else { panic!("{ended:?}") };
+    for part in ["WARN", "relay=loud=louder", "info,actix_server=warn holds"] {
+        assert!(line.contains(part), "{part} in {line}");
+    }
 }

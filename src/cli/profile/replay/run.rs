@@ -41,9 +41,10 @@ pub(in crate::cli::profile) fn run(entry: &Entry, arguments: &Arguments) -> Resu
         Some(file) => Some(config::load(Some(file), std::env::vars_os()).map_err(|errors| errors.to_string())?),
         None => None,
     };
-    let path = arguments.store.as_ref().or(config.as_ref().map(|config| &config.store.path));
+    let path = arguments.store.as_ref().or(config.as_ref().map(|config| &config.options.store.path));
     let path = path.ok_or_else(|| "--store or --config is needed".to_owned())?;
-    let configured: BTreeMap<String, Source> = config.as_ref().map(|config| config.sources.clone()).unwrap_or_default();
+    let configured: BTreeMap<String, Source> =
+        config.as_ref().map(|config| config.options.sources.clone()).unwrap_or_default();
     let since = arguments.since.as_deref().map(|text| instant(text, Timestamp::now())).transpose()?;
     let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since };
     let mut reader = Reader::new(&entry.profile, &configured);

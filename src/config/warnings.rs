@@ -1,4 +1,5 @@
-//! Warnings that depend on the time: sources none of whose secrets holds now.
+//! Warnings about the configuration: those that depend on the time (no secret of a source holds now), and settings that are
+//! missing.
 
 use jiff::Timestamp;
 
@@ -9,7 +10,7 @@ use crate::source::Source;
 /// All warnings about the configuration at this time: settings that are allowed but not wise.
 #[must_use]
 pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
-    let open = config.sources.values().filter(|source| source.closed.is_none());
+    let open = config.options.sources.values().filter(|source| source.closed.is_none());
     let unheld = open.filter_map(|source| unheld(source, now));
     config.warnings.iter().cloned().chain(unheld).collect()
 }
@@ -39,4 +40,17 @@ fn time(secret: &NamedSecret, now: Timestamp) -> String {
         (_, Some(from)) => format!("{name:?} begins at {from}"),
         _ => format!("{name:?} holds"),
     }
+}
+
+/// The settings that are missing before the relay is of use, each with its key and the consequence.
+#[must_use]
+pub fn missing(config: &Config) -> Vec<&'static str> {
+    let options = &config.options;
+    let wants = [
+        (options.sources.is_empty(), "[sources.NAME]: no PSP can post notifications yet"),
+        (options.delivery.allowed_hosts.is_empty(), "transform.allowed_hosts: no webhook can go anywhere yet"),
+        (options.transform.is_empty(), "transform.tokens: Transform cannot read records yet"),
+        (options.integrator.is_empty(), "integrator.tokens: the payment stack cannot register records yet"),
+    ];
+    wants.into_iter().filter_map(|(missing, hint)| missing.then_some(hint)).collect()
 }
