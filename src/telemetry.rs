@@ -37,7 +37,7 @@ pub fn init() {
     if let Some(reason) = wrong {
         tracing::warn!(
             RUST_LOG = ?wanted, reason,
-            "RUST_LOG is no log filter, so {DEFAULT} holds: write levels and targets such as \"debug\" or \"warn,transform_relay=debug\", and restart"
+            "RUST_LOG is no log filter: {DEFAULT} holds; correct it, as in RUST_LOG=warn,transform_relay=debug, and restart"
         );
     }
 }

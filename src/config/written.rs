@@ -10,7 +10,7 @@ use crate::domain::text::shown;
 pub(super) const MASK: &str = "***";
 
 /// A number, or a size with its unit. In the environment all values are text, so a number may be text in a file too.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Count(String);
 
@@ -50,7 +50,7 @@ impl Serialize for Count {
 }
 
 /// A URL. Its credentials, query and fragment may hold a secret, so they are never shown.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Deserialize)]
 #[serde(transparent)]
 pub(super) struct Address(String);
 

@@ -44,7 +44,7 @@ pub(crate) const SECRETS: [(&str, &str); 15] = [
     ("API_TOKEN", API_TOKEN),
 ];
 
-/// Options of a relay; the default is quick and fits most tests.
+/// Options of a relay; the default is quick and fits most tests. An empty text or 0 leaves the setting at its default.
 #[derive(Debug, Clone)]
 pub(crate) struct Setup {
     pub(crate) quiet: &'static str,
@@ -75,16 +75,17 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             quiet: "30ms",
-            max_wait: "5s",
-            max_body: "1MiB",
+            max_wait: "",
+            max_body: "",
             grace: "20s",
             timeout: "30s",
-            concurrency: 16,
-            failed_as: "error",
+            concurrency: 0,
+            failed_as: "",
             retry_first: "20ms",
+            // The breaker's too, whose default is shorter.
             retry_max: "1h",
-            breaker_failures: 5,
-            give_up_after: "72h",
+            breaker_failures: 0,
+            give_up_after: "",
             // Tests are often wrong on purpose, all from one address.
             throttle_failures: 1_000_000,
             also_allowed: None,
@@ -108,8 +109,7 @@ impl Setup {
         let mut text = format!(
             r#"[server]
 listen = "127.0.0.1:0"
-max_body = "{}"
-max_buffered = "1GiB"
+{}max_buffered = "1GiB"
 shutdown_grace = "{}"
 
 [store]
@@ -117,26 +117,19 @@ path = "{}"
 
 [debounce]
 quiet = "{}"
-max_wait = "{}"
-
+{}
 [transform]
 {}allowed_hosts = ["{transform}"{}]
 tokens = ["another-{TRANSFORM_TOKEN}", "{TRANSFORM_TOKEN}"]
 basic = {{ username = "transform", password = "{TRANSFORM_PASSWORD}" }}
 timeout = "{}"
-concurrency = {}
-failed_as = "{}"
-
+{}{}
 [transform.retry]
 first = "{}"
-max = "{}"
-give_up_after = "{}"
-
+{}{}
 [transform.breaker]
-failures = {}
-first = "{}"
-max = "{}"
-
+{}first = "{}"
+{}
 [throttle]
 failures = {}
 
@@ -144,22 +137,22 @@ failures = {}
 tokens = [{{ env = "RELAY_INTEGRATOR_TOKEN" }}]
 basic = {{ username = "payment-stack", password = "{INTEGRATOR_PASSWORD}" }}
 "#,
-            self.max_body,
+            text_of("max_body", self.max_body),
             self.grace,
             folder.join("relay.db").display(),
             self.quiet,
-            self.max_wait,
+            text_of("max_wait", self.max_wait),
             if self.default_target { target.as_str() } else { "" },
             self.also_allowed.as_ref().map(|host| format!(", \"{host}\"")).unwrap_or_default(),
             self.timeout,
-            self.concurrency,
-            self.failed_as,
+            number_of("concurrency", self.concurrency),
+            text_of("failed_as", self.failed_as),
             self.retry_first,
-            self.retry_max,
-            self.give_up_after,
-            self.breaker_failures,
+            text_of("max", self.retry_max),
+            text_of("give_up_after", self.give_up_after),
+            number_of("failures", self.breaker_failures),
             self.retry_first,
-            self.retry_max,
+            text_of("max", self.retry_max),
             self.throttle_failures,
         );
         let [one, two] = MEDIA_HEADERS;
@@ -216,4 +209,14 @@ secrets = ["{DIGITAL_RIVER_SECRET}"]
         let needed = needed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         needed.into_iter().chain(self.environment.iter().cloned()).collect()
     }
+}
+
+/// The line of a setting that is a text, unless its default is to hold.
+fn text_of(key: &str, value: &str) -> String {
+    if value.is_empty() { String::new() } else { format!("{key} = \"{value}\"\n") }
+}
+
+/// The line of a setting that is a number, unless its default is to hold.
+fn number_of(key: &str, value: u32) -> String {
+    if value == 0 { String::new() } else { format!("{key} = {value}\n") }
 }
