@@ -72,7 +72,7 @@ pub fn rotated(
         return Err("the source has this secret already".to_owned());
     }
     if !is_name(&new.name) {
-        return Err(format!("a secret's name must have 1 to {NAME_MAX} characters"));
+        return Err(format!("a secret's name must have 1 to {NAME_MAX} bytes and no control characters"));
     }
     if let Some((name, from)) =
         known.iter().find_map(|old| Some((&old.name, old.not_before.filter(|from| *from > now)?)))

@@ -111,7 +111,7 @@ impl Refusals {
         let At { route, source } = at;
         let (address, failures) = (address::of(request, in_force), in_force.throttle.failures);
         tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: until throttle.window is over, its wrong ones are answered 429, and \
-             its right ones below 20 characters do not count");
+             its right ones below 20 bytes do not count");
         if address::may_be_a_proxy(request, in_force) {
             tracing::warn!(%address, "this address may be a proxy's, not the caller's: server.trusted_proxies is not set");
         }

@@ -72,12 +72,16 @@ impl std::fmt::Display for AllowedHosts {
 }
 
 fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
+    // What stands before an @ may be a password.
+    if entry.contains('@') {
+        return Err("an entry with user name or password is neither host nor host:port".to_owned());
+    }
     let wrong = || format!("{entry:?} is neither host nor host:port");
     let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
     if entry.contains('*') {
         return Err(format!("{entry:?}: wildcards are not supported; name each host"));
     }
-    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
     let host = url.host().filter(|_| plain && !entry.contains('/')).ok_or_else(wrong)?.to_owned();
     // The parser drops the scheme's default port; a port that is written counts as one.
     let port = url.port().or_else(|| entry.ends_with(":443").then_some(443));
@@ -155,6 +159,10 @@ mod tests {
     fn entries_are_hosts() {
         for bad in ["https://app.billwerk.com", "a/b", "", "host:port", "a b", "*.billwerk.com"] {
             assert!(AllowedHosts::parse(&[bad.to_owned()]).is_err(), "{bad}");
+        }
+        for secret in ["user:sesame@app.billwerk.com", ":sesame@app.billwerk.com", "sesame@app.billwerk.com"] {
+            let error = AllowedHosts::parse(&[secret.to_owned()]).unwrap_err();
+            assert!(!error.to_string().contains("sesame"), "{error}");
         }
     }
 }
