@@ -162,7 +162,7 @@ mod tests {
         }
         for secret in ["user:sesame@app.billwerk.com", ":sesame@app.billwerk.com", "sesame@app.billwerk.com"] {
             let error = AllowedHosts::parse(&[secret.to_owned()]).unwrap_err();
-            assert!(!error.to_string().contains("sesame"), "{error}");
+            assert!(!format!("{error:?}").contains("sesame"), "{error:?}");
         }
     }
 }
