@@ -3,6 +3,7 @@
 
 mod example;
 mod glossary;
+mod links;
 mod logging;
 mod schema;
 mod vocabulary;

@@ -41,7 +41,9 @@ impl Outcome {
     /// The first line of the punch line: what went in and came out.
     pub(super) fn counts(&self) -> String {
         let Self { sent, webhooks, refused, .. } = self;
-        format!("{sent} notifications in, {webhooks} webhooks out, {refused} forged ones refused;")
+        let taken = sent.saturating_sub(*refused);
+        let ones = if *refused == 1 { "one" } else { "ones" };
+        format!("{taken} notifications in, {webhooks} webhooks out; {refused} forged {ones} refused.")
     }
 
     /// The second line of the punch line: whether Transform holds the truth.
@@ -64,7 +66,7 @@ mod tests {
     #[test]
     fn the_punch_line_has_the_counts() {
         let good = outcome(1, 4, 2, 3);
-        assert_eq!(good.counts(), "5 notifications in, 4 webhooks out, 1 forged ones refused;");
+        assert_eq!(good.counts(), "4 notifications in, 4 webhooks out; 1 forged one refused.");
         assert_eq!(good.agreement(), "Transform agrees in 3 of 3 records.");
         assert!(good.is_good());
     }
