@@ -97,6 +97,16 @@ pub struct Pass {
     probe: bool,
 }
 
+impl Breaker {
+    /// The time since which a probe is due, if one is and a record waits.
+    fn due(&self, now: Timestamp) -> Option<Timestamp> {
+        match self.state {
+            State::Open(until) if until <= now && !self.waiting.is_empty() => Some(until),
+            State::Open(_) | State::Closed | State::Probing => None,
+        }
+    }
+}
+
 impl Breakers {
     /// Asks for an attempt. A record without a pass waits until it is the next probe or the breaker closes.
     pub fn admit(self: &Arc<Self>, host: &str, record: Waiting, now: Timestamp) -> Option<Pass> {
@@ -116,16 +126,21 @@ impl Breakers {
         Some(Pass { breakers: Arc::clone(self), host: host.to_owned(), probe })
     }
 
-    /// Takes the records to be told as probes now, at most one for each host.
-    pub fn take_probes(self: &Arc<Self>, now: Timestamp) -> Vec<(RecordKey, Pass)> {
+    /// Takes the records to be told as probes now: at most one for each host and `most` in all. The host whose probe has been
+    /// due longest goes first.
+    pub fn take_probes(self: &Arc<Self>, now: Timestamp, most: usize) -> Vec<(RecordKey, Pass)> {
         let mut hosts = self.hosts();
-        let due = hosts.iter_mut().filter(|(_, breaker)| matches!(breaker.state, State::Open(until) if until <= now));
-        due.filter_map(|(host, breaker)| {
-            let Waiting { key, .. } = breaker.waiting.pop_first()?;
-            breaker.state = State::Probing;
-            Some((key, Pass { breakers: Arc::clone(self), host: host.clone(), probe: true }))
-        })
-        .collect()
+        let mut due: Vec<_> =
+            hosts.iter_mut().filter_map(|(host, breaker)| Some((breaker.due(now)?, host, breaker))).collect();
+        due.sort_by_key(|(since, ..)| *since);
+        due.into_iter()
+            .take(most)
+            .filter_map(|(_, host, breaker)| {
+                let Waiting { key, .. } = breaker.waiting.pop_first()?;
+                breaker.state = State::Probing;
+                Some((key, Pass { breakers: Arc::clone(self), host: host.clone(), probe: true }))
+            })
+            .collect()
     }
 
     /// Takes back a record, if it waits here. Its webhook may go to another host from now on.
@@ -231,6 +246,7 @@ mod tests {
     const POLICY: BreakerPolicy =
         BreakerPolicy { failures: 3, first: Duration::from_secs(1), max: Duration::from_secs(4) };
     const HOST: &str = "transform.example:443";
+    const MOST: usize = 9;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(seconds).unwrap()
@@ -280,14 +296,14 @@ mod tests {
         for n in (1..=1000).rev() {
             assert!(admit(&breakers, n, 0).is_none());
         }
-        assert!(breakers.take_probes(at(0)).is_empty(), "not yet");
+        assert!(breakers.take_probes(at(0), MOST).is_empty(), "not yet");
         assert_eq!(breakers.next_probe(), Some(at(1)));
-        let mut probes = breakers.take_probes(at(1));
+        let mut probes = breakers.take_probes(at(1), MOST);
         let (first, pass) = probes.pop().unwrap();
         assert_eq!((first, probes.len()), (key(1), 0));
-        assert!(breakers.take_probes(at(9)).is_empty(), "one at a time");
+        assert!(breakers.take_probes(at(9), MOST).is_empty(), "one at a time");
         assert_eq!(down(pass, 1).next_probe, Some(at(3)), "the wait doubles");
-        let (second, pass) = breakers.take_probes(at(3)).pop().unwrap();
+        let (second, pass) = breakers.take_probes(at(3), MOST).pop().unwrap();
         assert_eq!(second, key(2));
         let released = pass.report(Verdict::Up, &POLICY, at(3), 1.0).released;
         assert_eq!(released.len(), 998);
@@ -295,13 +311,35 @@ mod tests {
         assert!(admit(&breakers, 5, 3).is_some(), "closed");
     }
 
+    /// With many dead hosts, probes alone would exceed `transform.concurrency`.
+    #[test]
+    fn no_more_probes_begin_than_may_and_the_host_due_longest_goes_first() {
+        let breakers = Arc::new(Breakers::default());
+        for n in 0..5 {
+            let host = format!("host-{n}");
+            let pass = breakers.admit(&host, waiting(0, n), at(0)).unwrap();
+            let open = BreakerPolicy { failures: 1, ..POLICY };
+            pass.report(Verdict::Down(None), &open, at(10 - i64::from(n)), 1.0);
+            assert!(breakers.admit(&host, waiting(0, 100 + n), at(0)).is_none());
+        }
+        let mut under_way = Vec::new();
+        let mut keys = |most| {
+            let (keys, passes): (Vec<_>, Vec<_>) = breakers.take_probes(at(60), most).into_iter().unzip();
+            under_way.extend(passes);
+            keys
+        };
+        assert_eq!(keys(0), []);
+        assert_eq!(keys(2), [key(104), key(103)]);
+        assert_eq!(keys(9), [key(102), key(101), key(100)]);
+    }
+
     #[test]
     fn a_probe_that_turns_out_to_be_owed_nothing_gives_way_to_the_next() {
         let breakers = open();
         admit(&breakers, 1, 0);
         admit(&breakers, 2, 0);
-        drop(breakers.take_probes(at(1)));
-        assert_eq!(breakers.take_probes(at(1)).pop().unwrap().0, key(2));
+        drop(breakers.take_probes(at(1), MOST));
+        assert_eq!(breakers.take_probes(at(1), MOST).pop().unwrap().0, key(2));
     }
 
     #[test]
@@ -309,7 +347,7 @@ mod tests {
         let breakers = open();
         assert!(admit(&breakers, 1, 0).is_none());
         assert!(admit(&breakers, 2, 1).is_none());
-        assert_eq!(breakers.take_probes(at(1)).pop().unwrap().0, key(1));
+        assert_eq!(breakers.take_probes(at(1), MOST).pop().unwrap().0, key(1));
     }
 
     #[test]
@@ -355,7 +393,7 @@ mod tests {
         for (attempts, n) in [(7, 1), (1, 2), (0, 3)] {
             assert!(breakers.admit(HOST, waiting(attempts, n), at(0)).is_none());
         }
-        let (probe, pass) = breakers.take_probes(at(1)).pop().unwrap();
+        let (probe, pass) = breakers.take_probes(at(1), MOST).pop().unwrap();
         assert_eq!(probe, key(3), "not the old ones that fail again and again");
         assert_eq!(pass.report(Verdict::Up, &POLICY, at(1), 1.0).released, [waiting(7, 1), waiting(1, 2)]);
     }

@@ -87,11 +87,9 @@ impl Worker {
         while !self.stop.is_cancelled() {
             let concurrency = self.options.load_full().concurrency;
             let free = concurrency.saturating_sub(attempts.len());
-            if free > 0 {
-                for (key, pass) in self.breakers.take_probes(self.now()) {
-                    let worker = Arc::clone(&self);
-                    attempts.spawn(async move { worker.look_after(key, Some(pass)).await });
-                }
+            for (key, pass) in self.breakers.take_probes(self.now(), free) {
+                let worker = Arc::clone(&self);
+                attempts.spawn(async move { worker.look_after(key, Some(pass)).await });
             }
             let free = concurrency.saturating_sub(attempts.len());
             for key in self.debouncer.take_due(self.now(), free) {
