@@ -393,6 +393,8 @@ fn crossings_are_seen() {
     assert_eq!(crossed("psp/vouch/a.rs", "fn a() {}\n#[cfg(test)]\nmod tests {\n    use crate::psp::explain;\n}\n"), 0);
     assert_eq!(crossed("proof/demo/relay.rs", "use reqwest::Client; use crate::psp::vouch::sign::Signed;"), 0);
     assert_eq!(crossed("ingest.rs", "use crate::proof::stand_in::Psp;"), 1);
+    assert_eq!(crossed("domain/record.rs", "use std::fs::File;"), 1);
+    assert_eq!(crossed("psp/document/place.rs", "fn f() { std::env::var(\"A\"); }"), 1);
     assert_eq!(crossed("ingest.rs", "use crate::http as edge; use crate::config::Config;"), 1);
 }
 
@@ -413,6 +415,7 @@ fn crossings(file: &str, code: &str) -> Vec<String> {
         let is_own = line >= tests && folder.as_deref() == Some(path.as_str());
         let impure = of_ours.is_some() && !is_own && !is_pure(&path)
             || IMPURE.iter().any(|what| uses(&path, what))
+            || ["std::fs", "std::process", "std::env", "std::thread"].iter().any(|what| path.starts_with(what))
             || path.split("::").any(|word| ["SystemTime", "Instant", "now_v7", "new_v4"].contains(&word))
             || path.ends_with("::now")
             || path.ends_with("TimeZone::system");
