@@ -51,7 +51,7 @@ pub(in crate::cli) struct Arguments {
     at: Option<i64>,
     /// The PSP's response to the call that fetches the notification's object. For batches several times, in the order of the
     /// messages to be fetched.
-    #[arg(long, value_name = "ANSWER.json")]
+    #[arg(long, value_name = "RESPONSE.json")]
     fetched: Vec<PathBuf>,
 }
 

@@ -19,7 +19,7 @@ use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
-/// The schema version since which forms and fetched answers are stored.
+/// The schema version since which forms and fetched responses are stored.
 const FETCHES_SINCE: i64 = 3;
 /// The schema version since which first times are stored.
 const FIRST_TIMES_SINCE: i64 = 6;
