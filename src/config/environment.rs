@@ -1,7 +1,7 @@
 //! Environment variables that override settings: `RELAY_SECTION__KEY` → `section.key`.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use config::Value;
 
@@ -28,10 +28,20 @@ pub(super) fn text(
     if errors.is_empty() { Ok(text) } else { Err(ConfigErrors(errors)) }
 }
 
-/// The settings that the environment overrides: key and value.
+/// A setting that the environment overrides.
+pub(super) struct Override {
+    /// The name of the variable.
+    pub(super) variable: String,
+    /// The key of the setting.
+    pub(super) key: String,
+    /// The new value.
+    pub(super) value: Value,
+}
+
+/// The settings that the environment overrides.
 ///
 /// Only names with `__` are settings. RELAY_INTEGRATOR_TOKEN, for example, is a variable that a secret may refer to.
-pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<(String, Value)> {
+pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<Override> {
     environment
         .iter()
         .filter_map(|(name, text)| {
@@ -47,15 +57,28 @@ pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<(String, 
             } else {
                 Value::from(text.clone())
             };
-            Some((key, value))
+            Some(Override { variable: name.clone(), key, value })
         })
         .collect()
+}
+
+/// Whether a variable of this name overrides a setting, or has to be UTF-8 for another reason: a secret may refer to it.
+pub(super) fn counts(name: &OsStr, value: &OsStr) -> bool {
+    let setting = name.to_str().and_then(|name| name.strip_prefix("RELAY_"));
+    setting.is_some_and(|rest| rest.contains("__") || value.to_str().is_none())
+}
+
+/// Whether a key can be one of a setting: names with dots between them.
+pub(super) fn is_key(key: &str) -> bool {
+    let is_name =
+        |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    key.split('.').all(is_name)
 }
 
 /// The sources whose `secrets` the environment sets.
 pub(super) fn sources_with_secrets(environment: &BTreeMap<String, String>) -> Vec<String> {
     let source = |key: &str| Some(key.strip_prefix("sources.")?.strip_suffix(".secrets")?.to_owned());
-    overrides(environment).into_iter().filter_map(|(key, _)| source(&key)).collect()
+    overrides(environment).into_iter().filter_map(|one| source(&one.key)).collect()
 }
 
 /// Whether the value of a key is a list. In the environment, commas separate its elements.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::checked::Config;
 use super::error::ConfigErrors;
+use super::key::one_line;
 use super::{check, environment, layers};
 
 /// Reads and checks the configuration.
@@ -15,19 +16,22 @@ pub fn load(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Config, ConfigErrors> {
-    let environment = environment::text(environment)?;
-    let (settings, unknown) = layers::read(file, &environment)?;
-    check::check(settings, unknown, &environment, file)
+    let read = || {
+        let environment = environment::text(environment)?;
+        let (settings, unknown) = layers::read(file, &environment)?;
+        check::check(settings, unknown, &environment, file)
+    };
+    read().map_err(ConfigErrors::in_lines)
 }
 
 /// The place of the settings that are no defaults, for people: the file, the environment, or both.
 #[must_use]
 pub fn place(file: Option<&Path>, environment: impl Iterator<Item = (OsString, OsString)>) -> String {
-    let overridden =
-        environment::text(environment).is_ok_and(|environment| !environment::overrides(&environment).is_empty());
-    match file.map(Path::display) {
+    let mut environment = environment;
+    let overridden = environment.any(|(name, value)| environment::counts(&name, &value));
+    match file.map(|file| one_line(&file.display().to_string())) {
         Some(file) if overridden => format!("{file} and the environment"),
-        Some(file) => file.to_string(),
+        Some(file) => file,
         None => "the environment".to_owned(),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::key::one_line;
 use crate::psp::profile::catalogue::{Catalogue, Entry};
 
 /// Adds all profiles of a folder, by file name.
@@ -22,7 +23,7 @@ pub fn add_folder(catalogue: &mut Catalogue, folder: &Path) -> Result<(), Vec<St
 /// Warnings about old names of keys in the profiles. This version takes them beside the new names.
 #[must_use]
 pub fn renamed(profiles: &Catalogue) -> Vec<String> {
-    profiles.iter().flat_map(Entry::renamed).collect()
+    profiles.iter().flat_map(Entry::renamed).map(|warning| one_line(&warning)).collect()
 }
 
 /// The `.toml` files of a folder, by file name.

@@ -134,9 +134,9 @@ fn read(
     file: Option<&Path>,
     environment: impl Iterator<Item = (OsString, OsString)>,
 ) -> Result<Settings, ConfigErrors> {
-    let environment: BTreeMap<String, String> = environment::text(environment)?;
+    let environment: BTreeMap<String, String> = environment::text(environment).map_err(ConfigErrors::in_lines)?;
     // Unknown keys are refused by the relay when it reloads.
-    layers::read(file, &environment).map(|(settings, _)| settings)
+    layers::read(file, &environment).map(|(settings, _)| settings).map_err(ConfigErrors::in_lines)
 }
 
 fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, ConfigErrors> {

@@ -1,16 +1,20 @@
 //! Secret in the configuration: text, `{ env = "NAME" }` or `{ file = "PATH" }`.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use secrecy::SecretString;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::written::MASK;
 
 /// Where a secret stands. A secret that is written as text is serialised as [`MASK`].
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 pub(super) enum SecretSetting {
     #[serde(serialize_with = "mask")]
@@ -19,10 +23,30 @@ pub(super) enum SecretSetting {
 }
 
 #[derive(Clone, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "lowercase")]
+#[serde(try_from = "Place", rename_all = "lowercase")]
 pub(super) enum Elsewhere {
     Env(String),
     File(String),
+}
+
+/// The table of a secret that stands elsewhere, as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Place {
+    env: Option<String>,
+    file: Option<String>,
+}
+
+impl TryFrom<Place> for Elsewhere {
+    type Error = &'static str;
+
+    fn try_from(place: Place) -> Result<Self, Self::Error> {
+        match (place.env, place.file) {
+            (Some(name), None) => Ok(Self::Env(name)),
+            (None, Some(path)) => Ok(Self::File(path)),
+            _ => Err("must have exactly one of env and file"),
+        }
+    }
 }
 
 impl SecretSetting {
@@ -55,9 +79,7 @@ impl SecretSetting {
                 return Err(format!("is {MASK:?}, but must be a secret: `check` prints {MASK:?} in the place of one"));
             }
             Self::Text(text) => text.clone(),
-            Self::Elsewhere(Elsewhere::Env(name)) => {
-                environment.get(name).cloned().ok_or_else(|| format!("the variable {name} is not set"))?
-            }
+            Self::Elsewhere(Elsewhere::Env(name)) => environment.get(name).cloned().ok_or_else(|| not_set(name))?,
             Self::Elsewhere(Elsewhere::File(path)) => std::fs::read_to_string(path)
                 .map(|text| text.trim_end_matches(['\n', '\r']).to_owned())
                 .map_err(|error| format!("cannot read {path}: {error}"))?,
@@ -68,7 +90,7 @@ impl SecretSetting {
 
 /// A secret that may have a name and times. It is written as any other secret, or as a table with `value`, `env` or `file`,
 /// and beside it the name and the times.
-#[derive(Clone, Deserialize, Serialize)]
+#[derive(Clone, Serialize)]
 #[serde(untagged)]
 pub(super) enum NamedSetting {
     #[serde(serialize_with = "mask")]
@@ -130,6 +152,48 @@ fn mask<S: Serializer>(_secret: &str, serializer: S) -> Result<S::Ok, S::Error> 
 
 fn mask_if_any<S: Serializer>(secret: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     secret.as_ref().map(|_| MASK).serialize(serializer)
+}
+
+/// The reason why a variable has no secret. A name that no variable has is not repeated: it may be the secret itself.
+fn not_set(name: &str) -> String {
+    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        format!("the variable {name} is not set")
+    } else {
+        "env must be the name of a variable, in letters, digits and _; no such variable is set".to_owned()
+    }
+}
+
+/// Reads a secret: a text, or a table. A derived `untagged` would take a list as the fields of the table.
+struct TextOr<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for TextOr<T> {
+    type Value = Result<String, T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a secret: \"text\", { env = \"NAME\" } or { file = \"/path\" }")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Ok(text.to_owned()))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Self::Value, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(table)).map(Err)
+    }
+}
+
+impl<'de> Deserialize<'de> for SecretSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = deserializer.deserialize_any(TextOr(PhantomData))?;
+        Ok(read.map_or_else(Self::Elsewhere, Self::Text))
+    }
+}
+
+impl<'de> Deserialize<'de> for NamedSetting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = deserializer.deserialize_any(TextOr(PhantomData))?;
+        Ok(read.map_or_else(Self::Table, Self::Text))
+    }
 }
 
 /// Whether everybody on this machine can read a file. Reading by the group is fine: secrets are mounted like that.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use super::key::one_line;
+
 /// The keys of tables that stand in one line. Any other table is a section.
 const IN_ONE_LINE: [&str; 6] = ["basic", "headers", "settings", "token", "password", "client_secret"];
 
@@ -20,7 +22,7 @@ fn section(name: &str, value: &Value, notes: &BTreeMap<String, Vec<String>>, sec
     let (tables, values): (Vec<_>, Vec<_>) = written(table).partition(|(key, value)| is_section(key, value));
     let mut lines: Vec<_> =
         values.into_iter().map(|(key, value)| format!("{} = {}", quoted(key), in_line(value))).collect();
-    lines.extend(notes.get(name).into_iter().flatten().map(|note| format!("# {note}")));
+    lines.extend(notes.get(name).into_iter().flatten().map(|note| format!("# {}", one_line(note))));
     if !name.is_empty() && !lines.is_empty() {
         lines.insert(0, format!("[{name}]"));
     }

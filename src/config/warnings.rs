@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 
 use super::checked::Config;
+use super::key::one_line;
 use crate::access::secrets::NamedSecret;
 use crate::source::Source;
 
@@ -12,7 +13,7 @@ use crate::source::Source;
 pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     let open = config.options.sources.values().filter(|source| source.closed.is_none());
     let unheld = open.filter_map(|source| unheld(source, now));
-    config.warnings.iter().cloned().chain(unheld).collect()
+    config.warnings.iter().cloned().chain(unheld).map(|warning| one_line(&warning)).collect()
 }
 
 /// The warning that none of a source's secrets holds, with the remedy.

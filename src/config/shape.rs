@@ -1,0 +1,193 @@
+//! Shape of settings: a deserializer of layered values. A list where a table belongs is refused, and no error repeats a
+//! value by itself: it may be a secret.
+
+use std::fmt;
+
+use config::{Value, ValueKind};
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
+
+/// A value of the wrong shape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Misshapen {
+    /// The right shape, or another reason.
+    pub(super) reason: String,
+    /// What stands in its place, if that is known. The reason leaves it out.
+    pub(super) found: Option<Found>,
+}
+
+/// What stands in the place of a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Found {
+    List,
+    Table,
+    Text(String),
+    Other(String),
+    /// The table of a secret with a key that it cannot have. The key itself may be the secret.
+    Key,
+}
+
+/// The reason where nothing more precise may be said.
+const ELSE: &str = "has the wrong shape; see config.example.toml";
+
+impl Misshapen {
+    fn new(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), found: None }
+    }
+
+    fn must_be(shape: &str, found: Found) -> Self {
+        Self { reason: format!("must be {shape}"), found: Some(found) }
+    }
+}
+
+impl fmt::Display for Misshapen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Misshapen {}
+
+/// serde's own messages repeat values and keys, so they are replaced.
+impl de::Error for Misshapen {
+    fn custom<T: fmt::Display>(_message: T) -> Self {
+        Self::new(ELSE)
+    }
+
+    fn invalid_type(_found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::new(format!("must be {expected}"))
+    }
+
+    fn invalid_value(_found: Unexpected<'_>, _expected: &dyn Expected) -> Self {
+        Self::new(ELSE)
+    }
+
+    fn invalid_length(_length: usize, _expected: &dyn Expected) -> Self {
+        Self::new(ELSE)
+    }
+
+    fn unknown_field(_field: &str, known: &'static [&'static str]) -> Self {
+        Self { reason: format!("has an unknown key; the keys are {}", known.join(", ")), found: Some(Found::Key) }
+    }
+
+    fn missing_field(field: &'static str) -> Self {
+        Self::new(format!("{field} is missing"))
+    }
+
+    fn duplicate_field(field: &'static str) -> Self {
+        Self::new(format!("{field} is there twice"))
+    }
+}
+
+/// A value of the layers as a deserializer.
+pub(super) struct Shaped(pub(super) Value);
+
+impl Shaped {
+    fn found(self) -> Found {
+        match self.0.kind {
+            ValueKind::Array(_) => Found::List,
+            ValueKind::Table(_) => Found::Table,
+            ValueKind::String(text) => Found::Text(text),
+            _ => Found::Other(self.0.to_string()),
+        }
+    }
+}
+
+impl IntoDeserializer<'_, Misshapen> for Shaped {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de> Deserializer<'de> for Shaped {
+    type Error = Misshapen;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        match self.0.kind {
+            ValueKind::Nil => visitor.visit_unit(),
+            ValueKind::Boolean(value) => visitor.visit_bool(value),
+            ValueKind::I64(value) => visitor.visit_i64(value),
+            ValueKind::I128(value) => visitor.visit_i128(value),
+            ValueKind::U64(value) => visitor.visit_u64(value),
+            ValueKind::U128(value) => visitor.visit_u128(value),
+            ValueKind::Float(value) => visitor.visit_f64(value),
+            ValueKind::String(value) => visitor.visit_string(value),
+            ValueKind::Array(list) => visitor.visit_seq(SeqDeserializer::new(list.into_iter().map(Shaped))),
+            ValueKind::Table(table) => {
+                let mut pairs: Vec<_> = table.into_iter().map(|(key, value)| (key, Self(value))).collect();
+                pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+                visitor.visit_map(MapDeserializer::new(pairs.into_iter()))
+            }
+        }
+    }
+
+    /// In the environment all values are text.
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        match &self.0.kind {
+            ValueKind::Boolean(value) => visitor.visit_bool(*value),
+            ValueKind::String(text) if text == "true" => visitor.visit_bool(true),
+            ValueKind::String(text) if text == "false" => visitor.visit_bool(false),
+            ValueKind::Float(value) => Err(Misshapen::must_be("true or false", Found::Other(format!("{value:?}")))),
+            _ => Err(Misshapen::must_be("true or false", self.found())),
+        }
+    }
+
+    /// A number is the text of its digits.
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        match self.found() {
+            Found::Text(text) | Found::Other(text) => visitor.visit_string(text),
+            found => Err(Misshapen::must_be("a text in quotes", found)),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        self.deserialize_string(visitor)
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        if self.0.kind == ValueKind::Nil { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Misshapen> {
+        visitor.visit_newtype_struct(self)
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        match self.0.kind {
+            ValueKind::Array(_) => self.deserialize_any(visitor),
+            _ => Err(Misshapen::must_be("a list", self.found())),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        match self.0.kind {
+            ValueKind::Table(_) => self.deserialize_any(visitor),
+            _ => Err(Misshapen::must_be("a table", self.found())),
+        }
+    }
+
+    /// serde would take a list as the fields of a struct, in their order.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Misshapen> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct enum
+        identifier
+    }
+}
