@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize, Serializer};
+use url::Url;
 
 use crate::domain::text::shown;
 
@@ -59,19 +60,27 @@ impl Address {
         &self.0
     }
 
-    /// The URL with [`MASK`] in the place of its credentials, and of its query and fragment.
-    pub(super) fn masked(&self) -> String {
-        let (place, mark) = match self.0.find(['?', '#']).and_then(|at| self.0.split_at_checked(at)) {
-            Some((place, query)) => (place, query.get(..1).unwrap_or_default()),
-            None => (self.0.as_str(), ""),
-        };
-        let (scheme, rest) = place.split_once("://").map_or(("", place), |(scheme, rest)| (scheme, rest));
-        let place = match rest.rsplit_once('@') {
-            Some((_, host)) if scheme.is_empty() => format!("{MASK}@{host}"),
-            Some((_, host)) => format!("{scheme}://{MASK}@{host}"),
-            None => place.to_owned(),
-        };
-        if mark.is_empty() { place } else { format!("{place}{mark}{MASK}") }
+    /// The URL with [`MASK`] in the place of its credentials, and of its query and fragment. It is read as a request reads it,
+    /// so an `@` of the path changes nothing. `None` if the text is no URL with a host: a secret may stand anywhere in it.
+    pub(super) fn masked(&self) -> Option<String> {
+        let mut url = Url::parse(&self.0).ok().filter(|url| url.has_host() && !self.0.contains(char::is_control))?;
+        let has_user = !url.username().is_empty() || url.password().is_some();
+        if !has_user && url.query().is_none() && url.fragment().is_none() {
+            return Some(self.0.clone());
+        }
+        if has_user {
+            url.set_password(None).and_then(|()| url.set_username(MASK)).ok()?;
+            // The password may have a slash in it, and then goes on behind it.
+            if url.path().contains('@') {
+                url.set_path(MASK);
+                url.set_host(Some("masked.invalid")).ok()?;
+            }
+        }
+        let rest = if url.query().is_some() { "?" } else { "#" };
+        let is_more = url.query().is_some() || url.fragment().is_some();
+        url.set_query(None);
+        url.set_fragment(None);
+        Some(if is_more { format!("{url}{rest}{MASK}") } else { url.into() })
     }
 }
 
@@ -83,13 +92,13 @@ impl From<String> for Address {
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&shown(&self.masked()))
+        f.write_str(&self.masked().map_or_else(|| "no absolute URL".to_owned(), |url| shown(&url)))
     }
 }
 
 impl Serialize for Address {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.masked())
+        serializer.serialize_str(self.masked().as_deref().unwrap_or(MASK))
     }
 }
 
@@ -100,16 +109,23 @@ mod tests {
     #[test]
     fn nothing_of_a_url_is_shown_that_may_be_a_secret() {
         for (url, masked) in [
-            ("https://x.example/hook", "https://x.example/hook"),
-            ("https://x.example/hook?token=sesame", "https://x.example/hook?***"),
-            ("https://x.example/hook#sesame?sesame", "https://x.example/hook#***"),
-            ("https://user:sesame@x.example/?a=sesame@b", "https://***@x.example/?***"),
-            ("https://user:ses@me/x@x.example/", "https://***@x.example/"),
-            ("user:sesame@x.example", "***@x.example"),
-            ("sesame", "sesame"),
-            ("?sesame", "?***"),
+            ("https://x.example/hook", Some("https://x.example/hook")),
+            ("https://x.example", Some("https://x.example")),
+            ("https://x.example/hook?token=sesame", Some("https://x.example/hook?***")),
+            ("https://x.example/hook#sesame?sesame", Some("https://x.example/hook#***")),
+            ("https://user:sesame@x.example/?a=sesame@b", Some("https://***@x.example/?***")),
+            ("https://:sesame@x.example/", Some("https://***@x.example/")),
+            ("https://x.example/@user/hook", Some("https://x.example/@user/hook")),
+            ("https://x.example/a@b?sesame", Some("https://x.example/a@b?***")),
+            ("https://user:ses@me/sesame@x.example/", Some("https://***@masked.invalid/***")),
+            ("https:\\\\user:sesame@x.example", Some("https://***@x.example/")),
+            ("https://x.example:sesame/", None),
+            ("https://x.exa\nmple/sesame", None),
+            ("user:sesame@x.example", None),
+            ("sesame", None),
+            ("?sesame", None),
         ] {
-            assert_eq!(Address::from(url.to_owned()).masked(), masked, "{url}");
+            assert_eq!(Address::from(url.to_owned()).masked().as_deref(), masked, "{url}");
         }
     }
 

@@ -125,6 +125,11 @@ impl Checker<'_> {
             );
             return None;
         }
+        if url.masked().is_none() {
+            // A secret may stand anywhere in a text that is no URL.
+            self.wrong(key, "is no absolute URL, so it is not repeated here; it must be like \"https://host/path\"");
+            return None;
+        }
         Some(text)
     }
 }
