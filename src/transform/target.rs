@@ -72,17 +72,20 @@ impl std::fmt::Display for AllowedHosts {
 }
 
 fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
-    // What stands before an @ may be a password.
-    if entry.contains('@') {
-        return Err("an entry with user name or password is neither host nor host:port".to_owned());
+    // A pasted URL may carry a password or a token, before an @ or behind the host. A text behind a colon may be one, too.
+    if entry.contains(|c: char| "@?#/\\".contains(c) || c.is_control()) {
+        return Err("is a URL or a part of one, so it is not repeated here; it must be host or host:port".to_owned());
     }
-    let wrong = || format!("{entry:?} is neither host nor host:port");
-    let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
     if entry.contains('*') {
         return Err(format!("{entry:?}: wildcards are not supported; name each host"));
     }
-    let plain = url.path() == "/" && url.query().is_none() && url.fragment().is_none();
-    let host = url.host().filter(|_| plain && !entry.contains('/')).ok_or_else(wrong)?.to_owned();
+    let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
+    if !entry.starts_with('[') && entry.split_once(':').is_some_and(|(_, port)| !is_port(port)) {
+        return Err("has a port that is no number, so it is not repeated here; it must be host or host:port".to_owned());
+    }
+    let wrong = || format!("{entry:?} is neither host nor host:port");
+    let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
+    let host = url.host().ok_or_else(wrong)?.to_owned();
     // The parser drops the scheme's default port; a port that is written counts as one.
     let port = url.port().or_else(|| entry.ends_with(":443").then_some(443));
     Ok(AllowedHost { host, port })
@@ -160,7 +163,19 @@ mod tests {
         for bad in ["https://app.billwerk.com", "a/b", "", "host:port", "a b", "*.billwerk.com"] {
             assert!(AllowedHosts::parse(&[bad.to_owned()]).is_err(), "{bad}");
         }
-        for secret in ["user:sesame@app.billwerk.com", ":sesame@app.billwerk.com", "sesame@app.billwerk.com"] {
+        for secret in [
+            "user:sesame@app.billwerk.com",
+            ":sesame@app.billwerk.com",
+            "sesame@app.billwerk.com",
+            "https://app.billwerk.com/?token=sesame",
+            "app.billwerk.com?sesame",
+            "app.billwerk.com#sesame",
+            "app.billwerk.com/sesame",
+            "app.billwerk.com\\sesame",
+            "app.billwerk.com:sesame",
+            "app.billwerk.com\nsesame",
+            "*.billwerk.com/sesame",
+        ] {
             let error = AllowedHosts::parse(&[secret.to_owned()]).unwrap_err();
             assert!(!format!("{error:?}").contains("sesame"), "{error:?}");
         }
