@@ -80,15 +80,20 @@ impl Checker<'_> {
 
     /// A user name and a password. A wrong name is not repeated: the password may stand behind its colon.
     fn user(&mut self, key: &str, username: Option<&str>, password: Option<&SecretSetting>) -> Option<Basic> {
-        let username = username.filter(|name| !name.is_empty() && !name.contains(':'));
-        if username.is_none() {
-            self.wrong(&format!("{key}.username"), "is needed: not empty, without a colon");
-        }
+        let username = self.user_name(key, username);
         let Some(password) = password else {
             self.wrong(&format!("{key}.password"), "is needed");
             return None;
         };
         Some(Basic { password: self.secret(&format!("{key}.password"), password)?, username: username?.to_owned() })
+    }
+
+    pub(super) fn user_name<'a>(&mut self, key: &str, username: Option<&'a str>) -> Option<&'a str> {
+        let username = username.filter(|name| !name.is_empty() && !name.contains(':'));
+        if username.is_none() {
+            self.wrong(&format!("{key}.username"), "is needed: not empty, without a colon");
+        }
+        username
     }
 
     /// An OAuth client. Its id is unique over all audiences, since one route issues all tokens. An id in a wrong form is not

@@ -91,14 +91,16 @@ impl Checker<'_> {
         let mode = settings.mode.as_deref().map_or(Ok(fetch.mode), mode);
         let mode = mode.map_err(|reason| self.wrong(&format!("{key}.mode"), reason)).ok()?;
         settings.mode = MODES.iter().find(|(_, known)| *known == mode).map(|(name, _)| (*name).to_owned());
+        // What is written is checked even if it is not used: it is printed, and is used once the mode changes.
+        let options = self.own_options(key, settings, all.options);
+        let slots = self.slots(key, settings.max_hints_per_address.as_ref(), options.max_hints);
         if mode == FetchMode::Never {
+            self.unused(key, settings, fetch.auth);
             return None;
         }
         let base =
             self.base(&format!("{key}.base_url"), settings.base_url.get_or_insert_with(|| fetch.base.clone().into()));
         let auth = self.auth(key, settings, fetch.auth);
-        let options = self.own_options(key, settings, all.options);
-        let slots = self.slots(key, settings.max_hints_per_address.as_ref(), options.max_hints);
         settings.fill(all.settings);
         settings.max_hints_per_address = Some(slots.each.into());
         Some(Arc::new(Api {
@@ -116,6 +118,22 @@ impl Checker<'_> {
         }))
     }
 
+    /// Checks what a source that never fetches says of the API. Nothing is needed.
+    fn unused(&mut self, key: &str, settings: &SourceFetchSettings, auth: FetchAuth) {
+        if let Some(url) = &settings.base_url {
+            self.base(&format!("{key}.base_url"), url);
+        }
+        self.not_asked(key, settings, auth);
+        if let Some(name) = &settings.username {
+            self.user_name(key, Some(name));
+        }
+        for (name, secret) in [("password", &settings.password), ("token", &settings.token)] {
+            if let Some(secret) = secret {
+                self.secret(&format!("{key}.{name}"), secret);
+            }
+        }
+    }
+
     fn base(&mut self, key: &str, url: &Address) -> Option<Base> {
         let text = self.url(key, url)?;
         Base::parse(text).map_err(|reason| self.wrong(key, but(url, reason))).ok()
@@ -126,24 +144,30 @@ impl Checker<'_> {
         let at = format!("{key}.max_hints_per_address");
         let quarter = (all / ADDRESSES).max(1);
         let each = of_address.map_or(quarter, |number| self.count(&at, number, COUNT_MAX));
-        if each > all && !self.is_wrong(key) && !self.is_wrong("fetch.max_hints") {
+        let of_source = format!("{key}.max_hints");
+        if each > all && ![&at, &of_source, "fetch.max_hints"].iter().any(|key| self.is_wrong(key)) {
             self.wrong(&at, but(each, format!("must not be above max_hints, {all}")));
         }
         HintSlots { all, each }
     }
 
+    /// Warns of credentials that the PSP's API does not ask for.
+    fn not_asked(&mut self, key: &str, settings: &SourceFetchSettings, auth: FetchAuth) {
+        let basic = settings.username.is_some() || settings.password.is_some();
+        if auth == FetchAuth::Basic && settings.token.is_some() {
+            self.warnings.push(format!("{key}.token: not used: the PSP's API takes a username and a password"));
+        }
+        if auth != FetchAuth::Basic && basic {
+            self.warnings.push(format!("{key}.username and password: not used: the PSP's API takes a token"));
+        }
+    }
+
     /// The credentials that the PSP's API asks for. Others are not used, and are warned of.
     fn auth(&mut self, key: &str, settings: &SourceFetchSettings, auth: FetchAuth) -> Option<Auth> {
-        let basic = settings.username.is_some() || settings.password.is_some();
+        self.not_asked(key, settings, auth);
         if auth == FetchAuth::Basic {
-            if settings.token.is_some() {
-                self.warnings.push(format!("{key}.token: not used: the PSP's API takes a username and a password"));
-            }
             let basic = BasicSettings { username: settings.username.clone(), password: settings.password.clone() };
             return self.basic(key, &basic).map(Auth::Basic);
-        }
-        if basic {
-            self.warnings.push(format!("{key}.username and password: not used: the PSP's API takes a token"));
         }
         let Some(token) = &settings.token else {
             self.wrong(&format!("{key}.token"), "is needed to fetch from the PSP's API, or mode = \"never\"");
