@@ -50,9 +50,9 @@ impl Checker<'_> {
         }
     }
 
-    /// Whether a setting under this key has an error already. Its value is then a fallback, not worth another error.
-    pub(super) fn is_wrong(&self, prefix: &str) -> bool {
-        self.errors.iter().any(|error| error.key.starts_with(prefix))
+    /// Whether the setting with this key has an error already. Its value is then a fallback, not worth another error.
+    pub(super) fn is_wrong(&self, key: &str) -> bool {
+        self.errors.iter().any(|error| error.key == key)
     }
 
     /// The value; or a fallback, with an error. Nothing that is built from a fallback is used.

@@ -31,7 +31,9 @@ impl Checker<'_> {
             keep_alive: self.positive_span("server.keep_alive", &settings.keep_alive),
             shutdown_grace: self.span("server.shutdown_grace", &settings.shutdown_grace),
         };
-        if server.max_buffered < server.max_body && !self.is_wrong("server.max_b") {
+        if server.max_buffered < server.max_body
+            && !["server.max_body", "server.max_buffered"].iter().any(|key| self.is_wrong(key))
+        {
             let must = format!("must not be below server.max_body, {}", settings.max_body);
             self.wrong("server.max_buffered", but(&settings.max_buffered, must));
         }

@@ -42,7 +42,7 @@ impl Checker<'_> {
     fn debounce(&mut self, settings: &DebounceSettings) -> Debounce {
         let quiet = self.span("debounce.quiet", &settings.quiet);
         let max_wait = self.span("debounce.max_wait", &settings.max_wait);
-        if max_wait < quiet && !self.is_wrong("debounce.") {
+        if max_wait < quiet && !["debounce.quiet", "debounce.max_wait"].iter().any(|key| self.is_wrong(key)) {
             let must = format!("must not be below debounce.quiet, {}", shown(&settings.quiet));
             self.wrong("debounce.max_wait", but(shown(&settings.max_wait), must));
         }

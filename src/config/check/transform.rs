@@ -25,7 +25,9 @@ impl Checker<'_> {
             max: self.positive_span("transform.retry.max", &settings.retry.max),
             give_up_after: self.span("transform.retry.give_up_after", &settings.retry.give_up_after),
         };
-        if retry.max < retry.first && !self.is_wrong("transform.retry.") {
+        if retry.max < retry.first
+            && !["transform.retry.first", "transform.retry.max"].iter().any(|key| self.is_wrong(key))
+        {
             let must = format!("must not be below transform.retry.first, {}", shown(&settings.retry.first));
             self.wrong("transform.retry.max", but(shown(&settings.retry.max), must));
         }
@@ -50,7 +52,7 @@ impl Checker<'_> {
         let failures = self.count("transform.breaker.failures", &settings.failures, COUNT_MAX);
         let first = self.positive_span("transform.breaker.first", &settings.first);
         let max = self.positive_span("transform.breaker.max", &settings.max);
-        if max < first && !self.is_wrong("transform.breaker.") {
+        if max < first && !["transform.breaker.first", "transform.breaker.max"].iter().any(|key| self.is_wrong(key)) {
             let must = format!("must not be below transform.breaker.first, {}", shown(&settings.first));
             self.wrong("transform.breaker.max", but(shown(&settings.max), must));
         }
