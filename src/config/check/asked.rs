@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use url::Url;
 
 use super::checker::{Checker, but};
+use crate::config::key::named;
 use crate::config::settings::SourceSettings;
 use crate::psp::profile::Profile;
 use crate::psp::vouch::needs;
@@ -24,7 +25,10 @@ impl Checker<'_> {
             }
         }
         for unknown in settings.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
-            self.wrong(&format!("{key}.settings.{unknown}"), "must be left out: the profile asks for no such setting");
+            self.wrong(
+                &format!("{key}.settings.{}", named(unknown)),
+                "must be left out: the profile asks for no such setting",
+            );
         }
         settings.settings.clone()
     }

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::checker::{Checker, but};
 use super::fetch::Fetching;
 use crate::access::secrets::NamedSecret;
+use crate::config::key::named;
 use crate::config::profiles;
+use crate::config::secret::SecretSetting;
 use crate::config::settings::SourceSettings;
-use crate::config::written::Count;
+use crate::config::written::{Count, MASK};
 use crate::domain::text::shown;
 use crate::psp::profile::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
@@ -71,6 +73,24 @@ impl Checker<'_> {
         types.iter().cloned().collect()
     }
 
+    /// The headers that the PSP must send, by name in lower case.
+    fn headers(&mut self, key: &str, settings: &BTreeMap<String, SecretSetting>) -> BTreeMap<String, SecretString> {
+        let mut spellings = BTreeMap::new();
+        let mut headers = BTreeMap::new();
+        for (name, value) in settings {
+            // A line of a header in the place of its name has the value in it.
+            let at = format!("{key}.{}", if is_header_name(name) { name } else { MASK });
+            let lower = name.to_ascii_lowercase();
+            if !is_header_name(name) {
+                self.wrong(&at, "is not a name that a header can have: letters, digits and dashes, without the value");
+            } else if let Some(other) = spellings.insert(lower.clone(), name) {
+                self.wrong(&at, format!("is the same header as {other}; names of headers count in any case"));
+            }
+            headers.extend(self.credential(&at, value).map(|value| (lower, value)));
+        }
+        headers
+    }
+
     fn source(
         &mut self,
         name: &str,
@@ -78,23 +98,17 @@ impl Checker<'_> {
         profiles: &Catalogue,
         fetching: Fetching<'_>,
     ) -> Option<Source> {
-        let key = format!("sources.{name}");
+        let key = format!("sources.{}", named(name));
         if !Source::may_be_called(name) {
             self.wrong(&key, "the name of a source must consist of lower case letters, digits, - and _");
         }
         let file = self.beside_config(settings.secrets_file.as_deref());
         let entry = settings.profile.as_deref().and_then(|profile| profiles.get(profile));
         let needed = entry.is_some_and(|entry| needs::needs_secrets(&entry.profile));
-        let secrets = self.source_secrets(name, settings, file.as_deref(), needed);
+        let secrets = self.source_secrets(named(name), settings, file.as_deref(), needed);
         let authorization = self.credentials(&key, &settings.tokens, settings.basic.as_ref(), &settings.oauth);
         let ip_ranges = self.networks(&format!("{key}.ip_ranges"), &settings.ip_ranges);
-        let headers = settings.headers.iter().filter_map(|(header, value)| {
-            if !is_header_name(header) {
-                self.wrong(&format!("{key}.headers.{header}"), "is not a name that a header can have");
-            }
-            Some((header.to_ascii_lowercase(), self.credential(&format!("{key}.headers.{header}"), value)?))
-        });
-        let headers: BTreeMap<_, _> = headers.collect();
+        let headers = self.headers(&format!("{key}.headers"), &settings.headers);
         let closed = self.take(&format!("{key}.disabled_answer"), closed_answer(&settings.disabled_answer));
         let tolerance_s = settings.tolerance.as_ref().map(|text| self.whole_seconds(&format!("{key}.tolerance"), text));
         let Some(entry) = entry else {

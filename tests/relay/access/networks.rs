@@ -118,7 +118,7 @@ async fn what_is_wrong_with_a_way_in_is_named() {
         // No caller could match such a value, so it would lock every caller out.
         ("[server]\ntrusted_proxies = [\"::ffff:10.0.0.1\"]".into(), "server.trusted_proxies[0]"),
         (format!("{source}ip_ranges = [\"10.0.0.0/8\", \"::ffff:10.0.0.0/104\"]"), "sources.x.ip_ranges[1]"),
-        (format!("{source}headers = {{ \"X Token\" = \"a\" }}"), "sources.x.headers.X Token"),
+        (format!("{source}headers = {{ \"X Token\" = \"a\" }}"), "sources.x.headers.***"),
         ("[server]\nforwarded_header = \"x-real-ip\"".into(), "server.forwarded_header"),
         ("[throttle]\nfailures = 0".into(), "throttle.failures"),
         ("[throttle]\nwindow = \"0s\"".into(), "throttle.window"),
