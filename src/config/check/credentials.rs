@@ -41,6 +41,19 @@ impl Checker<'_> {
         }
     }
 
+    /// Warns of a token with which Transform could register, and the payment stack could read as Transform does.
+    pub(super) fn shared_tokens(&mut self, integrator: &Credentials, transform: &Credentials) {
+        for (one, token) in integrator.tokens.iter().enumerate() {
+            let same = |other: &SecretString| other.expose_secret() == token.expose_secret();
+            if let Some(other) = transform.tokens.iter().position(same) {
+                self.warnings.push(format!(
+                    "integrator.tokens[{one}], transform.tokens[{other}]: the same token. Transform could register records with \
+                     it, and the payment stack could read as Transform: give each a token of its own"
+                ));
+            }
+        }
+    }
+
     pub(super) fn secrets(&mut self, key: &str, settings: &[SecretSetting]) -> Vec<SecretString> {
         let resolved = settings.iter().enumerate().map(|(index, one)| self.credential(&format!("{key}[{index}]"), one));
         resolved.flatten().collect()

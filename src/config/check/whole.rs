@@ -46,6 +46,7 @@ pub(in crate::config) fn check(
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
     checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
+    checker.shared_tokens(&integrator, &transform);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
     let certificates = checker.certificates(&settings.certificates);
     let fetching = Fetching { settings: &settings.fetch, options: checker.fetch_options(&settings.fetch) };
