@@ -24,12 +24,32 @@ const ROUTES: &str = include_str!("../../src/http/routes.rs");
 // --- config.example.toml: `# text` is prose, `#key = …` and `#[section]` are settings that are switched off ---
 
 #[test]
-fn the_example_starts_as_it_is_and_changes_nothing() {
+fn the_example_starts_as_it_is_and_lets_nobody_in() {
     let example = loaded(&Path::new(ROOT).join("config.example.toml"), BTreeMap::new());
-    let defaults = load(None, std::iter::empty()).unwrap();
-    assert_eq!(example.in_force, defaults.in_force);
     let options = example.options;
-    assert!(options.sources.is_empty() && options.transform.is_empty() && options.integrator.is_empty());
+    assert!(options.sources.is_empty() && options.delivery.allowed_hosts.is_empty());
+    assert!(options.transform.is_empty() && options.integrator.is_empty() && options.monitor.is_empty());
+}
+
+/// A line that nothing reads could be deleted, and would explain a setting that does not exist.
+#[test]
+fn every_active_line_of_the_example_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("relay.toml");
+    let (mut section, mut count) = ("", 0);
+    for line in EXAMPLE.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(name) = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            section = name;
+        } else if let Some((key, _)) = line.split_once(" = ") {
+            count += 1;
+            fs::write(&file, format!("[{section}]\n{key} = [{{}}]\n")).unwrap();
+            let errors = load(Some(&file), std::iter::empty()).unwrap_err().0;
+            let [error] = errors.as_slice() else { panic!("{errors:?}") };
+            assert_eq!(error.key, format!("{section}.{key}"));
+            assert!(error.reason.starts_with("is a list, but must be "), "{line}: {error:?}");
+        }
+    }
+    assert!(count > 25, "the example was not understood: {count} active lines");
 }
 
 #[test]
