@@ -28,8 +28,8 @@ pub(super) fn text(
     if errors.is_empty() { Ok(text) } else { Err(ConfigErrors(errors)) }
 }
 
-/// A setting that the environment overrides.
-pub(super) struct Override {
+/// A setting that the environment gives.
+pub(super) struct GivenSetting {
     /// The name of the variable.
     pub(super) variable: String,
     /// The key of the setting.
@@ -41,7 +41,7 @@ pub(super) struct Override {
 /// The settings that the environment overrides.
 ///
 /// Only names with `__` are settings. RELAY_INTEGRATOR_TOKEN, for example, is a variable that a secret may refer to.
-pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<Override> {
+pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<GivenSetting> {
     environment
         .iter()
         .filter_map(|(name, text)| {
@@ -57,7 +57,7 @@ pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<Override>
             } else {
                 Value::from(text.clone())
             };
-            Some(Override { variable: name.clone(), key, value })
+            Some(GivenSetting { variable: name.clone(), key, value })
         })
         .collect()
 }

@@ -7,7 +7,7 @@ use config::{File, FileFormat, Source, Value};
 
 use super::error::{ConfigError, ConfigErrors};
 use super::settings::Settings;
-use super::shape::{Found, Misshapen, Shaped};
+use super::shape::{Found, SettingReader, WrongSetting};
 use super::{environment, key};
 use crate::domain::text::shown;
 
@@ -32,7 +32,7 @@ pub(super) fn read(
     }
     let overrides = environment::overrides(environment);
     let mut unknown = Vec::new();
-    for environment::Override { variable, key, value } in &overrides {
+    for environment::GivenSetting { variable, key, value } in &overrides {
         if environment::is_key(key) {
             // The message of the builder spans several lines.
             let not_a_key = |_| one(variable, "unknown key".to_owned());
@@ -45,7 +45,7 @@ pub(super) fn read(
     // The message could repeat a value.
     let layered = layered.map_err(|_| one("configuration", "cannot be put together from its layers".to_owned()))?;
     let mut note = |path: serde_ignored::Path<'_>| unknown.push(no_such_key(key::of_ignored(&path), &overrides));
-    let tracked = serde_ignored::Deserializer::new(Shaped(Value::from(layered)), &mut note);
+    let tracked = serde_ignored::Deserializer::new(SettingReader(Value::from(layered)), &mut note);
     let settings: Result<Settings, _> = serde_path_to_error::deserialize(tracked);
     match settings {
         Ok(settings) => Ok((settings, unknown)),
@@ -66,7 +66,7 @@ fn one(key: &str, reason: String) -> ConfigErrors {
 }
 
 /// The error about an unknown key. It begins with the variable if the environment has set the key.
-fn no_such_key(key: String, overrides: &[environment::Override]) -> ConfigError {
+fn no_such_key(key: String, overrides: &[environment::GivenSetting]) -> ConfigError {
     let below = format!("{key}.");
     match overrides.iter().find(|one| one.key == key || one.key.starts_with(&below)) {
         Some(one) => ConfigError { key: one.variable.clone(), reason: format!("unknown key {key}") },
@@ -92,7 +92,7 @@ fn repeats_nothing(message: &str) -> bool {
 }
 
 /// The shape that a value must have. The value itself is repeated only if its key is known to hold no secret.
-fn wrong_shape(key: &str, wrong: Misshapen) -> String {
+fn wrong_shape(key: &str, wrong: WrongSetting) -> String {
     if ["tokens", "secrets"].iter().any(|name| key.rsplit('.').next() == Some(name)) {
         return "must be a list of secrets: [\"text\"], [{ env = \"NAME\" }] or [{ file = \"/path\" }]".to_owned();
     }
@@ -152,7 +152,8 @@ mod tests {
 
     #[test]
     fn only_keys_that_are_known_to_hold_no_secret_have_their_value_repeated() {
-        let wrong = || Misshapen { reason: "must be a list".to_owned(), found: Some(Found::Text("sesame".to_owned())) };
+        let wrong =
+            || WrongSetting { reason: "must be a list".to_owned(), found: Some(Found::Text("sesame".to_owned())) };
         for key in ["server.trusted_proxies", "store.must_exist", "transform.retry.max", "sources.a.events"] {
             assert_eq!(wrong_shape(key, wrong()), "is \"sesame\", but must be a list");
         }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::error::{ConfigError, ConfigErrors};
 use super::folder::beside;
+use super::key::named;
 use super::rotation_lock::{Lock, PATIENCE, target};
 use super::settings::Settings;
 use super::{Written, add_folder, environment, layers, secrets_file};
@@ -150,7 +151,7 @@ fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, Con
 
 /// The reason why a name is no source's, with the names that are.
 fn no_such_source<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<_> = names.map(String::as_str).collect();
+    let names: Vec<_> = names.map(|name| named(name)).collect();
     match names.as_slice() {
         [] => "there is no such source: the configuration has none. Add the table [sources.NAME]".to_owned(),
         names => format!("there is no such source; there are: {}", names.join(", ")),

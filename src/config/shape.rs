@@ -9,7 +9,7 @@ use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visi
 
 /// A value of the wrong shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Misshapen {
+pub(super) struct WrongSetting {
     /// The right shape, or another reason.
     pub(super) reason: String,
     /// What stands in its place, if that is known. The reason leaves it out.
@@ -30,7 +30,7 @@ pub(super) enum Found {
 /// The reason where nothing more precise may be said.
 const ELSE: &str = "has the wrong shape; see config.example.toml";
 
-impl Misshapen {
+impl WrongSetting {
     fn new(reason: impl Into<String>) -> Self {
         Self { reason: reason.into(), found: None }
     }
@@ -40,16 +40,16 @@ impl Misshapen {
     }
 }
 
-impl fmt::Display for Misshapen {
+impl fmt::Display for WrongSetting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }
 }
 
-impl std::error::Error for Misshapen {}
+impl std::error::Error for WrongSetting {}
 
 /// serde's own messages repeat values and keys, so they are replaced.
-impl de::Error for Misshapen {
+impl de::Error for WrongSetting {
     fn custom<T: fmt::Display>(_message: T) -> Self {
         Self::new(ELSE)
     }
@@ -80,9 +80,9 @@ impl de::Error for Misshapen {
 }
 
 /// A value of the layers as a deserializer.
-pub(super) struct Shaped(pub(super) Value);
+pub(super) struct SettingReader(pub(super) Value);
 
-impl Shaped {
+impl SettingReader {
     fn found(self) -> Found {
         match self.0.kind {
             ValueKind::Array(_) => Found::List,
@@ -93,7 +93,7 @@ impl Shaped {
     }
 }
 
-impl IntoDeserializer<'_, Misshapen> for Shaped {
+impl IntoDeserializer<'_, WrongSetting> for SettingReader {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -101,10 +101,10 @@ impl IntoDeserializer<'_, Misshapen> for Shaped {
     }
 }
 
-impl<'de> Deserializer<'de> for Shaped {
-    type Error = Misshapen;
+impl<'de> Deserializer<'de> for SettingReader {
+    type Error = WrongSetting;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         match self.0.kind {
             ValueKind::Nil => visitor.visit_unit(),
             ValueKind::Boolean(value) => visitor.visit_bool(value),
@@ -114,7 +114,7 @@ impl<'de> Deserializer<'de> for Shaped {
             ValueKind::U128(value) => visitor.visit_u128(value),
             ValueKind::Float(value) => visitor.visit_f64(value),
             ValueKind::String(value) => visitor.visit_string(value),
-            ValueKind::Array(list) => visitor.visit_seq(SeqDeserializer::new(list.into_iter().map(Shaped))),
+            ValueKind::Array(list) => visitor.visit_seq(SeqDeserializer::new(list.into_iter().map(SettingReader))),
             ValueKind::Table(table) => {
                 let mut pairs: Vec<_> = table.into_iter().map(|(key, value)| (key, Self(value))).collect();
                 pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -124,29 +124,29 @@ impl<'de> Deserializer<'de> for Shaped {
     }
 
     /// In the environment all values are text.
-    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         match &self.0.kind {
             ValueKind::Boolean(value) => visitor.visit_bool(*value),
             ValueKind::String(text) if text == "true" => visitor.visit_bool(true),
             ValueKind::String(text) if text == "false" => visitor.visit_bool(false),
-            ValueKind::Float(value) => Err(Misshapen::must_be("true or false", Found::Other(format!("{value:?}")))),
-            _ => Err(Misshapen::must_be("true or false", self.found())),
+            ValueKind::Float(value) => Err(WrongSetting::must_be("true or false", Found::Other(format!("{value:?}")))),
+            _ => Err(WrongSetting::must_be("true or false", self.found())),
         }
     }
 
     /// A number is the text of its digits.
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         match self.found() {
             Found::Text(text) | Found::Other(text) => visitor.visit_string(text),
-            found => Err(Misshapen::must_be("a text in quotes", found)),
+            found => Err(WrongSetting::must_be("a text in quotes", found)),
         }
     }
 
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         self.deserialize_string(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         if self.0.kind == ValueKind::Nil { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
@@ -154,21 +154,21 @@ impl<'de> Deserializer<'de> for Shaped {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Misshapen> {
+    ) -> Result<V::Value, WrongSetting> {
         visitor.visit_newtype_struct(self)
     }
 
-    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         match self.0.kind {
             ValueKind::Array(_) => self.deserialize_any(visitor),
-            _ => Err(Misshapen::must_be("a list", self.found())),
+            _ => Err(WrongSetting::must_be("a list", self.found())),
         }
     }
 
-    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         match self.0.kind {
             ValueKind::Table(_) => self.deserialize_any(visitor),
-            _ => Err(Misshapen::must_be("a table", self.found())),
+            _ => Err(WrongSetting::must_be("a table", self.found())),
         }
     }
 
@@ -178,11 +178,11 @@ impl<'de> Deserializer<'de> for Shaped {
         _name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Misshapen> {
+    ) -> Result<V::Value, WrongSetting> {
         self.deserialize_map(visitor)
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Misshapen> {
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
         visitor.visit_unit()
     }
 
