@@ -3,6 +3,7 @@
 
 use url::{Host, Url};
 
+use crate::domain::text::shown;
 use crate::outbound::guard::guarded;
 
 /// The hosts that webhooks may go to.
@@ -77,13 +78,13 @@ fn allowed_host(entry: &str) -> Result<AllowedHost, String> {
         return Err("is a URL or a part of one, so it is not repeated here; it must be host or host:port".to_owned());
     }
     if entry.contains('*') {
-        return Err(format!("{entry:?}: wildcards are not supported; name each host"));
+        return Err(format!("{}: wildcards are not supported; name each host", shown(entry)));
     }
     let is_port = |port: &str| port.bytes().all(|b| b.is_ascii_digit());
     if !entry.starts_with('[') && entry.split_once(':').is_some_and(|(_, port)| !is_port(port)) {
         return Err("has a port that is no number, so it is not repeated here; it must be host or host:port".to_owned());
     }
-    let wrong = || format!("{entry:?} is neither host nor host:port");
+    let wrong = || format!("{} is neither host nor host:port", shown(entry));
     let url = Url::parse(&format!("https://{entry}/")).map_err(|_| wrong())?;
     let host = url.host().ok_or_else(wrong)?.to_owned();
     // The parser drops the scheme's default port; a port that is written counts as one.
