@@ -1,4 +1,5 @@
 //! Settings of the configuration.
 
+mod mistakes;
 mod old_names;
 mod settings;
