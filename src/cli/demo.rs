@@ -4,9 +4,10 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use super::exit::EXIT_IO;
 use super::output::say;
 use super::serve;
-use crate::proof::demo;
+use crate::proof::{Verdict, demo};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -15,12 +16,16 @@ pub(super) struct Arguments {
     keep: bool,
 }
 
-/// Exit code 0 if the counts agree, and Transform's records agree with the PSPs' truth, otherwise 1.
+/// Exit code 0 if the counts agree, and Transform's records agree with the PSPs' truth, otherwise 1. It is 74 if nobody can
+/// have read so much, and 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let played = serve::runtime().and_then(|runtime| runtime.block_on(demo::play(arguments.keep)));
     match played {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(ended) => {
+            ended.remark("demo").into_iter().for_each(say);
+            let unread = ended.untold.is_some() && ended.verdict == Verdict::Good;
+            ExitCode::from(if unread { EXIT_IO } else { ended.code() })
+        }
         Err(error) => {
             say(format_args!("the demo broke off: {error:#}"));
             ExitCode::FAILURE

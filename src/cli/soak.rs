@@ -25,17 +25,19 @@ pub(super) struct Arguments {
     hostile: bool,
 }
 
-/// Exit code 0 if Transform holds the truth in the end, otherwise 1.
+/// Exit code 0 if Transform holds the truth in the end, otherwise 1. It is 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let Arguments { minutes, keep, hostile, .. } = *arguments;
     // The seed is short enough to be typed again.
     let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(1..1_000_000));
     let asked = Asked { minutes, seed, keep, hostile };
     match serve::runtime().and_then(|runtime| runtime.block_on(soak::soak(asked))) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(ended) => {
+            ended.remark("soak").into_iter().for_each(say);
+            ExitCode::from(ended.code())
+        }
         Err(error) => {
-            say(format_args!("the soak with seed {seed} broke off: {error:#}; its folder is kept"));
+            say(format_args!("the soak with seed {seed} broke off: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -7,5 +7,11 @@ pub mod demo;
 pub mod soak;
 pub mod stand_in;
 
+mod ended;
+mod folder;
 mod lock;
+mod stop;
 mod tell;
+
+pub use self::ended::{Ended, Verdict};
+pub use self::stop::StoppedBy;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::psp::PSPS;
+use crate::proof::folder::toml;
 use crate::proof::stand_in::{STACK_TOKEN, TRANSFORM_TOKEN, database};
 
 /// The configuration, with the address at which the relay listens.
@@ -16,7 +17,7 @@ listen = "{listen}"
 shutdown_grace = "2s"
 
 [store]
-path = "{}"
+path = {}
 
 [debounce]
 quiet = "300ms"
@@ -39,7 +40,7 @@ max = "2s"
 [integrator]
 tokens = ["{STACK_TOKEN}"]
 "#,
-        database(folder).display()
+        toml(&database(folder))
     );
     for (source, profile, secret) in PSPS {
         text.push_str(&format!("\n[sources.{source}]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n"));

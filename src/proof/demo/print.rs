@@ -13,8 +13,9 @@ use tokio::time::Instant;
 
 use super::outcome::Outcome;
 use super::words::{COLUMNS, record, wrapped};
+use crate::proof::folder::word;
 use crate::proof::stand_in::{Key, TRANSFORM_TOKEN};
-use crate::proof::tell::tell;
+use crate::proof::tell::{tell, told};
 
 const DIM: Style = Style::new().dimmed();
 const BOLD: Style = Style::new().bold();
@@ -104,20 +105,23 @@ impl Narrator {
     }
 
     /// What to do next.
-    pub(super) fn next(&self) {
+    ///
+    /// # Errors
+    /// Stdout does not take it.
+    pub(super) fn next(&self) -> std::io::Result<()> {
         tell(format_args!("\n{BOLD}Next{BOLD:#}"));
         tell("  Write a relay.toml, as \"Stripe in five minutes\" in README.md shows.");
-        tell("  config.example.toml explains every key; docs/psp/ how to set up each PSP.");
+        told("  config.example.toml explains every key; docs/psp/ how to set up each PSP.")
     }
 
     /// What was kept, and what to do with it. `told` is a payment's id, and `relay` the address in the kept configuration.
     pub(super) fn kept(&self, folder: &Path, relay: SocketAddr, told: &str) {
-        let folder = folder.display();
-        tell(format_args!("\n{BOLD}Kept{BOLD:#} in {folder}"));
+        let [config, store] = ["relay.toml", "relay.db"].map(|file| word(&folder.join(file)));
+        tell(format_args!("\n{BOLD}Kept{BOLD:#} in {}", folder.display()));
         tell("  relay.toml, relay.db and relay.log. Look at them with");
-        tell(format_args!("transform-relay serve --config {folder}/relay.toml"));
+        tell(format_args!("transform-relay serve --config {config}"));
         tell(format_args!("curl -H 'Authorization: Bearer {TRANSFORM_TOKEN}' \\\n  http://{relay}/api/Payment/{told}"));
-        tell(format_args!("sqlite3 {folder}/relay.db \\\n  'SELECT source, outcome, repeats FROM notifications'"));
+        tell(format_args!("sqlite3 {store} \\\n  'SELECT source, outcome, repeats FROM notifications'"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The run of the demo: starts the parts, tells the story, and compares Transform's records with the PSPs' truth.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
 
@@ -12,26 +12,35 @@ use super::print::Narrator;
 use super::relay::Relay;
 use super::story;
 use super::transform::Transform;
-use crate::proof::stand_in;
+use crate::proof::stop::Stop;
+use crate::proof::{Ended, Verdict, folder, stand_in};
 
-/// Plays the demo on a multi-threaded runtime, and tells of it on stdout. Returns whether all counts, and Transform's
-/// records and the PSPs' truth, agree in the end. With `keep`, or if they do not agree, the folder with the store, the
-/// configuration and the log is kept.
+/// Plays the demo on a multi-threaded runtime, and tells of it on stdout. The verdict is good if all counts, and
+/// Transform's records and the PSPs' truth, agree in the end. With `keep`, or if they do not agree, the folder with the
+/// store, the configuration and the log is kept. SIGINT, SIGTERM and SIGHUP stop the demo and its relay.
 ///
 /// # Errors
 /// A part of the demo cannot be started, or the relay does not take a registration, or does not tell Transform in time. The
 /// folder is kept.
-pub async fn play(keep: bool) -> anyhow::Result<bool> {
-    let folder = folder()?;
-    let kept = format!("the store, the configuration and the log are in {}", folder.display());
-    let (relay, good) = played(&folder).await.context(kept)?;
-    if keep || !good {
+pub async fn play(keep: bool) -> anyhow::Result<Ended> {
+    // The signals are heard before there is a relay or a folder.
+    let mut stop = Stop::heard().context("cannot listen for signals")?;
+    let folder = folder::made(&format!("transform-relay-demo-{:06x}", fastrand::u32(..0x0100_0000)))?;
+    let at = format!("the store, the configuration and the log are in {}", folder.display());
+    let (relay, good) = tokio::select! {
+        played = played(&folder) => played.context(at)?,
+        // The relay is killed with the story that is dropped.
+        by = stop.asked() => return Ok(Ended::stopped(by, folder, keep)),
+    };
+    let keep = keep || !good;
+    if keep {
         relay.keep(&folder)?;
     } else {
         std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
-    relay.narrator.next();
-    Ok(good)
+    let untold = relay.narrator.next().err();
+    let verdict = if good { Verdict::Good } else { Verdict::Bad };
+    Ok(Ended { verdict, kept: keep.then_some(folder), untold })
 }
 
 /// What is left of a demo that was played.
@@ -72,11 +81,4 @@ async fn played(folder: &Path) -> anyhow::Result<(Played, bool)> {
     ensure!(code == Some(0), "SIGTERM ended the relay with exit code {code:?}");
     narrator.closing(&outcome);
     Ok((Played { narrator, relay: address, transform: transform.address() }, outcome.is_good()))
-}
-
-/// Makes a folder of the demo's own, with a short name.
-fn folder() -> anyhow::Result<PathBuf> {
-    let folder = std::env::temp_dir().join(format!("transform-relay-demo-{:06x}", fastrand::u32(..0x0100_0000)));
-    std::fs::create_dir(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    Ok(folder)
 }

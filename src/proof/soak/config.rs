@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use super::lives::SOURCES;
+use crate::proof::folder::toml;
 use crate::proof::stand_in::{STACK_TOKEN, TRANSFORM_TOKEN, database};
 
 /// The relay's configuration: quick, so that much happens in little time, but patient, so that nothing is given up.
@@ -14,7 +15,7 @@ listen = "127.0.0.1:0"
 shutdown_grace = "3s"
 
 [store]
-path = "{}"
+path = {}
 
 [debounce]
 quiet = "200ms"
@@ -35,7 +36,7 @@ give_up_after = "9000h"
 [integrator]
 tokens = ["{STACK_TOKEN}"]
 "#,
-        database(folder).display()
+        toml(&database(folder))
     );
     for (source, profile, secret) in SOURCES {
         text.push_str(&format!("\n[sources.{source}]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n"));

@@ -1,5 +1,6 @@
 //! Output of the soak: an opening, lines on the progress, and a table with the verdict at the end.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use anstyle::{AnsiColor, Style};
 
 use super::transform::Transform;
 use super::world::{World, read};
-use crate::proof::tell::tell;
+use crate::proof::tell::{tell, told};
 
 const BOLD: Style = Style::new().bold();
 const DIM: Style = Style::new().dimmed();
@@ -47,6 +48,14 @@ pub(super) struct Closing {
     pub(super) active: Duration,
     /// The strangers' costs, by name.
     pub(super) cost: Vec<(&'static str, String)>,
+}
+
+/// Says where the folder is that is kept.
+///
+/// # Errors
+/// Stdout does not take it.
+pub(super) fn kept(folder: &Path) -> std::io::Result<()> {
+    told(format_args!("\nThe store, the configuration and the log are in {}", folder.display()))
 }
 
 /// Prints the table and the verdict. Returns whether all is well.
@@ -101,9 +110,8 @@ pub(super) fn closing(world: &World, closing: &Closing) -> bool {
         tell(format_args!("  {BAD}{one}{BAD:#}"));
     }
     let hostile = if closing.cost.is_empty() { "" } else { " --hostile" };
-    tell(format_args!("\nThe store, the configuration and the log are in {}", world.folder.display()));
     tell(format_args!(
-        "To see it again: {BOLD}transform-relay soak{hostile} --minutes {} --seed {}{BOLD:#}",
+        "\nTo see it again: {BOLD}transform-relay soak{hostile} --minutes {} --seed {}{BOLD:#}",
         closing.minutes, world.seed
     ));
     false

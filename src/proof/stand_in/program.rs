@@ -19,7 +19,7 @@ pub struct Ended {
     pub stderr: String,
 }
 
-/// A running process. It is killed when this is dropped.
+/// A running process. It is killed when this is dropped. If its parent is killed (SIGKILL), it runs on.
 #[derive(Debug)]
 pub struct Program {
     /// The process id.

@@ -114,7 +114,12 @@ impl Relay {
         command.arg("serve").arg("--config").arg(self.config());
         // The environment of the user must not reach the relay's settings.
         command.env_clear().env("RUST_LOG", "info").stdout(Stdio::null());
-        let mut file = OpenOptions::new().create(true).append(true).open(self.log()).context("cannot write the log")?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .mode(0o600)
+            .open(self.log())
+            .context("cannot write the log")?;
         let (heard, listens) = watch::channel(None);
         let address = self.address.clone();
         let program = Program::heard_by(&mut command, move |line| {

@@ -2,3 +2,5 @@
 
 mod demo;
 mod soak;
+#[cfg(target_os = "linux")]
+mod stopped;
