@@ -40,16 +40,18 @@ pub(super) struct Relay {
 pub(super) struct Answer {
     status: u16,
     body: String,
-    /// Whether it is a repetition of the answer to an earlier notification.
+    /// Whether it is the answer to the same bytes once more.
     replayed: bool,
 }
 
 impl Answer {
-    /// The answer in one line: `200 applied`, `200 [accepted]`, `401 refused`.
+    /// The answer in one line: `200 applied`, `200 [accepted]`, `401 refused`. The repeated answer to the same bytes is
+    /// `200 sent again`.
     pub(super) fn summary(&self) -> String {
         let outcome = serde_json::from_str::<Value>(&self.body).ok();
         let outcome = outcome.and_then(|body| body["outcome"].as_str().map(str::to_owned));
-        let outcome = if self.replayed { Some("repeated".to_owned()) } else { outcome };
+        // `repeated` is an outcome of its own: other bytes that say nothing new.
+        let outcome = if self.replayed { Some("sent again".to_owned()) } else { outcome };
         let text = outcome.unwrap_or_else(|| if self.status < 300 { self.body.clone() } else { "refused".into() });
         format!("{} {text}", self.status)
     }
