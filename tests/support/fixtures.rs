@@ -40,9 +40,15 @@ pub(crate) fn headers(body: &Path) -> Vec<(String, String)> {
 
 /// All files of a folder but headers, sorted; none if there is no such folder.
 pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut files = entries(folder);
     files.retain(|file| file.extension().is_none_or(|ending| ending != "headers"));
-    files.sort();
     files
+}
+
+/// All files and folders in a folder, sorted; none if there is no such folder.
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut entries: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    entries
 }

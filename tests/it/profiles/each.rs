@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 
 use transform_relay::psp::profile::catalogue::BUILT_IN;
 
@@ -108,23 +109,28 @@ fn every_profile_has_its_tests_and_its_fixtures() {
     assert_eq!(folders, built_in, "the folders of fixtures/ and the built-in profiles");
 }
 
+fn has_ending(path: &Path, ending: &str) -> bool {
+    path.extension().is_some_and(|its| its == ending)
+}
+
 /// Nothing lies where no test reads it.
 #[test]
 fn every_file_of_the_fixtures_is_read() {
     for (name, _) in BUILT_IN {
         let known = ["bodies", "challenges.toml", "events.txt", "fetched", "vectors.toml"];
-        for path in fixtures::files(&fixtures::file(name, "")) {
+        for path in fixtures::entries(&fixtures::file(name, "")) {
             assert!(known.iter().any(|known| path.ends_with(known)), "{} is not read", path.display());
         }
-        for body in fixtures::bodies(name) {
-            let is_body =
-                body.extension().is_some_and(|ending| ["json", "form", "xml"].iter().any(|one| ending == *one));
-            assert!(is_body, "{} is no body", body.display());
+        for path in fixtures::entries(&fixtures::file(name, "bodies")) {
+            assert!(path.is_file(), "{} is no file", path.display());
+            // Headers are read with their body, and with nothing else.
+            let bodies = ["json", "form", "xml"].map(|ending| path.with_extension(ending));
+            let is_body = bodies.contains(&path);
+            let has_body = has_ending(&path, "headers") && bodies.iter().any(|body| body.is_file());
+            assert!(is_body || has_body, "{} is no body and belongs to none", path.display());
         }
-        for entry in fs::read_dir(fixtures::file(name, "bodies")).unwrap() {
-            let path = entry.unwrap().path();
-            let has_body = ["json", "form", "xml"].iter().any(|ending| path.with_extension(ending).is_file());
-            assert!(has_body, "{} belongs to no body", path.display());
+        for path in fixtures::entries(&fixtures::file(name, "fetched")) {
+            assert!(path.is_file() && has_ending(&path, "json"), "{} is no fetched object", path.display());
         }
     }
 }

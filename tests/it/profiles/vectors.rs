@@ -1,9 +1,11 @@
 //! Signature vectors: each has its verdict, and no change of what is signed or unsigned makes another notification of it.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 use transform_relay::guide::explain;
 use transform_relay::psp::meaning::normalise::normalise;
-use transform_relay::psp::profile::{Form, Profile};
+use transform_relay::psp::profile::{Algorithm, Form, Found, Profile, Signature};
 use transform_relay::psp::vouch::verify;
 
 use super::agreement::the_explanation_agrees;
@@ -21,6 +23,10 @@ pub(super) fn each_gives_its_verdict(name: &str) {
     let (profile, vectors) = (profile(name), vectors(name));
     let is_signed = profile.forms.iter().any(|form| !form.signature.is_empty());
     assert!(!vectors.is_empty() || !is_signed, "{name} has no vector");
+    let mut names = BTreeSet::new();
+    for vector in &vectors {
+        assert!(names.insert(&vector.name), "{name}: two vectors have the name {}", vector.name);
+    }
     for vector in vectors {
         assert_eq!(verdict(profile, &vector), vector.expect, "{name}, {}", vector.name);
     }
@@ -29,17 +35,34 @@ pub(super) fn each_gives_its_verdict(name: &str) {
 /// A signed text cannot be changed by as much as a newline.
 pub(super) fn none_verifies_with_a_newline_more(name: &str) {
     let profile = profile(name);
-    for vector in signed_in_a_header(name) {
+    let mut tried = BTreeSet::new();
+    for (form, vector) in signed_in_a_header(name) {
         let tampered = vector.with(vector.headers.clone(), format!("{}\n", vector.body));
         assert_ne!(verdict(profile, &tampered), "verified", "{name}, {} with a newline more", vector.name);
+        tried.insert(form);
+    }
+    // Without a vector nothing would be tried.
+    let by_header = |form: &&Form| form.signature.iter().any(|one| signing_header(one).is_some());
+    for form in profile.forms.iter().filter(by_header) {
+        assert!(tried.contains(&form.name), "{name}: no vector of the form {} verifies by a header", form.name);
     }
 }
 
-/// The vectors that verify by what a header says.
-fn signed_in_a_header(name: &str) -> impl Iterator<Item = Vector> {
-    vectors(name).into_iter().filter(|vector| {
-        let stands_in_a_header = vector.headers.keys().any(|name| !name.eq_ignore_ascii_case("authorization"));
-        vector.expect == "verified" && stands_in_a_header
+/// The header of a signature that stands in one. A secret that is sent along signs nothing.
+fn signing_header(signature: &Signature) -> Option<&str> {
+    match &signature.found.at {
+        Found::Header(name) if !matches!(signature.algorithm, Algorithm::Plain) => Some(name),
+        _ => None,
+    }
+}
+
+/// The vectors that verify by a signature in a header, each with the name of its form.
+fn signed_in_a_header(name: &str) -> impl Iterator<Item = (String, Vector)> {
+    let profile = profile(name);
+    vectors(name).into_iter().filter_map(|vector| {
+        let (form, _) = key_of(profile, &vector)?;
+        let given = |header: &str| vector.headers.keys().any(|name| name.eq_ignore_ascii_case(header));
+        form.signature.iter().filter_map(signing_header).any(given).then(|| (form.name.clone(), vector))
     })
 }
 
