@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use reqwest::Method;
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use super::peek::Held;
 use super::program::{Ended, Program, run};
 use super::setup::{INTEGRATOR_TOKEN, Setup, TRANSFORM_TOKEN};
 use super::{PATIENCE, Reply, Transform, payment, psp, stripe, within};
@@ -65,9 +65,8 @@ impl Relay {
     /// Begins to start on a store that another process is writing. When this returns, the relay has read its
     /// configuration and has the store, and waits for the store to be free. The relay gives up after some seconds,
     /// unless it is stopped.
-    pub(crate) async fn begin_to_start(&mut self) -> Connection {
-        let busy = Connection::open(self.file("relay.db")).unwrap();
-        busy.execute_batch("BEGIN IMMEDIATE").unwrap();
+    pub(crate) async fn begin_to_start(&mut self) -> Held {
+        let busy = self.hold_store();
         let lock = self.file("relay.db.lock");
         std::fs::remove_file(&lock).unwrap();
         self.begin();
@@ -119,19 +118,6 @@ impl Relay {
 
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
-    }
-
-    /// The store, read only.
-    pub(crate) fn store(&self) -> Connection {
-        let store = Connection::open_with_flags(self.file("relay.db"), OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
-        store.busy_timeout(Duration::from_secs(30)).unwrap();
-        store
-    }
-
-    /// One value of the store.
-    #[track_caller]
-    pub(crate) fn stored<T: rusqlite::types::FromSql>(&self, question: &str) -> T {
-        self.store().query_row(question, [], |row| row.get(0)).unwrap()
     }
 
     /// Any request, without credentials.
