@@ -16,15 +16,16 @@ pub(super) struct Arguments {
     keep: bool,
 }
 
-/// Exit code 0 if the counts agree, and Transform's records agree with the PSPs' truth, otherwise 1. It is 74 if nobody can
-/// have read so much, and 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
+/// Exit code 0 if the counts agree, and Transform's records agree with the PSPs' truth, otherwise 1. It is 74 if stdout
+/// does not take the place of a kept folder, and 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     let played = serve::runtime().and_then(|runtime| runtime.block_on(demo::play(arguments.keep)));
     match played {
         Ok(ended) => {
             ended.remark("demo").into_iter().for_each(say);
-            let unread = ended.untold.is_some() && ended.verdict == Verdict::Good;
-            ExitCode::from(if unread { EXIT_IO } else { ended.code() })
+            // The place of the folder is an answer. The story alone is none, as with a backup.
+            let unanswered = ended.untold.is_some() && ended.kept.is_some() && ended.verdict == Verdict::Good;
+            ExitCode::from(if unanswered { EXIT_IO } else { ended.code() })
         }
         Err(error) => {
             say(format_args!("the demo broke off: {error:#}"));
