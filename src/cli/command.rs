@@ -54,13 +54,15 @@ enum Command {
     },
     /// Show the relay's main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
     ///
-    /// Exit code 0 if all counts, and the records of Transform and the PSPs, agree in the end, otherwise 1.
+    /// Exit code 0 if all counts, and the records of Transform and the PSPs, agree in the end, otherwise 1. A signal that ends it gives 129,
+    /// 130 or 143; with `--keep`, a stdout that takes no output gives 74.
     Demo(demo::Arguments),
     /// Prove the relay's reliability on this machine. The real program runs under generated PSP histories, faults of
     /// Transform, kills, freezes and locks of its store. At the end, Transform must hold the truth.
     ///
     /// Exit code 0 if it does, otherwise 1 and one line for each violation. The seed reproduces the histories, the
-    /// telling of each, and the script of faults. It does not reproduce the machine's scheduling.
+    /// telling of each, and the script of faults. It does not reproduce the machine's scheduling. A
+    /// signal that ends the soak gives 129, 130 or 143.
     Soak(soak::Arguments),
     /// See and try the PSP profiles.
     Profile {

@@ -319,7 +319,7 @@ mod tests {
             let host = format!("host-{n}");
             let pass = breakers.admit(&host, waiting(0, n), at(0)).unwrap();
             let open = BreakerPolicy { failures: 1, ..POLICY };
-            pass.report(Verdict::Down(None), &open, at(10 - i64::from(n)), 1.0);
+            pass.report(Verdict::Down(None), &open, at(10 - n), 1.0);
             assert!(breakers.admit(&host, waiting(0, 100 + n), at(0)).is_none());
         }
         let mut under_way = Vec::new();
