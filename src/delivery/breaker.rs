@@ -200,7 +200,8 @@ impl Drop for Pass {
         if let Some(breaker) = self.breakers.hosts().get_mut(&self.host)
             && breaker.state == State::Probing
         {
-            breaker.state = State::Open(Timestamp::MIN);
+            // The next record is the probe at once, but never before the quiet that the host asked for.
+            breaker.state = State::Open(breaker.asked_until.unwrap_or(Timestamp::MIN));
         }
     }
 }
@@ -340,6 +341,23 @@ mod tests {
         admit(&breakers, 2, 0);
         drop(breakers.take_probes(at(1), MOST));
         assert_eq!(breakers.take_probes(at(1), MOST).pop().unwrap().0, key(2));
+    }
+
+    /// An attempt that was under way when the breaker opened may bring a Retry-After while the probe is under way.
+    #[test]
+    fn a_probe_that_broke_off_does_not_end_the_quiet_that_the_host_asked_for() {
+        let breakers = Arc::new(Breakers::default());
+        let late = admit(&breakers, 9, 0).unwrap();
+        for n in 1..=3 {
+            down(admit(&breakers, n, 0).unwrap(), 0);
+        }
+        assert!(admit(&breakers, 4, 0).is_none());
+        let probe = breakers.take_probes(at(1), MOST);
+        late.report(Verdict::Down(Some(Duration::from_secs(60))), &POLICY, at(2), 1.0);
+        drop(probe);
+        assert!(admit(&breakers, 5, 3).is_none());
+        assert!(breakers.take_probes(at(61), MOST).is_empty(), "the host asked for quiet until second 62");
+        assert_eq!(breakers.take_probes(at(62), MOST).len(), 1);
     }
 
     #[test]
