@@ -1,3 +1,5 @@
+//! Tests of the rendering: every field is written, and no two meanings read alike.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;

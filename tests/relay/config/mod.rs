@@ -2,4 +2,5 @@
 
 mod mistakes;
 mod old_names;
+mod printed;
 mod settings;
