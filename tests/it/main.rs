@@ -3,6 +3,7 @@
 
 #![cfg(test)]
 
+mod cases;
 mod documents;
 #[path = "../support/fixtures.rs"]
 mod fixtures;
