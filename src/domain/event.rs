@@ -174,7 +174,7 @@ pub fn message_key(event_key: &str) -> &str {
 pub struct Facts {
     /// The state of the record.
     pub status: Option<Status>,
-    /// The error, if the state is one.
+    /// The failure, if the PSP named one.
     pub error: Option<PspError>,
     /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Decimal>,

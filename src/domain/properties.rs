@@ -84,7 +84,7 @@ fn facts(kind: Kind, at: Timestamp) -> impl Strategy<Value = Facts> {
             items.sort_by(|a, b| a.id.cmp(&b.id));
             items.dedup_by(|a, b| a.id == b.id);
             Facts {
-                error: error.filter(|_| status.is_some_and(Status::is_error)),
+                error: error.filter(|_| status.is_some_and(Status::has_ended)),
                 status,
                 authorized,
                 refunded: refunded.filter(|_| kind == Kind::Refund),

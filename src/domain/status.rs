@@ -53,9 +53,10 @@ impl Status {
         }
     }
 
-    /// Whether Transform reads an error instead of the record (contract, section 3, "A record in error").
+    /// Whether a transaction has ended without success. Cancelled and Expired are states; an error is a failure that the PSP
+    /// names (contract, section 3a).
     #[must_use]
-    pub const fn is_error(self) -> bool {
+    pub const fn has_ended(self) -> bool {
         matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
     }
 
@@ -114,7 +115,7 @@ pub enum ErrorCode {
     InvalidNationalIdNumber,
 }
 
-/// The reason why a record failed, in the PSP's words.
+/// The failure that the PSP named, in its words. The reason of a cancellation is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PspError {
@@ -132,7 +133,7 @@ pub struct PspError {
 pub struct StatusFact {
     /// The state.
     pub status: Status,
-    /// The error, if the state is one.
+    /// The failure, if the PSP named one.
     pub error: Option<PspError>,
     /// The PSP's time of the state.
     pub since: Timestamp,

@@ -74,7 +74,7 @@ fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Result<Vec<Written
 
 /// Keeps the first name of an object. The name from an attempt that did not fail comes before all others.
 fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) {
-    let stamp = Stamp { at: event.at, rank: u8::from(status.is_error()), tie: event.key.clone() };
+    let stamp = Stamp { at: event.at, rank: u8::from(status.has_ended()), tie: event.key.clone() };
     // The name itself is the last tie-break: the key does not contain it.
     let order = |stamp: &Stamp, name: &str| (stamp.rank, stamp.at, stamp.tie.clone(), name.to_owned());
     if slot.as_ref().is_none_or(|old| order(&stamp, name) < order(&old.stamp, &old.value)) {

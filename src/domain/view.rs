@@ -20,10 +20,10 @@ use super::status::{PspError, Status, StatusFact};
 pub struct View {
     /// The state, after the bookings were taken into account (see [`View::of`]).
     pub status: Status,
-    /// The error, if the state is one.
+    /// The failure, if the PSP named one.
     pub error: Option<PspError>,
-    /// The time of the error (its `receivedAt`), if the state is an error. Without it, a second failure for the same
-    /// reason would look like the first.
+    /// The time of the error (its `receivedAt`), if the record shows one: it is Failed, or the PSP named a failure.
+    /// Without it, a second failure for the same reason would look like the first.
     pub error_since: Option<Timestamp>,
     /// The PSP's id.
     pub psp_id: Option<String>,
@@ -99,7 +99,7 @@ impl View {
         }
         Self {
             status,
-            error_since: (status.is_error() || error.is_some()).then_some(named.since),
+            error_since: (status == Status::Failed || error.is_some()).then_some(named.since),
             error,
             psp_id: registered.psp_id.clone().or_else(|| record.seen.psp_id.as_ref().map(|id| id.value.clone())),
             currency: registered.currency,
@@ -150,10 +150,10 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
 fn named_status(record: &Record) -> StatusFact {
     let registered = record.registered.status.unwrap_or(Status::Initiated);
     let kind = record.key.kind;
-    // A registered error may belong to an earlier attempt.
+    // A registered end may belong to an earlier attempt.
     let older = |seen: Status| {
         matches!(seen, Status::Initiated | Status::Pending)
-            && !registered.is_error()
+            && !registered.has_ended()
             && registered.rank(kind) > seen.rank(kind)
     };
     match &record.seen.status {

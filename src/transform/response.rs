@@ -1,4 +1,4 @@
-//! The answer to Transform when it reads a record: the record, or the error in which it ended (contract, section 3).
+//! The answer to Transform when it reads a record: the record, or the failure in which it ended (contract, sections 3 and 3a).
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -8,10 +8,10 @@ use serde_json::{Map, Number, Value, json};
 use crate::domain::event::{Chargeback, Item};
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
-use crate::domain::status::{ErrorCode, Status};
+use crate::domain::status::ErrorCode;
 use crate::domain::view::{Detail, PaymentDetail, View};
 
-/// How Transform reads a failed, cancelled or expired transaction.
+/// How Transform reads a transaction that shows an error: it is Failed, or the PSP named a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum FailedAs {
     /// As a PaymentError with the HTTP status of its code.
@@ -34,14 +34,11 @@ pub struct Fetched {
 #[must_use]
 pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
     let view = View::of(record);
-    if view.status.is_error() && failed_as == FailedAs::Error {
-        return payment_error(&view);
-    }
     let mut body = Body::default();
-    if record.key.kind == Kind::Agreement {
-        agreement(&mut body, record, &view);
-    } else {
-        transaction(&mut body, record, &view);
+    match record.key.kind {
+        Kind::Agreement => agreement(&mut body, record, &view),
+        _ if view.error_since.is_some() && failed_as == FailedAs::Error => return payment_error(&view),
+        _ => transaction(&mut body, record, &view),
     }
     Fetched { status: 200, body: Value::Object(body.0) }
 }
@@ -138,25 +135,25 @@ fn agreement(body: &mut Body, record: &Record, view: &View) {
     body.put("lastUpdated", instant(record.last_updated));
     body.put_map("bearer", &view.bearer);
     body.put_some("redirectUrl", view.redirect_url.as_deref());
-    if let Some(error) = &view.error {
-        body.put("error", error_body(view, error.code.unwrap_or(ErrorCode::UnmappedError)).0);
+    if view.error.is_some() {
+        body.put("error", error_body(view).0);
     }
 }
 
 fn payment_error(view: &View) -> Fetched {
-    let mapped = view.error.as_ref().and_then(|error| error.code);
-    let code = mapped.unwrap_or(match view.status {
-        Status::Cancelled | Status::Expired => ErrorCode::Canceled,
-        _ => ErrorCode::UnmappedError,
-    });
-    let mut body = error_body(view, code);
+    let mut body = error_body(view);
     body.put("status", view.status.name());
-    Fetched { status: http_status(code), body: Value::Object(body.0) }
+    Fetched { status: http_status(error_code(view)), body: Value::Object(body.0) }
 }
 
-fn error_body(view: &View, code: ErrorCode) -> Body {
+fn error_code(view: &View) -> ErrorCode {
+    view.error.as_ref().and_then(|error| error.code).unwrap_or(ErrorCode::UnmappedError)
+}
+
+/// The error. Its code is always there, although UnmappedError is the default: an error without one cannot be told from none.
+fn error_body(view: &View) -> Body {
     let mut body = Body::default();
-    body.put("errorCode", format!("{code:?}"));
+    body.put("errorCode", format!("{:?}", error_code(view)));
     body.put_some("errorMessage", view.error.as_ref().and_then(|error| error.message.as_deref()));
     body.put_some("pspErrorCode", view.error.as_ref().and_then(|error| error.psp_code.as_deref()));
     body.put_some("receivedAt", view.error_since.map(instant));
@@ -213,13 +210,99 @@ pub fn instant(at: Timestamp) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::domain::ids::RecordKey;
+    use crate::domain::record::{Registered, Seen};
+    use crate::domain::stamp::{Stamp, Stamped};
+    use crate::domain::status::{PspError, Status, StatusFact};
 
     #[test]
     fn instants_have_seven_decimals() {
         let at: Timestamp = "2022-11-08T18:23:45.0123456+01:00".parse().unwrap();
         assert_eq!(instant(at), "2022-11-08T17:23:45.0123456Z");
         assert_eq!(instant(Timestamp::UNIX_EPOCH), "1970-01-01T00:00:00.0000000Z");
+    }
+
+    /// A record that the PSP's last word has brought into this state.
+    fn ended(kind: Kind, status: Status, error: Option<PspError>) -> Record {
+        let fact = StatusFact { status, error, since: "2026-03-01T12:30:00Z".parse().unwrap() };
+        let stamp = Stamp { at: fact.since, rank: status.rank(kind), tie: "evt_1".to_owned() };
+        Record {
+            key: RecordKey::new(kind, "tx-1".parse().unwrap()),
+            source: None,
+            registered_at: Timestamp::UNIX_EPOCH,
+            registered: Registered {
+                requested_amount: Some(Decimal::TEN),
+                currency: Some("EUR".parse().unwrap()),
+                ..Registered::default()
+            },
+            seen: Seen { status: Some(Stamped { stamp, value: fact }), ..Seen::default() },
+            refunds: BTreeMap::new(),
+            version: 2,
+            last_updated: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn failure(code: Option<ErrorCode>) -> PspError {
+        PspError { code, psp_code: Some("51".to_owned()), message: None }
+    }
+
+    const TRANSACTIONS: [Kind; 3] = [Kind::Preauth, Kind::Payment, Kind::Refund];
+
+    #[test]
+    fn cancelled_and_expired_are_states_and_the_record_is_read() {
+        for (kind, status) in
+            TRANSACTIONS.into_iter().flat_map(|kind| [(kind, Status::Cancelled), (kind, Status::Expired)])
+        {
+            for failed_as in [FailedAs::Error, FailedAs::Record] {
+                let read = fetched(&ended(kind, status, None), failed_as);
+                assert_eq!((read.status, &read.body["status"]), (200, &json!(status.name())), "{kind}");
+                assert_eq!((&read.body["transactionId"], read.body.get("errorCode")), (&json!("tx-1"), None), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_named_failure_is_an_error_whose_code_is_always_written() {
+        let rejected = Some(ErrorCode::Rejected);
+        for (status, error, http, code) in [
+            (Status::Failed, None, 500, "UnmappedError"),
+            (Status::Failed, Some(failure(None)), 500, "UnmappedError"),
+            (Status::Failed, Some(failure(rejected)), 422, "Rejected"),
+            (Status::Cancelled, Some(failure(None)), 500, "UnmappedError"),
+            (Status::Cancelled, Some(failure(rejected)), 422, "Rejected"),
+            (Status::Expired, Some(failure(Some(ErrorCode::LimitExceeded))), 429, "LimitExceeded"),
+        ] {
+            for kind in TRANSACTIONS {
+                let record = ended(kind, status, error.clone());
+                let read = fetched(&record, FailedAs::Error);
+                let named = error.as_ref().map(|_| json!("51"));
+                assert_eq!((read.status, &read.body["errorCode"]), (http, &json!(code)), "{kind} {status:?}");
+                assert_eq!(
+                    (&read.body["status"], read.body.get("pspErrorCode")),
+                    (&json!(status.name()), named.as_ref())
+                );
+                assert_eq!(read.body["receivedAt"], "2026-03-01T12:30:00.0000000Z");
+                let read = fetched(&record, FailedAs::Record);
+                assert_eq!((read.status, &read.body["status"]), (200, &json!(status.name())), "{kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_agreement_is_the_record_with_an_error_if_it_failed() {
+        let read = |error| {
+            let read = fetched(&ended(Kind::Agreement, Status::Inactive, error), FailedAs::Error);
+            assert_eq!((read.status, &read.body["status"]), (200, &json!("Inactive")));
+            read.body.get("error").cloned()
+        };
+        assert_eq!(read(None), None);
+        let error = json!({
+            "errorCode": "UnmappedError", "pspErrorCode": "51", "receivedAt": "2026-03-01T12:30:00.0000000Z",
+        });
+        assert_eq!(read(Some(failure(None))), Some(error));
     }
 
     #[test]

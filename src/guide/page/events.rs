@@ -162,7 +162,9 @@ fn error(rule: &ErrorRule, tables: &mut Tables) -> Option<String> {
     }
     let own = (!own.is_empty()).then(|| format!("the PSP's reason at {}", places(&own, ", ")));
     let both: Vec<String> = code.into_iter().chain(own).collect();
-    (!both.is_empty()).then(|| both.join(", "))
+    let when = conditions(&rule.when);
+    let when = if when.is_empty() { when } else { format!("where {when}, ") };
+    (!both.is_empty()).then(|| format!("{when}{}", both.join(", ")))
 }
 
 const fn booking(booking: Booking) -> &'static str {
@@ -177,7 +179,7 @@ fn booked(item: &ItemRule, rule: &EventRule, tables: &mut Tables) -> String {
     let how = match (&item.booking, &rule.status) {
         (Some(from), _) => fixed(from, tables, |one| booking(one).to_owned()),
         (None, Some(Fixed::Fixed(Status::Succeeded))) => booking(Booking::Booked).to_owned(),
-        (None, Some(Fixed::Fixed(status))) if status.is_error() => booking(Booking::Reversed).to_owned(),
+        (None, Some(Fixed::Fixed(status))) if status.has_ended() => booking(Booking::Reversed).to_owned(),
         (None, Some(Fixed::Fixed(_))) => booking(Booking::Open).to_owned(),
         (None, _) => "booked when Succeeded, taken back when Failed, Cancelled or Expired".to_owned(),
     };

@@ -241,6 +241,12 @@ when = { "./mode" = "live" }
 kind = "payment"
 ids = ["./id"]
 status = "Succeeded"
+[[notification.event]]
+type = "payment gone"
+kind = "payment"
+ids = ["./id"]
+status = "Cancelled"
+error = { when = { "./by" = "bank" }, psp_code = ["./why"] }
 "#;
 
     fn read(body: &str, answer: Option<&str>) -> Message {
@@ -268,6 +274,18 @@ status = "Succeeded"
         let simple = r#"{"id": "e_1", "type": "made"}"#;
         let fetched = read(simple, Some(&format!(r#"{{"entity": {thing}}}"#)));
         assert_eq!((fetched.event_type.as_str(), ids(&fetched)), ("made paid", vec!["tr_1".to_owned()]));
+    }
+
+    #[test]
+    fn an_end_has_an_error_only_if_it_names_a_failure() {
+        let error = |more: &str| {
+            let message = read(&format!(r#"{{"id": "tr_1", "resource": "payment", "status": "gone"{more}}}"#), None);
+            let Meaning::Events(events) = &message.meaning else { panic!("{message:?}") };
+            events[0].facts.error.clone().map(|error| error.psp_code)
+        };
+        assert_eq!(error(r#", "by": "bank", "why": "closed""#), Some(Some("closed".to_owned())));
+        assert_eq!(error(r#", "by": "customer", "why": "closed""#), None);
+        assert_eq!(error(r#", "by": "bank""#), None);
     }
 
     #[test]

@@ -107,7 +107,7 @@ impl Translation<'_> {
                 .error
                 .as_ref()
                 .filter(|_| status.is_some_and(ends_badly))
-                .map(|from| error(from, &reader.scope)),
+                .and_then(|from| failure(from, &reader.scope)),
             authorized: optional(&rule.authorized)?,
             expires_at: rule.expires_at.as_ref().map(|places| reader.instant(places)).transpose()?.flatten(),
             items,
@@ -155,7 +155,7 @@ fn event_key(key: &str, facts: &Facts) -> String {
 }
 
 const fn ends_badly(status: Status) -> bool {
-    status.is_error() || matches!(status, Status::Inactive)
+    status.has_ended() || matches!(status, Status::Inactive)
 }
 
 fn status(from: &StatusFrom, scope: &Scope<'_>) -> Result<Status, String> {
@@ -171,12 +171,15 @@ fn mapped_to<T: Copy>(mapped: &Mapped<T>, scope: &Scope<'_>, what: &str) -> Resu
     found.ok_or_else(|| format!("{what} at {}: {} is not known", names(&mapped.from), shown(&text)))
 }
 
-fn error(from: &ErrorRule, scope: &Scope<'_>) -> PspError {
-    PspError {
+/// The failure, if the message names one.
+fn failure(from: &ErrorRule, scope: &Scope<'_>) -> Option<PspError> {
+    let error = PspError {
         code: from.code.as_ref().and_then(|code| code.map.get(&scope.first(&code.from)?).copied()),
         psp_code: words(scope, &from.psp_code),
         message: words(scope, &from.message),
-    }
+    };
+    let named = error.code.is_some() || error.psp_code.is_some() || error.message.is_some();
+    (named && holds(&from.when, scope)).then_some(error)
 }
 
 fn booked_items(

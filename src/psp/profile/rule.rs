@@ -161,7 +161,7 @@ pub struct EventRule {
     pub unsigned_amounts: bool,
     /// The state of the record now.
     pub status: Option<StatusFrom>,
-    /// The reason, if the state is an error.
+    /// The failure, if the PSP names one. The reason of a cancellation is none.
     pub error: Option<ErrorRule>,
     /// Whether the event outranks every other event of the same second.
     #[serde(default)]
@@ -198,10 +198,13 @@ pub type StatusFrom = Fixed<Status>;
 /// Whether money of an item is there.
 pub type BookingFrom = Fixed<Booking>;
 
-/// The reason why a record is in error.
+/// The failure that ended a record. Without one, Cancelled, Expired and Inactive are states, and Transform reads the record.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ErrorRule {
+    /// Conditions; all of them must be met. Otherwise the message names no failure.
+    #[serde(default)]
+    pub when: When,
     /// The contract's code. A PSP's word that is not in the map is unmapped, which is no mistake.
     pub code: Option<Mapped<ErrorCode>>,
     /// The PSP's code.

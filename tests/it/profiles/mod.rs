@@ -5,4 +5,5 @@ mod agreement;
 mod bodies;
 mod challenges;
 mod each;
+mod failures;
 mod vectors;

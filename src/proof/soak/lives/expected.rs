@@ -31,7 +31,7 @@ pub(super) struct Expected {
     pub(super) disputes: BTreeMap<String, Dispute>,
     /// Of a payment, the sum that its refunds gave back. Of a refund, its amount.
     pub(super) given_back: i64,
-    /// The PSP's ids from its notifications: the first one beside a good state, and the first one beside an error state.
+    /// The PSP's ids from its notifications: the first one beside a good state, and the first one beside an end without success.
     /// The second counts only without the first.
     pub(super) named: (Option<String>, Option<String>),
     pub(super) seen_bearer: BTreeMap<String, String>,
@@ -46,7 +46,7 @@ pub(super) struct State {
     pub(super) why: Why,
 }
 
-/// The reason why a record is in error.
+/// The failure that the PSP named.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Why {
     /// The contract's code.
@@ -100,10 +100,10 @@ impl Expected {
         self.fails(at, state, psp_id, Why::default());
     }
 
-    /// Notes that the PSP names an error state, with the reason. An empty id counts as no id.
+    /// Notes that the PSP names this state, with a failure. An empty id counts as no id.
     pub(super) fn fails(&mut self, at: Timestamp, state: &'static str, psp_id: &str, why: Why) {
         self.state = State { name: state, since: at, why };
-        let name = if is_error(state) { &mut self.named.1 } else { &mut self.named.0 };
+        let name = if has_ended(state) { &mut self.named.1 } else { &mut self.named.0 };
         if !psp_id.is_empty() {
             name.get_or_insert_with(|| psp_id.to_owned());
         }
@@ -137,6 +137,6 @@ impl Expected {
     }
 }
 
-pub(super) fn is_error(state: &str) -> bool {
+fn has_ended(state: &str) -> bool {
     matches!(state, "Failed" | "Cancelled" | "Expired")
 }

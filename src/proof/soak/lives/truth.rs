@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Map, Value, json};
 
-use super::expected::{Expected, is_error};
+use super::expected::Expected;
 use super::money::Currency;
 use crate::domain::ids::Kind;
 
@@ -15,7 +15,7 @@ pub(in crate::proof::soak) struct Truth {
     pub(in crate::proof::soak) id: String,
     /// The record.
     pub(in crate::proof::soak) record: Value,
-    /// The HTTP status and the body that Transform reads instead, if the record ended in an error and errors are shown.
+    /// The HTTP status and the body that Transform reads instead, if the record has failed and errors are shown.
     pub(in crate::proof::soak) error: Option<(u16, Value)>,
 }
 
@@ -42,7 +42,7 @@ impl Expected {
 
     pub(super) fn truth(&self) -> Truth {
         let status = self.status();
-        let error = (self.kind != Kind::Agreement && is_error(status)).then(|| self.error(status));
+        let error = (status == "Failed").then(|| self.error());
         let record = if self.kind == Kind::Agreement { self.agreement() } else { self.transaction(status) };
         Truth { kind: self.kind, id: self.id.clone(), record, error }
     }
@@ -122,16 +122,15 @@ impl Expected {
         self.put_bearer(&mut body);
         body.put_some("redirectUrl", self.redirect_url.as_deref());
         if self.state.why.code.is_some() || self.state.why.psp_code.is_some() {
-            body.put("error", Value::Object(self.why("UnmappedError").0));
+            body.put("error", Value::Object(self.why().0));
         }
         Value::Object(body.0)
     }
 
-    fn error(&self, status: &str) -> (u16, Value) {
-        let code = self.state.why.code.unwrap_or(if status == "Failed" { "UnmappedError" } else { "Canceled" });
-        let mut body = self.why(code);
-        body.put("status", status);
-        let http = match code {
+    fn error(&self) -> (u16, Value) {
+        let mut body = self.why();
+        body.put("status", "Failed");
+        let http = match self.code() {
             "LimitExceeded" => 429,
             "UnmappedError" | "AlreadyExecuted" | "InternalProviderError" | "PSPConnectionTimeout" => 500,
             _ => 422,
@@ -139,9 +138,13 @@ impl Expected {
         (http, Value::Object(body.0))
     }
 
-    fn why(&self, default: &str) -> Fields {
+    fn code(&self) -> &'static str {
+        self.state.why.code.unwrap_or("UnmappedError")
+    }
+
+    fn why(&self) -> Fields {
         let mut body = Fields::default();
-        body.put("errorCode", self.state.why.code.unwrap_or(default));
+        body.put("errorCode", self.code());
         body.put_some("errorMessage", self.state.why.message.as_deref());
         body.put_some("pspErrorCode", self.state.why.psp_code.as_deref());
         body.put("receivedAt", instant(self.state.since));

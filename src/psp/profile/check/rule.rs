@@ -14,7 +14,8 @@ pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     for place in places(rule) {
         check_read(form, place)?;
     }
-    let mut conditions = rule.when.keys().chain(rule.items.iter().flat_map(|item| item.when.keys()));
+    let parts = rule.items.iter().map(|item| &item.when).chain(rule.error.iter().map(|error| &error.when));
+    let mut conditions = rule.when.keys().chain(parts.flat_map(|when| when.keys()));
     if let Some(place) = conditions.find(|place| matches!(place, Place::Joined(_))) {
         return Err(format!("when: {place} is several places; name each of them"));
     }
@@ -98,8 +99,8 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
     if rule.items.iter().any(|item| item.booking.is_none()) && rule.status.is_none() {
         return Err("item.booking: is needed, since the rule has no status".to_owned());
     }
-    if rule.error.is_some() && !statuses.iter().any(|status| status.is_error() || status.name() == "Inactive") {
-        return Err("error: must be left out, since no status of the rule is an error".to_owned());
+    if rule.error.is_some() && !statuses.iter().any(|status| status.has_ended() || status.name() == "Inactive") {
+        return Err("error: must be left out, since no status of the rule ends a record".to_owned());
     }
     Ok(())
 }
@@ -112,7 +113,7 @@ pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
     all.extend(lists.into_iter().chain(amounts).flatten().flatten());
     all.extend(from(rule.status.as_ref()));
     if let Some(error) = &rule.error {
-        all.extend(error.psp_code.iter().chain(&error.message));
+        all.extend(error.when.keys().chain(&error.psp_code).chain(&error.message));
         all.extend(mapped(error.code.as_ref()));
     }
     rule.items.iter().for_each(|item| item_places(item, &mut all));
@@ -204,6 +205,21 @@ mod tests {
                 r#"ids = ["/a"]
                 when = { "join:{/a}-{/b}" = "1-2" }"#,
                 "when: join:{/a}-{/b} is several places",
+            ),
+            (
+                r#"ids = ["/a"]
+                error = { when = { "join:{/a}-{/b}" = "1-2" } }"#,
+                "when: join:{/a}-{/b} is several places",
+            ),
+            (
+                r#"ids = ["/a"]
+                error = { when = { "secret" = "1" } }"#,
+                "secret cannot be read by a rule",
+            ),
+            (
+                r#"ids = ["/a"]
+                error = { psp_code = ["/b"] }"#,
+                "error: must be left out, since no status of the rule ends a record",
             ),
         ] {
             let found = read(rule).unwrap_err();

@@ -61,7 +61,7 @@ impl Dealing {
                 self.left = true;
                 // The customer left this attempt. It says nothing against another attempt, whenever that was.
                 if expected.is_new() {
-                    expected.fails(at, "Expired", &reference, Why::default());
+                    expected.says(at, "Expired", &reference);
                 }
                 let item = Item { reference: &reference, ..self.item("OFFER_CLOSED", at, true) };
                 making.tells(expected, item.body());

@@ -126,7 +126,7 @@ impl Intent {
         let at = making.later();
         let reason = making.chance.pick(&["automatic", "requested_by_customer", "abandoned"]);
         let state = if reason == "automatic" { "Expired" } else { "Cancelled" };
-        expected.fails(at, state, &self.id, Why { psp_code: Some(reason.to_owned()), ..Why::default() });
+        expected.says(at, state, &self.id);
         let mut intent = self.object("canceled", 0);
         intent["cancellation_reason"] = reason.into();
         self.tell(making, expected, "payment_intent.canceled", at, intent);

@@ -44,8 +44,7 @@ pub(super) fn setup(making: &mut Making) {
     }
     if making.chance.one_in(4) {
         let at = making.later();
-        let why = Why { code: Some("Canceled"), psp_code: Some("abandoned".to_owned()), message: None };
-        agreement.fails(at, "Inactive", &method, why);
+        agreement.says(at, "Inactive", &method);
         let mut canceled = object("canceled");
         canceled["cancellation_reason"] = "abandoned".into();
         tell(making, &agreement, "setup_intent.canceled", at, canceled);
