@@ -6,7 +6,7 @@ use super::contradiction::{BOOKINGS_MAX, Contradiction};
 use super::event::{Booking, Event};
 use super::ids::Kind;
 use super::record::Seen;
-use super::stamp::{self, Stamp, Stamped, Written};
+use super::stamp::{self, Stamp, Written};
 
 /// Writes the bookings of an event. Bookings without money never displace those with money: any shopper can make refused
 /// attempts without end.
@@ -21,61 +21,42 @@ pub(super) fn write(
 ) -> Result<(), Contradiction> {
     let facts = &event.facts;
     let most = |before: usize| before.max(BOOKINGS_MAX);
-    let (items, chargebacks) = (most(seen.items.len()), most(seen.chargebacks.len()));
+    let (items, disputes) = (most(seen.items.len()), most(seen.disputes.len()));
     for item in &facts.items {
         let rank = facts.status.map_or(booking_rank(item.booking), |status| status.rank(kind));
-        written.push(write_in(&mut seen.items, &item.id, &event.stamp(rank), item));
+        written.push(stamp::write_in(&mut seen.items, &item.id, &event.stamp(rank), item));
     }
     for chargeback in &facts.chargebacks {
-        let stamp = event.stamp(booking_rank(chargeback.booking));
-        written.push(write_in(&mut seen.chargebacks, &chargeback.id, &stamp, chargeback));
-        if !chargeback.amount.is_zero() {
-            written.push(write_in(&mut seen.chargeback_amounts, &chargeback.id, &stamp, &chargeback.amount));
-        }
-        if let Some(why) = &chargeback.why {
-            written.push(write_in(&mut seen.chargeback_reasons, &chargeback.id, &stamp, why));
-        }
+        let dispute = seen.disputes.entry(chargeback.id.clone()).or_default();
+        dispute.write(chargeback, &event.stamp(booking_rank(chargeback.booking)), written);
     }
-    keep(&mut seen.items, items, "items", |item| {
-        (item.booking != Booking::Booked || item.amount.is_zero()).then_some(item.booking)
+    keep(&mut seen.items, items, "booked items", |item| {
+        let empty = item.value.booking != Booking::Booked || item.value.amount.is_zero();
+        empty.then_some((item.value.booking, Some(&item.stamp)))
     })?;
     // A chargeback without an amount is no booking without money: it takes all that was paid.
-    keep(&mut seen.chargebacks, chargebacks, "chargebacks", |chargeback| {
-        (chargeback.booking != Booking::Booked).then_some(chargeback.booking)
-    })?;
-    let Seen { chargebacks, chargeback_amounts, chargeback_reasons, .. } = seen;
-    chargeback_amounts.retain(|id, _| chargebacks.contains_key(id));
-    chargeback_reasons.retain(|id, _| chargebacks.contains_key(id));
-    Ok(())
+    keep(&mut seen.disputes, disputes, "booked chargebacks", |dispute| {
+        let booking = dispute.booking();
+        (booking != Booking::Booked).then(|| (booking, dispute.said.as_ref().map(|said| &said.stamp)))
+    })
 }
 
-/// Writes a booking under its id.
-fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, id: &str, stamp: &Stamp, value: &T) -> Written {
-    let mut slot = slots.remove(id);
-    let written = stamp::write(&mut slot, stamp, value.clone());
-    if let Some(kept) = slot {
-        slots.insert(id.to_owned(), kept);
-    }
-    written
-}
-
-/// Forgets bookings without money until at most `most` bookings remain; `empty` returns the state of such a booking. Open
-/// ones go first, since the record is the same without them; then bookings of zero. The newest reversals stay, because a
-/// reversal keeps out older news of its booking.
+/// Forgets bookings without money until at most `most` bookings remain; `empty` returns the state and the stamp of such a
+/// booking. Open ones go first, since the record is the same without them; then bookings of zero. The newest reversals stay,
+/// because a reversal keeps out older news of its booking.
 fn keep<T>(
-    slots: &mut BTreeMap<String, Stamped<T>>,
+    slots: &mut BTreeMap<String, T>,
     most: usize,
     what: &'static str,
-    empty: impl Fn(&T) -> Option<Booking>,
+    empty: impl Fn(&T) -> Option<(Booking, Option<&Stamp>)>,
 ) -> Result<(), Contradiction> {
     let too_many = slots.len().saturating_sub(most);
     if too_many == 0 {
         return Ok(());
     }
-    let found = slots.iter().filter_map(|(id, slot)| Some((empty(&slot.value)?, &slot.stamp, id)));
-    let mut empty: Vec<_> = found.collect();
+    let mut empty: Vec<_> = slots.iter().filter_map(|(id, slot)| Some((empty(slot)?, id))).collect();
     if empty.len() < too_many {
-        return Err(Contradiction::TooMany { what });
+        return Err(Contradiction::TooMany { most: BOOKINGS_MAX, what });
     }
     empty.sort_unstable();
     let forgotten: Vec<_> = empty.into_iter().take(too_many).map(|(.., id)| id.clone()).collect();
@@ -105,7 +86,7 @@ mod tests {
     use crate::domain::ids::RecordKey;
     use crate::domain::record::{Record, Registered};
     use crate::domain::status::{ChargebackReason, Status};
-    use crate::domain::transition::apply;
+    use crate::domain::transition::{Layer, apply};
     use crate::domain::view::{View, paid};
 
     const FULL: usize = BOOKINGS_MAX;
@@ -117,7 +98,9 @@ mod tests {
             registered_at: Timestamp::UNIX_EPOCH,
             registered: Registered { requested_amount: Some(Decimal::ONE), ..Registered::default() },
             seen: Seen::default(),
+            placed: Seen::default(),
             refunds: BTreeMap::new(),
+            captures: BTreeMap::new(),
             version: 1,
             last_updated: Timestamp::UNIX_EPOCH,
         }
@@ -135,21 +118,25 @@ mod tests {
         } else {
             let why = Some(Why { reason: ChargebackReason::Unknown, psp_code: None, psp_message: None });
             let why = || why.clone();
-            facts.chargebacks.extend(ids.map(|id| Chargeback { id, amount, fee: None, booking, date, why: why() }));
+            facts.chargebacks.extend(ids.map(|id| Chargeback {
+                id,
+                disputed: (amount > Decimal::ZERO).then_some(amount),
+                fee: None,
+                booking,
+                date,
+                why: why(),
+                movements: None,
+                of: None,
+            }));
         }
         Event {
             event_type: "booked".into(),
             kinds: vec![Kind::Payment],
             psp_ids: vec!["psp".into()],
-            shared_ids: Vec::new(),
-            references: Vec::new(),
-            loose: None,
             at: Timestamp::from_second(second).unwrap(),
             key,
-            late: false,
-            gives_way: false,
-            currency: None,
             facts,
+            ..Event::default()
         }
     }
 
@@ -159,24 +146,23 @@ mod tests {
     }
 
     fn told<'a>(record: &Record, events: impl IntoIterator<Item = &'a Event>) -> Record {
-        let told = |record: Record, event| apply(&record, event, Timestamp::UNIX_EPOCH).unwrap().0;
+        let told = |record: Record, event| apply(&record, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap().0;
         events.into_iter().fold(record.clone(), told)
     }
 
-    fn sizes(record: &Record) -> [usize; 4] {
-        let Seen { items, chargebacks, chargeback_amounts, chargeback_reasons, .. } = &record.seen;
-        [items.len(), chargebacks.len(), chargeback_amounts.len(), chargeback_reasons.len()]
+    fn sizes(record: &Record) -> [usize; 2] {
+        [record.seen.items.len(), record.seen.disputes.len()]
     }
 
     #[test]
     fn a_record_keeps_so_many_bookings_and_takes_news_of_those() {
-        for (as_items, what) in [(true, "items"), (false, "chargebacks")] {
+        for (as_items, what) in [(true, "booked items"), (false, "booked chargebacks")] {
             let booked = |ids| of(ids, Booking::Booked, as_items, 0);
             let full = told(&payment(), [&booked(0..FULL)]);
-            let tell = |record: &Record, event: &Event| apply(record, event, Timestamp::UNIX_EPOCH);
+            let tell = |record: &Record, event: &Event| apply(record, event, Layer::Own, Timestamp::UNIX_EPOCH);
             let too_many = tell(&full, &booked(FULL..FULL + 1)).unwrap_err();
-            assert_eq!(too_many, Contradiction::TooMany { what });
-            assert_eq!(too_many.to_string(), format!("the record would have more than 1000 booked {what}"));
+            assert_eq!(too_many, Contradiction::TooMany { most: FULL, what });
+            assert_eq!(too_many.to_string(), format!("the record would have more than 1000 {what}"));
             assert!(tell(&full, &booked(7..10)).is_ok(), "news of what is known");
             assert!(tell(&full, &of(0..1, Booking::Booked, !as_items, 0)).is_ok(), "each has a limit of its own");
             assert!(tell(&payment(), &booked(0..FULL + 1)).is_err(), "at once, too");
@@ -201,25 +187,29 @@ mod tests {
 
     #[test]
     fn what_books_nothing_gives_way_and_leaves_nothing() {
-        for (as_items, full) in [(true, [FULL, 0, 0, 0]), (false, [0, FULL, FULL, FULL])] {
+        for (as_items, full) in [(true, [FULL, 0]), (false, [0, FULL])] {
             let open = told(&payment(), [&of(0..FULL, Booking::Open, as_items, 5)]);
             let booked = of(FULL..2 * FULL - 1, Booking::Booked, as_items, 1);
             let end = told(&open, [&booked]);
             assert_eq!(sizes(&end), full);
-            assert!(apply(&end, &of(3000..3001, Booking::Booked, as_items, 1), Timestamp::UNIX_EPOCH).is_ok());
-            assert!(apply(&end, &of(3000..3002, Booking::Booked, as_items, 1), Timestamp::UNIX_EPOCH).is_err());
+            assert!(
+                apply(&end, &of(3000..3001, Booking::Booked, as_items, 1), Layer::Own, Timestamp::UNIX_EPOCH).is_ok()
+            );
+            assert!(
+                apply(&end, &of(3000..3002, Booking::Booked, as_items, 1), Layer::Own, Timestamp::UNIX_EPOCH).is_err()
+            );
         }
     }
 
     #[test]
-    fn a_booking_of_zero_is_no_money_and_a_chargeback_of_zero_is() {
+    fn a_booking_of_zero_is_no_money_and_a_chargeback_of_unknown_amount_is() {
         let mut zeros = of(0..FULL, Booking::Booked, true, 5);
         zeros.facts.items.iter_mut().for_each(|item| item.amount = Decimal::ZERO);
         assert_eq!(paid(&told(&payment(), [&zeros, &of(5000..5001, Booking::Booked, true, 1)])), Decimal::ONE);
         let mut zeros = of(0..FULL, Booking::Booked, false, 5);
-        zeros.facts.chargebacks.iter_mut().for_each(|chargeback| chargeback.amount = Decimal::ZERO);
+        zeros.facts.chargebacks.iter_mut().for_each(|chargeback| chargeback.disputed = None);
         let more = of(5000..5001, Booking::Booked, false, 1);
-        assert!(apply(&told(&payment(), [&zeros]), &more, Timestamp::UNIX_EPOCH).is_err());
+        assert!(apply(&told(&payment(), [&zeros]), &more, Layer::Own, Timestamp::UNIX_EPOCH).is_err());
     }
 
     /// Captured money is booked once, even if the news of its reservation comes last.

@@ -4,6 +4,11 @@
 /// whole record.
 pub const BOOKINGS_MAX: usize = 1000;
 
+/// The most attempts that stand which one record keeps.
+pub const ATTEMPTS_MAX: usize = 1000;
+/// The most other attempts that one record keeps: the newest.
+pub const FALLEN_MAX: usize = 100;
+
 /// Money that cannot be true, or more bookings than are kept. Nothing is applied; the notification becomes a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Contradiction {
@@ -15,18 +20,12 @@ pub enum Contradiction {
         /// The currency of the record.
         record: String,
     },
-    /// The event would add a booking with money to a record that has [`BOOKINGS_MAX`] of them.
-    #[error("the record would have more than {BOOKINGS_MAX} booked {what}")]
+    /// The event would add a booking with money, or an attempt that stands, to a record that has as many as are kept.
+    #[error("the record would have more than {most} {what}")]
     TooMany {
-        /// Items, or chargebacks.
+        /// The number that is kept.
+        most: usize,
+        /// Booked items, booked chargebacks, or attempts that stand.
         what: &'static str,
-    },
-    /// A payment that is paid in full would have given back more than it received.
-    #[error("refunds would reach {refunded}, but only {paid} was paid")]
-    OverRefunded {
-        /// The sum that the refunds would reach.
-        refunded: rust_decimal::Decimal,
-        /// The amount that was paid.
-        paid: rust_decimal::Decimal,
     },
 }

@@ -29,7 +29,7 @@ pub struct Ahead {
 }
 
 /// One fact about one record, in our words, from any PSP.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Event {
     /// The PSP's name for the event, for people to read.
@@ -42,6 +42,18 @@ pub struct Event {
     /// PSP ids that lead to the record only if it was registered with them, such as the payment id of a capture. They are
     /// never learned, since several records may share one.
     pub shared_ids: Vec<String>,
+    /// PSP ids of the original that the event changes, such as the authorization of a capture. They lead to the record like
+    /// shared ids, and the event belongs to the attempt of its original. At equal times it outranks the original.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub originals: Vec<String>,
+    /// PSP ids of the payment that the record belongs to: the payment of a refund, or a payment under an agreement. They lead
+    /// to the payment where the record itself is not registered, or not known by the event's own ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub payment_ids: Vec<String>,
+    /// PSP ids of the customer to whom the means of payment belongs. An event that names nothing else is about all means of
+    /// payment of that customer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub customers: Vec<String>,
     /// The merchant's own references, as the PSP returns them. They are Transform ids if the integrator has put those
     /// there.
     pub references: Vec<TransformId>,
@@ -59,6 +71,13 @@ pub struct Event {
     /// else is known (Adyen OFFER_CLOSED of one attempt, after another attempt succeeded).
     #[serde(default)]
     pub gives_way: bool,
+    /// Whether the state of this event yields to a success of the same attempt, even an older one (PAYONE's late "failed").
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub yields_to_success: bool,
+    /// Whether the event comes along with another event of its message. It waits for its record in silence: if no such
+    /// record is registered in time, nothing is lost.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub companion: bool,
     /// The currency of all amounts in `facts`.
     pub currency: Option<Currency>,
     /// The facts that the event states.
@@ -83,21 +102,33 @@ impl fmt::Debug for Event {
         text.field("event_type", &self.event_type)
             .field("kinds", &self.kinds)
             .field("psp_ids", &self.psp_ids)
-            .field("shared_ids", &self.shared_ids)
-            .field("references", &self.references);
+            .field("shared_ids", &self.shared_ids);
+        for (name, ids) in
+            [("originals", &self.originals), ("payment_ids", &self.payment_ids), ("customers", &self.customers)]
+        {
+            if !ids.is_empty() {
+                text.field(name, ids);
+            }
+        }
+        text.field("references", &self.references);
         if let Some(loose) = &self.loose {
             text.field("loose", loose);
         }
         text.field("at", &self.at)
             .field("key", &self.key)
             .field("late", &self.late)
-            .field("gives_way", &self.gives_way)
-            .field("currency", &self.currency)
-            .field("facts", &self.facts)
-            .finish()
+            .field("gives_way", &self.gives_way);
+        for (name, is) in [("yields_to_success", self.yields_to_success), ("companion", self.companion)] {
+            if is {
+                text.field(name, &is);
+            }
+        }
+        text.field("currency", &self.currency).field("facts", &self.facts).finish()
     }
 }
 
+/// The addition to the rank of an event that changes another: above the ranks of [`Status::rank`].
+const CHANGES: u8 = 50;
 /// The addition to the rank of a late event: above every rank of [`Status::rank`].
 const LATE: u8 = 100;
 
@@ -106,7 +137,7 @@ impl Event {
     pub(super) fn stamp(&self, rank: u8) -> Stamp {
         Stamp {
             at: if self.gives_way { Timestamp::MIN } else { self.at },
-            rank: if self.late { rank + LATE } else { rank },
+            rank: rank + if self.late { LATE } else { 0 } + if self.originals.is_empty() { 0 } else { CHANGES },
             tie: self.key.clone(),
         }
     }
@@ -128,6 +159,33 @@ impl Event {
             Some(Status::Succeeded) if kind == Kind::Payment && reserves => Some(Status::Pending),
             said => said,
         }
+    }
+
+    /// Whether the event says something of an attempt at a record of that kind, and not only of its bookings.
+    #[must_use]
+    pub fn concerns_attempt(&self, kind: Kind) -> bool {
+        let Facts { authorized, expires_at, refunded, remainder, bearer, .. } = &self.facts;
+        let stated = *remainder || authorized.is_some() || expires_at.is_some() || refunded.is_some();
+        stated || !bearer.is_empty() || self.status_of(kind).is_some()
+    }
+
+    /// Whether the event tells of a refund.
+    #[must_use]
+    pub fn is_refund(&self) -> bool {
+        self.kinds == [Kind::Refund]
+    }
+
+    /// Whether the event is about all means of payment of a customer.
+    #[must_use]
+    pub fn is_of_customer(&self) -> bool {
+        let names_more =
+            self.leading_ids().next().is_some() || !self.references.is_empty() || !self.payment_ids.is_empty();
+        !self.customers.is_empty() && !names_more
+    }
+
+    /// All PSP ids that lead to the record.
+    pub fn leading_ids(&self) -> impl Iterator<Item = &String> {
+        self.psp_ids.iter().chain(&self.originals).chain(&self.shared_ids)
     }
 
     /// The dedupe key of the event's message. The event's own key adds a trace of its facts.
@@ -178,6 +236,9 @@ pub struct Facts {
     pub error: Option<PspError>,
     /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Decimal>,
+    /// A part of the reservation that is released. The state of the event counts once nothing is left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<Release>,
     /// Preauthorization: the end of the reservation.
     pub expires_at: Option<Timestamp>,
     /// Payment: money booked, by the PSP's id of the booking.
@@ -186,6 +247,9 @@ pub struct Facts {
     pub chargebacks: Vec<Chargeback>,
     /// Refund: the amount that was given back.
     pub refunded: Option<Decimal>,
+    /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub remainder: bool,
     /// The customer's payment data as the PSP knows it.
     pub bearer: BTreeMap<String, String>,
 }
@@ -226,14 +290,24 @@ pub struct Item {
     pub description: Option<String>,
 }
 
-/// One chargeback of a payment.
+/// The release of a part of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Release {
+    /// The PSP's id of the release.
+    pub id: String,
+    /// Major units; none if all that is left is released.
+    pub amount: Option<Decimal>,
+}
+
+/// News of one dispute of a payment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "EarlierChargeback")]
 pub struct Chargeback {
     /// The PSP's id of the dispute.
     pub id: String,
-    /// Major units. Zero if the event names none.
-    pub amount: Decimal,
+    /// The disputed amount, major units; none if the event names none.
+    pub disputed: Option<Decimal>,
     /// The PSP's charge for the chargeback, major units.
     pub fee: Option<Decimal>,
     /// Whether the money is gone.
@@ -242,6 +316,55 @@ pub struct Chargeback {
     pub date: Date,
     /// The reason, if the event names one.
     pub why: Option<Why>,
+    /// The movements of money that the event lists; none if it lists none, which is not the same as an empty list.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub movements: Option<Vec<Movement>>,
+    /// The PSP's id of the disputed booking, where the PSP's reversals name no dispute.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
+
+/// Money that a dispute took or gave back at one time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Movement {
+    /// The PSP's id of the movement.
+    pub id: String,
+    /// Major units; negative if the money was taken.
+    pub amount: Decimal,
+    /// The currency of amount and fee, if it is not the payment's.
+    pub currency: Option<Currency>,
+    /// The PSP's charge for the movement, major units; negative if it was given back.
+    pub fee: Option<Decimal>,
+    /// The time of the movement.
+    pub at: Timestamp,
+}
+
+/// A chargeback of an event, as any version of the relay stored it. An amount of 0 becomes an unknown one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EarlierChargeback {
+    id: String,
+    /// Until version 12 of the schema; 0 where the event named none.
+    amount: Option<Decimal>,
+    #[serde(default)]
+    disputed: Option<Decimal>,
+    fee: Option<Decimal>,
+    booking: Booking,
+    date: Date,
+    why: Option<Why>,
+    #[serde(default)]
+    movements: Option<Vec<Movement>>,
+    #[serde(default)]
+    of: Option<String>,
+}
+
+impl From<EarlierChargeback> for Chargeback {
+    fn from(stored: EarlierChargeback) -> Self {
+        let EarlierChargeback { id, amount, disputed, fee, booking, date, why, movements, of } = stored;
+        let disputed = disputed.or_else(|| amount.filter(|amount| !amount.is_zero()));
+        Self { id, disputed, fee, booking, date, why, movements, of }
+    }
 }
 
 /// The reason why the customer's bank took money back.
@@ -275,26 +398,23 @@ mod tests {
         };
         let chargeback = Chargeback {
             id: "dp_1".into(),
-            amount: Decimal::ONE,
+            disputed: Some(Decimal::ONE),
             fee: None,
             booking: Booking::Open,
             date: item.date,
             why: None,
+            movements: None,
+            of: None,
         };
         let expires_at = Some(at("2031-01-01T00:00:00Z"));
         Event {
             event_type: "paid".into(),
             kinds: vec![Kind::Payment],
             psp_ids: vec!["pi_1".into()],
-            shared_ids: Vec::new(),
-            references: Vec::new(),
-            loose: None,
             at: at(event),
             key: "evt_1#5f".into(),
-            late: false,
-            gives_way: false,
-            currency: None,
             facts: Facts { items: vec![item], chargebacks: vec![chargeback], expires_at, ..Facts::default() },
+            ..Event::default()
         }
     }
 

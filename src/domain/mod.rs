@@ -3,8 +3,11 @@
 //! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
 
 pub mod age;
+pub mod attempt;
+mod bearer;
 pub mod bookings;
 pub mod contradiction;
+pub mod dispute;
 pub mod due;
 pub mod event;
 pub mod family;
@@ -15,6 +18,7 @@ pub mod money;
 pub mod record;
 pub mod registration;
 pub mod stamp;
+mod standing;
 pub mod status;
 pub mod text;
 pub mod transition;

@@ -1,16 +1,19 @@
 //! The record: the integrator's registration, the facts of PSP events, and a count of visible changes.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Chargeback, Item, Why};
+use super::attempt::{self, Attempt};
+use super::dispute::{Dispute, Said};
+use super::event::{Chargeback, EarlierChargeback, Item, Why};
 use super::ids::{RecordKey, TransformId};
 use super::money::Currency;
-use super::stamp::Stamped;
+use super::stamp::{self, Stamp, Stamped};
 use super::status::{Status, StatusFact};
 
 /// One Preauth, Payment, Refund or Agreement.
@@ -30,8 +33,15 @@ pub struct Record {
     pub registered: Registered,
     /// The PSP's values.
     pub seen: Seen,
-    /// Payment: the amount that each refund has given back, by the refund's Transform id.
+    /// Payment: what was placed here because the payment is the only capture of its preauthorization. It is taken back if
+    /// another capture is registered.
+    #[serde(default, skip_serializing_if = "Seen::is_empty")]
+    pub placed: Seen,
+    /// Payment: the amount that each registered refund has given back, by the refund's Transform id.
     pub refunds: BTreeMap<TransformId, Decimal>,
+    /// Preauthorization: the amount that each of its captures has booked, by the payment's Transform id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub captures: BTreeMap<TransformId, Decimal>,
     /// Rises by one with every change that Transform can see; 1 when registered.
     pub version: u64,
     /// UTC, microseconds. Rises strictly with the version, whatever the clock does: by it Transform keeps an older version
@@ -45,6 +55,10 @@ pub struct Record {
 pub struct Registered {
     /// The PSP's id of the transaction or agreement, if it is already known.
     pub psp_id: Option<String>,
+    /// Agreement: the PSP's ids that were the agreement's before it was registered with another. What events say of them
+    /// does not count.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub former: BTreeSet<String>,
     /// The webhook URL for this record; the configured default if absent.
     pub webhook_target: Option<String>,
     /// Major units.
@@ -59,6 +73,10 @@ pub struct Registered {
     pub payment_id: Option<TransformId>,
     /// The customer's payment data.
     pub bearer: BTreeMap<String, String>,
+    /// The time at which a later registration changed the payment data; none while they are those of the first one. Older
+    /// events do not overrule them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_at: Option<Timestamp>,
     /// Preauthorization: when the reservation ends.
     pub expires_at: Option<Timestamp>,
     /// Payment by direct debit: the due date.
@@ -72,30 +90,116 @@ pub struct Registered {
 
 /// The PSP's part of a record: of each fact the one with the greatest stamp.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(from = "EarlierSeen")]
 pub struct Seen {
-    /// The state.
-    pub status: Option<Stamped<StatusFact>>,
-    /// The PSP's id as the EARLIEST event with a state named it; events with an error come last. Used if no id was
-    /// registered.
-    pub psp_id: Option<Stamped<String>>,
-    /// Preauthorization: the reserved amount.
-    pub authorized: Option<Stamped<Decimal>>,
-    /// Preauthorization: the end of the reservation.
-    pub expires_at: Option<Stamped<Timestamp>>,
-    /// Refund: the amount that was given back.
-    pub refunded: Option<Stamped<Decimal>>,
-    /// The customer's payment data.
-    pub bearer: Option<Stamped<BTreeMap<String, String>>>,
+    /// The attempts at the record, in the order of their ids.
+    pub attempts: Vec<Attempt>,
     /// Payment: bookings by the PSP's id.
     pub items: BTreeMap<String, Stamped<Item>>,
-    /// Payment: chargebacks by the PSP's id of the dispute.
-    pub chargebacks: BTreeMap<String, Stamped<Chargeback>>,
-    /// Payment: chargeback reasons by the PSP's id of the dispute. Later events of a dispute need not repeat the reason.
-    pub chargeback_reasons: BTreeMap<String, Stamped<Why>>,
-    /// Payment: chargeback amounts by the PSP's id of the dispute. Later events of a dispute need not repeat the amount
-    /// either.
-    pub chargeback_amounts: BTreeMap<String, Stamped<Decimal>>,
+    /// Payment: disputes by the PSP's id.
+    pub disputes: BTreeMap<String, Dispute>,
+    /// Payment: refunds that are not registered, in the order of their ids.
+    pub refunds: Vec<Attempt>,
+    /// Agreement: what is known of customers, by the PSP's ids. It holds for all their means of payment.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub customers: BTreeMap<String, Stamped<StatusFact>>,
+}
+
+/// The PSP's part of a record, as any version of the relay stored it. The claims of earlier ones become one attempt.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct EarlierSeen {
+    attempts: Vec<Attempt>,
+    items: BTreeMap<String, Stamped<Item>>,
+    disputes: BTreeMap<String, Dispute>,
+    refunds: Vec<Attempt>,
+    customers: BTreeMap<String, Stamped<StatusFact>>,
+    // Until version 12 of the schema.
+    status: Option<Stamped<StatusFact>>,
+    psp_id: Option<Stamped<String>>,
+    authorized: Option<Stamped<Decimal>>,
+    expires_at: Option<Stamped<Timestamp>>,
+    refunded: Option<Stamped<Decimal>>,
+    bearer: Option<Stamped<BTreeMap<String, String>>>,
+    chargebacks: BTreeMap<String, Stamped<EarlierChargeback>>,
+    chargeback_reasons: BTreeMap<String, Stamped<Why>>,
+    chargeback_amounts: BTreeMap<String, Stamped<Decimal>>,
+}
+
+impl From<EarlierSeen> for Seen {
+    fn from(mut stored: EarlierSeen) -> Self {
+        let mut attempts = std::mem::take(&mut stored.attempts);
+        attempts.extend(stored.attempt());
+        for (id, chargeback) in std::mem::take(&mut stored.chargebacks) {
+            let dispute = stored.dispute(&id, chargeback);
+            stored.disputes.insert(id, dispute);
+        }
+        let EarlierSeen { items, disputes, refunds, customers, .. } = stored;
+        Self { attempts, items, disputes, refunds, customers }
+    }
+}
+
+impl EarlierSeen {
+    /// The one attempt that all earlier claims become.
+    fn attempt(&mut self) -> Option<Attempt> {
+        let mut status = self.status.take();
+        if let Some(fact) = &mut status {
+            fact.value.stands = fact.value.status.is_success();
+        }
+        let bearer = self.bearer.take().map(|Stamped { stamp, value }| {
+            value.into_iter().map(|(name, value)| (name, Stamped { stamp: stamp.clone(), value })).collect()
+        });
+        let attempt = Attempt {
+            status,
+            name: self.psp_id.take(),
+            authorized: self.authorized.take(),
+            expires_at: self.expires_at.take(),
+            refunded: self.refunded.take(),
+            bearer: bearer.unwrap_or_default(),
+            ..Attempt::default()
+        };
+        let ids = BTreeSet::from([attempt.name.as_ref().map(|name| name.value.clone()).unwrap_or_default()]);
+        (attempt != Attempt::default()).then(|| Attempt { ids, ..attempt })
+    }
+
+    fn dispute(&mut self, id: &str, said: Stamped<EarlierChargeback>) -> Dispute {
+        let Stamped { stamp, value } = said;
+        let news = Chargeback::from(value);
+        let amount = self.chargeback_amounts.remove(id);
+        Dispute {
+            amount: amount.or_else(|| news.disputed.map(|value| Stamped { stamp: stamp.clone(), value })),
+            said: Some(Stamped { stamp, value: Said { booking: news.booking, fee: news.fee, date: news.date } }),
+            why: self.chargeback_reasons.remove(id),
+            ..Dispute::default()
+        }
+    }
+}
+
+impl Seen {
+    /// Whether no event has said anything.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The stamps of all facts.
+    pub fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        let attempts = self.attempts.iter().chain(&self.refunds).flat_map(Attempt::stamps);
+        let items = self.items.values().map(|item| &item.stamp);
+        let customers = self.customers.values().map(|fact| &fact.stamp);
+        attempts.chain(items).chain(self.disputes.values().flat_map(Dispute::stamps)).chain(customers)
+    }
+
+    /// Takes over all that another telling of the same record knows.
+    pub fn join(&mut self, other: Self) {
+        attempt::join(&mut self.attempts, other.attempts);
+        stamp::join_all(&mut self.items, other.items);
+        for (id, dispute) in other.disputes {
+            self.disputes.entry(id).or_default().join(dispute);
+        }
+        attempt::join(&mut self.refunds, other.refunds);
+        stamp::join_all(&mut self.customers, other.customers);
+    }
 }
 
 impl Record {
@@ -109,5 +213,28 @@ impl Record {
     #[must_use]
     pub const fn parent_payment(&self) -> Option<&TransformId> {
         self.registered.payment_id.as_ref()
+    }
+
+    /// Payment: gives up what is known of the refund with this Transform id, which goes by these PSP ids.
+    pub fn give_up_refund(&mut self, id: &TransformId, psp_ids: &[String]) -> Vec<Attempt> {
+        let mut given = attempt::take_out(&mut self.seen.refunds, psp_ids, id);
+        given.extend(attempt::take_out(&mut self.placed.refunds, psp_ids, id));
+        given
+    }
+
+    /// Takes over attempts that another record knew.
+    pub fn take_over(&mut self, attempts: Vec<Attempt>) {
+        attempt::join(&mut self.seen.attempts, attempts);
+    }
+
+    /// The PSP's values, with those that were placed here.
+    #[must_use]
+    pub fn claims(&self) -> Cow<'_, Seen> {
+        if self.placed.is_empty() {
+            return Cow::Borrowed(&self.seen);
+        }
+        let mut claims = self.seen.clone();
+        claims.join(self.placed.clone());
+        Cow::Owned(claims)
     }
 }

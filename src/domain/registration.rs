@@ -105,7 +105,9 @@ pub fn register(
             registered_at: now,
             registered,
             seen: Seen::default(),
+            placed: Seen::default(),
             refunds: BTreeMap::new(),
+            captures: BTreeMap::new(),
             version: 1,
             last_updated: now,
         };
@@ -115,11 +117,33 @@ pub fn register(
     let mut record = existing.clone();
     record.source = said.source.clone().or(record.source);
     record.registered = amended(&existing.registered, key.kind, said);
+    if record.registered.bearer != existing.registered.bearer {
+        record.registered.bearer_at = Some(now);
+    }
+    if key.kind == Kind::Agreement && record.registered.psp_id != existing.registered.psp_id {
+        leave_former_means(&mut record, existing, said);
+    }
     check_decimals(&record.registered)?;
     if View::of(&record) != View::of(existing) {
         record.bump(now);
     }
     Ok(Registering { record, created: false })
+}
+
+/// Makes the ids that an agreement went by former ones, learned ids included. If it was registered with another id, the
+/// registered data were those of the former means of payment.
+fn leave_former_means(record: &mut Record, existing: &Record, said: &Registration) {
+    let Registered { psp_id: Some(new), former, .. } = &mut record.registered else { return };
+    let replaced = existing.registered.psp_id.clone();
+    let is_replaced = replaced.is_some();
+    former.extend(replaced);
+    let left = existing.seen.attempts.iter().filter(|attempt| !attempt.ids.contains(new));
+    former.extend(left.flat_map(|attempt| attempt.ids.iter().filter(|id| !id.is_empty()).cloned()));
+    former.remove(new);
+    if is_replaced {
+        record.registered.status = said.status;
+        record.registered.bearer = said.bearer.clone().unwrap_or_default();
+    }
 }
 
 fn amended(old: &Registered, kind: Kind, said: &Registration) -> Registered {
@@ -138,7 +162,9 @@ fn amended(old: &Registered, kind: Kind, said: &Registration) -> Registered {
         agreement_id: or(said.agreement_id.as_ref(), old.agreement_id.as_ref()),
         preauth_id: or(said.preauth_transaction_id.as_ref(), old.preauth_id.as_ref()),
         payment_id: or(said.payment_transaction_id.as_ref(), old.payment_id.as_ref()),
+        former: old.former.clone(),
         bearer: said.bearer.clone().unwrap_or_else(|| old.bearer.clone()),
+        bearer_at: old.bearer_at,
         expires_at: said.expires_at.or(old.expires_at),
         due_date: said.due_date.or(old.due_date),
         redirect_url: or(said.redirect_url.as_ref(), old.redirect_url.as_ref()),
@@ -238,7 +264,7 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     }
     // A payment that captures a preauthorization takes other events than a direct payment.
     if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new))
-        && existing.seen != Seen::default()
+        && !(existing.seen.is_empty() && existing.placed.is_empty())
     {
         return Err(Refusal::conflict(
             "preauthTransactionId",
@@ -266,6 +292,8 @@ fn amount<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Decimal>, D::Erro
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn key(kind: Kind) -> RecordKey {
@@ -302,6 +330,27 @@ mod tests {
         let again = register(&key(Kind::Payment), Some(&first.record), &body, Timestamp::MAX).unwrap();
         assert!(first.created && !again.created);
         assert_eq!(first.record, again.record);
+    }
+
+    #[test]
+    fn the_first_id_of_an_agreement_keeps_what_was_registered_and_another_does_not() {
+        let register = |old: Option<&Record>, json: &str| {
+            register(&key(Kind::Agreement), old, &said(json), Timestamp::UNIX_EPOCH).unwrap().record.registered
+        };
+        let mut record = super::register(
+            &key(Kind::Agreement),
+            None,
+            &said(r#"{"status":"Active","bearer":{"last4":"1111"}}"#),
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap()
+        .record;
+        let first = register(Some(&record), r#"{"pspAgreementId":"token"}"#);
+        assert_eq!((first.status, first.bearer.len(), first.former.len()), (Some(Status::Active), 1, 0));
+        record.registered = first;
+        let another = register(Some(&record), r#"{"pspAgreementId":"other"}"#);
+        assert_eq!((another.status, another.bearer.len()), (None, 0));
+        assert_eq!(another.former, BTreeSet::from(["token".to_owned()]));
     }
 
     #[test]

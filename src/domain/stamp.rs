@@ -1,5 +1,7 @@
 //! Stamps: the time of a fact as a total order. They make the result of events independent of their order of arrival.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -50,4 +52,28 @@ pub fn write<T>(slot: &mut Option<Stamped<T>>, stamp: &Stamp, value: T) -> Writt
         *slot = Some(Stamped { stamp: stamp.clone(), value });
     }
     written
+}
+
+/// Writes a fact under its name, unless the same or a newer one stands there.
+pub fn write_in<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, name: &str, stamp: &Stamp, value: &T) -> Written {
+    let mut slot = slots.remove(name);
+    let written = write(&mut slot, stamp, value.clone());
+    if let Some(kept) = slot {
+        slots.insert(name.to_owned(), kept);
+    }
+    written
+}
+
+/// Keeps the newer of two facts.
+pub fn join<T>(slot: &mut Option<Stamped<T>>, other: Option<Stamped<T>>) {
+    if let Some(other) = other {
+        write(slot, &other.stamp.clone(), other.value);
+    }
+}
+
+/// Keeps the newer fact under each name.
+pub fn join_all<T: Clone>(slots: &mut BTreeMap<String, Stamped<T>>, others: BTreeMap<String, Stamped<T>>) {
+    for (name, other) in others {
+        write_in(slots, &name, &other.stamp, &other.value);
+    }
 }

@@ -60,6 +60,18 @@ impl Status {
         matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
     }
 
+    /// Whether the record, or an attempt at it, has got what it was made for.
+    #[must_use]
+    pub const fn is_success(self) -> bool {
+        matches!(self, Self::Succeeded | Self::Active)
+    }
+
+    /// Whether the state only says that the record is under way.
+    #[must_use]
+    pub const fn is_under_way(self) -> bool {
+        matches!(self, Self::Initiated | Self::Pending)
+    }
+
     /// Tells which of two states of one second is later in a record's life.
     ///
     /// A payment intent that fails may still succeed: for payments success outranks failure. A refund that succeeded may
@@ -137,6 +149,10 @@ pub struct StatusFact {
     pub error: Option<PspError>,
     /// The PSP's time of the state.
     pub since: Timestamp,
+    /// Whether the event tells of a success: of money, a reservation, or usable means of payment. A reservation for a payment
+    /// leaves the payment Pending, and stands nevertheless.
+    #[serde(default)]
+    pub stands: bool,
 }
 
 /// ChargebackReason of the contract.

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
+use super::attempt;
 use super::bookings;
 use super::contradiction::Contradiction;
 use super::event::Event;
 use super::ids::Kind;
 use super::record::{Record, Seen};
-use super::stamp::{self, Stamp, Stamped, Written};
-use super::status::{Status, StatusFact};
+use super::stamp::Written;
 use super::view::View;
 
 /// The effect of an event on a record.
@@ -22,14 +22,27 @@ pub enum Transition {
     Stale,
 }
 
+/// The part of a record that an event is written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layer {
+    /// [`Record::seen`].
+    Own,
+    /// [`Record::placed`]: the event only names the authorization that the payment captures.
+    Placed,
+}
+
 /// Applies an event to a record.
 ///
 /// # Errors
 /// [`Contradiction::Currency`] or [`Contradiction::TooMany`]; the record stays as it was.
-pub fn apply(record: &Record, event: &Event, now: Timestamp) -> Result<(Record, Transition), Contradiction> {
-    check_currency(record, event)?;
+pub fn apply(
+    record: &Record,
+    event: &Event,
+    layer: Layer,
+    now: Timestamp,
+) -> Result<(Record, Transition), Contradiction> {
     let mut next = record.clone();
-    let written = write_facts(&mut next.seen, record.key.kind, event)?;
+    let written = write(&mut next, event, layer)?;
     let transition = if View::of(&next) != View::of(record) {
         next.bump(now);
         Transition::Changed
@@ -39,6 +52,19 @@ pub fn apply(record: &Record, event: &Event, now: Timestamp) -> Result<(Record, 
         Transition::Stale
     };
     Ok((next, transition))
+}
+
+/// Writes an event into a record, and counts no change.
+///
+/// # Errors
+/// As [`apply`]; then the record may have a part of the event.
+pub fn write(record: &mut Record, event: &Event, layer: Layer) -> Result<Vec<Written>, Contradiction> {
+    check_currency(record, event)?;
+    let seen = match layer {
+        Layer::Own => &mut record.seen,
+        Layer::Placed => &mut record.placed,
+    };
+    write_facts(seen, record.key.kind, event)
 }
 
 fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
@@ -51,37 +77,14 @@ fn check_currency(record: &Record, event: &Event) -> Result<(), Contradiction> {
 }
 
 fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Result<Vec<Written>, Contradiction> {
-    let facts = &event.facts;
-    let said = event.status_of(kind);
-    let stamp = event.stamp(status_rank(said, kind));
     let mut written = Vec::new();
-    if let Some(status) = said {
-        let fact = StatusFact { status, error: facts.error.clone(), since: event.at };
-        written.push(stamp::write(&mut seen.status, &stamp, fact));
-        if let Some(id) = event.psp_ids.first() {
-            write_name(&mut seen.psp_id, event, status, id);
-        }
+    if event.is_of_customer() {
+        attempt::write_customer(&mut seen.customers, event, kind, &mut written);
+    } else if kind == Kind::Payment && event.is_refund() {
+        attempt::write_refund(&mut seen.refunds, event, &mut written)?;
+    } else {
+        attempt::write(&mut seen.attempts, event, kind, &mut written)?;
+        bookings::write(seen, event, kind, &mut written)?;
     }
-    written.extend(facts.authorized.map(|amount| stamp::write(&mut seen.authorized, &stamp, amount)));
-    written.extend(facts.expires_at.map(|at| stamp::write(&mut seen.expires_at, &stamp, at)));
-    written.extend(facts.refunded.map(|amount| stamp::write(&mut seen.refunded, &stamp, amount)));
-    if !facts.bearer.is_empty() {
-        written.push(stamp::write(&mut seen.bearer, &stamp, facts.bearer.clone()));
-    }
-    bookings::write(seen, event, kind, &mut written)?;
     Ok(written)
-}
-
-/// Keeps the first name of an object. The name from an attempt that did not fail comes before all others.
-fn write_name(slot: &mut Option<Stamped<String>>, event: &Event, status: Status, name: &str) {
-    let stamp = Stamp { at: event.at, rank: u8::from(status.has_ended()), tie: event.key.clone() };
-    // The name itself is the last tie-break: the key does not contain it.
-    let order = |stamp: &Stamp, name: &str| (stamp.rank, stamp.at, stamp.tie.clone(), name.to_owned());
-    if slot.as_ref().is_none_or(|old| order(&stamp, name) < order(&old.stamp, &old.value)) {
-        *slot = Some(Stamped { stamp, value: name.to_owned() });
-    }
-}
-
-fn status_rank(status: Option<Status>, kind: Kind) -> u8 {
-    status.map_or(0, |status| status.rank(kind))
 }

@@ -7,13 +7,16 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
+use super::attempt::Attempt;
+use super::bearer;
+use super::dispute::{self, BookedChargeback};
 use super::due::utc_date;
-use super::event::{Booking, Chargeback, Item};
+use super::event::{Booking, Item};
 use super::ids::Kind;
 use super::money::Currency;
-use super::record::Record;
-use super::stamp::Stamped;
-use super::status::{PspError, Status, StatusFact};
+use super::record::{Record, Seen};
+use super::standing::{Standing, reserved};
+use super::status::{PspError, Status};
 
 /// The visible state of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +71,7 @@ pub struct PaymentDetail {
     /// The bookings that stand.
     pub payments: Vec<Item>,
     /// The chargebacks that stand.
-    pub chargebacks: Vec<Chargeback>,
+    pub chargebacks: Vec<BookedChargeback>,
     /// Confirmed refunds, never more than was paid (contract, section 3).
     pub refunded: Decimal,
     /// The amount that can still be refunded: paid, less refunds and chargebacks.
@@ -85,34 +88,37 @@ impl View {
     /// any booking the last named state stands.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        let named = named_status(record);
-        let payment = (record.key.kind == Kind::Payment).then(|| payment_detail(record, &named));
-        let status = match &payment {
-            Some(detail) => payment_status(record, detail, named.status),
-            None => named.status,
+        let seen = record.claims();
+        let standing = Standing::of(record, &seen);
+        let named = &standing.named;
+        let detail = detail(&standing);
+        let status = match &detail {
+            Detail::Payment(payment) => payment_status(record, payment, named.status),
+            Detail::Preauth { .. } if is_captured(&standing) => Status::Succeeded,
+            _ => named.status,
         };
         let error = named.error.clone().filter(|_| status == named.status);
         let registered = &record.registered;
-        let mut bearer = registered.bearer.clone();
-        if let Some(seen) = &record.seen.bearer {
-            bearer.extend(seen.value.clone());
-        }
         Self {
             status,
             error_since: (status == Status::Failed || error.is_some()).then_some(named.since),
             error,
-            psp_id: registered.psp_id.clone().or_else(|| record.seen.psp_id.as_ref().map(|id| id.value.clone())),
+            psp_id: standing.psp_id(),
             currency: registered.currency,
             requested_amount: registered.requested_amount,
-            bearer,
+            bearer: bearer::shown(&standing),
             redirect_url: registered.redirect_url.clone(),
-            detail: match record.key.kind {
-                Kind::Preauth => preauth_detail(record, status),
-                Kind::Payment => Detail::Payment(Box::new(payment.unwrap_or_default())),
-                Kind::Refund => refund_detail(record, status),
-                Kind::Agreement => Detail::Agreement,
-            },
+            detail,
         }
+    }
+}
+
+fn detail(standing: &Standing<'_>) -> Detail {
+    match standing.record.key.kind {
+        Kind::Preauth => preauth_detail(standing),
+        Kind::Payment => Detail::Payment(Box::new(payment_detail(standing))),
+        Kind::Refund => refund_detail(standing),
+        Kind::Agreement => Detail::Agreement,
     }
 }
 
@@ -131,7 +137,8 @@ impl Default for PaymentDetail {
 /// The sum that a payment has received: the bookings that stand, major units.
 #[must_use]
 pub fn paid(record: &Record) -> Decimal {
-    booked_items(record, &named_status(record)).iter().map(|item| item.amount).sum()
+    let seen = record.claims();
+    booked_items(&Standing::of(record, &seen)).iter().map(|item| item.amount).sum()
 }
 
 /// The amount that a succeeded refund has given back; none in any other state.
@@ -140,25 +147,6 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
     match View::of(record) {
         View { status: Status::Succeeded, detail: Detail::Refund { refunded, .. }, .. } => Some(refunded),
         _ => None,
-    }
-}
-
-/// The last named state: that of an event, else that of the registration.
-///
-/// An event that only says "under way" does not overrule a registered state that is further on. The event is older news than
-/// the payment stack's answer to Transform.
-fn named_status(record: &Record) -> StatusFact {
-    let registered = record.registered.status.unwrap_or(Status::Initiated);
-    let kind = record.key.kind;
-    // A registered end may belong to an earlier attempt.
-    let older = |seen: Status| {
-        matches!(seen, Status::Initiated | Status::Pending)
-            && !registered.has_ended()
-            && registered.rank(kind) > seen.rank(kind)
-    };
-    match &record.seen.status {
-        Some(Stamped { value: seen, .. }) if !older(seen.status) => seen.clone(),
-        _ => StatusFact { status: registered, error: None, since: record.registered_at },
     }
 }
 
@@ -174,12 +162,13 @@ fn payment_status(record: &Record, detail: &PaymentDetail, named: Status) -> Sta
     }
 }
 
-fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
-    let payments = booked_items(record, named);
+fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
+    let (record, seen) = (standing.record, standing.seen);
+    let payments = booked_items(standing);
     let paid: Decimal = payments.iter().map(|item| item.amount).sum();
-    let chargebacks = booked_chargebacks(record, paid);
+    let chargebacks = dispute::chargebacks(&seen.disputes, paid);
     let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();
-    let refunded = record.refunds.values().copied().sum::<Decimal>().min(paid);
+    let refunded = given_back(record, seen, paid).min(paid);
     PaymentDetail {
         payments,
         chargebacks,
@@ -189,52 +178,73 @@ fn payment_detail(record: &Record, named: &StatusFact) -> PaymentDetail {
     }
 }
 
-/// The chargebacks that stand. A chargeback of unknown amount counts as all that was paid: that may be too much, but
-/// never too little.
-fn booked_chargebacks(record: &Record, paid: Decimal) -> Vec<Chargeback> {
-    let seen = &record.seen;
-    let chargebacks = seen.chargebacks.values().map(|chargeback| &chargeback.value);
-    let complete = |chargeback: &Chargeback| {
-        let why = seen.chargeback_reasons.get(&chargeback.id).map(|why| why.value.clone());
-        let named = seen.chargeback_amounts.get(&chargeback.id).map(|amount| amount.value);
-        let amount = if chargeback.amount.is_zero() { named.unwrap_or(paid) } else { chargeback.amount };
-        Chargeback { amount, why, ..chargeback.clone() }
-    };
-    chargebacks.filter(|chargeback| chargeback.booking == Booking::Booked).map(complete).collect()
+/// The sum of all refunds, registered or not. A refund of unknown amount counts as all that was paid.
+fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
+    let unregistered = seen.refunds.iter().filter(|refund| refund.stands() && !refund.remainder);
+    let amount = |refund: &Attempt| refund.refunded.as_ref().map_or(paid, |amount| amount.value);
+    record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>()
+}
+
+/// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.
+#[must_use]
+pub fn is_over_refunded(record: &Record) -> bool {
+    let paid = paid(record);
+    record.key.kind == Kind::Payment
+        && View::of(record).status == Status::Succeeded
+        && given_back(record, &record.claims(), paid) > paid
 }
 
 /// The bookings that stand. A succeeded payment without a known booking was paid in full: that is the meaning of the state.
-fn booked_items(record: &Record, named: &StatusFact) -> Vec<Item> {
-    let items = &record.seen.items;
-    if named.status == Status::Succeeded && items.values().all(|item| item.value.booking == Booking::Open) {
-        return implied_item(record, named).into_iter().collect();
+fn booked_items(standing: &Standing<'_>) -> Vec<Item> {
+    let items = &standing.seen.items;
+    let booked = items.values().filter(|item| item.value.booking == Booking::Booked).map(|item| item.value.clone());
+    let booked: Vec<Item> = booked.collect();
+    let its = |id: &str| standing.leading.is_none_or(|attempt| attempt.ids.contains(id) || !is_anothers(standing, id));
+    let undecided = || items.iter().filter(|(id, _)| its(id)).all(|(_, item)| item.value.booking == Booking::Open);
+    if booked.is_empty() && standing.named.status == Status::Succeeded && undecided() {
+        return implied_item(standing).into_iter().collect();
     }
-    items.values().filter(|item| item.value.booking == Booking::Booked).map(|item| item.value.clone()).collect()
+    booked
 }
 
-fn implied_item(record: &Record, named: &StatusFact) -> Option<Item> {
+/// Whether a booking belongs to another attempt than the leading one.
+fn is_anothers(standing: &Standing<'_>, id: &str) -> bool {
+    standing.seen.attempts.iter().any(|attempt| attempt.ids.contains(id))
+}
+
+fn implied_item(standing: &Standing<'_>) -> Option<Item> {
+    let record = standing.record;
     Some(Item {
         id: record.registered.psp_id.clone().unwrap_or_else(|| record.key.id.to_string()),
         amount: record.registered.requested_amount?,
         booking: Booking::Booked,
-        date: utc_date(named.since),
+        date: utc_date(standing.named.since),
         description: None,
     })
 }
 
-fn preauth_detail(record: &Record, status: Status) -> Detail {
-    let authorized = record.seen.authorized.as_ref().map(|fact| fact.value).or(record.registered.requested_amount);
-    Detail::Preauth {
-        authorized: authorized.filter(|_| status == Status::Succeeded).unwrap_or_default(),
-        expires_at: record.seen.expires_at.as_ref().map(|fact| fact.value).or(record.registered.expires_at),
-    }
+/// Whether a reservation has ended after captures: only its rest has ended, and what was captured stands.
+fn is_captured(standing: &Standing<'_>) -> bool {
+    standing.named.status.has_ended() && !standing.record.captures.is_empty()
 }
 
-fn refund_detail(record: &Record, status: Status) -> Detail {
-    let refunded = record.seen.refunded.as_ref().map(|fact| fact.value).or(record.registered.requested_amount);
-    let confirmed = status == Status::Succeeded;
+fn preauth_detail(standing: &Standing<'_>) -> Detail {
+    let registered = &standing.record.registered;
+    let captured: Decimal = standing.record.captures.values().copied().sum();
+    let authorized = match standing.named.status {
+        Status::Succeeded => standing.sum(|attempt| reserved(attempt, registered.requested_amount)),
+        _ if is_captured(standing) => captured,
+        _ => Decimal::ZERO,
+    };
+    let expires_at = standing.leading.and_then(|attempt| attempt.expires_at.as_ref());
+    Detail::Preauth { authorized, expires_at: expires_at.map(|fact| fact.value).or(registered.expires_at) }
+}
+
+fn refund_detail(standing: &Standing<'_>) -> Detail {
+    let confirmed = standing.named.status == Status::Succeeded;
+    let refunded = || standing.sum(|attempt| attempt.refunded.as_ref().map(|fact| fact.value));
     Detail::Refund {
-        refunded: refunded.filter(|_| confirmed).unwrap_or_default(),
-        booking_date: confirmed.then(|| utc_date(named_status(record).since)),
+        refunded: if confirmed { refunded() } else { Decimal::ZERO },
+        booking_date: confirmed.then(|| utc_date(standing.named.since)),
     }
 }

@@ -18,7 +18,9 @@ use crate::domain::text::shown;
 use crate::ingest::{told_ahead, told_crowded_out};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
-use crate::store::{Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Outcome, Store, StoreError, Through};
+use crate::store::{
+    Answered, Awaiting, Fetch, FetchFailed, FetchSettled, Finding, Outcome, Store, StoreError, Through,
+};
 
 /// The tools that all fetches share.
 #[derive(Debug)]
@@ -170,6 +172,7 @@ impl Fetching {
     fn log(&self, settled: &FetchSettled) -> u64 {
         let source = self.source.as_str();
         told_crowded_out(source, settled.crowded_out);
+        settled.findings.iter().for_each(Finding::log);
         if let Some(led) = &settled.led_elsewhere {
             led.log();
         }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use crate::domain::event::{Chargeback, Item};
+use crate::domain::dispute::BookedChargeback;
+use crate::domain::event::Item;
 use crate::domain::record::Record;
 use crate::domain::text::shown;
 use crate::domain::view::{Detail, View};
@@ -89,7 +90,7 @@ impl Fields {
         self.put(format!("{name}.description"), item.description.as_deref().map(shown));
     }
 
-    fn chargeback(&mut self, chargeback: &Chargeback) {
+    fn chargeback(&mut self, chargeback: &BookedChargeback) {
         let name = format!("chargebacks[{}]", shown(&chargeback.id));
         self.put(format!("{name}.amount"), Some(chargeback.amount.normalize()));
         self.put(format!("{name}.fee"), chargeback.fee.map(|fee| fee.normalize()));

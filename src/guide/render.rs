@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use rust_decimal::Decimal;
 
-use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item, Loose, Why};
+use crate::domain::event::Movement;
+use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item, Loose, Release, Why};
 use crate::domain::ids::TransformId;
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::money::Currency;
@@ -116,11 +117,10 @@ pub fn lines(message: &Message, dedupe_key: &str, texts: Texts) -> MessageLines 
 
 /// The lines of an event of a message with this type and dedupe key.
 fn event(event: &Event, message_type: &str, dedupe_key: &str, texts: Texts) -> Vec<Line> {
-    let Event { event_type, kinds, psp_ids, shared_ids, references, loose, at, key, late, gives_way, currency, facts } =
-        event;
+    let Event { event_type, kinds, loose, at, key, currency, facts, .. } = event;
     let mut lines = Lines { texts, lines: Vec::new() };
     let kinds: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
-    let ids = lines.ids(references, psp_ids, shared_ids);
+    let ids = lines.ids(event);
     lines.put("event", format!("{} by {ids}", kinds.join(" or ")));
     if event_type != message_type {
         lines.put("type", lines.text(event_type));
@@ -128,13 +128,22 @@ fn event(event: &Event, message_type: &str, dedupe_key: &str, texts: Texts) -> V
     if let Some(loose) = loose {
         lines.loose(loose);
     }
-    let late = if *late { ", outranks others of the same second" } else { "" };
-    let gives_way = if *gives_way { ", gives way to any other" } else { "" };
-    lines.put("at", format!("{at}{late}{gives_way}"));
+    lines.put("at", format!("{at}{}", weight(event)));
     let trace = key.strip_prefix(dedupe_key).filter(|trace| trace.starts_with('#') && !dedupe_key.is_empty());
     lines.put(KEY, trace.map_or_else(|| lines.text(key), str::to_owned));
     lines.facts(facts, *currency);
     lines.lines
+}
+
+/// How the event stands to others of its record.
+fn weight(event: &Event) -> String {
+    let words = [
+        (event.late, ", outranks others of the same second"),
+        (event.gives_way, ", gives way to any other"),
+        (event.yields_to_success, ", yields to success"),
+        (event.companion, ", waits in silence"),
+    ];
+    words.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
 }
 
 struct Lines {
@@ -159,11 +168,15 @@ impl Lines {
         all.into_iter().map(|text| self.text(text)).collect::<Vec<_>>().join(", ")
     }
 
-    fn ids(&self, references: &[TransformId], psp_ids: &[String], shared_ids: &[String]) -> String {
+    fn ids(&self, event: &Event) -> String {
+        let all = |ids: &[String]| self.quoted(ids.iter().map(String::as_str));
         let ids = [
-            ("reference", self.quoted(references.iter().map(TransformId::as_str))),
-            ("id", self.quoted(psp_ids.iter().map(String::as_str))),
-            ("shared id", self.quoted(shared_ids.iter().map(String::as_str))),
+            ("reference", self.quoted(event.references.iter().map(TransformId::as_str))),
+            ("id", all(&event.psp_ids)),
+            ("original id", all(&event.originals)),
+            ("shared id", all(&event.shared_ids)),
+            ("payment id", all(&event.payment_ids)),
+            ("customer", all(&event.customers)),
         ];
         let ids = ids.iter().filter(|(_, ids)| !ids.is_empty()).map(|(word, ids)| format!("{word} {ids}"));
         ids.collect::<Vec<_>>().join("; ")
@@ -209,14 +222,16 @@ impl Lines {
     }
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
-        let Facts { status, error, authorized, expires_at, items, chargebacks, refunded, bearer } = facts;
+        let Facts { status, error, authorized, release, expires_at, items, chargebacks, refunded, remainder, bearer } =
+            facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
         if let Some(error) = error {
             self.error(error);
         }
-        let has_amounts = authorized.is_some() || refunded.is_some() || !items.is_empty() || !chargebacks.is_empty();
+        let has_amount = authorized.is_some() || refunded.is_some() || release.is_some();
+        let has_amounts = has_amount || !items.is_empty() || !chargebacks.is_empty();
         if let Some(currency) = currency.filter(|_| !has_amounts) {
             self.put("currency", currency.code());
         }
@@ -224,6 +239,13 @@ impl Lines {
             if let Some(amount) = amount {
                 self.put(word, money(*amount, currency));
             }
+        }
+        if *remainder {
+            self.put("remainder", "gives no money back");
+        }
+        if let Some(Release { id, amount }) = release {
+            let amount = amount.map_or_else(|| "all that is left".to_owned(), |amount| money(amount, currency));
+            self.put("releases", format!("{amount}, release {}", self.text(id)));
         }
         if let Some(at) = expires_at {
             self.put("expires", at.to_string());
@@ -255,11 +277,23 @@ impl Lines {
     }
 
     fn chargeback(&mut self, chargeback: &Chargeback, currency: Option<Currency>) {
-        let Chargeback { id, amount, fee, booking: moved, date, why } = chargeback;
+        let Chargeback { id, disputed, fee, booking: moved, date, why, movements, of } = chargeback;
+        let disputed = disputed.map_or_else(|| "unknown amount".to_owned(), |amount| money(amount, currency));
         let fee = fee.map(|fee| format!(", fee {}", money(fee, currency))).unwrap_or_default();
         let why = why.as_ref().map(|why| self.why(why)).unwrap_or_default();
-        let said = format!("{}, chargeback {}, {date}{fee}{why}", money(*amount, currency), self.text(id));
-        self.put(booking(*moved), said);
+        let of = of.as_ref().map(|of| format!(", of {}", self.text(of))).unwrap_or_default();
+        self.put(booking(*moved), format!("{disputed}, chargeback {}{of}, {date}{fee}{why}", self.text(id)));
+        match movements.as_deref() {
+            Some([]) => self.put("moved", "nothing"),
+            movements => movements.into_iter().flatten().for_each(|one| self.movement(one, currency)),
+        }
+    }
+
+    fn movement(&mut self, movement: &Movement, currency: Option<Currency>) {
+        let Movement { id, amount, currency: own, fee, at } = movement;
+        let currency = own.or(currency);
+        let fee = fee.map(|fee| format!(", fee {}", money(fee, currency))).unwrap_or_default();
+        self.put("moved", format!("{}, movement {}, {at}{fee}", money(*amount, currency), self.text(id)));
     }
 
     fn why(&self, why: &Why) -> String {

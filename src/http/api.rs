@@ -48,9 +48,9 @@ fn type_code(request: &HttpRequest) -> Result<Kind, Problem> {
 async fn fetch(kind: Kind, id: String, state: &State, in_force: &InForce) -> Result<HttpResponse, Problem> {
     let id = TransformId::try_from(id).map_err(|reason| Problem::new(400, reason))?;
     let key = RecordKey::new(kind, id);
-    let record = state.store.record(key.clone()).await?;
-    let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
-    let fetched = fetched(&record, in_force.failed_as);
+    let found = state.store.with_agreement(key.clone()).await?;
+    let (record, agreement) = found.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
+    let fetched = fetched(&record, agreement.as_ref(), in_force.failed_as);
     let status = StatusCode::from_u16(fetched.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     Ok(HttpResponseBuilder::new(status).content_type("application/json").body(fetched.body.to_string()))
 }

@@ -27,9 +27,9 @@ pub(super) async fn read(
     let in_force = state.in_force.load_full();
     must_be_integrator(&request, &state, &in_force)?;
     let key = key(path.into_inner())?;
-    let record = state.store.record(key.clone()).await?;
-    let record = record.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
-    Ok(answer(StatusCode::OK, &record))
+    let found = state.store.with_agreement(key.clone()).await?;
+    let (record, agreement) = found.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
+    Ok(answer(StatusCode::OK, &record, agreement.as_ref()))
 }
 
 pub(super) async fn register(
@@ -51,7 +51,7 @@ pub(super) async fn register(
     };
     let receipt = state.registering.register(key, said, allowed, state.clock.now()).await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer(status, &receipt.record))
+    Ok(answer(status, &receipt.record, receipt.agreement.as_ref()))
 }
 
 pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
@@ -89,13 +89,13 @@ fn may_be_told(part: &Segment) -> bool {
         && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-fn answer(status: StatusCode, record: &Record) -> HttpResponse {
-    HttpResponseBuilder::new(status).content_type("application/json").body(document(record).to_string())
+fn answer(status: StatusCode, record: &Record, agreement: Option<&Record>) -> HttpResponse {
+    HttpResponseBuilder::new(status).content_type("application/json").body(document(record, agreement).to_string())
 }
 
 /// The stored record: the part that Transform would read, and the part that only the integrator and the relay know.
-fn document(record: &Record) -> Value {
-    let Value::Object(mut document) = fetched(record, FailedAs::Record).body else { return Value::Null };
+fn document(record: &Record, agreement: Option<&Record>) -> Value {
+    let Value::Object(mut document) = fetched(record, agreement, FailedAs::Record).body else { return Value::Null };
     let registered = &record.registered;
     let text = |id: &Option<TransformId>| id.as_ref().map(ToString::to_string);
     let extras = [

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{HintSlots, Kept, LedElsewhere, Outcome, Owed};
+use super::{Finding, HintSlots, Kept, LedElsewhere, Outcome, Owed};
 use crate::domain::message::Message;
 
 /// A query for the due fetches of one source.
@@ -108,6 +108,8 @@ pub struct FetchSettled {
     pub crowded_out: u32,
     /// The events without effect, among the events of these notifications and the events that they released.
     pub led_elsewhere: Option<LedElsewhere>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
     /// The records that Transform is now owed a webhook for.
     pub owed: Vec<Owed>,
     /// Whether further messages are still to be served by the same result.

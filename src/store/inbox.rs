@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{GaveWay, LedElsewhere, Outcome, Owed, StoreError};
+use super::{Finding, GaveWay, LedElsewhere, Outcome, Owed, StoreError};
 use crate::domain::due::Moment;
 use crate::domain::message::Normalised;
 
@@ -74,6 +74,8 @@ pub struct Receipt {
     pub redated: Option<Redated>,
     /// The events without effect, among its own events and the events that it released.
     pub led_elsewhere: Option<LedElsewhere>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
     /// The notifications of its dedupe key that gave way to it.
     pub gave_way: Vec<GaveWay>,
     /// The number of events of its source that became dead letters because too many are parked.
@@ -98,6 +100,7 @@ impl Receipt {
             key_reused: None,
             redated: None,
             led_elsewhere: None,
+            findings: Vec::new(),
             gave_way: Vec::new(),
             crowded_out: 0,
             displaced: 0,

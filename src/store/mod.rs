@@ -6,6 +6,7 @@
 mod caught;
 mod error;
 mod fetches;
+mod findings;
 mod hints;
 mod inbox;
 mod lists;
@@ -23,6 +24,7 @@ mod wake;
 pub use caught::{GaveWay, LedElsewhere};
 pub use error::{OpenError, StoreError};
 pub use fetches::{Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, Through};
+pub use findings::Finding;
 pub use hints::{HintError, Hinted};
 pub use inbox::{Kept, Receipt, Redated, TakeError, Taken};
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};
@@ -32,6 +34,8 @@ pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
 pub use records::{RegisterError, RegistrationReceipt};
 pub use slots::{Admission, HintSlots, SlotsTaken};
+#[cfg(test)]
+pub(crate) use sqlite::InMemory;
 pub use sqlite::{BackupError, Cancelled, Store, backup, is_taken, rehearse, sources};
 pub use times::{LongestWaits, Resumed};
 pub use wake::Wake;

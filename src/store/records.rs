@@ -1,6 +1,6 @@
 //! Registration of a record: its receipt, and its errors.
 
-use super::{LedElsewhere, Owed, StoreError};
+use super::{Finding, LedElsewhere, Owed, StoreError};
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
 
@@ -9,12 +9,16 @@ use crate::domain::registration::Refusal;
 pub struct RegistrationReceipt {
     /// The record as it stands, parked events applied.
     pub record: Record,
+    /// The agreement under which it runs, if that is registered.
+    pub agreement: Option<Record>,
     /// Whether the record is new.
     pub created: bool,
     /// The records that parked events changed: Transform is now owed a webhook for each.
     pub owed: Vec<Owed>,
     /// The parked events that were released and have no effect.
     pub led_elsewhere: Option<LedElsewhere>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
 }
 
 /// The reason why a registration failed. Nothing was written.

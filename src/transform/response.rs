@@ -5,7 +5,8 @@ use jiff::tz::TimeZone;
 use rust_decimal::Decimal;
 use serde_json::{Map, Number, Value, json};
 
-use crate::domain::event::{Chargeback, Item};
+use crate::domain::dispute::BookedChargeback;
+use crate::domain::event::Item;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 use crate::domain::status::ErrorCode;
@@ -30,13 +31,19 @@ pub struct Fetched {
     pub body: Value,
 }
 
-/// The answer to Transform when it reads this record.
+/// The answer to Transform when it reads this record. A preauthorization or a payment shows the payment data of its agreement,
+/// overlaid with its own (contract, section 3a).
 #[must_use]
-pub fn fetched(record: &Record, failed_as: FailedAs) -> Fetched {
-    let view = View::of(record);
+pub fn fetched(record: &Record, agreement: Option<&Record>, failed_as: FailedAs) -> Fetched {
+    let mut view = View::of(record);
+    if let Some(agreement) = agreement.filter(|_| matches!(record.key.kind, Kind::Preauth | Kind::Payment)) {
+        let own = std::mem::take(&mut view.bearer);
+        view.bearer = View::of(agreement).bearer;
+        view.bearer.extend(own);
+    }
     let mut body = Body::default();
     match record.key.kind {
-        Kind::Agreement => agreement(&mut body, record, &view),
+        Kind::Agreement => agreement_body(&mut body, record, &view),
         _ if view.error_since.is_some() && failed_as == FailedAs::Error => return payment_error(&view),
         _ => transaction(&mut body, record, &view),
     }
@@ -114,7 +121,7 @@ fn item(item: &Item) -> Value {
     Value::Object(body.0)
 }
 
-fn chargeback(chargeback: &Chargeback) -> Value {
+fn chargeback(chargeback: &BookedChargeback) -> Value {
     let mut body = Body::default();
     body.put("externalItemId", chargeback.id.as_str());
     body.put("amount", number(chargeback.amount));
@@ -127,7 +134,7 @@ fn chargeback(chargeback: &Chargeback) -> Value {
     Value::Object(body.0)
 }
 
-fn agreement(body: &mut Body, record: &Record, view: &View) {
+fn agreement_body(body: &mut Body, record: &Record, view: &View) {
     body.put("agreementId", record.key.id.as_str());
     body.put_some("pspAgreementId", view.psp_id.as_deref());
     body.put_some("currency", view.currency.map(|currency| currency.code()));
@@ -213,6 +220,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::domain::attempt::Attempt;
     use crate::domain::ids::RecordKey;
     use crate::domain::record::{Registered, Seen};
     use crate::domain::stamp::{Stamp, Stamped};
@@ -227,7 +235,8 @@ mod tests {
 
     /// A record that the PSP's last word has brought into this state.
     fn ended(kind: Kind, status: Status, error: Option<PspError>) -> Record {
-        let fact = StatusFact { status, error, since: "2026-03-01T12:30:00Z".parse().unwrap() };
+        let since = "2026-03-01T12:30:00Z".parse().unwrap();
+        let fact = StatusFact { status, error, since, stands: status.is_success() };
         let stamp = Stamp { at: fact.since, rank: status.rank(kind), tie: "evt_1".to_owned() };
         Record {
             key: RecordKey::new(kind, "tx-1".parse().unwrap()),
@@ -238,8 +247,13 @@ mod tests {
                 currency: Some("EUR".parse().unwrap()),
                 ..Registered::default()
             },
-            seen: Seen { status: Some(Stamped { stamp, value: fact }), ..Seen::default() },
+            seen: Seen {
+                attempts: vec![Attempt { status: Some(Stamped { stamp, value: fact }), ..Attempt::default() }],
+                ..Seen::default()
+            },
+            placed: Seen::default(),
             refunds: BTreeMap::new(),
+            captures: BTreeMap::new(),
             version: 2,
             last_updated: Timestamp::UNIX_EPOCH,
         }
@@ -257,7 +271,7 @@ mod tests {
             TRANSACTIONS.into_iter().flat_map(|kind| [(kind, Status::Cancelled), (kind, Status::Expired)])
         {
             for failed_as in [FailedAs::Error, FailedAs::Record] {
-                let read = fetched(&ended(kind, status, None), failed_as);
+                let read = fetched(&ended(kind, status, None), None, failed_as);
                 assert_eq!((read.status, &read.body["status"]), (200, &json!(status.name())), "{kind}");
                 assert_eq!((&read.body["transactionId"], read.body.get("errorCode")), (&json!("tx-1"), None), "{kind}");
             }
@@ -277,7 +291,7 @@ mod tests {
         ] {
             for kind in TRANSACTIONS {
                 let record = ended(kind, status, error.clone());
-                let read = fetched(&record, FailedAs::Error);
+                let read = fetched(&record, None, FailedAs::Error);
                 let named = error.as_ref().map(|_| json!("51"));
                 assert_eq!((read.status, &read.body["errorCode"]), (http, &json!(code)), "{kind} {status:?}");
                 assert_eq!(
@@ -285,7 +299,7 @@ mod tests {
                     (&json!(status.name()), named.as_ref())
                 );
                 assert_eq!(read.body["receivedAt"], "2026-03-01T12:30:00.0000000Z");
-                let read = fetched(&record, FailedAs::Record);
+                let read = fetched(&record, None, FailedAs::Record);
                 assert_eq!((read.status, &read.body["status"]), (200, &json!(status.name())), "{kind}");
             }
         }
@@ -294,7 +308,7 @@ mod tests {
     #[test]
     fn an_agreement_is_the_record_with_an_error_if_it_failed() {
         let read = |error| {
-            let read = fetched(&ended(Kind::Agreement, Status::Inactive, error), FailedAs::Error);
+            let read = fetched(&ended(Kind::Agreement, Status::Inactive, error), None, FailedAs::Error);
             assert_eq!((read.status, &read.body["status"]), (200, &json!("Inactive")));
             read.body.get("error").cloned()
         };

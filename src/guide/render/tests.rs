@@ -14,6 +14,10 @@ fn dec(text: &str) -> Decimal {
     text.parse().unwrap()
 }
 
+fn movement(event: &mut Event) -> &mut Movement {
+    &mut event.facts.chargebacks[0].movements.as_mut().unwrap()[0]
+}
+
 /// An event in which every field says something.
 fn full() -> Event {
     Event {
@@ -21,12 +25,17 @@ fn full() -> Event {
         kinds: vec![Kind::Preauth, Kind::Payment],
         psp_ids: vec!["pi_1".into(), "ch_1".into()],
         shared_ids: vec!["pay_1".into()],
+        originals: vec!["auth_1".into()],
+        payment_ids: vec!["pi_0".into()],
+        customers: vec!["cus_1".into()],
         references: vec!["tx-1".parse().unwrap()],
         loose: Some(Loose { text: "5ea1".into(), unsigned: BTreeSet::from(["tx-1".to_owned()]) }),
         at: Timestamp::UNIX_EPOCH,
         key: "evt_1#5f".into(),
         late: true,
         gives_way: true,
+        yields_to_success: true,
+        companion: true,
         currency: Some("EUR".parse().unwrap()),
         facts: Facts {
             status: Some(Status::Failed),
@@ -36,6 +45,7 @@ fn full() -> Event {
                 message: Some("card 4111111111111111 expired".into()),
             }),
             authorized: Some(dec("10")),
+            release: Some(Release { id: "void_1".into(), amount: Some(dec("6")) }),
             expires_at: Some("2030-01-01T00:00:00Z".parse().unwrap()),
             items: vec![Item {
                 id: "ch_1".into(),
@@ -46,7 +56,7 @@ fn full() -> Event {
             }],
             chargebacks: vec![Chargeback {
                 id: "dp_1".into(),
-                amount: dec("3"),
+                disputed: Some(dec("3")),
                 fee: Some(dec("15")),
                 booking: Booking::Open,
                 date: date(2026, 3, 2),
@@ -55,8 +65,17 @@ fn full() -> Event {
                     psp_code: Some("10.4".into()),
                     psp_message: Some("fraud".into()),
                 }),
+                movements: Some(vec![Movement {
+                    id: "txn_1".into(),
+                    amount: dec("-3"),
+                    currency: Some("USD".parse().unwrap()),
+                    fee: Some(dec("1")),
+                    at: Timestamp::UNIX_EPOCH,
+                }]),
+                of: Some("cap_1".into()),
             }],
             refunded: Some(dec("2")),
+            remainder: true,
             bearer: BTreeMap::from([("holder".to_owned(), "Jo Doe".to_owned())]),
         },
     }
@@ -94,29 +113,26 @@ fn every_field_is_written() {
          \"paid\"; ahead the event at 2099-01-01T00:00:00Z: more than 15 minutes ahead of the receipt; it counts as the \
          receipt; identity \"5ea1\", fields \"f1\", has borders, binds the body, partly signed, behind another message, \
          first time of events [0]\n    \
-         event preauth or payment by reference \"tx-1\"; id \"pi_1\", \"ch_1\"; shared id \"pay_1\"; \
-         loose signed text \"5ea1\", unsigned \"tx-1\"; \
-         at 1970-01-01T00:00:00Z, outranks others of the same second, gives way to any other; key #5f; status Failed; \
+         event preauth or payment by reference \"tx-1\"; id \"pi_1\", \"ch_1\"; original id \"auth_1\"; shared id \"pay_1\"; \
+         payment id \"pi_0\"; customer \"cus_1\"; loose signed text \"5ea1\", unsigned \"tx-1\"; \
+         at 1970-01-01T00:00:00Z, outranks others of the same second, gives way to any other, \
+         yields to success, waits in silence; key #5f; status Failed; \
          error BearerExpired, code \"54\", words \"card 4111111111111111 expired\"; authorized 10 EUR; refunded 2 EUR; \
-         expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
-         open 3 EUR, chargeback \"dp_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
-         bearer holder \"Jo Doe\"\n"
+         remainder gives no money back; \
+         releases 6 EUR, release \"void_1\"; expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
+         open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
+         moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; bearer holder \"Jo Doe\"\n"
     );
 }
 
 #[test]
 fn a_field_that_says_nothing_is_left_out() {
     let bare = Event {
+        event_type: "paid".into(),
         kinds: vec![Kind::Payment],
         psp_ids: vec!["pi_1".into()],
-        shared_ids: Vec::new(),
-        references: Vec::new(),
-        loose: None,
-        late: false,
-        gives_way: false,
-        currency: None,
-        facts: Facts::default(),
-        ..full()
+        key: "evt_1#5f".into(),
+        ..Event::default()
     };
     let told = "dedupe \"evt_1\"\n  \"paid\"\n    event payment by id \"pi_1\"; at 1970-01-01T00:00:00Z; key #5f\n";
     assert_eq!(of(bare), told);
@@ -137,7 +153,7 @@ type Change = (&'static str, fn(&mut Event));
 /// A change that the rendering did not show could come into a golden file unseen.
 #[test]
 fn each_change_of_an_event_is_seen() {
-    let changes: [Change; 36] = [
+    let changes: [Change; 54] = [
         ("type", |event| event.event_type = "x".into()),
         ("kinds", |event| event.kinds.reverse()),
         ("psp ids", |event| event.psp_ids.reverse()),
@@ -166,9 +182,27 @@ fn each_change_of_an_event_is_seen() {
         ("item date", |event| event.facts.items[0].date = date(2026, 3, 9)),
         ("item description", |event| event.facts.items[0].description = None),
         ("chargeback id", |event| event.facts.chargebacks[0].id = "x".into()),
-        ("chargeback amount", |event| event.facts.chargebacks[0].amount = dec("3.1")),
+        ("chargeback amount", |event| event.facts.chargebacks[0].disputed = Some(dec("3.1"))),
+        ("chargeback of unknown amount", |event| event.facts.chargebacks[0].disputed = None),
+        ("no movements", |event| event.facts.chargebacks[0].movements = None),
+        ("an empty list of movements", |event| event.facts.chargebacks[0].movements = Some(Vec::new())),
+        ("movement id", |event| movement(event).id = "x".into()),
+        ("movement amount", |event| movement(event).amount = dec("3")),
+        ("movement currency", |event| movement(event).currency = None),
+        ("movement fee", |event| movement(event).fee = None),
+        ("movement time", |event| movement(event).at = Timestamp::MAX),
+        ("release", |event| event.facts.release = None),
+        ("release id", |event| event.facts.release.as_mut().unwrap().id = "x".into()),
+        ("release of all", |event| event.facts.release.as_mut().unwrap().amount = None),
+        ("remainder", |event| event.facts.remainder = false),
+        ("originals", |event| event.originals.clear()),
+        ("customers", |event| event.customers.clear()),
+        ("payment ids", |event| event.payment_ids.clear()),
+        ("yields", |event| event.yields_to_success = false),
+        ("companion", |event| event.companion = false),
         ("chargeback fee", |event| event.facts.chargebacks[0].fee = None),
         ("chargeback date", |event| event.facts.chargebacks[0].date = date(2026, 3, 9)),
+        ("chargeback of", |event| event.facts.chargebacks[0].of = None),
         ("why", |event| event.facts.chargebacks[0].why = None),
         ("why code", |event| event.facts.chargebacks[0].why.as_mut().unwrap().psp_code = None),
         ("why message", |event| event.facts.chargebacks[0].why.as_mut().unwrap().psp_message = None),

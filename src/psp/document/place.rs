@@ -281,16 +281,25 @@ impl<'a> Scope<'a> {
         places.iter().find_map(|place| self.text(place))
     }
 
+    /// Whether the list is there, be it empty.
+    #[must_use]
+    pub fn has(&self, each: &Each) -> bool {
+        self.root(each).is_some_and(|root| each.is_listed(root))
+    }
+
     /// One scope for each element of the list.
     #[must_use]
     pub fn each(&self, each: &Each) -> Vec<Self> {
-        let root = match each.root {
+        let found = self.root(each).map(|root| each.find(root)).unwrap_or_default();
+        found.into_iter().map(|element| Self { element: Some(element), ..*self }).collect()
+    }
+
+    const fn root(&self, each: &Each) -> Option<&'a Value> {
+        match each.root {
             Root::Message => Some(self.message),
             Root::Element => self.element,
             Root::Fetched => self.fetched,
-        };
-        let found = root.map(|root| each.find(root)).unwrap_or_default();
-        found.into_iter().map(|element| Self { element: Some(element), ..*self }).collect()
+        }
     }
 }
 

@@ -132,6 +132,17 @@ impl Each {
         })
     }
 
+    /// Whether the list that the pointer names first is there, be it empty.
+    #[must_use]
+    pub fn is_listed(&self, value: &Value) -> bool {
+        let mut names = self.steps.iter().take_while(|step| *step != "*");
+        let list = names.try_fold(value, |value, name| match value {
+            Value::Array(list) => list.get(name.parse::<usize>().ok()?),
+            other => other.get(name),
+        });
+        list.is_some_and(|list| !list.is_null())
+    }
+
     /// As [`Self::find`], for changing the values.
     pub fn find_mut<'v>(&self, value: &'v mut Value) -> Vec<&'v mut Value> {
         self.steps.iter().fold(vec![value], |found, step| {

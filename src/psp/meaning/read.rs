@@ -49,6 +49,16 @@ impl Reader<'_> {
         believed(amount).map(Some).map_err(wrong)
     }
 
+    /// The amount at the first place that has one, negative if it is written so.
+    ///
+    /// # Errors
+    /// As [`Self::amount`], but for a negative number.
+    pub fn signed_amount(&self, places: &[Place]) -> Result<Option<Decimal>, String> {
+        let is_negative = self.scope.first(places).is_some_and(|text| text.trim_start().starts_with('-'));
+        let amount = Self { unsigned_amounts: true, ..*self }.amount(places)?;
+        Ok(amount.map(|amount| if is_negative { -amount } else { amount }))
+    }
+
     /// The amount at the first place that has one.
     ///
     /// # Errors

@@ -9,12 +9,14 @@ use sha2::{Digest, Sha256};
 use super::read::{self, Reader, id, ids, names, texts, words};
 use super::rules::holds;
 use crate::domain::due::utc_date;
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Why};
+use crate::domain::event::Movement;
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Release, Why};
 use crate::domain::status::{PspError, Status};
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{
-    BookingFrom, ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, Profile, StatusFrom,
+    BookingFrom, ChargebackRule, Direction, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, Profile,
+    ReleaseRule, StatusFrom,
 };
 
 /// The translation of a message by one rule.
@@ -56,29 +58,40 @@ impl Translation<'_> {
         let facts = self.facts(&reader, at)?;
         let own = rule.ids.as_ref().unwrap_or(&defaults.ids);
         let shared = rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids);
+        let originals = rule.originals.as_ref().unwrap_or(&defaults.originals);
+        let payments = rule.payment_ids.as_ref().unwrap_or(&defaults.payment_ids);
         let reference = rule.reference.as_ref().unwrap_or(&defaults.reference);
         let event = Event {
             event_type: scope.event_type.to_owned(),
             kinds: rule.kind.as_slice().to_vec(),
             psp_ids: ids(&scope, own)?,
             shared_ids: ids(&scope, shared)?,
+            originals: ids(&scope, originals)?,
+            payment_ids: ids(&scope, payments)?,
+            customers: ids(&scope, &rule.customers)?,
             references: texts(&scope, reference).into_iter().filter_map(|text| text.parse().ok()).collect(),
-            loose: self.loose(&scope, [own, shared, reference]),
+            loose: self.loose(&scope, [own, shared, originals, payments, reference, &rule.customers]),
             at,
             key: event_key(self.key, &facts),
             late: rule.late,
             gives_way: rule.gives_way,
+            yields_to_success: rule.yields_to_success,
+            companion: rule.companion,
             currency,
             facts,
         };
-        if event.psp_ids.is_empty() && event.shared_ids.is_empty() && event.references.is_empty() {
+        if event.leading_ids().next().is_none()
+            && event.references.is_empty()
+            && event.payment_ids.is_empty()
+            && event.customers.is_empty()
+        {
             return Err(format!("no id at {}", names(own)));
         }
         Ok(event)
     }
 
     /// The unsigned ids and references that lead to a record. A text that also stands at a signed place counts as signed.
-    fn loose(&self, scope: &Scope<'_>, leads: [&Vec<Place>; 3]) -> Option<Loose> {
+    fn loose(&self, scope: &Scope<'_>, leads: [&Vec<Place>; 6]) -> Option<Loose> {
         let text = self.loose_text?.to_owned();
         let (signed, unsigned): (Vec<&Place>, Vec<&Place>) =
             leads.into_iter().flatten().partition(|place| self.form.signs(place));
@@ -109,6 +122,7 @@ impl Translation<'_> {
                 .filter(|_| status.is_some_and(ends_badly))
                 .and_then(|from| failure(from, &reader.scope)),
             authorized: optional(&rule.authorized)?,
+            release: rule.release.as_ref().map(|from| release(from, reader)).transpose()?,
             expires_at: rule.expires_at.as_ref().map(|places| reader.instant(places)).transpose()?.flatten(),
             items,
             chargebacks: rule
@@ -119,6 +133,7 @@ impl Translation<'_> {
                 .into_iter()
                 .collect(),
             refunded: optional(&rule.refunded)?,
+            remainder: rule.remainder,
             bearer: bearer.collect(),
         })
     }
@@ -224,19 +239,67 @@ fn booking(from: &BookingFrom, scope: &Scope<'_>) -> Result<Booking, String> {
     }
 }
 
+fn release(rule: &ReleaseRule, reader: &Reader<'_>) -> Result<Release, String> {
+    let id = id(&reader.scope, &rule.id)?.ok_or_else(|| format!("no id of a release at {}", names(&rule.id)))?;
+    Ok(Release { id, amount: reader.amount(&rule.amount)? })
+}
+
 fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Result<Chargeback, String> {
     let scope = &reader.scope;
     let booking = booking(&rule.booking, scope)?;
     Ok(Chargeback {
         id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a dispute at {}", names(&rule.id)))?,
-        amount: if rule.amount_elsewhere {
-            reader.amount(&rule.amount)?.unwrap_or_default()
+        disputed: if booking == Booking::Booked && !rule.amount_elsewhere {
+            Some(reader.needed_amount(&rule.amount)?)
         } else {
-            amount_of(reader, &rule.amount, booking)?
+            reader.amount(&rule.amount)?
         },
         fee: fee(rule, reader)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
         why: why(rule, scope),
+        movements: movements(&rule.movements, reader, at)?,
+        of: id(scope, &rule.of)?,
+    })
+}
+
+/// The movements that a message lists; none if it has no such list.
+fn movements(rules: &[MovementRule], reader: &Reader<'_>, at: Timestamp) -> Result<Option<Vec<Movement>>, String> {
+    let mut listed: Option<Vec<Movement>> = None;
+    for rule in rules {
+        let scopes = match &rule.each {
+            Some(each) if !reader.scope.has(each) => continue,
+            Some(each) => reader.scope.each(each),
+            None => vec![reader.scope],
+        };
+        let mut chosen = scopes.into_iter().filter(|scope| holds(&rule.when, scope)).peekable();
+        if rule.each.is_none() && chosen.peek().is_none() {
+            continue;
+        }
+        let listed = listed.get_or_insert_default();
+        for scope in chosen {
+            listed.push(movement(rule, &Reader { scope, ..*reader }, at)?);
+        }
+    }
+    Ok(listed)
+}
+
+fn movement(rule: &MovementRule, reader: &Reader<'_>, at: Timestamp) -> Result<Movement, String> {
+    let scope = &reader.scope;
+    let own = reader.currency;
+    let currency = read::currency(scope, &rule.currency)?.or(own);
+    let reader = Reader { currency, ..*reader };
+    let missing = || format!("amount at {}: missing", names(&rule.amount));
+    let amount = reader.signed_amount(&rule.amount)?.ok_or_else(missing)?;
+    Ok(Movement {
+        id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a movement at {}", names(&rule.id)))?,
+        amount: match rule.direction {
+            Direction::Signed => amount,
+            Direction::Taken => -amount.abs(),
+            Direction::GivenBack => amount.abs(),
+        },
+        currency: currency.filter(|_| currency != own),
+        fee: reader.signed_amount(&rule.fee)?,
+        at: reader.instant(&rule.at)?.unwrap_or(at),
     })
 }

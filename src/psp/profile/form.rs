@@ -87,6 +87,10 @@ pub struct Defaults {
     pub ids: Vec<Place>,
     /// PSP ids that the record has in common with others: every place that has a text.
     pub shared_ids: Vec<Place>,
+    /// PSP ids of the original that the event changes: every place that has a text.
+    pub originals: Vec<Place>,
+    /// PSP ids of the payment that the record belongs to: every place that has a text.
+    pub payment_ids: Vec<Place>,
     /// Where the Transform id may stand: every place that has a text.
     pub reference: Vec<Place>,
     /// The time of the event: the first place that has a text.

@@ -147,6 +147,16 @@ pub struct EventRule {
     pub ids: Option<Vec<Place>>,
     /// PSP ids that the record has in common with others: every place that has a text.
     pub shared_ids: Option<Vec<Place>>,
+    /// PSP ids of the original that the event changes, such as the authorization of a capture: every place that has a text.
+    /// They lead to the record like shared ids, and the event belongs to the attempt of its original.
+    pub originals: Option<Vec<Place>>,
+    /// Ids of the payment that the record belongs to: of a refund, or of an agreement that a payment made. They are PSP ids, or
+    /// Transform ids where the PSP knows no other. They lead to the payment if no record is known by the event's own ids.
+    pub payment_ids: Option<Vec<Place>>,
+    /// PSP ids of the customer to whom an agreement's means of payment belongs. An event that names nothing else is about all
+    /// means of payment of that customer.
+    #[serde(default)]
+    pub customers: Vec<Place>,
     /// Where the Transform id may stand: every place that has a text.
     pub reference: Option<Vec<Place>>,
     /// The time of the event, if it does not stand where the form says.
@@ -169,12 +179,24 @@ pub struct EventRule {
     /// Whether the event gives way to every other event, even an older one.
     #[serde(default)]
     pub gives_way: bool,
+    /// Whether the state yields to a success of the same attempt, even an older one.
+    #[serde(default)]
+    pub yields_to_success: bool,
+    /// Whether the event comes along with another event of its message. It waits for its record in silence, and is forgotten
+    /// if no such record is registered in time.
+    #[serde(default)]
+    pub companion: bool,
     /// Preauthorization: the amount that is reserved now.
     pub authorized: Option<Vec<Place>>,
+    /// A part of the reservation that is released. The state counts once nothing is left.
+    pub release: Option<ReleaseRule>,
     /// Preauthorization: the time when the reservation ends.
     pub expires_at: Option<Vec<Place>>,
     /// Refund: the amount given back.
     pub refunded: Option<Vec<Place>>,
+    /// Refund: whether it is only the rest of a reservation that a partial capture released, and gives no money back.
+    #[serde(default)]
+    pub remainder: bool,
     /// Payment: its bookings.
     #[serde(default, rename = "item")]
     pub items: Vec<ItemRule>,
@@ -240,6 +262,17 @@ pub struct ItemRule {
     pub description: Vec<Place>,
 }
 
+/// The release of a part of a reservation.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseRule {
+    /// The PSP's id of the release: the first place that has a text.
+    pub id: Vec<Place>,
+    /// The released amount. If it is missing, all that is left is released.
+    #[serde(default)]
+    pub amount: Vec<Place>,
+}
+
 /// A chargeback of a payment.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -272,4 +305,53 @@ pub struct ChargebackRule {
     /// The PSP's words for the reason.
     #[serde(default)]
     pub psp_message: Vec<Place>,
+    /// The PSP's id of the disputed booking, where the PSP's reversals name no dispute. A chargeback without a reason shows
+    /// that of the disputes of the same booking, if they all name the same one.
+    #[serde(default)]
+    pub of: Vec<Place>,
+    /// The movements of money. Where they are known they decide, and not the booking. A rule without an amount whose movements
+    /// only give back is about no dispute in particular: the money is taken off the payment's chargebacks.
+    #[serde(default, rename = "movement")]
+    pub movements: Vec<MovementRule>,
+}
+
+/// Money that a dispute took or gave back at one time.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovementRule {
+    /// The list whose elements are a movement each; `./` points into the element. An empty list says that no money has moved;
+    /// a list that is absent says nothing.
+    pub each: Option<Each>,
+    /// Conditions; all of them must be met. Conditions on `./` choose elements.
+    #[serde(default)]
+    pub when: When,
+    /// The PSP's id of the movement: the first place that has a text.
+    pub id: Vec<Place>,
+    /// The amount.
+    pub amount: Vec<Place>,
+    /// Whether the amount was taken or given back.
+    #[serde(default)]
+    pub direction: Direction,
+    /// The time of the movement, if it is not the event's time.
+    #[serde(default)]
+    pub at: Vec<Place>,
+    /// The PSP's fee for the movement; a negative fee is given back.
+    #[serde(default)]
+    pub fee: Vec<Place>,
+    /// The currency of amount and fee, if it may differ from the payment's.
+    #[serde(default)]
+    pub currency: Vec<Place>,
+}
+
+/// Whether a movement took money or gave it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// A negative amount was taken, a positive one was given back.
+    #[default]
+    Signed,
+    /// The amount was taken.
+    Taken,
+    /// The amount was given back.
+    GivenBack,
 }

@@ -156,7 +156,7 @@ mod tests {
         let mut connection = Connection::open(&store).unwrap();
         super::super::migrations::migrate(&mut connection).unwrap();
         let rows = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 20000)
-             INSERT INTO records SELECT n, 'tx-' || n, 2, NULL, '{}' FROM n";
+             INSERT INTO records (id, transform_id, kind, payment_id, record) SELECT n, 'tx-' || n, 2, NULL, '{}' FROM n";
         connection.execute_batch(rows).unwrap();
         drop(connection);
         let before = Cancelled::default();

@@ -175,7 +175,7 @@ mod tests {
             "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
                  VALUES (x'01', 's', {at}, x'', x'', 'applied', '[]', x'');
              INSERT INTO parked (notification, source, parked_at, event) VALUES (x'02', 's', {at}, '{{}}');
-             INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}');
+             INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (1, 'tx-1', 2, NULL, '{{}}');
              INSERT INTO outbox (record, version, due_at, dead_at) VALUES (1, 2, {at}, {at});
              INSERT INTO transitions (record, version, at, notification, event_type, status) VALUES (1, 1, {at}, x'', '', '');
              INSERT INTO attempts (record, version, at, millis) VALUES (1, 1, {at}, 1);"

@@ -10,7 +10,7 @@ use crate::store::DeadLetterGone;
 /// A step ends after this many deleted bytes, so that no notification waits long behind it.
 const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
-/// Deletes a dead letter, with its events that wait for room to refund. Returns the data for the log.
+/// Deletes a dead letter, with its events that wait in silence. Returns the data for the log.
 pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<DeadLetterGone> {
     parked::forget(connection, id)?;
     connection
@@ -26,18 +26,18 @@ const FURTHER: &str = "SELECT n.id, octet_length(n.body) + octet_length(n.header
     FROM dead_letter_keys k CROSS JOIN notifications n INDEXED BY dead_letters_further
         ON n.source = k.source AND n.dedupe_key = k.dedupe_key
     WHERE n.outcome = 'dead_letter' AND n.further = 1
-        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
+        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = n.id AND reason IS NULL)
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id)
     ORDER BY k.bytes DESC, k.source, k.dedupe_key, n.rowid DESC LIMIT ?1";
 
 const OLDEST: &str =
     "SELECT id, octet_length(body) + octet_length(headers) FROM notifications WHERE outcome = 'dead_letter'
-        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
     ORDER BY rowid LIMIT ?1";
 
 /// Deletes up to `most` dead letters while all together have more than `bytes`. A dead letter stays while one of its events
-/// waits for a record or for room to refund, or while it waits for a fetch.
+/// waits for a record, or while it waits for a fetch.
 ///
 /// Many dead letters can be made from one captured notification. Dead letters that may be such copies are deleted
 /// before the first content of any dedupe key.

@@ -4,7 +4,7 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::micros;
-use super::commit::{Finished, Work, joined};
+use super::work::{Finished, Work, joined};
 use super::{fetches, inbox, outcomes, parked, parking, waiting};
 use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
@@ -51,7 +51,8 @@ pub(super) fn answered(
         settled.through.push(outcomes::through(connection, &kept, outcome, joined(&reasons))?);
     }
     settled.crowded_out = parking::crowd_out(connection, &source, options.parked.per_source)?;
-    Finished { owed: settled.owed, led_elsewhere: settled.led_elsewhere } = work.finish()?;
+    let Finished { owed, led_elsewhere, findings } = work.finish()?;
+    settled = FetchSettled { owed, led_elsewhere, findings, ..settled };
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
         fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at), !settled.owed.is_empty())?;

@@ -159,15 +159,10 @@ mod tests {
             event_type: "paid".into(),
             kinds: vec![Kind::Payment],
             psp_ids: vec!["pi_1".into()],
-            shared_ids: Vec::new(),
-            references: Vec::new(),
-            loose: None,
             at: at(second),
             key: "k#0".into(),
-            late: false,
-            gives_way: false,
-            currency: None,
             facts: Facts::default(),
+            ..Event::default()
         }
     }
 

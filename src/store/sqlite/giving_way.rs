@@ -55,7 +55,7 @@ const WAITING: u8 = 3;
 /// The contents of a key after a row, within a range of uses, in the order in which they give way.
 const BY_USE: &str = "SELECT id, outcome, use IN (:dead, :waiting) FROM (
          SELECT id, outcome, tells_first, rowid AS number, CASE
-             WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id)
+             WHEN EXISTS (SELECT 1 FROM parked WHERE notification = n.id AND reason IS NULL)
                  OR EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = n.id) THEN :waiting
              WHEN outcome = 'dead_letter' THEN :dead
              WHEN outcome IN ('ignored', 'repeated', 'stale') THEN :nothing

@@ -16,16 +16,18 @@ use serde_json::Value;
 
 use super::columns::json;
 use super::migrations::VERSION;
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Why};
+use crate::domain::attempt::{Attempt, Released};
+use crate::domain::dispute::{Dispute, Said};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Movement, Release, Why};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::stamp::{Stamp, Stamped};
 use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
 
-/// From this version on a record keeps a chargeback's amount by its dispute.
-const CHARGEBACK_AMOUNTS: i64 = 3;
 /// From this version on an event says which parts of it are unsigned.
 const LOOSE: i64 = 11;
+/// From this version on a record keeps its attempts, and the movements of its disputes.
+const ATTEMPTS: i64 = 13;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
     let file = folder(version).join(what);
@@ -87,15 +89,79 @@ fn why() -> Why {
     }
 }
 
-fn chargeback() -> Chargeback {
+fn chargeback(version: i64) -> Chargeback {
     Chargeback {
         id: "dp_7".into(),
-        amount: money("20.00"),
+        disputed: Some(money("20.00")),
         fee: Some(money("15.00")),
         booking: Booking::Reversed,
         date: day("2026-04-02"),
         why: Some(why()),
+        movements: (version >= ATTEMPTS).then(|| vec![movement()]),
+        of: (version >= ATTEMPTS).then(|| "ch_7".into()),
     }
+}
+
+fn movement() -> Movement {
+    Movement {
+        id: "txn_7".into(),
+        amount: money("-20.00"),
+        currency: Some("USD".parse().unwrap()),
+        fee: Some(money("15.00")),
+        at: time("2026-04-02T07:00:00Z"),
+    }
+}
+
+fn status() -> StatusFact {
+    StatusFact { status: Status::Failed, error: Some(error()), since: time("2026-03-01T09:59:00Z"), stands: false }
+}
+
+/// The claims as earlier versions wrote them: one attempt.
+fn earlier() -> Seen {
+    let attempt = Attempt {
+        ids: BTreeSet::from(["pi_8".into()]),
+        status: Some(stamped(status())),
+        name: Some(stamped("pi_8".into())),
+        authorized: Some(stamped(money("50.00"))),
+        expires_at: Some(stamped(time("2026-03-09T00:00:00Z"))),
+        refunded: Some(stamped(money("1.10"))),
+        bearer: one("cardType", "visa".into()),
+        ..Attempt::default()
+    };
+    let said = Said { booking: Booking::Reversed, fee: Some(money("15.00")), date: day("2026-04-02") };
+    let dispute = Dispute {
+        said: Some(stamped(said)),
+        amount: Some(stamped(money("20.00"))),
+        why: Some(stamped(why())),
+        ..Dispute::default()
+    };
+    Seen {
+        attempts: vec![attempt],
+        items: one("ch_7", item()),
+        disputes: BTreeMap::from([("dp_7".into(), dispute)]),
+        refunds: Vec::new(),
+        customers: BTreeMap::new(),
+    }
+}
+
+/// The claims as this version writes them.
+fn seen() -> Seen {
+    let success = StatusFact { stands: true, ..status() };
+    let Seen { mut attempts, items, mut disputes, .. } = earlier();
+    attempts[0] = Attempt {
+        shared: BTreeSet::from(["order_7".into()]),
+        customers: BTreeSet::from(["cus_8".into()]),
+        references: BTreeSet::from([id("ref-8")]),
+        status: Some(stamped(success.clone())),
+        yielding: Some(stamped(success.clone())),
+        remainder: true,
+        releases: one("void_7", Released { amount: Some(money("9.00")), end: success.clone() }),
+        ..attempts[0].clone()
+    };
+    let dispute = disputes.get_mut("dp_7").unwrap();
+    dispute.movements = Some(one("txn_7", movement()));
+    dispute.bookings = BTreeSet::from(["ch_7".into()]);
+    Seen { refunds: attempts.clone(), attempts, items, disputes, customers: one("cus_8", success) }
 }
 
 fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
@@ -103,13 +169,14 @@ fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
 }
 
 fn record(version: i64) -> Record {
-    let amounts = if version < CHARGEBACK_AMOUNTS { BTreeMap::new() } else { one("dp_7", money("20.00")) };
+    let is_new = version >= ATTEMPTS;
     Record {
         key: RecordKey::new(Kind::Payment, id("tx-7")),
         source: Some("stripe-main".into()),
         registered_at: time("2026-02-28T23:59:59.000001Z"),
         registered: Registered {
             psp_id: Some("pi_7".into()),
+            former: if is_new { BTreeSet::from(["pi_6".into()]) } else { BTreeSet::new() },
             webhook_target: Some("https://app.example/hook".into()),
             requested_amount: Some(money("49.90")),
             currency: Some("EUR".parse().unwrap()),
@@ -117,55 +184,51 @@ fn record(version: i64) -> Record {
             preauth_id: Some(id("pre-7")),
             payment_id: Some(id("pay-7")),
             bearer: bearer(),
+            bearer_at: is_new.then(|| time("2026-03-01T00:00:00Z")),
             expires_at: Some(time("2026-03-08T00:00:00Z")),
             due_date: Some(day("2026-03-05")),
             redirect_url: Some("https://psp.example/3ds".into()),
             status: Some(Status::Pending),
         },
-        seen: Seen {
-            status: Some(stamped(StatusFact {
-                status: Status::Failed,
-                error: Some(error()),
-                since: time("2026-03-01T09:59:00Z"),
-            })),
-            psp_id: Some(stamped("pi_8".into())),
-            authorized: Some(stamped(money("50.00"))),
-            expires_at: Some(stamped(time("2026-03-09T00:00:00Z"))),
-            refunded: Some(stamped(money("1.10"))),
-            bearer: Some(stamped(bearer())),
-            items: one("ch_7", item()),
-            chargebacks: one("dp_7", chargeback()),
-            chargeback_reasons: one("dp_7", why()),
-            chargeback_amounts: amounts,
-        },
+        seen: if is_new { seen() } else { earlier() },
+        placed: if is_new { seen() } else { Seen::default() },
         refunds: BTreeMap::from([(id("ref-7"), money("5.00"))]),
+        captures: if is_new { BTreeMap::from([(id("pay-8"), money("6.00"))]) } else { BTreeMap::new() },
         version: 4,
         last_updated: time("2026-04-02T08:00:00.000009Z"),
     }
 }
 
 fn event(version: i64) -> Event {
+    let is_new = version >= ATTEMPTS;
     let loose = Loose { text: "9f86d081".into(), unsigned: BTreeSet::from(["cus_7".into()]) };
     Event {
         event_type: "charge.dispute.closed".into(),
         kinds: vec![Kind::Payment, Kind::Preauth, Kind::Refund, Kind::Agreement],
         psp_ids: vec!["pi_7".into()],
         shared_ids: vec!["cus_7".into()],
+        originals: if is_new { vec!["auth_7".into()] } else { Vec::new() },
+        customers: if is_new { vec!["cus_8".into()] } else { Vec::new() },
+        payment_ids: if is_new { vec!["pay_7".into()] } else { Vec::new() },
         references: vec![id("tx-7")],
         loose: (version >= LOOSE).then_some(loose),
         at: time("2026-03-01T10:00:00.25Z"),
         key: "evt_7#0a".into(),
         late: true,
         gives_way: true,
+        yields_to_success: is_new,
+        companion: is_new,
         currency: Some("EUR".parse().unwrap()),
         facts: Facts {
             status: Some(Status::Succeeded),
             error: Some(error()),
             authorized: Some(money("50.00")),
+            release: is_new.then(|| Release { id: "void_7".into(), amount: Some(money("9.00")) }),
             expires_at: Some(time("2026-03-09T00:00:00Z")),
             items: vec![item()],
-            chargebacks: vec![chargeback()],
+            chargebacks: vec![chargeback(version)],
             refunded: Some(money("1.10")),
+            remainder: is_new,
             bearer: bearer(),
         },
     }

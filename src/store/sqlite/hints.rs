@@ -118,9 +118,16 @@ mod tests {
     fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
         migrations::migrate(&mut connection).unwrap();
-        connection.execute("INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}')", []).unwrap();
+        connection
+            .execute(
+                "INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (1, 'tx-1', 2, NULL, '{}')",
+                [],
+            )
+            .unwrap();
         for n in 0..20 {
-            connection.execute("INSERT INTO psp_ids VALUES (?1, 2, 's', 1)", [format!("{n}")]).unwrap();
+            connection
+                .execute("INSERT INTO psp_ids (psp_id, kind, source, record) VALUES (?1, 2, 's', 1)", [format!("{n}")])
+                .unwrap();
         }
         connection
     }

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
+use super::parked;
 use crate::domain::text::shown;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken};
 
@@ -267,23 +268,44 @@ pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlit
 }
 
 /// Sets the outcome of a notification after one of its parked events was released. The outcome stays while another of
-/// its events waits for a record. `waited_as` is the reason with which the released event waited; a notification with
-/// another reason keeps it.
+/// its events waits for a record. A companion changes only an outcome that says that nothing changed.
 pub(super) fn released(
     connection: &Connection,
     id: Uuid,
-    waited_as: Option<&str>,
+    companion: bool,
     outcome: Outcome,
     reason: Option<&str>,
 ) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
             "UPDATE notifications SET outcome = ?3, reason = ?4, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND (outcome = 'parked' OR reason = ?2)
+             WHERE id = ?1 AND (outcome = 'parked' AND NOT ?2 OR ?2 AND outcome IN ('ignored', 'repeated', 'stale'))
                AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL)",
         )?
-        .execute(params![id.into_bytes(), waited_as, outcome.name(), reason])
+        .execute(params![id.into_bytes(), companion, outcome.name(), reason])
         .map(drop)
+}
+
+/// Sets the outcome of a notification after an event of it was taken back from a record. What became of the event now counts
+/// only if it waits, or is a dead letter. Nothing can wait any more for a notification that was deleted.
+pub(super) fn taken_back(
+    connection: &Connection,
+    id: Uuid,
+    outcome: Outcome,
+    reason: Option<&str>,
+) -> rusqlite::Result<()> {
+    match outcome {
+        Outcome::DeadLetter => waited_in_vain(connection, id, reason.unwrap_or_default()),
+        Outcome::Parked if kept(connection, id)?.is_none() => parked::forget(connection, id.into_bytes()),
+        Outcome::Parked => connection
+            .prepare_cached(
+                "UPDATE notifications SET outcome = 'parked', answered = ifnull(answered, outcome)
+                 WHERE id = ?1 AND outcome NOT IN ('dead_letter', 'fetching')",
+            )?
+            .execute([id.into_bytes()])
+            .map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// Makes a notification a dead letter, since an event of it waited for its record in vain. A dead letter keeps the reason

@@ -174,7 +174,7 @@ mod tests {
         let other = Connection::open(folder.path().join("relay.db")).unwrap();
         let rows = format!(
             "PRAGMA foreign_keys = OFF;
-             INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}'), (2, 'tx-2', 2, NULL, '{{}}');
+             INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (1, 'tx-1', 2, NULL, '{{}}'), (2, 'tx-2', 2, NULL, '{{}}');
              INSERT INTO outbox (record, version, due_at, changed_at, owed_since)
                 SELECT id, 1, {NOW} + 1000000, {NOW}, {NOW} FROM records;"
         );

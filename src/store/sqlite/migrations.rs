@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 12] = [
+const STEPS: [&str; 13] = [
     FIRST,
     SECOND,
     THIRD,
@@ -19,6 +19,7 @@ const STEPS: [&str; 12] = [
     super::fair::STEP,
     super::reached::STEP,
     super::held::STEP,
+    super::placed::STEP,
 ];
 
 const FIRST: &str = r"
@@ -256,7 +257,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 12;
+pub(super) const VERSION: i64 = 13;
 
 /// Runs the missing steps, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
@@ -377,6 +378,37 @@ mod tests {
         );
         assert_eq!(one("SELECT parked FROM parked_counts WHERE parked = ~parked_inverse"), 2);
         assert_eq!(one("SELECT bytes FROM dead_letter_bytes WHERE bytes = ~bytes_inverse"), 4);
+    }
+
+    /// Ways to records stay, captures are found by their preauthorization, and nothing waits for room to refund any more.
+    #[test]
+    fn a_store_of_version_12_is_taken_over() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let before: Vec<_> = STEPS.iter().take_while(|step| **step != super::super::placed::STEP).collect();
+        assert_eq!(before.len(), 12);
+        before.iter().for_each(|step| connection.execute_batch(step).unwrap());
+        let rows = r#"
+            INSERT INTO records VALUES (1, 'a', 1, NULL, '{}'), (2, 'c', 2, NULL, '{"registered":{"preauth_id":"a"}}'),
+                (3, 'p', 2, NULL, '{"registered":{"preauth_id":null}}'), (4, 'damaged', 2, NULL, '{');
+            INSERT INTO psp_ids (psp_id, kind, source, record) VALUES ('auth', 1, 's', 1), ('cap', 2, '', 2);
+            INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+                VALUES (x'01', 's', 0, x'', x'', 'dead_letter', '[]', x''), (x'02', 's', 0, x'', x'', 'parked', '[]', x'');
+            INSERT INTO parked (id, notification, source, parked_at, event, reason)
+                VALUES (1, x'01', 's', 0, '{}', 'too much'), (2, x'02', 's', 0, '{}', NULL);
+            INSERT INTO parked_keys (key, source, parked) VALUES ('refunds:p', 's', 1), ('record:x', 's', 2);
+            PRAGMA user_version = 12;"#;
+        connection.execute_batch(rows).unwrap();
+        migrate(&mut connection).unwrap();
+        let one = |question: &str| connection.query_row(question, [], |row| row.get::<_, String>(0)).unwrap();
+        assert_eq!(one("SELECT group_concat(transform_id, ' ') FROM records WHERE preauth_id = 'a'"), "c");
+        let ways = "SELECT group_concat(psp_id || kind || source || record || placed, ' ') FROM psp_ids";
+        assert_eq!(one(ways), "auth1s10 cap220");
+        assert_eq!(
+            one("SELECT group_concat(p.id || k.key) FROM parked p JOIN parked_keys k ON k.parked = p.id"),
+            "2record:x"
+        );
+        assert_eq!(one("SELECT group_concat(outcome, ' ') FROM notifications"), "dead_letter parked", "to be replayed");
+        assert_eq!(one("SELECT CAST(parked AS TEXT) FROM parked_counts"), "1");
     }
 
     /// A waiting fetch that is trusted may be for the PSP's own news. It goes first, as before.

@@ -1,5 +1,7 @@
 //! The store on SQLite: one file beside the relay.
 
+#[cfg(test)]
+mod any_order;
 mod backup;
 mod clock;
 mod columns;
@@ -10,13 +12,13 @@ mod damage;
 mod dead_letters;
 mod engine;
 mod fair;
+mod family;
 #[cfg(test)]
 mod faults;
 mod fetch_ends;
 mod fetches;
 mod fetches_care;
 mod files;
-mod finding;
 mod first_times;
 mod giving_way;
 #[cfg(test)]
@@ -24,6 +26,8 @@ mod golden;
 mod held;
 mod hints;
 mod history;
+#[cfg(test)]
+mod in_memory;
 mod inbox;
 mod journal;
 mod lock;
@@ -36,11 +40,16 @@ mod pages;
 mod parked;
 mod parking;
 mod past;
+mod placed;
+mod placing;
 mod prune;
 mod reached;
 mod readers;
 mod records;
+mod register;
 mod rehearse;
+#[cfg(test)]
+mod relatives;
 mod sound;
 mod store;
 mod store_clock;
@@ -53,10 +62,14 @@ mod unwritten;
 mod waiting;
 mod wal;
 mod wal_end;
+mod way;
 mod whose;
+mod work;
 mod writer;
 
 pub use backup::{BackupError, Cancelled, backup};
+#[cfg(test)]
+pub(crate) use in_memory::InMemory;
 pub use lock::is_taken;
 pub use rehearse::{rehearse, sources};
 pub use store::Store;

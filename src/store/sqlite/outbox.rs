@@ -292,7 +292,7 @@ mod tests {
         super::super::migrations::migrate(&mut connection).unwrap();
         let (ten, five, soon) = (NOW - 10 * MINUTE, NOW - 5 * MINUTE, NOW + MINUTE);
         let rows = format!(
-            "INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{{}}');
+            "INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (1, 'tx-1', 2, NULL, '{{}}');
              INSERT INTO outbox (record, version, due_at, attempts, failing_since, owed_since, changed_at, not_before)
                  VALUES (1, 2, {soon}, 3, {five}, {ten}, {ten}, {soon});"
         );

@@ -1,5 +1,4 @@
-//! Parked events: verified events that wait for a record or for room to refund, each with the keys that would release
-//! it.
+//! Parked events: verified events that wait for a record, each with the keys that would release it.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -9,7 +8,7 @@ use uuid::Uuid;
 use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::TransformId;
+use crate::domain::ids::{Kind, TransformId};
 use crate::store::ParkedEvent;
 
 /// An event that is to be applied to its record.
@@ -18,55 +17,47 @@ pub(super) struct Pending {
     pub(super) notification: Uuid,
     pub(super) source: String,
     pub(super) event: Event,
-    /// The reason why it was refused, if it waits for room to refund.
-    pub(super) reason: Option<String>,
 }
 
 /// The key under which an event waits: a change of records that releases it.
-#[derive(Debug, Clone)]
-pub(super) enum ReleaseKey<'a> {
-    /// A record becomes known by this PSP id.
-    PspId(crate::domain::ids::Kind, &'a str),
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ReleaseKey(String);
+
+impl ReleaseKey {
+    /// A record becomes known by this PSP id of an object of that kind.
+    pub(super) fn psp_id(kind: Kind, id: &str) -> Self {
+        Self(format!("psp:{kind}:{id}"))
+    }
+
     /// A record is registered.
-    Record(&'a TransformId),
-    /// A payment has more left to refund.
-    Headroom(&'a TransformId),
-}
+    pub(super) fn record(id: &TransformId) -> Self {
+        Self(format!("record:{id}"))
+    }
 
-impl ReleaseKey<'_> {
-    fn text(&self) -> String {
-        match self {
-            Self::PspId(kind, id) => format!("psp:{kind}:{id}"),
-            Self::Record(id) => format!("record:{id}"),
-            Self::Headroom(payment) => format!("headroom:{payment}"),
-        }
+    /// A payment, or a preauthorization, is registered with its agreement.
+    pub(super) fn agreement_of(payment: &TransformId) -> Self {
+        Self(format!("agreement-of:{payment}"))
+    }
+
+    /// A payment that captures this preauthorization is registered.
+    pub(super) fn captures(preauth: &TransformId) -> Self {
+        Self(format!("captures:{preauth}"))
     }
 }
 
-/// Parks an event until its record is known.
-pub(super) fn until_known(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<()> {
-    let event = &parked.event;
-    let row = insert(connection, parked, now)?;
-    for kind in &event.kinds {
-        for id in event.psp_ids.iter().chain(&event.shared_ids) {
-            add_key(connection, row, &parked.source, &ReleaseKey::PspId(*kind, id))?;
-        }
-    }
-    for id in &event.references {
-        add_key(connection, row, &parked.source, &ReleaseKey::Record(id))?;
-    }
-    Ok(())
-}
+/// The mark of a parked event that waits in silence, since it came along with another one. It is not counted, never a dead
+/// letter, and deleted with its notification.
+const COMPANION: &str = "companion";
 
-/// Parks a refund's event until its payment has more left to refund.
-pub(super) fn until_headroom(
+/// Parks an event until its record is known by one of these keys.
+pub(super) fn until_known(
     connection: &Connection,
     parked: &Pending,
-    payment: &TransformId,
+    keys: &[ReleaseKey],
     now: Moment,
 ) -> rusqlite::Result<()> {
     let row = insert(connection, parked, now)?;
-    add_key(connection, row, &parked.source, &ReleaseKey::Headroom(payment))
+    keys.iter().try_for_each(|key| add_key(connection, row, &parked.source, key))
 }
 
 fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<i64> {
@@ -82,15 +73,15 @@ fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::R
             parked.source,
             micros(now.wall),
             event,
-            parked.reason,
+            parked.event.companion.then_some(COMPANION),
             micros(now.steady),
         ])
 }
 
-fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey<'_>) -> rusqlite::Result<()> {
+fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey) -> rusqlite::Result<()> {
     connection
         .prepare_cached("INSERT OR IGNORE INTO parked_keys (key, source, parked) VALUES (?1, ?2, ?3)")?
-        .execute(params![key.text(), source, row])
+        .execute(params![key.0, source, row])
         .map(drop)
 }
 
@@ -113,11 +104,11 @@ pub(super) fn is_parked_before(
 pub(super) fn release(
     connection: &Connection,
     source: Option<&str>,
-    key: &ReleaseKey<'_>,
+    key: &ReleaseKey,
 ) -> rusqlite::Result<Vec<Pending>> {
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT parked FROM parked_keys WHERE key = ?1 AND (?2 IS NULL OR source = ?2)")?
-        .query_map(params![key.text(), source], |row| row.get(0))?
+        .query_map(params![key.0, source], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     rows.into_iter().map(|row| take_out(connection, row)).collect()
 }
@@ -165,7 +156,7 @@ pub(super) fn list(
     let mut query = connection.prepare_cached(
         "SELECT id, notification, source, parked_at, event,
                  (SELECT json_group_array(key) FROM parked_keys WHERE parked = parked.id)
-             FROM parked WHERE id > ?1 AND (?2 IS NULL OR source = ?2) ORDER BY id LIMIT ?3",
+             FROM parked WHERE id > ?1 AND (?2 IS NULL OR source = ?2) AND reason IS NULL ORDER BY id LIMIT ?3",
     )?;
     Listed::read("parked", query.query(params![after, source, most])?, |row| {
         let event: Event = json(4, row.get_ref(4)?.as_str()?)?;
@@ -198,13 +189,12 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
 
 fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Pending> {
     let parked = connection
-        .prepare_cached("SELECT notification, source, event, reason FROM parked WHERE id = ?1")?
+        .prepare_cached("SELECT notification, source, event FROM parked WHERE id = ?1")?
         .query_row([row], |columns| {
             Ok(Pending {
                 notification: Uuid::from_bytes(columns.get(0)?),
                 source: columns.get(1)?,
                 event: json(2, columns.get_ref(2)?.as_str()?)?,
-                reason: columns.get(3)?,
             })
         })
         .optional()

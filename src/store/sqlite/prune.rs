@@ -8,7 +8,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{damage, in_row, micros};
 use super::outbox::{self, key_of};
-use super::{dead_letters, fetches, parking};
+use super::{dead_letters, fetches, parked, parking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{DeadLetterGone, Pruned, StoreOptions};
@@ -74,9 +74,9 @@ const OLD_GIVEN_UP: &str =
 const OLD_NOTIFICATIONS: &str = "DELETE FROM notifications WHERE rowid IN (
     SELECT rowid FROM notifications
     WHERE outcome NOT IN ('parked', 'dead_letter') AND ifnull(kept_since, received_at) < ?1
-        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id)
+        AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
-    ORDER BY ifnull(kept_since, received_at) LIMIT ?2)";
+    ORDER BY ifnull(kept_since, received_at) LIMIT ?2) RETURNING id";
 
 const OLD_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (
     SELECT id FROM attempts WHERE ifnull(kept_since, at) < ?1
@@ -88,7 +88,7 @@ const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
         AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = transitions.record)
     ORDER BY ifnull(kept_since, at) LIMIT ?2)";
 
-/// Deletes old dead letters, with their events that wait for room to refund. A dead letter stays while another event of it
+/// Deletes old dead letters, with their events that wait in silence. A dead letter stays while another event of it
 /// waits for its record.
 fn old_dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<DeadLetterGone>> {
     let old: Vec<[u8; 16]> = connection
@@ -113,8 +113,15 @@ fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::
 }
 
 /// Deletes old notifications that are over: none of their events waits any more, and nothing is fetched for them.
+///
+/// Events that wait in silence go with their notification.
 fn notifications(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<usize> {
-    connection.prepare_cached(OLD_NOTIFICATIONS)?.execute(params![micros(cutoff), most])
+    let gone: Vec<[u8; 16]> = connection
+        .prepare_cached(OLD_NOTIFICATIONS)?
+        .query_map(params![micros(cutoff), most], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    gone.iter().try_for_each(|id| parked::forget(connection, *id))?;
+    Ok(gone.len())
 }
 
 /// Deletes old attempts or transitions of records for which Transform is owed no webhook.
@@ -189,12 +196,27 @@ mod tests {
         assert_eq!((done.rows, done.waited_in_vain.len()), (1, 1));
     }
 
+    /// An event that waits in silence keeps neither its notification nor a dead letter.
+    #[test]
+    fn what_waits_in_silence_goes_with_its_notification() {
+        let connection = store();
+        let rows = "INSERT INTO notifications (id, source, received_at, dedupe_key, body_hash, outcome, headers, body)
+             VALUES (x'00000000000000000000000000000001', 's', 0, x'', x'', 'applied', '[]', x''), (x'00000000000000000000000000000002', 's', 0, x'', x'', 'dead_letter', '[]', x'');
+             INSERT INTO parked (id, notification, source, parked_at, event, reason) SELECT rowid, id, 's', 0, '{}', 'companion' FROM notifications;
+             INSERT INTO parked_keys (key, source, parked) SELECT 'record:x', 's', id FROM parked;";
+        connection.execute_batch(rows).unwrap();
+        let done = step(&connection, &options(), Moment { wall: day(2), steady: day(2) }, 500).unwrap().0;
+        assert_eq!((done.rows, done.dead_letters.len(), done.waited_in_vain.len()), (1, 1, 0));
+        let left = ["notifications", "parked", "parked_keys"].map(|table| count(&connection, table));
+        assert_eq!(left, [0, 0, 0]);
+    }
+
     /// More rows than a step deletes stand before the old rows: rows of the year 2046, and rows of a record that
     /// Transform is owed.
     #[test]
     fn what_is_old_goes_whatever_stands_before_it() {
         let connection = store();
-        let rows = "INSERT INTO records VALUES (1, 'tx-1', 2, NULL, '{}'), (2, 'tx-2', 2, NULL, '{}');
+        let rows = "INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (1, 'tx-1', 2, NULL, '{}'), (2, 'tx-2', 2, NULL, '{}');
             INSERT INTO outbox (record, version, due_at) VALUES (2, 2, 0);
             CREATE TEMP TABLE n AS WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 700) SELECT n FROM n;
             INSERT INTO attempts (record, version, at, millis, kept_since)

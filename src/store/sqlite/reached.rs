@@ -128,7 +128,12 @@ mod tests {
     }
 
     fn record(connection: &Connection, row: i64, id: &str) {
-        connection.execute("INSERT INTO records VALUES (?1, ?2, 2, NULL, '{}')", params![row, id]).unwrap();
+        connection
+            .execute(
+                "INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES (?1, ?2, 2, NULL, '{}')",
+                params![row, id],
+            )
+            .unwrap();
     }
 
     #[test]

@@ -62,23 +62,39 @@ pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Resu
     Ok(by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
 }
 
-/// The record with this PSP id that is bound to the source, or else to none yet. Its row is read by `read`.
+/// The agreement under which a record runs, if it is registered.
+pub(super) fn agreement_of(connection: &Connection, record: &Record) -> rusqlite::Result<Option<Record>> {
+    let Some(id) = &record.registered.agreement_id else { return Ok(None) };
+    let agreement = by_key(connection, &RecordKey::new(Kind::Agreement, id.clone()))?;
+    Ok(agreement.map(|stored| stored.record))
+}
+
+/// A record that a PSP id leads to.
+#[derive(Debug)]
+pub(super) struct Known {
+    pub(super) stored: Stored,
+    /// Whether only an event that was placed on the record has named the id.
+    pub(super) placed: bool,
+}
+
+/// The records with this PSP id of an object of that kind: those bound to the source first, then those bound to none yet. A
+/// refund's id may lead to its payment. Their rows are read by `read`.
 pub(super) fn by_psp_id(
     connection: &Connection,
     kind: Kind,
     source: &str,
     psp_id: &str,
-    read: impl FnOnce(&Row<'_>) -> rusqlite::Result<Stored>,
-) -> rusqlite::Result<Option<Stored>> {
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<Stored>,
+) -> rusqlite::Result<Vec<Known>> {
     connection
         .prepare_cached(concat!(
             "SELECT ",
             record_columns!(),
-            " FROM psp_ids p JOIN records r ON r.id = p.record
-             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC LIMIT 1",
+            ", p.placed FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC, r.id",
         ))?
-        .query_row(params![psp_id, kind.code(), source], read)
-        .optional()
+        .query_map(params![psp_id, kind.code(), source], |row| Ok(Known { stored: read(row)?, placed: row.get(5)? }))?
+        .collect()
 }
 
 /// Reads a page of rows, to find damage in them.
@@ -99,21 +115,41 @@ pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusq
         .collect()
 }
 
+/// The payments that capture a preauthorization. Their rows are read by `read`.
+pub(super) fn captures_of(
+    connection: &Connection,
+    preauth: &TransformId,
+    read: impl Fn(&Row<'_>) -> rusqlite::Result<Stored>,
+) -> rusqlite::Result<Vec<Stored>> {
+    connection
+        .prepare_cached(concat!("SELECT ", record_columns!(), " FROM records r WHERE preauth_id = ?1 ORDER BY r.id"))?
+        .query_map([preauth.as_str()], read)?
+        .collect()
+}
+
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<i64> {
     connection
-        .prepare_cached("INSERT INTO records (transform_id, kind, payment_id, record) VALUES (?1, ?2, ?3, ?4)")?
+        .prepare_cached(
+            "INSERT INTO records (transform_id, kind, payment_id, record, preauth_id) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
         .insert(params![
             record.key.id.as_str(),
             record.key.kind.code(),
             record.parent_payment().map(TransformId::as_str),
             text_of(record)?,
+            record.registered.preauth_id.as_ref().map(TransformId::as_str),
         ])
 }
 
 pub(super) fn update(connection: &Connection, row: i64, record: &Record) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("UPDATE records SET record = ?2, payment_id = ?3 WHERE id = ?1")?
-        .execute(params![row, text_of(record)?, record.parent_payment().map(TransformId::as_str)])
+        .prepare_cached("UPDATE records SET record = ?2, payment_id = ?3, preauth_id = ?4 WHERE id = ?1")?
+        .execute(params![
+            row,
+            text_of(record)?,
+            record.parent_payment().map(TransformId::as_str),
+            record.registered.preauth_id.as_ref().map(TransformId::as_str),
+        ])
         .map(drop)
 }
 
@@ -121,25 +157,51 @@ fn text_of(record: &Record) -> rusqlite::Result<String> {
     serde_json::to_string(record).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
-/// Lets a PSP id lead to a record, unless it already leads to a record. Returns whether that is new.
-pub(super) fn learn(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<bool> {
+/// A PSP id that leads to a record.
+pub(super) struct Lead<'a> {
+    /// The kind of the object that has the id.
+    pub(super) kind: Kind,
+    /// The id.
+    pub(super) psp_id: &'a str,
+    /// Whether only an event that was placed on the record has named the id.
+    pub(super) placed: bool,
+}
+
+/// Lets a PSP id lead to a record, unless it already leads to another one. Agreements may share an id. An id that leads only
+/// because of placed events leads by itself from now on, if `lead` is not placed. Returns whether the way is new.
+pub(super) fn learn(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
-    let kind = stored.record.key.kind.code();
+    let is_shared = lead.kind == Kind::Agreement;
+    if !lead.placed {
+        let mut sure = connection.prepare_cached(
+            "UPDATE psp_ids SET placed = 0 WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed",
+        )?;
+        sure.execute(params![lead.psp_id, lead.kind.code(), stored.row])?;
+    }
     let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO psp_ids (psp_id, kind, source, record)
-         SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS
-             (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = ''))",
+        "INSERT OR IGNORE INTO psp_ids (psp_id, kind, source, record, placed)
+         SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS
+             (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = '')
+              AND (record = ?4 OR NOT ?6))",
     )?;
-    Ok(insert.execute(params![psp_id, kind, source, stored.row])? == 1)
+    let changed = insert.execute(params![lead.psp_id, lead.kind.code(), source, stored.row, lead.placed, is_shared])?;
+    Ok(changed == 1)
 }
 
-/// Deletes the way from a PSP id to a record: the integrator has changed the id, or has given it to another record.
-pub(super) fn forget(connection: &Connection, row: i64, psp_id: &str) -> rusqlite::Result<()> {
-    let mut delete = connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND record = ?2")?;
-    delete.execute(params![psp_id, row]).map(drop)
+/// Deletes the way from a PSP id of an object of that kind to a record: the integrator has changed the id, or has given it to
+/// another record.
+pub(super) fn forget(connection: &Connection, row: i64, kind: Kind, psp_id: &str) -> rusqlite::Result<()> {
+    let mut delete =
+        connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND kind = ?3 AND record = ?2")?;
+    delete.execute(params![psp_id, row, kind.code()]).map(drop)
 }
 
-/// The other records of the same kind that a PSP id leads to.
+/// Deletes the ways that only events have named which were placed on a record.
+pub(super) fn forget_placed(connection: &Connection, row: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("DELETE FROM psp_ids WHERE record = ?1 AND placed")?.execute([row]).map(drop)
+}
+
+/// The other records that a PSP id of an object of this record's kind leads to.
 pub(super) fn others_of_psp_id(
     connection: &Connection,
     stored: &Stored,

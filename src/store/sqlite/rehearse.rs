@@ -19,7 +19,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use super::columns::digest;
-use super::records::{self, Stored};
+use super::records::{self, Lead, Stored};
 use super::taking::{self, Took};
 use super::{first_times, migrations, past, reached};
 use crate::domain::due::{Debounce, Moment};
@@ -92,7 +92,8 @@ impl Stage {
         let record = if is_bare { bare(&stands) } else { stands.clone() };
         let row = records::insert(&self.connection, &record)?;
         if let Some(psp_id) = record.registered.psp_id.clone() {
-            records::learn(&self.connection, &Stored { row, record }, &psp_id)?;
+            let lead = Lead { kind: record.key.kind, psp_id: &psp_id, placed: false };
+            records::learn(&self.connection, &Stored { row, record }, &lead)?;
         }
         if is_bare {
             self.stand.push(stands);
@@ -200,39 +201,19 @@ impl Stage {
 
 /// A record as it was registered. It keeps its source, which the registration or the first event has named.
 fn bare(record: &Record) -> Record {
-    Record { seen: Seen::default(), refunds: BTreeMap::new(), version: 1, ..record.clone() }
+    Record {
+        seen: Seen::default(),
+        placed: Seen::default(),
+        refunds: BTreeMap::new(),
+        captures: BTreeMap::new(),
+        version: 1,
+        ..record.clone()
+    }
 }
 
-/// The keys of the messages whose facts stand in a record: an event's key begins with its message's key. The PSP's id
-/// from the first event does not count if an id was registered.
+/// The keys of the messages whose facts stand in a record: an event's key begins with its message's key.
 fn keys(record: &Record) -> impl Iterator<Item = &str> {
-    let Seen {
-        status,
-        psp_id,
-        authorized,
-        expires_at,
-        refunded,
-        bearer,
-        items,
-        chargebacks,
-        chargeback_amounts,
-        chargeback_reasons,
-    } = &record.seen;
-    let single = [
-        status.as_ref().map(|fact| &fact.stamp),
-        psp_id.as_ref().filter(|_| record.registered.psp_id.is_none()).map(|fact| &fact.stamp),
-        authorized.as_ref().map(|fact| &fact.stamp),
-        expires_at.as_ref().map(|fact| &fact.stamp),
-        refunded.as_ref().map(|fact| &fact.stamp),
-        bearer.as_ref().map(|fact| &fact.stamp),
-    ];
-    let booked = items
-        .values()
-        .map(|fact| &fact.stamp)
-        .chain(chargebacks.values().map(|fact| &fact.stamp))
-        .chain(chargeback_amounts.values().map(|fact| &fact.stamp))
-        .chain(chargeback_reasons.values().map(|fact| &fact.stamp));
-    single.into_iter().flatten().chain(booked).map(|stamp| message_key(&stamp.tie))
+    record.seen.stamps().chain(record.placed.stamps()).map(|stamp| message_key(&stamp.tie))
 }
 
 /// Options without limits: on the stage nothing is told and nothing grows old.

@@ -16,14 +16,14 @@ use super::outbox::Bounds;
 use super::readers::Readers;
 use super::taking::Took;
 use super::writer::{Writer, unavailable};
-use super::{commit, connection, history, inbox, outbox, owing, parked, prune, records, taking};
+use super::{connection, history, inbox, outbox, owing, parked, prune, records, register, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::store::{
-    Attempt, DeadLetter, Delivery, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt, RegisterError,
-    RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
+    Attempt, DeadLetter, Delivery, Finding, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt,
+    RegisterError, RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
 };
 
 /// The store. Everything that it returns is on disk.
@@ -105,13 +105,14 @@ impl Store {
     ) -> Result<RegistrationReceipt, RegisterError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
         let work = move |connection: &Connection| {
-            commit::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
+            register::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
         };
         let after = move |receipt: &RegistrationReceipt| {
             wake.each(&receipt.owed);
             if let Some(led) = &receipt.led_elsewhere {
                 led.log();
             }
+            receipt.findings.iter().for_each(Finding::log);
         };
         self.writer.write(work, after).await.inspect_err(|error| {
             if let RegisterError::Store(error) = error {
@@ -126,6 +127,19 @@ impl Store {
     /// The store cannot be read.
     pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
         self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
+    }
+
+    /// A record as it is on disk, and the agreement under which it runs, if that is registered.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn with_agreement(&self, key: RecordKey) -> Result<Option<(Record, Option<Record>)>, StoreError> {
+        self.read(move |connection| {
+            let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
+            let agreement = records::agreement_of(connection, &stored.record)?;
+            Ok(Some((stored.record, agreement)))
+        })
+        .await
     }
 
     /// The latest `most` versions of a record, and the latest attempts to tell of them.

@@ -8,10 +8,10 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::columns::digest;
-use super::commit::{Finished, Work, joined};
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
+use super::work::{Finished, Work, joined};
 use super::{fetches, giving_way, parked, parking};
 use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
@@ -289,9 +289,10 @@ fn judge(
     let through = fetches.then_some(through);
     save(&Became { outcome, through, reason: reason.clone(), tells_first: first_seen.proven }, &work)?;
     let crowded_out = parking::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    let Finished { owed, led_elsewhere } = work.finish()?;
+    let Finished { owed, led_elsewhere, findings } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    Ok(Receipt { is_news, reason, redated, led_elsewhere, crowded_out, owed, fetches, ..Receipt::of(id, outcome) })
+    let told = Receipt { is_news, reason, redated, led_elsewhere, findings, ..Receipt::of(id, outcome) };
+    Ok(Receipt { crowded_out, owed, fetches, ..told })
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, Row};
 
-use super::records::{self, Stored};
+use super::records::{self, Known, Stored};
+use crate::domain::attempt::Attempt;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 
@@ -28,15 +29,38 @@ impl Unwritten {
         Ok(self.by_id(connection, &key.id)?.filter(|stored| stored.record.key.kind == key.kind))
     }
 
-    /// The record with this PSP id that is bound to the source, or else to none yet, as it stands by now.
+    /// The records that this PSP id leads to, as they stand by now.
     pub(super) fn by_psp_id(
         &self,
         connection: &Connection,
         kind: Kind,
         source: &str,
         psp_id: &str,
-    ) -> rusqlite::Result<Option<Stored>> {
+    ) -> rusqlite::Result<Vec<Known>> {
         records::by_psp_id(connection, kind, source, psp_id, |row| self.stored(row))
+    }
+
+    /// What other agreements than this one know of the means of payment with these PSP ids.
+    pub(super) fn means_of_others(
+        &self,
+        connection: &Connection,
+        source: &str,
+        row: i64,
+        psp_ids: &[String],
+    ) -> rusqlite::Result<Vec<Attempt>> {
+        let mut means = Vec::new();
+        for psp_id in psp_ids {
+            let known = self.by_psp_id(connection, Kind::Agreement, source, psp_id)?;
+            let others = known.into_iter().map(|known| known.stored).filter(|other| other.row != row);
+            let attempts = others.flat_map(|other| other.record.seen.attempts);
+            means.extend(attempts.filter(|attempt| attempt.ids.contains(psp_id)));
+        }
+        Ok(means)
+    }
+
+    /// The payments that capture a preauthorization, as they stand by now.
+    pub(super) fn captures_of(&self, connection: &Connection, preauth: &TransformId) -> rusqlite::Result<Vec<Stored>> {
+        records::captures_of(connection, preauth, |row| self.stored(row))
     }
 
     /// The record of a row, as it stands by now.
@@ -69,7 +93,8 @@ mod tests {
     use rust_decimal::Decimal;
     use uuid::Uuid;
 
-    use super::super::commit::{Work, register};
+    use super::super::register::register;
+    use super::super::work::Work;
     use super::super::{migrations, rehearse};
     use super::*;
     use crate::domain::due::Moment;
@@ -94,14 +119,10 @@ mod tests {
             kinds: vec![Kind::Payment],
             psp_ids: Vec::new(),
             shared_ids: vec![format!("psp {payment}")],
-            references: Vec::new(),
-            loose: None,
             at: now().wall,
             key: format!("k{n}#0"),
-            late: false,
-            gives_way: false,
-            currency: None,
             facts: Facts { items: vec![item], ..Facts::default() },
+            ..Event::default()
         }
     }
 

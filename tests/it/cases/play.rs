@@ -242,8 +242,9 @@ impl<'a> Play<'a> {
 
     async fn read(&self, id: &str) -> Read {
         let key = self.case.key(id);
-        let record = self.store.record(key.clone()).await.unwrap().expect("it was registered");
-        let response = fetched(&record, FailedAs::Error);
+        let found = self.store.with_agreement(key.clone()).await.unwrap();
+        let (record, agreement) = found.expect("it was registered");
+        let response = fetched(&record, agreement.as_ref(), FailedAs::Error);
         let told = self.told.lock().unwrap().contains(&key);
         Read { status: response.status, body: response.body, told }
     }

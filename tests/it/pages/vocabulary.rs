@@ -14,7 +14,7 @@ const BEGIN: &str =
 const END: &str = "<!-- The vocabulary ends. -->\n";
 
 /// The tables in reading order, each in its form in a profile.
-const TABLES: [(&str, &str); 23] = [
+const TABLES: [(&str, &str); 25] = [
     ("", "The profile"),
     ("Answer", "`[answer]`"),
     ("Challenge", "`[challenge]`"),
@@ -35,6 +35,8 @@ const TABLES: [(&str, &str); 23] = [
     ("ErrorRule", "`[notification.event.error]`"),
     ("ItemRule", "`[[notification.event.item]]`"),
     ("ChargebackRule", "`[notification.event.chargeback]`"),
+    ("MovementRule", "`[[notification.event.chargeback.movement]]`"),
+    ("ReleaseRule", "`[notification.event.release]`"),
     ("Not", "A condition: `{ not = … }`"),
     ("Starts", "A condition: `{ starts = … }`"),
     ("Mapped", "A map of words: `{ from = […], map = … }`"),

@@ -76,7 +76,8 @@ async fn what_is_sent_again_is_no_sign_of_a_secret_in_use() {
     assert_eq!(again.header("idempotent-replayed"), "true");
     assert_eq!(verified(&relay, "cards").await, (1, 0, last), "a repetition");
     // A dead letter that is sent again is judged anew, but does not count as new.
-    let contradictory = stripe::refund("re_1", AT, 2000, "succeeded");
+    let mut contradictory = stripe::refund("re_1", AT, 1000, "succeeded");
+    contradictory["data"]["object"]["currency"] = "usd".into();
     for _ in 0..2 {
         let judged = event(&relay, OLD, &contradictory).await.expect(200).json();
         assert_eq!(judged["outcome"], "dead_letter");

@@ -1,5 +1,6 @@
 //! Records and money: registrations, bookings, contradictions.
 
+mod captures;
 mod history;
 mod money;
 mod registration;

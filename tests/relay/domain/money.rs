@@ -52,31 +52,54 @@ async fn another_currency_is_a_dead_letter_and_changes_nothing() {
     assert_eq!((transform.count("payment", "tx-1"), transform.count("refund", "tx-r1")), (1, 0));
 }
 
+/// The PSP says what it gave back. The payment shows no more than was paid, and the log tells of it.
 #[tokio::test]
-async fn more_refunded_than_paid_is_a_dead_letter_and_changes_nothing() {
+async fn more_refunded_than_paid_is_told_and_the_payment_shows_what_was_paid() {
     let (transform, relay) = paid(&["60", "50"]).await;
     assert_eq!(relay.stripe(&stripe::refund("re_1", AT + 10, 6000, "succeeded")).await, "applied");
     transform.told("payment", "tx-1", 2).await;
-    let (payment, refund) = (relay.record("payment", "tx-1").await, relay.record("refund", "tx-r2").await);
-    assert_eq!(relay.stripe(&stripe::refund("re_2", AT + 20, 5000, "succeeded")).await, "dead_letter");
-    assert_eq!(relay.record("payment", "tx-1").await, payment);
-    assert_eq!(relay.record("refund", "tx-r2").await, refund);
-    assert_eq!(of_payment(&relay).await, amounts("60", "40"));
-    relay.caught_up(&transform).await;
-    assert_eq!((transform.count("payment", "tx-1"), transform.count("refund", "tx-r2")), (2, 0));
-    relay.program.logged(&["dead letter", "110", "100"]).await;
+    assert_eq!(relay.stripe(&stripe::refund("re_2", AT + 20, 5000, "succeeded")).await, "applied");
+    transform.told("refund", "tx-r2", 1).await;
+    transform.told("payment", "tx-1", 3).await;
+    assert_eq!(of_payment(&relay).await, amounts("100", "0"));
+    let refund = relay.fetched("Refund", "tx-r2").await;
+    assert_eq!((&refund["status"], refund["refundedAmount"].to_string()), (&json!("Succeeded"), "50".to_owned()));
+    relay.program.logged(&["WARN", "the refunds of a payment exceed what was paid", "payment=payment/tx-1"]).await;
+    // One of them fails after all.
+    assert_eq!(relay.stripe(&stripe::refund("re_1", AT + 30, 6000, "failed")).await, "applied");
+    transform.told("payment", "tx-1", 4).await;
+    assert_eq!(of_payment(&relay).await, amounts("50", "50"));
+    assert_eq!(relay.dead_letters().await.len(), 0);
+}
+
+/// A refund of the PSP's dashboard.
+fn unregistered(id: &str, at: i64, amount: i64) -> Value {
+    let mut event = stripe::refund(id, at, amount, "succeeded");
+    event["data"]["object"]["payment_intent"] = "pi_1".into();
+    event
 }
 
 #[tokio::test]
-async fn a_refund_that_was_too_large_fits_once_another_has_failed() {
-    let (transform, relay) = paid(&["60", "50"]).await;
-    relay.stripe(&stripe::refund("re_1", AT + 10, 6000, "succeeded")).await;
-    assert_eq!(relay.stripe(&stripe::refund("re_2", AT + 20, 5000, "succeeded")).await, "dead_letter");
-    assert_eq!(relay.stripe(&stripe::refund("re_1", AT + 30, 6000, "failed")).await, "applied");
-    transform.told("refund", "tx-r2", 1).await;
-    assert_eq!(of_payment(&relay).await, amounts("50", "50"));
-    assert_eq!(relay.fetched("Refund", "tx-r2").await["status"], "Succeeded");
-    assert_eq!(relay.dead_letters().await.len(), 0, "it is none any more");
+async fn a_refund_that_nobody_registered_tells_of_its_payment() {
+    let (transform, relay) = paid(&[]).await;
+    assert_eq!(relay.stripe(&unregistered("re_9", AT + 10, 3000)).await, "applied");
+    transform.told("payment", "tx-1", 2).await;
+    assert_eq!(of_payment(&relay).await, amounts("30", "70"));
+    assert_eq!(relay.rows().parked, 0);
+}
+
+#[tokio::test]
+async fn a_refund_that_is_registered_later_is_told_of() {
+    let (transform, relay) = paid(&[]).await;
+    relay.stripe(&unregistered("re_9", AT + 10, 3000)).await;
+    transform.told("payment", "tx-1", 2).await;
+    relay.register("refund", "tx-r9", &refund("re_9", "tx-1", "30")).await;
+    transform.told("refund", "tx-r9", 1).await;
+    let state = relay.fetched("Refund", "tx-r9").await;
+    assert_eq!((&state["status"], state["refundedAmount"].to_string()), (&json!("Succeeded"), "30".to_owned()));
+    assert_eq!(of_payment(&relay).await, amounts("30", "70"));
+    relay.caught_up(&transform).await;
+    assert_eq!(transform.count("payment", "tx-1"), 2, "the payment shows the same");
 }
 
 #[tokio::test]

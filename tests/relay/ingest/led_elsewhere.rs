@@ -154,19 +154,19 @@ async fn what_was_a_refund_is_no_cancellation_as_well() {
     relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
 }
 
-/// A copy that waits for its payment does not become a cancellation later either.
+/// A copy does not wait for its payment, to become a cancellation later.
 #[tokio::test]
-async fn a_cancellation_that_waits_is_none_when_it_was_a_refund() {
+async fn a_cancellation_does_not_wait_for_a_payment_when_it_was_a_refund() {
     let (_transform, relay) = start(Setup::silent()).await;
     relay.register("payment", "tx-2", &payment("PSP2", "89.25")).await;
     tell(&relay, &adyen::item("AUTHORISATION", "PSP2", "", 0, 8925)).await;
     relay.register("refund", "re-1", &refund("RE1", "tx-2", "89.25")).await;
-    tell(&relay, &action("cancel")).await;
     tell(&relay, &action("refund")).await;
+    tell(&relay, &action("cancel")).await;
     assert_eq!(relay.fetch("Refund", "re-1").await.json()["status"], "Succeeded");
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Initiated");
-    relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
+    relay.program.logged(&["WARN", "adyen-main", "without effect"]).await;
     // A changed profile is tried on the kept notifications, and the result stays the same.
     let replay = ["profile", "replay", "adyen", "--store", relay.file("relay.db").to_str().unwrap()].map(str::to_owned);
     let ended = run(&replay.each_ref().map(String::as_str), &[]).await;

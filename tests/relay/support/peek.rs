@@ -15,7 +15,7 @@ use super::{PATIENCE, Relay};
 pub(crate) struct Rows {
     pub(crate) records: i64,
     pub(crate) notifications: i64,
-    /// Events that wait, for their record or for room to refund.
+    /// Events that wait for their record, without those that wait in silence.
     pub(crate) parked: i64,
     /// The keys that would release a parked event.
     pub(crate) release_keys: i64,
@@ -76,7 +76,8 @@ pub(crate) struct Held(#[expect(dead_code, reason = "it is held, and released wi
 impl Relay {
     pub(crate) fn rows(&self) -> Rows {
         let question = "SELECT (SELECT count(*) FROM records), (SELECT count(*) FROM notifications),
-            (SELECT count(*) FROM parked), (SELECT count(*) FROM parked_keys), (SELECT count(*) FROM outbox),
+            (SELECT count(*) FROM parked WHERE reason IS NULL),
+            (SELECT count(*) FROM parked_keys k JOIN parked p ON p.id = k.parked WHERE p.reason IS NULL), (SELECT count(*) FROM outbox),
             (SELECT count(*) FROM fetches), (SELECT count(*) FROM fetch_waiting), (SELECT count(*) FROM answered),
             (SELECT count(*) FROM first_times)";
         let [only] = self.all(question, |row| {

@@ -53,10 +53,17 @@ pub(crate) fn refund(id: &str, at: i64, amount: i64, status: &str) -> Value {
 
 /// A dispute about a payment: `created`, `funds_withdrawn`, `funds_reinstated`.
 pub(crate) fn dispute(step: &str, id: &str, payment: &str, at: i64, amount: i64) -> Value {
+    let moved = |name: &str, amount: i64, fee: i64| json!({"id": format!("txn_{name}_{id}"), "amount": amount, "fee": fee, "currency": "eur", "created": at});
+    let mut movements = match step {
+        "created" => vec![],
+        _ => vec![moved("out", -amount, 2000)],
+    };
+    if step == "funds_reinstated" {
+        movements.push(moved("back", amount, 0));
+    }
     let object = json!({
         "id": id, "object": "dispute", "amount": amount, "currency": "eur", "payment_intent": payment,
-        "reason": "fraudulent", "status": "needs_response",
-        "balance_transactions": [{"fee": 2000, "currency": "eur", "created": at}],
+        "reason": "fraudulent", "status": "needs_response", "balance_transactions": movements,
     });
     event(&format!("charge.dispute.{step}"), at, object)
 }

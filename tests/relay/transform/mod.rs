@@ -1,4 +1,5 @@
 //! What Transform reads.
 
+mod agreements;
 mod failed_as;
 mod views;

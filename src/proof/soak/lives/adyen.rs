@@ -1,23 +1,25 @@
 //! Lives at Adyen: authorisations, modifications, chargebacks, tokens.
 
 mod afterwards;
+mod captures;
 mod dealing;
 mod item;
+mod refund;
 mod token;
 
-use self::afterwards::afterwards;
+use self::afterwards::{Capture, afterwards};
 use self::dealing::Dealing;
 use self::item::Item;
-use super::expected::Expected;
 use super::life::Fate;
-use super::making::{KnownBy, Making};
+use super::making::Making;
 use crate::domain::ids::Kind;
 
 pub(super) fn live(making: &mut Making) {
     match making.chance.within(0, 9) {
         0..=4 => direct(making),
         5..=8 => reserved(making),
-        _ => token::token(making),
+        _ if making.chance.one_in(2) => token::token(making),
+        _ => token::first_payment(making),
     }
 }
 
@@ -36,6 +38,8 @@ fn direct(making: &mut Making) {
         return making.knows(&payment);
     }
     dealing.authorised(making, &mut payment);
+    // These attempts say nothing against the one that has succeeded.
+    let late = making.chance.pick(&[0, 0, 1]);
     match making.chance.within(0, 6) {
         0 => {
             making.chapter("taken back");
@@ -51,11 +55,17 @@ fn direct(making: &mut Making) {
             making.chapter("captured by hand");
             let capture = making.id("PSPC");
             dealing.captured(making, &mut payment, &capture, amount);
-            afterwards(making, &dealing, &mut payment, None, amount);
+            afterwards(making, &dealing, &mut payment, &Capture::direct(amount));
         }
         _ => {
             making.chapter("paid");
-            afterwards(making, &dealing, &mut payment, None, amount);
+            dealing.refused(making, &mut payment, late);
+            let twice = making.chance.one_in(4);
+            if twice {
+                making.chapter("twice");
+                dealing.another(making, amount).authorised(making, &mut payment);
+            }
+            afterwards(making, &dealing, &mut payment, &Capture::direct(amount));
         }
     }
     making.knows(&payment);
@@ -70,8 +80,34 @@ fn reserved(making: &mut Making) {
     making.registers(&preauth);
     let refusals = making.chance.pick(&[0, 0, 1, 2]);
     dealing.refused(making, &mut preauth, refusals);
+    let parts = making.chance.one_in(4) && amount > 1;
+    if parts {
+        making.chapter("in two parts");
+        dealing.amount = making.chance.within(1, amount - 1);
+    }
     dealing.authorised(making, &mut preauth);
-    match making.chance.within(0, 5) {
+    if parts {
+        let rest = dealing.another(making, amount - dealing.amount);
+        rest.authorised(making, &mut preauth);
+        if making.chance.one_in(2) {
+            making.chapter("of which one is cancelled");
+            let (gone, stays) = if making.chance.one_in(2) { (&rest, &dealing) } else { (&dealing, &rest) };
+            gone.ended(making, &mut preauth);
+            dealing = stays.clone();
+        } else if making.chance.one_in(3) {
+            making.chapter("which both end");
+            rest.ended(making, &mut preauth);
+            dealing.ended(making, &mut preauth);
+            return making.knows(&preauth);
+        }
+    }
+    let late = making.chance.pick(&[0, 0, 1]);
+    dealing.refused(making, &mut preauth, late);
+    if making.chance.one_in(3) {
+        making.chapter("adjusted");
+        dealing.adjusted(making, &mut preauth);
+    }
+    match making.chance.within(0, 6) {
         0 => {
             making.chapter("reserved and released");
             dealing.ended(making, &mut preauth);
@@ -80,41 +116,15 @@ fn reserved(making: &mut Making) {
             making.chapter("reserved, and the rest released in vain");
             let at = making.later();
             let reference = making.id("PSPM");
-            let item =
-                Item { success: false, ..dealing.modification("CANCELLATION", at, &reference, &preauth.id, amount) };
-            making.tells_as(None, &preauth, item.body(), Fate::Ignored);
+            let item = dealing.modification("CANCELLATION", at, &reference, &preauth.id, amount);
+            making.tells_as(None, &preauth, Item { success: false, ..item }.body(), Fate::Ignored);
         }
-        _ => captures(making, &dealing, &preauth),
+        2 if dealing.amount > 1 => captures::several(making, &dealing, &mut preauth),
+        _ => captures::one(making, &dealing, &mut preauth),
+    }
+    if preauth.captured > 0 && making.chance.one_in(3) {
+        making.chapter("and the rest ends");
+        dealing.ended(making, &mut preauth);
     }
     making.knows(&preauth);
-}
-
-fn captures(making: &mut Making, dealing: &Dealing, preauth: &Expected) {
-    making.chapter("reserved and captured");
-    let mut payment = making.expected(Kind::Payment, Some(dealing.currency), dealing.amount);
-    payment.parent = Some(preauth.id.clone());
-    let (first, second) = (making.id("PSPC"), making.id("PSPC"));
-    if KnownBy::any(&mut making.chance).id() {
-        payment.registered_psp_id = Some(first.clone());
-    }
-    making.registers(&payment);
-    let part = if making.chance.one_in(3) { making.chance.within(1, dealing.amount) } else { dealing.amount };
-    dealing.captured(making, &mut payment, &first, part);
-    match making.chance.within(0, 3) {
-        0 => {
-            making.chapter("in vain");
-            dealing.capture_fails(making, &mut payment, &first, part);
-            if making.chance.one_in(2) {
-                making.chapter("and again");
-                dealing.captured(making, &mut payment, &second, dealing.amount);
-            }
-        }
-        1 if part < dealing.amount => {
-            making.chapter("in two parts");
-            dealing.captured(making, &mut payment, &second, dealing.amount - part);
-            afterwards(making, dealing, &mut payment, Some(&first), dealing.amount);
-        }
-        _ => afterwards(making, dealing, &mut payment, Some(&first), part),
-    }
-    making.knows(&payment);
 }

@@ -58,10 +58,9 @@ fn pay(making: &mut Making, order: &mut Order, payment: &mut Expected) {
     let mut left = amount;
     for _ in 0..making.chance.pick(&[0, 0, 1, 2]) {
         let part = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
-        if part > 0 && part <= left {
-            left -= part;
-            refund(making, order, payment, part);
-        }
+        let part = if making.chance.one_in(8) { amount + part } else { part.max(1) };
+        left = (left - part).max(0);
+        refund(making, order, payment, part);
     }
     if making.chance.one_in(5) {
         making.chapter("charged back");
@@ -108,13 +107,13 @@ fn refund(making: &mut Making, order: &Order, payment: &mut Expected, amount: i6
         order.tell(making, &refund, "refund.failed", at, object);
     } else {
         refund.says(at, "Succeeded", &id);
-        refund.given_back = amount;
+        refund.gives_back(amount);
         let mut object = object("succeeded");
         object["refundedAmount"] = money.clone();
         let event_type = making.chance.pick(&["refund.complete", "refund.succeeded"]);
         order.tell(making, &refund, event_type, at, object);
     }
-    payment.given_back += refund.given_back;
+    payment.given_back += refund.refunded();
     making.knows(&refund);
 }
 

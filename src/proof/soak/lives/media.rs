@@ -110,10 +110,9 @@ fn pay(making: &mut Making, payment: &mut Expected, amount: i64) {
     let mut left = amount;
     for _ in 0..making.chance.pick(&[0, 0, 1, 2]) {
         let part = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
-        if part > 0 && part <= left {
-            left -= part;
-            refund(making, payment, part);
-        }
+        let part = if making.chance.one_in(8) { amount + part } else { part.max(1) };
+        left = (left - part).max(0);
+        refund(making, payment, part);
     }
     if making.chance.one_in(4) {
         making.chapter("charged back");
@@ -152,10 +151,10 @@ fn refund(making: &mut Making, payment: &mut Expected, amount: i64) {
     } else {
         let at = making.later();
         refund.says(at, "Succeeded", &transaction.id);
-        refund.given_back = amount;
+        refund.gives_back(amount);
         transaction.tell(making, &refund, !pending, at, transaction.object(action, "SUCCESS"));
     }
-    payment.given_back += refund.given_back;
+    payment.given_back += refund.refunded();
     making.knows(&refund);
 }
 

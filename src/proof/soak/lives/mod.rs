@@ -1,9 +1,10 @@
 //! Generated lives of payments: the happenings at PSPs, their notifications, and the truth that follows.
 //!
-//! Pure: a seed and a number make the same life everywhere. A life never contradicts itself (no refunds above the paid
-//! amount), because the relay judges contradictions by order of arrival, and reports them.
+//! Pure: a seed and a number make the same life everywhere. A life never contradicts itself (no two currencies), because the
+//! relay judges contradictions by order of arrival, and reports them.
 
 mod adyen;
+mod attempt;
 mod beginning;
 mod chance;
 mod digital_river;

@@ -32,6 +32,7 @@ impl Expected {
         body.put_some(psp_id, self.registered_psp_id.as_deref());
         let parent = if self.kind == Kind::Refund { "paymentTransactionId" } else { "preauthTransactionId" };
         body.put_some(parent, self.parent.as_deref());
+        body.put_some("agreementId", self.agreement.as_deref());
         if !self.bearer.is_empty() {
             body.put("bearer", json!(self.bearer));
         }
@@ -47,15 +48,21 @@ impl Expected {
         Truth { kind: self.kind, id: self.id.clone(), record, error }
     }
 
-    fn paid(&self) -> i64 {
-        self.bookings.values().map(|(amount, _)| amount).sum()
-    }
-
     fn status(&self) -> &'static str {
+        let named = self.state().name;
         match (self.kind, self.paid()) {
             (Kind::Payment, paid) if paid >= self.requested => "Succeeded",
             (Kind::Payment, paid) if paid > 0 => "Pending",
-            _ => self.state.name,
+            // Only the rest of the reservation has ended.
+            (Kind::Preauth, _) if self.captured > 0 && matches!(named, "Cancelled" | "Expired") => "Succeeded",
+            _ => named,
+        }
+    }
+
+    fn authorized(&self) -> i64 {
+        match self.state().name {
+            "Succeeded" => self.standing().map(|attempt| attempt.authorized).sum(),
+            _ => self.captured,
         }
     }
 
@@ -70,14 +77,15 @@ impl Expected {
         body.put("status", status);
         match self.kind {
             Kind::Preauth => {
-                body.put_amount("authorizedAmount", currency, self.authorized.filter(|_| status == "Succeeded"));
-                body.put_some("expiresAt", self.expires_at.map(instant));
+                let authorized = (status == "Succeeded").then(|| self.authorized());
+                body.put_amount("authorizedAmount", currency, authorized);
+                body.put_some("expiresAt", self.leading().and_then(|attempt| attempt.expires_at).map(instant));
             }
             Kind::Payment => self.payment(&mut body, currency),
             Kind::Refund => {
-                let given_back = Some(self.given_back).filter(|_| status == "Succeeded");
+                let given_back = (status == "Succeeded").then(|| self.refunded());
                 body.put_amount("refundedAmount", currency, given_back);
-                body.put_some("bookingDate", given_back.map(|_| date(self.state.since)));
+                body.put_some("bookingDate", given_back.map(|_| date(self.state().since)));
             }
             Kind::Agreement => {}
         }
@@ -89,8 +97,8 @@ impl Expected {
     }
 
     fn payment(&self, body: &mut Fields, currency: Currency) {
-        let bookings = self.bookings.iter().map(|(id, (amount, at))| {
-            json!({"externalItemId": id, "amount": currency.major(*amount), "bookingDate": date(*at)})
+        let bookings = self.bookings.iter().map(|(id, booking)| {
+            json!({"externalItemId": id, "amount": currency.major(booking.amount), "bookingDate": date(booking.at)})
         });
         body.put("payments", bookings.collect::<Vec<_>>());
         let gone: Vec<_> =
@@ -108,8 +116,10 @@ impl Expected {
         });
         body.put("chargebacks", chargebacks.collect::<Vec<_>>());
         let charged_back: i64 = gone.iter().map(|(_, dispute, _)| dispute.amount).sum();
-        body.put_amount("refundedAmount", currency, Some(self.given_back));
-        body.put_amount("refundableAmount", currency, Some(self.paid() - self.given_back - charged_back));
+        // More may be given back than was paid. The contract knows no such amounts.
+        let given_back = self.given_back.min(self.paid());
+        body.put_amount("refundedAmount", currency, Some(given_back));
+        body.put_amount("refundableAmount", currency, Some(self.paid() - given_back - charged_back));
         body.put_some("dueDate", self.due_date.as_deref());
     }
 
@@ -118,10 +128,10 @@ impl Expected {
         body.put("agreementId", self.id.as_str());
         body.put_some("pspAgreementId", self.psp_id());
         body.put_some("currency", self.currency.map(|currency| currency.code));
-        body.put("status", self.state.name);
+        body.put("status", self.state().name);
         self.put_bearer(&mut body);
         body.put_some("redirectUrl", self.redirect_url.as_deref());
-        if self.state.why.code.is_some() || self.state.why.psp_code.is_some() {
+        if self.state().why.code.is_some() || self.state().why.psp_code.is_some() {
             body.put("error", Value::Object(self.why().0));
         }
         Value::Object(body.0)
@@ -139,26 +149,20 @@ impl Expected {
     }
 
     fn code(&self) -> &'static str {
-        self.state.why.code.unwrap_or("UnmappedError")
+        self.state().why.code.unwrap_or("UnmappedError")
     }
 
     fn why(&self) -> Fields {
         let mut body = Fields::default();
         body.put("errorCode", self.code());
-        body.put_some("errorMessage", self.state.why.message.as_deref());
-        body.put_some("pspErrorCode", self.state.why.psp_code.as_deref());
-        body.put("receivedAt", instant(self.state.since));
+        body.put_some("errorMessage", self.state().why.message.as_deref());
+        body.put_some("pspErrorCode", self.state().why.psp_code.as_deref());
+        body.put("receivedAt", instant(self.state().since));
         body
     }
 
-    fn psp_id(&self) -> Option<&str> {
-        let names = [&self.registered_psp_id, &self.named.0, &self.named.1];
-        names.into_iter().find_map(Option::as_deref)
-    }
-
     fn put_bearer(&self, body: &mut Fields) {
-        let mut bearer = self.bearer.clone();
-        bearer.extend(self.seen_bearer.clone());
+        let bearer = self.shown_bearer();
         if !bearer.is_empty() {
             body.put("bearer", json!(bearer));
         }

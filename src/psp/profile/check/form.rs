@@ -72,6 +72,8 @@ fn check_own_places(form: &Form) -> Result<(), String> {
         ("dedupe", &form.dedupe),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),
+        ("defaults.originals", &defaults.originals),
+        ("defaults.payment_ids", &defaults.payment_ids),
         ("defaults.reference", &defaults.reference),
         ("defaults.at", &defaults.at),
         ("defaults.currency", &defaults.currency),

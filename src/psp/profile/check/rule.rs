@@ -5,7 +5,7 @@ use crate::domain::ids::Kind;
 use crate::domain::status::Status;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::{Each, Root};
-use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped};
+use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule};
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {
@@ -14,12 +14,14 @@ pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     for place in places(rule) {
         check_read(form, place)?;
     }
-    let parts = rule.items.iter().map(|item| &item.when).chain(rule.error.iter().map(|error| &error.when));
+    let parts = rule.items.iter().map(|item| &item.when).chain(movements(rule).map(|movement| &movement.when));
+    let parts = parts.chain(rule.error.iter().map(|error| &error.when));
     let mut conditions = rule.when.keys().chain(parts.flat_map(|when| when.keys()));
     if let Some(place) = conditions.find(|place| matches!(place, Place::Joined(_))) {
         return Err(format!("when: {place} is several places; name each of them"));
     }
-    for each in rule.each.iter().chain(rule.items.iter().filter_map(|item| item.each.as_ref())) {
+    let parts = rule.items.iter().map(|item| &item.each).chain(movements(rule).map(|movement| &movement.each));
+    for each in rule.each.iter().chain(parts.flatten()) {
         check_each(form, rule, each)?;
     }
     let statuses: Vec<_> = match &rule.status {
@@ -46,8 +48,11 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
     }
     let fields = [
         ("authorized", rule.authorized.is_some(), Kind::Preauth),
+        ("customers", !rule.customers.is_empty(), Kind::Agreement),
+        ("release", rule.release.is_some(), Kind::Preauth),
         ("expires_at", rule.expires_at.is_some(), Kind::Preauth),
         ("refunded", rule.refunded.is_some(), Kind::Refund),
+        ("remainder", rule.remainder, Kind::Refund),
         ("item", !rule.items.is_empty(), Kind::Payment),
         ("chargeback", rule.chargeback.is_some(), Kind::Payment),
     ];
@@ -79,6 +84,7 @@ fn has_facts(rule: &EventRule) -> bool {
     rule.status.is_some()
         || rule.authorized.is_some()
         || rule.refunded.is_some()
+        || rule.remainder
         || !rule.items.is_empty()
         || rule.chargeback.is_some()
         || !rule.bearer.is_empty()
@@ -88,10 +94,19 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
     let ids = [
         rule.ids.as_ref().unwrap_or(&form.defaults.ids),
         rule.shared_ids.as_ref().unwrap_or(&form.defaults.shared_ids),
+        rule.originals.as_ref().unwrap_or(&form.defaults.originals),
+        rule.payment_ids.as_ref().unwrap_or(&form.defaults.payment_ids),
         rule.reference.as_ref().unwrap_or(&form.defaults.reference),
     ];
-    if ids.iter().all(|places| places.is_empty()) {
-        return Err("ids: nothing leads from this event to a record; ids, shared_ids or reference is needed".to_owned());
+    if ids.iter().all(|places| places.is_empty()) && rule.customers.is_empty() {
+        return Err(
+            "ids: nothing leads from this event to a record; ids, shared_ids, originals, payment_ids or reference is \
+             needed"
+                .to_owned(),
+        );
+    }
+    if rule.release.is_some() && rule.status.is_none() {
+        return Err("release: needs a status, which counts once nothing is left".to_owned());
     }
     if !has_facts(rule) || (rule.status.is_some() && statuses.is_empty()) {
         return Err("the rule says nothing of its record: give it a status or an amount, or leave it out".to_owned());
@@ -107,10 +122,12 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
 
 /// All places that a rule reads.
 pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
-    let mut all: Vec<&Place> = rule.when.keys().chain(&rule.exponent).collect();
-    let lists = [&rule.ids, &rule.shared_ids, &rule.reference, &rule.at, &rule.currency];
+    let mut all: Vec<&Place> = rule.when.keys().chain(&rule.exponent).chain(&rule.customers).collect();
+    let ids = [&rule.ids, &rule.shared_ids, &rule.originals, &rule.payment_ids, &rule.reference];
+    let lists = ids.into_iter().chain([&rule.at, &rule.currency]);
     let amounts = [&rule.authorized, &rule.expires_at, &rule.refunded];
-    all.extend(lists.into_iter().chain(amounts).flatten().flatten());
+    all.extend(lists.chain(amounts).flatten().flatten());
+    all.extend(rule.release.iter().flat_map(|release| release.id.iter().chain(&release.amount)));
     all.extend(from(rule.status.as_ref()));
     if let Some(error) = &rule.error {
         all.extend(error.when.keys().chain(&error.psp_code).chain(&error.message));
@@ -120,6 +137,7 @@ pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
     if let Some(chargeback) = &rule.chargeback {
         chargeback_places(chargeback, &mut all);
     }
+    movements(rule).for_each(|movement| movement_places(movement, &mut all));
     all.extend(rule.bearer.values().flatten());
     all
 }
@@ -133,8 +151,20 @@ fn item_places<'a>(item: &'a ItemRule, all: &mut Vec<&'a Place>) {
 fn chargeback_places<'a>(chargeback: &'a ChargebackRule, all: &mut Vec<&'a Place>) {
     all.extend(chargeback.id.iter().chain(&chargeback.amount).chain(&chargeback.at).chain(&chargeback.fee));
     all.extend(chargeback.fee_currency.iter().chain(&chargeback.psp_code).chain(&chargeback.psp_message));
+    all.extend(&chargeback.of);
     all.extend(from(Some(&chargeback.booking)));
     all.extend(mapped(chargeback.reason.as_ref()));
+}
+
+fn movement_places<'a>(movement: &'a MovementRule, all: &mut Vec<&'a Place>) {
+    all.extend(movement.when.keys());
+    all.extend(movement.id.iter().chain(&movement.amount).chain(&movement.at).chain(&movement.fee));
+    all.extend(&movement.currency);
+}
+
+/// The movements of the rule's chargeback.
+pub(super) fn movements(rule: &EventRule) -> impl Iterator<Item = &MovementRule> {
+    rule.chargeback.iter().flat_map(|chargeback| &chargeback.movements)
 }
 
 fn from<T>(value: Option<&Fixed<T>>) -> &[Place] {

@@ -1,7 +1,7 @@
 //! Check of unsigned places: a stranger who has caught a notification can change them. No dedupe key and no money may stand
 //! there, and a time, a type or an id only if the form says so.
 
-use super::rule::places;
+use super::rule::{movements, places};
 use crate::psp::document::place::{Piece, Place};
 use crate::psp::profile::error::Wrong;
 use crate::psp::profile::signs::{covers_body, is_signed};
@@ -94,7 +94,8 @@ fn check_conditions(form: &Form, rule: &EventRule) -> Result<(), String> {
         Some(Fixed::Mapped(mapped)) => mapped.from.as_slice(),
         _ => &[],
     };
-    let conditions = rule.when.keys().chain(rule.items.iter().flat_map(|item| item.when.keys())).chain(state);
+    let parts = rule.items.iter().map(|item| &item.when).chain(movements(rule).map(|movement| &movement.when));
+    let conditions = rule.when.keys().chain(parts.flat_map(|when| when.keys())).chain(state);
     match conditions.into_iter().find(|place| form.type_signed && !is_signed(form, place)) {
         Some(place) => Err(format!("when: {place} is not signed. Read a signed place, or say {TYPE}")),
         None => Ok(()),
@@ -119,18 +120,29 @@ fn leads<'f>(form: &'f Form, rule: &'f EventRule) -> impl Iterator<Item = &'f Pl
     let lists = [
         own.ids.as_ref().unwrap_or(&defaults.ids),
         own.shared_ids.as_ref().unwrap_or(&defaults.shared_ids),
+        own.originals.as_ref().unwrap_or(&defaults.originals),
+        own.payment_ids.as_ref().unwrap_or(&defaults.payment_ids),
         own.reference.as_ref().unwrap_or(&defaults.reference),
     ];
-    lists.into_iter().flatten()
+    lists.into_iter().flatten().chain(&own.customers)
 }
 
 /// Money is signed: its amounts, its currency and the ids that it is booked under.
 fn check_money(form: &Form, rule: &EventRule) -> Result<(), String> {
     let amounts = [&rule.authorized, &rule.refunded].into_iter().flatten().flatten();
     let items = rule.items.iter().flat_map(|item| item.id.iter().chain(&item.amount));
-    let chargeback = rule.chargeback.iter().flat_map(|one| one.id.iter().chain(&one.amount));
+    let chargeback = rule.chargeback.iter().flat_map(|one| one.id.iter().chain(&one.amount).chain(&one.of));
+    let moved = movements(rule).flat_map(|one| one.id.iter().chain(&one.amount).chain(&one.currency));
+    let released = rule.release.iter().flat_map(|one| one.id.iter().chain(&one.amount));
     let currency = rule.currency.as_ref().unwrap_or(&form.defaults.currency);
-    match amounts.chain(items).chain(chargeback).chain(currency).find(|place| !is_signed(form, place)) {
+    match amounts
+        .chain(items)
+        .chain(chargeback)
+        .chain(moved)
+        .chain(released)
+        .chain(currency)
+        .find(|place| !is_signed(form, place))
+    {
         Some(place) => {
             Err(format!("amount: {place} is not signed: one notification could book any money. Read signed places"))
         }
@@ -141,13 +153,13 @@ fn check_money(form: &Form, rule: &EventRule) -> Result<(), String> {
 /// The headers that a form is read with and that not every signature of it covers.
 pub(in crate::psp::profile) fn unsigned_headers(form: &Form) -> Vec<String> {
     let defaults = &form.defaults;
-    let lists = [&defaults.ids, &defaults.shared_ids, &defaults.reference, &defaults.at, &defaults.currency];
+    let ids = [&defaults.ids, &defaults.shared_ids, &defaults.originals, &defaults.payment_ids, &defaults.reference];
+    let lists = ids.into_iter().chain([&defaults.at, &defaults.currency]);
     let own = form.event_type.iter().flat_map(|part| part.as_slice()).chain(form.requires.keys());
     let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls);
     let called = calls.flat_map(|call| call.when.keys().chain(call.path.0.iter().filter_map(place_of)));
     let rules = form.rules.iter().flat_map(places);
-    let read =
-        own.chain(&form.object).chain(&form.dedupe).chain(lists.into_iter().flatten()).chain(called).chain(rules);
+    let read = own.chain(&form.object).chain(&form.dedupe).chain(lists.flatten()).chain(called).chain(rules);
     let mut names: Vec<String> = read.flat_map(headers).filter(|place| !is_signed(form, place)).map(name).collect();
     names.sort();
     names.dedup();
@@ -179,7 +191,8 @@ fn check_times(form: &Form, rule: &EventRule) -> Result<(), String> {
     }
     let at = rule.at.as_ref().unwrap_or(&form.defaults.at);
     let booked = rule.items.iter().map(|item| &item.at).chain(rule.chargeback.iter().map(|one| &one.at));
-    match booked.flatten().chain(at).find(|place| !is_signed(form, place)) {
+    let moved = movements(rule).map(|movement| &movement.at);
+    match booked.chain(moved).flatten().chain(at).find(|place| !is_signed(form, place)) {
         Some(place) => Err(format!("at: {place} is not signed. {REMEDY}")),
         None => Ok(()),
     }

@@ -97,21 +97,43 @@ pub(super) fn refund(id: &str, psp_id: &str, of: &str, amount: u32) -> Work {
     register(Kind::Refund, id, 1, said)
 }
 
+/// Registers a preauthorization of 100 EUR.
+pub(super) fn preauth(id: &str, psp_id: &str) -> Work {
+    register(Kind::Preauth, id, 0, json!({"pspTransactionId": psp_id, "requestedAmount": 100, "currency": "EUR"}))
+}
+
+/// Registers a capture of a preauthorization, without an id of the PSP.
+pub(super) fn capture(id: &str, preauth: &str) -> Work {
+    let said = json!({"preauthTransactionId": preauth, "requestedAmount": 40, "currency": "EUR"});
+    register(Kind::Payment, id, 1, said)
+}
+
+/// Adds the PSP's id to a capture.
+pub(super) fn captured_as(id: &str, psp_id: &str) -> Work {
+    register(Kind::Payment, id, 50, json!({"pspTransactionId": psp_id}))
+}
+
+/// Registers an agreement.
+pub(super) fn agreement(id: &str, psp_id: &str) -> Work {
+    register(Kind::Agreement, id, 1, json!({"pspAgreementId": psp_id}))
+}
+
+/// A means of payment is usable.
+pub(super) fn usable(seconds: i64, psp_ids: &[&str]) -> Event {
+    event(Kind::Agreement, seconds, psp_ids, Facts { status: Some(Status::Active), ..Facts::default() })
+}
+
 /// An event with these PSP ids.
 pub(super) fn event(kind: Kind, seconds: i64, psp_ids: &[&str], facts: Facts) -> Event {
     Event {
         event_type: "test".into(),
         kinds: vec![kind],
         psp_ids: psp_ids.iter().map(ToString::to_string).collect(),
-        shared_ids: Vec::new(),
-        references: Vec::new(),
-        loose: None,
         at: at(seconds),
         key: format!("event-{seconds}"),
-        late: false,
-        gives_way: false,
         currency: Some("EUR".parse().unwrap()),
         facts,
+        ..Event::default()
     }
 }
 

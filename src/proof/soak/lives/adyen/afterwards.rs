@@ -4,83 +4,63 @@ use serde_json::{Value, json};
 
 use super::dealing::Dealing;
 use super::item::Item;
-use crate::domain::ids::Kind;
-use crate::proof::soak::lives::expected::{Expected, Why};
+use super::refund;
+use crate::proof::soak::lives::expected::Expected;
 use crate::proof::soak::lives::life::Fate;
 use crate::proof::soak::lives::making::Making;
 
-/// Maybe refunds or charges back a paid payment. `capture` is the reference of a preauthorization's capture.
-pub(super) fn afterwards(
-    making: &mut Making,
-    dealing: &Dealing,
-    payment: &mut Expected,
-    capture: Option<&str>,
-    paid: i64,
-) {
-    noise(making, dealing, payment);
-    let mut left = paid;
-    for _ in 0..making.chance.pick(&[0, 0, 1, 1, 2, 3]) {
-        let amount = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
-        if amount > 0 && amount <= left {
-            left -= amount;
-            refund(making, dealing, payment, amount);
-        }
+/// The money of a payment, before its refunds and chargebacks.
+pub(super) struct Capture {
+    pub(super) paid: i64,
+    /// The reference of the capture of a preauthorization, as far as chargebacks name it.
+    pub(super) capture: Option<String>,
+    /// Whether the preauthorization has other captures, too.
+    pub(super) has_others: bool,
+}
+
+impl Capture {
+    pub(super) const fn direct(paid: i64) -> Self {
+        Self { paid, capture: None, has_others: false }
     }
-    if making.chance.one_in(3) {
-        chargeback(making, dealing, payment, capture, paid);
+
+    pub(super) fn captured(paid: i64, capture: &str) -> Self {
+        Self { paid, capture: Some(capture.to_owned()), has_others: false }
     }
 }
 
-fn refund(making: &mut Making, dealing: &Dealing, payment: &mut Expected, amount: i64) {
-    making.chapter("refunded");
-    let mut refund = making.expected(Kind::Refund, Some(dealing.currency), amount);
-    let id = making.id("PSPR");
-    refund.parent = Some(payment.id.clone());
-    refund.registered_psp_id = making.chance.one_in(2).then(|| id.clone());
-    making.registers(&refund);
-    let merchant = refund.id.clone();
-    if making.chance.one_in(4) {
-        let at = making.later();
-        refund.says(at, "Pending", &id);
-        making.tells(&refund, dealing.modification("POSTPONED_REFUND", at, &id, &merchant, amount).body());
+/// Maybe refunds or charges back a paid payment.
+pub(super) fn afterwards(making: &mut Making, dealing: &Dealing, payment: &mut Expected, after: &Capture) {
+    noise(making, dealing, payment);
+    let mut left = after.paid;
+    for _ in 0..making.chance.pick(&[0, 0, 1, 1, 2, 3]) {
+        let amount = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
+        let amount = if making.chance.one_in(8) { after.paid + amount } else { amount.max(1) };
+        left = (left - amount).max(0);
+        if making.chance.one_in(3) {
+            refund::unregistered(making, dealing, payment, amount);
+        } else {
+            refund::registered(making, dealing, payment, amount);
+        }
     }
-    let at = making.later();
-    if making.chance.one_in(5) {
-        let why = Why { message: Some("Insufficient balance on payment".to_owned()), ..Why::default() };
-        refund.fails(at, "Failed", &id, why);
-        let item = dealing.modification("REFUND", at, &id, &merchant, amount);
-        let item = Item { success: false, reason: "Insufficient balance on payment", ..item };
-        making.tells(&refund, item.body());
-        return making.knows(&refund);
+    if making.chance.one_in(3) {
+        // Some chargebacks name only the authorization.
+        let capture = after.capture.clone().filter(|_| !making.chance.one_in(3));
+        chargeback(making, dealing, payment, &Capture { paid: after.paid, capture, has_others: false });
     }
-    refund.says(at, "Succeeded", &id);
-    refund.given_back = amount;
-    making.tells(&refund, dealing.modification("REFUND", at, &id, &merchant, amount).body());
-    if making.chance.one_in(4) {
-        // The failure may fall into the same second as the refund.
-        let at = making.perhaps_later();
-        let code = making.chance.pick(&["REFUND_FAILED", "REFUNDED_REVERSED"]);
-        refund.fails(at, "Failed", &id, Why { message: Some("Account closed".to_owned()), ..Why::default() });
-        refund.given_back = 0;
-        let item = dealing.modification(code, at, &id, &merchant, amount);
-        making.tells(&refund, Item { reason: "Account closed", ..item }.body());
-    }
-    payment.given_back += refund.given_back;
-    making.knows(&refund);
 }
 
 const CHARGEBACK_REASONS: [(&str, &str); 4] =
     [("10.4", "UserInitiated"), ("AC04", "BearerInvalid"), ("AM04", "InsufficientBalance"), ("99.9", "Unknown")];
 
-fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, capture: Option<&str>, paid: i64) {
+pub(super) fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, after: &Capture) {
     making.chapter("charged back");
     let id = making.id("PSPD");
     let (code, reason) = making.chance.pick(&CHARGEBACK_REASONS);
-    let amount = if making.chance.one_in(2) { paid } else { making.chance.within(1, paid) };
+    let amount = if making.chance.one_in(2) { after.paid } else { making.chance.within(1, after.paid) };
     let words = "Other Fraud-Card Absent Environment";
     let mut more = json!({"chargebackReasonCode": code, "chargebackSchemeCode": "visa"});
-    if let Some(capture) = capture {
-        more["capturePspReference"] = capture.into();
+    if let Some(capture) = &after.capture {
+        more["capturePspReference"] = capture.as_str().into();
         more["captureMerchantReference"] = payment.id.as_str().into();
     }
     let merchant = dealing.merchant.clone();
@@ -95,17 +75,21 @@ fn chargeback(making: &mut Making, dealing: &Dealing, payment: &mut Expected, ca
     making.tells(payment, item("CHARGEBACK", at, more.clone()));
     let dispute = payment.dispute(&id);
     (dispute.amount, dispute.gone, dispute.reason) = (amount, Some(at), reason);
+    let taken = at;
     (dispute.psp_code, dispute.psp_message) = (Some(code.to_owned()), Some(words.to_owned()));
     if making.chance.one_in(2) {
         let at = making.later();
-        // The additional data is missing: only the chargeback's own id leads to a capture.
+        // Often the additional data is missing: only the chargeback's own id leads to a capture. If the reversal comes first, and
+        // several captures could be meant, nobody can tell which.
+        let also = if after.has_others { more.clone() } else { json!({}) };
         let event_code = making.chance.pick(&["CHARGEBACK_REVERSED", "PREARBITRATION_WON"]);
-        making.tells(payment, item(event_code, at, json!({})));
+        making.tells(payment, item(event_code, at, also));
         payment.dispute(&id).gone = None;
         if making.chance.one_in(2) {
             let at = making.later();
             making.tells(payment, item("SECOND_CHARGEBACK", at, more));
-            payment.dispute(&id).gone = Some(at);
+            // The day of a chargeback is that of its first withdrawal.
+            payment.dispute(&id).gone = Some(taken);
         }
     }
 }

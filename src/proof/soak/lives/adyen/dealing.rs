@@ -19,6 +19,7 @@ const REFUSALS: [(&str, Option<&str>); 6] = [
 ];
 
 /// The dealings of one payment or preauthorization with Adyen.
+#[derive(Clone)]
 pub(super) struct Dealing {
     /// The Transform id of the record that is authorised.
     pub(super) merchant: String,
@@ -36,6 +37,11 @@ impl Dealing {
         expected.registered_psp_id = making.chance.one_in(2).then(|| authorisation.clone());
         let currency = expected.currency.unwrap_or_default();
         Self { merchant: expected.id.clone(), currency, amount: expected.requested, authorisation, left: false }
+    }
+
+    /// Another authorisation under the same merchant reference.
+    pub(super) fn another(&self, making: &mut Making, amount: i64) -> Self {
+        Self { authorisation: making.id("PSPA"), amount, ..self.clone() }
     }
 
     pub(super) fn item<'a>(&'a self, code: &'a str, at: Timestamp, success: bool) -> Item<'a> {
@@ -61,6 +67,7 @@ impl Dealing {
                 self.left = true;
                 // The customer left this attempt. It says nothing against another attempt, whenever that was.
                 if expected.is_new() {
+                    expected.tries(&reference);
                     expected.says(at, "Expired", &reference);
                 }
                 let item = Item { reference: &reference, ..self.item("OFFER_CLOSED", at, true) };
@@ -71,6 +78,7 @@ impl Dealing {
             let raw = making.chance.one_in(2).then(|| "51 : issuer says no".to_owned());
             let psp_code = raw.clone().unwrap_or_else(|| reason.to_owned());
             let why = Why { code, psp_code: Some(psp_code), message: Some(reason.to_owned()) };
+            expected.tries(&reference);
             expected.fails(at, "Failed", &reference, why);
             let more = raw.map_or_else(|| json!({}), |raw| json!({"refusalReasonRaw": raw}));
             let item = Item { reference: &reference, reason, more, ..self.item("AUTHORISATION", at, false) };
@@ -80,6 +88,7 @@ impl Dealing {
 
     pub(super) fn authorised(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
+        expected.tries(&self.authorisation);
         expected.says(at, "Succeeded", &self.authorisation);
         if expected.kind == Kind::Payment {
             expected.books(&self.authorisation, self.amount, at);
@@ -92,7 +101,18 @@ impl Dealing {
         making.tells(expected, item.body());
     }
 
-    /// Takes back the reservation or the payment before any money moved.
+    /// Changes the amount of the reservation: a part of it is released, or it is raised.
+    pub(super) fn adjusted(&mut self, making: &mut Making, preauth: &mut Expected) {
+        let at = making.later();
+        self.amount = if making.chance.one_in(3) { self.amount * 2 } else { making.chance.within(1, self.amount) };
+        preauth.tries(&self.authorisation);
+        preauth.reserves(self.amount);
+        let (reference, merchant) = (making.id("PSPM"), self.merchant.clone());
+        let item = self.modification("AUTHORISATION_ADJUSTMENT", at, &reference, &merchant, self.amount);
+        making.tells(preauth, item.body());
+    }
+
+    /// Takes back the reservation or the payment before any money moved, or the rest of the reservation.
     pub(super) fn ended(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let (code, state) = making.chance.pick(&[
@@ -100,6 +120,7 @@ impl Dealing {
             ("TECHNICAL_CANCEL", "Cancelled"),
             ("EXPIRE", "Expired"),
         ]);
+        expected.tries(&self.authorisation);
         expected.says(at, state, "");
         expected.unbooks(&self.authorisation);
         let reference = making.id("PSPM");
@@ -109,12 +130,24 @@ impl Dealing {
 
     /// Captures money under a reference of its own, in place of the authorisation.
     pub(super) fn captured(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
+        let merchant = expected.id.clone();
+        self.captured_for(making, expected, (capture, &merchant), amount);
+    }
+
+    /// Captures money with a merchant reference that may name no record.
+    pub(super) fn captured_for(
+        &self,
+        making: &mut Making,
+        expected: &mut Expected,
+        (capture, merchant): (&str, &str),
+        amount: i64,
+    ) {
         let at = making.later();
+        expected.tries(&self.authorisation);
         expected.says(at, "Succeeded", capture);
         expected.unbooks(&self.authorisation);
         expected.books(capture, amount, at);
-        let merchant = expected.id.clone();
-        making.tells(expected, self.modification("CAPTURE", at, capture, &merchant, amount).body());
+        making.tells(expected, self.modification("CAPTURE", at, capture, merchant, amount).body());
     }
 
     /// Lets the scheme take back a capture, maybe in the same second as the capture.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::dispute::dispute;
 use super::intent::{Intent, noise};
 use crate::domain::ids::Kind;
 use crate::proof::soak::lives::expected::{Expected, Why};
@@ -13,8 +14,11 @@ pub(super) fn afterwards(making: &mut Making, intent: &Intent, payment: &mut Exp
     let mut left = paid;
     for _ in 0..making.chance.pick(&[0, 0, 1, 1, 2, 3]) {
         let amount = if making.chance.one_in(3) { left } else { making.chance.within(1, left.max(1)) };
-        if amount > 0 && amount <= left {
-            left -= amount;
+        let amount = if making.chance.one_in(8) { paid + amount } else { amount.max(1) };
+        left = (left - amount).max(0);
+        if making.chance.one_in(3) {
+            unregistered(making, intent, payment, amount);
+        } else {
             refund(making, intent, payment, amount);
         }
     }
@@ -31,6 +35,7 @@ const REFUND_FAILURES: [(&str, Option<&str>); 4] = [
     ("unknown", None),
 ];
 
+/// A refund that the payment stack registers. Now and then it is made twice.
 fn refund(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: i64) {
     making.chapter("refunded");
     let mut refund = making.expected(Kind::Refund, Some(intent.currency), amount);
@@ -40,83 +45,49 @@ fn refund(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: 
     refund.registered_psp_id = known_by.id().then(|| id.clone());
     making.registers(&refund);
     let metadata = if known_by.reference() { json!({"transactionId": refund.id}) } else { json!({}) };
+    made(making, intent, &mut refund, (&id, &metadata), amount);
+    if known_by.reference() && making.chance.one_in(4) {
+        making.chapter("twice");
+        let id = making.id("re_");
+        made(making, intent, &mut refund, (&id, &metadata), amount);
+    }
+    payment.given_back += refund.refunded();
+    making.knows(&refund);
+}
+
+/// A refund that was made in the dashboard: nobody registers it.
+fn unregistered(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: i64) {
+    making.chapter("refunded in the dashboard");
+    let mut refund = making.expected(Kind::Refund, Some(intent.currency), amount);
+    let id = making.id("re_");
+    made(making, intent, &mut refund, (&id, &json!({})), amount);
+    payment.given_back += refund.refunded();
+}
+
+/// Makes a refund, or tries to.
+fn made(making: &mut Making, intent: &Intent, refund: &mut Expected, (id, metadata): (&str, &Value), amount: i64) {
     let object = |status: &str, reason: Option<&str>| {
         json!({"object": "refund", "id": id, "payment_intent": intent.id, "charge": intent.charge, "status": status,
                "amount": intent.currency.minor(amount), "currency": intent.currency.code.to_lowercase(),
                "metadata": metadata, "failure_reason": reason})
     };
     let at = making.later();
-    refund.says(at, "Pending", &id);
-    intent.tell(making, &refund, "refund.created", at, object("pending", None));
+    refund.tries(id);
+    refund.says(at, "Pending", id);
+    intent.tell(making, refund, "refund.created", at, object("pending", None));
     let (succeeds, fails) = making.chance.pick(&[(true, false), (true, false), (true, true), (false, true)]);
     if succeeds {
         let at = making.perhaps_later();
-        refund.says(at, "Succeeded", &id);
-        refund.given_back = amount;
+        refund.says(at, "Succeeded", id);
+        refund.gives_back(amount);
         let event_type = making.chance.pick(&["refund.updated", "charge.refund.updated"]);
-        intent.tell(making, &refund, event_type, at, object("succeeded", None));
+        intent.tell(making, refund, event_type, at, object("succeeded", None));
     }
     if fails {
         // The failure may fall into the same second as the success.
         let at = making.perhaps_later();
         let (reason, code) = making.chance.pick(&REFUND_FAILURES);
-        refund.fails(at, "Failed", &id, Why { code, psp_code: Some(reason.to_owned()), message: None });
-        refund.given_back = 0;
-        intent.tell(making, &refund, "refund.failed", at, object("failed", Some(reason)));
-    }
-    payment.given_back += refund.given_back;
-    making.knows(&refund);
-}
-
-const DISPUTE_REASONS: [(&str, &str); 5] = [
-    ("fraudulent", "UserInitiated"),
-    ("insufficient_funds", "InsufficientBalance"),
-    ("subscription_canceled", "Canceled"),
-    ("bank_cannot_process", "Rejected"),
-    ("noncompliant", "Unknown"),
-];
-
-fn dispute(making: &mut Making, intent: &Intent, payment: &mut Expected, amount: i64) {
-    making.chapter("disputed");
-    let id = making.id("du_");
-    let (psp_reason, reason) = making.chance.pick(&DISPUTE_REASONS);
-    let currency = intent.currency;
-    let fee = if making.chance.one_in(2) { Some(15) } else { None };
-    let object = |status: &str, moved: Value| {
-        json!({"object": "dispute", "id": id, "payment_intent": intent.id, "charge": intent.charge, "status": status,
-               "amount": currency.minor(amount), "currency": currency.code.to_lowercase(), "reason": psp_reason,
-               "balance_transactions": moved, "metadata": {}})
-    };
-    let at = making.later();
-    intent.tell(making, payment, "charge.dispute.created", at, object("needs_response", json!([])));
-    if making.chance.one_in(4) {
-        let at = making.later();
-        return intent.tell(making, payment, "charge.dispute.closed", at, object("warning_closed", json!([])));
-    }
-    let gone = making.perhaps_later();
-    let code = currency.code.to_lowercase();
-    let fee_minor = fee.map(|fee| currency.minor(fee));
-    let out =
-        json!({"amount": -currency.minor(amount), "created": gone.as_second(), "currency": code, "fee": fee_minor});
-    intent.tell(making, payment, "charge.dispute.funds_withdrawn", gone, object("under_review", json!([out])));
-    let dispute = payment.dispute(&id);
-    (dispute.amount, dispute.fee, dispute.gone) = (amount, fee, Some(gone));
-    (dispute.reason, dispute.psp_code) = (reason, Some(psp_reason.to_owned()));
-    match making.chance.within(0, 2) {
-        0 => {}
-        1 => {
-            let at = making.later();
-            intent.tell(making, payment, "charge.dispute.closed", at, object("lost", json!([out])));
-        }
-        _ => {
-            let at = making.later();
-            intent.tell(making, payment, "charge.dispute.closed", at, object("won", json!([out])));
-            payment.dispute(&id).gone = None;
-            let back = making.perhaps_later();
-            let back_in = json!({"amount": currency.minor(amount), "created": back.as_second(), "currency": code,
-                                 "fee": fee_minor.map(|fee| -fee)});
-            let object = object("won", json!([back_in, out]));
-            intent.tell(making, payment, "charge.dispute.funds_reinstated", back, object);
-        }
+        refund.fails(at, "Failed", id, Why { code, psp_code: Some(reason.to_owned()), message: None });
+        intent.tell(making, refund, "refund.failed", at, object("failed", Some(reason)));
     }
 }

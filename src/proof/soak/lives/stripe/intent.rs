@@ -9,6 +9,7 @@ use crate::proof::soak::lives::making::{KnownBy, Making};
 use crate::proof::soak::lives::money::Currency;
 
 /// A payment intent and its charge.
+#[derive(Clone)]
 pub(super) struct Intent {
     pub(super) id: String,
     pub(super) charge: String,
@@ -17,6 +18,8 @@ pub(super) struct Intent {
     pub(super) manual: bool,
     /// The Transform id, if the integrator put it into the metadata.
     pub(super) reference: Option<String>,
+    /// The payment method that the intent stores for later payments, if it does.
+    pub(super) stores: Option<String>,
 }
 
 const DECLINES: [(&str, Option<&str>); 8] = [
@@ -48,7 +51,13 @@ impl Intent {
             amount: expected.requested,
             manual,
             reference: known_by.reference().then(|| expected.id.clone()),
+            stores: None,
         }
+    }
+
+    /// Another intent under the same reference: the customer began anew.
+    pub(super) fn another(&self, making: &mut Making, amount: i64) -> Self {
+        Self { id: making.id("pi_"), charge: making.id("ch_"), amount, ..self.clone() }
     }
 
     pub(super) fn metadata(&self) -> Value {
@@ -62,6 +71,7 @@ impl Intent {
                "capture_method": if self.manual { "manual" } else { "automatic" }, "status": status,
                "currency": self.currency.code.to_lowercase(), "metadata": self.metadata(),
                "latest_charge": if received > 0 { json!(self.charge) } else { Value::Null },
+               "setup_future_usage": self.stores.as_ref().map(|_| "off_session"), "payment_method": self.stores,
                "cancellation_reason": null, "last_payment_error": null})
     }
 
@@ -89,6 +99,7 @@ impl Intent {
     /// Tells of the intent before its money.
     pub(super) fn begins(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
+        expected.tries(&self.id);
         expected.says(at, "Initiated", &self.id);
         self.tell(making, expected, "payment_intent.created", at, self.object("requires_payment_method", 0));
         for _ in 0..making.chance.pick(&[0, 0, 1, 2]) {
@@ -107,6 +118,7 @@ impl Intent {
         let (decline, code) = making.chance.pick(&DECLINES);
         let message = format!("Your card was declined: {decline}.");
         let why = Why { code, psp_code: Some(decline.to_owned()), message: Some(message.clone()) };
+        expected.tries(&self.id);
         expected.fails(at, "Failed", &self.id, why);
         expected.unbooks(&self.id);
         let mut intent = self.object("requires_payment_method", 0);
@@ -121,11 +133,36 @@ impl Intent {
         self.tell(making, expected, "payment_intent.payment_failed", at, intent);
     }
 
+    /// Begins another intent that comes to nothing, and says nothing against the one that succeeds. Only a reference leads
+    /// from it to the record.
+    pub(super) fn beside(&self, making: &mut Making, expected: &mut Expected) {
+        if self.reference.is_none() || !making.chance.one_in(4) {
+            return;
+        }
+        making.chapter("another intent beside");
+        let other = self.another(making, self.amount);
+        let at = making.later();
+        expected.tries(&other.id);
+        expected.says(at, "Initiated", &other.id);
+        other.tell(making, expected, "payment_intent.created", at, other.object("requires_payment_method", 0));
+        match making.chance.within(0, 3) {
+            0 => {}
+            1 => {
+                let at = making.later();
+                expected.says(at, "Pending", &other.id);
+                other.tell(making, expected, "payment_intent.requires_action", at, other.object("requires_action", 0));
+            }
+            2 => other.fails(making, expected),
+            _ => other.ends(making, expected),
+        }
+    }
+
     /// Ends the intent without its money: cancelled or expired.
     pub(super) fn ends(&self, making: &mut Making, expected: &mut Expected) {
         let at = making.later();
         let reason = making.chance.pick(&["automatic", "requested_by_customer", "abandoned"]);
         let state = if reason == "automatic" { "Expired" } else { "Cancelled" };
+        expected.tries(&self.id);
         expected.says(at, state, &self.id);
         let mut intent = self.object("canceled", 0);
         intent["cancellation_reason"] = reason.into();
@@ -135,6 +172,7 @@ impl Intent {
     /// Pays this much money.
     pub(super) fn pays(&self, making: &mut Making, expected: &mut Expected, charge_event: &str, amount: i64) {
         let at = making.perhaps_later();
+        expected.tries(&self.id);
         let (charge, intent) = (self.charge("succeeded", true, amount), self.object("succeeded", amount));
         let mut at_last = at;
         if making.chance.one_in(4) {

@@ -1,0 +1,272 @@
+//! Disputes of a payment, and the chargebacks that come of them. Money is taken and given back in movements. Where the
+//! movements are known they decide; else the words of the events do.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+
+use super::due::utc_date;
+use super::event::{Booking, Chargeback, Movement, Why};
+use super::stamp::{self, Stamp, Stamped, Written};
+
+/// What is known of one dispute. Later events of a dispute need not repeat its amount and its reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Dispute {
+    /// Whether the money is gone, in the words of the events.
+    pub said: Option<Stamped<Said>>,
+    /// The disputed amount, major units.
+    pub amount: Option<Stamped<Decimal>>,
+    /// The reason.
+    pub why: Option<Stamped<Why>>,
+    /// The movements of money by the PSP's ids; none if no event listed them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub movements: Option<BTreeMap<String, Stamped<Movement>>>,
+    /// The PSP's ids of the bookings that are disputed, where the PSP's reversals name no dispute.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub bookings: BTreeSet<String>,
+}
+
+/// A dispute in the words of one event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Said {
+    /// Whether the money is gone.
+    pub booking: Booking,
+    /// The PSP's charge for the chargeback, major units.
+    pub fee: Option<Decimal>,
+    /// The day on which the money went.
+    pub date: Date,
+}
+
+/// A chargeback that stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookedChargeback {
+    /// The PSP's id of the dispute.
+    pub id: String,
+    /// Major units.
+    pub amount: Decimal,
+    /// The PSP's charge for the chargeback, major units.
+    pub fee: Option<Decimal>,
+    /// The day on which the money went.
+    pub date: Date,
+    /// The reason, if any event named one.
+    pub why: Option<Why>,
+}
+
+/// The chargebacks that stand, of a payment that received `paid`. Money that came back without naming its dispute is taken off
+/// the chargeback of the same amount, else off the first ones. A chargeback without a reason shows that of the disputes of the
+/// same booking, if they all name the same one.
+pub(super) fn chargebacks(disputes: &BTreeMap<String, Dispute>, paid: Decimal) -> Vec<BookedChargeback> {
+    let with_why = |(id, dispute): (&String, &Dispute)| {
+        let chargeback = dispute.chargeback(id, paid)?;
+        let why = chargeback.why.or_else(|| why_of(&dispute.bookings, disputes));
+        Some(BookedChargeback { why, ..chargeback })
+    };
+    let mut standing: Vec<_> = disputes.iter().filter_map(with_why).collect();
+    for mut returned in disputes.values().filter_map(Dispute::returned) {
+        let same = standing.iter().position(|chargeback| chargeback.amount == returned).unwrap_or(0);
+        for chargeback in standing.iter_mut().skip(same) {
+            let part = returned.min(chargeback.amount);
+            (chargeback.amount, returned) = (chargeback.amount - part, returned - part);
+        }
+        standing.retain(|chargeback| chargeback.amount > Decimal::ZERO);
+    }
+    standing
+}
+
+impl Dispute {
+    /// Writes what an event says of the dispute. `stamp` is that of its words.
+    pub(super) fn write(&mut self, news: &Chargeback, stamp: &Stamp, written: &mut Vec<Written>) {
+        let Chargeback { booking, fee, date, .. } = *news;
+        written.push(stamp::write(&mut self.said, stamp, Said { booking, fee, date }));
+        written.extend(news.disputed.map(|amount| stamp::write(&mut self.amount, stamp, amount)));
+        written.extend(news.why.clone().map(|why| stamp::write(&mut self.why, stamp, why)));
+        self.bookings.extend(news.of.clone());
+        if let Some(news) = &news.movements {
+            let movements = self.movements.get_or_insert_default();
+            written.extend(news.iter().map(|one| write_movement(movements, stamp, one)));
+        }
+    }
+
+    /// Takes over all that another telling of this dispute knows.
+    pub(super) fn join(&mut self, other: Self) {
+        stamp::join(&mut self.said, other.said);
+        stamp::join(&mut self.amount, other.amount);
+        stamp::join(&mut self.why, other.why);
+        self.bookings.extend(other.bookings);
+        if let Some(movements) = other.movements {
+            let own = self.movements.get_or_insert_default();
+            for other in movements.into_values() {
+                write_movement(own, &other.stamp, &other.value);
+            }
+        }
+    }
+
+    /// The stamps of all facts.
+    pub(super) fn stamps(&self) -> impl Iterator<Item = &Stamp> {
+        let said = self.said.iter().map(|fact| &fact.stamp).chain(self.amount.iter().map(|fact| &fact.stamp));
+        let moved = self.movements.iter().flatten().map(|(_, fact)| &fact.stamp);
+        said.chain(self.why.iter().map(|fact| &fact.stamp)).chain(moved)
+    }
+
+    /// The booking in the words of the events; a dispute with movements counts as booked.
+    pub(super) fn booking(&self) -> Booking {
+        let said = self.said.as_ref().map_or(Booking::Open, |said| said.value.booking);
+        if self.movements.as_ref().is_some_and(|movements| !movements.is_empty()) { Booking::Booked } else { said }
+    }
+
+    /// The money that came back, if it is all that is known: its events name neither a dispute nor a disputed amount.
+    fn returned(&self) -> Option<Decimal> {
+        let movements = self.movements.as_ref().filter(|_| self.amount.is_none())?;
+        let is_return = |movement: &Movement| movement.amount > Decimal::ZERO && movement.currency.is_none();
+        let mut moved = movements.values().map(|movement| &movement.value);
+        moved.all(is_return).then(|| movements.values().map(|movement| movement.value.amount).sum())
+    }
+
+    /// The chargeback that stands for this dispute of a payment that received `paid`.
+    ///
+    /// A chargeback of unknown amount counts as all that was paid: that may be too much, but never too little.
+    #[must_use]
+    pub fn chargeback(&self, id: &str, paid: Decimal) -> Option<BookedChargeback> {
+        let why = self.why.as_ref().map(|why| why.value.clone());
+        let disputed = self.amount.as_ref().map(|amount| amount.value);
+        let (amount, fee, date) = match &self.movements {
+            Some(movements) => moved(movements, disputed, paid)?,
+            None => {
+                let said = &self.said.as_ref().filter(|said| said.value.booking == Booking::Booked)?.value;
+                (disputed.unwrap_or(paid), said.fee, said.date)
+            }
+        };
+        (amount > Decimal::ZERO).then(|| BookedChargeback { id: id.to_owned(), amount, fee, date, why })
+    }
+}
+
+/// The reason that the disputes of these bookings name, if they do not name several.
+fn why_of(bookings: &BTreeSet<String>, disputes: &BTreeMap<String, Dispute>) -> Option<Why> {
+    let others = disputes.values().filter(|dispute| !dispute.bookings.is_disjoint(bookings));
+    let mut named = others.filter_map(|dispute| dispute.why.as_ref()).map(|why| &why.value);
+    let first = named.next()?;
+    named.all(|other| other == first).then(|| first.clone())
+}
+
+/// Writes a movement. Its time is the earliest that any event gives: an event may give its own time only.
+fn write_movement(movements: &mut BTreeMap<String, Stamped<Movement>>, stamp: &Stamp, news: &Movement) -> Written {
+    let earlier = movements.get(&news.id).map_or(news.at, |old| old.value.at.min(news.at));
+    let written = stamp::write_in(movements, &news.id, stamp, news);
+    if let Some(movement) = movements.get_mut(&news.id) {
+        movement.value.at = earlier;
+    }
+    written
+}
+
+/// The amount that the movements leave taken, their fees, and the day of the first withdrawal.
+fn moved(
+    movements: &BTreeMap<String, Stamped<Movement>>,
+    disputed: Option<Decimal>,
+    paid: Decimal,
+) -> Option<(Decimal, Option<Decimal>, Date)> {
+    let mut movements: Vec<&Movement> = movements.values().map(|movement| &movement.value).collect();
+    movements.sort_by_key(|movement| (movement.at, &movement.id));
+    let first = movements.iter().find(|movement| movement.amount < Decimal::ZERO)?;
+    let abroad = movements.iter().find(|movement| movement.currency.is_some() && movement.amount < Decimal::ZERO);
+    // In another currency the first withdrawal is the disputed amount, and the others are in proportion to it.
+    let rate = abroad.and_then(|first| disputed.unwrap_or(paid).checked_div(-first.amount));
+    let places = disputed.unwrap_or(paid).scale().max(2);
+    let own = |movement: &Movement| match movement.currency {
+        Some(_) => (movement.amount * rate.unwrap_or_default()).round_dp(places).normalize(),
+        None => movement.amount,
+    };
+    let taken: Decimal = -movements.iter().map(|movement| own(movement)).sum::<Decimal>();
+    let fees = movements.iter().filter(|movement| movement.currency.is_none()).filter_map(|movement| movement.fee);
+    let fee = Some(fees.sum::<Decimal>()).filter(|fee| *fee > Decimal::ZERO);
+    Some((disputed.map_or(taken, |most| taken.min(most)), fee, utc_date(first.at)))
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::status::ChargebackReason;
+
+    fn movement(amount: i64) -> BTreeMap<String, Stamped<Movement>> {
+        let at = Timestamp::UNIX_EPOCH;
+        let stamp = Stamp { at, rank: 0, tie: String::new() };
+        let value = Movement { id: "m".into(), amount: amount.into(), currency: None, fee: None, at };
+        BTreeMap::from([("m".to_owned(), Stamped { stamp, value })])
+    }
+
+    /// The amounts of the chargebacks after these withdrawals, and after money that came back without a dispute.
+    fn left(withdrawn: &[i64], returned: &[i64]) -> Vec<i64> {
+        let named = |(n, amount): (usize, &i64)| {
+            (format!("{n}"), Dispute { movements: Some(movement(-amount)), ..Dispute::default() })
+        };
+        let unnamed = |(n, amount): (usize, &i64)| {
+            (format!("returned {n}"), Dispute { movements: Some(movement(*amount)), ..Dispute::default() })
+        };
+        let disputes =
+            withdrawn.iter().enumerate().map(named).chain(returned.iter().enumerate().map(unnamed)).collect();
+        let chargebacks = chargebacks(&disputes, Decimal::ONE_HUNDRED);
+        chargebacks.iter().map(|chargeback| chargeback.amount.try_into().unwrap()).collect()
+    }
+
+    #[test]
+    fn money_that_came_back_without_a_dispute_is_taken_off_the_chargebacks() {
+        assert_eq!(left(&[20, 30], &[]), [20, 30]);
+        assert_eq!(left(&[20, 30], &[30]), [20], "the one of the same amount");
+        assert_eq!(left(&[20, 30], &[25]), [25], "the first ones");
+        assert_eq!(left(&[20, 30], &[5, 30]), [15]);
+        assert_eq!(left(&[20], &[20, 30]).len(), 0, "no more than was taken");
+        assert_eq!(left(&[], &[20]).len(), 0);
+    }
+
+    #[test]
+    fn money_that_came_back_in_a_named_dispute_is_that_disputes() {
+        let mut disputes =
+            BTreeMap::from([("a".to_owned(), Dispute { movements: Some(movement(-20)), ..Dispute::default() })]);
+        let stamp = Stamp { at: Timestamp::UNIX_EPOCH, rank: 0, tie: String::new() };
+        let amount = Some(Stamped { stamp, value: Decimal::from(20) });
+        disputes.insert("b".into(), Dispute { amount, movements: Some(movement(20)), ..Dispute::default() });
+        assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED).len(), 1);
+    }
+
+    fn why(code: &str) -> Why {
+        Why { reason: ChargebackReason::UserInitiated, psp_code: Some(code.into()), psp_message: None }
+    }
+
+    /// A payment with a reversal of one booking, and disputes with these bookings and reasons.
+    fn reason(disputes: &[(&str, &str)]) -> Option<Option<String>> {
+        let news = |id: &str, of: &str, booking, why| Chargeback {
+            id: id.into(),
+            disputed: Some(Decimal::ONE),
+            fee: None,
+            booking,
+            date: jiff::civil::date(2026, 3, 1),
+            why,
+            movements: None,
+            of: Some(of.into()),
+        };
+        let mut all = BTreeMap::<String, Dispute>::new();
+        let mut write = |news: Chargeback| {
+            let stamp = Stamp { at: Timestamp::UNIX_EPOCH, rank: 1, tie: news.id.clone() };
+            all.entry(news.id.clone()).or_default().write(&news, &stamp, &mut Vec::new());
+        };
+        write(news("REV", "CAP", Booking::Booked, None));
+        for (place, (of, code)) in disputes.iter().enumerate() {
+            write(news(&format!("PP-{place}"), of, Booking::Open, Some(why(code))));
+        }
+        let [only] = <[BookedChargeback; 1]>::try_from(chargebacks(&all, Decimal::TEN)).ok()?;
+        Some(only.why.and_then(|why| why.psp_code))
+    }
+
+    #[test]
+    fn a_reversal_has_the_reason_of_the_disputes_of_its_booking_if_they_agree() {
+        assert_eq!(reason(&[("CAP", "FRAUD")]), Some(Some("FRAUD".into())));
+        assert_eq!(reason(&[("CAP", "FRAUD"), ("CAP", "FRAUD")]), Some(Some("FRAUD".into())));
+        assert_eq!(reason(&[("CAP", "FRAUD"), ("CAP", "OTHER")]), Some(None), "either could be meant");
+        assert_eq!(reason(&[("CAP-2", "FRAUD")]), Some(None), "of another booking");
+    }
+}

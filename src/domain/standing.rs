@@ -1,0 +1,196 @@
+//! The state of a record as its attempts make it: a success outranks what other attempts say.
+
+use std::borrow::Cow;
+
+use rust_decimal::Decimal;
+
+use super::attempt::{Attempt, Released};
+use super::event::Booking;
+use super::ids::Kind;
+use super::record::{Record, Seen};
+use super::stamp::{Stamp, Stamped};
+use super::status::{Status, StatusFact};
+
+/// The claims of a record that count now, with the state that they make.
+pub(super) struct Standing<'a> {
+    pub(super) record: &'a Record,
+    pub(super) seen: &'a Seen,
+    /// The last named state: that of the leading attempt, else that of the registration.
+    pub(super) named: StatusFact,
+    /// The attempt that the state comes from.
+    pub(super) leading: Option<&'a Attempt>,
+    /// Whether the registration alone says that the record stands, or that an attempt does of which no event told.
+    registered: bool,
+}
+
+/// How much an attempt's state weighs against those of other attempts, the least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Weight {
+    /// It has only begun.
+    Begun,
+    /// It is under way, or has ended.
+    Newest,
+    /// It is under way, and it is the registered one.
+    Registered,
+    /// It is a success.
+    Stands,
+}
+
+/// One state among those that a record could have.
+struct Candidate<'a> {
+    weight: Weight,
+    fact: Cow<'a, Stamped<StatusFact>>,
+    attempt: Option<&'a Attempt>,
+}
+
+impl<'a> Standing<'a> {
+    pub(super) fn of(record: &'a Record, seen: &'a Seen) -> Self {
+        let mut candidates: Vec<_> =
+            attempts(record, seen).filter_map(|attempt| candidate(record, seen, attempt)).collect();
+        protect_registered(record, &mut candidates);
+        let registered = registered(record, &candidates);
+        let by_registration = registered.as_ref().is_some_and(|one| one.weight == Weight::Stands);
+        candidates.extend(registered);
+        let best = candidates.into_iter().max_by(|a, b| (a.weight, &a.fact.stamp).cmp(&(b.weight, &b.fact.stamp)));
+        match best {
+            Some(best) if !is_behind(record, best.fact.value.status) => {
+                let named = best.fact.value.clone();
+                Self { record, seen, named, leading: best.attempt, registered: by_registration }
+            }
+            best => {
+                let named = fact(record, record.registered.status.unwrap_or(Status::Initiated));
+                Self { record, seen, named, leading: best.and_then(|best| best.attempt), registered: true }
+            }
+        }
+    }
+
+    /// The attempts that stand, each with its state.
+    pub(super) fn successes(&self) -> impl Iterator<Item = (&'a Attempt, Cow<'a, Stamped<StatusFact>>)> {
+        let record = self.record;
+        let seen = self.seen;
+        let states = attempts(record, seen).filter_map(move |attempt| Some((attempt, state(record, seen, attempt)?)));
+        states.filter(|(_, fact)| fact.value.stands)
+    }
+
+    /// The attempt whose payment data the record shows: of a payment the last one that brought money, else the leading one.
+    pub(super) fn shown(&self) -> Option<&'a Attempt> {
+        let booked = self.seen.items.iter().filter(|(_, item)| item.value.booking == Booking::Booked);
+        let payer = booked
+            .filter_map(|(id, item)| {
+                Some((&item.stamp, attempts(self.record, self.seen).find(|one| one.ids.contains(id))?))
+            })
+            .max_by_key(|(stamp, _)| *stamp);
+        payer.map(|(_, attempt)| attempt).or(self.leading)
+    }
+
+    /// The PSP's id: as registered, else the first name of a success, else the first name of any attempt.
+    pub(super) fn psp_id(&self) -> Option<String> {
+        let first = |attempt: &'a Attempt| attempt.name.as_ref();
+        let order =
+            |name: &&Stamped<String>| (name.stamp.rank, name.stamp.at, name.stamp.tie.clone(), name.value.clone());
+        let learned = || {
+            let standing = self.successes().filter_map(|(attempt, _)| first(attempt)).min_by_key(order);
+            standing.or_else(|| attempts(self.record, self.seen).filter_map(first).min_by_key(order))
+        };
+        self.record.registered.psp_id.clone().or_else(|| learned().map(|name| name.value.clone()))
+    }
+
+    /// The sum over the attempts that stand. `amount` gives what is known of one. Attempts of unknown amount have together
+    /// what is missing to the requested amount.
+    pub(super) fn sum(&self, amount: impl Fn(&Attempt) -> Option<Decimal>) -> Decimal {
+        let (mut sum, mut unknown) = (Decimal::ZERO, self.registered);
+        for (attempt, _) in self.successes() {
+            match amount(attempt) {
+                Some(amount) => sum += amount,
+                None => unknown = true,
+            }
+        }
+        let requested = self.record.registered.requested_amount.unwrap_or_default();
+        if unknown { sum.max(requested) } else { sum }
+    }
+}
+
+/// The attempts that count: all but those of former PSP ids.
+pub(super) fn attempts<'a>(record: &'a Record, seen: &'a Seen) -> impl Iterator<Item = &'a Attempt> {
+    let registered = &record.registered;
+    let is_registered = |attempt: &Attempt| registered.psp_id.as_ref().is_some_and(|id| attempt.ids.contains(id));
+    seen.attempts.iter().filter(move |attempt| attempt.ids.is_disjoint(&registered.former) || is_registered(attempt))
+}
+
+fn candidate<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Candidate<'a>> {
+    let fact = state(record, seen, attempt)?;
+    let weight = match fact.value {
+        StatusFact { stands: true, .. } => Weight::Stands,
+        StatusFact { status: Status::Initiated, .. } => Weight::Begun,
+        _ => Weight::Newest,
+    };
+    Some(Candidate { weight, fact, attempt: Some(attempt) })
+}
+
+/// The state of an attempt. A reservation ends once all of it is released; so does one that is under way. What is known of a
+/// customer holds for all means of payment of that customer.
+fn state<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Cow<'a, Stamped<StatusFact>>> {
+    let of_customer = attempt.customers.iter().filter_map(|id| seen.customers.get(id));
+    let fact = attempt.state().into_iter().chain(of_customer).max_by_key(|fact| &fact.stamp);
+    let is_over = |end: &Stamped<StatusFact>| fact.is_none_or(|fact| fact.value.stands || fact.stamp < end.stamp);
+    released(record, attempt).filter(is_over).map(Cow::Owned).or(fact.map(Cow::Borrowed))
+}
+
+/// The end of a reservation of which all is released.
+fn released(record: &Record, attempt: &Attempt) -> Option<Stamped<StatusFact>> {
+    let last = attempt.releases.values().max_by_key(|release| &release.stamp)?;
+    let left = reserved(attempt, record.registered.requested_amount)?;
+    (left <= Decimal::ZERO).then(|| Stamped { stamp: last.stamp.clone(), value: last.value.end.clone() })
+}
+
+/// The amount that an attempt still reserves: the last stated amount, less what was released since.
+pub(super) fn reserved(attempt: &Attempt, requested: Option<Decimal>) -> Option<Decimal> {
+    let stated = attempt.authorized.as_ref();
+    let since = |release: &&Stamped<Released>| stated.is_none_or(|stated| release.stamp > stated.stamp);
+    let mut left = stated.map(|stated| stated.value).or(requested.filter(|_| !attempt.releases.is_empty()))?;
+    for release in attempt.releases.values().filter(since) {
+        left -= release.value.amount.unwrap_or(left);
+        // Whatever else was released, nothing is left.
+        left = left.max(Decimal::ZERO);
+    }
+    Some(left)
+}
+
+/// Lets the registered attempt weigh more than others, if its last news is that it is under way.
+fn protect_registered(record: &Record, candidates: &mut [Candidate<'_>]) {
+    let Some(psp_id) = &record.registered.psp_id else { return };
+    let its = candidates.iter_mut().filter(|one| one.attempt.is_some_and(|attempt| attempt.is_under(psp_id)));
+    let last = its.max_by(|a, b| a.fact.stamp.cmp(&b.fact.stamp));
+    if let Some(last) = last.filter(|last| last.fact.value.status == Status::Pending) {
+        last.weight = last.weight.max(Weight::Registered);
+    }
+}
+
+/// The registered state as that of the registered attempt, until an event of that attempt names one.
+fn registered<'a>(record: &Record, candidates: &[Candidate<'_>]) -> Option<Candidate<'a>> {
+    let (psp_id, status) = (record.registered.psp_id.as_ref()?, record.registered.status?);
+    let mut others = candidates.iter().filter_map(|one| one.attempt);
+    if others.any(|attempt| attempt.is_under(psp_id)) {
+        return None;
+    }
+    let weight = match status {
+        _ if status.is_success() => Weight::Stands,
+        Status::Pending => Weight::Registered,
+        Status::Initiated => Weight::Begun,
+        _ => Weight::Newest,
+    };
+    let stamp = Stamp { at: jiff::Timestamp::MIN, rank: status.rank(record.key.kind), tie: String::new() };
+    Some(Candidate { weight, fact: Cow::Owned(Stamped { stamp, value: fact(record, status) }), attempt: None })
+}
+
+fn fact(record: &Record, status: Status) -> StatusFact {
+    StatusFact { status, error: None, since: record.registered_at, stands: status.is_success() }
+}
+
+/// Whether an event's state only says "under way" while the payment stack knows a state further on. The event is older news
+/// than the payment stack's answer to Transform. A registered end may belong to an earlier attempt.
+fn is_behind(record: &Record, seen: Status) -> bool {
+    let registered = record.registered.status.unwrap_or(Status::Initiated);
+    let kind: Kind = record.key.kind;
+    seen.is_under_way() && !registered.has_ended() && registered.rank(kind) > seen.rank(kind)
+}

@@ -1,0 +1,350 @@
+//! Order of arrival, in the store: registrations and events of whole families, in any order, end in the same views, and leave the
+//! same dead letters and parked events.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use jiff::Timestamp;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use rust_decimal::Decimal;
+use uuid::Uuid;
+
+use super::register::register;
+use super::taking::{self, Took};
+use super::{inbox, migrations, parked, records, rehearse};
+use crate::domain::due::{Moment, utc_date};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::message::{Meaning, Message, Normalised};
+use crate::domain::registration::Registration;
+use crate::domain::status::Status;
+use crate::domain::view::{Detail, View};
+use crate::store::Taken;
+
+/// A record that may be registered: its Transform id, its kind, and the body, with the PSP id apart.
+type Known = (&'static str, Kind, &'static str, &'static str);
+
+/// Two captures of one preauthorization, a payment under an agreement, its refunds, and two agreements with one means.
+const RECORDS: [Known; 9] = [
+    ("pre", Kind::Preauth, "A", r#"{"requestedAmount":100,"currency":"EUR"}"#),
+    (
+        "first",
+        Kind::Payment,
+        "c1",
+        r#"{"requestedAmount":50,"currency":"EUR","preauthTransactionId":"20260314-000000000000000000000000"}"#,
+    ),
+    (
+        "second",
+        Kind::Payment,
+        "c2",
+        r#"{"requestedAmount":50,"currency":"EUR","preauthTransactionId":"20260314-000000000000000000000000"}"#,
+    ),
+    (
+        "direct",
+        Kind::Payment,
+        "P",
+        r#"{"requestedAmount":100,"currency":"EUR","agreementId":"20260314-000000000000000000000007"}"#,
+    ),
+    (
+        "back",
+        Kind::Refund,
+        "R1",
+        r#"{"requestedAmount":25,"currency":"EUR","paymentTransactionId":"20260314-000000000000000000000003"}"#,
+    ),
+    (
+        "again",
+        Kind::Refund,
+        "R2",
+        r#"{"requestedAmount":25,"currency":"EUR","paymentTransactionId":"20260314-000000000000000000000003"}"#,
+    ),
+    (
+        "half",
+        Kind::Refund,
+        "R3",
+        r#"{"requestedAmount":25,"currency":"EUR","paymentTransactionId":"20260314-000000000000000000000001"}"#,
+    ),
+    ("one", Kind::Agreement, "m1", "{}"),
+    ("two", Kind::Agreement, "m1", "{}"),
+];
+
+#[derive(Clone)]
+enum Step {
+    Register { record: Known, with_id: bool },
+    Tell(Event),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Register { record, with_id } => write!(f, "register {} with id: {with_id}", record.0),
+            Self::Tell(event) => write!(
+                f,
+                "{} at {}: {:?} of {:?} {:?} for {:?}: {:?} {:?} {:?}",
+                event.key,
+                event.at,
+                event.psp_ids,
+                event.originals,
+                event.payment_ids,
+                event.references,
+                event.facts.status,
+                event.facts.refunded,
+                event.facts.items.iter().map(|item| item.amount).collect::<Vec<_>>()
+            ),
+        }
+    }
+}
+
+/// A step with its places: in the first telling, and in the second, where it comes twice.
+type Placed = (Step, [u16; 3]);
+
+/// The registrations: each record or not; with its PSP id or not, where events may name the Transform id.
+fn registrations() -> impl Strategy<Value = Vec<Placed>> {
+    let one = |record: Known| {
+        (prop::bool::weighted(0.8), prop::bool::weighted(0.6), any::<[u16; 3]>()).prop_map(
+            move |(is, with_id, places)| {
+                let with_id = with_id || record.1 != Kind::Refund;
+                is.then_some((Step::Register { record, with_id }, places))
+            },
+        )
+    };
+    RECORDS.map(one).prop_map(|steps| steps.into_iter().flatten().collect())
+}
+
+/// The Transform id of a record.
+fn id(name: &str) -> TransformId {
+    let number = RECORDS.iter().position(|record| record.0 == name).unwrap();
+    format!("20260314-{number:024}").parse().unwrap()
+}
+
+fn at(day: i64) -> Timestamp {
+    Timestamp::from_second(day * 86_400).unwrap()
+}
+
+/// An event about an object of the PSP, which always is the same record's. It may or may not name that, and its relatives.
+fn event() -> impl Strategy<Value = Event> {
+    let statuses = vec![Status::Pending, Status::Succeeded, Status::Succeeded, Status::Failed, Status::Cancelled];
+    let said = (0..4_i64, prop::sample::select(statuses), 1..4_u32, prop::bool::weighted(0.4), any::<bool>());
+    (0..11_usize, said).prop_map(|(object, (day, status, amount, refers, relates))| {
+        let (amount, date) = (Decimal::from(amount * 25), utc_date(at(day)));
+        let booking = match status {
+            Status::Succeeded => Booking::Booked,
+            Status::Pending => Booking::Open,
+            _ => Booking::Reversed,
+        };
+        let item = |id: &str| Item { id: id.to_owned(), amount, booking, date, description: None };
+        let lost = |id: &str| Chargeback {
+            id: id.to_owned(),
+            disputed: Some(amount),
+            fee: None,
+            booking,
+            date,
+            why: None,
+            movements: None,
+            of: None,
+        };
+        let named = |id: &str| vec![id.to_owned()];
+        let own = |record: &str| if refers { vec![id(record)] } else { Vec::new() };
+        let some = |id: &str| if relates { vec![id.to_owned()] } else { Vec::new() };
+        let usable = if status == Status::Succeeded { Status::Active } else { Status::Inactive };
+        let state = Facts { status: Some(status), ..Facts::default() };
+        let money = |id: &str| Facts { items: vec![item(id)], ..state.clone() };
+        let given = Facts { refunded: Some(amount), ..state.clone() };
+        let means = Facts { status: Some(usable), ..Facts::default() };
+        let event = |kind, psp_ids, facts| Event { kinds: vec![kind], psp_ids, facts, at: at(day), ..Event::default() };
+        let capture = |id: &str, record| Event {
+            originals: named("A"),
+            references: own(record),
+            ..event(Kind::Payment, named(id), money(id))
+        };
+        let refund = |id: &str, record: &str, payment: &str| Event {
+            payment_ids: named(payment),
+            references: own(record),
+            ..event(Kind::Refund, named(id), given.clone())
+        };
+        match object {
+            0 => Event {
+                facts: Facts { authorized: Some(amount), ..state },
+                ..event(Kind::Preauth, named("A"), Facts::default())
+            },
+            1 => capture("c1", "first"),
+            2 => capture("c2", "second"),
+            // A dispute that names only the authorization.
+            3 => Event {
+                originals: named("A"),
+                ..event(Kind::Payment, Vec::new(), Facts { chargebacks: vec![lost("dispute")], ..Facts::default() })
+            },
+            4 => Event { references: own("direct"), ..event(Kind::Payment, named("P"), money("P")) },
+            // A refund may have a second id.
+            5 => Event { psp_ids: [some("X1"), named("R1")].concat(), ..refund("R1", "back", "P") },
+            6 => Event { psp_ids: named("X1"), ..refund("X1", "back", "P") },
+            7 => refund("R2", "again", "P"),
+            8 => refund("R3", "half", "c1"),
+            // A refund that names only the authorization.
+            9 => Event { references: Vec::new(), ..refund("R4", "half", "A") },
+            _ => Event {
+                payment_ids: some("P"),
+                references: own("one"),
+                ..event(Kind::Agreement, named(if amount == Decimal::from(25) { "m2" } else { "m1" }), means)
+            },
+        }
+    })
+}
+
+/// Two orders of the same steps; the second has repetitions.
+fn orders() -> impl Strategy<Value = [Vec<Step>; 2]> {
+    (registrations(), prop::collection::vec((event(), any::<[u16; 3]>()), 1..8)).prop_map(|(mut steps, events)| {
+        for (number, (mut event, places)) in events.into_iter().enumerate() {
+            event.event_type = "generated".to_owned();
+            event.key = format!("k{number}#0");
+            event.currency = Some("EUR".parse().unwrap());
+            steps.push((Step::Tell(event), places));
+        }
+        let order = |places: &[usize]| {
+            let each = |(step, own): &Placed| places.iter().map(|at| (own[*at], step.clone())).collect::<Vec<_>>();
+            let mut order: Vec<_> = steps.iter().flat_map(each).collect();
+            order.sort_by_key(|(place, _)| *place);
+            order.into_iter().map(|(_, step)| step).collect()
+        };
+        [order(&[0]), order(&[1, 2])]
+    })
+}
+
+/// The end of a play.
+#[derive(Debug, PartialEq, Eq)]
+struct End {
+    views: BTreeMap<String, View>,
+    /// The dedupe keys of dead letters.
+    dead: BTreeSet<String>,
+    /// The dedupe keys of notifications with parked events, and what these wait for.
+    parked: BTreeSet<(String, BTreeSet<String>)>,
+}
+
+fn play(connection: &Connection, steps: &[Step]) -> End {
+    let options = rehearse::without_limits();
+    let mut keys = BTreeMap::new();
+    for (number, step) in (0..).zip(steps) {
+        let now = Moment { wall: at(1000 + number), steady: at(1000 + number) };
+        match step {
+            Step::Register { record: (id, kind, psp_id, body), with_id } => {
+                let mut said: Registration = serde_json::from_str(body).unwrap();
+                let psp_id = with_id.then(|| (*psp_id).to_owned());
+                match kind {
+                    Kind::Agreement => said.psp_agreement_id = psp_id,
+                    _ => said.psp_transaction_id = psp_id,
+                }
+                let key = RecordKey::new(*kind, self::id(id));
+                register(connection, &options, &key, &said, now).unwrap().unwrap();
+            }
+            Step::Tell(event) => {
+                let taken = taken(event, Uuid::from_u128(number.unsigned_abs().into()), now);
+                let Took::In(receipt) = taking::take(connection, &options, &taken).unwrap() else { panic!("refused") };
+                keys.insert(receipt.id, taken.normalised.dedupe_key);
+            }
+        }
+    }
+    end(connection, &keys)
+}
+
+fn taken(event: &Event, id: Uuid, received_at: Moment) -> Taken {
+    let messages = vec![Message::new(event.event_type.clone(), Meaning::Events(vec![event.clone()]))];
+    let dedupe_key = event.message_key().to_owned();
+    Taken {
+        id,
+        source: "s".to_owned(),
+        received_at,
+        headers: Vec::new(),
+        body: dedupe_key.clone().into_bytes(),
+        form: String::new(),
+        signed_at: None,
+        partly_signed: false,
+        is_pointer: false,
+        normalised: Normalised { dedupe_key, beside: String::new(), messages },
+    }
+}
+
+fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
+    let views = RECORDS.iter().filter_map(|(id, kind, ..)| {
+        let stored = records::by_key(connection, &RecordKey::new(*kind, self::id(id))).unwrap()?;
+        Some(((*id).to_owned(), View::of(&stored.record)))
+    });
+    let dead = inbox::dead_letters(connection, 0, 100).unwrap().rows;
+    let parked = parked::list(connection, None, 0, 100).unwrap().rows;
+    End {
+        views: views.collect(),
+        dead: dead.into_iter().map(|letter| keys[&letter.notification].clone()).collect(),
+        parked: parked
+            .into_iter()
+            .map(|one| (keys[&one.notification].clone(), one.waits_for.into_iter().collect()))
+            .collect(),
+    }
+}
+
+thread_local! {
+    /// An empty store, for all plays of a thread: nothing of a play is committed.
+    static EMPTY: RefCell<Connection> = RefCell::new(empty());
+}
+
+fn empty() -> Connection {
+    let mut connection = Connection::open_in_memory().unwrap();
+    migrations::migrate(&mut connection).unwrap();
+    connection
+}
+
+proptest! {
+    #[test]
+    fn families_end_the_same_in_any_order(orders in orders()) {
+        let [one, other] = orders.map(|steps| {
+            EMPTY.with_borrow_mut(|connection| play(&connection.transaction().unwrap(), &steps))
+        });
+        prop_assert_eq!(one, other);
+    }
+}
+
+/// The event in each order with the other one, after these registrations.
+fn both_orders(registered: [(usize, bool); 2], events: [Event; 2]) -> End {
+    let steps = registered.map(|(at, with_id)| Step::Register { record: RECORDS[at], with_id });
+    let orders = [events.clone(), {
+        let [one, other] = events;
+        [other, one]
+    }];
+    let ends = orders.map(|events| {
+        let steps: Vec<Step> = steps.iter().cloned().chain(events.map(Step::Tell)).collect();
+        play(&empty(), &steps)
+    });
+    let [one, other] = ends;
+    assert_eq!(one, other);
+    one
+}
+
+fn of(kind: Kind, psp_id: &str, refers: Option<&str>, day: i64, facts: Facts) -> Event {
+    Event {
+        kinds: vec![kind],
+        psp_ids: vec![psp_id.to_owned()],
+        references: refers.map(id).into_iter().collect(),
+        at: at(day),
+        key: format!("k{day}#0"),
+        facts,
+        ..Event::default()
+    }
+}
+
+#[test]
+fn a_refund_takes_over_what_its_payment_knows_under_an_id_that_it_learns() {
+    let amount = Decimal::from(25);
+    let given = Facts { status: Some(Status::Succeeded), refunded: Some(amount), ..Facts::default() };
+    let unnamed = Event { payment_ids: vec!["P".to_owned()], ..of(Kind::Refund, "R1", None, 1, given.clone()) };
+    let end = both_orders([(3, true), (4, false)], [unnamed, of(Kind::Refund, "R1", Some("back"), 2, given)]);
+    let Detail::Refund { refunded, .. } = end.views["back"].detail else { panic!("a refund") };
+    assert_eq!(refunded, amount);
+}
+
+#[test]
+fn an_agreement_takes_over_what_others_know_of_means_that_it_learns() {
+    let facts = |status| Facts { status: Some(status), ..Facts::default() };
+    let ended = of(Kind::Agreement, "m1", None, 2, facts(Status::Inactive));
+    let named = of(Kind::Agreement, "m1", Some("one"), 1, facts(Status::Active));
+    let end = both_orders([(7, false), (8, true)], [ended, named]);
+    assert_eq!((end.views["one"].status, end.views["two"].status), (Status::Inactive, Status::Inactive));
+}

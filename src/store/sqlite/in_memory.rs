@@ -1,0 +1,67 @@
+//! A store in memory for the tests of other folders: the code of the store, without its file and its threads.
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::rehearse::without_limits;
+use super::taking::{self, Took};
+use super::{inbox, migrations, parked, records, register};
+use crate::domain::due::Moment;
+use crate::domain::ids::RecordKey;
+use crate::domain::record::Record;
+use crate::domain::registration::Registration;
+use crate::store::{Outcome, Receipt, RegistrationReceipt, StoreOptions, Taken};
+
+/// A store in memory.
+pub(crate) struct InMemory {
+    connection: Connection,
+    options: StoreOptions,
+}
+
+impl InMemory {
+    pub(crate) fn new() -> Self {
+        let mut connection = Connection::open_in_memory().unwrap();
+        migrations::migrate(&mut connection).unwrap();
+        // The work of one history has more kinds of statements than the usual number.
+        connection.set_prepared_statement_cache_capacity(200);
+        Self { connection, options: without_limits() }
+    }
+
+    /// Plays a history. The store is empty before it and after it.
+    pub(crate) fn play<T>(&self, history: impl FnOnce(&Self) -> T) -> T {
+        self.connection.execute_batch("BEGIN").unwrap();
+        let end = history(self);
+        self.connection.execute_batch("ROLLBACK").unwrap();
+        end
+    }
+
+    pub(crate) fn take(&self, taken: &Taken) -> Receipt {
+        match taking::take(&self.connection, &self.options, taken).unwrap() {
+            Took::In(receipt) => receipt,
+            Took::OneTooMany(receipt) | Took::PointsElsewhere(receipt) => panic!("it is not taken: {receipt:?}"),
+        }
+    }
+
+    pub(crate) fn register(&self, key: &RecordKey, said: &Registration, now: Moment) -> RegistrationReceipt {
+        register::register(&self.connection, &self.options, key, said, now).unwrap().unwrap()
+    }
+
+    /// A record, if it is registered, with the agreement under which it runs.
+    pub(crate) fn record(&self, key: &RecordKey) -> Option<(Record, Option<Record>)> {
+        let record = records::by_key(&self.connection, key).unwrap()?.record;
+        let agreement = records::agreement_of(&self.connection, &record).unwrap();
+        Some((record, agreement))
+    }
+
+    /// What became of a notification, with the reason of a dead letter.
+    pub(crate) fn outcome(&self, id: Uuid) -> Option<(Outcome, Option<String>)> {
+        let kept = inbox::kept(&self.connection, id).unwrap()?;
+        let (_, reason) = inbox::through(&self.connection, id).unwrap();
+        Some((kept.outcome, reason))
+    }
+
+    /// The number of events of a source that wait for their records. Those that wait in silence do not count.
+    pub(crate) fn waiting(&self, source: &str) -> usize {
+        parked::oldest(&self.connection, source, u32::MAX).unwrap().len()
+    }
+}
