@@ -3,10 +3,13 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::event::{Ahead, Event};
 
 /// A notification in our words.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Normalised {
     /// The dedupe key: the same for every repetition of the notification.
     pub dedupe_key: String,
@@ -60,13 +63,15 @@ impl Normalised {
 }
 
 /// One message of a notification.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Message {
     /// The PSP's name for the event; empty if only the fetched object can tell.
     pub event_type: String,
     /// The meaning of the message.
     pub meaning: Meaning,
     /// The times that lay ahead of the receipt and count as the receipt, for the log. At most `AHEAD_TOLD` are kept.
+    #[serde(skip)]
     pub ahead: Vec<Ahead>,
     /// The identity of the message, if only parts of it are signed or one of its times has to be remembered.
     pub identity: Option<Identity>,
@@ -108,7 +113,7 @@ impl Message {
 }
 
 /// What a message means.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Meaning {
     /// These events.
     Events(Vec<Event>),
@@ -123,7 +128,8 @@ pub enum Meaning {
 }
 
 /// The identity of a message: it stays the same, whatever a stranger changes in a captured copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Identity {
     /// The key: the same for everything that can be made of one message. It comes from the signed text, or from the dedupe
     /// key if all of the message is signed.
