@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod output;
 mod profile;
+mod reading;
 mod reload;
 mod secret;
 mod serve;

@@ -127,7 +127,7 @@ pub(super) async fn history(
             json!({
                 "version": made.version,
                 "at": made.at.to_string(),
-                "notification": made.notification.to_string(),
+                "notification": made.notification.map(|id| id.to_string()),
                 "type": made.event_type,
                 "status": made.status,
             })

@@ -8,22 +8,22 @@ use crate::domain::ids::RecordKey;
 /// A record's history, the newest entries first.
 #[derive(Debug, Clone)]
 pub struct History {
-    /// The versions that notifications made.
+    /// The versions that notifications or rereads made.
     pub versions: Vec<VersionMade>,
     /// The attempts to tell Transform of them.
     pub attempts: Vec<AttemptMade>,
 }
 
-/// A version of a record, and the notification that made it.
+/// A version of a record, and how it was made.
 #[derive(Debug, Clone)]
 pub struct VersionMade {
     /// The version.
     pub version: u64,
     /// The time of the change, UTC.
     pub at: Timestamp,
-    /// The notification with the event.
-    pub notification: Uuid,
-    /// The PSP's name for what happened.
+    /// The notification with the event; none if a reread made the version.
+    pub notification: Option<Uuid>,
+    /// The PSP's name for what happened; `reread` if a reread made the version.
     pub event_type: String,
     /// The state of the record after the change.
     pub status: String,

@@ -15,7 +15,7 @@ use crate::domain::record::Record;
 pub struct Wanted {
     /// Notifications of these sources.
     pub sources: BTreeSet<String>,
-    /// Notifications received at this time or later; none for all.
+    /// Notifications received at this time or later, and older ones with events that wait; none for all.
     pub since: Option<Timestamp>,
 }
 
@@ -64,6 +64,8 @@ pub struct Reread {
     pub normalised: Normalised,
     /// The dedupe keys of each message and of each response.
     pub keys: Vec<String>,
+    /// Whether it cannot be read as it was, and counts as not read: records that it made are not compared.
+    pub left_out: bool,
 }
 
 /// The result of a rehearsal.
@@ -71,10 +73,25 @@ pub struct Reread {
 pub struct Rehearsal {
     /// The old and the new outcome of each notification that was read again.
     pub notifications: Vec<Rehearsed>,
-    /// The records of these notifications, each as it stands and as it would stand.
-    pub records: Vec<(Record, Record)>,
-    /// The number of further records, which cannot be compared: not all notifications that made them are read again.
+    /// The number of records that are compared.
+    pub compared: usize,
+    /// The records that would differ, by families.
+    pub differing: Vec<Vec<Differing>>,
+    /// The number of records that cannot be compared: not all notifications that made them are read again.
     pub partly: usize,
+    /// The number of these records that changed meanwhile.
+    pub meanwhile: usize,
+}
+
+/// A record that would differ.
+#[derive(Debug, Clone)]
+pub struct Differing {
+    /// The record as it stands.
+    pub stands: Record,
+    /// The record as it would stand, but for its version.
+    pub would: Record,
+    /// PSP ids that would lead to it and do not yet.
+    pub learns: Vec<String>,
 }
 
 /// One notification that was read again.
@@ -82,10 +99,17 @@ pub struct Rehearsal {
 pub struct Rehearsed {
     /// The id of the notification.
     pub id: Uuid,
+    /// The source that it came by.
+    pub source: String,
     /// Its outcome then, and the reason if it is a dead letter.
     pub was: (String, Option<String>),
     /// Its outcome now, and the reason if it would be a dead letter.
     pub now: (Outcome, Option<String>),
+    /// Whether it has another meaning now: events, nothing or not understood.
+    pub another: bool,
+    /// Its messages as they are read now, if it would have to be judged anew: its meaning is another, or other events of
+    /// it would wait.
+    pub anew: Option<Normalised>,
 }
 
 /// The reason why a rehearsal is impossible.

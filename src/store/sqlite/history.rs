@@ -8,6 +8,9 @@ use crate::domain::due::Moment;
 use crate::domain::status::Status;
 use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
 
+/// The place of the notification in a version that a reread has made.
+pub(super) const BY_REREAD: Uuid = Uuid::nil();
+
 /// Notes that a notification's event made a version of a record.
 pub(super) fn changed(
     connection: &Connection,
@@ -82,7 +85,7 @@ fn version_made(row: &Row<'_>) -> rusqlite::Result<VersionMade> {
     Ok(VersionMade {
         version: row.get::<_, i64>(1)?.unsigned_abs(),
         at: timestamp(2, row.get(2)?)?,
-        notification: Uuid::from_bytes(row.get(3)?),
+        notification: Some(Uuid::from_bytes(row.get(3)?)).filter(|id| *id != BY_REREAD),
         event_type: row.get(4)?,
         status: row.get(5)?,
     })

@@ -6,13 +6,23 @@ use uuid::Uuid;
 
 use super::{counts, inbox, parked};
 
+/// The reason of an event that waited for too long.
+const NOT_IN_TIME: &str = "its record was not registered in time";
+/// The end of the reason of an event that was one too many.
+const CROWDED_OUT: &str = " wait for their records; this was the oldest";
+
+/// Whether a dead letter with this reason was understood, and waited for its record in vain.
+pub(super) fn is_in_vain(reason: &str) -> bool {
+    reason == NOT_IN_TIME || reason.ends_with(CROWDED_OUT)
+}
+
 /// Turns the oldest events of a source into dead letters while more than `most` wait for their records. Returns the
 /// number of these events.
 pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rusqlite::Result<u32> {
     let excess = counts::parked(connection, source)?.saturating_sub(most.into());
     let excess = u32::try_from(excess.max(0)).unwrap_or(u32::MAX);
     if excess > 0 {
-        let reason = format!("more than {most} events of {source} wait for their records; this was the oldest");
+        let reason = format!("more than {most} events of {source}{CROWDED_OUT}");
         for row in parked::oldest(connection, source, excess)? {
             give_up(connection, row, &reason)?;
         }
@@ -24,7 +34,7 @@ pub(super) fn crowd_out(connection: &Connection, source: &str, most: u32) -> rus
 /// notifications of these events.
 pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
     let old = parked::waiting_since(connection, cutoff, most)?;
-    old.into_iter().map(|row| give_up(connection, row, "its record was not registered in time")).collect()
+    old.into_iter().map(|row| give_up(connection, row, NOT_IN_TIME)).collect()
 }
 
 /// Deletes a parked event, and makes its notification a dead letter.

@@ -4,6 +4,7 @@
 //! be shortened, and reading a whole store may take minutes. So the pages show different moments, and their reader must
 //! allow for that.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Row, params};
@@ -11,10 +12,12 @@ use uuid::Uuid;
 
 use super::columns::{in_row, json, micros, timestamp, unreadable};
 use super::engine::{self, Access};
+use super::history::BY_REREAD;
 use super::pages::each;
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
 use super::{files, journal, lock, migrations};
+use crate::domain::event::Event;
 use crate::domain::ids::TransformId;
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
@@ -74,28 +77,23 @@ pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
     past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
 }
 
-/// Calls `does` for each record with a version from a notification that is not read again: a notification of another
-/// source, from before the wanted time, with a row number after `latest`, or deleted.
+/// Calls `does` for each record with a version from a notification that is not among these: it is deleted, for example. The
+/// second value says whether the notification came after the row number `latest`. Versions that a reread has made do not
+/// count: all that made them was read again.
 pub(super) fn made_by_others(
     past: &Connection,
-    wanted: &Wanted,
+    read: &HashSet<Uuid>,
     latest: i64,
-    mut does: impl FnMut(TransformId),
+    mut does: impl FnMut(TransformId, bool),
 ) -> rusqlite::Result<()> {
-    let query = "SELECT t.id, r.transform_id, n.source, n.received_at, n.rowid FROM transitions t
+    let query = "SELECT t.id, r.transform_id, t.notification, ifnull(n.rowid, 0) FROM transitions t
          JOIN records r ON r.id = t.record LEFT JOIN notifications n ON n.id = t.notification
          WHERE t.id > ?1 ORDER BY t.id LIMIT ?2";
-    let read = |row: &Row<'_>| {
-        let id: String = row.get(1)?;
-        let (source, at, number): (Option<String>, Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?, row.get(4)?);
-        let is_read = source.is_some_and(|source| wanted.sources.contains(&source))
-            && at.is_some_and(|at| at >= since(wanted))
-            && number.is_some_and(|number| number <= latest);
-        Ok((id, is_read))
-    };
-    each(past, query, read, |(id, is_read)| {
-        if !is_read {
-            does(id.try_into().map_err(|error: String| unreadable(1, rusqlite::types::Type::Text, error))?);
+    let by = |row: &Row<'_>| Ok((row.get::<_, String>(1)?, Uuid::from_bytes(row.get(2)?), row.get::<_, i64>(3)?));
+    each(past, query, by, |(id, by, number)| {
+        if by != BY_REREAD && !read.contains(&by) {
+            let id = id.try_into().map_err(|error: String| unreadable(1, rusqlite::types::Type::Text, error))?;
+            does(id, number > latest);
         }
         Ok(())
     })
@@ -114,13 +112,28 @@ pub(super) fn is_read(
     source: &str,
     id: Uuid,
 ) -> rusqlite::Result<bool> {
-    let mut kept =
-        past.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1 AND received_at >= ?2 AND rowid <= ?3")?;
-    Ok(wanted.sources.contains(source) && kept.exists(params![id.into_bytes(), since(wanted), latest])?)
+    let query = format!("SELECT 1 FROM notifications n WHERE n.id = ?1 AND n.rowid <= ?2 AND {}", since(wanted));
+    let mut kept = past.prepare_cached(&query)?;
+    Ok(wanted.sources.contains(source) && kept.exists(params![id.into_bytes(), latest])?)
 }
 
-fn since(wanted: &Wanted) -> i64 {
-    wanted.since.map_or(i64::MIN, micros)
+/// The condition for a notification `n` that is recent enough, or has events that wait.
+fn since(wanted: &Wanted) -> String {
+    let since = wanted.since.map_or(i64::MIN, micros);
+    format!("(n.received_at >= {since} OR EXISTS (SELECT 1 FROM parked p WHERE p.notification = n.id))")
+}
+
+/// Calls `does` for each event that waits, with its notification and the reason with which it waits for room to refund.
+pub(super) fn waiting(
+    past: &Connection,
+    mut does: impl FnMut(Uuid, Event, Option<String>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let query = "SELECT id, notification, event, reason FROM parked WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let read = |row: &Row<'_>| {
+        let waits = || Ok((Uuid::from_bytes(row.get(1)?), json(2, row.get_ref(2)?.as_str()?)?, row.get(3)?));
+        waits().map_err(in_row("parked", row.get::<_, i64>(0)?))
+    };
+    each(past, query, read, |(notification, event, reason)| does(notification, event, reason))
 }
 
 /// Calls `does` for each wanted notification up to the row number `latest`, with the digest of its dedupe key. They
@@ -134,8 +147,8 @@ pub(super) fn notifications(
     let fetches = whose::version(past)? >= FETCHES_SINCE;
     let more = if fetches { "form, signed_at, hint" } else { "NULL, NULL, 0" };
     let query = format!(
-        "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications
-         WHERE rowid > ?1 AND rowid <= {latest} AND received_at >= {} ORDER BY rowid LIMIT ?2",
+        "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications n
+         WHERE rowid > ?1 AND rowid <= {latest} AND {} ORDER BY rowid LIMIT ?2",
         since(wanted)
     );
     let read = |row: &Row<'_>| {

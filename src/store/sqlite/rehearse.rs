@@ -1,4 +1,4 @@
-//! The rehearsal (replay): stored notifications are read again, to see what the records would be.
+//! The rehearsal (replay, reread): stored notifications are read again, to see what the records would be.
 //!
 //! The store is only read. A database in memory, the stage, gets the records as they were registered, without any fact
 //! from events. The notifications are committed to it in the order in which they came, by the same code that took them.
@@ -17,17 +17,18 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::Connection;
+use uuid::Uuid;
 
 use super::columns::digest;
 use super::records::{self, Lead, Stored};
 use super::taking::{self, Took};
-use super::{first_times, migrations, past, reached};
+use super::{first_times, migrations, parking, past, reached};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::event::message_key;
 use crate::domain::ids::TransformId;
 use crate::domain::record::{Record, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
-use crate::store::{Keep, ParkedLimits, StoreOptions, Taken};
+use crate::store::{Keep, Outcome, ParkedLimits, StoreOptions, Taken};
 
 /// Reads the wanted notifications again, each by `read`, and returns the records and outcomes as they would be. The
 /// store is not written. If its relay has ended in order, no file is made beside it. A running relay is not disturbed.
@@ -68,14 +69,28 @@ struct Stage {
     others: HashSet<TransformId>,
     /// Digests of the keys of all messages that were read again.
     keys: HashSet<[u8; 16]>,
+    /// The notifications that were read again.
+    read: HashSet<Uuid>,
+    /// The notifications with events that wait in the store.
+    waiting: HashSet<Uuid>,
+    /// The number of records that changed meanwhile.
+    meanwhile: usize,
 }
 
 impl Stage {
     fn of(past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_in_memory()?;
         migrations::migrate(&mut connection)?;
-        let (stand, others, keys) = (Vec::new(), HashSet::new(), HashSet::new());
-        let mut stage = Self { connection, options: without_limits(), stand, others, keys };
+        let mut stage = Self {
+            connection,
+            options: without_limits(),
+            stand: Vec::new(),
+            others: HashSet::new(),
+            keys: HashSet::new(),
+            read: HashSet::new(),
+            waiting: HashSet::new(),
+            meanwhile: 0,
+        };
         if past::knows_first_times(past)? {
             first_times::take_over(&stage.connection, past, |source, id| {
                 past::is_read(past, wanted, latest, source, id)
@@ -83,6 +98,10 @@ impl Stage {
         }
         past::records(past, |record| stage.set(record, wanted))?;
         reached::take_over(&stage.connection, past)?;
+        past::waiting(past, |notification, _, _| {
+            stage.waiting.insert(notification);
+            Ok(())
+        })?;
         Ok(stage)
     }
 
@@ -111,15 +130,17 @@ impl Stage {
         let mut notifications = Vec::new();
         past::notifications(past, wanted, latest, |one, dedupe_key| {
             let reread = read(&one);
-            self.know(&reread, dedupe_key);
+            if !reread.left_out {
+                self.know(&one, &reread, dedupe_key);
+            }
             let taken = Taken {
                 id: one.id,
-                source: one.source.clone(),
+                source: one.source,
                 received_at: Moment { wall: one.received_at, steady: one.received_at },
                 headers: Vec::new(),
                 // Bodies are only compared here, so that the digest is enough.
                 body: digest(&one.body).to_vec(),
-                form: one.form.clone().unwrap_or_default(),
+                form: one.form.unwrap_or_default(),
                 signed_at: None,
                 partly_signed: false,
                 is_pointer: false,
@@ -128,61 +149,59 @@ impl Stage {
             let (Took::In(receipt) | Took::OneTooMany(receipt) | Took::PointsElsewhere(receipt)) =
                 taking::take(&self.connection, &self.options, &taken)?;
             let now = (receipt.outcome, receipt.reason);
-            notifications.push(Rehearsed { id: one.id, was: (one.outcome, one.reason), now });
+            let another = !reread.left_out && is_another((&one.outcome, one.reason.as_deref()), now.0);
+            let anew = (another || self.waiting.contains(&one.id)) && !reread.left_out;
+            let anew = Some(taken.normalised).filter(|_| anew && one.outcome != Outcome::Fetching.name());
+            let was = (one.outcome, one.reason);
+            notifications.push(Rehearsed { id: one.id, source: taken.source, was, now, another, anew });
             Ok(())
         })?;
-        self.look_again(past, wanted, latest)?;
-        self.compare(notifications)
+        self.look_again(past, latest)?;
+        self.compare(past, notifications)
     }
 
     /// Finds the records that cannot be compared, once all notifications are read.
-    fn look_again(&mut self, past: &Connection, wanted: &Wanted, latest: i64) -> rusqlite::Result<()> {
-        let others = &mut self.others;
-        past::made_by_others(past, wanted, latest, |id| {
-            others.insert(id);
+    fn look_again(&mut self, past: &Connection, latest: i64) -> rusqlite::Result<()> {
+        let (others, mut later) = (&mut self.others, HashSet::new());
+        past::made_by_others(past, &self.read, latest, |id, is_later| {
+            if is_later {
+                later.insert(id)
+            } else {
+                others.insert(id)
+            };
         })?;
         let mut changed: HashMap<&TransformId, &Record> =
             self.stand.iter().map(|record| (&record.key.id, record)).collect();
         past::records(past, |now| {
-            if changed.get(&now.key.id).is_some_and(|before| **before == now) {
+            if !later.contains(&now.key.id) && changed.get(&now.key.id).is_some_and(|before| **before == now) {
                 changed.remove(&now.key.id);
             }
             Ok(())
         })?;
+        self.meanwhile = changed.len();
         self.others.extend(changed.into_keys().cloned());
         Ok(())
     }
 
-    /// Notes the keys of a notification. The stored key is of one message, or of all messages of the batch together.
-    fn know(&mut self, reread: &Reread, dedupe_key: [u8; 16]) {
+    /// Notes a notification that is read again, and its keys. The stored key is of one message, or of all messages of the
+    /// batch together.
+    fn know(&mut self, one: &Past, reread: &Reread, dedupe_key: [u8; 16]) {
+        self.read.insert(one.id);
         self.keys.insert(dedupe_key);
         self.keys.extend(reread.keys.iter().map(|key| digest(key.as_bytes())));
     }
 
-    fn compare(self, notifications: Vec<Rehearsed>) -> rusqlite::Result<Rehearsal> {
-        let partly = self.partly();
-        let mut rehearsal = Rehearsal { notifications, ..Rehearsal::default() };
-        for stands in self.stand {
-            if partly.contains(&stands.key.id) {
-                rehearsal.partly += 1;
-            } else if let Some(would) = records::by_key(&self.connection, &stands.key)? {
-                let untouched = stands.seen == Seen::default() && would.record.seen == Seen::default();
-                if !untouched || stands.refunds != would.record.refunds {
-                    rehearsal.records.push((stands, would.record));
-                }
-            }
-        }
-        Ok(rehearsal)
-    }
-
-    /// The records that cannot be compared (see the module's head), with the other records of their families.
-    fn partly(&self) -> HashSet<TransformId> {
-        let is_partly = |record: &&Record| {
+    /// The records that cannot be compared by themselves (see the module's head).
+    fn uncovered(&self) -> HashSet<TransformId> {
+        let is_uncovered = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
             self.others.contains(&record.key.id) || keys(record).any(unknown)
         };
-        let mut partly: HashSet<TransformId> =
-            self.stand.iter().filter(is_partly).map(|record| record.key.id.clone()).collect();
+        self.stand.iter().filter(is_uncovered).map(|record| record.key.id.clone()).collect()
+    }
+
+    /// Adds the other records of their families to records that cannot be compared.
+    fn with_families(&self, mut partly: HashSet<TransformId>) -> HashSet<TransformId> {
         let mut families: BTreeMap<&TransformId, Vec<&TransformId>> = BTreeMap::new();
         for record in &self.stand {
             if let Some(payment) = record.parent_payment() {
@@ -196,6 +215,21 @@ impl Stage {
             }
         }
         partly
+    }
+}
+
+/// Whether an outcome of today means something else than the stored one. An event's outcome depends on earlier events, but
+/// its being an event does not. An event that waited in vain was understood: in a rehearsal nothing is too late.
+fn is_another((was, reason): (&str, Option<&str>), now: Outcome) -> bool {
+    let in_vain = was == Outcome::DeadLetter.name() && reason.is_some_and(parking::is_in_vain);
+    means(was) != means(now.name()) && !(in_vain && now == Outcome::Parked)
+}
+
+fn means(outcome: &str) -> &'static str {
+    match outcome {
+        "ignored" => "nothing",
+        "dead_letter" => "not understood",
+        _ => "events",
     }
 }
 
@@ -235,5 +269,6 @@ pub(super) fn without_limits() -> StoreOptions {
     }
 }
 
+mod compare;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,166 @@
+//! The comparison at the end of a rehearsal: the records that would differ, and the notifications that would have to be judged
+//! anew.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::{Stage, bare, keys};
+use crate::domain::ids::TransformId;
+use crate::domain::record::Record;
+use crate::store::rehearsal::{Differing, Rehearsal, Rehearsed};
+use crate::store::sqlite::columns::digest;
+use crate::store::sqlite::{past, records};
+
+/// The events that wait, as text, each with the digest of its message's key; by notification.
+type Waiting = HashMap<Uuid, BTreeMap<String, [u8; 16]>>;
+
+/// Records as they would stand, where they differ.
+type Would = HashMap<TransformId, Record>;
+
+impl Stage {
+    pub(super) fn compare(self, past: &Connection, notifications: Vec<Rehearsed>) -> rusqlite::Result<Rehearsal> {
+        let (before, now) = (waiting(past)?, waiting(&self.connection)?);
+        let (would, partly) = self.would(parked_now(&before, &now))?;
+        let is_compared = |stands: &&Record| {
+            !partly.contains(&stands.key.id) && (is_touched(stands) || would.contains_key(&stands.key.id))
+        };
+        let (compared, meanwhile) = (self.stand.iter().filter(is_compared).count(), self.meanwhile);
+        let differing = self.in_families(past, would, &partly)?;
+        let mut notifications = notifications;
+        for one in notifications.iter_mut().filter(|one| !one.another && before.get(&one.id) == now.get(&one.id)) {
+            one.anew = None;
+        }
+        Ok(Rehearsal { notifications, compared, differing, partly: partly.len(), meanwhile })
+    }
+
+    /// The records that would differ, and the records that cannot be compared.
+    ///
+    /// A record keeps a fact that would not stand anywhere else: its event would wait for another record, or would reach a
+    /// record that cannot be compared. Such a record cannot be compared either.
+    fn would(&self, mut elsewhere: HashSet<[u8; 16]>) -> rusqlite::Result<(Would, HashSet<TransformId>)> {
+        let mut partly = self.with_families(self.uncovered());
+        let mut would = Would::new();
+        for stands in &self.stand {
+            let Some(found) = records::by_key(&self.connection, &stands.key)? else { continue };
+            let now = Record { version: stands.version, last_updated: stands.last_updated, ..found.record };
+            if partly.contains(&stands.key.id) {
+                elsewhere.extend(&digests(&now) - &digests(stands));
+            } else if now != *stands {
+                would.insert(stands.key.id.clone(), now);
+            }
+        }
+        loop {
+            let loses = |stands: &&Record| {
+                would
+                    .get(&stands.key.id)
+                    .is_some_and(|now| digests(stands).difference(&digests(now)).any(|key| elsewhere.contains(key)))
+            };
+            let losing: Vec<_> = self.stand.iter().filter(loses).map(|stands| stands.key.id.clone()).collect();
+            if losing.is_empty() {
+                return Ok((would, partly));
+            }
+            partly.extend(losing);
+            partly = self.with_families(partly);
+            for stands in self.stand.iter().filter(|stands| partly.contains(&stands.key.id)) {
+                if let Some(now) = would.remove(&stands.key.id) {
+                    elsewhere.extend(&digests(&now) - &digests(stands));
+                }
+            }
+        }
+    }
+
+    /// The records that would differ, by families. PSP ids that would lead to a record are a difference, too.
+    fn in_families(
+        self,
+        past: &Connection,
+        mut would: Would,
+        partly: &HashSet<TransformId>,
+    ) -> rusqlite::Result<Vec<Vec<Differing>>> {
+        let covered = self.stand.iter().filter(|record| !partly.contains(&record.key.id));
+        let registered: Registered =
+            covered.map(|record| (record.key.id.to_string(), record.registered.psp_id.clone())).collect();
+        let mut families: BTreeMap<usize, Vec<Differing>> = BTreeMap::new();
+        let mut places: HashMap<TransformId, usize> = HashMap::new();
+        for stands in self.stand.into_iter().filter(|record| !partly.contains(&record.key.id)) {
+            let now = would.remove(&stands.key.id);
+            let learns = learns(&self.connection, past, &stands, &registered)?;
+            if now.is_none() && learns.is_empty() {
+                continue;
+            }
+            let next = places.len();
+            let place = *places.entry(head(&stands).clone()).or_insert(next);
+            let would = now.unwrap_or_else(|| stands.clone());
+            families.entry(place).or_default().push(Differing { stands, would, learns });
+        }
+        Ok(families.into_values().collect())
+    }
+}
+
+/// The records that are compared, by their ids, each with the PSP id that it was registered with.
+type Registered = HashMap<String, Option<String>>;
+
+/// The PSP ids that lead to a record on the stage, and in the store to no record or to another one. If the other record is
+/// not compared or is registered with the id, it keeps the id.
+fn learns(
+    stage: &Connection,
+    past: &Connection,
+    stands: &Record,
+    registered: &Registered,
+) -> rusqlite::Result<Vec<String>> {
+    let mut learned = stage.prepare_cached(
+        "SELECT p.psp_id, p.source FROM psp_ids p JOIN records r ON r.id = p.record WHERE r.transform_id = ?1",
+    )?;
+    let mut leads = past.prepare_cached(
+        "SELECT r.transform_id FROM psp_ids p JOIN records r ON r.id = p.record
+         WHERE p.psp_id = ?1 AND p.kind = ?2 AND (p.source IN (?3, '') OR ?3 = '')",
+    )?;
+    let mut rows = learned.query([stands.key.id.as_str()])?;
+    let mut learns = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (psp_id, source): (String, String) = (row.get(0)?, row.get(1)?);
+        let led = leads.query_map((&psp_id, stands.key.kind.code(), &source), |row| row.get::<_, String>(0))?;
+        let led: Vec<String> = led.collect::<rusqlite::Result<_>>()?;
+        let gives_up = |id: &String| registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id));
+        if led.iter().all(|id| id != stands.key.id.as_str() && gives_up(id)) {
+            learns.push(psp_id);
+        }
+    }
+    Ok(learns)
+}
+
+/// The payment of a record's family, or the record itself if it has none.
+fn head(record: &Record) -> &TransformId {
+    record.parent_payment().unwrap_or(&record.key.id)
+}
+
+/// Whether any event has reached a record.
+fn is_touched(record: &Record) -> bool {
+    bare(record) != Record { version: 1, ..record.clone() }
+}
+
+/// The digests of the keys of the messages whose facts stand in a record.
+fn digests(record: &Record) -> BTreeSet<[u8; 16]> {
+    keys(record).map(|key| digest(key.as_bytes())).collect()
+}
+
+fn waiting(connection: &Connection) -> rusqlite::Result<Waiting> {
+    let mut waiting = Waiting::new();
+    past::waiting(connection, |notification, event, reason| {
+        let text = serde_json::to_string(&(&event, reason));
+        let text = text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        waiting.entry(notification).or_default().insert(text, digest(event.message_key().as_bytes()));
+        Ok(())
+    })?;
+    Ok(waiting)
+}
+
+/// The digests of the messages with an event that would wait now and did not wait before.
+fn parked_now(before: &Waiting, now: &Waiting) -> HashSet<[u8; 16]> {
+    let did = |notification: &Uuid, text: &String| before.get(notification).is_some_and(|one| one.contains_key(text));
+    let each = now.iter().flat_map(|(notification, events)| {
+        events.iter().filter(move |(text, _)| !did(notification, text)).map(|(_, key)| *key)
+    });
+    each.collect()
+}
