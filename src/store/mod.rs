@@ -4,6 +4,7 @@
 //! is one engine.
 
 mod caught;
+mod correction;
 mod error;
 mod fetches;
 mod findings;
@@ -22,6 +23,7 @@ mod times;
 mod wake;
 
 pub use caught::{GaveWay, LedElsewhere};
+pub use correction::{Corrected, Correction, Corrections, Judgement, Made};
 pub use error::{OpenError, StoreError};
 pub use fetches::{Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, Through};
 pub use findings::Finding;

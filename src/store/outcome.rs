@@ -1,8 +1,10 @@
 //! The outcome: what became of a notification.
 
+use serde::{Deserialize, Serialize};
+
 /// The outcome of a notification. The order of the variants is the rank: a notification has the greatest outcome of its
 /// messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Outcome {
     /// Nothing in it concerns a record.
     Ignored,

@@ -4,9 +4,11 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Outcome;
+use crate::domain::ids::Kind;
 use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 
@@ -91,7 +93,17 @@ pub struct Differing {
     /// The record as it would stand, but for its version.
     pub would: Record,
     /// PSP ids that would lead to it and do not yet.
-    pub learns: Vec<String>,
+    pub learns: Vec<Learned>,
+}
+
+/// A PSP id that would lead to a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learned {
+    /// The kind of the object that has the id: a refund's id may lead to its payment.
+    pub kind: Kind,
+    /// The id.
+    pub psp_id: String,
 }
 
 /// One notification that was read again.

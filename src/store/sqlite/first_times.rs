@@ -110,6 +110,19 @@ fn insert(connection: &Connection, source: &str, one: &FirstTime) -> rusqlite::R
         .map(drop)
 }
 
+/// Forgets the first time of a message, if this notification has set it.
+pub(super) fn forget(
+    connection: &Connection,
+    source: &str,
+    notification: Uuid,
+    identity: &Identity,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM first_times WHERE source = ?1 AND key = ?2 AND notification = ?3")?
+        .execute(params![source, digest(identity.key.as_bytes()), notification.into_bytes()])
+        .map(drop)
+}
+
 /// Takes over the first times of another store, except the ones of notifications that are read again (`is_read`):
 /// reading sets them anew.
 pub(super) fn take_over(

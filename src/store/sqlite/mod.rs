@@ -7,6 +7,7 @@ mod clock;
 mod columns;
 mod commit;
 mod connection;
+mod correcting;
 mod counts;
 mod damage;
 mod dead_letters;

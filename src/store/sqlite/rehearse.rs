@@ -25,6 +25,7 @@ use super::taking::{self, Took};
 use super::{first_times, migrations, parking, past, reached};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::event::message_key;
+use crate::domain::family;
 use crate::domain::ids::TransformId;
 use crate::domain::record::{Record, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
@@ -195,27 +196,41 @@ impl Stage {
     fn uncovered(&self) -> HashSet<TransformId> {
         let is_uncovered = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
-            self.others.contains(&record.key.id) || keys(record).any(unknown)
+            // What was placed on a record is kept event by event, which a correction does not carry.
+            let is_placed = !record.placed.is_empty();
+            is_placed || self.others.contains(&record.key.id) || keys(record).any(unknown)
         };
         self.stand.iter().filter(is_uncovered).map(|record| record.key.id.clone()).collect()
     }
 
     /// Adds the other records of their families to records that cannot be compared.
     fn with_families(&self, mut partly: HashSet<TransformId>) -> HashSet<TransformId> {
+        let parents = self.parents();
         let mut families: BTreeMap<&TransformId, Vec<&TransformId>> = BTreeMap::new();
         for record in &self.stand {
-            if let Some(payment) = record.parent_payment() {
-                families.entry(payment).or_default().push(&record.key.id);
-            }
+            families.entry(head(&parents, &record.key.id)).or_default().push(&record.key.id);
         }
-        for (payment, refunds) in families {
-            if partly.contains(payment) || refunds.iter().any(|refund| partly.contains(*refund)) {
-                partly.insert(payment.clone());
-                partly.extend(refunds.into_iter().cloned());
+        for (head, members) in families {
+            if partly.contains(head) || members.iter().any(|member| partly.contains(*member)) {
+                partly.extend(members.into_iter().cloned());
             }
         }
         partly
     }
+
+    /// The parents of the records: of a refund its payment, of a capture its preauthorization.
+    fn parents(&self) -> Parents {
+        let parent = |record: &Record| Some((record.key.id.clone(), family::parent(record)?.1.clone()));
+        self.stand.iter().filter_map(parent).collect()
+    }
+}
+
+/// The parents of records, by the records' ids.
+type Parents = HashMap<TransformId, TransformId>;
+
+/// The head of a record's family: its parent's parent, if it has one.
+fn head<'a>(parents: &'a Parents, id: &'a TransformId) -> &'a TransformId {
+    parents.get(id).map_or(id, |parent| parents.get(parent).unwrap_or(parent))
 }
 
 /// Whether an outcome of today means something else than the stored one. An event's outcome depends on earlier events, but

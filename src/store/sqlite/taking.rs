@@ -235,7 +235,7 @@ impl FirstSeen {
 
 /// Judges a notification. The judgement is saved before any released event is applied: that event may be the
 /// notification's own.
-fn judge(
+pub(super) fn judge(
     connection: &Connection,
     options: &StoreOptions,
     taken: &Taken,

@@ -27,7 +27,7 @@ fn scenario(name: &'static str, history: Vec<Work>, work: Work, says: &'static s
 
 pub(super) fn all() -> Vec<Scenario> {
     let done = notifications().into_iter().chain(releases()).chain(registrations()).chain(relatives());
-    done.chain(settlements()).chain(housekeeping()).chain(clock()).chain(fetches()).collect()
+    done.chain(settlements()).chain(housekeeping()).chain(clock()).chain(fetches()).chain(corrections()).collect()
 }
 
 /// The store's clock.
@@ -38,6 +38,17 @@ fn clock() -> Vec<Scenario> {
         scenario("a clock that begins", vec![p1()], Work::StartClock(at(5_000)), "before: None"),
         scenario("a clock that goes on", vec![kept.clone()], Work::StartClock(at(6_000)), "before: Some"),
         scenario("a clock that is kept", vec![kept], later, "Some"),
+    ]
+}
+
+/// A reread corrects a record, and judges a dead letter anew: its event waits, or reaches the record.
+fn corrections() -> Vec<Scenario> {
+    let history = || vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), taken(3, no())];
+    let events = |psp_id| Meaning::Events(vec![bearer(11, &[psp_id])]);
+    vec![
+        scenario("a record is corrected", history(), Work::Correct(3, events("pi_1")), "judgements: [Now]"),
+        scenario("a record that learns an id", history(), Work::Correct(3, events("ch_new")), "families: [Now]"),
+        scenario("a dead letter waits", history(), Work::Correct(3, events("pi_9")), "judgements: [Now]"),
     ]
 }
 

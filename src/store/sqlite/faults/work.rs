@@ -8,14 +8,20 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::super::engine::{self, Access};
+use super::super::records;
 use super::super::store::Store;
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
+use crate::domain::record::{Record, Seen};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
-use crate::store::{Answered, Attempt, FetchFailed, HintSlots, Hinted, Settlement, Taken};
+use crate::store::rehearsal::{Differing, Learned};
+use crate::store::{
+    Answered, Attempt, Correction, Corrections, FetchFailed, HintSlots, Hinted, Judgement, Outcome, Settlement, Taken,
+};
 
 pub(super) const SOURCE: &str = "psp-a";
 
@@ -32,6 +38,9 @@ pub(super) enum Work {
     Fetched(Arc<Answered>),
     FetchFailed(FetchFailed),
     Replay(Box<Taken>),
+    /// The first payment loses what events said of it and learns a PSP id; the n-th notification, a dead letter, has this
+    /// meaning now.
+    Correct(u128, Meaning),
 }
 
 impl Work {
@@ -58,12 +67,32 @@ impl Work {
             }
             Self::FetchFailed(failed) => store.fetch_failed(failed).await.map(|settled| format!("{settled:?}")),
             Self::Replay(taken) => store.replay(*taken).await.map(|receipt| format!("{receipt:?}")),
+            Self::Correct(n, meaning) => {
+                let corrections = corrections(store, n, meaning);
+                store.correct(corrections, moment(5_000)).await.map(|corrected| format!("{corrected:?}"))
+            }
             Self::StartClock(wall) => store.start_clock(wall).await.map(|resumed| format!("{resumed:?}")),
             Self::KeepClock(now) => store.keep_clock(now).await.map(|before| format!("{before:?}")),
             Self::Prune(now) => store.prune(now, 500).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
     }
+}
+
+/// The record is read at once, by a connection of its own: the work must be queued before any other work comes.
+fn corrections(store: &Store, n: u128, meaning: Meaning) -> Corrections {
+    let connection = engine::open(&store.options.load().path, Access::Read).unwrap();
+    let stands = records::by_key(&connection, &key(Kind::Payment, "p1")).unwrap().unwrap().record;
+    let would = Record { seen: Seen::default(), ..stands.clone() };
+    let correction = Correction::of(Differing {
+        stands,
+        would,
+        learns: vec![Learned { kind: Kind::Payment, psp_id: "ch_new".to_owned() }],
+    });
+    let Taken { id, source, normalised, .. } = meant(n, meaning);
+    let was = ("dead_letter".to_owned(), Some("test: ?".to_owned()));
+    let judgement = Judgement { notification: id, source, was, now: Outcome::Applied, normalised };
+    Corrections { families: vec![vec![correction]], judgements: vec![judgement] }
 }
 
 pub(super) fn at(seconds: i64) -> Timestamp {

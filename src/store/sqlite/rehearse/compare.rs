@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::{Stage, bare, keys};
-use crate::domain::ids::TransformId;
+use super::{Stage, bare, head, keys};
+use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
-use crate::store::rehearsal::{Differing, Rehearsal, Rehearsed};
+use crate::store::rehearsal::{Differing, Learned, Rehearsal, Rehearsed};
 use crate::store::sqlite::columns::digest;
 use crate::store::sqlite::{past, records};
 
@@ -44,6 +44,9 @@ impl Stage {
         let mut would = Would::new();
         for stands in &self.stand {
             let Some(found) = records::by_key(&self.connection, &stands.key)? else { continue };
+            if !found.record.placed.is_empty() {
+                partly.insert(stands.key.id.clone());
+            }
             let now = Record { version: stands.version, last_updated: stands.last_updated, ..found.record };
             if partly.contains(&stands.key.id) {
                 elsewhere.extend(&digests(&now) - &digests(stands));
@@ -81,6 +84,7 @@ impl Stage {
         let covered = self.stand.iter().filter(|record| !partly.contains(&record.key.id));
         let registered: Registered =
             covered.map(|record| (record.key.id.to_string(), record.registered.psp_id.clone())).collect();
+        let parents = self.parents();
         let mut families: BTreeMap<usize, Vec<Differing>> = BTreeMap::new();
         let mut places: HashMap<TransformId, usize> = HashMap::new();
         for stands in self.stand.into_iter().filter(|record| !partly.contains(&record.key.id)) {
@@ -90,7 +94,7 @@ impl Stage {
                 continue;
             }
             let next = places.len();
-            let place = *places.entry(head(&stands).clone()).or_insert(next);
+            let place = *places.entry(head(&parents, &stands.key.id).clone()).or_insert(next);
             let would = now.unwrap_or_else(|| stands.clone());
             families.entry(place).or_default().push(Differing { stands, would, learns });
         }
@@ -108,9 +112,10 @@ fn learns(
     past: &Connection,
     stands: &Record,
     registered: &Registered,
-) -> rusqlite::Result<Vec<String>> {
+) -> rusqlite::Result<Vec<Learned>> {
     let mut learned = stage.prepare_cached(
-        "SELECT p.psp_id, p.source FROM psp_ids p JOIN records r ON r.id = p.record WHERE r.transform_id = ?1",
+        "SELECT p.psp_id, p.source, p.kind FROM psp_ids p JOIN records r ON r.id = p.record
+         WHERE r.transform_id = ?1 AND NOT p.placed",
     )?;
     let mut leads = past.prepare_cached(
         "SELECT r.transform_id FROM psp_ids p JOIN records r ON r.id = p.record
@@ -119,20 +124,19 @@ fn learns(
     let mut rows = learned.query([stands.key.id.as_str()])?;
     let mut learns = Vec::new();
     while let Some(row) = rows.next()? {
-        let (psp_id, source): (String, String) = (row.get(0)?, row.get(1)?);
-        let led = leads.query_map((&psp_id, stands.key.kind.code(), &source), |row| row.get::<_, String>(0))?;
+        let (psp_id, source, code): (String, String, u8) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        let Some(kind) = Kind::from_code(code) else { continue };
+        let led = leads.query_map((&psp_id, code, &source), |row| row.get::<_, String>(0))?;
         let led: Vec<String> = led.collect::<rusqlite::Result<_>>()?;
-        let gives_up = |id: &String| registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id));
+        // Agreements may share an id.
+        let gives_up = |id: &String| {
+            kind == Kind::Agreement || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
+        };
         if led.iter().all(|id| id != stands.key.id.as_str() && gives_up(id)) {
-            learns.push(psp_id);
+            learns.push(Learned { kind, psp_id });
         }
     }
     Ok(learns)
-}
-
-/// The payment of a record's family, or the record itself if it has none.
-fn head(record: &Record) -> &TransformId {
-    record.parent_payment().unwrap_or(&record.key.id)
 }
 
 /// Whether any event has reached a record.
