@@ -83,6 +83,18 @@ impl App {
         self.address
     }
 
+    /// The store.
+    #[must_use]
+    pub fn store(&self) -> Arc<Store> {
+        Arc::clone(&self.store)
+    }
+
+    /// The clocks that the relay goes by.
+    #[must_use]
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
     /// The handle that puts new options in force.
     #[must_use]
     pub fn reloader(&self) -> Reloader {

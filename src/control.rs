@@ -1,5 +1,5 @@
 //! The control socket, a Unix socket beside the store. A command asks the running relay through it for the time and the
-//! names of secrets, or for a reload, and gets the outcome.
+//! names of secrets, for a reload, or for the corrections of a reread, and gets the outcome.
 //!
 //! Only users who may write the socket get in, and these are the users who may write the store. So no token is needed, not
 //! even one that is just being replaced. Likewise a command believes only a socket of the store's owner, of root or of its
@@ -18,16 +18,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
-pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, reload, time};
+pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, correct, reload, time};
 pub use self::fingerprint::Fingerprints;
-pub use self::words::{InForce, Known, Outcome, Time, Wish};
+pub use self::words::{CorrectionsAnswer, CorrectionsAsked, InForce, Known, Outcome, Time, Wish};
 
 /// The longest time to hear a request or to send an answer: a command speaks at once.
 const SAY_WITHIN: Duration = Duration::from_secs(5);
+/// The most bytes that follow a request.
+const MORE_MAX: u64 = 256 * 1024 * 1024;
 
 /// The relay's end of the control socket.
 #[derive(Debug)]
@@ -65,7 +68,7 @@ impl Control {
             match self.listener.accept().await {
                 Ok((stream, _)) => return Asked(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "the control socket accepts nobody now: `reload` and `secret rotate` are refused; SIGHUP reloads");
+                    tracing::warn!(%error, "the control socket accepts nobody now: `reload`, `reread` and `secret rotate` are refused; SIGHUP reloads");
                     tokio::time::sleep(SAY_WITHIN).await;
                 }
             }
@@ -100,6 +103,14 @@ impl Asked {
         Wish::ALL.into_iter().find(|wish| wish.words() == said)
     }
 
+    /// Hears what follows the request. `None` if it cannot be read or does not come in time.
+    pub async fn more<T: DeserializeOwned>(&mut self) -> Option<T> {
+        let mut said = Vec::new();
+        let mut rest = (&mut self.0).take(MORE_MAX);
+        tokio::time::timeout(SAY_WITHIN, rest.read_to_end(&mut said)).await.ok()?.ok()?;
+        serde_json::from_slice(&said).ok()
+    }
+
     /// Sends the answer. The command may have gone.
     pub async fn answer(mut self, answer: &impl Serialize) {
         let text = serde_json::to_vec(answer).unwrap_or_default();
@@ -118,6 +129,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::store::Corrections;
 
     fn asked(store: &Path) -> Result<Outcome, Unanswered> {
         reload(store, |_, _| ())
@@ -168,6 +180,28 @@ mod tests {
         }
     }
 
+    /// What follows the request is heard whole, also if it is more than the socket takes at once.
+    #[tokio::test]
+    async fn corrections_follow_their_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("relay.db");
+        std::fs::write(&store, "").unwrap();
+        let _lock = locked(&store);
+        let control = Control::open(&store).unwrap();
+        let families = vec![Vec::new(); 1_000_000];
+        let wanted = CorrectionsAsked::by_this(Corrections { families, judgements: Vec::new() });
+        let asking = std::thread::spawn(move || correct(&store, &wanted, |_, _| ()));
+        let mut asked = control.next().await;
+        assert_eq!(asked.wish().await, Some(Wish::Correct));
+        let heard: CorrectionsAsked = asked.more().await.unwrap();
+        assert!(heard.is_by_this());
+        assert_eq!(heard.corrections.families.len(), 1_000_000);
+        asked.answer(&CorrectionsAnswer::Busy).await;
+        assert_eq!(asking.join().unwrap().unwrap(), CorrectionsAnswer::Busy);
+        let other = CorrectionsAsked { version: "0.0.9".to_owned(), ..heard };
+        assert!(!other.is_by_this());
+    }
+
     #[test]
     fn a_name_that_no_socket_can_have_is_said_to_be_too_long() {
         let folder = tempfile::tempdir().unwrap();
@@ -185,7 +219,7 @@ mod tests {
         let store = folder.path().join("relay.db");
         std::fs::write(&store, "").unwrap();
         let control = Control::open(&store).unwrap();
-        for said in ["", "\n", "reload", "reloads\n", "GET / HTTP/1.1\r\n", "time\nreload\n"] {
+        for said in ["", "\n", "reload", "correct", "reloads\n", "GET / HTTP/1.1\r\n", "time\nreload\n"] {
             let mut stream = UnixStream::connect(&control.address.path).await.unwrap();
             stream.write_all(said.as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();

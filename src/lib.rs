@@ -14,6 +14,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod control;
+pub mod correcting;
 pub mod delivery;
 pub mod domain;
 pub mod fetch;

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::EXIT_USAGE;
 use super::output::say;
-use super::{backup, check, demo, profile, reload, secret, serve, soak};
+use super::{backup, check, demo, profile, reload, reread, secret, serve, soak};
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
 #[derive(Debug, Parser)]
@@ -38,6 +38,12 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Read the kept notifications again by today's rules, and correct the records that differ. Transform is told of
+    /// them. Meant for the time after an upgrade, also while the relay runs.
+    ///
+    /// A run that is broken off has corrected whole records only; the next run does the rest. Exit code 0 if nothing is
+    /// left to do; 1 if records changed meanwhile and are left for the next run, or if a dry run would change something.
+    Reread(reread::Arguments),
     /// Change the secrets that sources share with their PSPs.
     Secret {
         #[command(subcommand)]
@@ -103,6 +109,7 @@ pub fn run() -> ExitCode {
         Command::Serve { config } => serve::run(config.as_deref()),
         Command::Check { config } => check::run(config.as_deref()),
         Command::Reload { config } => reload::run(config.as_deref()),
+        Command::Reread(arguments) => reread::run(&arguments),
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -9,6 +9,7 @@ mod output;
 mod profile;
 mod reading;
 mod reload;
+mod reread;
 mod secret;
 mod serve;
 mod soak;

@@ -1,4 +1,4 @@
-//! `serve`: runs the relay until SIGTERM or SIGINT, and reloads on SIGHUP.
+//! `serve`: runs the relay until SIGTERM or SIGINT, reloads on SIGHUP, and does what commands ask for.
 
 mod configuration;
 mod reloading;
@@ -76,11 +76,17 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     let control = Control::open(&store).inspect_err(|error| {
         tracing::warn!(
             %error,
-            "this relay cannot be asked: `transform-relay reload` and `secret rotate` are refused; SIGHUP reloads"
+            "this relay cannot be asked: `transform-relay reload`, `reread` and `secret rotate` are refused; SIGHUP reloads"
         );
     });
     let address = app.address();
-    let mut reloads = reloading::Reloads { reloader: app.reloader(), file: file.map(Path::to_owned), secrets };
+    let mut reloads = reloading::Reloads {
+        reloader: app.reloader(),
+        file: file.map(Path::to_owned),
+        secrets,
+        store: app.store(),
+        clock: app.clock(),
+    };
     let reloads = tokio::spawn(async move {
         reloads.read_once_more(read_once).await;
         tracing::info!(%address, "listening");

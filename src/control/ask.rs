@@ -1,6 +1,7 @@
 //! The command's end of the control socket: asks the relay that has a store, and waits for a relay that starts or ends.
 
 use std::io::{Error, ErrorKind, Read, Write};
+use std::net::Shutdown;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::words::{Outcome, Time, Wish};
+use super::words::{CorrectionsAnswer, CorrectionsAsked, Outcome, Time, Wish};
 use crate::store::is_taken;
 
 /// The reason why there is no answer.
@@ -59,7 +60,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// # Errors
 /// There is no relay, or it does not answer.
 pub fn reload(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Unanswered> {
-    ask(store, Wish::Reload, waiting, READY_WITHIN)
+    ask(store, Wish::Reload, &[], waiting, READY_WITHIN)
 }
 
 /// Asks the relay that has this store for its time, on the machine's clock, and for the secrets in force.
@@ -67,7 +68,21 @@ pub fn reload(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Un
 /// # Errors
 /// There is no relay, or it does not answer.
 pub fn time(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Time, Unanswered> {
-    ask(store, Wish::Time, waiting, READY_WITHIN)
+    ask(store, Wish::Time, &[], waiting, READY_WITHIN)
+}
+
+/// Asks the relay that has this store to make corrections.
+///
+/// # Errors
+/// There is no relay, or it does not answer.
+pub fn correct(
+    store: &Path,
+    asked: &CorrectionsAsked,
+    waiting: impl Fn(&Path, Wait),
+) -> Result<CorrectionsAnswer, Unanswered> {
+    let asked = serde_json::to_vec(asked)
+        .map_err(|error| Unanswered::Failed { store: store.to_owned(), reason: error.to_string() })?;
+    ask(store, Wish::Correct, &asked, waiting, READY_WITHIN)
 }
 
 /// Asks, and waits for a socket if there is none yet. A relay has its store before its socket opens, and for a while after
@@ -76,6 +91,7 @@ pub fn time(store: &Path, waiting: impl Fn(&Path, Wait)) -> Result<Time, Unanswe
 fn ask<T: DeserializeOwned>(
     store: &Path,
     wish: Wish,
+    more: &[u8],
     waiting: impl Fn(&Path, Wait),
     patience: Duration,
 ) -> Result<T, Unanswered> {
@@ -91,7 +107,7 @@ fn ask<T: DeserializeOwned>(
         }
         if let Some(stream) = stream {
             trust(&stream, &store, &address.path).map_err(failed)?;
-            let answer = exchange(stream, wish, || waiting(&store, Wait::Answer)).map_err(failed)?;
+            let answer = exchange(stream, wish, more, || waiting(&store, Wait::Answer)).map_err(failed)?;
             if !answer.is_empty() {
                 return serde_json::from_slice(&answer).map_err(|_| failed("its answer broke off".to_owned()));
             }
@@ -155,12 +171,18 @@ const fn listener(_: &UnixStream) -> std::io::Result<Option<u32>> {
     Ok(None)
 }
 
-/// Sends a request and reads the answer: empty if the relay ends meanwhile. `waiting` is called if the answer takes long.
-fn exchange(mut stream: UnixStream, wish: Wish, waiting: impl Fn()) -> Result<Vec<u8>, String> {
+/// Sends a request, with what follows it, and reads the answer: empty if the relay ends meanwhile. `waiting` is called if
+/// the answer takes long.
+fn exchange(mut stream: UnixStream, wish: Wish, more: &[u8], waiting: impl Fn()) -> Result<Vec<u8>, String> {
     let mut answer = Vec::new();
     let mut talk = || {
         stream.set_read_timeout(Some(SAY_AFTER))?;
+        stream.set_write_timeout(Some(ANSWER_WITHIN))?;
         stream.write_all(wish.words())?;
+        if !more.is_empty() {
+            stream.write_all(more)?;
+            stream.shutdown(Shutdown::Write)?;
+        }
         match stream.read_to_end(&mut answer) {
             Err(error) if is_late(&error) => {
                 waiting();
@@ -201,7 +223,7 @@ mod tests {
     }
 
     fn outcome(store: &Path, patience: Duration, waiting: impl Fn(&Path, Wait)) -> Result<Outcome, Unanswered> {
-        ask(store, Wish::Reload, waiting, patience)
+        ask(store, Wish::Reload, &[], waiting, patience)
     }
 
     #[test]

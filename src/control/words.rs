@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprints;
+use crate::store::{Corrected, Corrections};
 
 /// The outcome of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +49,41 @@ pub struct Known {
     pub of_environment: bool,
 }
 
+/// Corrections that a reread asks for. They follow the wish.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrectionsAsked {
+    /// The version of the program that reads again. Another version has other rules.
+    pub version: String,
+    /// The corrections.
+    pub corrections: Corrections,
+}
+
+impl CorrectionsAsked {
+    /// Corrections that this program asks for.
+    #[must_use]
+    pub fn by_this(corrections: Corrections) -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), corrections }
+    }
+
+    /// Whether a program of the same version asks for them.
+    #[must_use]
+    pub fn is_by_this(&self) -> bool {
+        self.version == env!("CARGO_PKG_VERSION")
+    }
+}
+
+/// The answer to [`Wish::Correct`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CorrectionsAnswer {
+    /// They are made, as far as the store is as they know it.
+    Done(Corrected),
+    /// The store's queue is full; the same can be asked again later.
+    Busy,
+    /// None of them is made, for this reason.
+    Refused(String),
+}
+
 /// The requests of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -55,17 +91,20 @@ pub enum Wish {
     Reload,
     /// To tell the [`Time`].
     Time,
+    /// To make [`CorrectionsAsked`]. The answer is a [`CorrectionsAnswer`].
+    Correct,
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 2] = [Self::Reload, Self::Time];
-    /// The bytes of the longest request.
-    pub(super) const WORDS_MAX: u64 = 7;
+    pub(super) const ALL: [Self; 3] = [Self::Reload, Self::Time, Self::Correct];
+    /// The bytes of the longest request. More follows this request alone, so that no byte behind it is read with it.
+    pub(super) const WORDS_MAX: u64 = 8;
 
     pub(super) const fn words(self) -> &'static [u8] {
         match self {
             Self::Reload => b"reload\n",
             Self::Time => b"time\n",
+            Self::Correct => b"correct\n",
         }
     }
 }

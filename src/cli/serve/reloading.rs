@@ -1,6 +1,8 @@
-//! Reloads while `serve` runs: on SIGHUP and at the control socket, with the outcome for the command that asked.
+//! Reloads while `serve` runs: on SIGHUP and at the control socket, with the outcome for the command that asked. The other
+//! requests of commands are heard here, too.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::signal::unix::Signal;
 
@@ -8,8 +10,12 @@ use super::configuration::{load, log_errors, log_hints};
 use crate::app::{Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::control::{Asked, Control, Fingerprints, InForce, Known, Outcome, Time, Wish};
+use crate::control::{
+    Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, InForce, Known, Outcome, Time, Wish,
+};
+use crate::correcting::correct;
 use crate::source::Source;
+use crate::store::{Store, StoreError};
 
 /// Reads the configuration anew, one reload after the other.
 #[derive(Debug)]
@@ -19,6 +25,9 @@ pub(super) struct Reloads {
     pub(super) file: Option<PathBuf>,
     /// The secrets in force, by name.
     pub(super) secrets: InForce,
+    /// The store, for corrections.
+    pub(super) store: Arc<Store>,
+    pub(super) clock: Clock,
 }
 
 impl Reloads {
@@ -39,7 +48,6 @@ impl Reloads {
 
     /// Reloads on SIGHUP and for commands at the control socket.
     pub(super) async fn when_asked(mut self, mut hangup: Signal, control: Option<Control>) {
-        let clock = Clock::start();
         loop {
             let asked = tokio::select! {
                 _ = hangup.recv() => None,
@@ -52,10 +60,29 @@ impl Reloads {
             match asked.wish().await {
                 Some(Wish::Reload) => asked.answer(&self.reload().await).await,
                 Some(Wish::Time) => {
-                    asked.answer(&Time { now: clock.now().wall, secrets: Some(self.secrets.clone()) }).await;
+                    asked.answer(&Time { now: self.clock.now().wall, secrets: Some(self.secrets.clone()) }).await;
+                }
+                Some(Wish::Correct) => {
+                    let wanted = asked.more().await;
+                    asked.answer(&self.correct(wanted).await).await;
                 }
                 None => {}
             }
+        }
+    }
+
+    /// Makes the corrections of a reread. Another version has other rules, by which the records of this one would be wrong.
+    async fn correct(&self, wanted: Option<CorrectionsAsked>) -> CorrectionsAnswer {
+        let Some(wanted) = wanted.filter(CorrectionsAsked::is_by_this) else {
+            let version = env!("CARGO_PKG_VERSION");
+            let reason =
+                format!("its version is {version}, and the command has another; run the command of that version");
+            return CorrectionsAnswer::Refused(reason);
+        };
+        match correct(&self.store, wanted.corrections, self.clock.now()).await {
+            Ok(corrected) => CorrectionsAnswer::Done(corrected),
+            Err(StoreError::Busy) => CorrectionsAnswer::Busy,
+            Err(error) => CorrectionsAnswer::Refused(error.to_string()),
         }
     }
 

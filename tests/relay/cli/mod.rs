@@ -2,3 +2,4 @@
 
 mod commands;
 mod profile_tools;
+mod reread;

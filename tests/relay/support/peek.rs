@@ -206,6 +206,14 @@ impl Relay {
         self.change_by_id("DELETE FROM transitions WHERE notification = ?1", notifications);
     }
 
+    /// Gives the n-th registered record (from 0) an earlier text of it, with the version and the time that it has.
+    pub(crate) fn set_back(&self, n: usize, earlier: &str) {
+        let change = "UPDATE records SET record =
+                json_set(?2, '$.version', record ->> '$.version', '$.last_updated', record ->> '$.last_updated')
+            WHERE id = (SELECT id FROM records ORDER BY id LIMIT 1 OFFSET ?1)";
+        assert_eq!(self.writable().execute(change, (i64::try_from(n).unwrap(), earlier)).unwrap(), 1);
+    }
+
     /// Moves the due times of all that is owed to now, as if its quiet period had passed. Returns how many there are.
     pub(crate) fn make_all_due(&self) -> usize {
         self.writable().execute("UPDATE outbox SET due_at = first_untold_at", []).unwrap()

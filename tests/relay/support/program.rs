@@ -1,7 +1,9 @@
 //! The program as a process: start, log, end.
 
-use std::process::{Command, Stdio};
+use std::io::{PipeReader, Write};
+use std::process::{Child, Command, Stdio};
 
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use transform_relay::proof::stand_in;
 
 use super::{planted, within};
@@ -43,6 +45,17 @@ pub(crate) async fn run(arguments: &[&str], environment: &[(String, String)]) ->
 /// Runs it to its end, after the shell has done this.
 pub(crate) async fn run_after(before: &str, arguments: &[&str], environment: &[(String, String)]) -> Ended {
     Program::start_after(before, arguments, environment).ended().await
+}
+
+/// The program, with a full pipe as its stdout: it waits at its first line for as long as the reader is kept.
+pub(crate) fn unread(arguments: &[&str], environment: &[(String, String)]) -> (Child, PipeReader) {
+    let (reader, mut full) = std::io::pipe().unwrap();
+    let flags = fcntl_getfl(&full).unwrap();
+    fcntl_setfl(&full, flags | OFlags::NONBLOCK).unwrap();
+    while full.write(b"\n").is_ok() {}
+    fcntl_setfl(&full, flags).unwrap();
+    let mut command = command("", arguments, environment);
+    (command.stdout(full).stderr(Stdio::null()).spawn().unwrap(), reader)
 }
 
 impl Program {

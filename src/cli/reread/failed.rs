@@ -1,0 +1,44 @@
+//! The reasons why a reread breaks off, and their exit codes.
+
+use crate::cli::exit::{EXIT_FAILED, EXIT_IO, EXIT_USAGE};
+use crate::cli::reload::EXIT_UNAVAILABLE;
+use crate::control::Unanswered;
+use crate::store::rehearsal::RehearsalError;
+use crate::store::{OpenError, StoreError};
+
+/// The reason why a reread broke off.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failed {
+    /// The arguments or the configuration are wrong.
+    #[error("{0}")]
+    Usage(String),
+    /// The store cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] RehearsalError),
+    /// No relay runs, and the store cannot be opened.
+    #[error(transparent)]
+    Unopened(#[from] OpenError),
+    /// The store cannot be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The runtime cannot be started.
+    #[error("{0:#}")]
+    Runtime(anyhow::Error),
+    /// The relay cannot be asked.
+    #[error("{0}; an earlier version of the relay cannot be asked for it: restart it with this version")]
+    Unanswered(Unanswered),
+    /// The relay makes no correction.
+    #[error("the relay refuses: {0}")]
+    Refused(String),
+}
+
+impl Failed {
+    pub(super) const fn exit_code(&self) -> u8 {
+        match self {
+            Self::Usage(_) => EXIT_USAGE,
+            Self::Unreadable(_) | Self::Unopened(_) | Self::Store(_) => EXIT_IO,
+            Self::Runtime(_) => EXIT_FAILED,
+            Self::Unanswered(_) | Self::Refused(_) => EXIT_UNAVAILABLE,
+        }
+    }
+}
