@@ -74,7 +74,8 @@ impl<'a> Standing<'a> {
 
     /// The attempt whose payment data the record shows: of a payment the last one that brought money, else the leading one.
     pub(super) fn shown(&self) -> Option<&'a Attempt> {
-        let booked = self.seen.items.iter().filter(|(_, item)| item.value.booking == Booking::Booked);
+        let is_money = self.record.key.kind == Kind::Payment;
+        let booked = self.seen.items.iter().filter(|(_, item)| is_money && item.value.booking == Booking::Booked);
         let payer = booked
             .filter_map(|(id, item)| {
                 Some((&item.stamp, attempts(self.record, self.seen).find(|one| one.ids.contains(id))?))

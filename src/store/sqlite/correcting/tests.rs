@@ -333,7 +333,7 @@ async fn a_learned_id_leads_where_it_leads_today() {
     trial.take(2, second.clone(), second).await;
     let leads = "SELECT r.transform_id FROM psp_ids p JOIN records r ON r.id = p.record WHERE psp_id = 'ch_2'";
     assert_eq!(trial.ask::<String>(leads), ["p1"]);
-    assert_eq!(trial.reread().await.families, [Made::Now]);
+    assert_eq!(trial.reread().await.families, [Made::Now; 2]);
     assert_eq!(trial.ask::<String>(leads), ["p2"]);
 }
 
@@ -383,7 +383,7 @@ async fn what_waits_is_read_again() {
         let [then, today] = [then, today].map(|psp_id| says("payment", n, &[psp_id], "Succeeded"));
         assert_eq!(trial.take(n, then, today).await, Outcome::Parked);
     }
-    let waits = "SELECT parked || ' ' || key FROM parked_keys ORDER BY key";
+    let waits = "SELECT parked || ' ' || key FROM parked_keys WHERE key LIKE 'psp:payment:%' ORDER BY key";
     let third = trial.ask::<String>(waits).pop().unwrap();
     let corrected = trial.reread().await;
     assert_eq!((corrected.families, corrected.judgements), (vec![Made::Now], vec![Made::Now; 2]));
