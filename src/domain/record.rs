@@ -159,7 +159,7 @@ impl EarlierSeen {
             ..Attempt::default()
         };
         let ids = BTreeSet::from([attempt.name.as_ref().map(|name| name.value.clone()).unwrap_or_default()]);
-        (attempt != Attempt::default()).then(|| Attempt { ids, ..attempt })
+        Some(attempt).filter(|attempt| *attempt != Attempt::default()).map(|attempt| Attempt { ids, ..attempt })
     }
 
     fn dispute(&mut self, id: &str, said: Stamped<EarlierChargeback>) -> Dispute {

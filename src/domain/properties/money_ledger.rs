@@ -78,8 +78,8 @@ fn unregistered(told: &[Told], paid: Decimal) -> Decimal {
     let refunds = attempts(told, Kind::Refund, |event| event.kinds == [Kind::Refund]);
     let refunds = refunds.iter().filter(|refund| !refund.events.iter().any(|event| event.facts.remainder));
     let standing = refunds.filter(|refund| {
-        let words = refund.events.iter().filter(|event| event.facts.status.is_some() && !event.yields_to_success);
-        words.last().is_some_and(|event| event.facts.status == Some(Status::Succeeded))
+        let mut words = refund.events.iter().filter(|event| event.facts.status.is_some() && !event.yields_to_success);
+        words.next_back().is_some_and(|event| event.facts.status == Some(Status::Succeeded))
     });
     standing.map(|refund| refund.events.iter().rev().find_map(|event| event.facts.refunded).unwrap_or(paid)).sum()
 }

@@ -72,7 +72,7 @@ const RECORDS: [Known; 9] = [
 #[derive(Clone)]
 enum Step {
     Register { record: Known, with_id: bool },
-    Tell(Event),
+    Tell(Box<Event>),
 }
 
 impl fmt::Debug for Step {
@@ -199,7 +199,7 @@ fn orders() -> impl Strategy<Value = [Vec<Step>; 2]> {
             event.event_type = "generated".to_owned();
             event.key = format!("k{number}#0");
             event.currency = Some("EUR".parse().unwrap());
-            steps.push((Step::Tell(event), places));
+            steps.push((Step::Tell(Box::new(event)), places));
         }
         let order = |places: &[usize]| {
             let each = |(step, own): &Placed| places.iter().map(|at| (own[*at], step.clone())).collect::<Vec<_>>();
@@ -310,7 +310,7 @@ fn both_orders(registered: [(usize, bool); 2], events: [Event; 2]) -> End {
         [other, one]
     }];
     let ends = orders.map(|events| {
-        let steps: Vec<Step> = steps.iter().cloned().chain(events.map(Step::Tell)).collect();
+        let steps: Vec<Step> = steps.iter().cloned().chain(events.map(|event| Step::Tell(Box::new(event)))).collect();
         play(&empty(), &steps)
     });
     let [one, other] = ends;
