@@ -97,7 +97,7 @@ pub(super) fn write(
 /// Writes an event of a refund that is not registered into its payment's refunds.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(super) fn write_refund(
     refunds: &mut Vec<Attempt>,
     event: &Event,
