@@ -8,10 +8,11 @@ use super::reached::{self, Open};
 use super::records::{self, Lead, Stored};
 use super::way::{self, Found, Target};
 use super::work::{Finished, Work};
-use super::{history, inbox, placed};
+use super::{family as stored_family, history, inbox, placed};
 use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::record::Record;
 use crate::domain::transition::{Layer, Transition};
 use crate::domain::view::{View, is_over_refunded};
 use crate::store::{Finding, LedElsewhere, Outcome};
@@ -150,12 +151,12 @@ impl Work<'_> {
             return Ok(stored);
         }
         self.unwritten.write(self.connection)?;
-        let taken = super::family::taken_over(self, self.connection, &stored, &event.psp_ids, self.now)?;
+        let taken = stored_family::taken_over(self, self.connection, &stored, &event.psp_ids, self.now)?;
         Ok(taken.unwrap_or(stored))
     }
 
     /// Finds payments whose refunds exceed what was paid from now on.
-    fn look_at_refunds(&mut self, before: [Option<&Stored>; 2], after: [Option<&crate::domain::record::Record>; 2]) {
+    fn look_at_refunds(&mut self, before: [Option<&Stored>; 2], after: [Option<&Record>; 2]) {
         for (before, after) in before.into_iter().zip(after) {
             let Some((before, after)) = before.zip(after) else { continue };
             if after.key.kind == Kind::Payment && is_over_refunded(after) && !is_over_refunded(&before.record) {
