@@ -245,6 +245,9 @@ pub struct Facts {
     pub items: Vec<Item>,
     /// Payment: money taken back by the customer's bank, by the PSP's id of the dispute.
     pub chargebacks: Vec<Chargeback>,
+    /// Payment: the value of its account, where the PSP tells of that and not of bookings.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
     /// Refund: the amount that was given back.
     pub refunded: Option<Decimal>,
     /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.
@@ -365,6 +368,22 @@ impl From<EarlierChargeback> for Chargeback {
         let disputed = disputed.or_else(|| amount.filter(|amount| !amount.is_zero()));
         Self { id, disputed, fee, booking, date, why, movements, of }
     }
+}
+
+/// The value of an account at one time, in the PSP's words.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// The PSP's id of the account.
+    pub account: String,
+    /// The sum that the customer was asked for so far, major units.
+    pub asked: Decimal,
+    /// The part of it that is missing, major units; negative if the account has too much.
+    pub missing: Decimal,
+    /// Whether a bank took back the money that is gone since the statement before.
+    pub returned: bool,
+    /// The reason of a return, if the event names one.
+    pub why: Option<Why>,
 }
 
 /// The reason why the customer's bank took money back.

@@ -45,6 +45,12 @@ impl Normalised {
         self.bound_by().is_some_and(|identity| identity.key == self.dedupe_key)
     }
 
+    /// Whether the states of its object recur: the same bytes count again after others of their dedupe key.
+    #[must_use]
+    pub fn recurs(&self) -> bool {
+        self.messages.iter().any(|message| message.recurs)
+    }
+
     /// Ignores all messages except those of these types. A message without a type remains not understood.
     pub fn keep_only(&mut self, types: &BTreeSet<String>) {
         let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
@@ -75,6 +81,9 @@ pub struct Message {
     pub ahead: Vec<Ahead>,
     /// The identity of the message, if only parts of it are signed or one of its times has to be remembered.
     pub identity: Option<Identity>,
+    /// Whether the states of its object recur: the same bytes count again after others of their dedupe key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recurs: bool,
 }
 
 /// The most times of one message that are reported.
@@ -96,7 +105,7 @@ impl Message {
     /// A message of this type with this meaning and nothing out of the ordinary.
     #[must_use]
     pub const fn new(event_type: String, meaning: Meaning) -> Self {
-        Self { event_type, meaning, ahead: Vec::new(), identity: None }
+        Self { event_type, meaning, ahead: Vec::new(), identity: None, recurs: false }
     }
 
     /// The events of the message; none if its meaning is another.

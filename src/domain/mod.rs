@@ -19,6 +19,7 @@ pub mod record;
 pub mod registration;
 pub mod stamp;
 mod standing;
+pub mod statement;
 pub mod status;
 pub mod text;
 pub mod transition;

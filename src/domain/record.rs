@@ -14,6 +14,7 @@ use super::event::{Chargeback, EarlierChargeback, Item, Why};
 use super::ids::{RecordKey, TransformId};
 use super::money::Currency;
 use super::stamp::{self, Stamp, Stamped};
+use super::statement::{self, Statements, Told};
 use super::status::{Status, StatusFact};
 
 /// One Preauth, Payment, Refund or Agreement.
@@ -98,6 +99,9 @@ pub struct Seen {
     pub items: BTreeMap<String, Stamped<Item>>,
     /// Payment: disputes by the PSP's id.
     pub disputes: BTreeMap<String, Dispute>,
+    /// Payment: statements of its accounts by the PSP's id, in the order of their times.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub statements: Statements,
     /// Payment: refunds that are not registered, in the order of their ids.
     pub refunds: Vec<Attempt>,
     /// Agreement: what is known of customers, by the PSP's ids. It holds for all their means of payment.
@@ -112,6 +116,7 @@ struct EarlierSeen {
     attempts: Vec<Attempt>,
     items: BTreeMap<String, Stamped<Item>>,
     disputes: BTreeMap<String, Dispute>,
+    statements: Statements,
     refunds: Vec<Attempt>,
     customers: BTreeMap<String, Stamped<StatusFact>>,
     // Until version 12 of the schema.
@@ -134,8 +139,8 @@ impl From<EarlierSeen> for Seen {
             let dispute = stored.dispute(&id, chargeback);
             stored.disputes.insert(id, dispute);
         }
-        let EarlierSeen { items, disputes, refunds, customers, .. } = stored;
-        Self { attempts, items, disputes, refunds, customers }
+        let EarlierSeen { items, disputes, statements, refunds, customers, .. } = stored;
+        Self { attempts, items, disputes, statements, refunds, customers }
     }
 }
 
@@ -187,7 +192,9 @@ impl Seen {
         let attempts = self.attempts.iter().chain(&self.refunds).flat_map(Attempt::stamps);
         let items = self.items.values().map(|item| &item.stamp);
         let customers = self.customers.values().map(|fact| &fact.stamp);
-        attempts.chain(items).chain(self.disputes.values().flat_map(Dispute::stamps)).chain(customers)
+        let statements = self.statements.values().flatten().map(|statement| &statement.stamp);
+        let disputes = self.disputes.values().flat_map(Dispute::stamps);
+        attempts.chain(items).chain(disputes).chain(statements).chain(customers)
     }
 
     /// Takes over all that another telling of the same record knows.
@@ -197,6 +204,7 @@ impl Seen {
         for (id, dispute) in other.disputes {
             self.disputes.entry(id).or_default().join(dispute);
         }
+        statement::join(&mut self.statements, other.statements);
         attempt::join(&mut self.refunds, other.refunds);
         stamp::join_all(&mut self.customers, other.customers);
     }
@@ -227,14 +235,30 @@ impl Record {
         attempt::join(&mut self.seen.attempts, attempts);
     }
 
-    /// The PSP's values, with those that were placed here.
+    /// The PSP's values, with those that were placed here. The bookings that its statements show stand among the others.
     #[must_use]
     pub fn claims(&self) -> Cow<'_, Seen> {
+        let mut claims = self.said();
+        if !claims.statements.is_empty() {
+            let Seen { statements, items, disputes, .. } = claims.to_mut();
+            statement::settle(statements, items, disputes);
+        }
+        claims
+    }
+
+    /// The sum that its accounts have given back; none if nothing is stated of any account.
+    pub(super) fn given_back(&self) -> Option<Decimal> {
+        let said = self.said();
+        statement::given_back(&said.statements, Told { items: &said.items, disputes: &said.disputes })
+    }
+
+    /// The PSP's values as events said them, with those that were placed here.
+    fn said(&self) -> Cow<'_, Seen> {
         if self.placed.is_empty() {
             return Cow::Borrowed(&self.seen);
         }
-        let mut claims = self.seen.clone();
-        claims.join(self.placed.clone());
-        Cow::Owned(claims)
+        let mut said = self.seen.clone();
+        said.join(self.placed.clone());
+        Cow::Owned(said)
     }
 }

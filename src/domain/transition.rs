@@ -9,6 +9,7 @@ use super::event::Event;
 use super::ids::Kind;
 use super::record::{Record, Seen};
 use super::stamp::Written;
+use super::statement;
 use super::view::View;
 
 /// The effect of an event on a record.
@@ -85,6 +86,9 @@ fn write_facts(seen: &mut Seen, kind: Kind, event: &Event) -> Result<Vec<Written
     } else {
         attempt::write(&mut seen.attempts, event, kind, &mut written)?;
         bookings::write(seen, event, kind, &mut written)?;
+        if kind == Kind::Payment {
+            statement::write(&mut seen.statements, event, &mut written)?;
+        }
     }
     Ok(written)
 }

@@ -178,11 +178,15 @@ fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
     }
 }
 
-/// The sum of all refunds, registered or not. A refund of unknown amount counts as all that was paid.
+/// The sum of all refunds, registered or not. A refund of unknown amount counts as all that was paid, unless an account shows
+/// what was given back. It may show more than the refunds that are known.
 fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let unregistered = seen.refunds.iter().filter(|refund| refund.stands() && !refund.remainder);
-    let amount = |refund: &Attempt| refund.refunded.as_ref().map_or(paid, |amount| amount.value);
-    record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>()
+    let shown = record.given_back();
+    let unknown = if shown.is_some() { Decimal::ZERO } else { paid };
+    let amount = |refund: &Attempt| refund.refunded.as_ref().map_or(unknown, |amount| amount.value);
+    let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
+    known.max(shown.unwrap_or_default())
 }
 
 /// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use rust_decimal::Decimal;
 
 use crate::domain::event::Movement;
-use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item, Loose, Release, Why};
+use crate::domain::event::{AHEAD_MAX, Ahead, Booking, Chargeback, Event, Facts, Item, Loose, Release, Statement, Why};
 use crate::domain::ids::TransformId;
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::money::Currency;
@@ -87,7 +87,7 @@ fn joined(before: &str, lines: &[Line]) -> String {
 /// A message in lines. Its type is left to the caller. The keys of its events are written as what follows this dedupe key.
 #[must_use]
 pub fn lines(message: &Message, dedupe_key: &str, texts: Texts) -> MessageLines {
-    let Message { event_type, meaning, ahead, identity } = message;
+    let Message { event_type, meaning, ahead, identity, recurs } = message;
     let mut lines = Lines { texts, lines: Vec::new() };
     let events = match meaning {
         Meaning::Events(events) if events.is_empty() => {
@@ -109,6 +109,9 @@ pub fn lines(message: &Message, dedupe_key: &str, texts: Texts) -> MessageLines 
         }
     };
     ahead.iter().for_each(|one| lines.ahead(one));
+    if *recurs {
+        lines.put("recurs", "the same bytes count again after others of its dedupe key");
+    }
     if let Some(identity) = identity {
         lines.identity(identity);
     }
@@ -222,8 +225,8 @@ impl Lines {
     }
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
-        let Facts { status, error, authorized, release, expires_at, items, chargebacks, refunded, remainder, bearer } =
-            facts;
+        let Facts { status, error, authorized, release, expires_at, items, chargebacks, .. } = facts;
+        let Facts { statement, refunded, remainder, bearer, .. } = facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
@@ -231,7 +234,7 @@ impl Lines {
             self.error(error);
         }
         let has_amount = authorized.is_some() || refunded.is_some() || release.is_some();
-        let has_amounts = has_amount || !items.is_empty() || !chargebacks.is_empty();
+        let has_amounts = has_amount || !items.is_empty() || !chargebacks.is_empty() || statement.is_some();
         if let Some(currency) = currency.filter(|_| !has_amounts) {
             self.put("currency", currency.code());
         }
@@ -252,6 +255,9 @@ impl Lines {
         }
         items.iter().for_each(|one| self.item(one, currency));
         chargebacks.iter().for_each(|one| self.chargeback(one, currency));
+        if let Some(statement) = statement {
+            self.statement(statement, currency);
+        }
         if !bearer.is_empty() {
             self.put("bearer", self.bearer(bearer));
         }
@@ -287,6 +293,14 @@ impl Lines {
             Some([]) => self.put("moved", "nothing"),
             movements => movements.into_iter().flatten().for_each(|one| self.movement(one, currency)),
         }
+    }
+
+    fn statement(&mut self, statement: &Statement, currency: Option<Currency>) {
+        let Statement { account, asked, missing, returned, why } = statement;
+        let (asked, missing) = (money(*asked, currency), money(*missing, currency));
+        let returned = if *returned { ", returned" } else { "" };
+        let why = why.as_ref().map(|why| self.why(why)).unwrap_or_default();
+        self.put("stated", format!("asked {asked}, missing {missing}, account {}{returned}{why}", self.text(account)));
     }
 
     fn movement(&mut self, movement: &Movement, currency: Option<Currency>) {

@@ -7,7 +7,7 @@ use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
 use crate::psp::document::place::Place;
-use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped};
+use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, StatementRule};
 
 /// A map with more words than this becomes a table of its own.
 const WORDS_MAX: usize = 8;
@@ -22,6 +22,18 @@ pub(super) fn events(form: &Form) -> String {
     if !form.requires.is_empty() {
         let requires = conditions(&form.requires);
         text.push_str(&format!("Every message must meet the condition that {requires}; any other is a dead letter. "));
+    }
+    if form.any_case {
+        text.push_str("It is read in lower case. ");
+    }
+    if let Some(split) = &form.split {
+        text.push_str(&format!("Each element of a list at {} is a message of its own. ", code(&split.to_string())));
+    }
+    if !form.recurs.is_empty() {
+        text.push_str(&format!(
+            "States recur: the same bytes count again after others with the same {}. ",
+            places(&form.recurs, " and ")
+        ));
     }
     if !form.object.is_empty() {
         text.push_str(&format!(
@@ -93,6 +105,7 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     );
     said.extend(rule.items.iter().map(|item| booked(item, rule, tables)));
     said.extend(rule.chargeback.as_ref().map(|rule| chargeback(rule, tables)));
+    said.extend(rule.statement.as_ref().map(|rule| statement(rule, tables)));
     if !rule.bearer.is_empty() {
         said.push(format!("bearer data {}", codes(&rule.bearer.keys().collect::<Vec<_>>())));
     }
@@ -188,6 +201,16 @@ fn booked(item: &ItemRule, rule: &EventRule, tables: &mut Tables) -> String {
     let when = conditions(&item.when);
     let when = if when.is_empty() { when } else { format!(" where {when}") };
     format!("{amount}{each}{when}: {how}, as item {}", places(&item.id, " or "))
+}
+
+fn statement(rule: &StatementRule, tables: &mut Tables) -> String {
+    let [account, asked, missing] = [&rule.account, &rule.asked, &rule.missing].map(|found| places(found, " or "));
+    let reason = rule.reason.as_ref().map(|mapped| {
+        let named = |reason: ChargebackReason| format!("{reason:?}");
+        format!(", reason {}", mapping(mapped, tables, named))
+    });
+    let returned = if rule.returned { "; what is gone is a chargeback" } else { "" };
+    format!("states account {account}: asked {asked}, missing {missing}{returned}{}", reason.unwrap_or_default())
 }
 
 fn chargeback(rule: &ChargebackRule, tables: &mut Tables) -> String {

@@ -74,6 +74,13 @@ fn full() -> Event {
                 }]),
                 of: Some("cap_1".into()),
             }],
+            statement: Some(Statement {
+                account: "acc_1".into(),
+                asked: dec("7"),
+                missing: dec("-1"),
+                returned: true,
+                why: Some(Why { reason: ChargebackReason::Rejected, psp_code: Some("AC04".into()), psp_message: None }),
+            }),
             refunded: Some(dec("2")),
             remainder: true,
             bearer: BTreeMap::from([("holder".to_owned(), "Jo Doe".to_owned())]),
@@ -121,7 +128,8 @@ fn every_field_is_written() {
          remainder gives no money back; \
          releases 6 EUR, release \"void_1\"; expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
          open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
-         moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; bearer holder \"Jo Doe\"\n"
+         moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; \
+         stated asked 7 EUR, missing -1 EUR, account \"acc_1\", returned, Rejected, code \"AC04\"; bearer holder \"Jo Doe\"\n"
     );
 }
 
@@ -145,6 +153,9 @@ fn each_meaning_has_its_line() {
     assert_eq!(said(Meaning::Ignored), "  \"x\"; ignored nothing in it concerns a record\n");
     assert_eq!(said(Meaning::Fetch("/v2/tr_1".into())), "  \"x\"; to fetch GET /v2/tr_1\n");
     assert_eq!(said(Meaning::NotUnderstood("no id".into())), "  \"x\"; dead letter not understood: no id\n");
+    let recurs = Message { recurs: true, ..Message::new("x".into(), Meaning::Events(Vec::new())) };
+    let told = "  \"x\"; no event comes of it; recurs the same bytes count again after others of its dedupe key\n";
+    assert_eq!(messages(&[recurs], ""), told);
 }
 
 /// The name of a change, and the change.
@@ -153,7 +164,7 @@ type Change = (&'static str, fn(&mut Event));
 /// A change that the rendering did not show could come into a golden file unseen.
 #[test]
 fn each_change_of_an_event_is_seen() {
-    let changes: [Change; 54] = [
+    let changes: [Change; 60] = [
         ("type", |event| event.event_type = "x".into()),
         ("kinds", |event| event.kinds.reverse()),
         ("psp ids", |event| event.psp_ids.reverse()),
@@ -206,6 +217,12 @@ fn each_change_of_an_event_is_seen() {
         ("why", |event| event.facts.chargebacks[0].why = None),
         ("why code", |event| event.facts.chargebacks[0].why.as_mut().unwrap().psp_code = None),
         ("why message", |event| event.facts.chargebacks[0].why.as_mut().unwrap().psp_message = None),
+        ("statement", |event| event.facts.statement = None),
+        ("statement account", |event| event.facts.statement.as_mut().unwrap().account = "x".into()),
+        ("statement asked", |event| event.facts.statement.as_mut().unwrap().asked = dec("8")),
+        ("statement missing", |event| event.facts.statement.as_mut().unwrap().missing = dec("1")),
+        ("statement returned", |event| event.facts.statement.as_mut().unwrap().returned = false),
+        ("statement why", |event| event.facts.statement.as_mut().unwrap().why = None),
         ("refunded", |event| event.facts.refunded = None),
         ("bearer", |event| event.facts.bearer.clear()),
     ];

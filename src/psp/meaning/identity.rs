@@ -85,8 +85,11 @@ pub(super) fn of(
 }
 
 /// The indexes of the events without a signed time, and of the events without any time, which count as of the receipt.
-/// A repetition would make them later news.
+/// A repetition would make them later news. Where states recur, the same bytes may be later news.
 fn first_time(form: &Form, events: &[Event], at: Timestamp) -> Vec<usize> {
+    if !form.recurs.is_empty() {
+        return Vec::new();
+    }
     let undated = |event: &Event| !form.time_signed || (form.is_protected() && event.at == at);
     events.iter().enumerate().filter(|(_, event)| undated(event)).map(|(place, _)| place).collect()
 }

@@ -22,9 +22,11 @@ use crate::psp::profile::{Form, Profile};
 pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -> Normalised {
     let body_hash = hash(notification.received.body);
     let form = notification.form;
-    let mut place = 0..;
+    let (mut place, mut object) = (0.., None);
     let read = each_message(notification, |scope| {
-        read_first(profile, form, (place.next().unwrap_or_default(), scope), &body_hash, fetching)
+        object = recurring(form, &scope);
+        let place = place.next().unwrap_or_default();
+        read_first(profile, form, (place, scope), &body_hash, fetching)
     });
     let (mut keys, messages): (Vec<String>, Vec<Message>) = match read {
         Ok(read) if read.is_empty() => (vec![body_hash], vec![not_understood("the batch holds no message".to_owned())]),
@@ -35,7 +37,9 @@ pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -
             (vec![body_hash], vec![Message { identity, ..message }])
         }
     };
-    if form.is_partly_signed() {
+    if let Some(object) = object {
+        keys = vec![object];
+    } else if form.is_partly_signed() {
         // Messages that are signed one by one can be combined in any number of ways.
         match messages.first().and_then(|message| message.identity.as_ref()) {
             // The signed text belongs to the first body. That body has a key of its own, whatever signature comes with its
@@ -66,6 +70,14 @@ fn signed_key(notification: &InForm<'_>) -> String {
     parts.map_or_else(|| hash(received.body), |parts| identity::text(form, &parts))
 }
 
+/// The id of the object that a message is about, if its states recur. It is the dedupe key, so that the notifications of one
+/// object are found together; the events keep keys of their own.
+fn recurring(form: &Form, scope: &Scope<'_>) -> Option<String> {
+    let object = joined(scope, &form.recurs, "|");
+    let is_there = !object.trim_matches('|').is_empty();
+    is_there.then(|| if object.len() > KEY_MAX { hash(object.as_bytes()) } else { object })
+}
+
 /// The unsigned headers that a notification is read with.
 fn beside(notification: &InForm<'_>) -> String {
     let InForm { received, form, .. } = notification;
@@ -78,13 +90,36 @@ fn beside(notification: &InForm<'_>) -> String {
 ///
 /// # Errors
 /// The body cannot be read.
-pub(crate) fn each_message<T>(notification: &InForm<'_>, read: impl FnMut(Scope<'_>) -> T) -> Result<Vec<T>, String> {
+pub(crate) fn each_message<T>(
+    notification: &InForm<'_>,
+    mut read: impl FnMut(Scope<'_>) -> T,
+) -> Result<Vec<T>, String> {
     let InForm { received, form, signed_at } = notification;
     let body = form.content.message(received.body)?;
     let found = form.batch.as_ref().map_or_else(|| vec![&body], |batch| batch.find(&body));
-    let scopes = found.into_iter().map(|message| Scope { signed_at: *signed_at, ..Scope::new(received, message) });
-    Ok(scopes.map(read).collect())
+    let mut results = Vec::new();
+    let mut read_one =
+        |message: &Value| results.push(read(Scope { signed_at: *signed_at, ..Scope::new(received, message) }));
+    for message in found {
+        match form.split.as_ref().and_then(|split| Some((split, split.find(message)?.as_array()?))) {
+            None => read_one(message),
+            Some((split, list)) if list.len() > SPLIT_MAX => {
+                return Err(format!("{split}: more than {SPLIT_MAX} elements"));
+            }
+            Some((split, list)) => {
+                let mut around = message.clone();
+                for element in list {
+                    split.put(&mut around, element.clone())?;
+                    read_one(&around);
+                }
+            }
+        }
+    }
+    Ok(results)
 }
+
+/// The most messages that one message is split into.
+const SPLIT_MAX: usize = 100;
 
 /// A message and its dedupe key, before a fetch for it.
 pub(crate) fn read_first(
@@ -102,7 +137,7 @@ pub(crate) fn read_first(
         None => read_message(profile, form, scope, body_hash),
     };
     let identity = identity::of(form, parts.as_deref(), &key, (place, &message), (body_hash, at));
-    (key, Message { identity, ..message })
+    (key, Message { identity, recurs: recurring(form, &scope).is_some(), ..message })
 }
 
 /// Reads one message of a notification together with the fetched response's body.
@@ -294,5 +329,42 @@ error = { when = { "./by" = "bank" }, psp_code = ["./why"] }
         assert_eq!(read(r#"{"resource": "payment", "status": "open"}"#, None).meaning, Meaning::Ignored);
         let nameless = read(r#"{"id": "tr_1"}"#, None).meaning;
         assert_eq!(nameless, Meaning::NotUnderstood("no type at /type or /resource or ./status".to_owned()));
+    }
+
+    const BARE: &str = r#"
+name = "it"
+title = "It"
+amounts = "major"
+[[notification]]
+name = "event"
+type = ["/new/type"]
+any_case = true
+split = "/new"
+trusts_credentials = true
+[[notification.event]]
+type = "paid"
+kind = "payment"
+ids = ["/id"]
+status = "Succeeded"
+"#;
+
+    fn types(body: &str) -> Vec<String> {
+        let profile = Profile::read(BARE).unwrap();
+        let received = Received { headers: &[], body: body.as_bytes(), at: jiff::Timestamp::UNIX_EPOCH };
+        let normalised = normalise(&profile, &InForm::new(&profile.forms[0], received), false);
+        let said = |message: &Message| match &message.meaning {
+            Meaning::NotUnderstood(reason) => reason.clone(),
+            _ => format!("{} of {}", message.event_type, ids(message).concat()),
+        };
+        normalised.messages.iter().map(said).collect()
+    }
+
+    #[test]
+    fn each_element_of_a_list_may_be_a_message_of_its_own() {
+        assert_eq!(types(r#"{"id": "a", "new": {"type": "PAID"}}"#), ["paid of a"]);
+        assert_eq!(types(r#"{"id": "a", "new": [{"type": "Paid"}, {"type": "paid"}]}"#), ["paid of a", "paid of a"]);
+        assert_eq!(types(r#"{"id": "a", "new": []}"#), ["the batch holds no message"]);
+        let many = vec![r#"{"type": "paid"}"#; SPLIT_MAX + 1].join(",");
+        assert_eq!(types(&format!(r#"{{"id": "a", "new": [{many}]}}"#)), ["/new: more than 100 elements"]);
     }
 }

@@ -98,9 +98,20 @@ fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
         TimeFormat::Unix => Timestamp::from_second(text.parse().ok()?).ok(),
         TimeFormat::UnixMs => Timestamp::from_millisecond(text.parse().ok()?).ok(),
         TimeFormat::Rfc3339 => text.parse().ok(),
-        TimeFormat::Utc => text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp()),
+        TimeFormat::Utc => {
+            let at = text.parse::<DateTime>().ok().or_else(|| padded(text)?.parse().ok())?;
+            at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
+        }
     };
     instant.filter(|at| *at >= Timestamp::UNIX_EPOCH)
+}
+
+/// A time whose month or day has one digit, with two digits for each.
+fn padded(text: &str) -> Option<String> {
+    let end = text.find(['T', ' ']).unwrap_or(text.len());
+    let (date, time) = text.split_at(end);
+    let [year, month, day] = <[&str; 3]>::try_from(date.split('-').collect::<Vec<_>>()).ok()?;
+    Some(format!("{year}-{month:0>2}-{day:0>2}{time}"))
 }
 
 /// The currency at the first place that has one.

@@ -8,7 +8,8 @@ use crate::psp::profile::{Condition, EventRule, Form, When};
 /// The type of a message, as far as it is already known.
 pub(crate) fn event_type(form: &Form, scope: &Scope<'_>) -> String {
     let parts = form.event_type.iter().map(|part| scope.first(part.as_slice()).unwrap_or_default());
-    parts.collect::<Vec<_>>().join(" ").trim().to_owned()
+    let text = parts.collect::<Vec<_>>().join(" ");
+    if form.any_case { text.trim().to_lowercase() } else { text.trim().to_owned() }
 }
 
 pub(crate) fn type_names(form: &Form) -> String {

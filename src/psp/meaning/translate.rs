@@ -10,13 +10,13 @@ use super::read::{self, Reader, id, ids, names, texts, words};
 use super::rules::holds;
 use crate::domain::due::utc_date;
 use crate::domain::event::Movement;
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Release, Why};
-use crate::domain::status::{PspError, Status};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Release, Statement, Why};
+use crate::domain::status::{ChargebackReason, PspError, Status};
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{
     BookingFrom, ChargebackRule, Direction, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, Profile,
-    ReleaseRule, StatusFrom,
+    ReleaseRule, StatementRule, StatusFrom,
 };
 
 /// The translation of a message by one rule.
@@ -132,6 +132,7 @@ impl Translation<'_> {
                 .transpose()?
                 .into_iter()
                 .collect(),
+            statement: rule.statement.as_ref().map(|from| statement(from, reader)).transpose()?,
             refunded: optional(&rule.refunded)?,
             remainder: rule.remainder,
             bearer: bearer.collect(),
@@ -140,13 +141,29 @@ impl Translation<'_> {
 }
 
 /// The reason, if the message has the PSP's code for it.
-fn why(rule: &ChargebackRule, scope: &Scope<'_>) -> Option<Why> {
-    let reason = rule.reason.as_ref().and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
-    let psp_code = words(scope, &rule.psp_code);
+fn why(
+    reason: Option<&Mapped<ChargebackReason>>,
+    (code, message): (&[Place], &[Place]),
+    scope: &Scope<'_>,
+) -> Option<Why> {
+    let reason = reason.and_then(|reason| reason.map.get(&scope.first(&reason.from)?).copied());
+    let psp_code = words(scope, code);
     (reason.is_some() || psp_code.is_some()).then(|| Why {
         reason: reason.unwrap_or_default(),
         psp_code,
-        psp_message: words(scope, &rule.psp_message),
+        psp_message: words(scope, message),
+    })
+}
+
+fn statement(rule: &StatementRule, reader: &Reader<'_>) -> Result<Statement, String> {
+    let scope = &reader.scope;
+    let missing = || format!("amount at {}: missing", names(&rule.missing));
+    Ok(Statement {
+        account: id(scope, &rule.account)?.ok_or_else(|| format!("no id of an account at {}", names(&rule.account)))?,
+        asked: reader.needed_amount(&rule.asked)?,
+        missing: reader.signed_amount(&rule.missing)?.ok_or_else(missing)?,
+        returned: rule.returned,
+        why: why(rule.reason.as_ref(), (&rule.psp_code, &rule.psp_message), scope).filter(|_| rule.returned),
     })
 }
 
@@ -257,7 +274,7 @@ fn chargeback(rule: &ChargebackRule, reader: &Reader<'_>, at: Timestamp) -> Resu
         fee: fee(rule, reader)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
-        why: why(rule, scope),
+        why: why(rule.reason.as_ref(), (&rule.psp_code, &rule.psp_message), scope),
         movements: movements(&rule.movements, reader, at)?,
         of: id(scope, &rule.of)?,
     })

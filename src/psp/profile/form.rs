@@ -8,7 +8,7 @@ use super::rule::{Amounts, EventRule, OneOrMore, TimeFormat, When};
 use super::signature::Signature;
 use crate::psp::document::content::Content;
 use crate::psp::document::place::Place;
-use crate::psp::document::pointer::Each;
+use crate::psp::document::pointer::{Each, Pointer};
 
 /// One form of notification.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -34,6 +34,8 @@ pub struct Form {
     pub fetch: Option<Fetch>,
     /// The place of the messages in a batch. Without it the body is the only message.
     pub batch: Option<Each>,
+    /// A list in a message. Each of its elements makes a message of its own, in which the element stands in the list's place.
+    pub split: Option<Pointer>,
     /// Conditions that every message must meet, such as a version of the PSP's API. A message that does not meet them is
     /// not understood: a dead letter.
     #[serde(default)]
@@ -42,6 +44,9 @@ pub struct Form {
     /// place: the first of it that has a text.
     #[serde(rename = "type")]
     pub event_type: Vec<OneOrMore<Place>>,
+    /// Whether the type is read in lower case, because the PSP writes it in any case. The rules name it in lower case then.
+    #[serde(default)]
+    pub any_case: bool,
     /// The place of the object that a message is about: the first of these places that is there, else the message
     /// itself. In a rule without `each`, `./` points into the object.
     #[serde(default)]
@@ -49,6 +54,11 @@ pub struct Form {
     /// The places that make the dedupe key: their texts together. Without any, the key is the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
+    /// The places that make the id of the object that a message is about, where the object's states recur and a message has
+    /// neither a time nor an id: the same bytes count again once other bytes about the object came between. A form with a
+    /// batch cannot have it.
+    #[serde(default)]
+    pub recurs: Vec<Place>,
     /// Whether the signatures cover the times that the rules read. If not, a stranger can send a caught notification again
     /// with another time. So the time of the first notification with a dedupe key counts for all others with that key. The
     /// same holds for a message without a time.

@@ -111,7 +111,7 @@ pub enum TimeFormat {
     Unix,
     /// Milliseconds since 1970.
     UnixMs,
-    /// `2021-01-01T01:00:00` without an offset, or a date, in UTC.
+    /// `2021-01-01T01:00:00` without an offset, or a date, in UTC. Month and day may have one digit.
     Utc,
     /// `2021-01-01T01:00:00+01:00`
     #[default]
@@ -202,6 +202,8 @@ pub struct EventRule {
     pub items: Vec<ItemRule>,
     /// Payment: a chargeback.
     pub chargeback: Option<ChargebackRule>,
+    /// Payment: the value of its account, where the PSP tells of that and not of bookings.
+    pub statement: Option<StatementRule>,
     /// The customer's payment data: name to place.
     #[serde(default)]
     pub bearer: BTreeMap<String, Vec<Place>>,
@@ -271,6 +273,31 @@ pub struct ReleaseRule {
     /// The released amount. If it is missing, all that is left is released.
     #[serde(default)]
     pub amount: Vec<Place>,
+}
+
+/// The value of a payment's account. What has come is what was asked for, less what is missing. Where less is asked for, or
+/// money is gone, it was given back; or a bank took it back. So the account must not be told of by items as well.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatementRule {
+    /// The PSP's id of the account: the first place that has a text.
+    pub account: Vec<Place>,
+    /// The sum that the customer was asked for so far.
+    pub asked: Vec<Place>,
+    /// The part of it that is missing; a negative amount is too much.
+    pub missing: Vec<Place>,
+    /// Whether a bank took back the money that is gone since the statement before. What is gone beyond all that had come is a
+    /// fee.
+    #[serde(default)]
+    pub returned: bool,
+    /// The contract's reason of a return. A PSP's word that is not in the map gives Unknown.
+    pub reason: Option<Mapped<ChargebackReason>>,
+    /// The PSP's code for the reason.
+    #[serde(default)]
+    pub psp_code: Vec<Place>,
+    /// The PSP's words for the reason.
+    #[serde(default)]
+    pub psp_message: Vec<Place>,
 }
 
 /// A chargeback of a payment.

@@ -18,7 +18,7 @@ use super::columns::json;
 use super::migrations::VERSION;
 use crate::domain::attempt::{Attempt, Released};
 use crate::domain::dispute::{Dispute, Said};
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Movement, Release, Why};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Movement, Release, Statement, Why};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::stamp::{Stamp, Stamped};
@@ -112,6 +112,11 @@ fn movement() -> Movement {
     }
 }
 
+fn statement() -> Statement {
+    let why = Some(why());
+    Statement { account: "acc_7".into(), asked: money("49.90"), missing: money("-1.00"), returned: true, why }
+}
+
 fn status() -> StatusFact {
     StatusFact { status: Status::Failed, error: Some(error()), since: time("2026-03-01T09:59:00Z"), stands: false }
 }
@@ -139,6 +144,7 @@ fn earlier() -> Seen {
         attempts: vec![attempt],
         items: one("ch_7", item()),
         disputes: BTreeMap::from([("dp_7".into(), dispute)]),
+        statements: BTreeMap::new(),
         refunds: Vec::new(),
         customers: BTreeMap::new(),
     }
@@ -161,7 +167,8 @@ fn seen() -> Seen {
     let dispute = disputes.get_mut("dp_7").unwrap();
     dispute.movements = Some(one("txn_7", movement()));
     dispute.bookings = BTreeSet::from(["ch_7".into()]);
-    Seen { refunds: attempts.clone(), attempts, items, disputes, customers: one("cus_8", success) }
+    let statements = BTreeMap::from([("acc_7".into(), vec![stamped(statement())])]);
+    Seen { refunds: attempts.clone(), attempts, items, disputes, statements, customers: one("cus_8", success) }
 }
 
 fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
@@ -227,6 +234,7 @@ fn event(version: i64) -> Event {
             expires_at: Some(time("2026-03-09T00:00:00Z")),
             items: vec![item()],
             chargebacks: vec![chargeback(version)],
+            statement: is_new.then(statement),
             refunded: Some(money("1.10")),
             remainder: is_new,
             bearer: bearer(),

@@ -63,8 +63,11 @@ pub(super) const FURTHER_BYTES_MAX: i64 = 1024 * 1024;
 const LARGE_BYTES: usize = 10 * 1024;
 
 /// The very same notification: its id, the outcome that it was answered with, and whether it is a dead letter.
-const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter', further FROM notifications
+const SAME: &str = "SELECT id, ifnull(answered, outcome), outcome = 'dead_letter', further, rowid FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0";
+/// A notification of a key that came after a row.
+const FOLLOWED: &str = "SELECT 1 FROM notifications
+     WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 /// The number of contents of a key, up to a limit, and the row of one. The index has all of this, so that no body is
 /// read. Hints are left out: only hints have the same value in both hashes.
 const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifications
@@ -81,20 +84,28 @@ fn content(taken: &Taken) -> [u8; 16] {
     if beside.is_empty() { digest(&taken.body) } else { digest(&[taken.body.as_slice(), beside].concat()) }
 }
 
+/// The hash of a content that is new: where states recur, it may have come before, with others after it. Then it is told
+/// from the earlier ones by their number.
+fn new_content(connection: &Connection, taken: &Taken) -> rusqlite::Result<[u8; 16]> {
+    let key = digest(taken.normalised.dedupe_key.as_bytes());
+    let mut content = content(taken);
+    if taken.normalised.recurs() {
+        let mut is_there = connection.prepare_cached(SAME)?;
+        while is_there.exists(params![taken.source, key, content])? {
+            content = again(content);
+        }
+    }
+    Ok(content)
+}
+
+/// The hash of the same content once more.
+fn again(content: [u8; 16]) -> [u8; 16] {
+    digest(&[content.as_slice(), b"again"].concat())
+}
+
 pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<Seen> {
     let key = digest(taken.normalised.dedupe_key.as_bytes());
-    let same = connection
-        .prepare_cached(SAME)?
-        .query_row(params![taken.source, key, content(taken)], |row| {
-            let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
-            let (is_dead, further) = (row.get(2)?, row.get(3)?);
-            Ok(match is_dead {
-                true => Seen::DeadLetter { id, further },
-                false => Seen::Same { id, outcome: outcome(1, &answered)?, further },
-            })
-        })
-        .optional()?;
-    if let Some(same) = same {
+    if let Some(same) = same(connection, taken, key)? {
         return Ok(same);
     }
     let Some(kept) = of_key(connection, taken, key)? else { return Ok(Seen::New) };
@@ -102,6 +113,36 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
         .prepare_cached("SELECT id FROM notifications WHERE rowid = ?1")?
         .query_row([kept.row], |row| row.get(0).map(Uuid::from_bytes))?;
     Ok(Seen::KeyOnly { one, full: taken.partly_signed && is_full(connection, taken, key, &kept)? })
+}
+
+/// The very same notification; none where its state recurs and another one of its object came after it.
+fn same(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<Seen>> {
+    let mut content = content(taken);
+    loop {
+        let found = connection
+            .prepare_cached(SAME)?
+            .query_row(params![taken.source, key, content], |row| {
+                let (id, answered) = (Uuid::from_bytes(row.get(0)?), row.get::<_, String>(1)?);
+                let (is_dead, further, row) = (row.get(2)?, row.get(3)?, row.get::<_, i64>(4)?);
+                let seen = match is_dead {
+                    true => Seen::DeadLetter { id, further },
+                    false => Seen::Same { id, outcome: outcome(1, &answered)?, further },
+                };
+                Ok((seen, row))
+            })
+            .optional()?;
+        match found {
+            Some((_, row)) if taken.normalised.recurs() && is_followed(connection, taken, key, row)? => {
+                content = again(content);
+            }
+            found => return Ok(found.map(|(seen, _)| seen)),
+        }
+    }
+}
+
+/// Whether another notification of a dedupe key came after a row.
+fn is_followed(connection: &Connection, taken: &Taken, key: [u8; 16], row: i64) -> rusqlite::Result<bool> {
+    connection.prepare_cached(FOLLOWED)?.exists(params![taken.source, key, row])
 }
 
 /// The contents that are kept of a dedupe key.
@@ -169,7 +210,7 @@ pub(super) fn insert(connection: &Connection, taken: &Taken, became: &Became) ->
             taken.source,
             micros(taken.received_at.wall),
             digest(taken.normalised.dedupe_key.as_bytes()),
-            content(taken),
+            new_content(connection, taken)?,
             became.outcome.name(),
             became.reason,
             headers,
@@ -389,6 +430,8 @@ mod tests {
         assert!(same.contains("notifications_by_content (source=? AND dedupe_key=? AND body_hash=?)"), "{same}");
         let of_key = plan(&connection, OF_KEY);
         assert!(of_key.contains("COVERING INDEX notifications_by_content"), "{of_key}");
+        let followed = plan(&connection, FOLLOWED);
+        assert!(followed.contains("INDEX notifications_by_content (source=? AND dedupe_key=?"), "{followed}");
         let bytes = plan(&connection, FURTHER_BYTES);
         assert!(bytes.contains("INDEX notifications_by_content (source=? AND dedupe_key=?"), "{bytes}");
     }

@@ -96,7 +96,9 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
             // A notification that is signed as a whole is the PSP's own. Anybody can make another content of a
             // notification that is signed in parts.
             let is_news = receipt.is_news && !taken.partly_signed;
-            Ok(Took::In(Receipt { key_reused: Some(one), is_news, ..receipt }))
+            // Where states recur, the key is that of the object.
+            let key_reused = Some(one).filter(|_| !taken.normalised.recurs());
+            Ok(Took::In(Receipt { key_reused, is_news, ..receipt }))
         }
         Seen::KeyOnly { one, full: true } => one_more(connection, options, taken, one),
     }

@@ -14,7 +14,7 @@ const BEGIN: &str =
 const END: &str = "<!-- The vocabulary ends. -->\n";
 
 /// The tables in reading order, each in its form in a profile.
-const TABLES: [(&str, &str); 25] = [
+const TABLES: [(&str, &str); 26] = [
     ("", "The profile"),
     ("Answer", "`[answer]`"),
     ("Challenge", "`[challenge]`"),
@@ -36,6 +36,7 @@ const TABLES: [(&str, &str); 25] = [
     ("ItemRule", "`[[notification.event.item]]`"),
     ("ChargebackRule", "`[notification.event.chargeback]`"),
     ("MovementRule", "`[[notification.event.chargeback.movement]]`"),
+    ("StatementRule", "`[notification.event.statement]`"),
     ("ReleaseRule", "`[notification.event.release]`"),
     ("Not", "A condition: `{ not = … }`"),
     ("Starts", "A condition: `{ starts = … }`"),

@@ -35,6 +35,24 @@ pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
         "trusts_credentials: only what nobody signs may have it; leave it out beside a signature or pointer_only",
     )?;
     ensure(!form.pointer_only || form.fetch.is_some(), Some(at), "pointer_only: needs a [notification.fetch]")?;
+    ensure(
+        form.recurs.is_empty() || (form.batch.is_none() && form.split.is_none() && form.fetch.is_none()),
+        Some(at),
+        "recurs: a form with a batch, a split or a fetch cannot have it",
+    )?;
+    let is_timed = !form.is_protected() || form.signature.iter().all(|signature| signature.time.is_some());
+    ensure(
+        form.recurs.is_empty() || (is_timed && !form.is_partly_signed()),
+        Some(at),
+        "recurs: a signature must cover all of the notification and a time, since anybody could send an old state again",
+    )?;
+    ensure(form.split.is_none() || form.fetch.is_none(), Some(at), "split: a form with a fetch cannot have it")?;
+    let is_lower = |known: &String| !form.any_case || *known == known.to_lowercase();
+    for (index, rule) in form.rules.iter().enumerate() {
+        let types = rule.event_type.as_slice();
+        let reason = "type: must be in lower case, since the form has any_case";
+        ensure(types.iter().all(is_lower), Some(text.rule_at(index)), reason)?;
+    }
     for (index, signature) in form.signature.iter().enumerate() {
         check_signature(signature).map_err(|reason| (Some(text.signature_at(index)), reason))?;
     }
@@ -70,6 +88,7 @@ fn check_own_places(form: &Form) -> Result<(), String> {
         ("object", &form.object),
         ("requires", &form.requires.keys().cloned().collect()),
         ("dedupe", &form.dedupe),
+        ("recurs", &form.recurs),
         ("defaults.ids", &defaults.ids),
         ("defaults.shared_ids", &defaults.shared_ids),
         ("defaults.originals", &defaults.originals),
@@ -85,4 +104,60 @@ fn check_own_places(form: &Form) -> Result<(), String> {
         // The dedupe key of a pointer may be made of its signed places, although no rule can read them.
         .filter(|(key, place)| *key != "dedupe" || !(form.pointer_only && is_signed(form, place)))
         .try_for_each(|(key, place)| check_read(form, place).map_err(|reason| format!("{key}: {reason}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::psp::profile::Profile;
+
+    /// Reads a profile with these keys of its form and this type of its rule.
+    fn read(form: &str, time: &str, event_type: &str) -> Result<Profile, String> {
+        let text = format!(
+            r#"
+            name = "x"
+            title = "X"
+            amounts = "minor"
+            [[notification]]
+            name = "event"
+            type = ["/type"]
+            {form}
+            [[notification.signature]]
+            algorithm = "hmac-sha256"
+            signed = ["body"]
+            encoding = "hex"
+            found = {{ header = "Signature" }}
+            {time}
+            [[notification.event]]
+            type = "{event_type}"
+            kind = "payment"
+            ids = ["/id"]
+            status = "Pending"
+            "#
+        );
+        Profile::read(&text).map_err(|error| error.reason)
+    }
+
+    const TIMED: &str = r#"time = { found = { header = "Signed-At" }, tolerance_s = 300 }"#;
+
+    #[test]
+    fn a_state_recurs_only_where_nobody_can_send_an_old_one_again() {
+        assert_eq!(read(r#"recurs = ["/id"]"#, TIMED, "t").map(drop), Ok(()));
+        for (form, time, reason) in [
+            (r#"recurs = ["/id"]"#, "", "recurs: a signature must cover all of the notification and a time"),
+            ("recurs = [\"/id\"]\nbatch = \"/all/*\"", TIMED, "recurs: a form with a batch, a split or a fetch"),
+            ("recurs = [\"/id\"]\nsplit = \"/all\"", TIMED, "recurs: a form with a batch, a split or a fetch"),
+            (r#"recurs = ["secret"]"#, TIMED, "recurs: secret cannot be read by a rule"),
+        ] {
+            let found = read(form, time, "t").unwrap_err();
+            assert!(found.starts_with(reason), "{form}: {found}");
+        }
+    }
+
+    #[test]
+    fn rules_name_a_type_of_any_case_in_lower_case() {
+        assert_eq!(read("any_case = true", "", "paid").map(drop), Ok(()));
+        assert_eq!(read("", "", "Paid").map(drop), Ok(()));
+        let found = read("any_case = true", "", "Paid").unwrap_err();
+        assert_eq!(found, "type: must be in lower case, since the form has any_case");
+    }
 }

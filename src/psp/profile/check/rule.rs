@@ -5,7 +5,7 @@ use crate::domain::ids::Kind;
 use crate::domain::status::Status;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::{Each, Root};
-use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule};
+use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, StatementRule};
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {
@@ -55,6 +55,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
         ("remainder", rule.remainder, Kind::Refund),
         ("item", !rule.items.is_empty(), Kind::Payment),
         ("chargeback", rule.chargeback.is_some(), Kind::Payment),
+        ("statement", rule.statement.is_some(), Kind::Payment),
     ];
     match fields.into_iter().find(|(_, said, kind)| *said && !kinds.contains(kind)) {
         Some((field, _, kind)) => Err(format!("{field}: only a {kind} has it")),
@@ -87,6 +88,7 @@ fn has_facts(rule: &EventRule) -> bool {
         || rule.remainder
         || !rule.items.is_empty()
         || rule.chargeback.is_some()
+        || rule.statement.is_some()
         || !rule.bearer.is_empty()
 }
 
@@ -104,6 +106,9 @@ fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> R
              needed"
                 .to_owned(),
         );
+    }
+    if rule.statement.is_some() && !(rule.items.is_empty() && rule.chargeback.is_none()) {
+        return Err("statement: an account is not told of by items or chargebacks as well".to_owned());
     }
     if rule.release.is_some() && rule.status.is_none() {
         return Err("release: needs a status, which counts once nothing is left".to_owned());
@@ -138,6 +143,7 @@ pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
         chargeback_places(chargeback, &mut all);
     }
     movements(rule).for_each(|movement| movement_places(movement, &mut all));
+    rule.statement.iter().for_each(|statement| statement_places(statement, &mut all));
     all.extend(rule.bearer.values().flatten());
     all
 }
@@ -160,6 +166,12 @@ fn movement_places<'a>(movement: &'a MovementRule, all: &mut Vec<&'a Place>) {
     all.extend(movement.when.keys());
     all.extend(movement.id.iter().chain(&movement.amount).chain(&movement.at).chain(&movement.fee));
     all.extend(&movement.currency);
+}
+
+fn statement_places<'a>(statement: &'a StatementRule, all: &mut Vec<&'a Place>) {
+    all.extend(statement.account.iter().chain(&statement.asked).chain(&statement.missing));
+    all.extend(statement.psp_code.iter().chain(&statement.psp_message));
+    all.extend(mapped(statement.reason.as_ref()));
 }
 
 /// The movements of the rule's chargeback.
