@@ -112,6 +112,7 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     let order = [
         (rule.late, "outranks every other state of the same second"),
         (rule.gives_way, "gives way to any other state, even an older one"),
+        (rule.yields_to_success, "yields to a success, even an older one"),
         (rule.goes_on, "the rows below read the message too"),
         (rule.unsigned_amounts, "the sign of amounts is ignored"),
     ];
