@@ -40,6 +40,9 @@ pub struct Attempt {
     /// those of a success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<Stamped<String>>,
+    /// Agreement: the time of the earliest event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub since: Option<Timestamp>,
     /// Preauthorization: the amount that is reserved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub authorized: Option<Stamped<Decimal>>,
@@ -211,6 +214,7 @@ impl Attempt {
         let facts = &event.facts;
         let said = event.status_of(kind);
         let stamp = event.stamp(said.map_or(0, |status| status.rank(kind)));
+        self.began((kind == Kind::Agreement).then_some(event.at));
         if let Some(status) = said {
             let stands = facts.status.is_some_and(Status::is_success);
             let fact = StatusFact { status, error: facts.error.clone(), since: event.at, stands };
@@ -235,6 +239,11 @@ impl Attempt {
         written.extend(bearer.map(|(name, value)| stamp::write_in(&mut self.bearer, name, &stamp, value)));
     }
 
+    /// Notes the time of an event, if it is the earliest.
+    fn began(&mut self, at: Option<Timestamp>) {
+        self.since = self.since.into_iter().chain(at).min();
+    }
+
     fn write_state(&mut self, event: &Event, kind: Kind, stamp: &Stamp, fact: StatusFact) -> Written {
         match &event.facts.release {
             Some(release) if matches!(kind, Kind::Preauth | Kind::Payment) => {
@@ -256,6 +265,7 @@ impl Attempt {
             status,
             yielding,
             name,
+            since,
             authorized,
             releases,
             expires_at,
@@ -273,6 +283,7 @@ impl Attempt {
         if let Some(name) = name {
             earliest(&mut self.name, name.stamp, &name.value);
         }
+        self.began(since);
         stamp::join(&mut self.authorized, authorized);
         stamp::join_all(&mut self.releases, releases);
         stamp::join(&mut self.expires_at, expires_at);

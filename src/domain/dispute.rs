@@ -17,6 +17,9 @@ use super::stamp::{self, Stamp, Stamped, Written};
 pub struct Dispute {
     /// Whether the money is gone, in the words of the events.
     pub said: Option<Stamped<Said>>,
+    /// The first day on which the money went, in the words of the events.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub went: Option<Date>,
     /// The disputed amount, major units.
     pub amount: Option<Stamped<Decimal>>,
     /// The reason.
@@ -37,7 +40,7 @@ pub struct Said {
     pub booking: Booking,
     /// The PSP's charge for the chargeback, major units.
     pub fee: Option<Decimal>,
-    /// The day on which the money went.
+    /// The day of the event's booking.
     pub date: Date,
 }
 
@@ -82,6 +85,7 @@ impl Dispute {
     pub(super) fn write(&mut self, news: &Chargeback, stamp: &Stamp, written: &mut Vec<Written>) {
         let Chargeback { booking, fee, date, .. } = *news;
         written.push(stamp::write(&mut self.said, stamp, Said { booking, fee, date }));
+        self.went = first(self.went, (booking == Booking::Booked).then_some(date));
         written.extend(news.disputed.map(|amount| stamp::write(&mut self.amount, stamp, amount)));
         written.extend(news.why.clone().map(|why| stamp::write(&mut self.why, stamp, why)));
         self.bookings.extend(news.of.clone());
@@ -94,6 +98,7 @@ impl Dispute {
     /// Takes over all that another telling of this dispute knows.
     pub(super) fn join(&mut self, other: Self) {
         stamp::join(&mut self.said, other.said);
+        self.went = first(self.went, other.went);
         stamp::join(&mut self.amount, other.amount);
         stamp::join(&mut self.why, other.why);
         self.bookings.extend(other.bookings);
@@ -137,11 +142,16 @@ impl Dispute {
             Some(movements) => moved(movements, disputed, paid)?,
             None => {
                 let said = &self.said.as_ref().filter(|said| said.value.booking == Booking::Booked)?.value;
-                (disputed.unwrap_or(paid), said.fee, said.date)
+                (disputed.unwrap_or(paid), said.fee, self.went.unwrap_or(said.date))
             }
         };
         (amount > Decimal::ZERO).then(|| BookedChargeback { id: id.to_owned(), amount, fee, date, why })
     }
+}
+
+/// The earlier of two days, as far as they are known.
+fn first(one: Option<Date>, other: Option<Date>) -> Option<Date> {
+    one.into_iter().chain(other).min()
 }
 
 /// The reason that the disputes of these bookings name, if they do not name several.
@@ -231,6 +241,28 @@ mod tests {
         let amount = Some(Stamped { stamp, value: Decimal::from(20) });
         disputes.insert("b".into(), Dispute { amount, movements: Some(movement(20)), ..Dispute::default() });
         assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED).len(), 1);
+    }
+
+    #[test]
+    fn the_day_of_a_chargeback_in_words_is_the_first_on_which_the_money_went() {
+        let of = |day: i8, booking| {
+            let at: Timestamp = format!("2026-03-{day:02}T00:00:00Z").parse().unwrap();
+            let disputed = Some(Decimal::ONE);
+            let date = jiff::civil::date(2026, 3, day);
+            let news =
+                Chargeback { id: "a".into(), disputed, fee: None, booking, date, why: None, movements: None, of: None };
+            (news, Stamp { at, rank: 0, tie: String::new() })
+        };
+        let told = [of(1, Booking::Open), of(3, Booking::Booked), of(9, Booking::Booked)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            let mut dispute = Dispute::default();
+            order.into_iter().for_each(|at| dispute.write(&told[at].0, &told[at].1, &mut Vec::new()));
+            let mut joined = Dispute::default();
+            joined.join(dispute.clone());
+            assert_eq!(joined, dispute);
+            let chargeback = dispute.chargeback("a", Decimal::TEN).unwrap();
+            assert_eq!(chargeback.date, jiff::civil::date(2026, 3, 3), "{order:?}");
+        }
     }
 
     fn why(code: &str) -> Why {

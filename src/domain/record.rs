@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::{self, Attempt};
 use super::dispute::{Dispute, Said};
-use super::event::{Chargeback, EarlierChargeback, Item, Why};
+use super::event::{Booking, Chargeback, EarlierChargeback, Item, Why};
 use super::ids::{RecordKey, TransformId};
 use super::money::Currency;
 use super::stamp::{self, Stamp, Stamped};
@@ -60,6 +60,10 @@ pub struct Registered {
     /// does not count.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub former: BTreeSet<String>,
+    /// Agreement: the time at which it was last registered with another PSP id. Other means of payment that the PSP told of
+    /// before are former ones, also if the relay hears of them later.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub former_until: Option<Timestamp>,
     /// The webhook URL for this record; the configured default if absent.
     pub webhook_target: Option<String>,
     /// Major units.
@@ -173,6 +177,7 @@ impl EarlierSeen {
         let amount = self.chargeback_amounts.remove(id);
         Dispute {
             amount: amount.or_else(|| news.disputed.map(|value| Stamped { stamp: stamp.clone(), value })),
+            went: (news.booking == Booking::Booked).then_some(news.date),
             said: Some(Stamped { stamp, value: Said { booking: news.booking, fee: news.fee, date: news.date } }),
             why: self.chargeback_reasons.remove(id),
             ..Dispute::default()

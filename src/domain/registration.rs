@@ -122,6 +122,7 @@ pub fn register(
     }
     if key.kind == Kind::Agreement && record.registered.psp_id != existing.registered.psp_id {
         leave_former_means(&mut record, existing, said);
+        record.registered.former_until = Some(now);
     }
     check_decimals(&record.registered)?;
     if View::of(&record) != View::of(existing) {
@@ -163,6 +164,7 @@ fn amended(old: &Registered, kind: Kind, said: &Registration) -> Registered {
         preauth_id: or(said.preauth_transaction_id.as_ref(), old.preauth_id.as_ref()),
         payment_id: or(said.payment_transaction_id.as_ref(), old.payment_id.as_ref()),
         former: old.former.clone(),
+        former_until: old.former_until,
         bearer: said.bearer.clone().unwrap_or_else(|| old.bearer.clone()),
         bearer_at: old.bearer_at,
         expires_at: said.expires_at.or(old.expires_at),

@@ -43,6 +43,15 @@ struct Candidate<'a> {
     attempt: Option<&'a Attempt>,
 }
 
+impl Candidate<'_> {
+    /// The order of candidates. The end of a customer ends several attempts at once: the one with the newest state of its own
+    /// leads then.
+    fn order(&self) -> (Weight, &Stamp, Option<&Stamp>) {
+        let own = self.attempt.and_then(Attempt::state).map(|fact| &fact.stamp);
+        (self.weight, &self.fact.stamp, own)
+    }
+}
+
 impl<'a> Standing<'a> {
     pub(super) fn of(record: &'a Record, seen: &'a Seen) -> Self {
         let mut candidates: Vec<_> =
@@ -51,7 +60,7 @@ impl<'a> Standing<'a> {
         let registered = registered(record, &candidates);
         let by_registration = registered.as_ref().is_some_and(|one| one.weight == Weight::Stands);
         candidates.extend(registered);
-        let best = candidates.into_iter().max_by(|a, b| (a.weight, &a.fact.stamp).cmp(&(b.weight, &b.fact.stamp)));
+        let best = candidates.into_iter().max_by(|a, b| a.order().cmp(&b.order()));
         match best {
             Some(best) if !is_behind(record, best.fact.value.status) => {
                 let named = best.fact.value.clone();
@@ -111,11 +120,14 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// The attempts that count: all but those of former PSP ids.
+/// The attempts that count: all but those of former means of payment.
 pub(super) fn attempts<'a>(record: &'a Record, seen: &'a Seen) -> impl Iterator<Item = &'a Attempt> {
     let registered = &record.registered;
     let is_registered = |attempt: &Attempt| registered.psp_id.as_ref().is_some_and(|id| attempt.ids.contains(id));
-    seen.attempts.iter().filter(move |attempt| attempt.ids.is_disjoint(&registered.former) || is_registered(attempt))
+    let is_before =
+        |attempt: &Attempt| attempt.since.zip(registered.former_until).is_some_and(|(at, until)| at < until);
+    let is_former = move |attempt: &Attempt| !attempt.ids.is_disjoint(&registered.former) || is_before(attempt);
+    seen.attempts.iter().filter(move |attempt| !is_former(attempt) || is_registered(attempt))
 }
 
 fn candidate<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Candidate<'a>> {

@@ -181,10 +181,10 @@ fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
 /// The sum of all refunds, registered or not. A refund of unknown amount counts as all that was paid, unless an account shows
 /// what was given back. It may show more than the refunds that are known.
 fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
-    let unregistered = seen.refunds.iter().filter(|refund| refund.stands() && !refund.remainder);
+    let unregistered = seen.refunds.iter().filter(|refund| refund.stands());
     let shown = record.given_back();
     let unknown = if shown.is_some() { Decimal::ZERO } else { paid };
-    let amount = |refund: &Attempt| refund.refunded.as_ref().map_or(unknown, |amount| amount.value);
+    let amount = |refund: &Attempt| given(refund).unwrap_or(unknown);
     let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
     known.max(shown.unwrap_or_default())
 }
@@ -244,9 +244,14 @@ fn preauth_detail(standing: &Standing<'_>) -> Detail {
     Detail::Preauth { authorized, expires_at: expires_at.map(|fact| fact.value).or(registered.expires_at) }
 }
 
+/// The amount that an attempt has given back, if it is known. The rest of a reservation gives nothing back.
+fn given(refund: &Attempt) -> Option<Decimal> {
+    if refund.remainder { Some(Decimal::ZERO) } else { refund.refunded.as_ref().map(|amount| amount.value) }
+}
+
 fn refund_detail(standing: &Standing<'_>) -> Detail {
     let confirmed = standing.named.status == Status::Succeeded;
-    let refunded = || standing.sum(|attempt| attempt.refunded.as_ref().map(|fact| fact.value));
+    let refunded = || standing.sum(given);
     Detail::Refund {
         refunded: if confirmed { refunded() } else { Decimal::ZERO },
         booking_date: confirmed.then(|| utc_date(standing.named.since)),

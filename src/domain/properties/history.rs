@@ -40,11 +40,13 @@ pub(super) fn registered(kind: Kind) -> impl Strategy<Value = Record> {
     let psp_id = prop::sample::select(vec!["a", "b", "c", "s", "unheard of"]);
     let bearer_at = prop::option::of((0..DAYS).prop_map(day));
     let former = prop::collection::btree_set(prop::sample::select(vec!["a", "b", "c"]), 0..3);
+    let former = (former, prop::option::weighted(0.3, (0..DAYS).prop_map(day)));
     (prop::option::of(psp_id), prop::option::of(statuses(kind)), former, bearer(), bearer_at).prop_map(
-        move |(psp_id, status, former, bearer, bearer_at)| {
+        move |(psp_id, status, (former, former_until), bearer, bearer_at)| {
             let mut record = record(kind, "tx", 100);
             if kind == Kind::Agreement {
                 let is_former = |id: &&str| Some(*id) != psp_id;
+                record.registered.former_until = former_until;
                 record.registered.former = former.into_iter().filter(is_former).map(str::to_owned).collect();
             }
             record.registered.psp_id = psp_id.map(str::to_owned);

@@ -98,7 +98,8 @@ fn gone(events: &[&Event], id: &str, paid: Decimal) -> Option<Gone> {
         (disputed.map_or(taken, |disputed| disputed.min(taken)), fee, date)
     } else {
         let (_, last) = news.last().filter(|(_, last)| last.booking == Booking::Booked)?;
-        (disputed.unwrap_or(paid), last.fee, last.date)
+        let first = news.iter().filter(|(_, news)| news.booking == Booking::Booked).map(|(_, news)| news.date).min()?;
+        (disputed.unwrap_or(paid), last.fee, first)
     };
     (amount > Decimal::ZERO).then(|| (id.to_owned(), amount, fee, date))
 }

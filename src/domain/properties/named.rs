@@ -1,5 +1,7 @@
 //! Single histories, each with its meaning.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -8,10 +10,11 @@ use crate::domain::due::utc_date;
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Release};
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
+use crate::domain::registration::{Registration, register};
 use crate::domain::standing::reserved;
 use crate::domain::status::Status;
 use crate::domain::transition::{Layer, apply};
-use crate::domain::view::{Detail, View, paid};
+use crate::domain::view::{Detail, View, confirmed_refund, paid};
 
 fn told(record: &Record, events: &[Event]) -> Record {
     let own: Vec<_> = events.iter().map(|event| (event.clone(), Layer::Own)).collect();
@@ -109,4 +112,75 @@ fn no_more_is_released_than_what_is_left() {
     };
     let end = told(&start, &[of("b", 1, Some(Decimal::from(25))), of("a", 2, None)]);
     assert_eq!(reserved(&end.seen.attempts[0], Some(Decimal::ONE_HUNDRED)), Some(Decimal::ZERO));
+}
+
+#[test]
+fn a_registered_refund_that_is_a_released_rest_gives_nothing_back() {
+    let facts = |remainder| Facts {
+        status: Some(Status::Succeeded),
+        refunded: Some(Decimal::from(40)),
+        remainder,
+        ..Facts::default()
+    };
+    let of = |id: &str, remainder| Event {
+        psp_ids: vec![id.to_owned()],
+        key: id.to_owned(),
+        facts: facts(remainder),
+        ..named(Status::Succeeded, 1)
+    };
+    let given = |events: &[Event]| confirmed_refund(&told(&record(Kind::Refund, "tx", 40), events));
+    assert_eq!(given(&[of("rest", true)]), Some(Decimal::ZERO));
+    assert_eq!(given(&[of("rest", true), of("refund", false)]), Some(Decimal::from(40)));
+}
+
+/// The end of a customer ends both cards in one moment.
+#[test]
+fn an_agreement_whose_customer_is_gone_shows_the_card_that_was_used_last() {
+    let of = |card: &str, second| Event {
+        psp_ids: vec![card.to_owned()],
+        customers: vec!["cus".to_owned()],
+        key: card.to_owned(),
+        facts: Facts {
+            status: Some(Status::Active),
+            bearer: BTreeMap::from([("last4".to_owned(), card.to_owned())]),
+            ..Facts::default()
+        },
+        ..named(Status::Active, second)
+    };
+    let gone = Event {
+        psp_ids: Vec::new(),
+        customers: vec!["cus".to_owned()],
+        key: "gone".to_owned(),
+        ..named(Status::Inactive, 9)
+    };
+    for [first, last] in [["1111", "2222"], ["2222", "1111"]] {
+        let view = View::of(&told(&record(Kind::Agreement, "tx", 0), &[of(last, 2), gone.clone(), of(first, 1)]));
+        assert_eq!((view.status, view.bearer["last4"].as_str()), (Status::Inactive, last));
+    }
+}
+
+/// The same end, whether the relay hears of another card before or after the agreement gets another id.
+#[test]
+fn what_was_told_of_other_means_before_the_agreement_got_another_id_does_not_count() {
+    let start = record(Kind::Agreement, "tx", 0);
+    let named_as = |old: &Record, id: &str, second| {
+        let said = Registration { psp_agreement_id: Some(id.to_owned()), ..Registration::default() };
+        register(&old.key, Some(old), &said, Timestamp::from_second(second).unwrap()).unwrap().record
+    };
+    let of = |card: &str, second, status| Event {
+        psp_ids: vec![card.to_owned()],
+        key: format!("{card} {second}"),
+        ..named(status, second)
+    };
+    let before = [of("old", 1, Status::Active), of("learned", 2, Status::Active)];
+    let after = [of("new", 5, Status::Active), of("newer", 6, Status::Active)];
+    let heard = named_as(&told(&named_as(&start, "old", 0), &before), "new", 4);
+    let unheard = told(&named_as(&named_as(&start, "old", 0), "new", 4), &before);
+    for record in [heard, unheard] {
+        assert_eq!(View::of(&record).status, Status::Initiated);
+        assert_eq!(View::of(&told(&record, &[of("learned", 7, Status::Inactive)])).status, Status::Initiated);
+        let ended = [of("new", 8, Status::Inactive)];
+        let active = told(&record, &after);
+        assert_eq!(View::of(&told(&active, &ended)).status, Status::Active, "the newer card is not former");
+    }
 }

@@ -46,7 +46,10 @@ impl StateLedger {
         let own = registered.psp_id.as_deref();
         let mut attempts = attempts(told, kind, |event| kind != Kind::Payment || event.kinds != [Kind::Refund]);
         attempts.retain(|one| {
-            own.is_some_and(|own| one.ids.contains(own)) || one.ids.iter().all(|id| !registered.former.contains(id))
+            let is_known = |until| kind == Kind::Agreement && one.events.iter().any(|event| event.at < until);
+            let is_former = one.ids.iter().any(|id| registered.former.contains(id))
+                || registered.former_until.is_some_and(is_known);
+            own.is_some_and(|own| one.ids.contains(own)) || !is_former
         });
         let states: Vec<State> = attempts.iter().enumerate().filter_map(|(at, one)| state(record, at, one)).collect();
         let by_registration = own.and_then(|own| registered_state(record, &attempts, &states, own));

@@ -160,11 +160,13 @@ fn seen() -> Seen {
         references: BTreeSet::from([id("ref-8")]),
         status: Some(stamped(success.clone())),
         yielding: Some(stamped(success.clone())),
+        since: Some(time("2026-03-01T10:00:00.25Z")),
         remainder: true,
         releases: one("void_7", Released { amount: Some(money("9.00")), end: success.clone() }),
         ..attempts[0].clone()
     };
     let dispute = disputes.get_mut("dp_7").unwrap();
+    dispute.went = Some(day("2026-04-01"));
     dispute.movements = Some(one("txn_7", movement()));
     dispute.bookings = BTreeSet::from(["ch_7".into()]);
     let statements = BTreeMap::from([("acc_7".into(), vec![stamped(statement())])]);
@@ -191,6 +193,7 @@ fn record(version: i64) -> Record {
             preauth_id: Some(id("pre-7")),
             payment_id: Some(id("pay-7")),
             bearer: bearer(),
+            former_until: is_new.then(|| time("2026-02-28T12:00:00Z")),
             bearer_at: is_new.then(|| time("2026-03-01T00:00:00Z")),
             expires_at: Some(time("2026-03-08T00:00:00Z")),
             due_date: Some(day("2026-03-05")),
