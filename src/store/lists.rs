@@ -55,7 +55,7 @@ pub struct ParkedEvent {
     pub parked_at: Timestamp,
     /// The PSP's name for what happened.
     pub event_type: String,
-    /// The keys that would release it: `record:ID`, `psp:KIND:ID` or `captures:ID`.
+    /// The keys that would release it: `record:ID`, `psp:KIND:ID`, `captures:ID` or `captured:ID`.
     pub waits_for: Vec<String>,
 }
 

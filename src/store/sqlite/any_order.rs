@@ -302,9 +302,11 @@ proptest! {
     }
 }
 
-/// The event in each order with the other one, after these registrations.
-fn both_orders(registered: [(usize, bool); 2], events: [Event; 2]) -> End {
-    let steps = registered.map(|(at, with_id)| Step::Register { record: RECORDS[at], with_id });
+/// The event in each order with the other one, after these registrations and these first events.
+fn both_orders(registered: [(usize, bool); 2], first: Vec<Event>, events: [Event; 2]) -> End {
+    let registered = registered.map(|(at, with_id)| Step::Register { record: RECORDS[at], with_id });
+    let first = first.into_iter().map(|event| Step::Tell(Box::new(event)));
+    let steps: Vec<Step> = registered.into_iter().chain(first).collect();
     let orders = [events.clone(), {
         let [one, other] = events;
         [other, one]
@@ -335,9 +337,15 @@ fn a_refund_takes_over_what_its_payment_knows_under_an_id_that_it_learns() {
     let amount = Decimal::from(25);
     let given = Facts { status: Some(Status::Succeeded), refunded: Some(amount), ..Facts::default() };
     let unnamed = Event { payment_ids: vec!["P".to_owned()], ..of(Kind::Refund, "R1", None, 1, given.clone()) };
-    let end = both_orders([(3, true), (4, false)], [unnamed, of(Kind::Refund, "R1", Some("back"), 2, given)]);
+    let date = utc_date(at(3));
+    let item = Item { id: "P".to_owned(), amount: amount * amount, booking: Booking::Booked, date, description: None };
+    let paid = Facts { items: vec![item], status: Some(Status::Succeeded), ..Facts::default() };
+    let paid = vec![of(Kind::Payment, "P", None, 3, paid)];
+    let named = of(Kind::Refund, "R1", Some("back"), 2, given);
+    let end = both_orders([(3, true), (4, false)], paid, [unnamed, named]);
     let Detail::Refund { refunded, .. } = end.views["back"].detail else { panic!("a refund") };
-    assert_eq!(refunded, amount);
+    let Detail::Payment(payment) = &end.views["direct"].detail else { panic!("a payment") };
+    assert_eq!((refunded, payment.refunded), (amount, amount), "once");
 }
 
 #[test]
@@ -345,6 +353,6 @@ fn an_agreement_takes_over_what_others_know_of_means_that_it_learns() {
     let facts = |status| Facts { status: Some(status), ..Facts::default() };
     let ended = of(Kind::Agreement, "m1", None, 2, facts(Status::Inactive));
     let named = of(Kind::Agreement, "m1", Some("one"), 1, facts(Status::Active));
-    let end = both_orders([(7, false), (8, true)], [ended, named]);
+    let end = both_orders([(7, false), (8, true)], Vec::new(), [ended, named]);
     assert_eq!((end.views["one"].status, end.views["two"].status), (Status::Inactive, Status::Inactive));
 }

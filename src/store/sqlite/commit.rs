@@ -8,7 +8,7 @@ use super::reached::{self, Open};
 use super::records::{self, Lead, Stored};
 use super::way::{self, Found, Target};
 use super::work::{Finished, Work};
-use super::{family as stored_family, history, inbox, placed};
+use super::{family as stored_family, history, inbox, placed, placing};
 use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
@@ -57,8 +57,11 @@ impl Work<'_> {
                 parked::until_known(self.connection, pending, &keys, self.now)?;
                 Ok((if pending.event.companion { Outcome::Ignored } else { Outcome::Parked }, None))
             }
-            Found::Several(reason) if open == Open::All => Ok((Outcome::DeadLetter, Some(reason))),
-            Found::Waits(_) | Found::Several(_) => {
+            Found::Several(reason, keys) if open == Open::All => {
+                self.wait_as_well(pending, &keys)?;
+                Ok((Outcome::DeadLetter, Some(reason)))
+            }
+            Found::Waits(_) | Found::Several(..) => {
                 self.led_elsewhere(pending, None);
                 Ok((Outcome::Repeated, None))
             }
@@ -81,7 +84,7 @@ impl Work<'_> {
         Ok((outcome, reason))
     }
 
-    /// Lets an event that has found its agreements wait in silence for the one that it names.
+    /// Lets an event wait in silence, although it has found agreements, or could be meant for any of several captures.
     fn wait_as_well(&self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
         let event = Event { companion: true, ..pending.event.clone() };
         let pending = Pending { notification: pending.notification, source: pending.source.clone(), event };
@@ -151,7 +154,7 @@ impl Work<'_> {
             return Ok(stored);
         }
         self.unwritten.write(self.connection)?;
-        let taken = stored_family::taken_over(self, self.connection, &stored, &event.psp_ids, self.now)?;
+        let taken = stored_family::taken_over(self, &stored, &event.psp_ids)?;
         Ok(taken.unwrap_or(stored))
     }
 
@@ -216,20 +219,46 @@ impl Work<'_> {
         let kind = if pending.event.is_refund() { Kind::Refund } else { stored.record.key.kind };
         // Unsigned ids are learned from the first notification only: anybody can write other ids into a copy of it.
         let sure = |psp_id: &&String| *open == Open::All || pending.event.is_sure_of(psp_id);
+        let mut known = Vec::new();
         for psp_id in pending.event.psp_ids.iter().filter(sure) {
             if records::learn(self.connection, &stored, &Lead { kind, psp_id, placed })? {
                 self.release(stored.record.source.as_deref(), &ReleaseKey::psp_id(kind, psp_id))?;
+                known.extend((kind == Kind::Preauth).then_some(psp_id));
             }
         }
         for customer in &pending.event.customers {
             self.learn_customer(&stored, customer)?;
         }
+        if kind == Kind::Payment && !placed {
+            known.extend(self.learn_originals(&stored, pending.event.originals.iter().filter(sure))?);
+        }
         self.unwritten.set(self.connection, stored)?;
+        for authorization in known {
+            placing::with_captures_known(self, &pending.source, authorization)?;
+        }
         Ok(match moved.transition {
             Transition::Changed => Outcome::Applied,
             Transition::Repeated => Outcome::Repeated,
             Transition::Stale => Outcome::Stale,
         })
+    }
+
+    /// Lets the authorizations that a payment's event names lead to the payment. Returns those that did not before.
+    fn learn_originals<'e>(
+        &mut self,
+        stored: &Stored,
+        originals: impl Iterator<Item = &'e String>,
+    ) -> rusqlite::Result<Vec<&'e String>> {
+        let mut known = Vec::new();
+        for authorization in originals {
+            let psp_id = records::original(authorization);
+            let lead = Lead { kind: Kind::Payment, psp_id: &psp_id, placed: false };
+            if records::learn(self.connection, stored, &lead)? {
+                self.release(stored.record.source.as_deref(), &ReleaseKey::captured(authorization))?;
+                known.push(authorization);
+            }
+        }
+        Ok(known)
     }
 
     /// Notes a visible change of a record in the history and in the outbox: Transform is owed a webhook.
@@ -246,15 +275,16 @@ impl Work<'_> {
     }
 
     fn apply_released(&mut self) -> rusqlite::Result<()> {
-        for pending in std::mem::take(&mut self.taken_back) {
-            let (outcome, reason) = self.apply(&pending)?;
-            inbox::taken_back(self.connection, pending.notification, outcome, reason.as_deref())?;
-        }
-        while let Some(pending) = self.released.pop_front() {
+        loop {
+            // An event that is taken back may take back others.
+            while let Some(pending) = self.taken_back.pop_front() {
+                let (outcome, reason) = self.apply(&pending)?;
+                inbox::taken_back(self.connection, pending.notification, outcome, reason.as_deref())?;
+            }
+            let Some(pending) = self.released.pop_front() else { return Ok(()) };
             let (outcome, reason) = self.apply(&pending)?;
             let (notification, companion) = (pending.notification, pending.event.companion);
             inbox::released(self.connection, notification, companion, outcome, reason.as_deref())?;
         }
-        Ok(())
     }
 }

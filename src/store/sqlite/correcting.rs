@@ -149,14 +149,14 @@ fn correct_record(
     Ok(owed)
 }
 
-/// Lets a PSP id lead to a record. Another record that has only learned the id gives it up; agreements may share one.
+/// Lets a PSP id lead to a record. Another record that has only learned the id gives it up, unless both may have it.
 fn learn(connection: &Connection, corrected: &Stored, learned: &Learned) -> rusqlite::Result<()> {
     let Learned { kind, psp_id } = learned;
     let source = corrected.record.source.as_deref().unwrap_or_default();
     for other in records::by_psp_id(connection, *kind, source, psp_id, records::stored)? {
         let other = other.stored;
         let is_own = other.record.registered.psp_id.as_ref() == Some(psp_id) && other.record.key.kind == *kind;
-        if *kind != Kind::Agreement && other.row != corrected.row && !is_own {
+        if !records::is_shared(*kind, psp_id) && other.row != corrected.row && !is_own {
             records::forget(connection, other.row, *kind, psp_id)?;
         }
     }

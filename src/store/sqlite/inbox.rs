@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
 use super::parked;
+use super::way::ANY_CAPTURE;
 use crate::domain::text::shown;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken};
 
@@ -309,7 +310,8 @@ pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlit
 }
 
 /// Sets the outcome of a notification after one of its parked events was released. The outcome stays while another of
-/// its events waits for a record. A companion changes only an outcome that says that nothing changed.
+/// its events waits for a record. A companion changes only an outcome that says that nothing changed, or that its event could
+/// be meant for any of several captures.
 pub(super) fn released(
     connection: &Connection,
     id: Uuid,
@@ -320,10 +322,11 @@ pub(super) fn released(
     connection
         .prepare_cached(
             "UPDATE notifications SET outcome = ?3, reason = ?4, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND (outcome = 'parked' AND NOT ?2 OR ?2 AND outcome IN ('ignored', 'repeated', 'stale'))
+             WHERE id = ?1 AND (outcome = 'parked' AND NOT ?2 OR ?2 AND outcome IN ('ignored', 'repeated', 'stale')
+               OR ?2 AND outcome = 'dead_letter' AND instr(reason, ?5) AND NOT instr(reason, '; '))
                AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL)",
         )?
-        .execute(params![id.into_bytes(), companion, outcome.name(), reason])
+        .execute(params![id.into_bytes(), companion, outcome.name(), reason, ANY_CAPTURE])
         .map(drop)
 }
 
@@ -336,8 +339,10 @@ pub(super) fn taken_back(
     reason: Option<&str>,
 ) -> rusqlite::Result<()> {
     match outcome {
+        Outcome::DeadLetter | Outcome::Parked if kept(connection, id)?.is_none() => {
+            parked::forget(connection, id.into_bytes())
+        }
         Outcome::DeadLetter => waited_in_vain(connection, id, reason.unwrap_or_default()),
-        Outcome::Parked if kept(connection, id)?.is_none() => parked::forget(connection, id.into_bytes()),
         Outcome::Parked => connection
             .prepare_cached(
                 "UPDATE notifications SET outcome = 'parked', answered = ifnull(answered, outcome)

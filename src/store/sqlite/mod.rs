@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod any_order;
 mod backup;
+#[cfg(test)]
+mod captures_known;
 mod clock;
 mod columns;
 mod commit;
@@ -43,6 +45,8 @@ mod parking;
 mod past;
 mod placed;
 mod placing;
+#[cfg(test)]
+mod played;
 mod prune;
 mod reached;
 mod readers;

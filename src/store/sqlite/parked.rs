@@ -39,6 +39,11 @@ impl ReleaseKey {
         Self(format!("agreement-of:{payment}"))
     }
 
+    /// A payment becomes known that captured the authorization with this PSP id.
+    pub(super) fn captured(authorization: &str) -> Self {
+        Self(format!("captured:{authorization}"))
+    }
+
     /// A payment that captures this preauthorization is registered.
     pub(super) fn captures(preauth: &TransformId) -> Self {
         Self(format!("captures:{preauth}"))

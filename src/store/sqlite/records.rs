@@ -167,11 +167,25 @@ pub(super) struct Lead<'a> {
     pub(super) placed: bool,
 }
 
-/// Lets a PSP id lead to a record, unless it already leads to another one. Agreements may share an id. An id that leads only
+/// The beginning of a text under which the PSP id of an authorization leads to payments. No PSP id looks like that.
+const ORIGINAL: &str = "original:";
+
+/// The text under which the PSP id of an authorization leads to the payments that captured it.
+pub(super) fn original(authorization: &str) -> String {
+    format!("{ORIGINAL}{authorization}")
+}
+
+/// Whether a PSP id of an object of that kind may lead to several records: agreements may share a means of payment, and
+/// payments an authorization.
+pub(super) fn is_shared(kind: Kind, psp_id: &str) -> bool {
+    kind == Kind::Agreement || psp_id.starts_with(ORIGINAL)
+}
+
+/// Lets a PSP id lead to a record, unless it already leads to another one, or may be shared. An id that leads only
 /// because of placed events leads by itself from now on, if `lead` is not placed. Returns whether the way is new.
 pub(super) fn learn(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
-    let is_shared = lead.kind == Kind::Agreement;
+    let is_shared = is_shared(lead.kind, lead.psp_id);
     if !lead.placed {
         let mut sure = connection.prepare_cached(
             "UPDATE psp_ids SET placed = 0 WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed",

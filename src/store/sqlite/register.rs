@@ -42,8 +42,8 @@ pub(super) fn register(
         return Ok(Err(refusal));
     }
     let mut work = Work::new(connection, options, now);
-    let stored = placed(&mut work, connection, stored, &before, now)?;
-    let stored = family::link(&mut work, connection, stored, now)?;
+    let stored = placed(&mut work, stored, &before)?;
+    let stored = family::link(&mut work, stored)?;
     release(&mut work, &stored.record, &before)?;
     let Finished { owed, led_elsewhere, findings } = work.finish()?;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
@@ -53,26 +53,22 @@ pub(super) fn register(
 
 /// Lets the registered PSP id lead to the record, and places events anew that were placed before on it, or on another capture
 /// of its preauthorization.
-fn placed(
-    work: &mut Work<'_>,
-    connection: &Connection,
-    mut stored: Stored,
-    before: &Registered,
-    now: Moment,
-) -> rusqlite::Result<Stored> {
+fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusqlite::Result<Stored> {
     let Registered { psp_id, preauth_id, .. } = stored.record.registered.clone();
     if let Some(psp_id) = &psp_id {
-        records::learn(connection, &stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
+        records::learn(work.connection, &stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
     }
-    if psp_id != before.psp_id {
-        stored = placing::anew(work, connection, stored, now)?;
+    if stored.record.key.kind == Kind::Preauth {
+        placing::with_captures(work, &stored.record.key.id)?;
+    } else if psp_id != before.psp_id {
+        stored = placing::anew(work, stored)?;
     }
     if preauth_id != before.preauth_id {
         if let Some(preauth) = &before.preauth_id {
-            family::part(connection, preauth, &stored.record.key.id, now)?;
+            family::part(work, preauth, &stored.record.key.id)?;
         }
         if let Some(preauth) = &preauth_id {
-            placing::with_captures(work, connection, preauth, now)?;
+            placing::with_captures(work, preauth)?;
         }
     }
     Ok(stored)
@@ -82,11 +78,12 @@ fn placed(
 fn release(work: &mut Work<'_>, record: &Record, before: &Registered) -> rusqlite::Result<()> {
     let Registered { psp_id, preauth_id, agreement_id, .. } = &record.registered;
     let (kind, id) = (record.key.kind, &record.key.id);
-    let captures = preauth_id.as_ref().filter(|_| *preauth_id != before.preauth_id).map(ReleaseKey::captures);
+    let moved = *preauth_id != before.preauth_id;
+    let captures = preauth_id.iter().chain(&before.preauth_id).filter(|_| moved).map(ReleaseKey::captures);
     let agreement = agreement_id.as_ref().map(|_| ReleaseKey::agreement_of(id));
     let its = psp_id.as_ref().map(|psp_id| ReleaseKey::psp_id(kind, psp_id));
-    let keys = captures.into_iter().chain([ReleaseKey::record(id)]).chain(its).chain(agreement);
-    keys.into_iter().try_for_each(|key| work.release(record.source.as_deref(), &key))
+    let mut keys = captures.chain([ReleaseKey::record(id)]).chain(its).chain(agreement);
+    keys.try_for_each(|key| work.release(record.source.as_deref(), &key))
 }
 
 fn write(connection: &Connection, existing: Option<Stored>, record: Record) -> rusqlite::Result<Stored> {

@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use super::parked::ReleaseKey;
-use super::records::{Known, Stored};
+use super::records::{self, Known, Stored};
 use super::unwritten::Unwritten;
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey};
@@ -25,8 +25,8 @@ pub(super) enum Found {
     Targets(Vec<Target>, Vec<ReleaseKey>),
     /// A record that is not registered or not known yet, with the keys that would release the event.
     Waits(Vec<ReleaseKey>),
-    /// Any of several payments, for this reason none of them.
-    Several(String),
+    /// Any of several payments, for this reason none of them. The keys are those of changes that could show the way.
+    Several(String, Vec<ReleaseKey>),
 }
 
 impl Found {
@@ -58,6 +58,9 @@ pub(super) fn of_event(
     }
     way.roundabout()
 }
+
+/// The part of the reason of a dead letter that could be meant for any of several captures.
+pub(super) const ANY_CAPTURE: &str = ": it names only an authorization, ";
 
 /// The text under which a customer leads to agreements. No PSP id of an agreement looks like that.
 pub(super) fn customer(id: &str) -> String {
@@ -178,34 +181,56 @@ impl Way<'_> {
     }
 
     /// The only payment that captures the authorization which the event names. An event with captured money is of another
-    /// capture if the payment is registered under another id. An event that names a record to come waits for it, also if
-    /// several captures are registered by then.
+    /// capture if the payment goes by another id. An event that names a record to come waits for it, also if several captures
+    /// are registered by then.
     fn by_authorization(self) -> rusqlite::Result<Found> {
-        let Some(preauth) = self.authorization()? else {
-            let mut keys = self.keys(|_| true)?;
-            keys.extend(self.authorization_ids().map(|id| ReleaseKey::psp_id(Kind::Preauth, id)));
-            return Ok(Found::Waits(keys));
-        };
-        let id = &preauth.record.key.id;
-        let mut captures = self.among.captures_of(self.connection, id)?;
-        captures.retain(|stored| stored.record.source.as_deref().is_none_or(|own| own == self.source));
+        let preauth = self.authorization()?;
+        let mut captures = self.captures(preauth.as_ref())?;
         let count = captures.len();
         captures.retain(|stored| !self.awaited && !self.is_another_capture(&stored.record));
-        if count > 1 && !captures.is_empty() {
-            return Ok(Found::Several(format!(
-                "{}: it names only an authorization, that of preauth {id}, and {count} payments capture that",
-                self.event.event_type
-            )));
-        }
         match captures.pop() {
-            Some(stored) => Ok(Found::only(Target { stored, layer: Layer::Placed })),
-            None => {
-                let its = |psp_id: &String| preauth.record.registered.psp_id.as_ref() == Some(psp_id);
-                let mut keys = self.keys(|psp_id| !its(psp_id) || self.event.psp_ids.contains(psp_id))?;
-                keys.push(ReleaseKey::captures(id));
-                Ok(Found::Waits(keys))
+            Some(_) if count > 1 => {
+                let which = preauth.as_ref().map_or_else(
+                    || self.captured_ids().cloned().collect::<Vec<_>>().join(", "),
+                    |preauth| format!("that of preauth {}", preauth.record.key.id),
+                );
+                let (event, any) = (&self.event.event_type, ANY_CAPTURE);
+                let reason = format!("{event}{any}{which}, and {count} payments capture that");
+                Ok(Found::Several(reason, self.keys_of_captures(preauth.as_ref())?))
             }
+            Some(stored) => Ok(Found::only(Target { stored, layer: Layer::Placed })),
+            None => Ok(Found::Waits(self.keys_of_captures(preauth.as_ref())?)),
         }
+    }
+
+    /// The payments that are registered as captures of the preauthorization, or that captured it by what events tell.
+    fn captures(&self, preauth: Option<&Stored>) -> rusqlite::Result<Vec<Stored>> {
+        let mut captures = match preauth {
+            Some(preauth) => self.among.captures_of(self.connection, &preauth.record.key.id)?,
+            None => Vec::new(),
+        };
+        for id in self.captured_ids() {
+            let original = records::original(id);
+            let known = self.among.by_psp_id(self.connection, Kind::Payment, self.source, &original)?;
+            captures.extend(known.into_iter().map(|known| known.stored));
+        }
+        captures.retain(|stored| self.is_bound(&stored.record));
+        captures.sort_by_key(|stored| stored.row);
+        captures.dedup_by_key(|stored| stored.row);
+        Ok(captures)
+    }
+
+    /// The keys of the records that an event of an authorization could concern.
+    fn keys_of_captures(&self, preauth: Option<&Stored>) -> rusqlite::Result<Vec<ReleaseKey>> {
+        let own = preauth.and_then(|preauth| preauth.record.registered.psp_id.as_ref());
+        let its = |psp_id: &String| own == Some(psp_id) && !self.event.psp_ids.contains(psp_id);
+        let mut keys = self.keys(|psp_id| !its(psp_id))?;
+        match preauth {
+            Some(preauth) => keys.push(ReleaseKey::captures(&preauth.record.key.id)),
+            None => keys.extend(self.authorization_ids().map(|id| ReleaseKey::psp_id(Kind::Preauth, id))),
+        }
+        keys.extend(self.captured_ids().map(|id| ReleaseKey::captured(id)));
+        Ok(keys)
     }
 
     /// The preauthorization whose id or Transform id the event names.
@@ -222,13 +247,24 @@ impl Way<'_> {
     }
 
     fn authorization_ids(&self) -> impl Iterator<Item = &String> {
-        let refunded = self.event.payment_ids.iter().filter(|_| self.event.is_refund());
-        self.event.leading_ids().chain(refunded)
+        self.event.leading_ids().chain(self.refunded_ids())
     }
 
+    /// The ids of authorizations by which payments may be known that captured them. The event's own ids are none of these.
+    fn captured_ids(&self) -> impl Iterator<Item = &String> {
+        self.event.originals.iter().chain(&self.event.shared_ids).chain(self.refunded_ids())
+    }
+
+    fn refunded_ids(&self) -> impl Iterator<Item = &String> {
+        self.event.payment_ids.iter().filter(|_| self.event.is_refund())
+    }
+
+    /// Whether an event with captured money is of another capture than this payment. A payment that is not registered as a
+    /// capture, and is known by its own events, has its money from those.
     fn is_another_capture(&self, payment: &Record) -> bool {
         let own = payment.registered.psp_id.as_ref();
-        !self.event.facts.items.is_empty() && own.is_some_and(|own| !self.event.leading_ids().any(|id| id == own))
+        let is_under_another = own.is_some_and(|own| !self.event.leading_ids().any(|id| id == own));
+        !self.event.facts.items.is_empty() && (is_under_another || payment.registered.preauth_id.is_none())
     }
 
     /// The agreement under which the payment runs that the event came along with.

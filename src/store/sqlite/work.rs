@@ -20,7 +20,7 @@ pub(super) struct Work<'a> {
     pub(super) options: &'a StoreOptions,
     pub(super) now: Moment,
     pub(super) released: VecDeque<Pending>,
-    pub(super) taken_back: Vec<Pending>,
+    pub(super) taken_back: VecDeque<Pending>,
     pub(super) unwritten: Unwritten,
     pub(super) finished: Finished,
 }
@@ -39,7 +39,7 @@ pub(super) struct Finished {
 impl<'a> Work<'a> {
     pub(super) fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
         let (unwritten, finished) = (Unwritten::default(), Finished::default());
-        Self { connection, options, now, released: VecDeque::new(), taken_back: Vec::new(), unwritten, finished }
+        Self { connection, options, now, released: VecDeque::new(), taken_back: VecDeque::new(), unwritten, finished }
     }
 
     /// The notifications with released events that are not applied yet. Their outcome is not known yet.

@@ -128,9 +128,8 @@ fn learns(
         let Some(kind) = Kind::from_code(code) else { continue };
         let led = leads.query_map((&psp_id, code, &source), |row| row.get::<_, String>(0))?;
         let led: Vec<String> = led.collect::<rusqlite::Result<_>>()?;
-        // Agreements may share an id.
         let gives_up = |id: &String| {
-            kind == Kind::Agreement || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
+            records::is_shared(kind, &psp_id) || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
         };
         if led.iter().all(|id| id != stands.key.id.as_str() && gives_up(id)) {
             learns.push(Learned { kind, psp_id });
