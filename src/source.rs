@@ -148,8 +148,12 @@ impl Source {
         if self.fetch.is_none() {
             let pointers =
                 normalised.messages.iter_mut().filter(|message| matches!(message.meaning, Meaning::Fetch(_)));
-            let reason = "its truth has to be fetched, but this source fetches nothing";
-            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.to_owned()));
+            let reason = format!(
+                "its truth has to be fetched, but this source fetches nothing: give [sources.{}.fetch] the credentials of the \
+                 PSP's API, then replay it",
+                self.name
+            );
+            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.clone()));
         }
         normalised
     }

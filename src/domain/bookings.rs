@@ -30,6 +30,7 @@ pub(super) fn write(
         let dispute = seen.disputes.entry(chargeback.id.clone()).or_default();
         dispute.write(chargeback, &event.stamp(booking_rank(chargeback.booking)), written);
     }
+    seen.totals.write(&facts.totals, &event.stamp(0), written)?;
     keep(&mut seen.items, items, "booked items", |item| {
         let empty = item.value.booking != Booking::Booked || item.value.amount.is_zero();
         empty.then_some((item.value.booking, Some(&item.stamp)))
@@ -100,6 +101,7 @@ mod tests {
             seen: Seen::default(),
             placed: Seen::default(),
             refunds: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: Timestamp::UNIX_EPOCH,

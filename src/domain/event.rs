@@ -14,6 +14,7 @@ use super::ids::{Kind, TransformId};
 use super::money::Currency;
 use super::stamp::Stamp;
 use super::status::{ChargebackReason, PspError, Status};
+use super::total::Total;
 
 /// How far a PSP's time may lie ahead of the receipt: its clock and ours need not agree to the minute. A time further ahead
 /// counts as the receipt. Otherwise it would outrank all later news of the PSP until that time.
@@ -248,6 +249,9 @@ pub struct Facts {
     /// Payment: the value of its account, where the PSP tells of that and not of bookings.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub statement: Option<Statement>,
+    /// Payment: running totals of its bookings or refunds.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub totals: Vec<Total>,
     /// Refund: the amount that was given back.
     pub refunded: Option<Decimal>,
     /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::ids::{Kind, TransformId};
 use super::record::Record;
 use super::transition::{self, Layer, Transition};
+use super::unexplained;
 use super::view::{self, View};
 
 /// The effect of an event on a record and on its parent.
@@ -74,5 +75,11 @@ pub fn linked(parent: &Record, child: &Record) -> Record {
         Some(amount) => amounts.insert(child.key.id.clone(), amount),
         None => amounts.remove(&child.key.id),
     };
+    if child.key.kind == Kind::Refund {
+        match unexplained::unconfirmed(child).filter(|_| amount.is_none()) {
+            Some(refund) => next.unconfirmed.insert(child.key.id.clone(), refund),
+            None => next.unconfirmed.remove(&child.key.id),
+        };
+    }
     next
 }

@@ -22,7 +22,9 @@ mod standing;
 pub mod statement;
 pub mod status;
 pub mod text;
+pub mod total;
 pub mod transition;
+mod unexplained;
 pub mod view;
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::money::Currency;
 use super::stamp::{self, Stamp, Stamped};
 use super::statement::{self, Statements, Told};
 use super::status::{Status, StatusFact};
+use super::total::{Totals, Unconfirmed};
 
 /// One Preauth, Payment, Refund or Agreement.
 ///
@@ -40,6 +41,9 @@ pub struct Record {
     pub placed: Seen,
     /// Payment: the amount that each registered refund has given back, by the refund's Transform id.
     pub refunds: BTreeMap<TransformId, Decimal>,
+    /// Payment: the registered refunds that are not confirmed, by the refund's Transform id.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unconfirmed: BTreeMap<TransformId, Unconfirmed>,
     /// Preauthorization: the amount that each of its captures has booked, by the payment's Transform id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub captures: BTreeMap<TransformId, Decimal>,
@@ -111,6 +115,9 @@ pub struct Seen {
     /// Agreement: what is known of customers, by the PSP's ids. It holds for all their means of payment.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub customers: BTreeMap<String, Stamped<StatusFact>>,
+    /// Payment: the running totals of its bookings and refunds.
+    #[serde(skip_serializing_if = "Totals::is_empty")]
+    pub totals: Totals,
 }
 
 /// The PSP's part of a record, as any version of the relay stored it. The claims of earlier ones become one attempt.
@@ -123,6 +130,7 @@ struct EarlierSeen {
     statements: Statements,
     refunds: Vec<Attempt>,
     customers: BTreeMap<String, Stamped<StatusFact>>,
+    totals: Totals,
     // Until version 12 of the schema.
     status: Option<Stamped<StatusFact>>,
     psp_id: Option<Stamped<String>>,
@@ -143,8 +151,8 @@ impl From<EarlierSeen> for Seen {
             let dispute = stored.dispute(&id, chargeback);
             stored.disputes.insert(id, dispute);
         }
-        let EarlierSeen { items, disputes, statements, refunds, customers, .. } = stored;
-        Self { attempts, items, disputes, statements, refunds, customers }
+        let EarlierSeen { items, disputes, statements, refunds, customers, totals, .. } = stored;
+        Self { attempts, items, disputes, statements, refunds, customers, totals }
     }
 }
 
@@ -199,7 +207,7 @@ impl Seen {
         let customers = self.customers.values().map(|fact| &fact.stamp);
         let statements = self.statements.values().flatten().map(|statement| &statement.stamp);
         let disputes = self.disputes.values().flat_map(Dispute::stamps);
-        attempts.chain(items).chain(disputes).chain(statements).chain(customers)
+        attempts.chain(items).chain(disputes).chain(statements).chain(customers).chain(self.totals.stamps())
     }
 
     /// Takes over all that another telling of the same record knows.
@@ -212,6 +220,7 @@ impl Seen {
         statement::join(&mut self.statements, other.statements);
         attempt::join(&mut self.refunds, other.refunds);
         stamp::join_all(&mut self.customers, other.customers);
+        self.totals.join(other.totals);
     }
 }
 

@@ -107,6 +107,7 @@ pub fn register(
             seen: Seen::default(),
             placed: Seen::default(),
             refunds: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: now,

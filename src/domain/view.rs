@@ -17,6 +17,7 @@ use super::money::Currency;
 use super::record::{Record, Seen};
 use super::standing::{Standing, reserved};
 use super::status::{PspError, Status};
+use super::unexplained;
 
 /// The visible state of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -178,15 +179,15 @@ fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
     }
 }
 
-/// The sum of all refunds, registered or not. A refund of unknown amount counts as all that was paid, unless an account shows
-/// what was given back. It may show more than the refunds that are known.
+/// The sum of all refunds, registered or not, and of what running totals have above them. A refund of unknown amount counts as
+/// all that was paid, unless an account shows what was given back. It may show more than the refunds that are known.
 fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let unregistered = seen.refunds.iter().filter(|refund| refund.stands());
     let shown = record.given_back();
     let unknown = if shown.is_some() { Decimal::ZERO } else { paid };
     let amount = |refund: &Attempt| given(refund).unwrap_or(unknown);
     let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
-    known.max(shown.unwrap_or_default())
+    (known + unexplained::further_refunds(record, seen, paid)).max(shown.unwrap_or_default())
 }
 
 /// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.
@@ -202,7 +203,8 @@ pub fn is_over_refunded(record: &Record) -> bool {
 fn booked_items(standing: &Standing<'_>) -> Vec<Item> {
     let items = &standing.seen.items;
     let booked = items.values().filter(|item| item.value.booking == Booking::Booked).map(|item| item.value.clone());
-    let booked: Vec<Item> = booked.collect();
+    let mut booked: Vec<Item> = booked.collect();
+    unexplained::add_items(standing.seen, &mut booked);
     let its = |id: &str| standing.leading.is_none_or(|attempt| attempt.ids.contains(id) || !is_anothers(standing, id));
     let undecided = || items.iter().filter(|(id, _)| its(id)).all(|(_, item)| item.value.booking == Booking::Open);
     if booked.is_empty() && standing.named.status == Status::Succeeded && undecided() {

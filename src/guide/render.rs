@@ -15,6 +15,7 @@ use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::money::Currency;
 use crate::domain::status::PspError;
 use crate::domain::text::shown;
+use crate::domain::total::{Total, TotalOf};
 
 /// How much of a PSP's texts is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +227,7 @@ impl Lines {
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
         let Facts { status, error, authorized, release, expires_at, items, chargebacks, .. } = facts;
-        let Facts { statement, refunded, remainder, bearer, .. } = facts;
+        let Facts { totals, statement, refunded, remainder, bearer, .. } = facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
@@ -234,7 +235,8 @@ impl Lines {
             self.error(error);
         }
         let has_amount = authorized.is_some() || refunded.is_some() || release.is_some();
-        let has_amounts = has_amount || !items.is_empty() || !chargebacks.is_empty() || statement.is_some();
+        let has_account = statement.is_some() || !totals.is_empty();
+        let has_amounts = has_amount || has_account || !items.is_empty() || !chargebacks.is_empty();
         if let Some(currency) = currency.filter(|_| !has_amounts) {
             self.put("currency", currency.code());
         }
@@ -254,6 +256,7 @@ impl Lines {
             self.put("expires", at.to_string());
         }
         items.iter().for_each(|one| self.item(one, currency));
+        totals.iter().for_each(|one| self.total(one, currency));
         chargebacks.iter().for_each(|one| self.chargeback(one, currency));
         if let Some(statement) = statement {
             self.statement(statement, currency);
@@ -280,6 +283,15 @@ impl Lines {
         let description = description.as_deref().map(|words| format!(": {}", self.text(words))).unwrap_or_default();
         let said = format!("{}, item {}, {date}{description}", money(*amount, currency), self.text(id));
         self.put(booking(*moved), said);
+    }
+
+    fn total(&mut self, total: &Total, currency: Option<Currency>) {
+        let Total { of, id, amount } = total;
+        let of = match of {
+            TotalOf::Items => "items",
+            TotalOf::Refunds => "refunds",
+        };
+        self.put("total", format!("{} of {of} of {}", money(*amount, currency), self.text(id)));
     }
 
     fn chargeback(&mut self, chargeback: &Chargeback, currency: Option<Currency>) {

@@ -253,6 +253,7 @@ mod tests {
             },
             placed: Seen::default(),
             refunds: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
             captures: BTreeMap::new(),
             version: 2,
             last_updated: Timestamp::UNIX_EPOCH,

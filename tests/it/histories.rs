@@ -34,6 +34,7 @@ fn record(kind: Kind, requested: &str) -> Record {
         seen: Seen::default(),
         placed: Seen::default(),
         refunds: BTreeMap::new(),
+        unconfirmed: BTreeMap::new(),
         captures: BTreeMap::new(),
         version: 1,
         last_updated: NOW,

@@ -87,8 +87,13 @@ impl Checker<'_> {
             }
             return None;
         };
+        let usual = match fetch.mode {
+            FetchMode::Configured if settings.is_some() => FetchMode::Always,
+            FetchMode::Configured => FetchMode::Never,
+            mode => mode,
+        };
         let settings = settings.get_or_insert_default();
-        let mode = settings.mode.as_deref().map_or(Ok(fetch.mode), mode);
+        let mode = settings.mode.as_deref().map_or(Ok(usual), mode);
         let mode = mode.map_err(|reason| self.wrong(&format!("{key}.mode"), reason)).ok()?;
         settings.mode = MODES.iter().find(|(_, known)| *known == mode).map(|(name, _)| (*name).to_owned());
         // What is written is checked even if it is not used: it is printed, and is used once the mode changes.

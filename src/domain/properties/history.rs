@@ -29,6 +29,7 @@ pub(super) fn record(kind: Kind, id: &str, requested: u32) -> Record {
         seen: Seen::default(),
         placed: Seen::default(),
         refunds: BTreeMap::new(),
+        unconfirmed: BTreeMap::new(),
         captures: BTreeMap::new(),
         version: 1,
         last_updated: Timestamp::UNIX_EPOCH,

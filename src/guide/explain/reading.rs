@@ -83,7 +83,7 @@ pub fn reading<'a>(profile: &Profile, notification: &InForm<'a>, fetching: bool)
     let messages = each_message(notification, |scope| {
         let at = place.next().unwrap_or_default();
         let (key, message) = read_first(profile, form, (at, scope), &body_hash, fetching);
-        let calls = if fetching || form.pointer_only { calls(form, &scope) } else { Vec::new() };
+        let calls = calls(form, &scope, fetching || form.pointer_only);
         let is_called = calls.iter().any(|call| call.verdict == Verdict::Fits);
         let rules = if is_called || form.pointer_only { Vec::new() } else { rules(form, scope) };
         MessageSeen { key, message, calls, rules }
@@ -147,15 +147,18 @@ fn elements(rule: &EventRule, scope: &Scope<'_>) -> Option<(usize, usize)> {
     Some((chosen.count(), all.len()))
 }
 
-fn calls(form: &Form, scope: &Scope<'_>) -> Vec<CallSeen> {
+/// The calls for a message. If nothing but what is needed is fetched, other calls do not count, and calls that do not fit are
+/// no news.
+fn calls(form: &Form, scope: &Scope<'_>, fetching: bool) -> Vec<CallSeen> {
     let mut made = false;
-    let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls);
+    let calls = form.fetch.iter().flat_map(|fetch| &fetch.calls).filter(|call| fetching || call.needed);
     let seen = calls.map(|call| {
         let fits = !made && unmet(&call.when, scope).next().is_none();
         made |= fits;
         CallSeen { verdict: verdict(&call.when, scope, fits) }
     });
-    seen.collect()
+    let seen: Vec<_> = seen.collect();
+    if fetching || made { seen } else { Vec::new() }
 }
 
 #[cfg(test)]

@@ -48,7 +48,9 @@ pub(super) fn source(profile: &Profile) -> String {
 fn fetch(profile: &Profile, env: &str) -> Vec<String> {
     let mut forms = profile.forms.iter().filter_map(|form| form.fetch.as_ref());
     let Some(fetch) = forms.next().filter(|fetch| fetch.mode != FetchMode::Never) else { return Vec::new() };
-    let mut lines = vec!["\n[sources.NAME.fetch]".to_owned()];
+    let remark =
+        if fetch.mode == FetchMode::Configured { " # only if notifications come that point: see below" } else { "" };
+    let mut lines = vec![format!("\n[sources.NAME.fetch]{remark}")];
     if fetch.auth == FetchAuth::Basic {
         lines.push("username = \"…\"".to_owned());
         lines.push(format!("password = {{ env = \"{env}_PASSWORD\" }}"));

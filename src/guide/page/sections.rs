@@ -150,6 +150,9 @@ fn fetched(form: &Form, fetch: &Fetch) -> String {
             "The object is fetched for every notification, unless the source is configured otherwise."
         }
         (_, FetchMode::Unverified) => "The object is fetched if a notification cannot be verified.",
+        (_, FetchMode::Configured) => {
+            "The object is fetched for the notifications below, if the source has a `fetch` table."
+        }
         (_, FetchMode::Never) => "Notifications are complete; a source may still be configured to fetch the object.",
     };
     let auth = match fetch.auth {
@@ -167,7 +170,8 @@ fn fetched(form: &Form, fetch: &Fetch) -> String {
     let call = |call: &Call| {
         let when = words::conditions(&call.when);
         let when = if when.is_empty() { when } else { format!(", where {when}") };
-        format!("{}{when}", code(&format!("GET {}", call.path)))
+        let needed = if call.needed { "; a dead letter where nothing is fetched" } else { "" };
+        format!("{}{when}{needed}", code(&format!("GET {}", call.path)))
     };
     text.push_str(&bulleted(&fetch.calls.iter().map(call).collect::<Vec<_>>()));
     if let Some(part) = &fetch.part {

@@ -81,6 +81,7 @@ fn full() -> Event {
                 returned: true,
                 why: Some(Why { reason: ChargebackReason::Rejected, psp_code: Some("AC04".into()), psp_message: None }),
             }),
+            totals: vec![Total { of: TotalOf::Refunds, id: "ch_1".into(), amount: dec("2") }],
             refunded: Some(dec("2")),
             remainder: true,
             bearer: BTreeMap::from([("holder".to_owned(), "Jo Doe".to_owned())]),
@@ -127,7 +128,7 @@ fn every_field_is_written() {
          error BearerExpired, code \"54\", words \"card 4111111111111111 expired\"; authorized 10 EUR; refunded 2 EUR; \
          remainder gives no money back; \
          releases 6 EUR, release \"void_1\"; expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
-         open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
+         total 2 EUR of refunds of \"ch_1\"; open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
          moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; \
          stated asked 7 EUR, missing -1 EUR, account \"acc_1\", returned, Rejected, code \"AC04\"; bearer holder \"Jo Doe\"\n"
     );
@@ -164,7 +165,7 @@ type Change = (&'static str, fn(&mut Event));
 /// A change that the rendering did not show could come into a golden file unseen.
 #[test]
 fn each_change_of_an_event_is_seen() {
-    let changes: [Change; 60] = [
+    let changes: [Change; 64] = [
         ("type", |event| event.event_type = "x".into()),
         ("kinds", |event| event.kinds.reverse()),
         ("psp ids", |event| event.psp_ids.reverse()),
@@ -223,6 +224,10 @@ fn each_change_of_an_event_is_seen() {
         ("statement missing", |event| event.facts.statement.as_mut().unwrap().missing = dec("1")),
         ("statement returned", |event| event.facts.statement.as_mut().unwrap().returned = false),
         ("statement why", |event| event.facts.statement.as_mut().unwrap().why = None),
+        ("totals", |event| event.facts.totals.clear()),
+        ("total of", |event| event.facts.totals[0].of = TotalOf::Items),
+        ("total id", |event| event.facts.totals[0].id = "x".into()),
+        ("total amount", |event| event.facts.totals[0].amount = dec("3")),
         ("refunded", |event| event.facts.refunded = None),
         ("bearer", |event| event.facts.bearer.clear()),
     ];

@@ -31,8 +31,8 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
             let scope = Scope::new(received, message);
             // The id decides whether an object belongs to a record. With two ids, a stranger who knows one could invent the
             // other.
-            call(fetch, &scope).filter(|call| call.names_one_thing())?;
-            match self::message(form, fetch, &scope)?.meaning {
+            call(fetch, &scope, true).filter(|call| call.names_one_thing())?;
+            match self::message(form, fetch, &scope, true)?.meaning {
                 Meaning::Fetch(path) => Some(path),
                 _ => None,
             }
@@ -42,14 +42,14 @@ pub fn hint(profile: &Profile, received: &Received<'_>, unsigned_only: bool) -> 
     })
 }
 
-/// The first call that fits a message.
-fn call<'f>(fetch: &'f Fetch, scope: &Scope<'_>) -> Option<&'f Call> {
-    fetch.calls.iter().find(|call| holds(&call.when, scope))
+/// The first call that fits a message. If nothing but what is needed is fetched, other calls do not count.
+fn call<'f>(fetch: &'f Fetch, scope: &Scope<'_>, fetching: bool) -> Option<&'f Call> {
+    fetch.calls.iter().filter(|call| fetching || call.needed).find(|call| holds(&call.when, scope))
 }
 
 /// A message that asks for a fetch; none if no call fits it.
-pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>) -> Option<Message> {
-    let call = call(fetch, scope)?;
+pub(super) fn message(form: &Form, fetch: &Fetch, scope: &Scope<'_>, fetching: bool) -> Option<Message> {
+    let call = call(fetch, scope, fetching)?;
     let meaning = path(&call.path, scope).map_or_else(Meaning::NotUnderstood, Meaning::Fetch);
     Some(Message::new(printable(&event_type(form, scope)), meaning))
 }

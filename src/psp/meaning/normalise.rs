@@ -17,7 +17,7 @@ use crate::psp::document::received::Received;
 use crate::psp::profile::{Form, Profile};
 
 /// Reads a notification by the rules of its form. `fetching` says whether the source fetches the objects that the
-/// profile marks for fetching. Otherwise a message is read as it is, unless its form is a mere pointer.
+/// profile marks for fetching. Otherwise a message is read as it is, unless its form or its call says that it is a mere pointer.
 #[must_use]
 pub fn normalise(profile: &Profile, notification: &InForm<'_>, fetching: bool) -> Normalised {
     let body_hash = hash(notification.received.body);
@@ -129,9 +129,10 @@ pub(crate) fn read_first(
     body_hash: &str,
     fetching: bool,
 ) -> (String, Message) {
-    let call = form.fetch.as_ref().filter(|_| fetching || form.pointer_only);
+    let fetching = fetching || form.pointer_only;
     let (parts, at) = (identity::signed_parts(form, &scope), scope.received.at);
-    let (key, message) = match call.and_then(|call| call::message(form, call, &scope)) {
+    let call = form.fetch.as_ref().and_then(|fetch| call::message(form, fetch, &scope, fetching));
+    let (key, message) = match call {
         Some(message) => (dedupe_key(form, &scope, body_hash), message),
         None if form.pointer_only => (dedupe_key(form, &scope, body_hash), concerns_no_record(form, &scope)),
         None => read_message(profile, form, scope, body_hash),

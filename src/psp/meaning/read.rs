@@ -102,6 +102,9 @@ fn instant(text: &str, format: TimeFormat) -> Option<Timestamp> {
             let at = text.parse::<DateTime>().ok().or_else(|| padded(text)?.parse().ok())?;
             at.to_zoned(TimeZone::UTC).ok().map(|at| at.timestamp())
         }
+        TimeFormat::UnixOrRfc3339 => {
+            text.parse().map_or_else(|_| text.parse().ok(), |second| Timestamp::from_second(second).ok())
+        }
     };
     instant.filter(|at| *at >= Timestamp::UNIX_EPOCH)
 }

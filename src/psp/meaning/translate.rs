@@ -13,10 +13,11 @@ use crate::domain::event::Movement;
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Release, Statement, Why};
 use crate::domain::status::{ChargebackReason, PspError, Status};
 use crate::domain::text::shown;
+use crate::domain::total::Total;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{
     BookingFrom, ChargebackRule, Direction, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, Profile,
-    ReleaseRule, StatementRule, StatusFrom,
+    ReleaseRule, ReleasedRule, StatementRule, StatusFrom, TotalRule,
 };
 
 /// The translation of a message by one rule.
@@ -112,6 +113,7 @@ impl Translation<'_> {
         for item in &rule.items {
             items.extend(booked_items(item, reader, status, at)?);
         }
+        let totals = rule.totals.iter().map(|from| total(from, reader)).collect::<Result<Vec<_>, _>>()?;
         let bearer =
             rule.bearer.iter().filter_map(|(name, places)| Some((name.clone(), words(&reader.scope, places)?)));
         Ok(Facts {
@@ -133,6 +135,7 @@ impl Translation<'_> {
                 .into_iter()
                 .collect(),
             statement: rule.statement.as_ref().map(|from| statement(from, reader)).transpose()?,
+            totals: totals.into_iter().flatten().collect(),
             refunded: optional(&rule.refunded)?,
             remainder: rule.remainder,
             bearer: bearer.collect(),
@@ -254,6 +257,21 @@ fn booking(from: &BookingFrom, scope: &Scope<'_>) -> Result<Booking, String> {
         Fixed::Fixed(booking) => Ok(*booking),
         Fixed::Mapped(mapped) => mapped_to(mapped, scope, "state"),
     }
+}
+
+/// A running total; none if the message has no such amount.
+fn total(rule: &TotalRule, reader: &Reader<'_>) -> Result<Option<Total>, String> {
+    let Some(amount) = reader.amount(&rule.amount)? else { return Ok(None) };
+    let released = rule.released.as_ref().map(|released| rest(released, reader)).transpose()?.flatten();
+    let id = id(&reader.scope, &rule.id)?.ok_or_else(|| format!("no id of a total at {}", names(&rule.id)))?;
+    let amount = amount - released.filter(|rest| *rest <= amount).unwrap_or_default();
+    Ok(Some(Total { of: rule.of, id, amount }))
+}
+
+/// What a partial capture released of a reservation.
+fn rest(rule: &ReleasedRule, reader: &Reader<'_>) -> Result<Option<Decimal>, String> {
+    let (reserved, captured) = (reader.amount(&rule.reserved)?, reader.amount(&rule.captured)?);
+    Ok(reserved.zip(captured).map(|(reserved, captured)| (reserved - captured).max(Decimal::ZERO)))
 }
 
 fn release(rule: &ReleaseRule, reader: &Reader<'_>) -> Result<Release, String> {

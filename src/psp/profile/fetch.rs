@@ -41,6 +41,8 @@ pub enum FetchMode {
     Always,
     /// For notifications that carry no truth of their own. One that fails verification is a hint to fetch as well.
     Unverified,
+    /// For each verified notification, if the source has a `fetch` table. Otherwise never.
+    Configured,
     /// Never. Only the notification itself is read.
     Never,
 }
@@ -66,6 +68,9 @@ pub struct Call {
     /// Conditions. The call fits a message that meets all of them.
     #[serde(default)]
     pub when: When,
+    /// Whether a message that the call fits carries no truth of its own. If the source fetches nothing, it is not understood.
+    #[serde(default)]
+    pub needed: bool,
     /// Path and query below `base`; places in braces stand for their texts. If a `pointer_only` form is not signed as a
     /// whole, it may have one place only.
     pub path: Template,

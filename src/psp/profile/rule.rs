@@ -10,6 +10,7 @@ use super::words::{Fixed, Mapped};
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
+use crate::domain::total::TotalOf;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::Each;
 
@@ -116,6 +117,8 @@ pub enum TimeFormat {
     /// `2021-01-01T01:00:00+01:00`
     #[default]
     Rfc3339,
+    /// Seconds since 1970, or as `rfc3339`.
+    UnixOrRfc3339,
 }
 
 /// A rule: it turns a message of its types into events, if its conditions are met.
@@ -200,6 +203,9 @@ pub struct EventRule {
     /// Payment: its bookings.
     #[serde(default, rename = "item")]
     pub items: Vec<ItemRule>,
+    /// Payment: running totals of its bookings or refunds.
+    #[serde(default, rename = "total")]
+    pub totals: Vec<TotalRule>,
     /// Payment: a chargeback.
     pub chargeback: Option<ChargebackRule>,
     /// Payment: the value of its account, where the PSP tells of that and not of bookings.
@@ -262,6 +268,33 @@ pub struct ItemRule {
     /// The PSP's words for the booking.
     #[serde(default)]
     pub description: Vec<Place>,
+}
+
+/// A running total of several bookings or refunds. What it has above those that are known counts as one more of them, until they
+/// are told of.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotalRule {
+    /// What it adds up.
+    pub of: TotalOf,
+    /// The PSP's id of the thing whose total it is: the first place that has a text. A booking with this id is the same as the
+    /// total of items, and the newer of both stands.
+    pub id: Vec<Place>,
+    /// The total. If it is missing, the message states none.
+    pub amount: Vec<Place>,
+    /// The rest of a reservation that a partial capture released, if the PSP counts it as refunded.
+    pub released: Option<ReleasedRule>,
+}
+
+/// The released rest of a reservation inside a total of refunds: what was reserved less what was captured. It is taken off,
+/// unless the total is below it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleasedRule {
+    /// The amount that was reserved.
+    pub reserved: Vec<Place>,
+    /// The amount that was captured.
+    pub captured: Vec<Place>,
 }
 
 /// The release of a part of a reservation.

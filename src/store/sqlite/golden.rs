@@ -23,6 +23,7 @@ use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::stamp::{Stamp, Stamped};
 use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
+use crate::domain::total::{Total, TotalOf, Totals, Unconfirmed};
 
 /// From this version on an event says which parts of it are unsigned.
 const LOOSE: i64 = 11;
@@ -147,6 +148,7 @@ fn earlier() -> Seen {
         statements: BTreeMap::new(),
         refunds: Vec::new(),
         customers: BTreeMap::new(),
+        totals: Totals::default(),
     }
 }
 
@@ -170,11 +172,21 @@ fn seen() -> Seen {
     dispute.movements = Some(one("txn_7", movement()));
     dispute.bookings = BTreeSet::from(["ch_7".into()]);
     let statements = BTreeMap::from([("acc_7".into(), vec![stamped(statement())])]);
-    Seen { refunds: attempts.clone(), attempts, items, disputes, statements, customers: one("cus_8", success) }
+    let totals = Totals { items: one("pi_7", money("49.90")), refunds: one("ch_7", money("5.00")) };
+    let customers = one("cus_8", success);
+    Seen { refunds: attempts.clone(), attempts, items, disputes, statements, customers, totals }
 }
 
 fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
     BTreeMap::from([(key.into(), stamped(value))])
+}
+
+fn total() -> Total {
+    Total { of: TotalOf::Refunds, id: "ch_7".into(), amount: money("5.00") }
+}
+
+fn unconfirmed() -> Unconfirmed {
+    Unconfirmed { amount: money("2.00"), ended: Some(time("2026-03-01T11:00:00Z")) }
 }
 
 fn record(version: i64) -> Record {
@@ -203,6 +215,7 @@ fn record(version: i64) -> Record {
         seen: if is_new { seen() } else { earlier() },
         placed: if is_new { seen() } else { Seen::default() },
         refunds: BTreeMap::from([(id("ref-7"), money("5.00"))]),
+        unconfirmed: if is_new { BTreeMap::from([(id("ref-8"), unconfirmed())]) } else { BTreeMap::new() },
         captures: if is_new { BTreeMap::from([(id("pay-8"), money("6.00"))]) } else { BTreeMap::new() },
         version: 4,
         last_updated: time("2026-04-02T08:00:00.000009Z"),
@@ -238,6 +251,7 @@ fn event(version: i64) -> Event {
             items: vec![item()],
             chargebacks: vec![chargeback(version)],
             statement: is_new.then(statement),
+            totals: if is_new { vec![total()] } else { Vec::new() },
             refunded: Some(money("1.10")),
             remainder: is_new,
             bearer: bearer(),

@@ -254,6 +254,7 @@ fn bare(record: &Record) -> Record {
         seen: Seen::default(),
         placed: Seen::default(),
         refunds: BTreeMap::new(),
+        unconfirmed: BTreeMap::new(),
         captures: BTreeMap::new(),
         version: 1,
         ..record.clone()

@@ -14,7 +14,7 @@ const BEGIN: &str =
 const END: &str = "<!-- The vocabulary ends. -->\n";
 
 /// The tables in reading order, each in its form in a profile.
-const TABLES: [(&str, &str); 26] = [
+const TABLES: [(&str, &str); 28] = [
     ("", "The profile"),
     ("Answer", "`[answer]`"),
     ("Challenge", "`[challenge]`"),
@@ -37,6 +37,8 @@ const TABLES: [(&str, &str); 26] = [
     ("ChargebackRule", "`[notification.event.chargeback]`"),
     ("MovementRule", "`[[notification.event.chargeback.movement]]`"),
     ("StatementRule", "`[notification.event.statement]`"),
+    ("TotalRule", "`[[notification.event.total]]`"),
+    ("ReleasedRule", "`released` of a total"),
     ("ReleaseRule", "`[notification.event.release]`"),
     ("Not", "A condition: `{ not = … }`"),
     ("Starts", "A condition: `{ starts = … }`"),

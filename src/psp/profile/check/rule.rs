@@ -5,7 +5,9 @@ use crate::domain::ids::Kind;
 use crate::domain::status::Status;
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::{Each, Root};
-use crate::psp::profile::{ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, StatementRule};
+use crate::psp::profile::{
+    ChargebackRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, StatementRule, TotalRule,
+};
 
 pub(super) fn check_rule(form: &Form, rule: &EventRule) -> Result<(), String> {
     if rule.event_type.as_slice().is_empty() {
@@ -54,6 +56,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
         ("refunded", rule.refunded.is_some(), Kind::Refund),
         ("remainder", rule.remainder, Kind::Refund),
         ("item", !rule.items.is_empty(), Kind::Payment),
+        ("total", !rule.totals.is_empty(), Kind::Payment),
         ("chargeback", rule.chargeback.is_some(), Kind::Payment),
         ("statement", rule.statement.is_some(), Kind::Payment),
     ];
@@ -84,9 +87,11 @@ fn check_ignored(rule: &EventRule) -> Result<(), String> {
 fn has_facts(rule: &EventRule) -> bool {
     rule.status.is_some()
         || rule.authorized.is_some()
+        || rule.expires_at.is_some()
         || rule.refunded.is_some()
         || rule.remainder
         || !rule.items.is_empty()
+        || !rule.totals.is_empty()
         || rule.chargeback.is_some()
         || rule.statement.is_some()
         || !rule.bearer.is_empty()
@@ -139,6 +144,7 @@ pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
         all.extend(mapped(error.code.as_ref()));
     }
     rule.items.iter().for_each(|item| item_places(item, &mut all));
+    rule.totals.iter().for_each(|total| total_places(total, &mut all));
     if let Some(chargeback) = &rule.chargeback {
         chargeback_places(chargeback, &mut all);
     }
@@ -152,6 +158,11 @@ fn item_places<'a>(item: &'a ItemRule, all: &mut Vec<&'a Place>) {
     all.extend(item.when.keys());
     all.extend(item.id.iter().chain(&item.amount).chain(&item.at).chain(&item.description));
     all.extend(from(item.booking.as_ref()));
+}
+
+fn total_places<'a>(total: &'a TotalRule, all: &mut Vec<&'a Place>) {
+    all.extend(total.id.iter().chain(&total.amount));
+    all.extend(total.released.iter().flat_map(|released| released.reserved.iter().chain(&released.captured)));
 }
 
 fn chargeback_places<'a>(chargeback: &'a ChargebackRule, all: &mut Vec<&'a Place>) {
