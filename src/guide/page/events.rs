@@ -6,8 +6,12 @@ use super::words::{cell, code, codes, conditions, places};
 use crate::domain::event::Booking;
 use crate::domain::ids::Kind;
 use crate::domain::status::{ChargebackReason, ErrorCode, Status};
+use crate::domain::total::TotalOf;
 use crate::psp::document::place::Place;
-use crate::psp::profile::{ChargebackRule, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, StatementRule};
+use crate::psp::profile::{
+    ChargebackRule, Direction, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, ReleaseRule,
+    StatementRule, TotalRule,
+};
 
 /// A map with more words than this becomes a table of its own.
 const WORDS_MAX: usize = 8;
@@ -103,16 +107,23 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     said.extend(
         money.into_iter().filter_map(|(word, found)| Some(format!("{word} {}", places(found.as_ref()?, " or ")))),
     );
+    if rule.remainder {
+        said.push("only the rest of a reservation that a partial capture released: no money is given back".to_owned());
+    }
+    said.extend(rule.release.as_ref().map(released));
     said.extend(rule.items.iter().map(|item| booked(item, rule, tables)));
+    said.extend(rule.totals.iter().map(total));
     said.extend(rule.chargeback.as_ref().map(|rule| chargeback(rule, tables)));
     said.extend(rule.statement.as_ref().map(|rule| statement(rule, tables)));
     if !rule.bearer.is_empty() {
         said.push(format!("bearer data {}", codes(&rule.bearer.keys().collect::<Vec<_>>())));
     }
+    said.extend(relatives(form, rule));
     let order = [
         (rule.late, "outranks every other state of the same second"),
         (rule.gives_way, "gives way to any other state, even an older one"),
-        (rule.yields_to_success, "yields to a success, even an older one"),
+        (rule.yields_to_success, "yields to a success of the same attempt, even an older one"),
+        (rule.companion, "waits for its record in silence"),
         (rule.goes_on, "the rows below read the message too"),
         (rule.unsigned_amounts, "the sign of amounts is ignored"),
     ];
@@ -125,6 +136,18 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     }
     said.extend(rule.note.as_ref().map(|note| note.trim().to_owned()));
     said
+}
+
+/// The ids that lead from the event to other things than its own record.
+fn relatives(form: &Form, rule: &EventRule) -> Vec<String> {
+    let (originals, payments) = (&form.defaults.originals, &form.defaults.payment_ids);
+    let ids = [
+        ("changes the original", rule.originals.as_ref().unwrap_or(originals)),
+        ("of the payment", rule.payment_ids.as_ref().unwrap_or(payments)),
+        ("of the customer", &rule.customers),
+    ];
+    let ids = ids.into_iter().filter(|(_, found)| !found.is_empty());
+    ids.map(|(word, found)| format!("{word} {}", places(found, " or "))).collect()
 }
 
 /// Whether [`crate::domain::event::Event::status_of`] takes the events of this rule for a reservation.
@@ -214,6 +237,48 @@ fn statement(rule: &StatementRule, tables: &mut Tables) -> String {
     format!("states account {account}: asked {asked}, missing {missing}{returned}{}", reason.unwrap_or_default())
 }
 
+fn released(rule: &ReleaseRule) -> String {
+    let amount = if rule.amount.is_empty() {
+        "all that is left".to_owned()
+    } else {
+        places(&rule.amount, " or all that is left, ")
+    };
+    format!(
+        "releases {amount} of a reservation, as {}: the status counts once nothing is left",
+        places(&rule.id, " or ")
+    )
+}
+
+fn total(rule: &TotalRule) -> String {
+    let of = match rule.of {
+        TotalOf::Items => "bookings",
+        TotalOf::Refunds => "refunds",
+    };
+    let less = rule.released.as_ref().map(|rest| {
+        let (reserved, captured) = (places(&rest.reserved, " or "), places(&rest.captured, " or "));
+        format!(", less what of {reserved} is not in {captured}")
+    });
+    format!(
+        "{}{}: the total of all {of} of {}; what it has above those that are known counts as one more",
+        places(&rule.amount, " or "),
+        less.unwrap_or_default(),
+        places(&rule.id, " or ")
+    )
+}
+
+fn movement(rule: &MovementRule) -> String {
+    let each = rule.each.as_ref().map(|each| format!(" for each of {}", code(&each.to_string()))).unwrap_or_default();
+    let when = conditions(&rule.when);
+    let when = if when.is_empty() { when } else { format!(" where {when}") };
+    let direction = match rule.direction {
+        Direction::Signed => "taken if negative, else given back",
+        Direction::Taken => "taken",
+        Direction::GivenBack => "given back",
+    };
+    let fee = if rule.fee.is_empty() { String::new() } else { format!(", fee {}", places(&rule.fee, " or ")) };
+    format!(", moved {}{each}{when}: {direction}{fee}, as {}", places(&rule.amount, " or "), places(&rule.id, " or "))
+}
+
 fn chargeback(rule: &ChargebackRule, tables: &mut Tables) -> String {
     let amount = if rule.amount.is_empty() { String::new() } else { format!(" of {}", places(&rule.amount, " or ")) };
     let booked = fixed(&rule.booking, tables, |one| booking(one).to_owned());
@@ -222,5 +287,11 @@ fn chargeback(rule: &ChargebackRule, tables: &mut Tables) -> String {
         let named = |reason: ChargebackReason| format!("{reason:?}");
         format!(", reason {}", mapping(mapped, tables, named))
     });
-    format!("chargeback{amount}{elsewhere}: {booked}, as {}{}", places(&rule.id, " or "), reason.unwrap_or_default())
+    let of = if rule.of.is_empty() { String::new() } else { format!(" of booking {}", places(&rule.of, " or ")) };
+    let moved: String = rule.movements.iter().map(movement).collect();
+    format!(
+        "chargeback{amount}{elsewhere}{of}: {booked}, as {}{}{moved}",
+        places(&rule.id, " or "),
+        reason.unwrap_or_default()
+    )
 }
