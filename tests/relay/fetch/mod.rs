@@ -4,4 +4,5 @@ mod api_failures;
 mod hint_floods;
 mod pointers;
 mod pointing_psps;
+mod thin_events;
 mod unsigned_hints;
