@@ -246,13 +246,13 @@ mod tests {
 
     /// The bookings and the disputes of a payment, and what its account has given back.
     #[derive(Default)]
-    struct Shown {
+    struct Settled {
         items: BTreeMap<String, Stamped<Item>>,
         disputes: BTreeMap<String, Dispute>,
         back: Option<Decimal>,
     }
 
-    impl Shown {
+    impl Settled {
         fn settled(mut self, statements: &Statements) -> Self {
             self.back = given_back(statements, Told { items: &self.items, disputes: &self.disputes });
             settle(statements, &mut self.items, &mut self.disputes);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     /// An account after these statements: asked, missing, and whether a bank took money back.
-    fn after(statements: &[(i64, i64, bool)]) -> Shown {
+    fn after(statements: &[(i64, i64, bool)]) -> Settled {
         let mut all = Statements::new();
         for (second, (asked, missing, returned)) in (0_u32..).zip(statements) {
             let at = Timestamp::from_second(second.into()).unwrap();
@@ -270,7 +270,7 @@ mod tests {
             let value = Statement { account: "tx".into(), asked, missing, returned: *returned, why: None };
             insert(all.entry("tx".into()).or_default(), Stamped { stamp, value });
         }
-        Shown::default().settled(&all)
+        Settled::default().settled(&all)
     }
 
     /// In tenths: what has come, each chargeback with its fee, and what was given back.
@@ -371,7 +371,7 @@ mod tests {
             why: None,
         };
         let statements = Statements::from([("tx".to_owned(), vec![Stamped { stamp: stamp(9), value }])]);
-        let mut earlier = Shown::default();
+        let mut earlier = Settled::default();
         earlier.items.insert("tx".into(), Stamped { stamp: stamp(0), value: item });
         let shown = earlier.settled(&statements);
         assert_eq!((shown.back, shown.items["tx"].value.amount), (Some(Decimal::from(30)), Decimal::ONE_HUNDRED));

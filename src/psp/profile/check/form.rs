@@ -110,8 +110,8 @@ fn check_own_places(form: &Form) -> Result<(), String> {
 mod tests {
     use crate::psp::profile::Profile;
 
-    /// Reads a profile with these keys of its form and this type of its rule.
-    fn read(form: &str, time: &str, event_type: &str) -> Result<Profile, String> {
+    /// Reads a profile with these keys of its form and of its signature, and this type of its rule.
+    fn read(form: &str, signed: &str, event_type: &str) -> Result<Profile, String> {
         let text = format!(
             r#"
             name = "x"
@@ -123,10 +123,9 @@ mod tests {
             {form}
             [[notification.signature]]
             algorithm = "hmac-sha256"
-            signed = ["body"]
             encoding = "hex"
             found = {{ header = "Signature" }}
-            {time}
+            {signed}
             [[notification.event]]
             type = "{event_type}"
             kind = "payment"
@@ -137,27 +136,31 @@ mod tests {
         Profile::read(&text).map_err(|error| error.reason)
     }
 
-    const TIMED: &str = r#"time = { found = { header = "Signed-At" }, tolerance_s = 300 }"#;
+    const UNTIMED: &str = r#"signed = ["body"]"#;
+    const TIMED: &str = r#"
+            signed = ["signed-at", "body"]
+            separator = "."
+            time = { found = { header = "Signed-At" }, tolerance_s = 300 }"#;
 
     #[test]
     fn a_state_recurs_only_where_nobody_can_send_an_old_one_again() {
         assert_eq!(read(r#"recurs = ["/id"]"#, TIMED, "t").map(drop), Ok(()));
-        for (form, time, reason) in [
-            (r#"recurs = ["/id"]"#, "", "recurs: a signature must cover all of the notification and a time"),
+        for (form, signed, reason) in [
+            (r#"recurs = ["/id"]"#, UNTIMED, "recurs: a signature must cover all of the notification and a time"),
             ("recurs = [\"/id\"]\nbatch = \"/all/*\"", TIMED, "recurs: a form with a batch, a split or a fetch"),
             ("recurs = [\"/id\"]\nsplit = \"/all\"", TIMED, "recurs: a form with a batch, a split or a fetch"),
             (r#"recurs = ["secret"]"#, TIMED, "recurs: secret cannot be read by a rule"),
         ] {
-            let found = read(form, time, "t").unwrap_err();
+            let found = read(form, signed, "t").unwrap_err();
             assert!(found.starts_with(reason), "{form}: {found}");
         }
     }
 
     #[test]
     fn rules_name_a_type_of_any_case_in_lower_case() {
-        assert_eq!(read("any_case = true", "", "paid").map(drop), Ok(()));
-        assert_eq!(read("", "", "Paid").map(drop), Ok(()));
-        let found = read("any_case = true", "", "Paid").unwrap_err();
+        assert_eq!(read("any_case = true", UNTIMED, "paid").map(drop), Ok(()));
+        assert_eq!(read("", UNTIMED, "Paid").map(drop), Ok(()));
+        let found = read("any_case = true", UNTIMED, "Paid").unwrap_err();
         assert_eq!(found, "type: must be in lower case, since the form has any_case");
     }
 }
