@@ -79,7 +79,8 @@ fn secrets(profile: &Profile) -> Vec<String> {
             KeyEncoding::Sha1 => "text; its SHA-1 is the key",
         };
         let public = if signature.algorithm == Algorithm::Ed25519 { "the PSP's public key, " } else { "" };
-        let prefix = signature.key_prefix.as_ref().map(|prefix| format!(" (a {} in front is dropped)", code(prefix)));
+        let prefixes: Vec<_> = signature.key_prefix.as_slice().iter().map(|prefix| code(prefix)).collect();
+        let prefix = (!prefixes.is_empty()).then(|| format!(" (a {} in front is dropped)", prefixes.join(" or ")));
         let way = format!("{public}{written}{}", prefix.unwrap_or_default());
         if !ways.contains(&way) {
             ways.push(way);

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::psp::document::place::Place;
 use crate::psp::document::pointer::Pointer;
+use crate::psp::profile::rule::OneOrMore;
 
 /// One way in which a form of notification may be signed.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -15,8 +16,10 @@ pub struct Signature {
     /// How the secret's text becomes the key's bytes.
     #[serde(default)]
     pub key: KeyEncoding,
-    /// A prefix of the secret that is removed before the secret is decoded. A secret without it is taken as it is.
-    pub key_prefix: Option<String>,
+    /// The prefixes of a secret, the usual one first. The one that the secret has is removed before it is decoded. A secret
+    /// without any is taken as it is.
+    #[serde(default = "OneOrMore::<String>::none")]
+    pub key_prefix: OneOrMore<String>,
     /// The signed parts, in order.
     pub signed: Vec<Place>,
     /// The text between the signed parts.

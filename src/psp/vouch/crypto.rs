@@ -2,8 +2,9 @@
 //! them.
 
 use aws_lc_rs::signature::{ED25519, ED25519_PUBLIC_KEY_LEN, RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use base64::{Engine, alphabet};
 use hmac::{Hmac, KeyInit, Mac};
 use md5::Md5;
 use secrecy::{ExposeSecret, SecretSlice};
@@ -31,13 +32,22 @@ pub(crate) enum Key<'a> {
 /// # Errors
 /// The right form of a secret. The secret itself is not in the message.
 pub(crate) fn key(signature: &Signature, secret: &str) -> Result<SecretSlice<u8>, String> {
-    let text = signature.key_prefix.as_deref().and_then(|prefix| secret.strip_prefix(prefix)).unwrap_or(secret);
+    let prefixes = signature.key_prefix.as_slice().iter();
+    // Of two prefixes that fit, the longer one is the whole.
+    let text = prefixes.filter_map(|prefix| secret.strip_prefix(prefix.as_str())).min_by_key(|rest| rest.len());
+    let text = text.unwrap_or(secret);
     let key = decoded_key(signature.key, text)?;
     if signature.algorithm == Algorithm::Ed25519 && key.expose_secret().len() != ED25519_PUBLIC_KEY_LEN {
         return Err(format!("must be a public key of {ED25519_PUBLIC_KEY_LEN} bytes"));
     }
     Ok(key)
 }
+
+/// Base64 with or without the padding at its end, as PSPs show keys.
+const PADDED_OR_NOT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 /// The bytes that a key's text stands for.
 ///
@@ -50,7 +60,7 @@ pub(super) fn decoded_key(encoding: KeyEncoding, text: &str) -> Result<SecretSli
     let bytes = match encoding {
         KeyEncoding::Text => text.as_bytes().to_vec(),
         KeyEncoding::Hex => hex::decode(text).map_err(|_| "must be hexadecimal".to_owned())?,
-        KeyEncoding::Base64 => STANDARD.decode(text).map_err(|_| "must be Base64".to_owned())?,
+        KeyEncoding::Base64 => PADDED_OR_NOT.decode(text).map_err(|_| "must be Base64".to_owned())?,
         KeyEncoding::Sha1 => Sha1::digest(text).to_vec(),
     };
     Ok(bytes.into())

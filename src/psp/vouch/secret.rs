@@ -28,7 +28,7 @@ pub fn made_of(random: &[u8; RANDOM_BYTES], profile: &Profile) -> Result<String,
         KeyEncoding::Hex => hex::encode(random),
         KeyEncoding::Base64 => STANDARD.encode(random),
     };
-    Ok(format!("{}{text}", signature.key_prefix.as_deref().unwrap_or_default()))
+    Ok(format!("{}{text}", signature.key_prefix.as_slice().first().map_or("", String::as_str)))
 }
 
 /// The fingerprints of a secret: HMACs made with its text and with the keys that a profile's signatures derive from it. Two
@@ -61,6 +61,36 @@ mod tests {
         assert_eq!(made("adyen"), "a7".repeat(32));
         assert_eq!(made("standard-webhooks"), format!("whsec_{}", STANDARD.encode([0xA7; 32])));
         assert_eq!(made("digital-river").len(), 43);
+    }
+
+    /// Senders show a secret in several ways.
+    #[test]
+    fn a_secret_is_taken_as_it_is_shown() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let profile = &catalogue.get("standard-webhooks").unwrap().profile;
+        let of = |secret: &str| fingerprints(profile, &SecretString::from(secret.to_owned()));
+        let padded = STANDARD.encode([0xA7; 32]);
+        let bare = padded.trim_end_matches('=');
+        assert_ne!(padded, bare);
+        for text in [&padded, bare] {
+            for prefix in ["", "whsec_", "v1,", "v1,whsec_"] {
+                let secret = format!("{prefix}{text}");
+                assert_eq!(check_secret(profile, &secret), Ok(()), "{secret}");
+                assert!(!of(&secret).is_disjoint(&of(&format!("whsec_{padded}"))), "{secret}");
+            }
+            for prefix in ["whpk_", "v1a,", "v1a,whpk_"] {
+                let secret = format!("{prefix}{text}");
+                assert_eq!(check_secret(profile, &secret), Ok(()), "{secret}");
+                assert!(is_public(profile, &secret), "{secret}");
+            }
+        }
+        assert!(check_secret(profile, "v1,whsec_").is_err(), "nothing is left of it");
+    }
+
+    /// Whether the text is no shared secret: everybody knows a public key.
+    fn is_public(profile: &Profile, secret: &str) -> bool {
+        let mut shared = signatures(profile).filter(|signature| signature.algorithm.is_hmac());
+        shared.all(|signature| crypto::key(signature, secret).is_err())
     }
 
     #[test]

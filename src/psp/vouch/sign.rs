@@ -25,7 +25,8 @@ pub struct Signed {
 /// Signs a body with the first of the secrets, at a time in unix seconds. The form is the named one, or the profile's first
 /// signed form if none is named.
 ///
-/// `id` is the value of every header that is signed and does not carry the signature (`webhook-id`).
+/// `id` is the value of every header that is signed and does not carry the signature (`webhook-id`). A header that is called a
+/// date (`x-ms-date`) has the time instead.
 ///
 /// # Errors
 /// The form does not exist, only the PSP can sign it, or the body cannot be read although the signature is inside.
@@ -52,6 +53,7 @@ pub fn sign(
 fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, body: &[u8]) -> Result<Signed, String> {
     let now_text = now_s.to_string();
     let extra = signature.signed.iter().filter_map(|place| match place {
+        Place::Header(name) if name.ends_with("date") => Some((name.clone(), date(now_s)?)),
         Place::Header(name) => Some((name.clone(), id.to_owned())),
         _ => None,
     });
@@ -68,6 +70,12 @@ fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, 
         add_part(&mut headers, locator, &text);
     }
     Ok(Signed { headers, body: body.to_vec() })
+}
+
+/// A time as HTTP writes dates (RFC 9110, section 5.6.7).
+fn date(now_s: i64) -> Option<String> {
+    let now = jiff::Timestamp::from_second(now_s).ok()?;
+    Some(now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
 fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) {
@@ -138,6 +146,17 @@ mod tests {
     use super::*;
     use crate::psp::profile::catalogue::Catalogue;
     use crate::psp::vouch::verify::verify;
+
+    #[test]
+    fn a_header_that_is_called_a_date_has_one() {
+        let secret: SecretString = "its secret".to_owned().into();
+        let url = Url::parse("https://relay.example.com/notifications/vipps").unwrap();
+        let vipps = &Catalogue::built_in().unwrap().get("vipps-mobilepay").unwrap().profile.clone();
+        let means = Means { public_url: Some(&url), ..Means::secret(&secret) };
+        let signed = sign(vipps, None, &means, 1_700_000_000, "msg_1", b"{}").unwrap();
+        let date = signed.headers.iter().find(|(name, _)| name == "x-ms-date").map(|(_, value)| value.as_str());
+        assert_eq!(date, Some("Tue, 14 Nov 2023 22:13:20 GMT"));
+    }
 
     #[test]
     fn what_is_signed_verifies() {
