@@ -7,7 +7,18 @@ const SHOWN_MAX: usize = 100;
 /// must not decide how much of it we write down.
 #[must_use]
 pub fn shown(text: &str) -> String {
-    let text = masked(text);
+    quoted(&masked(text))
+}
+
+/// An id or a reference in the form that may stand in a message or a log. As [`shown`], but digits stay: many PSPs number their
+/// transactions, and one number in ten has the check digit of a card number.
+#[must_use]
+pub fn shown_id(id: &str) -> String {
+    quoted(&without(id, Cards::Stay))
+}
+
+/// A text in quotes, cut if it is long.
+fn quoted(text: &str) -> String {
     match text.char_indices().nth(SHOWN_MAX) {
         Some((end, _)) => format!("{:?}…", text.get(..end).unwrap_or_default()),
         None => format!("{text:?}"),
@@ -18,10 +29,24 @@ pub fn shown(text: &str) -> String {
 /// from any other word: fields that may hold a name must not be quoted at all.
 #[must_use]
 pub fn masked(text: &str) -> String {
+    without(text, Cards::Go)
+}
+
+/// What becomes of digits that could be a card number.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cards {
+    /// They stay: they stand where an id stands.
+    Stay,
+    /// They are replaced.
+    Go,
+}
+
+/// A text without the data of a payer.
+fn without(text: &str, cards: Cards) -> String {
     let mut out = String::with_capacity(text.len());
     let (mut rest, mut before) = (text, ' ');
     while let Some(first) = rest.chars().next() {
-        let (length, instead) = payers(rest, before).unwrap_or((first.len_utf8(), ""));
+        let (length, instead) = payers(rest, before, cards).unwrap_or((first.len_utf8(), ""));
         let Some((here, after)) = rest.split_at_checked(length) else { break };
         out.push_str(if instead.is_empty() { here } else { instead });
         before = here.chars().next_back().unwrap_or(first);
@@ -31,13 +56,14 @@ pub fn masked(text: &str) -> String {
 }
 
 /// The payer data at the beginning of the text: its length in bytes and its replacement.
-fn payers(text: &str, before: char) -> Option<(usize, &'static str)> {
+fn payers(text: &str, before: char, cards: Cards) -> Option<(usize, &'static str)> {
     if !before.is_alphanumeric()
         && let Some(length) = longest(text, |b| b.is_ascii_alphanumeric(), 15..=34, is_iban)
     {
         return Some((length, "[IBAN]"));
     }
-    if !before.is_ascii_digit()
+    if cards == Cards::Go
+        && !before.is_ascii_digit()
         && let Some(length) = longest(text, |b| b.is_ascii_digit(), 13..=19, is_card_number)
     {
         return Some((length, "[card number]"));
@@ -113,7 +139,7 @@ fn e_mail(text: &str) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::{masked, shown};
+    use super::{masked, shown, shown_id};
 
     #[test]
     fn long_text_is_cut() {
@@ -140,6 +166,17 @@ mod tests {
         }
         // The text is masked before it is cut: no part of a number remains at the edge.
         assert!(!shown(&format!("{}4111111111111111", "x".repeat(90))).contains("4111"));
+    }
+
+    #[test]
+    fn an_id_is_shown_that_has_the_check_digit_of_a_card_number() {
+        for id in ["8835511210681144", "ord-4111111111111111", "4111 1111 1111 1111"] {
+            assert!(shown(id).contains("[card number]"), "{id}");
+            assert_eq!(shown_id(id), format!("{id:?}"));
+        }
+        assert_eq!(shown_id("jo.doe@example.org"), "\"[e-mail]\"");
+        assert_eq!(shown_id("DE89370400440532013000"), "\"[IBAN]\"");
+        assert_eq!(shown_id(&"7".repeat(5000)).chars().count(), 103);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::judge::{Failure, Verdict, judge, next};
 use crate::clock::Clock;
 use crate::domain::due::{Moment, wait};
 use crate::domain::message::{Meaning, Message};
-use crate::domain::text::shown;
+use crate::domain::text::{shown, shown_id};
 use crate::ingest::{told_ahead, told_crowded_out};
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise_fetched;
@@ -126,7 +126,7 @@ impl Fetching {
         let (source, attempt) = (self.source.as_str(), self.fetch.attempts.saturating_add(1));
         let now = self.tools.clock.now().steady;
         let millis = now.duration_since(began.steady).as_millis();
-        let call = shown(&self.fetch.path);
+        let call = shown_id(&self.fetch.path);
         match again {
             // A stranger may have made the object up, so this is only a debug line.
             Some(at) if missing => {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::domain::dispute::BookedChargeback;
 use crate::domain::event::Item;
 use crate::domain::record::Record;
-use crate::domain::text::shown;
+use crate::domain::text::{shown, shown_id};
 use crate::domain::view::{Detail, View};
 
 /// A line for each field that would differ. Payer data is compared, not shown.
@@ -55,7 +55,7 @@ impl Fields {
             fields.put("error.pspCode", error.psp_code.as_deref().map(shown));
             fields.put("error.message", error.message.as_deref().map(shown));
         }
-        fields.put("pspId", view.psp_id.as_deref().map(shown));
+        fields.put("pspId", view.psp_id.as_deref().map(shown_id));
         for (name, value) in &view.bearer {
             fields.0.insert(format!("bearer.{name}"), Said::Hidden(value.clone()));
         }
@@ -84,14 +84,14 @@ impl Fields {
     }
 
     fn item(&mut self, item: &Item) {
-        let name = format!("payments[{}]", shown(&item.id));
+        let name = format!("payments[{}]", shown_id(&item.id));
         self.put(format!("{name}.amount"), Some(item.amount.normalize()));
         self.put(format!("{name}.bookingDate"), Some(item.date));
         self.put(format!("{name}.description"), item.description.as_deref().map(shown));
     }
 
     fn chargeback(&mut self, chargeback: &BookedChargeback) {
-        let name = format!("chargebacks[{}]", shown(&chargeback.id));
+        let name = format!("chargebacks[{}]", shown_id(&chargeback.id));
         self.put(format!("{name}.amount"), Some(chargeback.amount.normalize()));
         self.put(format!("{name}.fee"), chargeback.fee.map(|fee| fee.normalize()));
         self.put(format!("{name}.bookingDate"), Some(chargeback.date));

@@ -14,7 +14,7 @@ use crate::domain::ids::TransformId;
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::money::Currency;
 use crate::domain::status::PspError;
-use crate::domain::text::shown;
+use crate::domain::text::{shown, shown_id};
 use crate::domain::total::{Total, TotalOf};
 
 /// How much of a PSP's texts is written.
@@ -134,7 +134,7 @@ fn event(event: &Event, message_type: &str, dedupe_key: &str, texts: Texts) -> V
     }
     lines.put("at", format!("{at}{}", weight(event)));
     let trace = key.strip_prefix(dedupe_key).filter(|trace| trace.starts_with('#') && !dedupe_key.is_empty());
-    lines.put(KEY, trace.map_or_else(|| lines.text(key), str::to_owned));
+    lines.put(KEY, trace.map_or_else(|| lines.id(key), str::to_owned));
     lines.facts(facts, *currency);
     lines.lines
 }
@@ -168,8 +168,16 @@ impl Lines {
         }
     }
 
+    /// An id of the PSP's or the merchant's, in quotes.
+    fn id(&self, id: &str) -> String {
+        match self.texts {
+            Texts::Guarded => shown_id(id),
+            Texts::Whole => format!("{id:?}"),
+        }
+    }
+
     fn quoted<'a>(&self, all: impl IntoIterator<Item = &'a str>) -> String {
-        all.into_iter().map(|text| self.text(text)).collect::<Vec<_>>().join(", ")
+        all.into_iter().map(|id| self.id(id)).collect::<Vec<_>>().join(", ")
     }
 
     fn ids(&self, event: &Event) -> String {
@@ -198,7 +206,7 @@ impl Lines {
 
     fn identity(&mut self, identity: &Identity) {
         let Identity { key, fields, has_borders, binds_body, partly_signed, is_behind, first_time } = identity;
-        let mut said = self.text(key);
+        let mut said = self.id(key);
         if !fields.is_empty() {
             said.push_str(&format!(", fields {}", self.text(fields)));
         }
@@ -250,7 +258,7 @@ impl Lines {
         }
         if let Some(Release { id, amount }) = release {
             let amount = amount.map_or_else(|| "all that is left".to_owned(), |amount| money(amount, currency));
-            self.put("releases", format!("{amount}, release {}", self.text(id)));
+            self.put("releases", format!("{amount}, release {}", self.id(id)));
         }
         if let Some(at) = expires_at {
             self.put("expires", at.to_string());
@@ -281,7 +289,7 @@ impl Lines {
     fn item(&mut self, item: &Item, currency: Option<Currency>) {
         let Item { id, amount, booking: moved, date, description } = item;
         let description = description.as_deref().map(|words| format!(": {}", self.text(words))).unwrap_or_default();
-        let said = format!("{}, item {}, {date}{description}", money(*amount, currency), self.text(id));
+        let said = format!("{}, item {}, {date}{description}", money(*amount, currency), self.id(id));
         self.put(booking(*moved), said);
     }
 
@@ -299,8 +307,8 @@ impl Lines {
         let disputed = disputed.map_or_else(|| "unknown amount".to_owned(), |amount| money(amount, currency));
         let fee = fee.map(|fee| format!(", fee {}", money(fee, currency))).unwrap_or_default();
         let why = why.as_ref().map(|why| self.why(why)).unwrap_or_default();
-        let of = of.as_ref().map(|of| format!(", of {}", self.text(of))).unwrap_or_default();
-        self.put(booking(*moved), format!("{disputed}, chargeback {}{of}, {date}{fee}{why}", self.text(id)));
+        let of = of.as_ref().map(|of| format!(", of {}", self.id(of))).unwrap_or_default();
+        self.put(booking(*moved), format!("{disputed}, chargeback {}{of}, {date}{fee}{why}", self.id(id)));
         match movements.as_deref() {
             Some([]) => self.put("moved", "nothing"),
             movements => movements.into_iter().flatten().for_each(|one| self.movement(one, currency)),
@@ -319,7 +327,7 @@ impl Lines {
         let Movement { id, amount, currency: own, fee, at } = movement;
         let currency = own.or(currency);
         let fee = fee.map(|fee| format!(", fee {}", money(fee, currency))).unwrap_or_default();
-        self.put("moved", format!("{}, movement {}, {at}{fee}", money(*amount, currency), self.text(id)));
+        self.put("moved", format!("{}, movement {}, {at}{fee}", money(*amount, currency), self.id(id)));
     }
 
     fn why(&self, why: &Why) -> String {

@@ -2,7 +2,7 @@
 
 use super::signatures::line_up;
 use crate::domain::message::{Meaning, Message};
-use crate::domain::text::shown;
+use crate::domain::text::shown_id;
 use crate::guide::explain::{MessageSeen, RuleSeen, Verdict};
 use crate::guide::render::{IDENTITY, KEY, LOOSE, Line, MessageLines, Texts, lines};
 use crate::psp::profile::catalogue::Entry;
@@ -55,7 +55,7 @@ impl<'a> Telling<'a> {
     }
 
     fn read(&mut self, seen: &MessageSeen<'_>) {
-        line_up(&mut self.text, 2, "dedupe", &shown(&seen.key));
+        line_up(&mut self.text, 2, "dedupe", &shown_id(&seen.key));
         for (index, call) in seen.calls.iter().enumerate() {
             line_up(&mut self.text, 2, "call", &format!("{} {}", index + 1, verdict(&call.verdict, "is made")));
         }

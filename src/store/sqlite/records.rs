@@ -7,7 +7,7 @@ use url::form_urlencoded;
 use super::columns::{Listed, in_row, json, unreadable};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
-use crate::domain::text::shown;
+use crate::domain::text::shown_id;
 
 /// A record and its row.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) use record_columns;
 
 pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
     let (number, id): (i64, String) = (row.get(0)?, row.get(2)?);
-    read(row, number, &id).map_err(in_row("records", format!("{number} ({})", shown(&id))))
+    read(row, number, &id).map_err(in_row("records", format!("{number} ({})", shown_id(&id))))
 }
 
 fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {

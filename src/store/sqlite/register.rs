@@ -10,7 +10,7 @@ use crate::domain::due::Moment;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::{Record, Registered};
 use crate::domain::registration::{self, Refusal, Registration};
-use crate::domain::text::shown;
+use crate::domain::text::shown_id;
 use crate::store::{RegistrationReceipt, StoreOptions};
 
 /// Registers or amends a record, and applies the events that waited for it.
@@ -115,7 +115,7 @@ fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Re
     }
     for other in records::others_of_psp_id(connection, stored, psp_id)? {
         if other.record.key.kind == kind && other.record.registered.psp_id.as_deref() == Some(psp_id) {
-            let reason = format!("{} belongs to another {kind}", shown(psp_id));
+            let reason = format!("{} belongs to another {kind}", shown_id(psp_id));
             return Ok(Some(Refusal::conflict("pspTransactionId", reason)));
         }
         records::forget(connection, other.row, kind, psp_id)?;
