@@ -43,6 +43,21 @@ pub fn authorities_of_pem(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, St
     }
 }
 
+/// The key of the first certificate of a PEM file. Nothing vouches for it.
+///
+/// # Errors
+/// The file holds no certificate.
+pub fn key_of_pem(pem: &[u8]) -> Result<PublicKey, String> {
+    let Chain(certificates) = Chain::of_pem(pem)?;
+    let first = certificates.first().ok_or("there is no certificate")?;
+    let certificate = EndEntityCert::try_from(first).map_err(|error| error.to_string())?;
+    Ok(key_of(&certificate))
+}
+
+fn key_of(certificate: &EndEntityCert<'_>) -> PublicKey {
+    PublicKey(certificate.subject_public_key_info().to_vec())
+}
+
 /// A PSP's certificate first, then the certificates that lead from it to an authority. Nothing is verified yet.
 #[derive(Debug)]
 pub(super) struct Chain(Vec<CertificateDer<'static>>);
@@ -79,7 +94,7 @@ impl Chain {
         if !certificate.valid_dns_names().any(|name| name.to_ascii_lowercase().ends_with(name_suffix)) {
             return Err(format!("has no name below {name_suffix}"));
         }
-        Ok(PublicKey(certificate.subject_public_key_info().to_vec()))
+        Ok(key_of(&certificate))
     }
 }
 

@@ -11,7 +11,7 @@ mod loading;
 mod no_key;
 mod options;
 
-pub use chain::authorities_of_pem;
+pub use chain::{authorities_of_pem, key_of_pem};
 pub use loading::Certificates;
 pub use no_key::NoKey;
 pub use options::CertificateOptions;

@@ -41,10 +41,9 @@ fn fetches(form: &Form) -> bool {
     form.fetch.as_ref().is_some_and(|fetch| fetch.mode == FetchMode::Always)
 }
 
-/// The requests that the relay would make for an unverified notification: for a certificate, and as a hint. Also returns
-/// whether its form is never signed.
+/// The requests that the relay would make for an unverified notification of a signed form: for a certificate, and as a hint.
 #[must_use]
-pub fn hinted(profile: &Profile, received: &Received<'_>) -> (String, bool) {
+pub fn hinted(profile: &Profile, received: &Received<'_>) -> String {
     let mut text = String::new();
     if let Some((url, rule)) = certificate_url(profile, received) {
         text.push_str(&format!(
@@ -53,13 +52,11 @@ pub fn hinted(profile: &Profile, received: &Received<'_>) -> (String, bool) {
             rule.name_suffix
         ));
     }
-    let unsigned = hint(profile, received, true);
-    if let Some(hint) = unsigned.clone().or_else(|| hint(profile, received, false)) {
-        let when = if unsigned.is_some() { "" } else { " where it is configured with fetch = \"unverified\"" };
+    if let Some(hint) = hint(profile, received, false) {
         text.push_str(&format!(
-            "as a mere hint{when} it would make a source fetch: GET {}\n",
+            "as a mere hint where it is configured with fetch = \"unverified\" it would make a source fetch: GET {}\n",
             hint.calls.join(", GET ")
         ));
     }
-    (text, unsigned.is_some())
+    text
 }

@@ -101,6 +101,62 @@ async fn what_is_asked_for_wrongly_is_named() {
     }
 }
 
+/// Nobody signs classic notifications of Mollie's: each one only points to a payment.
+#[tokio::test]
+async fn a_pointer_that_nobody_signs_is_explained() {
+    let body = fixture("mollie", "classic-payment.form");
+    for more in [&[][..], &["--secret", "x"]] {
+        let test = profile(&[&["test", "mollie", "--body", &body], more].concat()).await;
+        assert_eq!(test.code, Some(0), "{test:?}");
+        let read = "not verified: nobody signs it; read as \"classic\"\nmessage 1";
+        says(&test, &[read, "call       1 is made", "to fetch   GET /v2/payments/tr_"]);
+        assert!(!test.stdout.contains("signature"), "signatures of the other form say nothing here: {}", test.stdout);
+    }
+    let response = tempfile::NamedTempFile::new().unwrap();
+    let fetched = fs::read_to_string(fixtures::file("mollie", "fetched/paid.json")).unwrap();
+    let fetched: serde_json::Value = serde_json::from_str(&fetched).unwrap();
+    fs::write(response.path(), fetched["answer"].to_string()).unwrap();
+    let test = profile(&["test", "mollie", "--body", &body, "--fetched", response.path().to_str().unwrap()]).await;
+    assert_eq!(test.code, Some(0), "{test:?}");
+    says(&test, &["fetched    payment paid", "status     Succeeded"]);
+}
+
+/// PayPal signs with the key of a certificate that it gives out at a URL. This command fetches nothing.
+#[tokio::test]
+async fn a_signature_by_a_certificate_is_checked_if_that_is_given() {
+    let issued = rcgen::generate_simple_self_signed(["messageverificationcerts.paypal.com".to_owned()]).unwrap();
+    let pem = tempfile::NamedTempFile::new().unwrap();
+    fs::write(pem.path(), issued.cert.pem()).unwrap();
+    let body = fixture("paypal", "payment.capture.completed-v2.json");
+    let common = ["test", "paypal", "--body", &body, "--setting", "webhook-id=WH-1"];
+    let without = profile(&common).await;
+    assert_eq!(without.code, Some(0), "{without:?}");
+    let skipped = "not verified: the signature is not checked without the PSP's certificate (--certificate); read as";
+    says(&without, &[skipped, "status     Succeeded", "verdict    no certificate of the PSP's"]);
+    let with = profile(&[&common[..], &["--certificate", pem.path().to_str().unwrap()]].concat()).await;
+    assert_eq!(with.code, Some(1), "{with:?}");
+    says(&with, &["refused: no signature", "verdict    no signature"]);
+    let none = profile(&[&common[..], &["--certificate", &body]].concat()).await;
+    assert_eq!(none.code, Some(64), "{none:?}");
+    assert!(none.stderr.contains("--certificate") && none.stderr.contains("holds no certificate in PEM"), "{none:?}");
+}
+
+/// One id in ten has the check digit of a card number.
+#[tokio::test]
+async fn an_id_is_shown_although_it_could_be_a_card_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let body = folder.path().join("captured.json");
+    let captured = json!({
+        "msn": "200300", "reference": "8835511210681144", "pspReference": "7735500123400919", "name": "CAPTURED",
+        "amount": {"currency": "NOK", "value": 100}, "timestamp": "2026-03-01T10:00:00Z", "success": true,
+    });
+    fs::write(&body, captured.to_string()).unwrap();
+    let test = profile(&["test", "vipps-mobilepay", "--body", body.to_str().unwrap()]).await;
+    assert_eq!(test.code, Some(0), "{test:?}");
+    says(&test, &["id \"7735500123400919\"", "original id \"8835511210681144\"", "item \"7735500123400919\""]);
+    assert!(!test.stdout.contains("[card number]"), "{}", test.stdout);
+}
+
 #[tokio::test]
 async fn a_skeleton_is_a_profile_from_the_start() {
     let folder = tempfile::tempdir().unwrap();
