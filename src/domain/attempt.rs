@@ -58,6 +58,9 @@ pub struct Attempt {
     /// Refund: whether it is only the released rest of a reservation, which gives no money back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remainder: bool,
+    /// Agreement: the time of the last amendment of the means of payment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub amended: Option<Stamped<Timestamp>>,
     /// The customer's payment data, field by field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bearer: BTreeMap<String, Stamped<String>>,
@@ -206,7 +209,8 @@ impl Attempt {
     pub(super) fn stamps(&self) -> impl Iterator<Item = &Stamp> {
         let states = self.status.iter().chain(&self.yielding).map(|fact| &fact.stamp);
         let amounts = self.authorized.iter().chain(&self.refunded).map(|fact| &fact.stamp);
-        let others = self.expires_at.iter().map(|fact| &fact.stamp).chain(self.releases.values().map(|one| &one.stamp));
+        let times = self.expires_at.iter().chain(&self.amended).map(|fact| &fact.stamp);
+        let others = times.chain(self.releases.values().map(|one| &one.stamp));
         states.chain(amounts).chain(others).chain(self.bearer.values().map(|fact| &fact.stamp))
     }
 
@@ -233,8 +237,11 @@ impl Attempt {
             self.remainder = true;
             written.push(Written::Newer);
         }
-        // The state may give way to all others; the payment data are as new as the event.
+        // The state may give way to all others; the amendment and the payment data are as new as the event.
         let stamp = Stamp { at: event.at, ..stamp };
+        if facts.amended {
+            written.push(stamp::write(&mut self.amended, &stamp, event.at));
+        }
         let bearer = facts.bearer.iter();
         written.extend(bearer.map(|(name, value)| stamp::write_in(&mut self.bearer, name, &stamp, value)));
     }
@@ -271,6 +278,7 @@ impl Attempt {
             expires_at,
             refunded,
             remainder,
+            amended,
             bearer,
         } = other;
         self.ids.extend(ids);
@@ -289,6 +297,7 @@ impl Attempt {
         stamp::join(&mut self.expires_at, expires_at);
         stamp::join(&mut self.refunded, refunded);
         self.remainder |= remainder;
+        stamp::join(&mut self.amended, amended);
         stamp::join_all(&mut self.bearer, bearer);
     }
 }

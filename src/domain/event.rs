@@ -165,8 +165,8 @@ impl Event {
     /// Whether the event says something of an attempt at a record of that kind, and not only of its bookings.
     #[must_use]
     pub fn concerns_attempt(&self, kind: Kind) -> bool {
-        let Facts { authorized, expires_at, refunded, remainder, bearer, .. } = &self.facts;
-        let stated = *remainder || authorized.is_some() || expires_at.is_some() || refunded.is_some();
+        let Facts { authorized, expires_at, refunded, remainder, amended, bearer, .. } = &self.facts;
+        let stated = *remainder || *amended || authorized.is_some() || expires_at.is_some() || refunded.is_some();
         stated || !bearer.is_empty() || self.status_of(kind).is_some()
     }
 
@@ -257,6 +257,9 @@ pub struct Facts {
     /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remainder: bool,
+    /// Agreement: whether its means of payment was amended. Transform is told, also where no field differs.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub amended: bool,
     /// The customer's payment data as the PSP knows it.
     pub bearer: BTreeMap<String, String>,
 }

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::attempt::{Attempt, Released};
@@ -81,7 +82,8 @@ impl<'a> Standing<'a> {
         states.filter(|(_, fact)| fact.value.stands)
     }
 
-    /// The attempt whose payment data the record shows: of a payment the last one that brought money, else the leading one.
+    /// The attempt whose payment data the record shows: of a payment the last one that brought money, else the leading one. If
+    /// the state comes from the registration alone, it is the registered attempt, of which no event has told a state.
     pub(super) fn shown(&self) -> Option<&'a Attempt> {
         let is_money = self.record.key.kind == Kind::Payment;
         let booked = self.seen.items.iter().filter(|(_, item)| is_money && item.value.booking == Booking::Booked);
@@ -90,7 +92,21 @@ impl<'a> Standing<'a> {
                 Some((&item.stamp, attempts(self.record, self.seen).find(|one| one.ids.contains(id))?))
             })
             .max_by_key(|(stamp, _)| *stamp);
-        payer.map(|(_, attempt)| attempt).or(self.leading)
+        payer.map(|(_, attempt)| attempt).or(self.leading).or_else(|| self.stateless())
+    }
+
+    /// The registered attempt, if no event has told its state; without a registered id the last attempt of that sort.
+    fn stateless(&self) -> Option<&'a Attempt> {
+        let psp_id = self.record.registered.psp_id.as_ref();
+        let its = |attempt: &&Attempt| psp_id.is_none_or(|psp_id| attempt.is_under(psp_id));
+        let stateless = attempts(self.record, self.seen).filter(|attempt| attempt.state().is_none()).filter(its);
+        stateless.max_by_key(|attempt| (attempt.stamps().max(), &attempt.ids))
+    }
+
+    /// The last amendment of the means of payment that an agreement shows; none once that has ended.
+    pub(super) fn amended(&self) -> Option<&'a Stamped<Timestamp>> {
+        let has_ended = self.named.status == Status::Inactive;
+        self.shown().filter(|_| !has_ended).and_then(|attempt| attempt.amended.as_ref())
     }
 
     /// The PSP's id: as registered, else the first name of a success, else the first name of any attempt.
@@ -192,7 +208,7 @@ fn registered<'a>(record: &Record, candidates: &[Candidate<'_>]) -> Option<Candi
         Status::Initiated => Weight::Begun,
         _ => Weight::Newest,
     };
-    let stamp = Stamp { at: jiff::Timestamp::MIN, rank: status.rank(record.key.kind), tie: String::new() };
+    let stamp = Stamp { at: Timestamp::MIN, rank: status.rank(record.key.kind), tie: String::new() };
     Some(Candidate { weight, fact: Cow::Owned(Stamped { stamp, value: fact(record, status) }), attempt: None })
 }
 

@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use super::bearer;
 use super::dispute::{self, BookedChargeback};
 use super::due::utc_date;
-use super::event::{Booking, Item};
+use super::event::{Booking, Item, message_key};
 use super::ids::Kind;
 use super::money::Currency;
 use super::record::{Record, Seen};
@@ -37,6 +37,9 @@ pub struct View {
     pub requested_amount: Option<Decimal>,
     /// The customer's payment data: the integrator's values, overlaid with the PSP's.
     pub bearer: BTreeMap<String, String>,
+    /// Agreement: the last amendment of the means of payment that it shows, by its time and the key of its message. Transform
+    /// is told of an amendment, also where no field differs (contract, section 2).
+    pub amended: Option<(Timestamp, String)>,
     /// The URL at which the customer finishes the transaction.
     pub redirect_url: Option<String>,
     /// The part that only this kind has.
@@ -108,6 +111,7 @@ impl View {
             currency: registered.currency,
             requested_amount: registered.requested_amount,
             bearer: bearer::shown(&standing),
+            amended: standing.amended().map(|last| (last.value, message_key(&last.stamp.tie).to_owned())),
             redirect_url: registered.redirect_url.clone(),
             detail,
         }

@@ -59,6 +59,7 @@ impl Fields {
         for (name, value) in &view.bearer {
             fields.0.insert(format!("bearer.{name}"), Said::Hidden(value.clone()));
         }
+        fields.put("amended", view.amended.as_ref().map(|(at, _)| seconds(*at)));
         fields.detail(&view.detail);
         fields
     }

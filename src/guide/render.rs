@@ -235,7 +235,7 @@ impl Lines {
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
         let Facts { status, error, authorized, release, expires_at, items, chargebacks, .. } = facts;
-        let Facts { totals, statement, refunded, remainder, bearer, .. } = facts;
+        let Facts { totals, statement, refunded, remainder, amended, bearer, .. } = facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
@@ -255,6 +255,9 @@ impl Lines {
         }
         if *remainder {
             self.put("remainder", "gives no money back");
+        }
+        if *amended {
+            self.put("amended", "Transform is told");
         }
         if let Some(Release { id, amount }) = release {
             let amount = amount.map_or_else(|| "all that is left".to_owned(), |amount| money(amount, currency));

@@ -47,7 +47,7 @@ pub(super) fn facts(kind: Kind, at: Timestamp) -> BoxedStrategy<Facts> {
         Kind::Preauth => with_state(kind, reservation()).boxed(),
         Kind::Payment => with_state(kind, money(at)).boxed(),
         Kind::Refund => with_state(kind, refund()).boxed(),
-        Kind::Agreement => with_state(kind, Just(Facts::default())).boxed(),
+        Kind::Agreement => with_state(kind, amendment()).boxed(),
     }
 }
 
@@ -90,6 +90,10 @@ fn refund() -> impl Strategy<Value = Facts> {
         remainder,
         ..Facts::default()
     })
+}
+
+fn amendment() -> impl Strategy<Value = Facts> {
+    prop::bool::weighted(0.3).prop_map(|amended| Facts { amended, ..Facts::default() })
 }
 
 fn money(at: Timestamp) -> impl Strategy<Value = Facts> {

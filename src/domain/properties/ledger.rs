@@ -96,5 +96,6 @@ pub(super) fn attempts(told: &[Told], kind: Kind, belongs: impl Fn(&Event) -> bo
 fn says_something(event: &Event, kind: Kind) -> bool {
     let facts = &event.facts;
     let amounts = [facts.authorized, facts.refunded].iter().any(Option::is_some);
-    said(event, kind).is_some() || amounts || facts.remainder || facts.expires_at.is_some() || !facts.bearer.is_empty()
+    let stated = amounts || facts.remainder || facts.amended;
+    said(event, kind).is_some() || stated || facts.expires_at.is_some() || !facts.bearer.is_empty()
 }

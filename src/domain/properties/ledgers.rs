@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::history::{Told, events, histories, registered, told};
-use super::ledger::Tried;
+use super::ledger::{Tried, life, place, said};
 use super::money_ledger::MoneyLedger;
 use super::state_ledger::{StateLedger, balance};
 use crate::domain::ids::Kind;
@@ -81,6 +81,19 @@ proptest! {
         let confirmed = ledger.named.status == Status::Succeeded;
         let expected = if confirmed { ledger.sum(&start, last) } else { Decimal::ZERO };
         prop_assert_eq!(refunded, expected, "{:?}", ledger);
+    }
+
+    #[test]
+    fn an_agreement_shows_the_last_amendment_of_its_means_until_that_ends((start, events) in of_kind(Kind::Agreement)) {
+        let ledger = StateLedger::of(&start, &events);
+        let last = ledger.shown(&start).and_then(|attempt| {
+            let amended = attempt.events.iter().filter(|event| event.facts.amended);
+            amended.map(|event| (event.at, place(event, 0).1, said(event, Kind::Agreement), event)).max_by_key(|(at, flags, said, event)| {
+                (*at, *flags, said.map_or(0, |status| life(status, Kind::Agreement)), event.key.clone())
+            })
+        });
+        let expected = last.filter(|_| ledger.named.status != Status::Inactive).map(|(at, .., event)| (at, event.key.clone()));
+        prop_assert_eq!(View::of(&told(&start, &events)).amended, expected, "{:?}", ledger);
     }
 
     #[test]

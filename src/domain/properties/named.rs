@@ -13,7 +13,7 @@ use crate::domain::record::Record;
 use crate::domain::registration::{Registration, register};
 use crate::domain::standing::reserved;
 use crate::domain::status::Status;
-use crate::domain::transition::{Layer, apply};
+use crate::domain::transition::{Layer, Transition, apply};
 use crate::domain::view::{Detail, View, confirmed_refund, paid};
 
 fn told(record: &Record, events: &[Event]) -> Record {
@@ -98,6 +98,71 @@ fn a_reservation_that_was_under_way_ends_with_the_release_of_all() {
     assert_eq!(end(&[begun.clone(), part.clone()]), Status::Pending);
     assert_eq!(end(&[rest.clone(), begun, part.clone()]), Status::Cancelled);
     assert_eq!(end(&[rest, of(4, Status::Pending, None), part]), Status::Pending, "it is newer");
+}
+
+/// An event of that means of payment of an agreement in that second.
+fn of_means(id: &str, second: i64, facts: Facts) -> Event {
+    let key = format!("{id}{second}");
+    Event { kinds: vec![Kind::Agreement], psp_ids: vec![id.into()], key, facts, ..named(Status::Active, second) }
+}
+
+/// The transitions that these events make of a record, one after another.
+fn transitions(record: &Record, events: &[&Event]) -> Vec<Transition> {
+    let mut now = record.clone();
+    let each = events.iter().map(|event| {
+        let (next, transition) = apply(&now, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
+        now = next;
+        transition
+    });
+    each.collect()
+}
+
+#[test]
+fn an_amendment_without_any_difference_is_a_change_once() {
+    use Transition::{Changed, Repeated, Stale};
+    let start = record(Kind::Agreement, "ag", 0);
+    let state = |status| Facts { status: Some(status), ..Facts::default() };
+    let amended = || Facts { amended: true, ..Facts::default() };
+    let [active, ended] =
+        [(1, Status::Active), (9, Status::Inactive)].map(|(at, said)| of_means("md", at, state(said)));
+    let [first, second] = [3, 5].map(|second| of_means("md", second, amended()));
+    let told = |events: &[&Event]| transitions(&start, events);
+    assert_eq!(told(&[&active, &first, &first, &second, &first]), [Changed, Changed, Repeated, Changed, Stale]);
+    assert_eq!(told(&[&second, &active, &first, &second]), [Changed, Changed, Stale, Repeated], "in another order");
+    assert_eq!(told(&[&active, &ended, &first]), [Changed, Changed, Repeated], "it has ended");
+    let revived = transitions(&start, &[&active, &ended, &of_means("md", 12, amended())]);
+    assert_eq!(revived, [Changed, Changed, Repeated], "an amendment never revives what has ended");
+    let other = of_means("other", 4, amended());
+    assert_eq!(told(&[&active, &other]), [Changed, Repeated], "the agreement shows another means of payment");
+}
+
+#[test]
+fn one_message_that_is_read_twice_amends_once() {
+    let start = record(Kind::Agreement, "ag", 0);
+    let amended = |status, trace: &str| {
+        let facts = Facts { amended: true, status, ..Facts::default() };
+        Event { key: format!("evt#{trace}"), gives_way: true, ..of_means("md", 3, facts) }
+    };
+    let active = Facts { status: Some(Status::Active), ..Facts::default() };
+    let (before, after) = (amended(None, "a"), amended(Some(Status::Pending), "b"));
+    let told = transitions(&start, &[&of_means("md", 1, active), &before, &after]);
+    assert_eq!(told, [Transition::Changed, Transition::Changed, Transition::Repeated]);
+}
+
+#[test]
+fn an_amendment_of_a_means_of_which_no_event_told_a_state_is_shown() {
+    let bearer = |last4: &str| [("last4".to_owned(), last4.to_owned())].into();
+    let amendment = of_means("md", 3, Facts { amended: true, bearer: bearer("2222"), ..Facts::default() });
+    for psp_id in [Some("md"), None] {
+        let mut start = record(Kind::Agreement, "ag", 0);
+        start.registered.status = Some(Status::Active);
+        start.registered.bearer = bearer("1111");
+        start.registered.psp_id = psp_id.map(str::to_owned);
+        let end = View::of(&told(&start, std::slice::from_ref(&amendment)));
+        assert_eq!((end.status, &end.bearer["last4"]), (Status::Active, &"2222".to_owned()), "{psp_id:?}");
+        start.registered.psp_id = Some("other".to_owned());
+        assert_eq!(View::of(&told(&start, std::slice::from_ref(&amendment))).bearer["last4"], "1111");
+    }
 }
 
 #[test]

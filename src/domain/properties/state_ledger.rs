@@ -81,6 +81,22 @@ impl StateLedger {
         if is_all_known { known } else { known.max(record.registered.requested_amount.unwrap_or_default()) }
     }
 
+    /// The means of payment that an agreement shows: the leading one, else the last one without a state. With a registered id
+    /// that is the registered one.
+    pub(super) fn shown(&self, record: &Record) -> Option<&Tried> {
+        let own = record.registered.psp_id.as_deref();
+        let has_state = |at: usize| self.states.iter().any(|state| state.attempt == Some(at));
+        let stateless = self
+            .attempts
+            .iter()
+            .enumerate()
+            .filter(|(at, one)| !has_state(*at) && own.is_none_or(|own| one.is_under(own)));
+        let newest =
+            |one: &Tried| one.events.iter().map(|event| (event.at, place(event, 0).1, event.key.clone())).max();
+        let last = stateless.max_by_key(|(_, one)| (newest(one), one.ids.clone())).map(|(_, one)| one);
+        self.leading.map(|at| &self.attempts[at]).or(last)
+    }
+
     pub(super) fn psp_id(&self, record: &Record) -> Option<String> {
         let kind = record.key.kind;
         let first = |attempts: &mut dyn Iterator<Item = &Tried>| {

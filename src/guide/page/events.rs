@@ -124,6 +124,7 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
         (rule.gives_way, "gives way to any other state, even an older one"),
         (rule.yields_to_success, "yields to a success of the same attempt, even an older one"),
         (rule.companion, "waits for its record in silence"),
+        (rule.amends, "an amendment, which Transform is told of once"),
         (rule.goes_on, "the rows below read the message too"),
         (rule.unsigned_amounts, "the sign of amounts is ignored"),
     ];

@@ -138,6 +138,7 @@ impl Translation<'_> {
             totals: totals.into_iter().flatten().collect(),
             refunded: optional(&rule.refunded)?,
             remainder: rule.remainder,
+            amended: rule.amends,
             bearer: bearer.collect(),
         })
     }

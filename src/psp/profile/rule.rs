@@ -25,7 +25,7 @@ pub enum OneOrMore<T> {
 }
 
 impl<T> OneOrMore<T> {
-    const fn none() -> Self {
+    pub(super) const fn none() -> Self {
         Self::More(Vec::new())
     }
 
@@ -210,6 +210,10 @@ pub struct EventRule {
     pub chargeback: Option<ChargebackRule>,
     /// Payment: the value of its account, where the PSP tells of that and not of bookings.
     pub statement: Option<StatementRule>,
+    /// Agreement: whether the means of payment was amended. Transform is told once for each amendment, also where no field
+    /// differs. An amendment names no state, or one that gives way.
+    #[serde(default)]
+    pub amends: bool,
     /// The customer's payment data: name to place.
     #[serde(default)]
     pub bearer: BTreeMap<String, Vec<Place>>,

@@ -164,6 +164,7 @@ fn seen() -> Seen {
         yielding: Some(stamped(success.clone())),
         since: Some(time("2026-03-01T10:00:00.25Z")),
         remainder: true,
+        amended: Some(stamped(time("2026-03-04T00:00:00Z"))),
         releases: one("void_7", Released { amount: Some(money("9.00")), end: success.clone() }),
         ..attempts[0].clone()
     };
@@ -254,6 +255,7 @@ fn event(version: i64) -> Event {
             totals: if is_new { vec![total()] } else { Vec::new() },
             refunded: Some(money("1.10")),
             remainder: is_new,
+            amended: is_new,
             bearer: bearer(),
         },
     }

@@ -55,6 +55,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
         ("expires_at", rule.expires_at.is_some(), Kind::Preauth),
         ("refunded", rule.refunded.is_some(), Kind::Refund),
         ("remainder", rule.remainder, Kind::Refund),
+        ("amends", rule.amends, Kind::Agreement),
         ("item", !rule.items.is_empty(), Kind::Payment),
         ("total", !rule.totals.is_empty(), Kind::Payment),
         ("chargeback", rule.chargeback.is_some(), Kind::Payment),
@@ -90,6 +91,7 @@ fn has_facts(rule: &EventRule) -> bool {
         || rule.expires_at.is_some()
         || rule.refunded.is_some()
         || rule.remainder
+        || rule.amends
         || !rule.items.is_empty()
         || !rule.totals.is_empty()
         || rule.chargeback.is_some()
