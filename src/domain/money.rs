@@ -35,9 +35,12 @@ impl fmt::Display for Currency {
 impl FromStr for Currency {
     type Err = String;
 
-    /// Takes the code in any case: Stripe writes `eur`.
+    /// Takes the code in any case: Stripe writes `eur`. CNH is the renminbi as it is traded outside mainland China. ISO 4217 has
+    /// no code for it, and it is the same money as CNY.
     fn from_str(text: &str) -> Result<Self, String> {
-        iso_currency::Currency::from_code(&text.to_ascii_uppercase())
+        let code = text.to_ascii_uppercase();
+        let code = if code == "CNH" { "CNY" } else { &code };
+        iso_currency::Currency::from_code(code)
             .map(Self)
             .ok_or_else(|| format!("{} is not an ISO 4217 currency code", shown(text)))
     }
@@ -140,5 +143,11 @@ mod tests {
             assert_eq!(code.parse::<Currency>().unwrap().exponent(), digits, "{code}");
         }
         assert!("EURO".parse::<Currency>().is_err());
+    }
+
+    #[test]
+    fn the_renminbi_has_two_codes() {
+        let codes = ["CNH", "cnh", "CNY"].map(|code| code.parse::<Currency>().unwrap());
+        assert_eq!(codes.map(Currency::code), ["CNY"; 3]);
     }
 }
