@@ -36,6 +36,9 @@ pub struct Attempt {
     /// The newest state that yields to success.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub yielding: Option<Stamped<StatusFact>>,
+    /// The newest state that never revives: it does not count beside an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unreviving: Option<Stamped<StatusFact>>,
     /// The PSP's id as the EARLIEST event with a state named it. Events with an end come last; of an agreement all events but
     /// those of a success.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -61,6 +64,9 @@ pub struct Attempt {
     /// Agreement: the time of the last amendment of the means of payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amended: Option<Stamped<Timestamp>>,
+    /// Payment: once the attempt has brought money, the payment is complete if less than this is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Stamped<Decimal>>,
     /// The customer's payment data, field by field.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub bearer: BTreeMap<String, Stamped<String>>,
@@ -192,11 +198,21 @@ impl Attempt {
         self.state().is_some_and(|fact| fact.value.stands)
     }
 
-    /// The newest state, without regard to releases. A state that yields to success only stands if there is none.
+    /// The newest state, without regard to releases. A state that yields to success only stands if there is none, and one that
+    /// never revives only if there is no end.
     #[must_use]
     pub fn state(&self) -> Option<&Stamped<StatusFact>> {
-        let success = self.status.as_ref().filter(|fact| fact.value.stands);
-        success.or_else(|| self.status.iter().chain(&self.yielding).max_by_key(|fact| &fact.stamp))
+        let is_over = self.status.as_ref().is_some_and(|fact| fact.value.status.is_over());
+        let unreviving = self.unreviving.as_ref().filter(|_| !is_over);
+        let newest = self.status.iter().chain(unreviving).max_by_key(|fact| &fact.stamp);
+        let success = newest.filter(|fact| fact.value.stands);
+        success.or_else(|| newest.into_iter().chain(&self.yielding).max_by_key(|fact| &fact.stamp))
+    }
+
+    /// Whether it is that of the events without an id.
+    #[must_use]
+    pub fn is_anonymous(&self) -> bool {
+        self.ids.len() == 1 && self.ids.contains(ANONYMOUS)
     }
 
     /// Whether the attempt goes by this PSP id, or shares it.
@@ -207,8 +223,8 @@ impl Attempt {
 
     /// The stamps of all facts but the name.
     pub(super) fn stamps(&self) -> impl Iterator<Item = &Stamp> {
-        let states = self.status.iter().chain(&self.yielding).map(|fact| &fact.stamp);
-        let amounts = self.authorized.iter().chain(&self.refunded).map(|fact| &fact.stamp);
+        let states = self.status.iter().chain(&self.yielding).chain(&self.unreviving).map(|fact| &fact.stamp);
+        let amounts = self.authorized.iter().chain(&self.refunded).chain(&self.tolerance).map(|fact| &fact.stamp);
         let times = self.expires_at.iter().chain(&self.amended).map(|fact| &fact.stamp);
         let others = times.chain(self.releases.values().map(|one| &one.stamp));
         states.chain(amounts).chain(others).chain(self.bearer.values().map(|fact| &fact.stamp))
@@ -233,6 +249,7 @@ impl Attempt {
         written.extend(facts.authorized.map(|amount| stamp::write(&mut self.authorized, &stamp, amount)));
         written.extend(facts.expires_at.map(|at| stamp::write(&mut self.expires_at, &stamp, at)));
         written.extend(facts.refunded.map(|amount| stamp::write(&mut self.refunded, &stamp, amount)));
+        written.extend(facts.tolerance.map(|amount| stamp::write(&mut self.tolerance, &stamp, amount)));
         if facts.remainder && !self.remainder {
             self.remainder = true;
             written.push(Written::Newer);
@@ -258,6 +275,7 @@ impl Attempt {
                 stamp::write_in(&mut self.releases, &release.id, stamp, &released)
             }
             _ if event.yields_to_success => stamp::write(&mut self.yielding, stamp, fact),
+            _ if event.never_revives && !fact.status.is_over() => stamp::write(&mut self.unreviving, stamp, fact),
             _ => stamp::write(&mut self.status, stamp, fact),
         }
     }
@@ -271,6 +289,7 @@ impl Attempt {
             references,
             status,
             yielding,
+            unreviving,
             name,
             since,
             authorized,
@@ -278,6 +297,7 @@ impl Attempt {
             expires_at,
             refunded,
             remainder,
+            tolerance,
             amended,
             bearer,
         } = other;
@@ -288,6 +308,7 @@ impl Attempt {
         self.references.extend(references);
         stamp::join(&mut self.status, status);
         stamp::join(&mut self.yielding, yielding);
+        stamp::join(&mut self.unreviving, unreviving);
         if let Some(name) = name {
             earliest(&mut self.name, name.stamp, &name.value);
         }
@@ -297,6 +318,7 @@ impl Attempt {
         stamp::join(&mut self.expires_at, expires_at);
         stamp::join(&mut self.refunded, refunded);
         self.remainder |= remainder;
+        stamp::join(&mut self.tolerance, tolerance);
         stamp::join(&mut self.amended, amended);
         stamp::join_all(&mut self.bearer, bearer);
     }

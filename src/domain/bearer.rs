@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::attempt::Attempt;
+use super::ids::Kind;
 use super::stamp::Stamped;
 use super::standing::{Standing, attempts};
 
@@ -11,17 +12,40 @@ use super::standing::{Standing, attempts};
 /// not stand, and has no data, leaves the registered ones.
 pub(super) fn shown(standing: &Standing<'_>) -> BTreeMap<String, String> {
     let registered = &standing.record.registered;
-    let Some(attempt) = standing.shown() else { return registered.bearer.clone() };
-    let says_nothing = !attempt.stands() && attempt.bearer.is_empty();
-    let is_registered = says_nothing || is_of(standing, attempt);
-    let mut bearer = if is_registered { registered.bearer.clone() } else { BTreeMap::new() };
+    let attempt = standing.shown();
+    let mut bearer = match attempt {
+        Some(attempt) if !is_with_registered(standing, attempt) => BTreeMap::new(),
+        _ => registered.bearer.clone(),
+    };
     let is_newer = |fact: &Stamped<String>| registered.bearer_at.is_none_or(|at| fact.stamp.at > at);
-    for (name, fact) in &attempt.bearer {
+    for (name, fact) in attempt.into_iter().flat_map(|attempt| &attempt.bearer) {
         if is_newer(fact) || !bearer.contains_key(name) {
             bearer.insert(name.clone(), fact.value.clone());
         }
     }
+    let corrected = corrections(standing, attempt);
+    bearer.extend(corrected.filter(|(_, fact)| is_newer(fact)).map(|(name, fact)| (name.clone(), fact.value.clone())));
     bearer
+}
+
+/// Whether the registered payment data show with those of this attempt.
+fn is_with_registered(standing: &Standing<'_>, attempt: &Attempt) -> bool {
+    let says_nothing = !attempt.stands() && attempt.bearer.is_empty();
+    says_nothing || is_of(standing, attempt)
+}
+
+/// What events that name no means of payment have corrected of the agreement's, since it is there.
+fn corrections<'a>(
+    standing: &Standing<'a>,
+    shown: Option<&'a Attempt>,
+) -> impl Iterator<Item = (&'a String, &'a Stamped<String>)> {
+    let begin = shown.and_then(|attempt| attempt.name.as_ref()).map(|name| name.stamp.at);
+    let is_agreement = standing.record.key.kind == Kind::Agreement;
+    let anonymous = attempts(standing.record, standing.seen).filter(move |one| is_agreement && one.is_anonymous());
+    anonymous.flat_map(|attempt| &attempt.bearer).filter(move |(name, fact)| {
+        let own = shown.and_then(|attempt| attempt.bearer.get(*name));
+        begin.is_none_or(|begin| begin <= fact.stamp.at) && own.is_none_or(|own| own.stamp < fact.stamp)
+    })
 }
 
 /// Whether the registered payment data belong to this attempt: to the registered one, else to the one that was first, or was

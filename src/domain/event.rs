@@ -75,6 +75,9 @@ pub struct Event {
     /// Whether the state of this event yields to a success of the same attempt, even an older one (PAYONE's late "failed").
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub yields_to_success: bool,
+    /// Whether the state leaves an end of the same attempt as it is, even an older one (a late charge of a subscription).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub never_revives: bool,
     /// Whether the event comes along with another event of its message. It waits for its record in silence: if no such
     /// record is registered in time, nothing is lost.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -119,7 +122,11 @@ impl fmt::Debug for Event {
             .field("key", &self.key)
             .field("late", &self.late)
             .field("gives_way", &self.gives_way);
-        for (name, is) in [("yields_to_success", self.yields_to_success), ("companion", self.companion)] {
+        for (name, is) in [
+            ("yields_to_success", self.yields_to_success),
+            ("never_revives", self.never_revives),
+            ("companion", self.companion),
+        ] {
             if is {
                 text.field(name, &is);
             }
@@ -165,8 +172,9 @@ impl Event {
     /// Whether the event says something of an attempt at a record of that kind, and not only of its bookings.
     #[must_use]
     pub fn concerns_attempt(&self, kind: Kind) -> bool {
-        let Facts { authorized, expires_at, refunded, remainder, amended, bearer, .. } = &self.facts;
-        let stated = *remainder || *amended || authorized.is_some() || expires_at.is_some() || refunded.is_some();
+        let Facts { authorized, expires_at, refunded, remainder, bearer, amended, tolerance, .. } = &self.facts;
+        let amounts = [authorized, refunded, tolerance].into_iter().any(Option::is_some);
+        let stated = amounts || *remainder || *amended || expires_at.is_some();
         stated || !bearer.is_empty() || self.status_of(kind).is_some()
     }
 
@@ -252,6 +260,9 @@ pub struct Facts {
     /// Payment: running totals of its bookings or refunds.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub totals: Vec<Total>,
+    /// Payment: it is complete if less than this is missing. The PSP cannot charge smaller amounts, or it granted a discount.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tolerance: Option<Decimal>,
     /// Refund: the amount that was given back.
     pub refunded: Option<Decimal>,
     /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::attempt::{Attempt, Released};
-use super::event::Booking;
+use super::event::{Booking, Item};
 use super::ids::Kind;
 use super::record::{Record, Seen};
 use super::stamp::{Stamp, Stamped};
@@ -103,10 +103,15 @@ impl<'a> Standing<'a> {
         stateless.max_by_key(|attempt| (attempt.stamps().max(), &attempt.ids))
     }
 
-    /// The last amendment of the means of payment that an agreement shows; none once that has ended.
+    /// The last amendment of the means of payment that an agreement shows, or of one that no event named; none once the
+    /// agreement has ended.
     pub(super) fn amended(&self) -> Option<&'a Stamped<Timestamp>> {
-        let has_ended = self.named.status == Status::Inactive;
-        self.shown().filter(|_| !has_ended).and_then(|attempt| attempt.amended.as_ref())
+        if self.named.status == Status::Inactive {
+            return None;
+        }
+        let anonymous = attempts(self.record, self.seen).filter(|attempt| attempt.is_anonymous());
+        let amended = self.shown().into_iter().chain(anonymous).filter_map(|attempt| attempt.amended.as_ref());
+        amended.max_by_key(|amendment| &amendment.stamp)
     }
 
     /// The PSP's id: as registered, else the first name of a success, else the first name of any attempt.
@@ -119,6 +124,13 @@ impl<'a> Standing<'a> {
             standing.or_else(|| attempts(self.record, self.seen).filter_map(first).min_by_key(order))
         };
         self.record.registered.psp_id.clone().or_else(|| learned().map(|name| name.value.clone()))
+    }
+
+    /// What may be missing of a payment that is complete: less than the largest tolerance of the attempts that brought money.
+    pub(super) fn tolerance(&self, payments: &[Item]) -> Decimal {
+        let paid = |attempt: &&Attempt| payments.iter().any(|item| attempt.ids.contains(&item.id));
+        let tolerances = attempts(self.record, self.seen).filter(paid).filter_map(|attempt| attempt.tolerance.as_ref());
+        tolerances.map(|tolerance| tolerance.value).max().unwrap_or_default()
     }
 
     /// The sum over the attempts that stand. `amount` gives what is known of one. Attempts of unknown amount have together
@@ -222,4 +234,140 @@ fn is_behind(record: &Record, seen: Status) -> bool {
     let registered = record.registered.status.unwrap_or(Status::Initiated);
     let kind: Kind = record.key.kind;
     seen.is_under_way() && !registered.has_ended() && registered.rank(kind) > seen.rank(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::domain::event::{Event, Facts, Item};
+    use crate::domain::ids::RecordKey;
+    use crate::domain::record::Registered;
+    use crate::domain::transition::{Layer, Transition, apply};
+    use crate::domain::view::View;
+
+    fn record(kind: Kind, registered: Registered) -> Record {
+        Record {
+            key: RecordKey::new(kind, "r".parse().unwrap()),
+            source: None,
+            registered_at: Timestamp::UNIX_EPOCH,
+            registered,
+            seen: Seen::default(),
+            placed: Seen::default(),
+            refunds: std::collections::BTreeMap::new(),
+            unconfirmed: std::collections::BTreeMap::new(),
+            captures: std::collections::BTreeMap::new(),
+            version: 1,
+            last_updated: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn event(second: i64, kind: Kind, psp_id: &str, facts: Facts) -> Event {
+        Event {
+            event_type: "news".into(),
+            kinds: vec![kind],
+            psp_ids: (!psp_id.is_empty()).then(|| psp_id.to_owned()).into_iter().collect(),
+            at: Timestamp::from_second(1_700_000_000 + second).unwrap(),
+            key: format!("key {second}#0"),
+            facts,
+            ..Event::default()
+        }
+    }
+
+    fn told(record: &Record, events: &[&Event]) -> (Record, Vec<Transition>) {
+        let mut transitions = Vec::new();
+        let end = events.iter().fold(record.clone(), |record, event| {
+            let (next, transition) = apply(&record, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
+            transitions.push(transition);
+            next
+        });
+        (end, transitions)
+    }
+
+    #[test]
+    fn a_payment_is_complete_within_the_tolerance_of_what_was_paid() {
+        let payment = |requested: &str| {
+            let requested_amount = Some(requested.parse().unwrap());
+            record(Kind::Payment, Registered { requested_amount, ..Registered::default() })
+        };
+        let paid = |amount: &str, tolerance: &str| {
+            let item = Item {
+                id: "cap".into(),
+                amount: amount.parse().unwrap(),
+                booking: Booking::Booked,
+                date: jiff::civil::date(2026, 3, 1),
+                description: None,
+            };
+            let tolerance = Some(tolerance.parse().unwrap());
+            let facts = Facts { status: Some(Status::Succeeded), items: vec![item], tolerance, ..Facts::default() };
+            event(1, Kind::Payment, "cap", facts)
+        };
+        let status = |requested: &str, event: &Event| View::of(&told(&payment(requested), &[event]).0).status;
+        for (requested, amount, tolerance, expected) in [
+            ("1234.4", "1234", "1", Status::Succeeded),
+            ("1235", "1234", "1", Status::Pending),
+            ("1000", "900", "100000", Status::Succeeded),
+            ("1000", "900", "0", Status::Pending),
+            ("1000", "0", "100000", Status::Pending),
+        ] {
+            assert_eq!(status(requested, &paid(amount, tolerance)), expected, "{amount} of {requested}");
+        }
+        let mut failed = paid("900", "100000");
+        failed.facts.items[0].booking = Booking::Reversed;
+        failed.facts.status = Some(Status::Failed);
+        assert_eq!(status("1000", &failed), Status::Failed);
+    }
+
+    #[test]
+    fn a_state_that_never_revives_leaves_every_end() {
+        let agreement = record(Kind::Agreement, Registered::default());
+        let state =
+            |second, status| event(second, Kind::Agreement, "sub", Facts { status: Some(status), ..Facts::default() });
+        let [begun, ended, resumed] =
+            [(1, Status::Pending), (5, Status::Inactive), (20, Status::Active)].map(|(at, status)| state(at, status));
+        let charged = |second| Event { never_revives: true, ..state(second, Status::Active) };
+        let (early, late) = (charged(3), charged(9));
+        for order in [[&begun, &early, &ended, &late], [&late, &ended, &early, &begun], [&early, &late, &begun, &ended]]
+        {
+            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Inactive);
+        }
+        for order in [[&begun, &early], [&early, &begun]] {
+            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Active);
+        }
+        for order in [[&ended, &late, &resumed], [&resumed, &late, &ended]] {
+            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Active, "a state of its own revives");
+        }
+    }
+
+    #[test]
+    fn an_amendment_is_a_change_once_and_only_of_what_lasts() {
+        let psp_id = Some("token".to_owned());
+        let registered = Registered { psp_id, status: Some(Status::Active), ..Registered::default() };
+        let agreement = record(Kind::Agreement, registered);
+        let amended = event(3, Kind::Agreement, "token", Facts { amended: true, ..Facts::default() });
+        let (once, transitions) = told(&agreement, &[&amended, &amended]);
+        assert_eq!(transitions, [Transition::Changed, Transition::Repeated]);
+        assert_eq!(View::of(&once).status, Status::Active);
+        let over = Facts { status: Some(Status::Inactive), ..Facts::default() };
+        let over = event(2, Kind::Agreement, "token", over);
+        assert_eq!(told(&agreement, &[&over, &amended]).1, [Transition::Changed, Transition::Repeated], "it has ended");
+    }
+
+    #[test]
+    fn a_correction_without_an_id_is_of_the_means_that_is_there() {
+        let bearer = |last4: &str| [("last4".to_owned(), last4.to_owned())].into();
+        let psp_id = Some("old".to_owned());
+        let agreement = record(Kind::Agreement, Registered { psp_id, bearer: bearer("0000"), ..Registered::default() });
+        let made = |second, psp_id| {
+            let facts = Facts { status: Some(Status::Active), bearer: bearer(psp_id), ..Facts::default() };
+            event(second, Kind::Agreement, psp_id, facts)
+        };
+        let corrected = event(5, Kind::Agreement, "", Facts { bearer: bearer("5555"), ..Facts::default() });
+        let shown = |events: &[&Event]| View::of(&told(&agreement, events).0).bearer["last4"].clone();
+        let (old, new) = (made(1, "old"), made(9, "new"));
+        assert_eq!([shown(&[]), shown(&[&corrected])], ["0000", "5555"]);
+        assert_eq!([shown(&[&old, &corrected]), shown(&[&corrected, &old])], ["5555", "5555"]);
+        assert_eq!([shown(&[&old, &corrected, &new]), shown(&[&new, &corrected, &old])], ["new", "new"]);
+    }
 }

@@ -60,6 +60,12 @@ impl Status {
         matches!(self, Self::Failed | Self::Cancelled | Self::Expired)
     }
 
+    /// Whether a transaction has ended without success, or an agreement is no longer usable.
+    #[must_use]
+    pub const fn is_over(self) -> bool {
+        self.has_ended() || matches!(self, Self::Inactive)
+    }
+
     /// Whether the record, or an attempt at it, has got what it was made for.
     #[must_use]
     pub const fn is_success(self) -> bool {

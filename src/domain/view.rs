@@ -97,7 +97,7 @@ impl View {
         let named = &standing.named;
         let detail = detail(&standing);
         let status = match &detail {
-            Detail::Payment(payment) => payment_status(record, payment, named.status),
+            Detail::Payment(payment) => payment_status(&standing, payment),
             Detail::Preauth { .. } if is_captured(&standing) => Status::Succeeded,
             _ => named.status,
         };
@@ -155,10 +155,11 @@ pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
     }
 }
 
-fn payment_status(record: &Record, detail: &PaymentDetail, named: Status) -> Status {
+fn payment_status(standing: &Standing<'_>, detail: &PaymentDetail) -> Status {
+    let named = standing.named.status;
     let paid: Decimal = detail.payments.iter().map(|item| item.amount).sum();
-    let requested = record.registered.requested_amount.unwrap_or(paid);
-    if paid > Decimal::ZERO && paid >= requested {
+    let missing = standing.record.registered.requested_amount.map_or(Decimal::ZERO, |requested| requested - paid);
+    if paid > Decimal::ZERO && (missing <= Decimal::ZERO || missing < standing.tolerance(&detail.payments)) {
         Status::Succeeded
     } else if paid > Decimal::ZERO || named == Status::Succeeded {
         Status::Pending

@@ -145,6 +145,7 @@ fn weight(event: &Event) -> String {
         (event.late, ", outranks others of the same second"),
         (event.gives_way, ", gives way to any other"),
         (event.yields_to_success, ", yields to success"),
+        (event.never_revives, ", never revives"),
         (event.companion, ", waits in silence"),
     ];
     words.into_iter().filter(|(is, _)| *is).map(|(_, words)| words).collect()
@@ -235,7 +236,7 @@ impl Lines {
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
         let Facts { status, error, authorized, release, expires_at, items, chargebacks, .. } = facts;
-        let Facts { totals, statement, refunded, remainder, amended, bearer, .. } = facts;
+        let Facts { totals, statement, refunded, remainder, tolerance, amended, bearer, .. } = facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
@@ -258,6 +259,9 @@ impl Lines {
         }
         if *amended {
             self.put("amended", "Transform is told");
+        }
+        if let Some(tolerance) = tolerance {
+            self.put("complete", format!("if less than {} is missing", money(*tolerance, currency)));
         }
         if let Some(Release { id, amount }) = release {
             let amount = amount.map_or_else(|| "all that is left".to_owned(), |amount| money(amount, currency));

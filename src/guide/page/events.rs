@@ -125,6 +125,7 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
         (rule.yields_to_success, "yields to a success of the same attempt, even an older one"),
         (rule.companion, "waits for its record in silence"),
         (rule.amends, "an amendment, which Transform is told of once"),
+        (rule.never_revives, "never revives what has ended"),
         (rule.goes_on, "the rows below read the message too"),
         (rule.unsigned_amounts, "the sign of amounts is ignored"),
     ];
@@ -222,10 +223,15 @@ fn booked(item: &ItemRule, rule: &EventRule, tables: &mut Tables) -> String {
         (None, _) => "booked when Succeeded, taken back when Failed, Cancelled or Expired".to_owned(),
     };
     let amount = if item.amount.is_empty() { "money".to_owned() } else { places(&item.amount, " or ") };
+    let surcharge = places(&item.surcharge, " or ");
+    let amount = if surcharge.is_empty() { amount } else { format!("{amount} and {surcharge}") };
+    let completes = conditions(&item.completes);
+    let completes =
+        if completes.is_empty() { completes } else { format!("; it completes the payment where {completes}") };
     let each = item.each.as_ref().map(|each| format!(" for each of {}", code(&each.to_string()))).unwrap_or_default();
     let when = conditions(&item.when);
     let when = if when.is_empty() { when } else { format!(" where {when}") };
-    format!("{amount}{each}{when}: {how}, as item {}", places(&item.id, " or "))
+    format!("{amount}{each}{when}: {how}, as item {}{completes}", places(&item.id, " or "))
 }
 
 fn statement(rule: &StatementRule, tables: &mut Tables) -> String {

@@ -35,6 +35,7 @@ fn full() -> Event {
         late: true,
         gives_way: true,
         yields_to_success: true,
+        never_revives: true,
         companion: true,
         currency: Some("EUR".parse().unwrap()),
         facts: Facts {
@@ -84,6 +85,7 @@ fn full() -> Event {
             totals: vec![Total { of: TotalOf::Refunds, id: "ch_1".into(), amount: dec("2") }],
             refunded: Some(dec("2")),
             remainder: true,
+            tolerance: Some(dec("1")),
             amended: true,
             bearer: BTreeMap::from([("holder".to_owned(), "Jo Doe".to_owned())]),
         },
@@ -125,9 +127,9 @@ fn every_field_is_written() {
          event preauth or payment by reference \"tx-1\"; id \"pi_1\", \"ch_1\"; original id \"auth_1\"; shared id \"pay_1\"; \
          payment id \"pi_0\"; customer \"cus_1\"; loose signed text \"5ea1\", unsigned \"tx-1\"; \
          at 1970-01-01T00:00:00Z, outranks others of the same second, gives way to any other, \
-         yields to success, waits in silence; key #5f; status Failed; \
+         yields to success, never revives, waits in silence; key #5f; status Failed; \
          error BearerExpired, code \"54\", words \"card 4111111111111111 expired\"; authorized 10 EUR; refunded 2 EUR; \
-         remainder gives no money back; amended Transform is told; \
+         remainder gives no money back; amended Transform is told; complete if less than 1 EUR is missing; \
          releases 6 EUR, release \"void_1\"; expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
          total 2 EUR of refunds of \"ch_1\"; open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
          moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; \
@@ -166,7 +168,7 @@ type Change = (&'static str, fn(&mut Event));
 /// A change that the rendering did not show could come into a golden file unseen.
 #[test]
 fn each_change_of_an_event_is_seen() {
-    let changes: [Change; 65] = [
+    let changes: [Change; 67] = [
         ("type", |event| event.event_type = "x".into()),
         ("kinds", |event| event.kinds.reverse()),
         ("psp ids", |event| event.psp_ids.reverse()),
@@ -213,6 +215,7 @@ fn each_change_of_an_event_is_seen() {
         ("customers", |event| event.customers.clear()),
         ("payment ids", |event| event.payment_ids.clear()),
         ("yields", |event| event.yields_to_success = false),
+        ("revives", |event| event.never_revives = false),
         ("companion", |event| event.companion = false),
         ("chargeback fee", |event| event.facts.chargebacks[0].fee = None),
         ("chargeback date", |event| event.facts.chargebacks[0].date = date(2026, 3, 9)),
@@ -232,6 +235,7 @@ fn each_change_of_an_event_is_seen() {
         ("total amount", |event| event.facts.totals[0].amount = dec("3")),
         ("refunded", |event| event.facts.refunded = None),
         ("bearer", |event| event.facts.bearer.clear()),
+        ("tolerance", |event| event.facts.tolerance = None),
     ];
     let mut seen = BTreeMap::from([(of(full()), "unchanged")]);
     for (what, change) in changes {

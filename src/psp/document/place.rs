@@ -21,6 +21,8 @@ use super::received::Received;
 /// | `./a/b` | the same, into the current element of the rule's or item's `each`, or into the form's `object` |
 /// | `fetched:/a/b` | the same, into the fetched response |
 /// | `tail:/a/b` | the text there after its last `/`: the id at the end of a link |
+/// | `head:/a/b` | the text there before its last `_`: the part that ids of one family have in common |
+/// | `last4:/a/b` | the last four characters of the text there, if it has more |
 /// | `header:NAME` | a request header |
 /// | `text:WORDS` | these words |
 /// | `join:{/a}-{./b}` | the texts of the places in braces with the words around them; none unless each has one |
@@ -42,8 +44,8 @@ pub enum Place {
     Element(Pointer),
     /// Into the fetched response.
     Fetched(Pointer),
-    /// The text at a place after its last slash.
-    Tail(Box<Self>),
+    /// A part of the text at a place.
+    Part(Part, Box<Self>),
     /// A request header.
     Header(String),
     /// These words.
@@ -73,12 +75,46 @@ pub enum Place {
 }
 
 impl Place {
-    /// The place whose text is looked up: this one, or the place inside a tail.
+    /// The place whose text is looked up: this one, or the place of a part.
     #[must_use]
     pub const fn root(&self) -> &Self {
         match self {
-            Self::Tail(place) => place,
+            Self::Part(_, place) => place,
             _ => self,
+        }
+    }
+}
+
+/// A part of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// What stands after the last slash.
+    Tail,
+    /// What stands before the last underscore.
+    Head,
+    /// The last four characters, of a text that has more.
+    LastFour,
+}
+
+impl Part {
+    const ALL: [Self; 3] = [Self::Tail, Self::Head, Self::LastFour];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Tail => "tail",
+            Self::Head => "head",
+            Self::LastFour => "last4",
+        }
+    }
+
+    fn of(self, text: &str) -> Option<&str> {
+        match self {
+            Self::Tail => text.rsplit_once('/').map(|(_, tail)| tail),
+            Self::Head => text.rsplit_once('_').map(|(head, _)| head),
+            Self::LastFour => {
+                let (at, _) = text.char_indices().rev().nth(3)?;
+                (at > 0).then(|| &text[at..])
+            }
         }
     }
 }
@@ -149,20 +185,25 @@ impl TryFrom<String> for Place {
         if let Some(word) = word {
             return Ok(word);
         }
+        let part = |word: &str| Part::ALL.into_iter().find(|part| part.word() == word);
         match text.split_once(':') {
-            Some(("header" | "text" | "setting" | "tail", "")) => Err(format!("{text} needs a name or words")),
+            Some((word, "")) if matches!(word, "header" | "text" | "setting") || part(word).is_some() => {
+                Err(format!("{text} needs a name or words"))
+            }
             Some(("header", name)) => Ok(Self::Header(name.to_ascii_lowercase())),
             Some(("text", words)) => Ok(Self::Text(words.to_owned())),
             Some(("setting", name)) => Ok(Self::Setting(name.to_owned())),
-            Some(("tail", rest)) => match Self::try_from(rest.to_owned())? {
-                place @ (Self::Message(_) | Self::Element(_) | Self::Fetched(_)) => Ok(Self::Tail(Box::new(place))),
-                other => Err(format!("tail:{other}: only a place in a message or a response has a tail")),
-            },
             Some(("join", template)) => match pieces(template)? {
                 pieces if pieces.iter().any(|piece| matches!(piece, Piece::Place(_))) => Ok(Self::Joined(pieces)),
                 _ => Err(format!("{text} needs a place in braces")),
             },
             Some(("fetched", pointer)) => Pointer::try_from(pointer.to_owned()).map(Self::Fetched),
+            Some((word, rest)) if let Some(part) = part(word) => match Self::try_from(rest.to_owned())? {
+                place @ (Self::Message(_) | Self::Element(_) | Self::Fetched(_)) => {
+                    Ok(Self::Part(part, Box::new(place)))
+                }
+                other => Err(format!("{word}:{other}: only a place in a message or a response has a {word}")),
+            },
             _ => match text.strip_prefix('.') {
                 Some(pointer) => Pointer::try_from(pointer.to_owned()).map(Self::Element),
                 None => Pointer::try_from(text).map(Self::Message),
@@ -177,7 +218,7 @@ impl fmt::Display for Place {
             Self::Message(pointer) => write!(f, "{pointer}"),
             Self::Element(pointer) => write!(f, ".{pointer}"),
             Self::Fetched(pointer) => write!(f, "fetched:{pointer}"),
-            Self::Tail(place) => write!(f, "tail:{place}"),
+            Self::Part(part, place) => write!(f, "{}:{place}", part.word()),
             Self::Header(name) => write!(f, "header:{name}"),
             Self::Text(words) => write!(f, "text:{words}"),
             Self::Joined(pieces) => {
@@ -242,7 +283,7 @@ impl<'a> Scope<'a> {
     pub fn text(&self, place: &Place) -> Option<String> {
         match place {
             Place::Message(_) | Place::Element(_) | Place::Fetched(_) => self.value(place).and_then(scalar),
-            Place::Tail(place) => self.text(place).and_then(|text| Some(text.rsplit_once('/')?.1.to_owned())),
+            Place::Part(part, place) => self.text(place).and_then(|text| part.of(&text).map(str::to_owned)),
             Place::Header(name) => self.received.header(name).map(str::to_owned),
             Place::Text(words) => Some(words.clone()),
             Place::Joined(pieces) => pieces.iter().map(|piece| self.piece(piece)).collect(),
@@ -342,6 +383,8 @@ mod tests {
             "tail:/links/-/href",
             "tail:./href",
             "tail:fetched:/self",
+            "head:/id",
+            "last4:./account",
             "header:Webhook-Id",
             "text:a:b",
             "text:\n",
@@ -376,6 +419,8 @@ mod tests {
             "tail:",
             "tail:url",
             "tail:tail:/a",
+            "head:",
+            "last4:head:/a",
             "join:a",
             "join:{/a",
             "join:{a}",
@@ -400,6 +445,19 @@ mod tests {
         let tail = |name: &str| scope.text(&Place::try_from(format!("tail:/{name}")).unwrap());
         assert_eq!(tail("up").as_deref(), Some("4L33"));
         assert_eq!([tail("dir"), tail("none"), tail("n"), tail("absent")], [None, None, None, None]);
+    }
+
+    #[test]
+    fn a_text_has_a_head_and_four_last_characters() {
+        let message =
+            serde_json::json!({"id": "3136_405_2", "none": "3136", "account": 7_199_651_109_i64, "short": "1234"});
+        let received = Received { headers: &[], body: b"", at: jiff::Timestamp::UNIX_EPOCH };
+        let scope = Scope::new(&received, &message);
+        let text = |place: &str| scope.text(&Place::try_from(place.to_owned()).unwrap());
+        assert_eq!(text("head:/id").as_deref(), Some("3136_405"));
+        assert_eq!(text("join:{head:/id}_0").as_deref(), Some("3136_405_0"));
+        assert_eq!(text("last4:/account").as_deref(), Some("1109"));
+        assert_eq!([text("head:/none"), text("last4:/short"), text("last4:/absent")], [None, None, None]);
     }
 
     #[test]

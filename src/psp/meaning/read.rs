@@ -43,10 +43,17 @@ impl Reader<'_> {
         let wrong = |reason: String| wrong(format!("{} {reason}", shown(&text)));
         let digits = self.exponent.unwrap_or_else(|| self.profile.exponent(currency));
         let amount = match self.amounts {
-            Amounts::Major => without_noise(number, digits).map_err(wrong)?,
+            Amounts::Major => without_noise(number, digits.max(currency.exponent())).map_err(wrong)?,
             Amounts::Minor => from_minor(number, digits).map_err(wrong)?,
         };
         believed(amount).map(Some).map_err(wrong)
+    }
+
+    /// The smallest amount that the PSP can charge, where the currency has smaller ones.
+    pub fn smallest(&self) -> Option<Decimal> {
+        let currency = self.currency?;
+        let digits = self.profile.exponent(currency);
+        (digits < currency.exponent()).then(|| Decimal::new(1, digits))
     }
 
     /// The amount at the first place that has one, negative if it is written so.

@@ -11,6 +11,7 @@ use super::rules::holds;
 use crate::domain::due::utc_date;
 use crate::domain::event::Movement;
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Release, Statement, Why};
+use crate::domain::money::LARGEST_AMOUNT;
 use crate::domain::status::{ChargebackReason, PspError, Status};
 use crate::domain::text::shown;
 use crate::domain::total::Total;
@@ -77,6 +78,7 @@ impl Translation<'_> {
             late: rule.late,
             gives_way: rule.gives_way,
             yields_to_success: rule.yields_to_success,
+            never_revives: rule.never_revives,
             companion: rule.companion,
             currency,
             facts,
@@ -121,12 +123,11 @@ impl Translation<'_> {
             error: rule
                 .error
                 .as_ref()
-                .filter(|_| status.is_some_and(ends_badly))
+                .filter(|_| status.is_some_and(Status::is_over))
                 .and_then(|from| failure(from, &reader.scope)),
             authorized: optional(&rule.authorized)?,
             release: rule.release.as_ref().map(|from| release(from, reader)).transpose()?,
             expires_at: rule.expires_at.as_ref().map(|places| reader.instant(places)).transpose()?.flatten(),
-            items,
             chargebacks: rule
                 .chargeback
                 .as_ref()
@@ -138,6 +139,8 @@ impl Translation<'_> {
             totals: totals.into_iter().flatten().collect(),
             refunded: optional(&rule.refunded)?,
             remainder: rule.remainder,
+            tolerance: tolerance(rule, reader, &items),
+            items,
             amended: rule.amends,
             bearer: bearer.collect(),
         })
@@ -190,10 +193,6 @@ fn event_key(key: &str, facts: &Facts) -> String {
     format!("{key}#{trace}")
 }
 
-const fn ends_badly(status: Status) -> bool {
-    status.has_ended() || matches!(status, Status::Inactive)
-}
-
 fn status(from: &StatusFrom, scope: &Scope<'_>) -> Result<Status, String> {
     match from {
         Fixed::Fixed(status) => Ok(*status),
@@ -233,24 +232,35 @@ fn item(rule: &ItemRule, reader: &Reader<'_>, status: Option<Status>, at: Timest
     let booking = match (&rule.booking, status) {
         (Some(from), _) => booking(from, &reader.scope)?,
         (None, Some(Status::Succeeded)) => Booking::Booked,
-        (None, Some(status)) if ends_badly(status) => Booking::Reversed,
+        (None, Some(status)) if status.is_over() => Booking::Reversed,
         (None, _) => Booking::Open,
     };
     Ok(Item {
         id: id(&reader.scope, &rule.id)?.ok_or_else(|| format!("no id of a booking at {}", names(&rule.id)))?,
-        amount: amount_of(reader, &rule.amount, booking)?,
+        amount: amount_of(rule, reader, booking)?,
         booking,
         date: utc_date(reader.instant(&rule.at)?.unwrap_or(at)),
         description: words(&reader.scope, &rule.description),
     })
 }
 
-fn amount_of(reader: &Reader<'_>, places: &[Place], booking: Booking) -> Result<Decimal, String> {
-    if booking == Booking::Booked {
-        reader.needed_amount(places)
+fn amount_of(rule: &ItemRule, reader: &Reader<'_>, booking: Booking) -> Result<Decimal, String> {
+    let surcharge = reader.amount(&rule.surcharge)?.unwrap_or_default();
+    let amount = if booking == Booking::Booked {
+        reader.needed_amount(&rule.amount)?
     } else {
-        Ok(reader.amount(places)?.unwrap_or_default())
+        reader.amount(&rule.amount)?.unwrap_or_default()
+    };
+    Ok(amount + surcharge)
+}
+
+/// What may be missing of a payment that the bookings of a message complete: less than this.
+fn tolerance(rule: &EventRule, reader: &Reader<'_>, items: &[Item]) -> Option<Decimal> {
+    if items.iter().all(|item| item.booking != Booking::Booked) {
+        return None;
     }
+    let completes = |item: &ItemRule| !item.completes.is_empty() && holds(&item.completes, &reader.scope);
+    if rule.items.iter().any(completes) { Some(LARGEST_AMOUNT) } else { reader.smallest() }
 }
 
 fn booking(from: &BookingFrom, scope: &Scope<'_>) -> Result<Booking, String> {

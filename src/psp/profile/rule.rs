@@ -185,6 +185,10 @@ pub struct EventRule {
     /// Whether the state yields to a success of the same attempt, even an older one.
     #[serde(default)]
     pub yields_to_success: bool,
+    /// Whether the state leaves an end of the same attempt as it is, even an older one. Another state than an end never revives
+    /// what has ended.
+    #[serde(default)]
+    pub never_revives: bool,
     /// Whether the event comes along with another event of its message. It waits for its record in silence, and is forgotten
     /// if no such record is registered in time.
     #[serde(default)]
@@ -263,6 +267,12 @@ pub struct ItemRule {
     /// The whole amount of the booking. It may be missing if nothing is booked.
     #[serde(default)]
     pub amount: Vec<Place>,
+    /// The money that the customer paid beside the amount. It is added to the booking.
+    #[serde(default)]
+    pub surcharge: Vec<Place>,
+    /// Conditions. If all of them are met, the booking completes the payment, also if less than the requested amount was paid.
+    #[serde(default)]
+    pub completes: When,
     /// Whether the money is there. By default the state says so: booked if Succeeded, reversed if Failed, Cancelled or
     /// Expired, else open.
     pub booking: Option<BookingFrom>,

@@ -48,12 +48,13 @@ texts! {
         { "pattern": "^/($|[^/])" };
     CharsetName, "Charset", "A charset by its name on the web.", {};
     Place, "Place", "Where a value stands: /a/b in the message, ./a in the current element of `each`, fetched:/a in the \
-        fetched response, tail: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of the words.",
+        fetched response, tail:, head: or last4: and one of these, header:NAME, text:WORDS, setting:NAME, join:{/a}-{/b}, or one of \
+        the words.",
         { "anyOf": [
             { "enum": [
                 "type", "signed-at", "body", "body-sha256", "body-crc32", "secret", "url", "url:host", "url:path", "given",
                 "signature",
             ] },
-            { "pattern": "^(\\./|/|fetched:/|tail:.|header:.|text:|setting:.|join:.*\\{.+\\})" },
+            { "pattern": "^(\\./|/|fetched:/|(tail|head|last4):.|header:.|text:|setting:.|join:.*\\{.+\\})" },
         ] };
 }

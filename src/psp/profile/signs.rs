@@ -11,7 +11,7 @@ pub(super) fn is_signed(form: &Form, place: &Place) -> bool {
 fn covers(form: &Form, signature: &Signature, place: &Place) -> bool {
     match place {
         Place::Text(_) | Place::Fetched(_) => true,
-        Place::Tail(place) => covers(form, signature, place),
+        Place::Part(_, place) => covers(form, signature, place),
         Place::Joined(pieces) => pieces.iter().all(|piece| match piece {
             Piece::Text(_) => true,
             Piece::Place(place) => covers(form, signature, place),

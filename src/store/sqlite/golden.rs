@@ -241,6 +241,7 @@ fn event(version: i64) -> Event {
         late: true,
         gives_way: true,
         yields_to_success: is_new,
+        never_revives: false,
         companion: is_new,
         currency: Some("EUR".parse().unwrap()),
         facts: Facts {
@@ -257,6 +258,7 @@ fn event(version: i64) -> Event {
             remainder: is_new,
             amended: is_new,
             bearer: bearer(),
+            ..Facts::default()
         },
     }
 }

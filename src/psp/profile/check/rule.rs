@@ -97,6 +97,7 @@ fn has_facts(rule: &EventRule) -> bool {
         || rule.chargeback.is_some()
         || rule.statement.is_some()
         || !rule.bearer.is_empty()
+        || rule.amends
 }
 
 fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
@@ -157,8 +158,8 @@ pub(super) fn places(rule: &EventRule) -> Vec<&Place> {
 }
 
 fn item_places<'a>(item: &'a ItemRule, all: &mut Vec<&'a Place>) {
-    all.extend(item.when.keys());
-    all.extend(item.id.iter().chain(&item.amount).chain(&item.at).chain(&item.description));
+    all.extend(item.when.keys().chain(item.completes.keys()));
+    all.extend(item.id.iter().chain(&item.amount).chain(&item.surcharge).chain(&item.at).chain(&item.description));
     all.extend(from(item.booking.as_ref()));
 }
 

@@ -178,7 +178,7 @@ const fn place_of(piece: &Piece) -> Option<&Place> {
 fn headers(place: &Place) -> Vec<&Place> {
     match place {
         Place::Header(_) => vec![place],
-        Place::Tail(place) => headers(place),
+        Place::Part(_, place) => headers(place),
         Place::Joined(pieces) => pieces.iter().filter_map(place_of).flat_map(headers).collect(),
         _ => Vec::new(),
     }
