@@ -64,6 +64,7 @@ const READ_RIGHT: &[&str] = &[
     "e06-stripe-single-use-mandate-used",
     "e07-razorpay-bearer-of-the-other-attempt",
     "e08-gocardless-mandate-transferred",
+    "e09-checkout-bank-account-updated",
     "e11-razorpay-charged-after-the-end",
     "e12-payment-bearer-from-agreement",
     "e13-stripe-agreement-made-by-the-first-payment",
@@ -84,8 +85,10 @@ const READ_RIGHT: &[&str] = &[
     "qi05-adyen-adjusted-payment-automatic-capture",
     "qi07a-adyen-adjusted-in-the-same-second",
     "qk01-razorpay-retrieval-lost",
+    "qn01-paypal-huf-without-decimals",
     "qp01-payone-underpaid",
     "qr01-mollie-refund-above-the-payment",
+    "qr02-square-tip-refunded",
     "qv01-adyen-reversal-becomes-cancel",
     "qv03-adyen-reversal-event",
 ];
