@@ -153,7 +153,8 @@ impl Dealing {
     /// Lets the scheme take back a capture, maybe in the same second as the capture.
     pub(super) fn capture_fails(&self, making: &mut Making, expected: &mut Expected, capture: &str, amount: i64) {
         let at = making.perhaps_later();
-        let why = Why { message: Some("Capture Failed".to_owned()), ..Why::default() };
+        let words = "Capture Failed".to_owned();
+        let why = Why { code: None, psp_code: Some(words.clone()), message: Some(words) };
         expected.fails(at, "Failed", capture, why);
         expected.unbooks(capture);
         let merchant = expected.id.clone();

@@ -44,7 +44,8 @@ fn made(making: &mut Making, dealing: &Dealing, refund: &mut Expected, (id, merc
     }
     let at = making.later();
     if making.chance.one_in(5) {
-        let why = Why { message: Some("Insufficient balance on payment".to_owned()), ..Why::default() };
+        let words = "Insufficient balance on payment".to_owned();
+        let why = Why { code: Some("InsufficientBalance"), psp_code: Some(words.clone()), message: Some(words) };
         refund.fails(at, "Failed", id, why);
         let item = dealing.modification("REFUND", at, id, merchant, amount);
         let item = Item { success: false, reason: "Insufficient balance on payment", ..item };
@@ -57,7 +58,8 @@ fn made(making: &mut Making, dealing: &Dealing, refund: &mut Expected, (id, merc
         // The failure may fall into the same second as the refund.
         let at = making.perhaps_later();
         let code = making.chance.pick(&["REFUND_FAILED", "REFUNDED_REVERSED"]);
-        refund.fails(at, "Failed", id, Why { message: Some("Account closed".to_owned()), ..Why::default() });
+        let words = "Account closed".to_owned();
+        refund.fails(at, "Failed", id, Why { code: None, psp_code: Some(words.clone()), message: Some(words) });
         let item = dealing.modification(code, at, id, merchant, amount);
         making.tells(refund, Item { reason: "Account closed", ..item }.body());
     }
