@@ -12,7 +12,7 @@ use url::Url;
 use crate::access::credentials::Credentials;
 use crate::access::demands::Demands;
 use crate::access::secrets::NamedSecret;
-use crate::domain::message::{Meaning, Normalised};
+use crate::domain::message::{Meaning, Missing, MissingKind, Normalised};
 use crate::fetch::api::Api;
 use crate::psp::document::place::Configured;
 use crate::psp::meaning::in_form::InForm;
@@ -153,8 +153,18 @@ impl Source {
                  PSP's API, then replay it",
                 self.name
             );
-            pointers.for_each(|message| message.meaning = Meaning::NotUnderstood(reason.clone()));
+            pointers.for_each(|message| {
+                message.meaning = Meaning::NotUnderstood(reason.clone());
+                message.missing = Some(self.no_fetch());
+            });
         }
         normalised
+    }
+
+    /// What is missing to read a message that only points to its truth, since the source fetches nothing.
+    #[must_use]
+    pub fn no_fetch(&self) -> Missing {
+        let said = format!("sources.{}.fetch: credentials, and no mode never, so that the truth is fetched", self.name);
+        Missing { what: MissingKind::Fetch, said, names: Vec::new() }
     }
 }

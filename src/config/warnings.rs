@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::checked::Config;
 use super::key::one_line;
 use crate::access::secrets::NamedSecret;
+use crate::psp::profile::catalogue::Entry;
 use crate::source::Source;
 
 /// All warnings about the configuration at this time: settings that are allowed but not wise.
@@ -13,7 +14,9 @@ use crate::source::Source;
 pub fn warnings(config: &Config, now: Timestamp) -> Vec<String> {
     let open = config.options.sources.values().filter(|source| source.closed.is_none());
     let unheld = open.filter_map(|source| unheld(source, now));
-    config.warnings.iter().cloned().chain(unheld).map(|warning| one_line(&warning)).collect()
+    let own = config.profiles.iter().filter(|entry| !entry.built_in);
+    let untimed = own.flat_map(Entry::untimed);
+    config.warnings.iter().cloned().chain(unheld).chain(untimed).map(|warning| one_line(&warning)).collect()
 }
 
 /// The warning that none of a source's secrets holds, with the remedy.

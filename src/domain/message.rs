@@ -53,8 +53,7 @@ impl Normalised {
 
     /// Ignores all messages except those of these types. A message without a type remains not understood.
     pub fn keep_only(&mut self, types: &BTreeSet<String>) {
-        let others = |message: &&mut Message| !message.event_type.is_empty() && !types.contains(&message.event_type);
-        self.messages.iter_mut().filter(others).for_each(|message| message.meaning = Meaning::Ignored);
+        self.messages.iter_mut().for_each(|message| message.keep_only(types));
     }
 
     /// The amount of work: the number of messages, where a message with several events counts once for each event.
@@ -84,6 +83,30 @@ pub struct Message {
     /// Whether the states of its object recur: the same bytes count again after others of their dedupe key.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub recurs: bool,
+    /// What is missing to read the message, if nobody wanted that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub missing: Option<Missing>,
+}
+
+/// What is missing to read a message that is not ignored on purpose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Missing {
+    /// The kind of what is missing.
+    pub what: MissingKind,
+    /// What is missing, in words.
+    pub said: String,
+    /// The texts of the message that may be PSP ids or references of a record.
+    pub names: Vec<String>,
+}
+
+/// The kind of what is missing to read a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MissingKind {
+    /// No rule of the profile reads the message.
+    Rule,
+    /// The message only points to its truth, and the source fetches nothing.
+    Fetch,
 }
 
 /// The most times of one message that are reported.
@@ -97,6 +120,9 @@ impl fmt::Debug for Message {
         if !self.ahead.is_empty() {
             text.field("ahead", &self.ahead);
         }
+        if let Some(missing) = &self.missing {
+            text.field("missing", missing);
+        }
         text.finish()
     }
 }
@@ -105,7 +131,15 @@ impl Message {
     /// A message of this type with this meaning and nothing out of the ordinary.
     #[must_use]
     pub const fn new(event_type: String, meaning: Meaning) -> Self {
-        Self { event_type, meaning, ahead: Vec::new(), identity: None, recurs: false }
+        Self { event_type, meaning, ahead: Vec::new(), identity: None, recurs: false, missing: None }
+    }
+
+    /// Ignores the message unless it is of one of these types. A message without a type remains not understood.
+    pub fn keep_only(&mut self, types: &BTreeSet<String>) {
+        if !self.event_type.is_empty() && !types.contains(&self.event_type) {
+            self.meaning = Meaning::Ignored;
+            self.missing = None;
+        }
     }
 
     /// The events of the message; none if its meaning is another.

@@ -1,6 +1,5 @@
 //! One fetch: the call, the judgement of its response, and the settlement on disk.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -113,9 +112,8 @@ impl Fetching {
                 Meaning::NotUnderstood(format!("the profile has no form {} any more", shown(name))),
             ),
         };
-        let others = |types: &BTreeSet<String>| !message.event_type.is_empty() && !types.contains(&message.event_type);
-        if self.api.events.as_ref().is_some_and(others) {
-            message.meaning = Meaning::Ignored;
+        if let Some(types) = &self.api.events {
+            message.keep_only(types);
         }
         told_ahead(&self.source, kept.id, &message.ahead);
         (kept.id, awaiting.message, message)

@@ -88,7 +88,7 @@ fn joined(before: &str, lines: &[Line]) -> String {
 /// A message in lines. Its type is left to the caller. The keys of its events are written as what follows this dedupe key.
 #[must_use]
 pub fn lines(message: &Message, dedupe_key: &str, texts: Texts) -> MessageLines {
-    let Message { event_type, meaning, ahead, identity, recurs } = message;
+    let Message { event_type, meaning, ahead, identity, recurs, missing } = message;
     let mut lines = Lines { texts, lines: Vec::new() };
     let events = match meaning {
         Meaning::Events(events) if events.is_empty() => {
@@ -97,7 +97,8 @@ pub fn lines(message: &Message, dedupe_key: &str, texts: Texts) -> MessageLines 
         }
         Meaning::Events(events) => events.iter().map(|one| event(one, event_type, dedupe_key, texts)).collect(),
         Meaning::Ignored => {
-            lines.put("ignored", "nothing in it concerns a record");
+            let no_rule = missing.as_ref().map(|missing| format!("nothing reads it; missing is {}", missing.said));
+            lines.put("ignored", no_rule.unwrap_or_else(|| "nothing in it concerns a record".to_owned()));
             Vec::new()
         }
         Meaning::Fetch(path) => {

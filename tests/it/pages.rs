@@ -53,6 +53,14 @@ fn the_first_pages_name_every_psp() {
     }
 }
 
+/// A time of receipt can make late news look like the latest, so no profile takes it in silence.
+#[test]
+fn every_profile_says_what_it_does_without_a_time() {
+    for entry in Catalogue::built_in().unwrap().iter() {
+        assert_eq!(entry.untimed().collect::<Vec<_>>(), Vec::<String>::new());
+    }
+}
+
 /// Without these texts a PSP cannot be set up.
 #[test]
 fn every_profile_says_how_it_is_set_up() {

@@ -66,7 +66,9 @@ impl<'a> Reader<'a> {
         }
         reread.left_out = past.hint && past.answers.is_empty();
         let unfetched = reread.normalised.messages.iter_mut().filter(|one| matches!(one.meaning, Meaning::Fetch(_)));
+        let fetchless = self.configured.get(&past.source).filter(|source| source.fetch.is_none());
         for message in unfetched {
+            message.missing = fetchless.map(Source::no_fetch);
             message.meaning = Meaning::Ignored;
             reread.left_out = true;
         }

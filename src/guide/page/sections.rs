@@ -2,7 +2,8 @@
 
 use super::words::{bulleted, code, codes, numbered, places, section};
 use super::{events, proofs, words};
-use crate::psp::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile};
+use crate::psp::document::place::Place;
+use crate::psp::profile::{Amounts, Call, Fetch, FetchAuth, FetchMode, Form, Profile, WithoutTime};
 use crate::psp::vouch::needs::needs_credentials;
 
 /// The page of a PSP.
@@ -20,6 +21,7 @@ pub fn page(profile: &Profile) -> String {
     section(&mut text, "Verification", &proofs::vouches(profile, forms));
     section(&mut text, "Answers", &answer(profile));
     section(&mut text, "Repetitions", &repetitions(profile, forms));
+    section(&mut text, "Times", &times(forms));
     section(&mut text, "Amounts", &amounts(profile));
     for form in forms {
         let heading =
@@ -117,6 +119,35 @@ fn repetitions(profile: &Profile, forms: &[Form]) -> String {
                  of the first one counts, however long ago that was."
             ));
         }
+    }
+    lines.join("\n\n")
+}
+
+/// Where the times stand, and what is done with a message that has none.
+fn times(forms: &[Form]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for form in forms.iter().filter(|form| form.rules.iter().any(|rule| !rule.ignore)) {
+        let which = if forms.len() > 1 { format!(" of form {}", code(&form.name)) } else { String::new() };
+        let mut at: Vec<Place> = Vec::new();
+        for place in form.rules.iter().filter(|rule| !rule.ignore).flat_map(|rule| form.time_of(rule)) {
+            if !at.contains(place) {
+                at.push(place.clone());
+            }
+        }
+        let receipt =
+            if form.fetch.is_some() { "its receipt, a fetched object as of its fetch" } else { "its receipt" };
+        let without = match form.without_time {
+            Some(WithoutTime::DeadLetter) => "is a dead letter".to_owned(),
+            Some(WithoutTime::Receipt) | None => format!("counts as of {receipt}"),
+        };
+        lines.push(if at.is_empty() {
+            format!("A message{which} names no time of its event. It {without}.")
+        } else {
+            format!(
+                "The time of an event{which} stands at {}. A message without a time {without}.",
+                places(&at, " or ")
+            )
+        });
     }
     lines.join("\n\n")
 }

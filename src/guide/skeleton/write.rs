@@ -80,6 +80,9 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     text.push_str(&key("type", types, "the text that says what has happened; several places are joined by a space"));
     let what = "the text that all repetitions share and no other notification has; without this key, the whole body";
     text.push_str(&key("dedupe", &guess.event_id, what));
+    let time = if guess.at.is_empty() { "it names no time" } else { "each message should have its time" };
+    let word = if guess.at.is_empty() { "receipt" } else { "dead-letter" };
+    text.push_str(&format!("without_time = \"{word}\" # TODO: {time}; or \"receipt\": the time of receipt counts\n"));
     text
 }
 
@@ -137,7 +140,7 @@ fn defaults(guess: &Guess) -> String {
     let ids = if guess.ids.is_empty() && guess.reference.is_empty() { &needed[..] } else { guess.ids.as_slice() };
     text.push_str(&key("ids", ids, "the PSP's own id of the payment, refund or agreement"));
     text.push_str(&key("reference", &guess.reference, "where the Transform id comes back"));
-    text.push_str(&key("at", &guess.at, "the time at which it happened; without this key, the time of receipt"));
+    text.push_str(&key("at", &guess.at, "the time at which it happened; see without_time"));
     if let Some(format) =
         guess.at.first().and_then(|leaf| time_format(&leaf.text)).filter(|format| *format != "rfc3339")
     {

@@ -8,3 +8,4 @@ pub mod normalise;
 pub mod read;
 pub(crate) mod rules;
 mod translate;
+mod unread;

@@ -7,6 +7,7 @@ use super::hash::hash;
 use super::in_form::InForm;
 use super::rules::{TYPE_MAX, about, broken, event_type, printable, readers, type_names};
 use super::translate::Translation;
+use super::unread::unread;
 use super::{call, identity};
 use crate::domain::event::Ahead;
 use crate::domain::json;
@@ -14,7 +15,7 @@ use crate::domain::message::{AHEAD_TOLD, Identity, Meaning, Message, Normalised}
 use crate::domain::text::shown;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::document::received::Received;
-use crate::psp::profile::{Form, Profile};
+use crate::psp::profile::{EventRule, Form, Profile};
 
 /// Reads a notification by the rules of its form. `fetching` says whether the source fetches the objects that the
 /// profile marks for fetching. Otherwise a message is read as it is, unless its form or its call says that it is a mere pointer.
@@ -201,16 +202,26 @@ pub(crate) fn read_message(profile: &Profile, form: &Form, bare: Scope<'_>, hash
     let event_type = event_type(form, &bare);
     let scope = Scope { event_type: &event_type, ..bare };
     let key = dedupe_key(form, &scope, hash);
+    let mut missing = None;
     let mut meaning = match event_type.len() {
         0 => Meaning::NotUnderstood(format!("no type at {}", type_names(form))),
         1..=TYPE_MAX => match broken(&form.requires, &scope) {
             Some(place) => Meaning::NotUnderstood(format!("{place}: not what the profile requires")),
-            None => meaning(profile, form, scope, &key),
+            None => match readers(form, &scope) {
+                rules if rules.is_empty() => {
+                    let unread = unread(form, &scope);
+                    unread.map_or_else(Meaning::NotUnderstood, |lacks| {
+                        missing = Some(lacks);
+                        Meaning::Ignored
+                    })
+                }
+                rules => meaning(profile, form, &rules, scope, &key),
+            },
         },
         _ => Meaning::NotUnderstood(format!("{} is too long for a type of event", shown(&event_type))),
     };
     let ahead = received(&mut meaning, scope.received.at);
-    (key, Message { ahead, ..Message::new(printable(&event_type), meaning) })
+    (key, Message { ahead, missing, ..Message::new(printable(&event_type), meaning) })
 }
 
 /// Replaces times that lie ahead of the receipt. For a fetched object the receipt is the time at which the call began.
@@ -235,10 +246,11 @@ fn joined(scope: &Scope<'_>, places: &[Place], with: &str) -> String {
     places.iter().map(|place| scope.text(place).unwrap_or_default()).collect::<Vec<_>>().join(with)
 }
 
-fn meaning(profile: &Profile, form: &Form, scope: Scope<'_>, key: &str) -> Meaning {
+/// The meaning of a message by the rules that read it.
+fn meaning(profile: &Profile, form: &Form, rules: &[&EventRule], scope: Scope<'_>, key: &str) -> Meaning {
     let mut events = Vec::new();
     let text = identity::loose_text(form, &scope);
-    for rule in readers(form, &scope).into_iter().filter(|rule| !rule.ignore) {
+    for rule in rules.iter().filter(|rule| !rule.ignore) {
         let translation = Translation { profile, form, rule, key, loose_text: text.as_deref() };
         match translation.events(scope) {
             Ok(more) => events.extend(more),

@@ -18,7 +18,7 @@ use crate::domain::total::Total;
 use crate::psp::document::place::{Place, Scope};
 use crate::psp::profile::{
     BookingFrom, ChargebackRule, Direction, ErrorRule, EventRule, Fixed, Form, ItemRule, Mapped, MovementRule, Profile,
-    ReleaseRule, ReleasedRule, StatementRule, StatusFrom, TotalRule,
+    ReleaseRule, ReleasedRule, StatementRule, StatusFrom, TotalRule, WithoutTime,
 };
 
 /// The translation of a message by one rule.
@@ -56,7 +56,7 @@ impl Translation<'_> {
             currency,
             scope,
         };
-        let at = reader.instant(rule.at.as_ref().unwrap_or(&defaults.at))?.unwrap_or(scope.received.at);
+        let at = self.time(&reader)?;
         let facts = self.facts(&reader, at)?;
         let own = rule.ids.as_ref().unwrap_or(&defaults.ids);
         let shared = rule.shared_ids.as_ref().unwrap_or(&defaults.shared_ids);
@@ -91,6 +91,16 @@ impl Translation<'_> {
             return Err(format!("no id at {}", names(own)));
         }
         Ok(event)
+    }
+
+    /// The time of the event. What is done without one, the profile says.
+    fn time(&self, reader: &Reader<'_>) -> Result<Timestamp, String> {
+        let places = self.form.time_of(self.rule);
+        match (reader.instant(places)?, self.form.without_time) {
+            (Some(at), _) => Ok(at),
+            (None, Some(WithoutTime::DeadLetter)) => Err(format!("time at {}: missing", names(places))),
+            (None, Some(WithoutTime::Receipt) | None) => Ok(reader.scope.received.at),
+        }
     }
 
     /// The unsigned ids and references that lead to a record. A text that also stands at a signed place counts as signed.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::dialect::Profile;
 use super::error::ProfileError;
+use super::form::Form;
 use super::read::read_text;
 use super::text::{FormText, ProfileText};
 
@@ -41,6 +42,20 @@ impl Entry {
             let name = &self.profile.name;
             format!(
                 "profile {name}, line {line}: trusts_door is called trusts_credentials now; a later version takes the new name only"
+            )
+        })
+    }
+
+    /// Warnings about forms that do not say what is done with a message without a time, each with its line.
+    pub fn untimed(&self) -> impl Iterator<Item = String> {
+        let silent = |form: &&Form| form.without_time.is_none() && form.rules.iter().any(|rule| !rule.ignore);
+        self.profile.forms.iter().filter(silent).map(|form| {
+            let (name, line) = (&self.profile.name, self.line(&form.name, FormText::at));
+            format!(
+                "profile {name}, line {line}: the form {} does not say what is done with a message without a time: it counts as of \
+                 its receipt, so that late news looks like the latest. Add without_time = \"receipt\" if that is meant, or \
+                 \"dead-letter\"",
+                form.name
             )
         })
     }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::fetch::Fetch;
-use super::rule::{Amounts, EventRule, OneOrMore, TimeFormat, When};
+use super::rule::{Amounts, EventRule, OneOrMore, TimeFormat, When, WithoutTime};
 use super::signature::Signature;
 use crate::psp::document::content::Content;
 use crate::psp::document::place::Place;
@@ -47,6 +47,13 @@ pub struct Form {
     /// Whether the type is read in lower case, because the PSP writes it in any case. The rules name it in lower case then.
     #[serde(default)]
     pub any_case: bool,
+    /// Whether the last place of the type is the state of the object that the places before it name. A state that no rule of
+    /// that object has is not understood then, like an unknown word of a map: a dead letter.
+    #[serde(default)]
+    pub state_in_type: bool,
+    /// What is done with a message that has a text at none of the places of its time (`at`). A profile should say it: a time
+    /// of receipt can make late news look like the latest. Without this key the message counts as of its receipt.
+    pub without_time: Option<WithoutTime>,
     /// The place of the object that a message is about: the first of these places that is there, else the message
     /// itself. In a rule without `each`, `./` points into the object.
     #[serde(default)]
@@ -76,7 +83,8 @@ pub struct Form {
     /// Values that all rules share. A rule may have its own.
     #[serde(default)]
     pub defaults: Defaults,
-    /// The rules. The first rule that fits a message reads it. A type without a rule is ignored.
+    /// The rules. The first rule that fits a message reads it. A type without a rule is ignored; if it names a registered
+    /// record, that is a finding.
     #[serde(rename = "event", default)]
     pub rules: Vec<EventRule>,
     /// The headers that the form is read with and that not all of its signatures cover. Anybody can send a caught notification
@@ -111,4 +119,12 @@ pub struct Defaults {
     pub currency: Vec<Place>,
     /// The unit of amounts, if it is not the profile's.
     pub amounts: Option<Amounts>,
+}
+
+impl Form {
+    /// The places of the time of a rule's events.
+    #[must_use]
+    pub fn time_of<'f>(&'f self, rule: &'f EventRule) -> &'f [Place] {
+        rule.at.as_deref().unwrap_or(&self.defaults.at)
+    }
 }

@@ -30,7 +30,7 @@ pub use fetch::{Call, Fetch, FetchAuth, FetchMode, Template};
 pub use form::{Defaults, Form};
 pub use rule::{
     Amounts, BookingFrom, ChargebackRule, Condition, Direction, ErrorRule, EventRule, ItemRule, MovementRule, Not,
-    OneOrMore, ReleaseRule, ReleasedRule, Starts, StatementRule, StatusFrom, TimeFormat, TotalRule, When,
+    OneOrMore, ReleaseRule, ReleasedRule, Starts, StatementRule, StatusFrom, TimeFormat, TotalRule, When, WithoutTime,
 };
 pub use schema::schema;
 pub use signature::{Algorithm, CertificateRule, Encoding, Found, KeyEncoding, KeyId, Locator, Signature, SignedTime};

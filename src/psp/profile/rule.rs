@@ -121,6 +121,16 @@ pub enum TimeFormat {
     UnixOrRfc3339,
 }
 
+/// What is done with a message without a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum WithoutTime {
+    /// It counts as of its receipt; a fetched object as of the beginning of its fetch.
+    Receipt,
+    /// It is not understood.
+    DeadLetter,
+}
+
 /// A rule: it turns a message of its types into events, if its conditions are met.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

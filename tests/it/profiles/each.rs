@@ -6,7 +6,7 @@ use std::path::Path;
 
 use transform_relay::psp::profile::catalogue::BUILT_IN;
 
-use super::{bodies, challenges, vectors};
+use super::{bodies, challenges, unknown_states, vectors};
 use crate::{fixtures, histories};
 
 /// The tests of each of these profiles. A dash in a profile's name is an underscore here.
@@ -50,6 +50,11 @@ macro_rules! each_psp {
             #[test]
             fn every_mapped_type_has_a_fixture() {
                 bodies::each_mapped_type_is_seen(&name());
+            }
+
+            #[test]
+            fn an_unknown_state_is_a_dead_letter() {
+                unknown_states::each_is_a_dead_letter(&name());
             }
 
             #[test]

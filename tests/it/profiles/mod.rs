@@ -6,4 +6,5 @@ mod bodies;
 mod challenges;
 mod each;
 mod failures;
+mod unknown_states;
 mod vectors;

@@ -8,10 +8,10 @@ use super::rule::check_rule;
 use super::signature::check_signature;
 use super::signed::check_signed;
 use crate::psp::document::place::Place;
-use crate::psp::profile::Form;
 use crate::psp::profile::error::{Wrong, ensure};
 use crate::psp::profile::signs::is_signed;
 use crate::psp::profile::text::FormText;
+use crate::psp::profile::{Form, WithoutTime};
 
 pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
     let at = text.at();
@@ -66,6 +66,13 @@ pub(super) fn check_form(form: &Form, text: &FormText) -> Result<(), Wrong> {
     for (index, rule) in form.rules.iter().enumerate() {
         let at = Some(text.rule_at(index));
         check_rule(form, rule).map_err(|reason| (at, reason))?;
+        let has_time = rule.ignore || !form.time_of(rule).is_empty();
+        ensure(
+            has_time || form.without_time != Some(WithoutTime::DeadLetter),
+            at,
+            "at: without_time = \"dead-letter\" makes each message of this rule a dead letter, since it names no time; name one, \
+             or say without_time = \"receipt\"",
+        )?;
         for event_type in rule.event_type.as_slice() {
             let reached = !unconditional.contains(event_type);
             ensure(
