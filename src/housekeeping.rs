@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::domain::age;
 use crate::domain::due::Moment;
-use crate::store::{DeadLetterGone, LongestWaits, Pruned, Store, StoreError};
+use crate::store::{DeadLetterGone, Finding, LongestWaits, Pruned, Store, StoreError};
 
 /// The pause between two rounds.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
@@ -112,8 +112,9 @@ async fn round(store: &Store, clock: Clock, longest: LongestWaits) {
     tracing::debug!(rows, "a round of housekeeping is over");
 }
 
-/// Logs deletions that somebody may still miss; merely expired rows are deleted without a line.
+/// Logs findings, and deletions that somebody may still miss; merely expired rows are deleted without a line.
 fn log(pruned: &Pruned) {
+    pruned.findings.iter().for_each(Finding::log);
     for notification in &pruned.waited_in_vain {
         tracing::warn!(
             %notification,

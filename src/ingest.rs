@@ -20,7 +20,7 @@ use crate::domain::due::Moment;
 use crate::domain::event::Ahead;
 use crate::psp::document::received::Received;
 use crate::source::Source;
-use crate::store::{Receipt, Store, TakeError};
+use crate::store::{Finding, Receipt, Store, TakeError};
 
 use displaced::Displaced;
 use ignored::Ignored;
@@ -104,6 +104,8 @@ impl Ingest {
 
     /// Logs what became of a notification, unless anybody could cause that line as often as they like.
     fn tell(&self, source: &Source, sent: &Sent<'_>, receipt: &Receipt, ahead: &[Ahead], now: Moment) {
+        // A finding is told once a day, whoever causes it.
+        receipt.findings.iter().for_each(Finding::log);
         let is_told = self.repeats.is_told(sent, receipt, now.steady);
         if is_told {
             warn(source, receipt, ahead);

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::EXIT_USAGE;
 use super::output::say;
-use super::{backup, check, demo, profile, reload, reread, secret, serve, soak};
+use super::{backup, check, demo, findings, profile, reload, reread, secret, serve, soak};
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
 #[derive(Debug, Parser)]
@@ -44,6 +44,12 @@ enum Command {
     /// A run that is broken off has corrected whole records only; the next run does the rest. Exit code 0 if nothing is
     /// left to do; 1 if records changed meanwhile and are left for the next run, or if a dry run would change something.
     Reread(reread::Arguments),
+    /// Print what somebody should look at: types without a rule, parked events and refunds that contradict what is
+    /// registered. The store is only read, also while the relay runs.
+    ///
+    /// The kept notifications of the last days are read by today's rules, so that a store of an earlier version shows its
+    /// findings too.
+    Findings(findings::Arguments),
     /// Change the secrets that sources share with their PSPs.
     Secret {
         #[command(subcommand)]
@@ -110,6 +116,7 @@ pub fn run() -> ExitCode {
         Command::Check { config } => check::run(config.as_deref()),
         Command::Reload { config } => reload::run(config.as_deref()),
         Command::Reread(arguments) => reread::run(&arguments),
+        Command::Findings(arguments) => findings::run(&arguments),
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
         Command::Demo(arguments) => demo::run(&arguments),

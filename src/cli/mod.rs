@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod demo;
 mod exit;
+mod findings;
 mod output;
 mod profile;
 mod reading;

@@ -197,6 +197,12 @@ impl Event {
         self.psp_ids.iter().chain(&self.originals).chain(&self.shared_ids)
     }
 
+    /// All texts of the event that may be PSP ids or references of a registered record.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let ids = self.leading_ids().chain(&self.payment_ids).map(String::as_str);
+        ids.chain(self.references.iter().map(TransformId::as_str))
+    }
+
     /// The dedupe key of the event's message. The event's own key adds a trace of its facts.
     #[must_use]
     pub fn message_key(&self) -> &str {

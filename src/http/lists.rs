@@ -1,4 +1,4 @@
-//! Lists for the integrator: parked events, dead letters, deliveries given up, and the history of a record.
+//! Lists for the integrator: parked events, findings, dead letters, deliveries given up, and the history of a record.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
@@ -62,6 +62,29 @@ pub(super) async fn parked(request: HttpRequest, state: web::Data<State>) -> Res
         })
         .collect();
     Ok(HttpResponse::Ok().json(json!({"parked": entries, "next": page.next(&parked, |event| event.cursor)})))
+}
+
+pub(super) async fn findings(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    let page = Page::of(&request)?;
+    let found = state.store.findings(page.source.clone(), page.after.unwrap_or_default(), page.limit()).await?;
+    let entries: Vec<Value> = found
+        .iter()
+        .map(|finding| {
+            json!({
+                "finding": finding.what.name(),
+                "source": finding.source,
+                "type": finding.event_type,
+                "count": finding.count,
+                "notification": finding.notification.map(|id| id.to_string()),
+                "record": finding.record.as_ref().map(|key| json!({"kind": key.kind.name(), "id": key.id.as_str()})),
+                "missing": finding.missing,
+                "firstAt": finding.first_at.to_string(),
+                "lastAt": finding.last_at.to_string(),
+            })
+        })
+        .collect();
+    Ok(HttpResponse::Ok().json(json!({"findings": entries, "next": page.next(&found, |finding| finding.cursor)})))
 }
 
 pub(super) async fn dead_letters(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {

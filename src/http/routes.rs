@@ -42,6 +42,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
         .service(resource("/sources", Method::GET).route(web::get().to(sources::list)))
         .service(resource("/metrics", Method::GET).route(web::get().to(metrics::read)))
         .service(resource("/parked", Method::GET).route(web::get().to(lists::parked)))
+        .service(resource("/findings", Method::GET).route(web::get().to(lists::findings)))
         .service(resource("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(
             resource("/dead-letters/notifications/{id}/replay", Method::POST)

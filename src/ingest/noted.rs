@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::domain::message::Message;
 use crate::source::Source;
-use crate::store::{Finding, Outcome, Receipt, Redated};
+use crate::store::{Outcome, Receipt, Redated};
 
 /// Logs the times of a notification that lay ahead of its receipt. The time of the receipt counts instead of them.
 pub fn told_ahead(source: &str, notification: Uuid, ahead: &[Ahead]) {
@@ -57,7 +57,6 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
              If the PSP does not give its repetitions a new time, then a stranger sends captured notifications again"
         );
     }
-    receipt.findings.iter().for_each(Finding::log);
     if let Some(led) = &receipt.led_elsewhere {
         led.log();
     }

@@ -13,7 +13,7 @@ use crate::psp::document::received::Received;
 use crate::psp::meaning::in_form::InForm;
 use crate::psp::vouch::verify::{Holds, verify};
 use crate::source::Source;
-use crate::store::{Kept, Outcome, Receipt, Taken};
+use crate::store::{Finding, Kept, Outcome, Receipt, Taken};
 
 impl Ingest {
     /// Judges a dead letter anew. If it needs a fetch, the object is fetched again.
@@ -48,6 +48,7 @@ impl Ingest {
         };
         let ahead = ahead(&taken.normalised.messages);
         let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
+        receipt.findings.iter().for_each(Finding::log);
         warn(source, &receipt, &ahead);
         log(source, &receipt);
         Ok(receipt)

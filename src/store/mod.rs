@@ -26,7 +26,7 @@ pub use caught::{GaveWay, LedElsewhere};
 pub use correction::{Corrected, Correction, Corrections, Judgement, Made};
 pub use error::{OpenError, StoreError};
 pub use fetches::{Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, Through};
-pub use findings::Finding;
+pub use findings::{Finding, FindingKind};
 pub use hints::{HintError, Hinted};
 pub use inbox::{Kept, Receipt, Redated, TakeError, Taken};
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};
@@ -38,6 +38,6 @@ pub use records::{RegisterError, RegistrationReceipt};
 pub use slots::{Admission, HintSlots, SlotsTaken};
 #[cfg(test)]
 pub(crate) use sqlite::InMemory;
-pub use sqlite::{BackupError, Cancelled, Store, backup, is_taken, rehearse, sources};
+pub use sqlite::{BackupError, Cancelled, Store, backup, is_taken, look_back, rehearse, sources};
 pub use times::{LongestWaits, Resumed};
 pub use wake::Wake;

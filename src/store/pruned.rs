@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::Finding;
 use crate::domain::ids::RecordKey;
 
 /// The result of one step of housekeeping.
@@ -15,6 +16,10 @@ pub struct Pruned {
     pub dead_letters_beyond: Vec<DeadLetterGone>,
     /// The records of deliveries that had been given up and were kept long enough. They were deleted.
     pub given_up: Vec<RecordKey>,
+    /// The number of parked events that were looked at, since they have waited for long.
+    pub looked: usize,
+    /// The findings among them that were not told today.
+    pub findings: Vec<Finding>,
     /// The number of deleted rows of notifications, attempts, history and fetches.
     pub rows: usize,
     /// Whether the file gave free pages back to the disk.
@@ -29,6 +34,7 @@ impl Pruned {
             && self.dead_letters.is_empty()
             && self.dead_letters_beyond.is_empty()
             && self.given_up.is_empty()
+            && self.looked == 0
             && self.rows == 0
             && !self.shrunk
     }

@@ -94,6 +94,33 @@ pub(super) async fn truths(
     Ok(())
 }
 
+/// Checks that `GET /findings` lists the payments of which more was given back than was paid, and nothing else.
+pub(super) async fn findings(world: &World, relay: &Relay, truths: &[(Arc<str>, Truth)]) -> anyhow::Result<()> {
+    let over = truths.iter().filter(|(_, truth)| truth.is_over_refunded);
+    let mut expected: HashMap<&str, &str> = over.map(|(label, truth)| (truth.id.as_str(), &**label)).collect();
+    let (client, mut next) = (reqwest::Client::builder().no_proxy().build()?, Some(0));
+    while let Some(after) = next {
+        let address = relay.address().context("the relay does not listen")?;
+        let asked = client.get(format!("http://{address}/findings?limit=1000&after={after}")).bearer_auth(STACK_TOKEN);
+        let page: Value = serde_json::from_str(&asked.send().await?.error_for_status()?.text().await?)?;
+        for finding in page["findings"].as_array().into_iter().flatten() {
+            // The strangers' notifications have no truth.
+            if hostile::SOURCES.iter().any(|source| finding["source"] == *source) {
+                continue;
+            }
+            let id = finding["record"]["id"].as_str().unwrap_or_default();
+            if finding["finding"] != "over_refunded" || expected.remove(id).is_none() {
+                world.violated(format!("a finding that is not true: {finding}"));
+            }
+        }
+        next = page["next"].as_i64();
+    }
+    for (id, label) in expected {
+        world.violated(format!("payment {id} ({label}): it is over-refunded, but no finding says so"));
+    }
+    Ok(())
+}
+
 fn differs((status, body): (u16, &Value), expected: (u16, &Value)) -> bool {
     let mut body = body.clone();
     if let Some(body) = body.as_object_mut() {

@@ -111,6 +111,7 @@ impl Stage {
             None => Vec::new(),
         };
         check::truths(world, transform, &truths, *failed_as == "error").await?;
+        check::findings(world, relay, &truths).await?;
         let code = relay.terminate().await?;
         if code != Some(0) {
             world.violated(format!("SIGTERM ended the relay with exit code {code:?}"));

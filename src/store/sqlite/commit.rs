@@ -3,19 +3,20 @@
 
 use uuid::Uuid;
 
+use super::findings::FindingSeen;
 use super::parked::{self, Pending, ReleaseKey};
 use super::reached::{self, Open};
 use super::records::{self, Lead, Stored};
 use super::way::{self, Found, Target};
 use super::work::{Finished, Work};
-use super::{family as stored_family, history, inbox, placed, placing};
+use super::{family as stored_family, findings, history, inbox, placed, placing, waited};
 use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::transition::{Layer, Transition};
 use crate::domain::view::{View, is_over_refunded};
-use crate::store::{Finding, LedElsewhere, Outcome};
+use crate::store::{FindingKind, LedElsewhere, Outcome};
 
 impl Work<'_> {
     /// Applies the released events, and those that they release in turn, and writes the records.
@@ -54,7 +55,7 @@ impl Work<'_> {
                 self.apply_to_all(targets, pending, &open)
             }
             Found::Waits(keys) if open == Open::All => {
-                parked::until_known(self.connection, pending, &keys, self.now)?;
+                self.park(pending, &keys)?;
                 Ok((if pending.event.companion { Outcome::Ignored } else { Outcome::Parked }, None))
             }
             Found::Several(reason, keys) if open == Open::All => {
@@ -85,10 +86,16 @@ impl Work<'_> {
     }
 
     /// Lets an event wait in silence, although it has found agreements, or could be meant for any of several captures.
-    fn wait_as_well(&self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
+    fn wait_as_well(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
         let event = Event { companion: true, ..pending.event.clone() };
-        let pending = Pending { notification: pending.notification, source: pending.source.clone(), event };
-        parked::until_known(self.connection, &pending, keys, self.now)
+        self.park(&Pending::of(pending.notification, pending.source.clone(), event), keys)
+    }
+
+    /// Parks an event, and looks at it if that cannot wait.
+    fn park(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
+        let row = parked::until_known(self.connection, pending, keys, self.now)?;
+        self.finished.findings.extend(waited::at_once(self.connection, self.now, row, pending)?);
+        Ok(())
     }
 
     /// Applies an event to one of its records.
@@ -117,7 +124,8 @@ impl Work<'_> {
                     moved.transition = Transition::Changed;
                 }
                 self.reached(&stored, pending)?;
-                self.look_at_refunds([Some(&stored), parent.as_ref()], [Some(&moved.record), moved.parent.as_ref()]);
+                let (before, after) = ([Some(&stored), parent.as_ref()], [Some(&moved.record), moved.parent.as_ref()]);
+                self.look_at_refunds(pending, before, after)?;
                 self.save(stored.row, parent, (pending, open, layer), moved).map(|became| (became, None))
             }
             Err(contradiction) => {
@@ -158,14 +166,30 @@ impl Work<'_> {
         Ok(taken.unwrap_or(stored))
     }
 
-    /// Finds payments whose refunds exceed what was paid from now on.
-    fn look_at_refunds(&mut self, before: [Option<&Stored>; 2], after: [Option<&Record>; 2]) {
+    /// Finds payments whose refunds exceed what was paid from now on, or no more.
+    fn look_at_refunds(
+        &mut self,
+        by: &Pending,
+        before: [Option<&Stored>; 2],
+        after: [Option<&Record>; 2],
+    ) -> rusqlite::Result<()> {
         for (before, after) in before.into_iter().zip(after) {
             let Some((before, after)) = before.zip(after) else { continue };
-            if after.key.kind == Kind::Payment && is_over_refunded(after) && !is_over_refunded(&before.record) {
-                self.found(Finding::OverRefunded { payment: after.key.clone() });
+            match (is_over_refunded(&before.record), is_over_refunded(after)) {
+                (false, true) => self.found(&FindingSeen {
+                    what: FindingKind::OverRefunded,
+                    source: by.source.clone(),
+                    event_type: by.event.event_type.clone(),
+                    count: 1,
+                    notification: Some(by.notification),
+                    record: Some((before.row, after.key.clone())),
+                    missing: None,
+                })?,
+                (true, false) => findings::is_over(self.connection, FindingKind::OverRefunded, before.row)?,
+                _ => {}
             }
         }
+        Ok(())
     }
 
     /// Counts an event without effect: it leads away from the record that its signed text reached.

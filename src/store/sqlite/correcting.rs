@@ -10,7 +10,7 @@ use super::inbox::{self, Became};
 use super::records::{self, Lead, Stored};
 use super::store::Store;
 use super::writer::unavailable;
-use super::{first_times, owing, parked, taking};
+use super::{findings, first_times, owing, parked, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
@@ -176,6 +176,7 @@ fn judge_anew(
         return Ok((Made::Not, None));
     }
     parked::forget(connection, id.into_bytes())?;
+    findings::understood(connection, &judgement.source, &judgement.normalised)?;
     // Reading it again sets the first times of its messages anew.
     for identity in judgement.normalised.messages.iter().filter_map(|message| message.identity.as_ref()) {
         first_times::forget(connection, &judgement.source, id, identity)?;

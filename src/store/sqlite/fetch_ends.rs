@@ -40,6 +40,7 @@ pub(super) fn answered(
             // The new response contains all news of the earlier responses. Their events may still be parked.
             parked::forget(connection, notification.into_bytes())?;
         }
+        work.note_missing(*notification, &source, says)?;
         let (outcome, reasons) = match &says.meaning {
             Meaning::Ignored => (Outcome::Ignored, Vec::new()),
             Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![says.because(reason)]),

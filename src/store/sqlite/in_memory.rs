@@ -1,16 +1,17 @@
 //! A store in memory for the tests of other folders: the code of the store, without its file and its threads.
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::rehearse::without_limits;
 use super::taking::{self, Took};
-use super::{inbox, migrations, parked, records, register};
+use super::{findings, inbox, migrations, parked, records, register, waited};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
-use crate::store::{Outcome, Receipt, RegistrationReceipt, StoreOptions, Taken};
+use crate::store::{Finding, Outcome, Receipt, RegistrationReceipt, StoreOptions, Taken};
 
 /// A store in memory.
 pub(crate) struct InMemory {
@@ -58,6 +59,12 @@ impl InMemory {
         let kept = inbox::kept(&self.connection, id).unwrap()?;
         let (_, reason) = inbox::through(&self.connection, id).unwrap();
         Some((kept.outcome, reason))
+    }
+
+    /// The findings, once all parked events have waited for long.
+    pub(crate) fn findings(&self, now: Moment) -> Vec<Finding> {
+        waited::look(&self.connection, now, Timestamp::MAX, u32::MAX).unwrap();
+        findings::list(&self.connection, None, 0, u32::MAX).unwrap().rows
     }
 
     /// The number of events of a source that wait for their records. Those that wait in silence do not count.

@@ -282,6 +282,11 @@ pub(super) fn kept(connection: &Connection, id: Uuid) -> rusqlite::Result<Option
         .optional()
 }
 
+/// Whether a notification is kept.
+pub(super) fn is_kept(connection: &Connection, id: Uuid) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM notifications WHERE id = ?1")?.exists([id.into_bytes()])
+}
+
 /// The outcome of a notification's judged messages while others wait for fetches, and the reason if it is a dead
 /// letter.
 pub(super) fn through(connection: &Connection, id: Uuid) -> rusqlite::Result<(Option<Outcome>, Option<String>)> {

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     FIRST,
     SECOND,
     THIRD,
@@ -20,6 +20,7 @@ const STEPS: [&str; 13] = [
     super::reached::STEP,
     super::held::STEP,
     super::placed::STEP,
+    super::findings::STEP,
 ];
 
 const FIRST: &str = r"
@@ -257,7 +258,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 13;
+pub(super) const VERSION: i64 = 14;
 
 /// Runs the missing steps, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {

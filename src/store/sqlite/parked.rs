@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
+use super::findings;
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, TransformId};
@@ -17,6 +18,12 @@ pub(super) struct Pending {
     pub(super) notification: Uuid,
     pub(super) source: String,
     pub(super) event: Event,
+}
+
+impl Pending {
+    pub(super) const fn of(notification: Uuid, source: String, event: Event) -> Self {
+        Self { notification, source, event }
+    }
 }
 
 /// The key under which an event waits: a change of records that releases it.
@@ -54,15 +61,16 @@ impl ReleaseKey {
 /// letter, and deleted with its notification.
 const COMPANION: &str = "companion";
 
-/// Parks an event until its record is known by one of these keys.
+/// Parks an event until its record is known by one of these keys. Returns its row.
 pub(super) fn until_known(
     connection: &Connection,
     parked: &Pending,
     keys: &[ReleaseKey],
     now: Moment,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let row = insert(connection, parked, now)?;
-    keys.iter().try_for_each(|key| add_key(connection, row, &parked.source, key))
+    keys.iter().try_for_each(|key| add_key(connection, row, &parked.source, key))?;
+    Ok(row)
 }
 
 fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<i64> {
@@ -141,8 +149,81 @@ pub(super) fn let_go(connection: &Connection, row: i64) -> rusqlite::Result<Uuid
         .prepare_cached("SELECT notification FROM parked WHERE id = ?1")?
         .query_row([row], |columns| columns.get(0))
         .map_err(in_row("parked", row))?;
+    // Its finding stays: what was found is so still, and the event is in a dead letter now.
     remove(connection, row)?;
     Ok(Uuid::from_bytes(notification))
+}
+
+pub(super) const UNLOOKED: &str = "SELECT id, notification, source, event FROM parked INDEXED BY parked_unlooked
+    WHERE reason IS NULL AND finding IS NULL AND ifnull(kept_since, parked_at) < ?1
+    ORDER BY ifnull(kept_since, parked_at) LIMIT ?2";
+
+/// The events that have waited for their records since before `cutoff` and were not looked at, up to `most`. An event that
+/// cannot be read is none.
+pub(super) fn unlooked(
+    connection: &Connection,
+    cutoff: Timestamp,
+    most: u32,
+) -> rusqlite::Result<Vec<(i64, Option<Pending>)>> {
+    let mut query = connection.prepare_cached(UNLOOKED)?;
+    let rows = query.query_map(params![micros(cutoff), most], |row| {
+        let waits = || -> rusqlite::Result<Pending> {
+            let event = json(3, row.get_ref(3)?.as_str()?)?;
+            Ok(Pending::of(Uuid::from_bytes(row.get(1)?), row.get(2)?, event))
+        };
+        Ok((row.get(0)?, waits().ok()))
+    })?;
+    rows.collect()
+}
+
+/// The most events that are looked at because they wait for the same key.
+const OF_KEY_MAX: u32 = 10;
+
+/// Events that wait for a key: the companions, or the others.
+pub(super) fn waiting_by(
+    connection: &Connection,
+    source: &str,
+    key: &ReleaseKey,
+    companions: bool,
+) -> rusqlite::Result<Vec<(i64, Pending)>> {
+    connection
+        .prepare_cached(
+            "SELECT p.id, p.notification, p.source, p.event FROM parked_keys k JOIN parked p ON p.id = k.parked
+             WHERE k.key = ?1 AND k.source = ?2 AND (p.reason IS NOT NULL) = ?3 ORDER BY p.id DESC LIMIT ?4",
+        )?
+        .query_map(params![key.0, source, companions, OF_KEY_MAX], |row| {
+            let event = json(3, row.get_ref(3)?.as_str()?)?;
+            Ok((row.get(0)?, Pending::of(Uuid::from_bytes(row.get(1)?), row.get(2)?, event)))
+        })?
+        .collect()
+}
+
+/// The finding of a parked event: 0 if it was looked at in vain, none if it was not looked at.
+pub(super) fn finding(connection: &Connection, row: i64) -> rusqlite::Result<Option<i64>> {
+    connection.prepare_cached("SELECT finding FROM parked WHERE id = ?1")?.query_row([row], |row| row.get(0))
+}
+
+/// Notes the finding of a parked event; 0 for none.
+pub(super) fn set_finding(connection: &Connection, row: i64, finding: i64) -> rusqlite::Result<()> {
+    let mut set = connection.prepare_cached("UPDATE parked SET finding = ?2 WHERE id = ?1")?;
+    set.execute([row, finding]).map(drop)
+}
+
+/// Has the events looked at again that wait for a PSP id as that of another kind of object: a record has the id now.
+pub(super) fn look_again(connection: &Connection, psp_id: &str) -> rusqlite::Result<()> {
+    let mut again = connection.prepare_cached(
+        "UPDATE parked SET finding = NULL
+         WHERE finding = 0 AND id IN (SELECT parked FROM parked_keys WHERE key = ?1)",
+    )?;
+    Kind::ALL.into_iter().try_for_each(|kind| again.execute([ReleaseKey::psp_id(kind, psp_id).0]).map(drop))
+}
+
+/// The keys that would release a parked event.
+pub(super) fn waits_for(connection: &Connection, row: i64) -> rusqlite::Result<Vec<String>> {
+    connection
+        .prepare_cached("SELECT key FROM parked_keys WHERE parked = ?1 ORDER BY key")?
+        .query_map([row], |row| row.get(0))?
+        .collect()
 }
 
 /// Whether any event of a notification is parked.
@@ -205,7 +286,7 @@ fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Pending> {
         .optional()
         .and_then(|parked| parked.ok_or_else(|| unreadable(0, Type::Null, "the event that a key leads to is missing")))
         .map_err(in_row("parked", row))?;
-    remove(connection, row)?;
+    withdraw(connection, row)?;
     Ok(parked)
 }
 
@@ -215,10 +296,22 @@ pub(super) fn forget(connection: &Connection, notification: [u8; 16]) -> rusqlit
         .prepare_cached("SELECT id FROM parked WHERE notification = ?1")?
         .query_map([notification], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    rows.into_iter().try_for_each(|row| remove(connection, row))
+    rows.into_iter().try_for_each(|row| withdraw(connection, row))
 }
 
-fn remove(connection: &Connection, row: i64) -> rusqlite::Result<()> {
+/// Deletes a parked event that does not wait any more, and takes it out of its finding.
+fn withdraw(connection: &Connection, row: i64) -> rusqlite::Result<()> {
+    match remove(connection, row)? {
+        Some((Some(finding), notification)) if finding > 0 => findings::withdraw(connection, finding, notification),
+        _ => Ok(()),
+    }
+}
+
+/// Deletes a parked event. Returns its finding and its notification.
+fn remove(connection: &Connection, row: i64) -> rusqlite::Result<Option<(Option<i64>, [u8; 16])>> {
     connection.prepare_cached("DELETE FROM parked_keys WHERE parked = ?1")?.execute([row])?;
-    connection.prepare_cached("DELETE FROM parked WHERE id = ?1")?.execute([row]).map(drop)
+    connection
+        .prepare_cached("DELETE FROM parked WHERE id = ?1 RETURNING finding, notification")?
+        .query_row([row], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()
 }

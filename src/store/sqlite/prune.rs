@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::columns::{damage, in_row, micros};
+use super::findings::PARKED_FOR;
 use super::outbox::{self, key_of};
-use super::{dead_letters, fetches, parked, parking};
+use super::{dead_letters, fetches, findings, parked, parking, waited};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::store::{DeadLetterGone, Pruned, StoreOptions};
@@ -30,6 +31,7 @@ pub(super) fn step(
     let mut damaged = Vec::new();
     let keep = &options.keep;
     // Ages are measured on the store's clock: no row grows old because somebody set the machine's clock.
+    let (looked, findings) = waited::look(connection, now, before(now.steady, PARKED_FOR), most)?;
     let now = now.steady;
     let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
@@ -38,9 +40,13 @@ pub(super) fn step(
     let rows = notifications(connection, before(now, keep.notifications), most)?
         + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
         + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history), most)?
-        + fetches::prune(connection, before(now, FETCHES_KEPT), most)?;
+        + fetches::prune(connection, before(now, FETCHES_KEPT), most)?
+        + findings::prune(connection, before(now, keep.notifications), most)?;
     let shrunk = shrink(connection)?;
-    Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, rows, shrunk }, damaged))
+    Ok((
+        Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, looked, findings, rows, shrunk },
+        damaged,
+    ))
 }
 
 /// Sets the error of an unreadable row apart: its own kind of row is not deleted then, but all other kinds are. An
@@ -243,6 +249,8 @@ mod tests {
             (OLD_ATTEMPTS, "attempts_by_age (<expr><?)"),
             (OLD_TRANSITIONS, "transitions_by_age (<expr><?)"),
             (parked::WAITED_TOO_LONG, "parked_by_age (<expr><?)"),
+            (parked::UNLOOKED, "parked_unlooked (<expr><?)"),
+            (findings::OLD, "findings_by_age (kept_since<?)"),
             (fetches::FORGOTTEN, "fetches_idle (began_at<?)"),
         ] {
             let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();

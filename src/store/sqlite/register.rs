@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::parked::ReleaseKey;
 use super::records::{self, Lead, Stored};
 use super::work::{Finished, Work};
-use super::{family, placing};
+use super::{family, parked, placing};
 use crate::domain::due::Moment;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::{Record, Registered};
@@ -57,6 +57,7 @@ fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusql
     let Registered { psp_id, preauth_id, .. } = stored.record.registered.clone();
     if let Some(psp_id) = &psp_id {
         records::learn(work.connection, &stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
+        parked::look_again(work.connection, psp_id)?;
     }
     if stored.record.key.kind == Kind::Preauth {
         placing::with_captures(work, &stored.record.key.id)?;

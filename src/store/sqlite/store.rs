@@ -16,7 +16,7 @@ use super::outbox::Bounds;
 use super::readers::Readers;
 use super::taking::Took;
 use super::writer::{Writer, unavailable};
-use super::{connection, history, inbox, outbox, owing, parked, prune, records, register, taking};
+use super::{connection, findings, history, inbox, outbox, owing, parked, prune, records, register, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
@@ -163,6 +163,17 @@ impl Store {
     pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
         self.list(after, most, move |connection, after, most| parked::list(connection, source.as_deref(), after, most))
             .await
+    }
+
+    /// The findings after the cursor `after`, the oldest first.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn findings(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<Finding>, StoreError> {
+        self.list(after, most, move |connection, after, most| {
+            findings::list(connection, source.as_deref(), after, most)
+        })
+        .await
     }
 
     /// The notifications that are dead letters, after the cursor `after`, the oldest first.

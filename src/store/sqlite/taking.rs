@@ -12,7 +12,7 @@ use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
 use super::work::{Finished, Work, joined};
-use super::{fetches, giving_way, parked, parking};
+use super::{fetches, findings, giving_way, parked, parking};
 use crate::domain::event::Event;
 use crate::domain::message::{Meaning, Message};
 use crate::store::{GaveWay, LedElsewhere, Outcome, Receipt, StoreOptions, Taken};
@@ -133,7 +133,10 @@ fn one_more(connection: &Connection, options: &StoreOptions, taken: &Taken, one:
     })?;
     let receipt = Receipt { is_news: false, key_reused: Some(one), ..receipt };
     Ok(match fate {
-        Fate::NothingNew => Took::In(without_row(receipt, one)),
+        Fate::NothingNew => {
+            findings::rename(connection, taken.id, one)?;
+            Took::In(without_row(receipt, one))
+        }
         Fate::Kept(gave_way) => Took::In(Receipt { gave_way, ..receipt }),
         Fate::NoRoom => Took::OneTooMany(receipt),
     })
@@ -186,6 +189,7 @@ pub(super) fn replay(
 fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id: Uuid) -> rusqlite::Result<Receipt> {
     parked::forget(connection, id.into_bytes())?;
     fetches::forget(connection, id)?;
+    findings::understood(connection, &taken.source, &taken.normalised)?;
     judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
@@ -267,6 +271,9 @@ pub(super) fn judge(
             }
             Told::Again { redated: again } => redated = redated.or(again),
             Told::First | Told::Unknown => {}
+        }
+        if message.missing.is_some() && !inbox::is_kept(connection, id)? {
+            work.note_missing(id, &taken.source, message)?;
         }
         match &message.meaning {
             Meaning::Ignored => {}

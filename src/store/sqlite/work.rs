@@ -5,6 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use rusqlite::Connection;
 use uuid::Uuid;
 
+use super::findings::{self, FindingSeen};
 use super::owing;
 use super::parked::{self, Pending, ReleaseKey};
 use super::records::{self, Lead, Stored};
@@ -12,7 +13,11 @@ use super::unwritten::Unwritten;
 use super::way;
 use crate::domain::due::Moment;
 use crate::domain::ids::{Kind, RecordKey};
-use crate::store::{Finding, LedElsewhere, Owed, StoreOptions};
+use crate::domain::message::{Message, Missing, MissingKind};
+use crate::store::{Finding, FindingKind, LedElsewhere, Owed, StoreOptions};
+
+/// The most messages of one piece of work whose names are looked up, since no rule reads them.
+const LOOKED_UP_MAX: usize = 100;
 
 /// One piece of work under way. Its changes are complete only after [`Work::finish`].
 pub(super) struct Work<'a> {
@@ -22,6 +27,8 @@ pub(super) struct Work<'a> {
     pub(super) released: VecDeque<Pending>,
     pub(super) taken_back: VecDeque<Pending>,
     pub(super) unwritten: Unwritten,
+    /// The number of messages without a rule whose names were looked up.
+    looked_up: usize,
     pub(super) finished: Finished,
 }
 
@@ -39,7 +46,8 @@ pub(super) struct Finished {
 impl<'a> Work<'a> {
     pub(super) fn new(connection: &'a Connection, options: &'a StoreOptions, now: Moment) -> Self {
         let (unwritten, finished) = (Unwritten::default(), Finished::default());
-        Self { connection, options, now, released: VecDeque::new(), taken_back: VecDeque::new(), unwritten, finished }
+        let (released, taken_back) = (VecDeque::new(), VecDeque::new());
+        Self { connection, options, now, released, taken_back, unwritten, looked_up: 0, finished }
     }
 
     /// The notifications with released events that are not applied yet. Their outcome is not known yet.
@@ -74,9 +82,37 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Reports a finding once the work is on disk.
-    pub(super) fn found(&mut self, finding: Finding) {
-        self.finished.findings.push(finding);
+    /// Notes a finding. It is logged once the work is on disk, if it was not logged today.
+    pub(super) fn found(&mut self, sighting: &FindingSeen) -> rusqlite::Result<()> {
+        let noted = findings::note(self.connection, self.now, sighting)?;
+        self.finished.findings.extend(noted.and_then(|noted| noted.told));
+        Ok(())
+    }
+
+    /// Notes what is missing to read a message, if anything is. Messages past a number are not looked up: a batch may have
+    /// thousands.
+    pub(super) fn note_missing(&mut self, notification: Uuid, source: &str, message: &Message) -> rusqlite::Result<()> {
+        let Some(Missing { what, said, names }) = &message.missing else { return Ok(()) };
+        let record = match what {
+            MissingKind::Fetch => None,
+            MissingKind::Rule if self.looked_up >= LOOKED_UP_MAX => return Ok(()),
+            MissingKind::Rule => {
+                self.looked_up += 1;
+                match findings::named(self.connection, source, names.iter().map(String::as_str))? {
+                    Some(record) => Some(record),
+                    None => return Ok(()),
+                }
+            }
+        };
+        self.found(&FindingSeen {
+            what: if *what == MissingKind::Fetch { FindingKind::NotFetched } else { FindingKind::NoRule },
+            source: source.to_owned(),
+            event_type: message.event_type.clone(),
+            count: 1,
+            notification: Some(notification),
+            record,
+            missing: Some(said.clone()),
+        })
     }
 }
 

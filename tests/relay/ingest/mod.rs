@@ -1,6 +1,7 @@
 //! Notifications: proofs, outcomes, parked events, repetitions.
 
 mod contents;
+mod findings;
 mod led_elsewhere;
 mod notifications;
 mod parked;

@@ -1,4 +1,4 @@
-//! The integrator's lists: parked events, dead letters, deliveries given up, and a record's history.
+//! The integrator's lists: parked events, findings, dead letters, deliveries given up, and a record's history.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -10,6 +10,11 @@ impl Relay {
     /// GET /parked: the events that wait for a record.
     pub(crate) async fn parked(&self) -> Vec<Value> {
         self.pages("/parked", "parked").await
+    }
+
+    /// GET /findings
+    pub(crate) async fn findings(&self) -> Vec<Value> {
+        self.pages("/findings", "findings").await
     }
 
     /// GET /dead-letters/notifications

@@ -206,6 +206,17 @@ impl Relay {
         self.change_by_id("DELETE FROM transitions WHERE notification = ?1", notifications);
     }
 
+    /// Moves the time since which all events wait back by this much.
+    pub(crate) fn parked_since_minutes(&self, minutes: i64) {
+        let change = "UPDATE parked SET parked_at = parked_at - ?1, kept_since = kept_since - ?1";
+        self.writable().execute(change, [minutes * 60_000_000]).unwrap();
+    }
+
+    /// Deletes all findings, as in a store of an earlier version.
+    pub(crate) fn forget_findings(&self) {
+        self.writable().execute_batch("DELETE FROM findings; UPDATE parked SET finding = NULL").unwrap();
+    }
+
     /// Gives the n-th registered record (from 0) an earlier text of it, with the version and the time that it has.
     pub(crate) fn set_back(&self, n: usize, earlier: &str) {
         let change = "UPDATE records SET record =

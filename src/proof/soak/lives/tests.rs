@@ -1,7 +1,7 @@
 //! The whole way of generated lives, sign → verify → normalise → commit → read, with the store in memory. The end must be the
 //! life's truth, whatever the order and the number of tellings, and whenever the records are registered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use crate::proof::stand_in::Psp;
 use crate::psp::document::received::Received;
 use crate::psp::meaning::normalise::normalise;
 use crate::psp::vouch::verify::{Means, verify};
-use crate::store::{InMemory, Outcome, Owed, Taken};
+use crate::store::{FindingKind, InMemory, Outcome, Owed, Taken};
 use crate::transform::response::{FailedAs, fetched};
 
 static PSPS: LazyLock<Vec<Psp>> = LazyLock::new(|| {
@@ -102,7 +102,23 @@ impl Relay<'_> {
 
     /// The differences between the truth, the bodies that Transform has read, and those that it would read now.
     fn differences(&self) -> Vec<String> {
-        self.life.truths.iter().filter_map(|truth| self.difference(truth)).chain(self.lost()).collect()
+        let records = self.life.truths.iter().filter_map(|truth| self.difference(truth));
+        records.chain(self.lost()).chain(self.untrue_findings()).collect()
+    }
+
+    /// What the findings say beside the payments of which more was given back than was paid, and the payments that they miss.
+    fn untrue_findings(&self) -> Vec<String> {
+        let over = self.life.truths.iter().filter(|truth| truth.is_over_refunded).map(|truth| truth.id.clone());
+        let mut over: BTreeSet<String> = over.collect();
+        let mut untrue = Vec::new();
+        for finding in self.store.findings(Moment { wall: self.now, steady: self.now }) {
+            let id = finding.record.as_ref().map(|key| key.id.as_str().to_owned()).unwrap_or_default();
+            if finding.what != FindingKind::OverRefunded || !over.remove(&id) {
+                untrue.push(format!("untrue: {finding:?}"));
+            }
+        }
+        untrue.extend(over.into_iter().map(|id| format!("payment {id} is over-refunded, and no finding says so")));
+        untrue
     }
 
     fn difference(&self, truth: &Truth) -> Option<String> {

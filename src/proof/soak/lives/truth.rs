@@ -17,6 +17,8 @@ pub(in crate::proof::soak) struct Truth {
     pub(in crate::proof::soak) record: Value,
     /// The HTTP status and the body that Transform reads instead, if the record has failed and errors are shown.
     pub(in crate::proof::soak) error: Option<(u16, Value)>,
+    /// Whether more was given back than was paid, which is a finding.
+    pub(in crate::proof::soak) is_over_refunded: bool,
 }
 
 impl Expected {
@@ -45,7 +47,8 @@ impl Expected {
         let status = self.status();
         let error = (status == "Failed").then(|| self.error());
         let record = if self.kind == Kind::Agreement { self.agreement() } else { self.transaction(status) };
-        Truth { kind: self.kind, id: self.id.clone(), record, error }
+        let is_over_refunded = self.kind == Kind::Payment && status == "Succeeded" && self.given_back > self.paid();
+        Truth { kind: self.kind, id: self.id.clone(), record, error, is_over_refunded }
     }
 
     fn status(&self) -> &'static str {
