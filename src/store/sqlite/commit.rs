@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::findings::FindingSeen;
+use super::findings::{FindingSeen, Named};
 use super::parked::{self, Pending, ReleaseKey};
 use super::reached::{self, Open};
 use super::records::{self, Lead, Stored};
@@ -301,8 +301,12 @@ impl Work<'_> {
     fn apply_released(&mut self) -> rusqlite::Result<()> {
         loop {
             // An event that is taken back may take back others.
-            while let Some(pending) = self.taken_back.pop_front() {
+            while let Some((record, pending)) = self.taken_back.pop_front() {
                 let (outcome, reason) = self.apply(&pending)?;
+                // An event that finds its way to another capture is no finding.
+                if outcome == Outcome::DeadLetter {
+                    self.found(&sighting(record, &pending))?;
+                }
                 inbox::taken_back(self.connection, pending.notification, outcome, reason.as_deref())?;
             }
             let Some(pending) = self.released.pop_front() else { return Ok(()) };
@@ -310,5 +314,18 @@ impl Work<'_> {
             let (notification, companion) = (pending.notification, pending.event.companion);
             inbox::released(self.connection, notification, companion, outcome, reason.as_deref())?;
         }
+    }
+}
+
+/// The finding that an event was taken back from a record, and that nobody can tell the record that it is about.
+fn sighting(record: Named, pending: &Pending) -> FindingSeen {
+    FindingSeen {
+        what: FindingKind::TakenBack,
+        source: pending.source.clone(),
+        event_type: pending.event.event_type.clone(),
+        count: 1,
+        notification: Some(pending.notification),
+        record: Some(record),
+        missing: None,
     }
 }

@@ -3,7 +3,6 @@
 
 use rusqlite::Connection;
 
-use super::findings::FindingSeen;
 use super::parked::Pending;
 use super::records::{self, Lead, Stored};
 use super::unwritten::Unwritten;
@@ -13,7 +12,6 @@ use super::{family, placed};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Seen};
 use crate::domain::transition::{self, Layer};
-use crate::store::FindingKind;
 
 /// Places anew what was placed on the captures of a preauthorization, since there is another capture, or the preauthorization
 /// is registered only now.
@@ -79,24 +77,9 @@ pub(super) fn anew(work: &mut Work<'_>, payment: Stored) -> rusqlite::Result<Sto
     let payment = family::changed(work, bare, &payment.record)?;
     family::note(work, &payment)?;
     if !taken_back.is_empty() {
-        work.found(&sighting(&payment, &taken_back))?;
-        work.take_back(taken_back);
+        work.take_back((payment.row, payment.record.key.clone()), taken_back);
     }
     Ok(payment)
-}
-
-/// The finding that events were taken back from a payment.
-fn sighting(payment: &Stored, taken_back: &[Pending]) -> FindingSeen {
-    let first = taken_back.first();
-    FindingSeen {
-        what: FindingKind::TakenBack,
-        source: first.map(|pending| pending.source.clone()).unwrap_or_default(),
-        event_type: first.map(|pending| pending.event.event_type.clone()).unwrap_or_default(),
-        count: taken_back.len(),
-        notification: first.map(|pending| pending.notification),
-        record: Some((payment.row, payment.record.key.clone())),
-        missing: None,
-    }
 }
 
 /// The payment with the event, if the event still leads to it.

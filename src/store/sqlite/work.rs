@@ -5,7 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::findings::{self, FindingSeen};
+use super::findings::{self, FindingSeen, Named};
 use super::owing;
 use super::parked::{self, Pending, ReleaseKey};
 use super::records::{self, Lead, Stored};
@@ -25,7 +25,8 @@ pub(super) struct Work<'a> {
     pub(super) options: &'a StoreOptions,
     pub(super) now: Moment,
     pub(super) released: VecDeque<Pending>,
-    pub(super) taken_back: VecDeque<Pending>,
+    /// Events that were taken back from a record, each with that record.
+    pub(super) taken_back: VecDeque<(Named, Pending)>,
     pub(super) unwritten: Unwritten,
     /// The number of messages without a rule whose names were looked up.
     looked_up: usize,
@@ -61,8 +62,8 @@ impl<'a> Work<'a> {
     }
 
     /// Lets events that were taken back from their record be applied to others.
-    pub(super) fn take_back(&mut self, events: Vec<Pending>) {
-        self.taken_back.extend(events);
+    pub(super) fn take_back(&mut self, record: Named, events: Vec<Pending>) {
+        self.taken_back.extend(events.into_iter().map(|event| (record.clone(), event)));
     }
 
     /// Notes that Transform is owed a webhook for a record, once it has been told of the records `after`.

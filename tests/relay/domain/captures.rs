@@ -35,7 +35,7 @@ async fn a_second_capture_takes_back_what_was_placed_on_the_first() {
     let reason = dead[0]["reason"].as_str().unwrap();
     assert_eq!(dead.len(), 1);
     assert!(reason.contains("it names only an authorization, that of preauth pre-1, and 2 payments capture that"));
-    relay.program.logged(&["WARN", "events of an authorization were taken back", "payment=payment/tx-1"]).await;
+    relay.program.logged(&["WARN", "events of an authorization were taken back", "record=payment/tx-1"]).await;
     tell(&relay, &adyen::item("CAPTURE", "CAPT2", "AUTH1", 6, 10_000)).await;
     assert_eq!(relay.dead_letters().await.len(), 2, "at once");
 }

@@ -64,7 +64,7 @@ async fn more_refunded_than_paid_is_told_and_the_payment_shows_what_was_paid() {
     assert_eq!(of_payment(&relay).await, amounts("100", "0"));
     let refund = relay.fetched("Refund", "tx-r2").await;
     assert_eq!((&refund["status"], refund["refundedAmount"].to_string()), (&json!("Succeeded"), "50".to_owned()));
-    relay.program.logged(&["WARN", "the refunds of a payment exceed what was paid", "payment=payment/tx-1"]).await;
+    relay.program.logged(&["WARN", "the refunds of a payment exceed what was paid", "record=payment/tx-1"]).await;
     // One of them fails after all.
     assert_eq!(relay.stripe(&stripe::refund("re_1", AT + 30, 6000, "failed")).await, "applied");
     transform.told("payment", "tx-1", 4).await;
