@@ -3,6 +3,7 @@
 
 use rusqlite::Connection;
 
+use super::findings;
 use super::parked::ReleaseKey;
 use super::records::{self, Lead, Stored};
 use super::work::Work;
@@ -10,7 +11,8 @@ use crate::domain::attempt::Attempt;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Seen};
-use crate::domain::view::View;
+use crate::domain::view::{View, is_over_refunded};
+use crate::store::FindingKind;
 
 /// Links a registered record with its relatives. The link itself never owes Transform a webhook; what the record takes over
 /// from events that came before does.
@@ -147,6 +149,9 @@ pub(super) fn changed(work: &mut Work<'_>, mut stored: Stored, before: &Record) 
         stored.record.bump(work.now.wall);
     }
     records::update(work.connection, stored.row, &stored.record)?;
+    if is_over_refunded(before) && !is_over_refunded(&stored.record) {
+        findings::is_over(work.connection, FindingKind::OverRefunded, stored.row)?;
+    }
     if is_visible {
         work.owe(&stored, Vec::new())?;
     }

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Chance, Fate, Life, SOURCES, Truth};
+use super::{Chance, Fate, Life, Notification, SOURCES, Truth};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
@@ -112,6 +112,13 @@ impl Relay<'_> {
         let mut over: BTreeSet<String> = over.collect();
         let mut untrue = Vec::new();
         for finding in self.store.findings(Moment { wall: self.now, steady: self.now }) {
+            // Nobody knows of which capture it is, and the life says so.
+            let unclear = |(number, one): (usize, &Notification)| {
+                one.fate == Fate::DeadLetter && finding.notification == self.ids.get(&number).copied()
+            };
+            if finding.what == FindingKind::TakenBack && self.life.notifications.iter().enumerate().any(unclear) {
+                continue;
+            }
             let id = finding.record.as_ref().map(|key| key.id.as_str().to_owned()).unwrap_or_default();
             if finding.what != FindingKind::OverRefunded || !over.remove(&id) {
                 untrue.push(format!("untrue: {finding:?}"));
