@@ -53,13 +53,14 @@ pub(super) fn each_is_a_dead_letter(name: &str) {
         }
     }
     fetched(name).iter().for_each(|file| try_fetched(profile, &Fetched::read(file), &mut tried));
-    let is_state = |rule: &EventRule, place: &Place| {
-        *place != Place::Type && !(rule.each.is_some() && rule.when.contains_key(place))
+    let is_state = |form: &Form, rule: &EventRule, place: &Place| {
+        let is_left = *place == Place::Type || is_of_type(form, place);
+        !is_left && !(rule.each.is_some() && rule.when.contains_key(place))
     };
-    let mapped = |rule: &&EventRule| states(rule).any(|places| places.iter().any(|place| is_state(rule, place)));
     let is_tried =
         |form: &Form| form.content.format != Format::Xml && form.content.inner.is_none() && form.batch.is_none();
     for form in profile.forms.iter().filter(|form| is_tried(form)) {
+        let mapped = |rule: &&EventRule| states(rule).any(|places| places.iter().any(|at| is_state(form, rule, at)));
         for rule in form.rules.iter().filter(mapped) {
             let types = rule.event_type.as_slice();
             assert!(tried.iter().any(|one| types.contains(one)), "{name}: no state was tried of {types:?}");
@@ -114,9 +115,13 @@ fn mapped<T>(from: &Fixed<T>) -> Option<&[Place]> {
     if let Fixed::Mapped(mapped) = from { Some(&mapped.from) } else { None }
 }
 
+/// Whether the type of a message stands at a place, and no state does.
+fn is_of_type(form: &Form, place: &Place) -> bool {
+    !form.state_in_type && form.event_type.iter().any(|part| part.as_slice().contains(place))
+}
+
 /// Puts the unknown word at a place, if a word stands there. The type of a message is left as it is.
 fn change(read: &mut Read<'_>, rule: &EventRule, place: &Place) -> bool {
-    let is_of_type = read.form.event_type.iter().any(|part| part.as_slice().contains(place));
     // Only the elements that the rule chooses; a place by which it chooses them is no state.
     let chosen = |value: &Value| {
         rule.when.iter().all(|(place, condition)| match place {
@@ -129,7 +134,7 @@ fn change(read: &mut Read<'_>, rule: &EventRule, place: &Place) -> bool {
         values.filter_map(|value| put(value.pointer_mut(&pointer)?)).count() > 0
     };
     match place {
-        _ if is_of_type && !read.form.state_in_type => false,
+        _ if is_of_type(read.form, place) => false,
         Place::Message(pointer) => read.message.pointer_mut(&pointer.to_string()).and_then(put).is_some(),
         Place::Fetched(pointer) => {
             read.answer.as_mut().and_then(|answer| put(answer.pointer_mut(&pointer.to_string())?)).is_some()
