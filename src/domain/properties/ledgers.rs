@@ -86,11 +86,11 @@ proptest! {
     #[test]
     fn an_agreement_shows_the_last_amendment_of_its_means_until_that_ends((start, events) in of_kind(Kind::Agreement)) {
         let ledger = StateLedger::of(&start, &events);
-        let last = ledger.shown(&start).and_then(|attempt| {
-            let amended = attempt.events.iter().filter(|event| event.facts.amended);
-            amended.map(|event| (event.at, place(event, 0).1, said(event, Kind::Agreement), event)).max_by_key(|(at, flags, said, event)| {
-                (*at, *flags, said.map_or(0, |status| life(status, Kind::Agreement)), event.key.clone())
-            })
+        let nameless = ledger.attempts.iter().filter(|attempt| attempt.ids.iter().eq([""]));
+        let events_of_it = ledger.shown(&start).into_iter().chain(nameless).flat_map(|attempt| &attempt.events);
+        let amended = events_of_it.filter(|event| event.facts.amended);
+        let last = amended.map(|event| (event.at, place(event, 0).1, said(event, Kind::Agreement), event)).max_by_key(|(at, flags, said, event)| {
+            (*at, *flags, said.map_or(0, |status| life(status, Kind::Agreement)), event.key.clone())
         });
         let expected = last.filter(|_| ledger.named.status != Status::Inactive).map(|(at, .., event)| (at, event.key.clone()));
         prop_assert_eq!(View::of(&told(&start, &events)).amended, expected, "{:?}", ledger);

@@ -29,6 +29,8 @@ use crate::domain::total::{Total, TotalOf, Totals, Unconfirmed};
 const LOOSE: i64 = 11;
 /// From this version on a record keeps its attempts, and the movements of its disputes.
 const ATTEMPTS: i64 = 13;
+/// From this version on a record keeps its accounts and totals, its amendments, and the times of means of payment.
+const ACCOUNTS: i64 = 14;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
     let file = folder(version).join(what);
@@ -152,8 +154,13 @@ fn earlier() -> Seen {
     }
 }
 
-/// The claims as this version writes them.
-fn seen() -> Seen {
+/// The claims as a version writes them that keeps attempts.
+fn seen(version: i64) -> Seen {
+    let seen = attempts();
+    if version < ACCOUNTS { seen } else { with_accounts(seen) }
+}
+
+fn attempts() -> Seen {
     let success = StatusFact { stands: true, ..status() };
     let Seen { mut attempts, items, mut disputes, .. } = earlier();
     attempts[0] = Attempt {
@@ -162,20 +169,30 @@ fn seen() -> Seen {
         references: BTreeSet::from([id("ref-8")]),
         status: Some(stamped(success.clone())),
         yielding: Some(stamped(success.clone())),
-        since: Some(time("2026-03-01T10:00:00.25Z")),
         remainder: true,
-        amended: Some(stamped(time("2026-03-04T00:00:00Z"))),
         releases: one("void_7", Released { amount: Some(money("9.00")), end: success.clone() }),
         ..attempts[0].clone()
     };
     let dispute = disputes.get_mut("dp_7").unwrap();
-    dispute.went = Some(day("2026-04-01"));
     dispute.movements = Some(one("txn_7", movement()));
     dispute.bookings = BTreeSet::from(["ch_7".into()]);
+    let customers = one("cus_8", success);
+    Seen { refunds: attempts.clone(), attempts, items, disputes, customers, ..Seen::default() }
+}
+
+fn with_accounts(seen: Seen) -> Seen {
+    let Seen { mut attempts, mut disputes, .. } = seen.clone();
+    attempts[0] = Attempt {
+        unreviving: Some(stamped(StatusFact { stands: true, ..status() })),
+        since: Some(time("2026-03-01T10:00:00.25Z")),
+        tolerance: Some(stamped(money("1"))),
+        amended: Some(stamped(time("2026-03-04T00:00:00Z"))),
+        ..attempts[0].clone()
+    };
+    disputes.get_mut("dp_7").unwrap().went = Some(day("2026-04-01"));
     let statements = BTreeMap::from([("acc_7".into(), vec![stamped(statement())])]);
     let totals = Totals { items: one("pi_7", money("49.90")), refunds: one("ch_7", money("5.00")) };
-    let customers = one("cus_8", success);
-    Seen { refunds: attempts.clone(), attempts, items, disputes, statements, customers, totals }
+    Seen { refunds: attempts.clone(), attempts, disputes, statements, totals, ..seen }
 }
 
 fn one<T>(key: &str, value: T) -> BTreeMap<String, Stamped<T>> {
@@ -192,6 +209,7 @@ fn unconfirmed() -> Unconfirmed {
 
 fn record(version: i64) -> Record {
     let is_new = version >= ATTEMPTS;
+    let has_accounts = version >= ACCOUNTS;
     Record {
         key: RecordKey::new(Kind::Payment, id("tx-7")),
         source: Some("stripe-main".into()),
@@ -206,17 +224,17 @@ fn record(version: i64) -> Record {
             preauth_id: Some(id("pre-7")),
             payment_id: Some(id("pay-7")),
             bearer: bearer(),
-            former_until: is_new.then(|| time("2026-02-28T12:00:00Z")),
+            former_until: has_accounts.then(|| time("2026-02-28T12:00:00Z")),
             bearer_at: is_new.then(|| time("2026-03-01T00:00:00Z")),
             expires_at: Some(time("2026-03-08T00:00:00Z")),
             due_date: Some(day("2026-03-05")),
             redirect_url: Some("https://psp.example/3ds".into()),
             status: Some(Status::Pending),
         },
-        seen: if is_new { seen() } else { earlier() },
-        placed: if is_new { seen() } else { Seen::default() },
+        seen: if is_new { seen(version) } else { earlier() },
+        placed: if is_new { seen(version) } else { Seen::default() },
         refunds: BTreeMap::from([(id("ref-7"), money("5.00"))]),
-        unconfirmed: if is_new { BTreeMap::from([(id("ref-8"), unconfirmed())]) } else { BTreeMap::new() },
+        unconfirmed: if has_accounts { BTreeMap::from([(id("ref-8"), unconfirmed())]) } else { BTreeMap::new() },
         captures: if is_new { BTreeMap::from([(id("pay-8"), money("6.00"))]) } else { BTreeMap::new() },
         version: 4,
         last_updated: time("2026-04-02T08:00:00.000009Z"),
@@ -225,6 +243,7 @@ fn record(version: i64) -> Record {
 
 fn event(version: i64) -> Event {
     let is_new = version >= ATTEMPTS;
+    let has_accounts = version >= ACCOUNTS;
     let loose = Loose { text: "9f86d081".into(), unsigned: BTreeSet::from(["cus_7".into()]) };
     Event {
         event_type: "charge.dispute.closed".into(),
@@ -241,7 +260,7 @@ fn event(version: i64) -> Event {
         late: true,
         gives_way: true,
         yields_to_success: is_new,
-        never_revives: false,
+        never_revives: has_accounts,
         companion: is_new,
         currency: Some("EUR".parse().unwrap()),
         facts: Facts {
@@ -252,13 +271,13 @@ fn event(version: i64) -> Event {
             expires_at: Some(time("2026-03-09T00:00:00Z")),
             items: vec![item()],
             chargebacks: vec![chargeback(version)],
-            statement: is_new.then(statement),
-            totals: if is_new { vec![total()] } else { Vec::new() },
+            statement: has_accounts.then(statement),
+            tolerance: has_accounts.then(|| money("1")),
+            totals: if has_accounts { vec![total()] } else { Vec::new() },
             refunded: Some(money("1.10")),
             remainder: is_new,
-            amended: is_new,
+            amended: has_accounts,
             bearer: bearer(),
-            ..Facts::default()
         },
     }
 }
