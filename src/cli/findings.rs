@@ -53,6 +53,9 @@ fn told(config: &Config, since: Timestamp, now: Timestamp) -> Result<String, Reh
     let wanted = Wanted { sources: sources.keys().cloned().collect(), since: Some(since) };
     let findings = store::look_back(path, &wanted, now, |past| reader.read(past))?;
     let mut text: String = findings.iter().map(|finding| format!("{}\n", line(finding))).collect();
+    if sources.is_empty() {
+        text.push_str("no source is configured, and only findings of configured sources are shown: give --config\n");
+    }
     text.push_str(&match findings.len() {
         0 => "no findings".to_owned(),
         1 => "1 finding".to_owned(),

@@ -202,7 +202,20 @@ impl Attempt {
     /// never revives only if there is no end.
     #[must_use]
     pub fn state(&self) -> Option<&Stamped<StatusFact>> {
-        let is_over = self.status.as_ref().is_some_and(|fact| fact.value.status.is_over());
+        self.state_beside(None)
+    }
+
+    /// Its state beside a state of its customer, which counts as well.
+    pub(super) fn state_beside<'a>(
+        &'a self,
+        of_customer: Option<&'a Stamped<StatusFact>>,
+    ) -> Option<&'a Stamped<StatusFact>> {
+        let is_over = self.status.iter().chain(of_customer).any(|fact| fact.value.status.is_over());
+        let own = self.own_state(is_over);
+        own.into_iter().chain(of_customer).max_by_key(|fact| &fact.stamp)
+    }
+
+    fn own_state(&self, is_over: bool) -> Option<&Stamped<StatusFact>> {
         let unreviving = self.unreviving.as_ref().filter(|_| !is_over);
         let newest = self.status.iter().chain(unreviving).max_by_key(|fact| &fact.stamp);
         let success = newest.filter(|fact| fact.value.stands);

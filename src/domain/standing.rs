@@ -172,7 +172,7 @@ fn candidate<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Optio
 /// customer holds for all means of payment of that customer.
 fn state<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Cow<'a, Stamped<StatusFact>>> {
     let of_customer = attempt.customers.iter().filter_map(|id| seen.customers.get(id));
-    let fact = attempt.state().into_iter().chain(of_customer).max_by_key(|fact| &fact.stamp);
+    let fact = attempt.state_beside(of_customer.max_by_key(|fact| &fact.stamp));
     let is_over = |end: &Stamped<StatusFact>| fact.is_none_or(|fact| fact.value.stands || fact.stamp < end.stamp);
     released(record, attempt).filter(is_over).map(Cow::Owned).or(fact.map(Cow::Borrowed))
 }
@@ -337,6 +337,21 @@ mod tests {
         }
         for order in [[&ended, &late, &resumed], [&resumed, &late, &ended]] {
             assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Active, "a state of its own revives");
+        }
+    }
+
+    #[test]
+    fn a_state_that_never_revives_leaves_the_end_of_its_customer() {
+        let agreement = record(Kind::Agreement, Registered::default());
+        let customers = || vec!["cus".to_owned()];
+        let active = Facts { status: Some(Status::Active), ..Facts::default() };
+        let made = Event { customers: customers(), ..event(1, Kind::Agreement, "card", active) };
+        let charged = Event { never_revives: true, ..made.clone() };
+        let charged = Event { at: Timestamp::from_second(1_700_000_009).unwrap(), key: "key 9#0".into(), ..charged };
+        let gone = Facts { status: Some(Status::Inactive), ..Facts::default() };
+        let gone = Event { customers: customers(), psp_ids: Vec::new(), ..event(5, Kind::Agreement, "", gone) };
+        for order in [[&made, &gone, &charged], [&charged, &gone, &made]] {
+            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Inactive);
         }
     }
 

@@ -150,6 +150,11 @@ impl Account {
     fn read(&mut self, Stamped { stamp, value }: &Stamped<Statement>) {
         let there = value.asked - value.missing;
         let (asked_more, more) = (value.asked - self.asked, there - self.there);
+        let open = (self.asked - self.there).max(Decimal::ZERO);
+        if !value.returned && more < Decimal::ZERO && value.missing > open {
+            // Nothing is given back so that it is missing again: this is an old statement, told late or again.
+            return;
+        }
         if value.returned && more <= Decimal::ZERO {
             self.take_back(-more, asked_more.max(Decimal::ZERO), (stamp, value.why.as_ref()));
         } else {
@@ -296,6 +301,16 @@ mod tests {
         assert_eq!(shown(&[(1000, -50, false)]), (1050, vec![], 0), "overpaid");
         assert_eq!(shown(&[(600, 0, false), (1000, 400, false), PAID]), (1000, vec![], 0), "two captures");
         assert_eq!(shown(&[PAID, PAID]), (1000, vec![], 0));
+    }
+
+    #[test]
+    fn a_statement_from_before_the_money_that_is_told_late_or_again_says_nothing() {
+        let captured = (1000, 1000, false);
+        assert_eq!(shown(&[PAID, captured]), (1000, vec![], 0));
+        assert_eq!(shown(&[captured, PAID, captured, PAID]), (1000, vec![], 0));
+        assert_eq!(shown(&[captured, PAID, (400, 400, false)]), (1000, vec![], 0), "a first part");
+        assert_eq!(shown(&[captured, PAID, (1000, 400, false)]), (1000, vec![], 0), "underpaid");
+        assert_eq!(shown(&[PAID, RETURNED, captured]), (1000, vec![(1000, 0)], 0), "a bank had taken it back");
     }
 
     #[test]

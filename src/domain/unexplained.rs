@@ -43,7 +43,7 @@ fn counted_items(seen: &Seen) -> Decimal {
     let is_in = |item: &&Stamped<Item>| match item.value.booking {
         Booking::Booked => true,
         Booking::Open => false,
-        Booking::Reversed => newest.is_some_and(|at| item.stamp.at >= at),
+        Booking::Reversed => newest.is_some_and(|at| item.stamp.at > at),
     };
     // An item with the id of a total is not a part of it.
     let others = seen.items.iter().filter(|(id, item)| {
@@ -55,11 +55,12 @@ fn counted_items(seen: &Seen) -> Decimal {
 
 /// What the totals of refunds have above the refunds that are known. `paid` stands for a refund of unknown amount.
 ///
-/// A refund that failed after a total was in it; so is one that is under way.
+/// A refund that failed after a total was in it; so is one that is under way. A PSP tells of a failure and of the total without it
+/// in one second.
 pub(super) fn further_refunds(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let totals = &seen.totals.refunds;
     let Some(newest) = newest(totals) else { return Decimal::ZERO };
-    let is_in = |ended: Option<Timestamp>| ended.is_none_or(|at| at >= newest);
+    let is_in = |ended: Option<Timestamp>| ended.is_none_or(|at| at > newest);
     let confirmed = record.refunds.values().copied().sum::<Decimal>();
     let unconfirmed = record.unconfirmed.values().filter(|refund| is_in(refund.ended)).map(|refund| refund.amount);
     let unregistered = seen.refunds.iter().filter(|refund| !refund.remainder && is_in(ended(refund)));
@@ -202,6 +203,8 @@ mod tests {
         assert_eq!(refunded(&[sum(30, 1), of("re", 30, Status::Pending, 2)]), 0, "under way");
         assert_eq!(refunded(&[sum(30, 1), of("re", 30, Status::Failed, 2)]), 0, "it was in the total");
         assert_eq!(refunded(&[sum(30, 3), of("re", 30, Status::Failed, 2)]), 30, "it was not");
+        let fallen = [sum(50, 1), of("re", 20, Status::Failed, 3), sum(30, 3)];
+        assert_eq!(refunded(&fallen), 30, "the total of the second of the failure is without it");
         assert_eq!(refunded(&[sum(50, 3), total(TotalOf::Refunds, "ch-2", 20, 4)]), 70);
         assert_eq!(refunded(&[sum(150, 3)]), 100, "never more than was paid");
     }

@@ -28,7 +28,7 @@ impl Ignored {
                 tracing::info!(
                     source,
                     event_type,
-                    "this type of event concerns no record: it is ignored, and logged once"
+                    "no rule reads this type of event, or its rule ignores it: it is ignored, and logged once"
                 );
             }
         }

@@ -199,8 +199,11 @@ fn protected(form: &Form, signature: &Signature) -> String {
     };
     let time = match &signature.time {
         Some(time) => format!(", and its time may be {} s off.", time.tolerance_s),
-        None => {
+        None if form.recurs.is_empty() => {
             ". No time is signed: an old notification can be sent again, and is then known as a repetition.".to_owned()
+        }
+        None => {
+            ". No time is signed: an old notification that is sent again after newer ones counts as news.".to_owned()
         }
     };
     format!(" {content}{time}")

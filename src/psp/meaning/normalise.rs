@@ -72,8 +72,12 @@ fn signed_key(notification: &InForm<'_>) -> String {
 }
 
 /// The id of the object that a message is about, if its states recur. It is the dedupe key, so that the notifications of one
-/// object are found together; the events keep keys of their own.
+/// object are found together; the events keep keys of their own. A message with a time of its own is told from others by that.
 fn recurring(form: &Form, scope: &Scope<'_>) -> Option<String> {
+    let own_times = form.defaults.at.iter().filter(|place| **place != Place::SignedAt);
+    if own_times.clone().any(|place| !joined(scope, std::slice::from_ref(place), "").is_empty()) {
+        return None;
+    }
     let object = joined(scope, &form.recurs, "|");
     let is_there = !object.trim_matches('|').is_empty();
     is_there.then(|| if object.len() > KEY_MAX { hash(object.as_bytes()) } else { object })

@@ -225,7 +225,7 @@ pub struct EventRule {
     /// Payment: the value of its account, where the PSP tells of that and not of bookings.
     pub statement: Option<StatementRule>,
     /// Agreement: whether the means of payment was amended. Transform is told once for each amendment, also where no field
-    /// differs. An amendment names no state, or one that gives way.
+    /// differs. An amendment names no state, or one that gives way or never revives.
     #[serde(default)]
     pub amends: bool,
     /// The customer's payment data: name to place.

@@ -49,8 +49,8 @@ pub(super) const SINCE: i64 = 14;
 /// The time after which a parked event that names a registered record is a finding.
 pub(super) const PARKED_FOR: Duration = Duration::from_secs(60 * 60);
 
-/// The most findings that are kept of one source. A stranger who can change the type of a captured notification could make
-/// any number of them.
+/// The most findings of one kind that are kept of one source. A stranger who can change the type of a captured notification
+/// could make any number of one kind, and leaves the others their room.
 const OF_SOURCE_MAX: i64 = 1000;
 
 /// A record that a notification names: its row and its key.
@@ -90,7 +90,7 @@ pub(super) fn note(
         )?
         .query_row(params![source, what.name(), event_type, about], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if known.is_none() && of_source(connection, source)? >= OF_SOURCE_MAX {
+    if known.is_none() && of_source(connection, source, *what)? >= OF_SOURCE_MAX {
         return Ok(None);
     }
     let (row, count, first_at): (i64, i64, i64) = connection
@@ -141,8 +141,10 @@ fn day(at: Timestamp) -> i64 {
     at.as_second().div_euclid(SECONDS)
 }
 
-fn of_source(connection: &Connection, source: &str) -> rusqlite::Result<i64> {
-    connection.prepare_cached("SELECT count(*) FROM findings WHERE source = ?1")?.query_row([source], |row| row.get(0))
+fn of_source(connection: &Connection, source: &str, what: FindingKind) -> rusqlite::Result<i64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM findings WHERE source = ?1 AND what = ?2")?
+        .query_row([source, what.name()], |row| row.get(0))
 }
 
 /// The first registered record that one of these texts leads to, as a PSP id of any kind or as a Transform id.

@@ -61,6 +61,7 @@ fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusql
     }
     if stored.record.key.kind == Kind::Preauth {
         placing::with_captures(work, &stored.record.key.id)?;
+        stored = again(work.connection, stored)?;
     } else if psp_id != before.psp_id {
         stored = placing::anew(work, stored)?;
     }
@@ -71,8 +72,14 @@ fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusql
         if let Some(preauth) = &preauth_id {
             placing::with_captures(work, preauth)?;
         }
+        stored = again(work.connection, stored)?;
     }
     Ok(stored)
+}
+
+/// The record as it is stored now: placing events anew may have changed it.
+fn again(connection: &Connection, stored: Stored) -> rusqlite::Result<Stored> {
+    Ok(records::by_key(connection, &stored.record.key)?.unwrap_or(stored))
 }
 
 /// Releases the events that waited for the record.

@@ -54,8 +54,8 @@ pub(super) fn each_is_a_dead_letter(name: &str) {
     }
     fetched(name).iter().for_each(|file| try_fetched(profile, &Fetched::read(file), &mut tried));
     let is_state = |form: &Form, rule: &EventRule, place: &Place| {
-        let is_left = *place == Place::Type || is_of_type(form, place);
-        !is_left && !(rule.each.is_some() && rule.when.contains_key(place))
+        let is_choice = rule.each.is_some() && rule.when.contains_key(place);
+        !(*place == Place::Type || is_of_type(form, place) || is_choice)
     };
     let is_tried =
         |form: &Form| form.content.format != Format::Xml && form.content.inner.is_none() && form.batch.is_none();

@@ -131,10 +131,13 @@ async fn a_notification_is_tested_against_a_profile() {
     assert!(odd.stdout.contains("not understood"), "{}", odd.stdout);
     let ignored = tested(&["stripe", "--body", &fixture("stripe", "ignored-customer-created.json")]).await;
     assert_eq!(ignored.code, Some(0));
+    assert!(ignored.stdout.contains("ignored    nothing in it concerns a record"), "{}", ignored.stdout);
+    let unread = tested(&["stripe", "--body", &fixture("stripe", "thin-of-another-object-ignored.json")]).await;
+    assert_eq!(unread.code, Some(0));
     assert!(
-        ignored.stdout.contains("ignored    nothing reads it; missing is form event: a rule for customer.created"),
+        unread.stdout.contains("ignored    nothing reads it; missing is form event: a rule for v1.price.created"),
         "{}",
-        ignored.stdout
+        unread.stdout
     );
     let missing = tested(&["stripe", "--body", "/nowhere.json"]).await;
     assert_eq!(missing.code, Some(64));

@@ -373,7 +373,7 @@ profile = "mollie"
 secrets = ["x"]
 fetch = { token = "t", base_url = "http://api.example", timeout = "0s", rate = 0 }
 [sources.four]
-profile = "stripe"
+profile = "checkout-com"
 secrets = ["1", "2", "3", "4", "5", "6"]
 fetch = { mode = "never" }
 "#;
@@ -409,7 +409,7 @@ fetch = { mode = "never" }
         ("sources.three.fetch.timeout", "is \"0s\""),
         ("sources.three.fetch.rate", "is 0"),
         ("sources.four.secrets", "has 6 secrets"),
-        ("sources.four.fetch", "the profile stripe fetches nothing"),
+        ("sources.four.fetch", "the profile checkout-com fetches nothing"),
     ];
     refused(text, &expected).await;
 }

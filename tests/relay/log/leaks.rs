@@ -131,7 +131,7 @@ async fn nothing_that_the_relay_logs_is_a_secret_or_the_payers() {
     transform.script([Answer::status(500), Answer::Close]);
     everything_goes_wrong(&relay).await;
     relay.program.logged(&["gave up telling Transform"]).await;
-    relay.stripe(&stripe::paid("pi_1", AT + 10, 1000)).await;
+    relay.stripe(&stripe::paid("pi_1", AT + 10, 1200)).await;
     relay.program.logged(&["told Transform"]).await;
     let ended = relay.terminate().await;
     assert!(ended.stderr.contains("DEBUG") && ended.stderr.contains("[card number]"), "{}", ended.stderr);

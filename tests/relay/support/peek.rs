@@ -147,6 +147,11 @@ impl Relay {
         self.all("SELECT record FROM records ORDER BY id", |row| row.get(0))
     }
 
+    /// The number of findings.
+    pub(crate) fn stored_findings(&self) -> i64 {
+        self.stored("SELECT count(*) FROM findings")
+    }
+
     /// The PSP ids that lead to a record.
     pub(crate) fn psp_ids(&self) -> Vec<String> {
         self.all("SELECT psp_id FROM psp_ids", |row| row.get(0))

@@ -97,7 +97,6 @@ fn has_facts(rule: &EventRule) -> bool {
         || rule.chargeback.is_some()
         || rule.statement.is_some()
         || !rule.bearer.is_empty()
-        || rule.amends
 }
 
 fn check_says_something(form: &Form, rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
