@@ -142,7 +142,7 @@ impl Dispute {
             Some(movements) => moved(movements, disputed, paid)?,
             None => {
                 let said = &self.said.as_ref().filter(|said| said.value.booking == Booking::Booked)?.value;
-                (disputed.unwrap_or(paid), said.fee, self.went.unwrap_or(said.date))
+                (disputed.unwrap_or(paid), said.fee, said.date)
             }
         };
         (amount > Decimal::ZERO).then(|| BookedChargeback { id: id.to_owned(), amount, fee, date, why })
@@ -241,28 +241,6 @@ mod tests {
         let amount = Some(Stamped { stamp, value: Decimal::from(20) });
         disputes.insert("b".into(), Dispute { amount, movements: Some(movement(20)), ..Dispute::default() });
         assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED).len(), 1);
-    }
-
-    #[test]
-    fn the_day_of_a_chargeback_in_words_is_the_first_on_which_the_money_went() {
-        let of = |day: i8, booking| {
-            let at: Timestamp = format!("2026-03-{day:02}T00:00:00Z").parse().unwrap();
-            let disputed = Some(Decimal::ONE);
-            let date = jiff::civil::date(2026, 3, day);
-            let news =
-                Chargeback { id: "a".into(), disputed, fee: None, booking, date, why: None, movements: None, of: None };
-            (news, Stamp { at, rank: 0, tie: String::new() })
-        };
-        let told = [of(1, Booking::Open), of(3, Booking::Booked), of(9, Booking::Booked)];
-        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
-            let mut dispute = Dispute::default();
-            order.into_iter().for_each(|at| dispute.write(&told[at].0, &told[at].1, &mut Vec::new()));
-            let mut joined = Dispute::default();
-            joined.join(dispute.clone());
-            assert_eq!(joined, dispute);
-            let chargeback = dispute.chargeback("a", Decimal::TEN).unwrap();
-            assert_eq!(chargeback.date, jiff::civil::date(2026, 3, 3), "{order:?}");
-        }
     }
 
     fn why(code: &str) -> Why {

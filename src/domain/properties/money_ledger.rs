@@ -98,8 +98,7 @@ fn gone(events: &[&Event], id: &str, paid: Decimal) -> Option<Gone> {
         (disputed.map_or(taken, |disputed| disputed.min(taken)), fee, date)
     } else {
         let (_, last) = news.last().filter(|(_, last)| last.booking == Booking::Booked)?;
-        let first = news.iter().filter(|(_, news)| news.booking == Booking::Booked).map(|(_, news)| news.date).min()?;
-        (disputed.unwrap_or(paid), last.fee, first)
+        (disputed.unwrap_or(paid), last.fee, last.date)
     };
     (amount > Decimal::ZERO).then(|| (id.to_owned(), amount, fee, date))
 }
