@@ -11,15 +11,21 @@ use super::due::utc_date;
 use super::event::{Booking, Chargeback, Movement, Why};
 use super::stamp::{self, Stamp, Stamped, Written};
 
+/// The most days of one dispute on which the money was gone that are kept. The first one counts.
+const DAYS_MAX: usize = 100;
+
 /// What is known of one dispute. Later events of a dispute need not repeat its amount and its reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Dispute {
     /// Whether the money is gone, in the words of the events.
     pub said: Option<Stamped<Said>>,
-    /// The first day on which the money went, in the words of the events.
+    /// The days on which the money was gone in the words of the events, since it last came back, in the order of their stamps.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub went: Vec<Stamped<Date>>,
+    /// The last word that the money came back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub went: Option<Date>,
+    pub back: Option<Stamp>,
     /// The disputed amount, major units.
     pub amount: Option<Stamped<Decimal>>,
     /// The reason.
@@ -85,7 +91,11 @@ impl Dispute {
     pub(super) fn write(&mut self, news: &Chargeback, stamp: &Stamp, written: &mut Vec<Written>) {
         let Chargeback { booking, fee, date, .. } = *news;
         written.push(stamp::write(&mut self.said, stamp, Said { booking, fee, date }));
-        self.went = first(self.went, (booking == Booking::Booked).then_some(date));
+        match booking {
+            Booking::Booked => self.gone([Stamped { stamp: stamp.clone(), value: date }]),
+            Booking::Reversed => self.came_back(Some(stamp.clone())),
+            Booking::Open => {}
+        }
         written.extend(news.disputed.map(|amount| stamp::write(&mut self.amount, stamp, amount)));
         written.extend(news.why.clone().map(|why| stamp::write(&mut self.why, stamp, why)));
         self.bookings.extend(news.of.clone());
@@ -98,7 +108,8 @@ impl Dispute {
     /// Takes over all that another telling of this dispute knows.
     pub(super) fn join(&mut self, other: Self) {
         stamp::join(&mut self.said, other.said);
-        self.went = first(self.went, other.went);
+        self.gone(other.went);
+        self.came_back(other.back);
         stamp::join(&mut self.amount, other.amount);
         stamp::join(&mut self.why, other.why);
         self.bookings.extend(other.bookings);
@@ -108,6 +119,23 @@ impl Dispute {
                 write_movement(own, &other.stamp, &other.value);
             }
         }
+    }
+
+    /// Notes days on which the money was gone. Days of before it last came back do not count; past a number the last ones do not.
+    fn gone(&mut self, days: impl IntoIterator<Item = Stamped<Date>>) {
+        for day in days.into_iter().filter(|day| self.back.as_ref().is_none_or(|back| day.stamp > *back)) {
+            let place = self.went.partition_point(|other| other.stamp < day.stamp);
+            if self.went.get(place).is_none_or(|other| other.stamp != day.stamp) {
+                self.went.insert(place, day);
+            }
+        }
+        self.went.truncate(DAYS_MAX);
+    }
+
+    /// Notes that the money came back, if that is the last word of that.
+    fn came_back(&mut self, stamp: Option<Stamp>) {
+        self.back = self.back.take().max(stamp);
+        self.went.retain(|day| self.back.as_ref().is_none_or(|back| day.stamp > *back));
     }
 
     /// The stamps of all facts.
@@ -142,16 +170,11 @@ impl Dispute {
             Some(movements) => moved(movements, disputed, paid)?,
             None => {
                 let said = &self.said.as_ref().filter(|said| said.value.booking == Booking::Booked)?.value;
-                (disputed.unwrap_or(paid), said.fee, said.date)
+                (disputed.unwrap_or(paid), said.fee, self.went.first().map_or(said.date, |day| day.value))
             }
         };
         (amount > Decimal::ZERO).then(|| BookedChargeback { id: id.to_owned(), amount, fee, date, why })
     }
-}
-
-/// The earlier of two days, as far as they are known.
-fn first(one: Option<Date>, other: Option<Date>) -> Option<Date> {
-    one.into_iter().chain(other).min()
 }
 
 /// The reason that the disputes of these bookings name, if they do not name several.
@@ -241,6 +264,31 @@ mod tests {
         let amount = Some(Stamped { stamp, value: Decimal::from(20) });
         disputes.insert("b".into(), Dispute { amount, movements: Some(movement(20)), ..Dispute::default() });
         assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED).len(), 1);
+    }
+
+    #[test]
+    fn the_day_of_a_chargeback_in_words_is_the_first_since_the_money_last_came_back() {
+        let of = |day: i8, booking| {
+            let at: Timestamp = format!("2026-03-{day:02}T00:00:00Z").parse().unwrap();
+            let disputed = Some(Decimal::ONE);
+            let date = jiff::civil::date(2026, 3, day);
+            let news =
+                Chargeback { id: "a".into(), disputed, fee: None, booking, date, why: None, movements: None, of: None };
+            (news, Stamp { at, rank: 0, tie: String::new() })
+        };
+        let taken = [of(1, Booking::Open), of(3, Booking::Booked), of(9, Booking::Booked)];
+        let again = [of(2, Booking::Booked), of(5, Booking::Reversed), of(7, Booking::Booked)];
+        for (told, day) in [(taken, 3), (again, 7)] {
+            for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+                let mut dispute = Dispute::default();
+                order.into_iter().for_each(|at| dispute.write(&told[at].0, &told[at].1, &mut Vec::new()));
+                let mut joined = Dispute::default();
+                joined.join(dispute.clone());
+                assert_eq!(joined, dispute);
+                let chargeback = dispute.chargeback("a", Decimal::TEN).unwrap();
+                assert_eq!(chargeback.date, jiff::civil::date(2026, 3, day), "{order:?}");
+            }
+        }
     }
 
     fn why(code: &str) -> Why {

@@ -183,9 +183,10 @@ impl EarlierSeen {
         let Stamped { stamp, value } = said;
         let news = Chargeback::from(value);
         let amount = self.chargeback_amounts.remove(id);
+        let is_gone = news.booking == Booking::Booked;
         Dispute {
             amount: amount.or_else(|| news.disputed.map(|value| Stamped { stamp: stamp.clone(), value })),
-            went: (news.booking == Booking::Booked).then_some(news.date),
+            went: is_gone.then(|| Stamped { stamp: stamp.clone(), value: news.date }).into_iter().collect(),
             said: Some(Stamped { stamp, value: Said { booking: news.booking, fee: news.fee, date: news.date } }),
             why: self.chargeback_reasons.remove(id),
             ..Dispute::default()

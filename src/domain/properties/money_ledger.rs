@@ -98,7 +98,10 @@ fn gone(events: &[&Event], id: &str, paid: Decimal) -> Option<Gone> {
         (disputed.map_or(taken, |disputed| disputed.min(taken)), fee, date)
     } else {
         let (_, last) = news.last().filter(|(_, last)| last.booking == Booking::Booked)?;
-        (disputed.unwrap_or(paid), last.fee, last.date)
+        let since = news.iter().rev().take_while(|(_, news)| news.booking != Booking::Reversed);
+        let first =
+            since.filter(|(_, news)| news.booking == Booking::Booked).last().map_or(last.date, |(_, news)| news.date);
+        (disputed.unwrap_or(paid), last.fee, first)
     };
     (amount > Decimal::ZERO).then(|| (id.to_owned(), amount, fee, date))
 }

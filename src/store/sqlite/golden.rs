@@ -189,7 +189,8 @@ fn with_accounts(seen: Seen) -> Seen {
         amended: Some(stamped(time("2026-03-04T00:00:00Z"))),
         ..attempts[0].clone()
     };
-    disputes.get_mut("dp_7").unwrap().went = Some(day("2026-04-01"));
+    let dispute = disputes.get_mut("dp_7").unwrap();
+    (dispute.went, dispute.back) = (vec![stamped(day("2026-04-01"))], Some(stamped(()).stamp));
     let statements = BTreeMap::from([("acc_7".into(), vec![stamped(statement())])]);
     let totals = Totals { items: one("pi_7", money("49.90")), refunds: one("ch_7", money("5.00")) };
     Seen { refunds: attempts.clone(), attempts, disputes, statements, totals, ..seen }
