@@ -57,10 +57,6 @@ pub(super) fn dispute(making: &mut Making, intent: &Intent, payment: &mut Expect
         1 => {
             let at = making.later();
             dispute.tells(making, payment, ("closed", "lost"), at);
-            if !lists {
-                // Words have no day but their own: the last word that the money is gone gives the day.
-                payment.dispute(&dispute.id).gone = Some(at);
-            }
         }
         2 if lists && amount > 1 => dispute.is_won_in_part(making, payment, fee),
         _ => {
