@@ -5,12 +5,13 @@ mod parts;
 mod reloading;
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -39,26 +40,28 @@ pub struct App {
     clock: Clock,
     reloader: Reloader,
     grace: Duration,
+    owed: usize,
 }
 
 impl App {
     /// Opens the store, binds the socket, and takes up the fetches and webhooks that an earlier run has left.
     ///
     /// # Errors
-    /// The store cannot be opened (an [`OpenError`]) or read, the address cannot be bound, TLS cannot be set up, the limit of
-    /// open files leaves no connection, or the machine gives no random bytes.
+    /// The store cannot be opened (an [`OpenError`]) or read, the address cannot be bound, or TLS cannot be set up. Or the limit
+    /// of open files leaves no connection, or the machine gives no random bytes.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
         let parts = Parts::open(options).await?;
         let state = parts.state()?;
         let (ingest, refusals) = (Arc::clone(&state.ingest), Arc::clone(&state.refusals));
         let (server, address) = listen(&parts.reloader, state)?;
         let fetcher = parts.start_fetching().await?;
-        let worker = parts.start_delivery().await?;
+        let (worker, owed) = parts.start_delivery().await?;
         let housekeeping = parts.start_housekeeping();
         let repeats = ingest.repeats();
         let Parts { store, clock, reloader, stop, .. } = parts;
         tokio::spawn(Arc::clone(&refusals).sum_up(clock, stop.clone()));
         tokio::spawn(Arc::clone(&repeats).sum_up(clock, stop.clone()));
+        tokio::spawn(Arc::clone(&reloader.keys).run(stop.clone()));
         let grace = reloader.server.shutdown_grace;
         Ok(Self {
             server,
@@ -74,6 +77,7 @@ impl App {
             clock,
             reloader,
             grace,
+            owed,
         })
     }
 
@@ -81,6 +85,12 @@ impl App {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The number of records that Transform had yet to hear of at the start.
+    #[must_use]
+    pub const fn owed(&self) -> usize {
+        self.owed
     }
 
     /// The store.
@@ -140,7 +150,13 @@ impl App {
 /// Binds the socket, for as many connections as there is room for.
 fn listen(reloader: &Reloader, state: State) -> anyhow::Result<(Server, SocketAddr)> {
     let server = ServerOptions { max_connections: reloader.room.connections, ..reloader.server };
-    http::bind(&server, state).with_context(|| format!("cannot listen on {}", server.listen))
+    let at = server.listen;
+    http::bind(&server, state).map_err(|error| match error.kind() {
+        ErrorKind::AddrInUse => {
+            anyhow!("server.listen: {at} is in use by another program; stop that one, or choose another port")
+        }
+        _ => anyhow!("server.listen: cannot listen on {at}: {error}"),
+    })
 }
 
 /// Closes the store as soon as the server's threads have released it. They end a moment after the server reports its end.

@@ -1,9 +1,9 @@
-//! The control socket, a Unix socket beside the store. A command asks the running relay through it for the time and the
-//! names of secrets, for a reload, or for the corrections of a reread, and gets the outcome.
+//! The control socket, a Unix socket beside the store. Through it a command asks the running relay for the time and the
+//! names of secrets, for a reload, for the corrections of a reread, or to tell Transform again. It gets the outcome.
 //!
 //! Only users who may write the socket get in, and these are the users who may write the store. So no token is needed, not
 //! even one that is just being replaced. Likewise a command believes only a socket of the store's owner, of root or of its
-//! own user, and only while a relay has the store. A command that connects gets the outcome of a reload that began
+//! own user. It believes that socket only while a relay has the store. A command that connects gets the outcome of a reload that began
 //! afterwards. A relay reads its configuration once more when its socket is open. So if a command finds no socket, a relay
 //! that is starting still reads what the command has written.
 
@@ -23,9 +23,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
-pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, correct, reload, time};
+pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, correct, reload, tell, time};
 pub use self::fingerprint::Fingerprints;
-pub use self::words::{CorrectionsAnswer, CorrectionsAsked, InForce, Known, Outcome, Time, Wish};
+pub use self::words::{
+    CorrectionsAnswer, CorrectionsAsked, InForce, Known, Outcome, RuleBySource, TellAnswer, Time, Wish,
+};
 
 /// The longest time to hear a request or to send an answer: a command speaks at once.
 const SAY_WITHIN: Duration = Duration::from_secs(5);
@@ -68,7 +70,7 @@ impl Control {
             match self.listener.accept().await {
                 Ok((stream, _)) => return Asked(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "the control socket accepts nobody now: `reload`, `reread` and `secret rotate` are refused; SIGHUP reloads");
+                    tracing::warn!(%error, "the control socket accepts nobody now: `reload`, `reread`, `tell` and `secret rotate` are refused; SIGHUP reloads");
                     tokio::time::sleep(SAY_WITHIN).await;
                 }
             }
@@ -189,7 +191,7 @@ mod tests {
         let _lock = locked(&store);
         let control = Control::open(&store).unwrap();
         let families = vec![Vec::new(); 1_000_000];
-        let wanted = CorrectionsAsked::by_this(Corrections { families, judgements: Vec::new() });
+        let wanted = CorrectionsAsked::by_this(RuleBySource::new(), Corrections { families, judgements: Vec::new() });
         let asking = std::thread::spawn(move || correct(&store, &wanted, |_, _| ()));
         let mut asked = control.next().await;
         assert_eq!(asked.wish().await, Some(Wish::Correct));

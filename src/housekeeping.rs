@@ -134,13 +134,6 @@ fn log(pruned: &Pruned) {
              several contents of its dedupe key, or else the oldest"
         );
     }
-    for record in &pruned.given_up {
-        tracing::warn!(
-            %record,
-            "undelivered change expired (store.keep.dead_letters): Transform is not told of this version any more; \
-             it is told of the next change"
-        );
-    }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod displaced;
 mod hints;
 mod ignored;
 mod kept;
+mod names;
 mod noted;
 mod refused;
 mod repeats;
@@ -25,6 +26,7 @@ use crate::store::{Finding, Receipt, Store, TakeError};
 use displaced::Displaced;
 use ignored::Ignored;
 use kept::{kept, pointed};
+use names::Names;
 use noted::{ahead, log, told_what_gave_way, warn};
 pub use noted::{told_ahead, told_crowded_out};
 pub use refused::{Refused, ReplayError};
@@ -83,7 +85,7 @@ impl Ingest {
         Refused::too_many(normalised.size())?;
         self.ignored.count(&source.name, &normalised);
         let taken = kept(source, &verified, normalised, now);
-        let ahead = ahead(&taken.normalised.messages);
+        let (ahead, names) = (ahead(&taken.normalised.messages), Names::of(&taken.normalised.messages));
         let sent = Sent { id: taken.id, source: &source.name, partly_signed: taken.partly_signed };
         let pointed = pointed(&taken);
         match (self.store.take(taken, self.vouching.noting(source, &verified)).await, &source.fetch) {
@@ -96,14 +98,21 @@ impl Ingest {
             }
             (taken, _) => {
                 let receipt = taken?;
-                self.tell(source, &sent, &receipt, &ahead, now);
+                self.tell(source, &sent, &receipt, (&ahead, &names), now);
                 Ok(receipt)
             }
         }
     }
 
     /// Logs what became of a notification, unless anybody could cause that line as often as they like.
-    fn tell(&self, source: &Source, sent: &Sent<'_>, receipt: &Receipt, ahead: &[Ahead], now: Moment) {
+    fn tell(
+        &self,
+        source: &Source,
+        sent: &Sent<'_>,
+        receipt: &Receipt,
+        (ahead, names): (&[Ahead], &Names),
+        now: Moment,
+    ) {
         // A finding is told once a day, whoever causes it.
         receipt.findings.iter().for_each(Finding::log);
         let is_told = self.repeats.is_told(sent, receipt, now.steady);
@@ -114,7 +123,7 @@ impl Ingest {
             told_what_gave_way(source, receipt);
         }
         if is_told || receipt.moves_others() {
-            log(source, receipt);
+            log(source, receipt, names);
         }
     }
 

@@ -7,6 +7,7 @@ use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
+use crate::domain::nearest::hint;
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown;
 use crate::source::Source;
@@ -64,16 +65,31 @@ impl Registering {
         if retargeted && let Some(waiting) = self.breakers.forget(&key) {
             self.debouncer.put_back(&key, waiting.since);
         }
-        let released = receipt.owed.len();
-        tracing::info!(record = %key, created = receipt.created, released, "record registered");
+        let owed = receipt.owed.len();
+        tracing::info!(record = %key, created = receipt.created, owed, "record registered");
         Ok(receipt)
+    }
+}
+
+impl Registering {
+    /// Removes a record that was registered by mistake. Returns whether there was one.
+    ///
+    /// # Errors
+    /// Events have been applied to the record, or others name it; or the store cannot do it now. Nothing was written.
+    pub async fn remove(&self, key: RecordKey, now: Moment) -> Result<bool, RegisterError> {
+        let removed = self.store.remove(key.clone(), now).await?;
+        if removed.is_some() {
+            tracing::info!(record = %key, "record removed");
+        }
+        Ok(removed.is_some())
     }
 }
 
 impl Allowed<'_> {
     fn check(&self, said: &Registration) -> Result<(), Refusal> {
         if let Some(name) = said.source.as_ref().filter(|name| !self.sources.contains_key(*name)) {
-            return Err(Refusal::invalid("source", format!("{} is not configured", shown(name))));
+            let hint = hint(name, self.sources.keys().map(String::as_str));
+            return Err(Refusal::invalid("source", format!("{} is not configured{hint}", shown(name))));
         }
         if let Some(target) = &said.webhook_target {
             self.hosts.check(target).map_err(|reason| Refusal::invalid("webhookTarget", reason))?;

@@ -6,7 +6,10 @@ use std::sync::Arc;
 
 use ipnet::IpNet;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use secrecy::SecretString;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::access::credentials::Credentials;
@@ -21,6 +24,24 @@ use crate::psp::profile::{FetchMode, Profile};
 use crate::psp::vouch::crypto::PublicKey;
 use crate::psp::vouch::verify::{Holds, Means, Secret};
 
+/// A kind of proof that a source asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ProofKind {
+    /// A signature.
+    Signature,
+    /// Basic credentials.
+    Basic,
+    /// A bearer token of the configuration.
+    Bearer,
+    /// A token of POST /oauth/token.
+    Oauth,
+    /// Headers with configured values.
+    Headers,
+    /// An address in the configured ranges.
+    IpRanges,
+}
+
 /// One PSP account in the configuration, and its route.
 #[derive(Debug, Clone)]
 pub struct Source {
@@ -34,6 +55,8 @@ pub struct Source {
     pub secrets_file: Option<PathBuf>,
     /// The settings that the profile asks for, by name.
     pub settings: BTreeMap<String, String>,
+    /// The ids by which Transform names this PSP account (`pspSettingsId`).
+    pub psp_settings_ids: BTreeSet<String>,
     /// The URL that the PSP posts to, as the PSP knows it.
     pub public_url: Option<Url>,
     /// The credentials that the PSP must present in its Authorization header as well; none are required if it is empty.
@@ -58,6 +81,15 @@ impl Source {
     pub fn may_be_called(name: &str) -> bool {
         let belongs = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
         !name.is_empty() && name.bytes().all(belongs)
+    }
+
+    /// A digest of all that decides how the source's notifications are read: the profile, the types that it takes, and what it
+    /// fetches. Two programs of one version can compare it.
+    #[must_use]
+    pub fn rules(&self) -> String {
+        let mode = self.fetch.as_ref().map(|api| api.mode);
+        let hash = Sha256::digest(format!("{:?}\n{:?}\n{mode:?}", self.profile, self.events));
+        hash.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     /// The source's means to verify a notification at this time. All secrets are among them, each with whether it holds.
@@ -120,14 +152,14 @@ impl Source {
 
     /// The kinds of proof that the source asks for.
     #[must_use]
-    pub fn proofs(&self) -> Vec<&'static str> {
+    pub fn proofs(&self) -> Vec<ProofKind> {
         let kinds = [
-            ("signature", !self.secrets.is_empty() || self.verifies_by_certificate()),
-            ("basic", self.authorization.basic.is_some()),
-            ("bearer", !self.authorization.tokens.is_empty()),
-            ("oauth", !self.authorization.clients.is_empty()),
-            ("headers", !self.headers.is_empty()),
-            ("ip_ranges", !self.ip_ranges.is_empty()),
+            (ProofKind::Signature, !self.secrets.is_empty() || self.verifies_by_certificate()),
+            (ProofKind::Basic, self.authorization.basic.is_some()),
+            (ProofKind::Bearer, !self.authorization.tokens.is_empty()),
+            (ProofKind::Oauth, !self.authorization.clients.is_empty()),
+            (ProofKind::Headers, !self.headers.is_empty()),
+            (ProofKind::IpRanges, !self.ip_ranges.is_empty()),
         ];
         kinds.into_iter().filter_map(|(kind, asked)| asked.then_some(kind)).collect()
     }

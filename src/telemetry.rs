@@ -1,13 +1,13 @@
-//! Logs: to stderr, filtered by RUST_LOG (default: `info`, and `warn` for the HTTP server), in colour only on a terminal.
+//! Logs: to stderr, filtered by RUST_LOG (default: `info`, and `warn` for the HTTP server), in colour on a terminal, unless NO_COLOR is set.
 //!
 //! The HTTP library's lines about single connections are left out unless RUST_LOG names the library. Anybody can cause such
 //! lines without end, and `http` logs the same within bounds. While connections cannot be accepted, the library says so
 //! twice a second. One such line a minute is kept.
 
-use std::io::IsTerminal;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anstream::{AutoStream, ColorChoice};
 use tokio::time::Instant;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::layer::{Context, Filter, SubscriberExt};
@@ -31,7 +31,7 @@ pub fn init() {
     if let (false, Ok(quiet)) = (names_the_library, "actix_http=off".parse()) {
         filter = filter.add_directive(quiet);
     }
-    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal()).with_target(false);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(has_colours()).with_target(false);
     // This fails only if logging is already on.
     drop(tracing_subscriber::registry().with(lines.with_filter(Rare::default())).with(filter).try_init());
     if let Some(reason) = wrong {
@@ -40,6 +40,11 @@ pub fn init() {
             "RUST_LOG is no log filter: {DEFAULT} holds; correct it, as in RUST_LOG=warn,transform_relay=debug, and restart"
         );
     }
+}
+
+/// Whether stderr takes colours. `demo` and the other commands decide alike.
+fn has_colours() -> bool {
+    AutoStream::choice(&std::io::stderr()) != ColorChoice::Never
 }
 
 /// A filter that passes one line a minute of those that say that no connection can be accepted.

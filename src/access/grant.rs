@@ -5,36 +5,68 @@
 //! keeps them. The tokens of a client end at once when the client is removed or gets another secret. A restart ends all
 //! tokens.
 
+use schemars::JsonSchema;
 use secrecy::ExposeSecret;
+use serde::Serialize;
 
 use super::basic::{Basic, decoded_basic};
 use super::compare::{counts, same};
 use super::token::Client;
 
-/// The reason why there is no token (RFC 6749, section 5.2).
+/// The code of an error (RFC 6749, section 5.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TokenErrorCode {
+    /// The request is not as it must be.
+    InvalidRequest,
+    /// No or wrong client credentials.
+    InvalidClient,
+    /// No or wrong credentials of the user.
+    InvalidGrant,
+    /// The client is configured for the other grant.
+    UnauthorizedClient,
+    /// There is no such grant.
+    UnsupportedGrantType,
+}
+
+impl TokenErrorCode {
+    /// The code on the wire.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+        }
+    }
+}
+
+/// The reason why there is no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refused {
     /// The error's code.
-    pub error: &'static str,
+    pub error: TokenErrorCode,
     /// The description, for people.
     pub description: &'static str,
 }
 
 impl Refused {
-    const fn new(error: &'static str, description: &'static str) -> Self {
+    const fn new(error: TokenErrorCode, description: &'static str) -> Self {
         Self { error, description }
     }
 
     /// The error's status.
     #[must_use]
     pub fn status(&self) -> u16 {
-        if self.error == "invalid_client" { 401 } else { 400 }
+        if self.error == TokenErrorCode::InvalidClient { 401 } else { 400 }
     }
 
     /// Whether the credentials were wrong, rather than only the request.
     #[must_use]
     pub fn was_a_guess(&self) -> bool {
-        matches!(self.error, "invalid_client" | "invalid_grant")
+        matches!(self.error, TokenErrorCode::InvalidClient | TokenErrorCode::InvalidGrant)
     }
 }
 
@@ -47,7 +79,11 @@ impl Form {
         let pairs: Vec<(String, String)> = pairs.filter(|(_, value)| !value.is_empty()).collect();
         let repeated =
             pairs.iter().enumerate().any(|(at, (name, _))| pairs.iter().take(at).any(|(earlier, _)| earlier == name));
-        if repeated { Err(Refused::new("invalid_request", "a parameter is repeated")) } else { Ok(Self(pairs)) }
+        if repeated {
+            Err(Refused::new(TokenErrorCode::InvalidRequest, "a parameter is repeated"))
+        } else {
+            Ok(Self(pairs))
+        }
     }
 
     fn get(&self, name: &str) -> Option<&str> {
@@ -67,7 +103,7 @@ pub fn decide<'a>(
     suspicious: bool,
 ) -> Result<(String, &'a Client), Refused> {
     let form = Form::parse(body)?;
-    let grant = form.get("grant_type").ok_or(Refused::new("invalid_request", "grant_type is missing"))?;
+    let grant = form.get("grant_type").ok_or(Refused::new(TokenErrorCode::InvalidRequest, "grant_type is missing"))?;
     let known = |(id, secret): &(String, String)| {
         // All clients are compared, so that the time does not tell which of them exist.
         let matching = clients.iter().filter(|(_, client)| {
@@ -80,14 +116,22 @@ pub fn decide<'a>(
     let (audience, client) = presented(&form, authorization)?
         .iter()
         .find_map(known)
-        .ok_or(Refused::new("invalid_client", "no such client, or its secret is wrong"))?;
+        .ok_or(Refused::new(TokenErrorCode::InvalidClient, "no such client, or its secret is wrong"))?;
     match (grant, &client.user) {
         ("client_credentials", None) => {}
         ("password", Some(user)) => owner(&form, user, suspicious)?,
         ("client_credentials" | "password", _) => {
-            return Err(Refused::new("unauthorized_client", "this client is configured for the other grant"));
+            return Err(Refused::new(
+                TokenErrorCode::UnauthorizedClient,
+                "this client is configured for the other grant",
+            ));
         }
-        _ => return Err(Refused::new("unsupported_grant_type", "the grants are client_credentials and password")),
+        _ => {
+            return Err(Refused::new(
+                TokenErrorCode::UnsupportedGrantType,
+                "the grants are client_credentials and password",
+            ));
+        }
     }
     Ok((audience.clone(), *client))
 }
@@ -97,18 +141,26 @@ pub fn decide<'a>(
 fn presented(form: &Form, authorization: Option<&str>) -> Result<Vec<(String, String)>, Refused> {
     let in_form = form.get("client_secret").is_some();
     let Some(authorization) = authorization else {
-        let id = form.get("client_id").ok_or(Refused::new("invalid_client", "no client credentials"))?;
-        let secret = form.get("client_secret").ok_or(Refused::new("invalid_client", "no client credentials"))?;
+        let id = form.get("client_id").ok_or(Refused::new(TokenErrorCode::InvalidClient, "no client credentials"))?;
+        let secret =
+            form.get("client_secret").ok_or(Refused::new(TokenErrorCode::InvalidClient, "no client credentials"))?;
         return Ok(vec![(id.to_owned(), secret.to_owned())]);
     };
     if in_form {
-        return Err(Refused::new("invalid_request", "client credentials must not stand in both header and form"));
+        return Err(Refused::new(
+            TokenErrorCode::InvalidRequest,
+            "client credentials must not stand in both header and form",
+        ));
     }
     let decoded = decoded_basic(authorization).and_then(|bytes| String::from_utf8(bytes).ok());
     let pair = decoded.as_ref().and_then(|text| text.split_once(':'));
-    let (id, secret) = pair.ok_or(Refused::new("invalid_client", "Authorization: must be basic credentials"))?;
+    let (id, secret) =
+        pair.ok_or(Refused::new(TokenErrorCode::InvalidClient, "Authorization: must be basic credentials"))?;
     if form.get("client_id").is_some_and(|named| named != id && named != form_decoded(id)) {
-        return Err(Refused::new("invalid_request", "client_id must equal the one in the Authorization header"));
+        return Err(Refused::new(
+            TokenErrorCode::InvalidRequest,
+            "client_id must equal the one in the Authorization header",
+        ));
     }
     Ok(vec![(id.to_owned(), secret.to_owned()), (form_decoded(id), form_decoded(secret))])
 }
@@ -121,14 +173,14 @@ fn form_decoded(text: &str) -> String {
 
 fn owner(form: &Form, user: &Basic, suspicious: bool) -> Result<(), Refused> {
     let (Some(name), Some(password)) = (form.get("username"), form.get("password")) else {
-        return Err(Refused::new("invalid_request", "username or password is missing"));
+        return Err(Refused::new(TokenErrorCode::InvalidRequest, "username or password is missing"));
     };
     let right = same(name.as_bytes(), user.username.as_bytes())
         & same(password.as_bytes(), user.password.expose_secret().as_bytes());
     if right && counts(&user.password, suspicious) {
         Ok(())
     } else {
-        Err(Refused::new("invalid_grant", "username or password is wrong"))
+        Err(Refused::new(TokenErrorCode::InvalidGrant, "username or password is wrong"))
     }
 }
 
@@ -147,7 +199,7 @@ mod tests {
         let (plain, user) = (client("plain", "p&= w%", None), client("user", "own", Some(("u", "pw"))));
         let clients = [("transform".to_owned(), &plain), ("sources/x".to_owned(), &user)];
         let decided = decide(body.as_bytes(), authorization, &clients, false);
-        decided.map(|(audience, client)| (audience, client.id.clone())).map_err(|refused| refused.error)
+        decided.map(|(audience, client)| (audience, client.id.clone())).map_err(|refused| refused.error.name())
     }
 
     fn basic(text: &str) -> String {
@@ -190,6 +242,14 @@ mod tests {
             ("grant_type=authorization_code&code=1", Some(&own), "unsupported_grant_type"),
         ] {
             assert_eq!(decided(body, authorization.map(String::as_str)), Err(error), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_code_has_the_same_name_in_the_log_and_on_the_wire() {
+        use TokenErrorCode::{InvalidClient, InvalidGrant, InvalidRequest, UnauthorizedClient, UnsupportedGrantType};
+        for code in [InvalidRequest, InvalidClient, InvalidGrant, UnauthorizedClient, UnsupportedGrantType] {
+            assert_eq!(serde_json::to_value(code).unwrap(), code.name());
         }
     }
 }

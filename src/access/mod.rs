@@ -1,4 +1,4 @@
-//! Access control: credentials, tokens, secrets, proxies, and the throttle for failed credentials. Pure, but for locks
+//! Access control: credentials, tokens, JWTs, secrets, proxies, and the throttle for failed credentials. Pure, but for locks
 //! around its counters.
 
 pub mod basic;
@@ -6,6 +6,8 @@ pub mod compare;
 pub mod credentials;
 pub mod demands;
 pub mod grant;
+pub mod jwt;
+pub mod key_set;
 pub mod proxies;
 pub mod secrets;
 pub mod throttle;

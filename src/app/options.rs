@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::access::credentials::Credentials;
+use crate::access::jwt::JwtPolicy;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
 use crate::certificates::CertificateOptions;
@@ -26,6 +29,8 @@ pub struct Options {
     pub delivery: DeliveryOptions,
     /// The credentials that Transform presents.
     pub transform: Credentials,
+    /// The issuer whose JWTs Transform may present.
+    pub jwt: Option<JwtPolicy>,
     /// How Transform reads a failed transaction.
     pub failed_as: FailedAs,
     /// The credentials that the integrator presents.
@@ -65,6 +70,7 @@ impl Options {
         let in_force = InForce {
             sources: self.sources,
             transform: self.transform,
+            jwt: self.jwt,
             integrator: self.integrator,
             monitor: self.monitor,
             failed_as: self.failed_as,
@@ -81,4 +87,9 @@ impl Options {
 /// The APIs of all sources that fetch, by the source's name.
 pub(super) fn apis(sources: &BTreeMap<String, Source>) -> Apis {
     sources.iter().filter_map(|(name, source)| Some((name.clone(), source.fetch.clone()?))).collect()
+}
+
+/// The URL of the keys of Transform's issuer.
+pub(super) fn jwks_url(jwt: Option<&JwtPolicy>) -> Option<Url> {
+    jwt.map(|policy| policy.jwks_url.clone())
 }

@@ -7,18 +7,21 @@ use arc_swap::ArcSwap;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::options::{Options, apis};
+use super::options::{Options, apis, jwks_url};
 use super::reloading::{Reloader, Room};
 use crate::access::throttle::Throttle;
 use crate::access::token::Issuer;
 use crate::certificates::Certificates;
 use crate::clock::Clock;
+use crate::delivery::awaited::Awaited;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
+use crate::delivery::revival::Revival;
 use crate::delivery::worker::Worker;
 use crate::fetch::worker::Signal;
 use crate::http::{Bodies, Probed, Refusals, State};
 use crate::ingest::Ingest;
+use crate::jwks::KeptKeys;
 use crate::registering::Registering;
 use crate::store::Store;
 use crate::store::{LongestWaits, Wake};
@@ -42,7 +45,7 @@ impl Parts {
     /// Opens the store and starts its clock. Nothing runs yet.
     ///
     /// # Errors
-    /// There is no room for a connection, or the store cannot be opened.
+    /// There is no room for a connection, TLS cannot be set up, or the store cannot be opened.
     pub(super) async fn open(options: Options) -> anyhow::Result<Self> {
         let (debouncer, signal) = (Arc::new(Debouncer::default()), Arc::new(Signal::default()));
         let room = room(&options)?;
@@ -51,6 +54,8 @@ impl Parts {
         let store = Arc::new(Store::open(store, wake(&debouncer, &signal))?);
         // No part may ask for the time before the store has told where its clock stood.
         let clock = housekeeping::start_clock(&store).await?;
+        let keys = Arc::new(KeptKeys::new(clock).map_err(|reason| anyhow!(reason))?);
+        keys.configure(jwks_url(in_force.jwt.as_ref()));
         let reloader = Reloader {
             server,
             certificates,
@@ -58,6 +63,7 @@ impl Parts {
             delivery: Arc::new(ArcSwap::from_pointee(delivery)),
             apis: Arc::new(ArcSwap::from_pointee(apis(&in_force.sources))),
             in_force: Arc::new(ArcSwap::from_pointee(in_force)),
+            keys,
             room,
         };
         let (stop, ended) = (CancellationToken::new(), CancellationToken::new());
@@ -80,6 +86,7 @@ impl Parts {
             store: Arc::clone(&self.store),
             debouncer,
             issuer,
+            keys: Arc::clone(&self.reloader.keys),
             throttle: Throttle::default(),
             refusals: Arc::new(Refusals::default()),
             delivery_ended: self.ended.clone(),
@@ -109,24 +116,37 @@ impl Parts {
         }))
     }
 
-    /// Takes up the records that Transform has yet to hear of, and posts webhooks until the stop.
+    /// Takes up the records that Transform has yet to hear of, and posts webhooks until the stop. Returns their number beside.
     ///
     /// # Errors
     /// TLS cannot be set up, or the store cannot be read.
-    pub(super) async fn start_delivery(&self) -> anyhow::Result<JoinHandle<()>> {
+    pub(super) async fn start_delivery(&self) -> anyhow::Result<(JoinHandle<()>, usize)> {
         let (debouncer, breakers) = (Arc::clone(&self.debouncer), Arc::clone(&self.breakers));
         let options = Arc::clone(&self.reloader.delivery);
-        let worker = Worker::new(Arc::clone(&self.store), debouncer, breakers, options, self.clock, self.stop.clone());
+        let (store, clock, stop) = (&self.store, self.clock, &self.stop);
+        let awaited = Arc::new(Awaited::default());
+        let shared = (debouncer, breakers, Arc::clone(&awaited));
+        let worker = Worker::new(Arc::clone(store), shared, Arc::clone(&options), clock, stop.clone());
         let worker = worker.map_err(|reason| anyhow!(reason))?;
+        let revival = Revival::new(Arc::clone(store), awaited, options, clock, stop.clone());
         let owed = worker.recover().await?;
         if owed > 0 {
             tracing::info!(owed, "records that Transform has yet to hear of");
         }
+        let given_up = revival.recover().await?;
+        if given_up > 0 {
+            tracing::warn!(
+                given_up,
+                "deliveries were given up: Transform has not heard of these changes. GET /dead-letters/deliveries lists them, and \
+                 `transform-relay tell --given-up` tells of them again"
+            );
+        }
         let ended = self.ended.clone();
-        Ok(tokio::spawn(async move {
+        let running = tokio::spawn(async move {
             let _ended = ended.drop_guard();
-            worker.run().await;
-        }))
+            tokio::join!(worker.run(), revival.run());
+        });
+        Ok((running, owed))
     }
 
     /// Runs housekeeping until the stop.

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 
-use super::options::{Options, apis};
+use super::options::{Options, apis, jwks_url};
 use crate::certificates::CertificateOptions;
 use crate::delivery::worker::DeliveryOptions;
 use crate::fetch::api::Apis;
 use crate::http::{InForce, ServerOptions};
+use crate::jwks::KeptKeys;
 use crate::open_files;
 use crate::store::StoreOptions;
 
@@ -21,6 +22,7 @@ pub struct Reloader {
     pub(super) delivery: Arc<ArcSwap<DeliveryOptions>>,
     pub(super) apis: Arc<ArcSwap<Apis>>,
     pub(super) in_force: Arc<ArcSwap<InForce>>,
+    pub(super) keys: Arc<KeptKeys>,
     pub(super) room: Room,
 }
 
@@ -60,6 +62,7 @@ impl Reloader {
         self.store.store(Arc::new(StoreOptions { path: before.path.clone(), must_exist, max_waiting, ..store }));
         self.delivery.store(Arc::new(delivery));
         self.apis.store(Arc::new(apis(&in_force.sources)));
+        self.keys.configure(jwks_url(in_force.jwt.as_ref()));
         self.in_force.store(Arc::new(in_force));
         Reloaded { restart, shortage }
     }

@@ -8,7 +8,10 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::exit::EXIT_USAGE;
 use super::output::say;
-use super::{backup, check, demo, findings, profile, reload, reread, secret, serve, soak};
+use super::variable::CONFIG_VARIABLE;
+use super::{
+    backup, check, demo, findings, notify, profile, reload, reread, restore, secret, serve, soak, stand_in, tell,
+};
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
 #[derive(Debug, Parser)]
@@ -23,33 +26,48 @@ enum Command {
     /// Run the relay.
     Serve {
         /// The configuration file. Without one the embedded defaults are in force.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
         config: Option<PathBuf>,
     },
     /// Check the configuration and the profiles, and print what is in force.
     Check {
         /// The configuration file. Without one the embedded defaults are in force.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
         config: Option<PathBuf>,
     },
     /// Have the running relay read its configuration again. A configuration with an error is refused as a whole.
     Reload {
         /// The configuration file of the relay. Without one the embedded defaults are in force.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
         config: Option<PathBuf>,
     },
     /// Read the kept notifications again by today's rules, and correct the records that differ. Transform is told of
     /// them. Meant for the time after an upgrade, also while the relay runs.
     ///
-    /// A run that is broken off has corrected whole records only; the next run does the rest. Exit code 0 if nothing is
-    /// left to do; 1 if records changed meanwhile and are left for the next run, or if a dry run would change something.
+    /// A run that is broken off has corrected whole records only; the next run does the rest. Exit code 0 if nothing is left to do.
+    /// Exit code 1 if records changed meanwhile and are left for the next run, or if a dry run would change something.
     Reread(reread::Arguments),
+    /// Tell Transform again: of records by their ids, or of what was given up. The running relay is asked for it.
+    ///
+    /// Exit code 64 if an id is not registered; nothing is changed then. Exit code 69 if no relay could be asked.
+    Tell(tell::Arguments),
     /// Print what somebody should look at: types without a rule, parked events and refunds that contradict what is
     /// registered. The store is only read, also while the relay runs.
     ///
     /// The kept notifications of the last days are read by today's rules, so that a store of an earlier version shows its
     /// findings too.
     Findings(findings::Arguments),
+    /// Post a notification to the relay as the PSP of a source would: signed with the source's secret, and with the credentials and
+    /// headers that the source demands.
+    ///
+    /// Prints the status and the body of the answer. Exit code 0 if the status is 2xx, 1 if it is another one, 69 if there is no
+    /// answer.
+    Notify(notify::Arguments),
+    /// Play Transform for a trial of a relay: take its webhooks, read the records, and print a line for each webhook with what
+    /// changed since the last read.
+    ///
+    /// Runs until SIGINT or SIGTERM, and prints the counts then.
+    StandIn(stand_in::Arguments),
     /// Change the secrets that sources share with their PSPs.
     Secret {
         #[command(subcommand)]
@@ -61,9 +79,12 @@ enum Command {
         #[arg(value_name = "FILE")]
         copy: PathBuf,
         /// The configuration file of the relay. Without one the embedded defaults are in force.
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
         config: Option<PathBuf>,
     },
+    /// Put a copy of the store into its place, while no relay runs. The copy is checked, the store that was there is moved aside,
+    /// and the output says since when the PSPs have to send again.
+    Restore(restore::Arguments),
     /// Show the relay's main job: a relay, a stand-in for Transform and two PSPs play a story on this machine.
     ///
     /// Exit code 0 if all counts, and the records of Transform and the PSPs, agree in the end, otherwise 1. A signal that ends it gives 129,
@@ -116,11 +137,41 @@ pub fn run() -> ExitCode {
         Command::Check { config } => check::run(config.as_deref()),
         Command::Reload { config } => reload::run(config.as_deref()),
         Command::Reread(arguments) => reread::run(&arguments),
+        Command::Tell(arguments) => tell::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
+        Command::Notify(arguments) => notify::run(&arguments),
+        Command::StandIn(arguments) => stand_in::run(&arguments),
         Command::Secret { command } => secret::run(command),
         Command::Backup { copy, config } => backup::run(config.as_deref(), &copy),
+        Command::Restore(arguments) => restore::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    /// The commands with a `--config`, and the variable that may stand for it.
+    fn variables(command: &clap::Command, found: &mut Vec<(String, Option<String>)>) {
+        for argument in command.get_arguments().filter(|argument| argument.get_id() == "config") {
+            let variable = argument.get_env().map(|variable| variable.to_string_lossy().into_owned());
+            found.push((command.get_name().to_owned(), variable));
+        }
+        command.get_subcommands().for_each(|command| variables(command, found));
+    }
+
+    #[test]
+    fn one_variable_names_the_configuration_of_every_command() {
+        let mut found = Vec::new();
+        variables(&Cli::command(), &mut found);
+        assert!(found.len() > 10, "{found:?}");
+        for (command, variable) in found {
+            assert_eq!(variable.as_deref(), Some(CONFIG_VARIABLE), "{command}");
+        }
     }
 }

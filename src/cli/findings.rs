@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use super::exit::{EXIT_IO, EXIT_USAGE};
 use super::output::{answer, say};
 use super::reading::{Reader, since};
+use super::variable::CONFIG_VARIABLE;
 use crate::config::{self, Config};
 use crate::store;
 use crate::store::Finding;
@@ -18,7 +19,7 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The configuration file of the relay. Without one the embedded defaults are in force.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
     config: Option<PathBuf>,
     /// Read also the notifications received since then: an RFC 3339 time, or a span before now such as 7d, 12h or 30m.
     #[arg(long, value_name = "WHEN", default_value = "7d")]

@@ -3,13 +3,10 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use super::exit::{EXIT_IO, EXIT_USAGE};
+use super::exit::{EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
 use super::output::{print, say};
 use crate::config;
 use crate::control::{self, ANSWER_WITHIN, Outcome, Unanswered, Wait};
-
-/// Exit code for a relay that does not run or does not answer (EX_UNAVAILABLE).
-pub(super) const EXIT_UNAVAILABLE: u8 = 69;
 
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     let store = match config::store_path(file, std::env::vars_os()) {

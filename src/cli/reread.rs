@@ -19,6 +19,7 @@ use self::owner::Owner;
 use super::exit::EXIT_FAILED;
 use super::output::{answer, say, tell};
 use super::reading::{Reader, since};
+use super::variable::CONFIG_VARIABLE;
 use crate::config::{self, Config};
 use crate::domain::message::Meaning;
 use crate::source::Source;
@@ -29,7 +30,7 @@ use crate::telemetry;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The configuration file of the relay. Without one the embedded defaults are in force.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
     config: Option<PathBuf>,
     /// Read only notifications received since then, and older ones with events that wait: an RFC 3339 time, or a span
     /// before now such as 7d, 12h or 30m.
@@ -68,10 +69,10 @@ fn reread(arguments: &Arguments) -> Result<ExitCode, Failed> {
             summary.lines.iter().for_each(|line| text.push_str(&format!("{line}\n")));
         }
         text.push_str(&format!("{read}{}", counts.would()));
-        let code = if counts.is_nothing() { 0 } else { EXIT_FAILED };
+        let code = if counts.is_nothing() && !counts.is_left() { 0 } else { EXIT_FAILED };
         return Ok(answer(text, ExitCode::from(code)));
     }
-    corrected(&config, changes, &mut counts)?;
+    corrected(&config, &wanted, changes, &mut counts)?;
     tell(format_args!("{read}{}", counts.did()));
     Ok(ExitCode::from(if counts.is_left() { EXIT_FAILED } else { 0 }))
 }
@@ -124,8 +125,10 @@ fn is_lost(past: &Past, reread: &Reread) -> bool {
 }
 
 /// Makes the changes in portions, and prints each that is made.
-fn corrected(config: &Config, changes: Vec<Change>, counts: &mut Counts) -> Result<(), Failed> {
-    let mut owner = Owner::of(&config.options.store);
+fn corrected(config: &Config, wanted: &Wanted, changes: Vec<Change>, counts: &mut Counts) -> Result<(), Failed> {
+    let read = config.options.sources.iter().filter(|(name, _)| wanted.sources.contains(*name));
+    let rules = read.map(|(name, source)| (name.clone(), source.rules())).collect();
+    let mut owner = Owner::of(&config.options.store, rules);
     let mut changes = changes.into_iter();
     loop {
         let (corrections, summaries) = portion(&mut changes);

@@ -10,11 +10,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, Subcommand, ValueEnum};
+use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use self::said::{Failure, say_unsynced};
 use super::exit::{EXIT_IO, EXIT_USAGE};
 use super::output::{print, say};
+use super::variable::CONFIG_VARIABLE;
 use crate::access::secrets::{NamedSecret, rotated};
 use crate::config::{self, Rotation, WAITS_FOR_ANOTHER};
 use crate::control::Known;
@@ -30,9 +32,12 @@ pub(super) enum Command {
 pub(super) struct Rotate {
     /// The source.
     source: String,
-    /// How long the old secrets go on verifying.
+    /// How long the old secrets go on verifying. 0 is refused while one outside the secrets_file would go on.
     #[arg(long)]
     overlap: Overlap,
+    /// With --overlap 0: end the secrets of the secrets_file, although others of the configuration go on verifying.
+    #[arg(long)]
+    keep_configured: bool,
     /// The new secret's name, for logs. Default: today's date.
     #[arg(long)]
     name: Option<String>,
@@ -42,8 +47,11 @@ pub(super) struct Rotate {
     /// Take the new secret from stdin: some PSPs make secrets themselves.
     #[arg(long)]
     from_stdin: bool,
+    /// Make the secret here, although the PSP of the profile makes its secrets itself.
+    #[arg(long, conflicts_with = "from_stdin")]
+    made_here: bool,
     /// The configuration file of the relay.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
     config: PathBuf,
 }
 
@@ -92,12 +100,15 @@ pub(super) fn run(command: Command) -> ExitCode {
 /// A failure leaves everything as it was. If the new secret stays in the file, the exit code says whether a relay has taken
 /// it up. A secret that this command made is then printed; if it cannot be printed, the message names the file.
 fn rotate(asked: Rotate) -> Result<u8, Failure> {
-    let Rotate { source, overlap, name, key_id, from_stdin, config } = asked;
+    let Rotate { source, overlap, keep_configured, name, key_id, from_stdin, made_here, config } = asked;
     let usage = |reason: String| (EXIT_USAGE, format!("sources.{source}: {reason}; nothing was changed"));
     // stdin is read before the lock is taken: reading may take long, and no other rotation must wait for it.
     let given = from_stdin.then(new::from_stdin).transpose().map_err(usage)?;
     let rotation = config::rotation(Some(&config), std::env::vars_os(), &source, say_locked)
         .map_err(|errors| (EXIT_USAGE, format!("{errors}\nnothing was changed")))?;
+    if !from_stdin && !made_here {
+        new::may_be_made(&rotation.profile).map_err(usage)?;
+    }
     let value = given.map_or_else(|| new::made(&rotation.profile), |text| new::checked(text, &rotation.profile));
     let value = value.map_err(usage)?;
     let answer = relay::ask(&rotation).map_err(|(code, reason)| (code, format!("{reason}\nnothing was changed")))?;
@@ -107,6 +118,9 @@ fn rotate(asked: Rotate) -> Result<u8, Failure> {
         relay::loses_none(&rotation, &known, now).map_err(usage)?;
     }
     let outside = Outside::new(&rotation, &known);
+    if overlap.span().is_zero() && !keep_configured {
+        outside.ends_by(now, &source).map_err(usage)?;
+    }
     let until = later(now, overlap.span());
     let new = NamedSecret {
         name: name
@@ -157,20 +171,36 @@ fn say_what_of_the_old_ones(all: &[NamedSecret], new: &str) {
     }
 }
 
-/// The source's secrets outside its `secrets_file`: their names, and whether each has an end. The command cannot end
-/// them.
-struct Outside(Vec<(String, bool)>);
+/// The source's secrets outside its `secrets_file`: their names and ends. The command cannot end them.
+struct Outside(Vec<(String, Option<Timestamp>)>);
 
 impl Outside {
     /// The relay's secrets from its environment replace the list in the configuration.
     fn new(rotation: &Rotation, known: &[Known]) -> Self {
         let environment = known.iter().filter(|one| one.of_environment);
-        let environment: Vec<_> = environment.map(|one| (one.name.clone(), one.expires_at.is_some())).collect();
+        let environment: Vec<_> = environment.map(|one| (one.name.clone(), one.expires_at)).collect();
         Self(if environment.is_empty() { rotation.elsewhere.clone() } else { environment })
     }
 
+    /// Checks that none of them verifies after this time. Whoever asks for no overlap believes that the old secret is known to
+    /// others, and it would go on verifying.
+    ///
+    /// # Errors
+    /// One of them verifies.
+    fn ends_by(&self, now: Timestamp, source: &str) -> Result<(), String> {
+        let verify = self.0.iter().filter(|(_, end)| end.is_none_or(|end| end > now));
+        let verify: Vec<_> = verify.map(|(name, _)| name.as_str()).collect();
+        if verify.is_empty() {
+            return Ok(());
+        }
+        Err(format!(
+            "--overlap 0 ends the secrets of the secrets_file only, and {verify:?} would go on verifying: remove it from \
+             sources.{source}.secrets first, without a reload, and run this again; or say --keep-configured"
+        ))
+    }
+
     fn say(&self, source: &str) {
-        for (name, _) in self.0.iter().filter(|(_, ends)| !ends) {
+        for (name, _) in self.0.iter().filter(|(_, end)| end.is_none()) {
             say(format_args!(
                 "{name:?} does not stand in the secrets_file and has no expires_at: remove it from sources.{source}.secrets \
                  after the overlap, and reload; until then it verifies"

@@ -17,6 +17,9 @@ use crate::config::Config;
 use crate::control::Control;
 use crate::telemetry;
 
+/// The version of this program, for the log.
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// The end of a relay that did not fail.
 enum Ended {
     /// It did not start, because its configuration is wrong.
@@ -65,31 +68,33 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
         }
     };
     if file.is_none() {
-        tracing::info!("no --config: the embedded defaults are in force");
+        tracing::info!("no --config and no RELAY_CONFIG: the embedded defaults are in force");
     }
     log_hints(&config);
-    let (store, read_once, secrets) =
-        (config.options.store.path.clone(), config.read_once.clone(), reloading::secrets(&config));
+    let sources = config.options.sources.len();
+    let (store, read_once) = (config.options.store.path.clone(), config.read_once.clone());
+    let (secrets, rules) = (reloading::secrets(&config), reloading::rules(&config));
     let Some(app) = start(config, &mut stop).await? else {
         return Ok(stopped_early());
     };
     let control = Control::open(&store).inspect_err(|error| {
         tracing::warn!(
             %error,
-            "this relay cannot be asked: `transform-relay reload`, `reread` and `secret rotate` are refused; SIGHUP reloads"
+            "this relay cannot be asked: `transform-relay reload`, `reread`, `tell` and `secret rotate` are refused; SIGHUP reloads"
         );
     });
-    let address = app.address();
+    let (address, owed) = (app.address(), app.owed());
     let mut reloads = reloading::Reloads {
         reloader: app.reloader(),
         file: file.map(Path::to_owned),
         secrets,
+        rules,
         store: app.store(),
         clock: app.clock(),
     };
     let reloads = tokio::spawn(async move {
         reloads.read_once_more(read_once).await;
-        tracing::info!(%address, "listening");
+        tracing::info!(%address, version = VERSION, store = %store.display(), sources, owed, "listening");
         reloads.when_asked(hangup, control.ok()).await;
     });
     let stop = async {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
 use config::Value;
+use toml::Table;
 
 use super::error::{ConfigError, ConfigErrors};
 
@@ -20,7 +21,7 @@ pub(super) fn text(
         match (name.to_str(), value.into_string()) {
             (Some(name), Ok(value)) => drop(text.insert(name.to_owned(), value)),
             (Some(name), Err(_)) if name.starts_with("RELAY_") => {
-                errors.push(ConfigError { key: name.to_owned(), reason: "is not UTF-8".to_owned() });
+                errors.push(ConfigError::new(name, "is not UTF-8"));
             }
             _ => {}
         }
@@ -41,12 +42,13 @@ pub(super) struct GivenSetting {
 /// The settings that the environment overrides.
 ///
 /// Only names with `__` are settings. RELAY_INTEGRATOR_TOKEN, for example, is a variable that a secret may refer to.
-pub(super) fn overrides(environment: &BTreeMap<String, String>) -> Vec<GivenSetting> {
+/// A dash cannot stand in the name of a variable. So `_` stands for it where the file has such a name: a source, or a header.
+pub(super) fn overrides(environment: &BTreeMap<String, String>, file: &Table) -> Vec<GivenSetting> {
     environment
         .iter()
         .filter_map(|(name, text)| {
             let key = name.strip_prefix("RELAY_").filter(|rest| rest.contains("__"))?;
-            let key = key.to_ascii_lowercase().replace("__", ".");
+            let key = spelled(&key.to_ascii_lowercase().replace("__", "."), file);
             let value = if is_list(&key) {
                 text.split(',')
                     .map(str::trim)
@@ -75,15 +77,63 @@ pub(super) fn is_key(key: &str) -> bool {
     key.split('.').all(is_name)
 }
 
+/// A key with its names as the file spells them, where only dashes and case differ. A name that the file has as it is, or in
+/// several spellings, stays.
+fn spelled(key: &str, file: &Table) -> String {
+    let mut table = Some(file);
+    let names = key.split('.').map(|name| {
+        let name = table.map_or(name, |table| spelling(name, table));
+        table = table.and_then(|table| table.get(name)?.as_table());
+        name
+    });
+    names.collect::<Vec<_>>().join(".")
+}
+
+fn spelling<'a>(name: &'a str, table: &'a Table) -> &'a str {
+    let is_meant = |other: &&String| other.to_ascii_lowercase().replace('-', "_") == name;
+    let mut meant = table.keys().filter(is_meant);
+    match (meant.next(), meant.next()) {
+        (Some(one), None) if !table.contains_key(name) => one,
+        _ => name,
+    }
+}
+
+/// The variable of a key.
+pub(super) fn variable(key: &str) -> String {
+    format!("RELAY_{}", key.replace('.', "__").replace('-', "_").to_ascii_uppercase())
+}
+
 /// The sources whose `secrets` the environment sets.
-pub(super) fn sources_with_secrets(environment: &BTreeMap<String, String>) -> Vec<String> {
+pub(super) fn sources_with_secrets(overrides: &[GivenSetting]) -> Vec<String> {
     let source = |key: &str| Some(key.strip_prefix("sources.")?.strip_suffix(".secrets")?.to_owned());
-    overrides(environment).into_iter().filter_map(|one| source(&one.key)).collect()
+    overrides.iter().filter_map(|one| source(&one.key)).collect()
 }
 
 /// Whether the value of a key is a list. In the environment, commas separate its elements.
 fn is_list(key: &str) -> bool {
-    ["allowed_hosts", "tokens", "secrets", "events", "ip_ranges", "trusted_proxies"]
+    ["allowed_hosts", "tokens", "secrets", "events", "ip_ranges", "psp_settings_ids", "trusted_proxies"]
         .iter()
         .any(|name| key.rsplit('.').next() == Some(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_underscore_reaches_a_dash_where_the_file_has_one() {
+        let file =
+            "[sources.a-b]\nheaders = { X-Key = 1 }\n[sources.c-d]\n[sources.c_d]\n[sources.e-f_g]\n[sources.e_f-g]\n";
+        let file = toml::from_str(file).unwrap();
+        for (key, meant) in [
+            ("sources.a_b.secrets", "sources.a-b.secrets"),
+            ("sources.a_b.headers.x_key", "sources.a-b.headers.X-Key"),
+            ("sources.c_d.secrets", "sources.c_d.secrets"),
+            ("sources.e_f_g.secrets", "sources.e_f_g.secrets"),
+            ("sources.x_y.secrets", "sources.x_y.secrets"),
+            ("server.max_body", "server.max_body"),
+        ] {
+            assert_eq!(spelled(key, &file), meant);
+        }
+    }
 }

@@ -23,22 +23,8 @@ pub(super) fn of_error(path: &serde_path_to_error::Path) -> String {
     if key.is_empty() { "configuration".to_owned() } else { key }
 }
 
-/// The key of a value that no setting has.
-pub(super) fn of_ignored(path: &serde_ignored::Path<'_>) -> String {
-    use serde_ignored::Path;
-    match path {
-        Path::Root => String::new(),
-        Path::Seq { parent, index } => format!("{}[{index}]", of_ignored(parent)),
-        Path::Map { parent, key: name } => {
-            let mut key = of_ignored(parent);
-            add(&mut key, name);
-            key
-        }
-        Path::Some { parent } | Path::NewtypeStruct { parent } | Path::NewtypeVariant { parent } => of_ignored(parent),
-    }
-}
-
-fn add(key: &mut String, name: &str) {
+/// Adds a name to the key of its table, in the form in which an error may repeat it.
+pub(super) fn add(key: &mut String, name: &str) {
     if !key.is_empty() {
         key.push('.');
     }

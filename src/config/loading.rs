@@ -18,8 +18,9 @@ pub fn load(
 ) -> Result<Config, ConfigErrors> {
     let read = || {
         let environment = environment::text(environment)?;
-        let (settings, unknown) = layers::read(file, &environment)?;
-        check::check(settings, unknown, &environment, file)
+        let mut layered = layers::read(file, &environment)?;
+        let origins = std::mem::take(&mut layered.origins);
+        check::check(layered, &environment, file).map_err(|errors| origins.told(errors))
     };
     read().map_err(ConfigErrors::in_lines)
 }

@@ -13,6 +13,7 @@ mod in_force;
 mod key;
 mod layers;
 mod loading;
+mod origins;
 mod profiles;
 mod rotation;
 mod rotation_lock;

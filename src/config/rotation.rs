@@ -8,7 +8,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::error::{ConfigError, ConfigErrors};
+use jiff::Timestamp;
+
+use super::error::ConfigErrors;
 use super::folder::beside;
 use super::key::named;
 use super::rotation_lock::{Lock, PATIENCE, target};
@@ -30,8 +32,8 @@ pub struct Rotation {
     pub file: PathBuf,
     /// The secrets in the file.
     pub secrets: Vec<NamedSecret>,
-    /// The names of the secrets in the configuration itself, each with whether it has an end there.
-    pub elsewhere: Vec<(String, bool)>,
+    /// The names of the secrets in the configuration itself, each with its end there.
+    pub elsewhere: Vec<(String, Option<Timestamp>)>,
     /// Whether the file existed before.
     exists: bool,
     /// A file of the relay's, whose owner becomes the owner of a new secrets file: the store, or the configuration if there
@@ -65,22 +67,22 @@ pub fn rotation(
     let folder = file.and_then(Path::parent);
     let key = |name: &str| format!("sources.{source}{name}");
     let Some(found) = settings.sources.get(source) else {
-        return Err(one(key(""), no_such_source(settings.sources.keys())));
+        return Err(ConfigErrors::one(key(""), no_such_source(settings.sources.keys())));
     };
     let catalogue = profiles(&settings, folder)?;
     let written = found.profile.as_deref();
     let profile = written.and_then(|name| catalogue.get(name)).ok_or_else(|| {
         let is = written.map_or_else(|| "is missing, but".to_owned(), |name| format!("is {}, but", shown(name)));
         let reason = format!("{is} must be the name of a profile; `transform-relay profile list` lists all");
-        one(key(".profile"), reason)
+        ConfigErrors::one(key(".profile"), reason)
     })?;
     let Some(path) = &found.secrets_file else {
         let example = format!("secrets_file = \"{source}.secrets.toml\"");
         let reason = format!("is needed: add {example} to [sources.{source}]; new secrets are written there");
-        return Err(one(key(".secrets_file"), reason));
+        return Err(ConfigErrors::one(key(".secrets_file"), reason));
     };
     let path = beside(folder, path);
-    let wrong = |reason: String| one(key(".secrets_file"), reason);
+    let wrong = |reason: String| ConfigErrors::one(key(".secrets_file"), reason);
     let file_itself = target(&path).map_err(|error| wrong(error.to_string()))?;
     let lock = Lock::take(&file_itself, PATIENCE, waiting).map_err(|error| wrong(format!("cannot lock {error}")))?;
     let exists = file_itself.exists();
@@ -137,14 +139,14 @@ fn read(
 ) -> Result<Settings, ConfigErrors> {
     let environment: BTreeMap<String, String> = environment::text(environment).map_err(ConfigErrors::in_lines)?;
     // Unknown keys are refused by the relay when it reloads.
-    layers::read(file, &environment).map(|(settings, _)| settings).map_err(ConfigErrors::in_lines)
+    layers::read(file, &environment).map(|layered| layered.settings).map_err(ConfigErrors::in_lines)
 }
 
 fn profiles(settings: &Settings, folder: Option<&Path>) -> Result<Catalogue, ConfigErrors> {
-    let mut catalogue = Catalogue::built_in().map_err(|error| one("profiles".to_owned(), error.to_string()))?;
+    let mut catalogue = Catalogue::built_in().map_err(|error| ConfigErrors::one("profiles", error.to_string()))?;
     if let Some(dir) = &settings.profiles.dir {
         let added = add_folder(&mut catalogue, &beside(folder, dir));
-        added.map_err(|reasons| one("profiles.dir".to_owned(), reasons.join("; ")))?;
+        added.map_err(|reasons| ConfigErrors::one("profiles.dir", reasons.join("; ")))?;
     }
     Ok(catalogue)
 }
@@ -156,10 +158,6 @@ fn no_such_source<'a>(names: impl Iterator<Item = &'a String>) -> String {
         [] => "there is no such source: the configuration has none. Add the table [sources.NAME]".to_owned(),
         names => format!("there is no such source; there are: {}", names.join(", ")),
     }
-}
-
-fn one(key: String, reason: String) -> ConfigErrors {
-    ConfigErrors(vec![ConfigError { key, reason }])
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::marker::PhantomData;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
@@ -132,9 +133,10 @@ impl NamedSetting {
         name.unwrap_or_else(|| format!("secret-{}", index.saturating_add(1)))
     }
 
-    /// The secret's name, and whether it has an end.
-    pub(super) fn known_as(&self, index: usize) -> (String, bool) {
-        (self.name(index), self.table().is_some_and(|table| table.expires_at.is_some()))
+    /// The secret's name, and its end if it has one.
+    pub(super) fn known_as(&self, index: usize) -> (String, Option<Timestamp>) {
+        let end = self.table().and_then(|table| table.expires_at.as_deref()?.parse().ok());
+        (self.name(index), end)
     }
 
     /// The table of the secret, if it is written as one.

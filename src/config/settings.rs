@@ -84,11 +84,20 @@ pub(super) struct TransformSettings {
     pub(super) basic: Option<BasicSettings>,
     #[serde(default)]
     pub(super) oauth: Vec<ClientSettings>,
+    #[serde(default)]
+    pub(super) jwt: JwtSettings,
     pub(super) timeout: String,
     pub(super) concurrency: Count,
     pub(super) failed_as: String,
     pub(super) retry: RetrySettings,
     pub(super) breaker: BreakerSettings,
+}
+
+#[derive(Default, Deserialize, Serialize)]
+pub(super) struct JwtSettings {
+    pub(super) jwks_url: Option<Address>,
+    pub(super) issuer: Option<String>,
+    pub(super) audience: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -175,6 +184,8 @@ pub(super) struct SourceSettings {
     pub(super) tolerance: Option<String>,
     #[serde(default)]
     pub(super) settings: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) psp_settings_ids: Vec<String>,
     pub(super) public_url: Option<Address>,
     pub(super) events: Option<Vec<String>>,
     #[serde(default = "enabled")]

@@ -1,11 +1,15 @@
 //! Shape of settings: a deserializer of layered values. A list where a table belongs is refused, and no error repeats a
 //! value by itself: it may be a secret.
 
+use std::cell::RefCell;
 use std::fmt;
 
 use config::{Value, ValueKind};
 use serde::de::value::{MapDeserializer, SeqDeserializer};
 use serde::de::{self, Deserializer, Expected, IntoDeserializer, Unexpected, Visitor};
+
+use super::key;
+use crate::domain::nearest::hint;
 
 /// A value of the wrong shape.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +70,10 @@ impl de::Error for WrongSetting {
         Self::new(ELSE)
     }
 
-    fn unknown_field(_field: &str, known: &'static [&'static str]) -> Self {
-        Self { reason: format!("has an unknown key; the keys are {}", known.join(", ")), found: Some(Found::Key) }
+    fn unknown_field(field: &str, known: &'static [&'static str]) -> Self {
+        let hint = hint(field, known.iter().copied());
+        let reason = format!("has an unknown key; the keys are {}{hint}", known.join(", "));
+        Self { reason, found: Some(Found::Key) }
     }
 
     fn missing_field(field: &'static str) -> Self {
@@ -79,21 +85,41 @@ impl de::Error for WrongSetting {
     }
 }
 
-/// A value of the layers as a deserializer.
-pub(super) struct SettingReader(pub(super) Value);
+/// A key that no setting has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct WrongKey {
+    /// The key of its table; empty at the top.
+    pub(super) table: String,
+    /// Its own name.
+    pub(super) name: String,
+    /// The names that its table may have.
+    pub(super) known: &'static [&'static str],
+}
 
-impl SettingReader {
+/// A value of the layers as a deserializer. It notes unknown keys, and goes on.
+pub(super) struct SettingReader<'a> {
+    value: Value,
+    key: String,
+    unknown: &'a RefCell<Vec<WrongKey>>,
+}
+
+impl<'a> SettingReader<'a> {
+    /// A reader of all settings.
+    pub(super) const fn new(value: Value, unknown: &'a RefCell<Vec<WrongKey>>) -> Self {
+        Self { value, key: String::new(), unknown }
+    }
+
     fn found(self) -> Found {
-        match self.0.kind {
+        match self.value.kind {
             ValueKind::Array(_) => Found::List,
             ValueKind::Table(_) => Found::Table,
             ValueKind::String(text) => Found::Text(text),
-            _ => Found::Other(self.0.to_string()),
+            _ => Found::Other(self.value.to_string()),
         }
     }
 }
 
-impl IntoDeserializer<'_, WrongSetting> for SettingReader {
+impl IntoDeserializer<'_, WrongSetting> for SettingReader<'_> {
     type Deserializer = Self;
 
     fn into_deserializer(self) -> Self {
@@ -101,11 +127,13 @@ impl IntoDeserializer<'_, WrongSetting> for SettingReader {
     }
 }
 
-impl<'de> Deserializer<'de> for SettingReader {
+impl<'de> Deserializer<'de> for SettingReader<'_> {
     type Error = WrongSetting;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
-        match self.0.kind {
+        let Self { value, key, unknown } = self;
+        let inner = |key: String, value: Value| SettingReader { value, key, unknown };
+        match value.kind {
             ValueKind::Nil => visitor.visit_unit(),
             ValueKind::Boolean(value) => visitor.visit_bool(value),
             ValueKind::I64(value) => visitor.visit_i64(value),
@@ -114,9 +142,19 @@ impl<'de> Deserializer<'de> for SettingReader {
             ValueKind::U128(value) => visitor.visit_u128(value),
             ValueKind::Float(value) => visitor.visit_f64(value),
             ValueKind::String(value) => visitor.visit_string(value),
-            ValueKind::Array(list) => visitor.visit_seq(SeqDeserializer::new(list.into_iter().map(SettingReader))),
+            ValueKind::Array(list) => {
+                let list = list.into_iter().enumerate().map(|(index, one)| inner(format!("{key}[{index}]"), one));
+                visitor.visit_seq(SeqDeserializer::new(list))
+            }
             ValueKind::Table(table) => {
-                let mut pairs: Vec<_> = table.into_iter().map(|(key, value)| (key, Self(value))).collect();
+                let mut pairs: Vec<_> = table
+                    .into_iter()
+                    .map(|(name, value)| {
+                        let mut key = key.clone();
+                        key::add(&mut key, &name);
+                        (name, inner(key, value))
+                    })
+                    .collect();
                 pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
                 visitor.visit_map(MapDeserializer::new(pairs.into_iter()))
             }
@@ -125,7 +163,7 @@ impl<'de> Deserializer<'de> for SettingReader {
 
     /// In the environment all values are text.
     fn deserialize_bool<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
-        match &self.0.kind {
+        match &self.value.kind {
             ValueKind::Boolean(value) => visitor.visit_bool(*value),
             ValueKind::String(text) if text == "true" => visitor.visit_bool(true),
             ValueKind::String(text) if text == "false" => visitor.visit_bool(false),
@@ -147,7 +185,7 @@ impl<'de> Deserializer<'de> for SettingReader {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
-        if self.0.kind == ValueKind::Nil { visitor.visit_none() } else { visitor.visit_some(self) }
+        if self.value.kind == ValueKind::Nil { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
@@ -159,14 +197,14 @@ impl<'de> Deserializer<'de> for SettingReader {
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
-        match self.0.kind {
+        match self.value.kind {
             ValueKind::Array(_) => self.deserialize_any(visitor),
             _ => Err(WrongSetting::must_be("a list", self.found())),
         }
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, WrongSetting> {
-        match self.0.kind {
+        match self.value.kind {
             ValueKind::Table(_) => self.deserialize_any(visitor),
             _ => Err(WrongSetting::must_be("a table", self.found())),
         }
@@ -176,9 +214,16 @@ impl<'de> Deserializer<'de> for SettingReader {
     fn deserialize_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
-        _fields: &'static [&'static str],
+        fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, WrongSetting> {
+        if let ValueKind::Table(table) = &self.value.kind {
+            let mut unknown: Vec<_> = table.keys().filter(|name| !fields.contains(&name.as_str())).collect();
+            unknown.sort();
+            let unknown =
+                unknown.into_iter().map(|name| WrongKey { table: self.key.clone(), name: name.clone(), known: fields });
+            self.unknown.borrow_mut().extend(unknown);
+        }
         self.deserialize_map(visitor)
     }
 

@@ -7,11 +7,13 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::words::{CorrectionsAnswer, CorrectionsAsked, Outcome, Time, Wish};
+use super::words::{CorrectionsAnswer, CorrectionsAsked, Outcome, TellAnswer, Time, Wish};
+use crate::domain::telling::ToTell;
 use crate::store::is_taken;
 
 /// The reason why there is no answer.
@@ -80,9 +82,19 @@ pub fn correct(
     asked: &CorrectionsAsked,
     waiting: impl Fn(&Path, Wait),
 ) -> Result<CorrectionsAnswer, Unanswered> {
-    let asked = serde_json::to_vec(asked)
-        .map_err(|error| Unanswered::Failed { store: store.to_owned(), reason: error.to_string() })?;
-    ask(store, Wish::Correct, &asked, waiting, READY_WITHIN)
+    ask(store, Wish::Correct, &json(store, asked)?, waiting, READY_WITHIN)
+}
+
+/// Asks the relay that has this store to tell Transform again.
+///
+/// # Errors
+/// There is no relay, or it does not answer.
+pub fn tell(store: &Path, wish: &ToTell, waiting: impl Fn(&Path, Wait)) -> Result<TellAnswer, Unanswered> {
+    ask(store, Wish::Tell, &json(store, wish)?, waiting, READY_WITHIN)
+}
+
+fn json(store: &Path, asked: &impl Serialize) -> Result<Vec<u8>, Unanswered> {
+    serde_json::to_vec(asked).map_err(|error| Unanswered::Failed { store: store.to_owned(), reason: error.to_string() })
 }
 
 /// Asks, and waits for a socket if there is none yet. A relay has its store before its socket opens, and for a while after

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprints;
 use crate::store::{Corrected, Corrections};
+use crate::telling::Told;
 
 /// The outcome of a reload.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,15 +56,27 @@ pub struct Known {
 pub struct CorrectionsAsked {
     /// The version of the program that reads again. Another version has other rules.
     pub version: String,
+    /// The rules by which the notifications of each source were read: [`crate::source::Source::rules`].
+    pub rules: RuleBySource,
     /// The corrections.
     pub corrections: Corrections,
 }
 
+/// Digests of the rules by which notifications are read, by the names of the sources.
+pub type RuleBySource = BTreeMap<String, String>;
+
 impl CorrectionsAsked {
     /// Corrections that this program asks for.
     #[must_use]
-    pub fn by_this(corrections: Corrections) -> Self {
-        Self { version: env!("CARGO_PKG_VERSION").to_owned(), corrections }
+    pub fn by_this(rules: RuleBySource, corrections: Corrections) -> Self {
+        Self { version: env!("CARGO_PKG_VERSION").to_owned(), rules, corrections }
+    }
+
+    /// The first source whose notifications are read by other rules in force, or which is not configured there.
+    #[must_use]
+    pub fn read_otherwise(&self, in_force: &RuleBySource) -> Option<&str> {
+        let differs = |(source, rules): &(&String, &String)| in_force.get(*source) != Some(*rules);
+        self.rules.iter().find(differs).map(|(source, _)| source.as_str())
     }
 
     /// Whether a program of the same version asks for them.
@@ -84,6 +97,17 @@ pub enum CorrectionsAnswer {
     Refused(String),
 }
 
+/// The answer to [`Wish::Tell`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TellAnswer {
+    /// The webhooks are owed and due, or would be.
+    Done(Told),
+    /// An id is not registered; the reason names it. Nothing is changed.
+    Unknown(String),
+    /// The store cannot do it now, for this reason, or the wish is not understood.
+    Refused(String),
+}
+
 /// The requests of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -93,11 +117,13 @@ pub enum Wish {
     Time,
     /// To make [`CorrectionsAsked`]. The answer is a [`CorrectionsAnswer`].
     Correct,
+    /// To tell Transform again, as a [`ToTell`](crate::domain::telling::ToTell) says. The answer is a [`TellAnswer`].
+    Tell,
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 3] = [Self::Reload, Self::Time, Self::Correct];
-    /// The bytes of the longest request. More follows this request alone, so that no byte behind it is read with it.
+    pub(super) const ALL: [Self; 4] = [Self::Reload, Self::Time, Self::Correct, Self::Tell];
+    /// The bytes of the longest request. More follows only requests of this length, so that no byte behind them is read with them.
     pub(super) const WORDS_MAX: u64 = 8;
 
     pub(super) const fn words(self) -> &'static [u8] {
@@ -105,6 +131,7 @@ impl Wish {
             Self::Reload => b"reload\n",
             Self::Time => b"time\n",
             Self::Correct => b"correct\n",
+            Self::Tell => b"telling\n",
         }
     }
 }

@@ -37,8 +37,8 @@ struct Waiting {
     again: Option<Timestamp>,
     /// Records to be told before this one.
     after: Vec<RecordKey>,
-    /// Set while the record is due and held back only by `after`. The hold ends at this time, so that neither a stream of
-    /// other records nor a host that does not answer can delay it for ever.
+    /// Set while the record is due and held back only by `after`. The hold ends at this time. So neither a stream of other
+    /// records nor a host that does not answer can delay the record for ever.
     held_until: Option<Timestamp>,
 }
 

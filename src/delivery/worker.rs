@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
+use super::awaited::Awaited;
 use super::breaker::{BreakerPolicy, Breakers, Pass, Verdict, Waiting};
 use super::client::{Client, Response};
 use super::debounce::Debouncer;
@@ -43,6 +44,7 @@ pub struct Worker {
     store: Arc<Store>,
     debouncer: Arc<Debouncer>,
     breakers: Arc<Breakers>,
+    awaited: Arc<Awaited>,
     client: Client,
     options: Arc<ArcSwap<DeliveryOptions>>,
     clock: Clock,
@@ -61,14 +63,13 @@ impl Worker {
     /// The machine's TLS set-up cannot be used.
     pub fn new(
         store: Arc<Store>,
-        debouncer: Arc<Debouncer>,
-        breakers: Arc<Breakers>,
+        (debouncer, breakers, awaited): (Arc<Debouncer>, Arc<Breakers>, Arc<Awaited>),
         options: Arc<ArcSwap<DeliveryOptions>>,
         clock: Clock,
         stop: CancellationToken,
     ) -> Result<Arc<Self>, String> {
         let client = Client::new(options.load_full().concurrency)?;
-        Ok(Arc::new(Self { store, debouncer, breakers, client, options, clock, stop }))
+        Ok(Arc::new(Self { store, debouncer, breakers, awaited, client, options, clock, stop }))
     }
 
     /// Fills the debouncer with the changes that the store owes Transform: those not told before a restart.
@@ -139,7 +140,7 @@ impl Worker {
                 let now = self.clock.now();
                 let failure = Failure { reason, asked: None, down: false };
                 let settlement = settlement(&options.retry, &delivery, Err(failure), now.steady, None);
-                self.settle(&delivery, attempt(&key, &delivery, now, now), settlement).await
+                self.settle(&delivery, attempt(&key, &delivery, None, (now, now)), settlement).await
             }
             Ok(webhook) => {
                 let host = host(&webhook.0);
@@ -167,11 +168,19 @@ impl Worker {
         let answered = self.client.post(target, body, options.timeout).await;
         let ended = judge(answered, self.clock.now().wall);
         tracing::debug!(record = %key, version = delivery.version, taken = ended.is_ok(), "Transform has answered");
+        let host = pass.host().to_owned();
         let next_probe = self.tell_breaker(options, pass, &ended);
         // The wait before the next attempt counts from the end of this one.
         let now = self.clock.now();
         let settlement = settlement(&options.retry, delivery, ended, now.steady, next_probe);
-        self.settle(delivery, attempt(key, delivery, began, now), settlement).await
+        let is_open = next_probe.is_some();
+        let awaits = is_open && matches!(settlement, Settlement::GiveUp { awaits_host: true, .. });
+        let next = self.settle(delivery, attempt(key, delivery, Some(host.clone()), (began, now)), settlement).await;
+        if awaits {
+            // The host may have responded to another attempt by now.
+            self.awaited.add(&host);
+        }
+        next
     }
 
     /// Reports an attempt's end to the breaker. Returns the time of the host's next probe, if its breaker is open.
@@ -182,7 +191,11 @@ impl Worker {
             _ => Verdict::Up,
         };
         let consequence = pass.report(verdict, &options.breaker, self.now(), fastrand::f64());
+        if matches!(verdict, Verdict::Up) {
+            self.awaited.responds(&host);
+        }
         if consequence.opened {
+            self.awaited.add(&host);
             tracing::warn!(
                 host,
                 "host does not respond, or responds with 408, 429 or 5xx: one record at a time probes it, all others wait"
@@ -248,8 +261,8 @@ fn webhook(options: &DeliveryOptions, key: &RecordKey, delivery: &Delivery) -> R
     Ok((target, webhook::body(key).map_err(|error| error.to_string())?))
 }
 
-fn attempt(key: &RecordKey, delivery: &Delivery, began: Moment, ended: Moment) -> Attempt {
-    Attempt { key: key.clone(), version: delivery.version, began, ended }
+fn attempt(key: &RecordKey, delivery: &Delivery, host: Option<String>, (began, ended): (Moment, Moment)) -> Attempt {
+    Attempt { key: key.clone(), version: delivery.version, host, began, ended }
 }
 
 fn settlement(
@@ -259,14 +272,14 @@ fn settlement(
     now: Timestamp,
     next_probe: Option<Timestamp>,
 ) -> Settlement {
-    let Err(Failure { reason, asked, .. }) = answered else { return Settlement::Told };
+    let Err(Failure { reason, asked, down }) = answered else { return Settlement::Told };
     match retry.next(delivery.attempts, delivery.failing_since, now, asked, fastrand::f64()) {
         Next::At { at, not_before } => {
             // If the host answers no record, its next probe decides. This record need not wait longer than that.
             let at = next_probe.map_or(at, |probe| at.min(probe));
             Settlement::Retry { at: not_before.map_or(at, |asked| at.max(asked)), not_before, reason }
         }
-        Next::GiveUp => Settlement::GiveUp { reason },
+        Next::GiveUp => Settlement::GiveUp { reason, awaits_host: down },
     }
 }
 
@@ -299,17 +312,19 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
     }
 }
 
+/// Logs the end of an attempt; without a host there is no target that may be called, and the reason says why.
 fn log(delivery: &Delivery, made: &Attempt, settlement: &Settlement) {
     let (key, version, attempt) = (&made.key, made.version, delivery.attempts.saturating_add(1));
+    let host = made.host.as_deref();
     let now = made.ended.steady;
     let millis = now.duration_since(made.began.steady).as_millis();
     match settlement {
         Settlement::Told => tracing::info!(record = %key, version, attempt, millis, "told Transform"),
         Settlement::Retry { at, reason, .. } => {
-            tracing::warn!(record = %key, version, attempt, millis, reason, retry_in = %wait(now, *at), "could not tell Transform");
+            tracing::warn!(record = %key, host, version, attempt, millis, reason, retry_in = %wait(now, *at), "could not tell Transform");
         }
-        Settlement::GiveUp { reason } => {
-            tracing::error!(record = %key, version, attempt, millis, reason, "gave up telling Transform: the delivery is a dead letter now");
+        Settlement::GiveUp { reason, .. } => {
+            tracing::error!(record = %key, host, version, attempt, millis, reason, "gave up telling Transform: the delivery is a dead letter now");
         }
     }
 }

@@ -276,6 +276,20 @@ impl Attempt {
         written.extend(bearer.map(|(name, value)| stamp::write_in(&mut self.bearer, name, &stamp, value)));
     }
 
+    /// Forgets what was said of an agreement before this time. A state counts as of its event, also one that gives way.
+    pub(super) fn forget_before(&mut self, begin: Timestamp) {
+        fn keep<T>(slot: &mut Option<Stamped<T>>, is_kept: impl Fn(&Stamped<T>) -> bool) {
+            *slot = slot.take().filter(|fact| is_kept(fact));
+        }
+        for slot in [&mut self.status, &mut self.yielding, &mut self.unreviving] {
+            keep(slot, |fact| fact.value.since >= begin);
+        }
+        keep(&mut self.expires_at, |fact| fact.stamp.at >= begin);
+        keep(&mut self.amended, |fact| fact.stamp.at >= begin);
+        self.bearer.retain(|_, fact| fact.stamp.at >= begin);
+        self.since = self.since.map(|since| since.max(begin));
+    }
+
     /// Notes the time of an event, if it is the earliest.
     fn began(&mut self, at: Option<Timestamp>) {
         self.since = self.since.into_iter().chain(at).min();

@@ -224,14 +224,19 @@ impl Event {
             ahead.push(Ahead { what, said: date.to_string() });
             *date = utc_date(at);
         }
+        let movements = self.facts.chargebacks.iter_mut().flat_map(|chargeback| &mut chargeback.movements).flatten();
+        movements.filter(|movement| movement.at > latest).for_each(|movement| movement.at = at);
         ahead
     }
 
-    /// Dates the event at this time. Bookings on the day of its former time move to the day of the new one.
+    /// Dates the event at this time. Bookings on the day of its former time move to the day of the new one, and movements at
+    /// its former time to the new one.
     pub fn date(&mut self, at: Timestamp) {
-        let day = utc_date(self.at);
+        let (before, day) = (self.at, utc_date(self.at));
         self.at = at;
         self.facts.dates().filter(|(_, date)| **date == day).for_each(|(_, date)| *date = utc_date(at));
+        let movements = self.facts.chargebacks.iter_mut().flat_map(|chargeback| &mut chargeback.movements).flatten();
+        movements.filter(|movement| movement.at == before).for_each(|movement| movement.at = at);
     }
 }
 

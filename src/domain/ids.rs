@@ -75,8 +75,9 @@ impl FromStr for Kind {
 
 /// The identifier that Transform gave a transaction or an agreement: 1 to 128 visible ASCII characters,
 /// never refused on form alone (contract, section 4).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(extend("pattern" = "^[!-~]{1,128}$"))]
 pub struct TransformId(String);
 
 impl TransformId {

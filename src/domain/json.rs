@@ -1,5 +1,9 @@
 //! JSON from any sender as a value, with bounds on the number of values and no forged numbers.
 
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 /// The field name under which serde_json keeps the digits of a number on its way to a [`Value`]. An object with a field of
@@ -29,6 +33,77 @@ pub fn read(bytes: &[u8]) -> Result<Value, String> {
         return Err(format!("a field has the name {NUMBER:?}, which is not read"));
     }
     Ok(value)
+}
+
+/// The way to a field that stands twice in its object: its name, after the names of the fields around it. `None` if there is none.
+/// [`read`] keeps the last of such fields. The bytes are JSON that it takes.
+#[must_use]
+pub fn twice(bytes: &[u8]) -> Option<Vec<String>> {
+    let mut way = Vec::new();
+    let found = Names(&mut way).deserialize(&mut serde_json::Deserializer::from_slice(bytes));
+    found.err().map(|_| way)
+}
+
+/// Reads the names of fields alone, and ends at one that its object has already. The names on the way there are left.
+struct Names<'a>(&'a mut Vec<String>);
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        while list.next_element_seed(Names(self.0))?.is_some() {}
+        Ok(())
+    }
+
+    /// A number of many digits comes as an object, too: its only field has the name [`NUMBER`].
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<(), A::Error> {
+        let mut names = BTreeSet::new();
+        while let Some(name) = object.next_key::<String>()? {
+            self.0.push(name.clone());
+            if !names.insert(name) {
+                return Err(A::Error::custom("a field is there twice"));
+            }
+            object.next_value_seed(Names(self.0))?;
+            self.0.pop();
+        }
+        Ok(())
+    }
 }
 
 /// An upper bound of the number of values: one, and one more for each `{`, `[` and comma outside of texts.
@@ -103,6 +178,30 @@ mod tests {
             assert!(read(as_text.as_bytes()).is_ok());
             let later = format!("{{\"a\":1,\"{name}\":\"1\"}}");
             assert!(read(later.as_bytes()).is_err(), "refused wherever it stands");
+        }
+    }
+
+    #[test]
+    fn a_field_that_stands_twice_is_found_wherever_it_stands() {
+        for (json, way) in [
+            (r#"{"a":1,"b":2,"a":1}"#, "a"),
+            (r#"{"a":null,"\u0061":true}"#, "a"),
+            (r#"[0,{"x":[{"a":{}},{"b":[],"c":-1e400,"b":""}]}]"#, "x b"),
+            (r#"{"x":{"y":{"z":1,"z":2}},"x":1}"#, "x y z"),
+            (r#"{"":1,"":2}"#, ""),
+        ] {
+            assert!(read(json.as_bytes()).is_ok());
+            assert_eq!(twice(json.as_bytes()).unwrap().join(" "), way, "{json}");
+        }
+        let nested = "[".repeat(127) + &"]".repeat(127);
+        for json in [
+            r#"{"a":{"a":1},"b":{"a":1.5,"c":-7},"A":[{"a":1},{"a":20190321713212125000}]}"#,
+            "1",
+            "\"a\"",
+            "[]",
+            &nested,
+        ] {
+            assert_eq!(twice(json.as_bytes()), None, "{json}");
         }
     }
 

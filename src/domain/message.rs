@@ -186,6 +186,8 @@ pub struct Identity {
     pub binds_body: bool,
     /// Whether some of the fields that are read of the message are not signed.
     pub partly_signed: bool,
+    /// Whether anything that is read of the message is unsigned, so that its signed text needs an owner.
+    pub needs_owner: bool,
     /// Whether the message is signed by itself and stands behind the first message of its notification. Anybody can put
     /// two such messages together, with many variants of the first. The first time of the message in that notification
     /// is kept.

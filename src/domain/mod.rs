@@ -3,6 +3,8 @@
 //! Nothing in here does I/O, reads a clock or draws a random number; times come in as arguments.
 
 pub mod age;
+mod anchor;
+mod answered;
 pub mod attempt;
 mod bearer;
 pub mod bookings;
@@ -11,16 +13,23 @@ pub mod dispute;
 pub mod due;
 pub mod event;
 pub mod family;
+mod fields;
 pub mod ids;
+pub mod ignored;
 pub mod json;
 pub mod message;
 pub mod money;
+pub mod nearest;
 pub mod record;
+pub mod register;
 pub mod registration;
+pub mod span;
 pub mod stamp;
 mod standing;
+pub mod stated;
 pub mod statement;
 pub mod status;
+pub mod telling;
 pub mod text;
 pub mod total;
 pub mod transition;

@@ -4,13 +4,13 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use jiff::civil::Date;
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 
 use super::attempt::{self, Attempt};
 use super::dispute::{Dispute, Said};
 use super::event::{Booking, Chargeback, EarlierChargeback, Item, Why};
+use super::fields::instant_or_day;
 use super::ids::{RecordKey, TransformId};
 use super::money::Currency;
 use super::stamp::{self, Stamp, Stamped};
@@ -88,13 +88,30 @@ pub struct Registered {
     pub bearer_at: Option<Timestamp>,
     /// Preauthorization: when the reservation ends.
     pub expires_at: Option<Timestamp>,
-    /// Payment by direct debit: the due date.
-    pub due_date: Option<Date>,
+    /// Payment by direct debit: the due date, an instant (contract, section 3a).
+    #[serde(deserialize_with = "instant_or_day")]
+    pub due_date: Option<Timestamp>,
     /// The URL at which the customer finishes the transaction.
     pub redirect_url: Option<String>,
+    /// Preauthorization: what belongs to the redirect URL, such as the fields of a form.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub redirect_data: BTreeMap<String, String>,
+    /// The payment stack's own id of the transaction. Without one, the record's key counts as that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub external_id: Option<String>,
+    /// Refund: its description.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
     /// The state in the payment stack's answer to Transform. A PSP event overrules it, unless the event only says "under
     /// way" and the stack knows a state further on.
     pub status: Option<Status>,
+    /// The state that the payment stack has stated with its time. It holds for all attempts, and newer news of one stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stated: Option<Stamped<StatusFact>>,
+    /// The time of the last version that Transform was told of, or read first; none if that is the newest one. Amendments made
+    /// the versions since, and told nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silent_since: Option<Timestamp>,
 }
 
 /// The PSP's part of a record: of each fact the one with the greatest stamp.
@@ -226,10 +243,28 @@ impl Seen {
 }
 
 impl Record {
-    /// Counts one visible change at `now`: the version rises by one and `last_updated` rises strictly.
+    /// Counts one visible change at `now` of which Transform is told: the version rises by one and `last_updated` rises strictly.
     pub fn bump(&mut self, now: Timestamp) {
+        self.registered.silent_since = None;
+        self.rise(now);
+    }
+
+    /// Counts one visible change at `now` that tells nobody.
+    pub(super) fn bump_in_silence(&mut self, now: Timestamp) {
+        self.registered.silent_since.get_or_insert(self.last_updated);
+        self.rise(now);
+    }
+
+    fn rise(&mut self, now: Timestamp) {
         self.version += 1;
         self.last_updated = now.max(self.last_updated + jiff::SignedDuration::from_micros(1));
+    }
+
+    /// Whether no event has said anything of the record, of its refunds or of its captures.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        let Self { seen, placed, refunds, captures, .. } = self;
+        seen.is_empty() && placed.is_empty() && refunds.is_empty() && captures.is_empty()
     }
 
     /// The payment to which a refund belongs.
@@ -245,8 +280,9 @@ impl Record {
         given
     }
 
-    /// Takes over attempts that another record knew.
-    pub fn take_over(&mut self, attempts: Vec<Attempt>) {
+    /// Takes over attempts that another record knew. They need no reference any more: this record is the one.
+    pub fn take_over(&mut self, mut attempts: Vec<Attempt>) {
+        attempts.iter_mut().for_each(|attempt| attempt.references.clear());
         attempt::join(&mut self.seen.attempts, attempts);
     }
 

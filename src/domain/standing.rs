@@ -58,7 +58,7 @@ impl<'a> Standing<'a> {
         let mut candidates: Vec<_> =
             attempts(record, seen).filter_map(|attempt| candidate(record, seen, attempt)).collect();
         protect_registered(record, &mut candidates);
-        let registered = registered(record, &candidates);
+        let registered = registered(record, seen, &candidates);
         let by_registration = registered.as_ref().is_some_and(|one| one.weight == Weight::Stands);
         candidates.extend(registered);
         let best = candidates.into_iter().max_by(|a, b| a.order().cmp(&b.order()));
@@ -148,33 +148,77 @@ impl<'a> Standing<'a> {
     }
 }
 
-/// The attempts that count: all but those of former means of payment.
+/// Takes out what events without an id said before the registered means of payment began: it was about a former one.
+pub(super) fn forget_former(record: &Record, seen: &mut Cow<'_, Seen>) {
+    let Some(begin) = begin(record, seen) else { return };
+    let is_older = |attempt: &Attempt| attempt.is_anonymous() && attempt.since.is_some_and(|since| since < begin);
+    if seen.attempts.iter().any(is_older) {
+        let attempts = &mut seen.to_mut().attempts;
+        attempts.iter_mut().filter(|attempt| attempt.is_anonymous()).for_each(|attempt| attempt.forget_before(begin));
+        attempts.retain(|attempt| !attempt.is_anonymous() || attempt.stamps().next().is_some());
+    }
+}
+
+/// The time at which the means of payment began that an agreement was last registered with: that of its earliest event, or
+/// that of the registration if no event came before. A means that was replaced meanwhile began anew with the registration.
+fn begin(record: &Record, seen: &Seen) -> Option<Timestamp> {
+    let until = record.registered.former_until?;
+    let Some(own) = &record.registered.psp_id else { return Some(until) };
+    let (its, others): (Vec<&Attempt>, _) =
+        seen.attempts.iter().filter(|attempt| !attempt.is_anonymous()).partition(|attempt| attempt.ids.contains(own));
+    let Some(since) = its.into_iter().filter_map(|attempt| attempt.since).min() else { return Some(until) };
+    let is_replaced = others.into_iter().filter_map(|attempt| attempt.since).any(|at| since < at && at < until);
+    Some(if is_replaced { until } else { since.min(until) })
+}
+
+/// The attempts that count: all but those of former means of payment. Those of the events without an id are left to
+/// [`forget_former`].
 pub(super) fn attempts<'a>(record: &'a Record, seen: &'a Seen) -> impl Iterator<Item = &'a Attempt> {
     let registered = &record.registered;
     let is_registered = |attempt: &Attempt| registered.psp_id.as_ref().is_some_and(|id| attempt.ids.contains(id));
     let is_before =
         |attempt: &Attempt| attempt.since.zip(registered.former_until).is_some_and(|(at, until)| at < until);
+    let is_before = move |attempt: &Attempt| !attempt.is_anonymous() && is_before(attempt);
     let is_former = move |attempt: &Attempt| !attempt.ids.is_disjoint(&registered.former) || is_before(attempt);
     seen.attempts.iter().filter(move |attempt| !is_former(attempt) || is_registered(attempt))
 }
 
-fn candidate<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Candidate<'a>> {
+fn candidate<'a>(record: &'a Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Candidate<'a>> {
     let fact = state(record, seen, attempt)?;
-    let weight = match fact.value {
+    Some(Candidate { weight: weight(&fact.value), fact, attempt: Some(attempt) })
+}
+
+const fn weight(fact: &StatusFact) -> Weight {
+    match fact {
         StatusFact { stands: true, .. } => Weight::Stands,
         StatusFact { status: Status::Initiated, .. } => Weight::Begun,
         _ => Weight::Newest,
-    };
-    Some(Candidate { weight, fact, attempt: Some(attempt) })
+    }
 }
 
 /// The state of an attempt. A reservation ends once all of it is released; so does one that is under way. What is known of a
 /// customer holds for all means of payment of that customer.
-fn state<'a>(record: &Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Cow<'a, Stamped<StatusFact>>> {
+fn state<'a>(record: &'a Record, seen: &'a Seen, attempt: &'a Attempt) -> Option<Cow<'a, Stamped<StatusFact>>> {
     let of_customer = attempt.customers.iter().filter_map(|id| seen.customers.get(id));
-    let fact = attempt.state_beside(of_customer.max_by_key(|fact| &fact.stamp));
+    let beside = of_customer.chain(stated(record, seen, attempt));
+    let fact = attempt.state_beside(beside.max_by_key(|fact| &fact.stamp));
     let is_over = |end: &Stamped<StatusFact>| fact.is_none_or(|fact| fact.value.stands || fact.stamp < end.stamp);
     released(record, attempt).filter(is_over).map(Cow::Owned).or(fact.map(Cow::Borrowed))
+}
+
+/// What the payment stack states of an attempt. A success is of one attempt: the registered one, else the one with the newest
+/// state. All else is of all attempts.
+fn stated<'a>(record: &'a Record, seen: &'a Seen, attempt: &Attempt) -> Option<&'a Stamped<StatusFact>> {
+    let stated = record.registered.stated.as_ref()?;
+    let is_its = !stated.value.stands || successful(record, seen).is_some_and(|one| one.ids == attempt.ids);
+    is_its.then_some(stated)
+}
+
+/// The attempt that a stated success is of, if an event has told of it.
+fn successful<'a>(record: &'a Record, seen: &'a Seen) -> Option<&'a Attempt> {
+    let psp_id = record.registered.psp_id.as_ref();
+    let its = |attempt: &&Attempt| psp_id.is_none_or(|psp_id| attempt.is_under(psp_id));
+    attempts(record, seen).filter(its).max_by_key(|one| (one.state().map(|fact| &fact.stamp), &one.ids))
 }
 
 /// The end of a reservation of which all is released.
@@ -207,8 +251,14 @@ fn protect_registered(record: &Record, candidates: &mut [Candidate<'_>]) {
     }
 }
 
-/// The registered state as that of the registered attempt, until an event of that attempt names one.
-fn registered<'a>(record: &Record, candidates: &[Candidate<'_>]) -> Option<Candidate<'a>> {
+/// The registered state as that of the registered attempt, until an event of that attempt names one. What the payment stack
+/// states stands alone where it is of no attempt.
+fn registered<'a>(record: &'a Record, seen: &'a Seen, candidates: &[Candidate<'_>]) -> Option<Candidate<'a>> {
+    if let Some(stated) = &record.registered.stated {
+        let alone = Candidate { weight: weight(&stated.value), fact: Cow::Borrowed(stated), attempt: None };
+        let is_of_one = if stated.value.stands { successful(record, seen).is_some() } else { !candidates.is_empty() };
+        return Some(alone).filter(|_| !is_of_one);
+    }
     let (psp_id, status) = (record.registered.psp_id.as_ref()?, record.registered.status?);
     let mut others = candidates.iter().filter_map(|one| one.attempt);
     if others.any(|attempt| attempt.is_under(psp_id)) {
@@ -237,152 +287,4 @@ fn is_behind(record: &Record, seen: Status) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::domain::event::{Event, Facts, Item};
-    use crate::domain::ids::RecordKey;
-    use crate::domain::record::Registered;
-    use crate::domain::transition::{Layer, Transition, apply};
-    use crate::domain::view::View;
-
-    fn record(kind: Kind, registered: Registered) -> Record {
-        Record {
-            key: RecordKey::new(kind, "r".parse().unwrap()),
-            source: None,
-            registered_at: Timestamp::UNIX_EPOCH,
-            registered,
-            seen: Seen::default(),
-            placed: Seen::default(),
-            refunds: std::collections::BTreeMap::new(),
-            unconfirmed: std::collections::BTreeMap::new(),
-            captures: std::collections::BTreeMap::new(),
-            version: 1,
-            last_updated: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    fn event(second: i64, kind: Kind, psp_id: &str, facts: Facts) -> Event {
-        Event {
-            event_type: "news".into(),
-            kinds: vec![kind],
-            psp_ids: (!psp_id.is_empty()).then(|| psp_id.to_owned()).into_iter().collect(),
-            at: Timestamp::from_second(1_700_000_000 + second).unwrap(),
-            key: format!("key {second}#0"),
-            facts,
-            ..Event::default()
-        }
-    }
-
-    fn told(record: &Record, events: &[&Event]) -> (Record, Vec<Transition>) {
-        let mut transitions = Vec::new();
-        let end = events.iter().fold(record.clone(), |record, event| {
-            let (next, transition) = apply(&record, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
-            transitions.push(transition);
-            next
-        });
-        (end, transitions)
-    }
-
-    #[test]
-    fn a_payment_is_complete_within_the_tolerance_of_what_was_paid() {
-        let payment = |requested: &str| {
-            let requested_amount = Some(requested.parse().unwrap());
-            record(Kind::Payment, Registered { requested_amount, ..Registered::default() })
-        };
-        let paid = |amount: &str, tolerance: &str| {
-            let item = Item {
-                id: "cap".into(),
-                amount: amount.parse().unwrap(),
-                booking: Booking::Booked,
-                date: jiff::civil::date(2026, 3, 1),
-                description: None,
-            };
-            let tolerance = Some(tolerance.parse().unwrap());
-            let facts = Facts { status: Some(Status::Succeeded), items: vec![item], tolerance, ..Facts::default() };
-            event(1, Kind::Payment, "cap", facts)
-        };
-        let status = |requested: &str, event: &Event| View::of(&told(&payment(requested), &[event]).0).status;
-        for (requested, amount, tolerance, expected) in [
-            ("1234.4", "1234", "1", Status::Succeeded),
-            ("1235", "1234", "1", Status::Pending),
-            ("1000", "900", "100000", Status::Succeeded),
-            ("1000", "900", "0", Status::Pending),
-            ("1000", "0", "100000", Status::Pending),
-        ] {
-            assert_eq!(status(requested, &paid(amount, tolerance)), expected, "{amount} of {requested}");
-        }
-        let mut failed = paid("900", "100000");
-        failed.facts.items[0].booking = Booking::Reversed;
-        failed.facts.status = Some(Status::Failed);
-        assert_eq!(status("1000", &failed), Status::Failed);
-    }
-
-    #[test]
-    fn a_state_that_never_revives_leaves_every_end() {
-        let agreement = record(Kind::Agreement, Registered::default());
-        let state =
-            |second, status| event(second, Kind::Agreement, "sub", Facts { status: Some(status), ..Facts::default() });
-        let [begun, ended, resumed] =
-            [(1, Status::Pending), (5, Status::Inactive), (20, Status::Active)].map(|(at, status)| state(at, status));
-        let charged = |second| Event { never_revives: true, ..state(second, Status::Active) };
-        let (early, late) = (charged(3), charged(9));
-        for order in [[&begun, &early, &ended, &late], [&late, &ended, &early, &begun], [&early, &late, &begun, &ended]]
-        {
-            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Inactive);
-        }
-        for order in [[&begun, &early], [&early, &begun]] {
-            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Active);
-        }
-        for order in [[&ended, &late, &resumed], [&resumed, &late, &ended]] {
-            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Active, "a state of its own revives");
-        }
-    }
-
-    #[test]
-    fn a_state_that_never_revives_leaves_the_end_of_its_customer() {
-        let agreement = record(Kind::Agreement, Registered::default());
-        let customers = || vec!["cus".to_owned()];
-        let active = Facts { status: Some(Status::Active), ..Facts::default() };
-        let made = Event { customers: customers(), ..event(1, Kind::Agreement, "card", active) };
-        let charged = Event { never_revives: true, ..made.clone() };
-        let charged = Event { at: Timestamp::from_second(1_700_000_009).unwrap(), key: "key 9#0".into(), ..charged };
-        let gone = Facts { status: Some(Status::Inactive), ..Facts::default() };
-        let gone = Event { customers: customers(), psp_ids: Vec::new(), ..event(5, Kind::Agreement, "", gone) };
-        for order in [[&made, &gone, &charged], [&charged, &gone, &made]] {
-            assert_eq!(View::of(&told(&agreement, &order).0).status, Status::Inactive);
-        }
-    }
-
-    #[test]
-    fn an_amendment_is_a_change_once_and_only_of_what_lasts() {
-        let psp_id = Some("token".to_owned());
-        let registered = Registered { psp_id, status: Some(Status::Active), ..Registered::default() };
-        let agreement = record(Kind::Agreement, registered);
-        let amended = event(3, Kind::Agreement, "token", Facts { amended: true, ..Facts::default() });
-        let (once, transitions) = told(&agreement, &[&amended, &amended]);
-        assert_eq!(transitions, [Transition::Changed, Transition::Repeated]);
-        assert_eq!(View::of(&once).status, Status::Active);
-        let over = Facts { status: Some(Status::Inactive), ..Facts::default() };
-        let over = event(2, Kind::Agreement, "token", over);
-        assert_eq!(told(&agreement, &[&over, &amended]).1, [Transition::Changed, Transition::Repeated], "it has ended");
-    }
-
-    #[test]
-    fn a_correction_without_an_id_is_of_the_means_that_is_there() {
-        let bearer = |last4: &str| [("last4".to_owned(), last4.to_owned())].into();
-        let psp_id = Some("old".to_owned());
-        let agreement = record(Kind::Agreement, Registered { psp_id, bearer: bearer("0000"), ..Registered::default() });
-        let made = |second, psp_id| {
-            let facts = Facts { status: Some(Status::Active), bearer: bearer(psp_id), ..Facts::default() };
-            event(second, Kind::Agreement, psp_id, facts)
-        };
-        let corrected = event(5, Kind::Agreement, "", Facts { bearer: bearer("5555"), ..Facts::default() });
-        let shown = |events: &[&Event]| View::of(&told(&agreement, events).0).bearer["last4"].clone();
-        let (old, new) = (made(1, "old"), made(9, "new"));
-        assert_eq!([shown(&[]), shown(&[&corrected])], ["0000", "5555"]);
-        assert_eq!([shown(&[&old, &corrected]), shown(&[&corrected, &old])], ["5555", "5555"]);
-        assert_eq!([shown(&[&old, &corrected, &new]), shown(&[&new, &corrected, &old])], ["new", "new"]);
-    }
-}
+mod tests;

@@ -28,6 +28,18 @@ pub enum Status {
 }
 
 impl Status {
+    /// All states.
+    pub const ALL: [Self; 8] = [
+        Self::Initiated,
+        Self::Pending,
+        Self::Succeeded,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+        Self::Active,
+        Self::Inactive,
+    ];
+
     /// The enum's name on the wire.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -102,10 +114,9 @@ impl Status {
     }
 }
 
-/// PaymentErrorCode of the contract.
-///
-/// LoginError and PermissionDenied are missing on purpose: they concern the merchant's account at the PSP, and Transform
-/// disables the PSP when it reads them. The relay has no reason of its own to raise them, and no profile can.
+/// PaymentErrorCode of the contract, without LoginError and PermissionDenied.
+// These two are missing on purpose: they concern the merchant's account at the PSP, and Transform disables the PSP when it reads
+// them. The relay has no reason of its own to raise them, and no profile can.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[expect(missing_docs, reason = "the names are the contract's and say all that is known of them")]
 pub enum ErrorCode {

@@ -15,7 +15,7 @@ use super::event::{Booking, Item, message_key};
 use super::ids::Kind;
 use super::money::Currency;
 use super::record::{Record, Seen};
-use super::standing::{Standing, reserved};
+use super::standing::{self, Standing, reserved};
 use super::status::{PspError, Status};
 use super::unexplained;
 
@@ -26,8 +26,8 @@ pub struct View {
     pub status: Status,
     /// The failure, if the PSP named one.
     pub error: Option<PspError>,
-    /// The time of the error (its `receivedAt`), if the record shows one: it is Failed, or the PSP named a failure.
-    /// Without it, a second failure for the same reason would look like the first.
+    /// The PSP's time of the error, if the record shows one: it is Failed, or the PSP named a failure. Without it, a second
+    /// failure for the same reason would look like the first.
     pub error_since: Option<Timestamp>,
     /// The PSP's id.
     pub psp_id: Option<String>,
@@ -42,6 +42,10 @@ pub struct View {
     pub amended: Option<(Timestamp, String)>,
     /// The URL at which the customer finishes the transaction.
     pub redirect_url: Option<String>,
+    /// What belongs to that URL.
+    pub redirect_data: BTreeMap<String, String>,
+    /// The payment stack's own id of the transaction.
+    pub external_id: Option<String>,
     /// The part that only this kind has.
     pub detail: Detail,
 }
@@ -62,8 +66,10 @@ pub enum Detail {
     Refund {
         /// Major units; zero until the refund is confirmed.
         refunded: Decimal,
-        /// The day of the refund.
+        /// The day on which the refund succeeded.
         booking_date: Option<Date>,
+        /// The description.
+        description: Option<String>,
     },
     /// AgreementResponse.
     Agreement,
@@ -81,7 +87,7 @@ pub struct PaymentDetail {
     /// The amount that can still be refunded: paid, less refunds and chargebacks.
     pub refundable: Decimal,
     /// The due date of a direct debit.
-    pub due_date: Option<Date>,
+    pub due_date: Option<Timestamp>,
 }
 
 impl View {
@@ -92,7 +98,8 @@ impl View {
     /// any booking the last named state stands.
     #[must_use]
     pub fn of(record: &Record) -> Self {
-        let seen = record.claims();
+        let mut seen = record.claims();
+        standing::forget_former(record, &mut seen);
         let standing = Standing::of(record, &seen);
         let named = &standing.named;
         let detail = detail(&standing);
@@ -113,6 +120,8 @@ impl View {
             bearer: bearer::shown(&standing),
             amended: standing.amended().map(|last| (last.value, message_key(&last.stamp.tie).to_owned())),
             redirect_url: registered.redirect_url.clone(),
+            redirect_data: registered.redirect_data.clone(),
+            external_id: registered.external_id.clone(),
             detail,
         }
     }
@@ -262,5 +271,6 @@ fn refund_detail(standing: &Standing<'_>) -> Detail {
     Detail::Refund {
         refunded: if confirmed { refunded() } else { Decimal::ZERO },
         booking_date: confirmed.then(|| utc_date(standing.named.since)),
+        description: standing.record.registered.description.clone(),
     }
 }

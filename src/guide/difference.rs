@@ -76,7 +76,7 @@ impl Fields {
                 self.put("refundedAmount", Some(payment.refunded.normalize()));
                 self.put("refundableAmount", Some(payment.refundable.normalize()));
             }
-            Detail::Refund { refunded, booking_date } => {
+            Detail::Refund { refunded, booking_date, .. } => {
                 self.put("refundedAmount", Some(refunded.normalize()));
                 self.put("bookingDate", *booking_date);
             }

@@ -1,5 +1,5 @@
-//! The guide for authors of profiles: explanations of how a notification is read, what it means in words, the page of a
-//! profile, a skeleton for a new one, and the differences that a changed one makes.
+//! The guide for authors of profiles. It explains how a notification is read, and says what it means in words. It makes the
+//! page of a profile, a skeleton for a new one, and the differences that a changed one makes.
 
 pub mod account;
 pub mod explain;

@@ -207,7 +207,8 @@ impl Lines {
     }
 
     fn identity(&mut self, identity: &Identity) {
-        let Identity { key, fields, has_borders, binds_body, partly_signed, is_behind, first_time } = identity;
+        let Identity { key, fields, has_borders, binds_body, partly_signed, needs_owner, is_behind, first_time } =
+            identity;
         let mut said = self.id(key);
         if !fields.is_empty() {
             said.push_str(&format!(", fields {}", self.text(fields)));
@@ -216,6 +217,7 @@ impl Lines {
             (has_borders, "has borders"),
             (binds_body, "binds the body"),
             (partly_signed, "partly signed"),
+            (needs_owner, "needs an owner"),
             (is_behind, "behind another message"),
         ] {
             if *is {

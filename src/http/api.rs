@@ -10,27 +10,27 @@ use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 
-/// Reads a record by its kind. The segments of the path match in upper and lower case, so the first one is a variable
-/// too. Its value is not used.
+/// Reads a record by its kind. The segments of the path match in upper and lower case, and a slash may follow: so the first
+/// and the last part are variables too. Their values are not used.
 pub(super) async fn by_kind(
     request: HttpRequest,
-    path: web::Path<(String, String, String)>,
+    path: web::Path<(String, String, String, String)>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_transform(&request, &state, &in_force)?;
-    let (_, kind, id) = path.into_inner();
+    must_be_transform(&request, &state, &in_force).await?;
+    let (_, kind, id, _) = path.into_inner();
     let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
     fetch(kind, id, &state, &in_force).await
 }
 
 pub(super) async fn by_type_code(
     request: HttpRequest,
-    path: web::Path<(String, String, String)>,
+    path: web::Path<(String, String, String, String)>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_transform(&request, &state, &in_force)?;
+    must_be_transform(&request, &state, &in_force).await?;
     fetch(type_code(&request)?, path.into_inner().2, &state, &in_force).await
 }
 
@@ -52,5 +52,5 @@ async fn fetch(kind: Kind, id: String, state: &State, in_force: &InForce) -> Res
     let (record, agreement) = found.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
     let fetched = fetched(&record, agreement.as_ref(), in_force.failed_as);
     let status = StatusCode::from_u16(fetched.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    Ok(HttpResponseBuilder::new(status).content_type("application/json").body(fetched.body.to_string()))
+    Ok(HttpResponseBuilder::new(status).json(fetched.body))
 }

@@ -18,6 +18,7 @@ use super::length;
 use super::options::ServerOptions;
 use super::problem::Problem;
 use super::spoilt::Spoilt;
+use crate::domain::text::shown;
 
 /// The bounds of request bodies, for each one and for all together.
 #[derive(Debug)]
@@ -150,13 +151,16 @@ pub(super) fn must_be_json(request: &HttpRequest) -> Result<(), Problem> {
     let is_json = |essence: &str| {
         essence == "application/json" || (essence.starts_with("application/") && essence.ends_with("+json"))
     };
-    must_be(request, is_json, "must be application/json")
+    must_be(request, is_json, "application/json")
 }
 
-/// Refuses a content type that is not accepted. A request without one is let through: some PSPs send none.
+/// Refuses a content type that is not accepted, and names those that are. A request without one is let through: some PSPs send none.
 pub(super) fn must_be(request: &HttpRequest, takes: impl Fn(&str) -> bool, wanted: &str) -> Result<(), Problem> {
     let Some(value) = request.headers().get("content-type") else { return Ok(()) };
     let text = value.to_str().unwrap_or_default();
     let essence = text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-    if takes(&essence) { Ok(()) } else { Err(Problem::new(415, format!("Content-Type: {wanted}"))) }
+    if takes(&essence) {
+        return Ok(());
+    }
+    Err(Problem::new(415, format!("Content-Type: is {}, but must be {wanted}", shown(text))))
 }

@@ -6,7 +6,8 @@ use std::io::ErrorKind;
 
 use actix_http::error::{DispatchError, ParseError};
 
-use super::stream::NOT_READ;
+use super::patience::NOT_READ;
+use super::refused_head::RefusedHead;
 
 /// The kind of the cut and its reason. None if the client is gone, which is no refusal.
 pub(super) fn why(error: &DispatchError) -> Option<(&'static str, Cow<'static, str>)> {
@@ -18,21 +19,24 @@ pub(super) fn why(error: &DispatchError) -> Option<(&'static str, Cow<'static, s
             ("answers that are not read", own.unwrap_or(NOT_READ.into()))
         }
         DispatchError::DisconnectTimeout => ("answers that are not read", NOT_READ.into()),
-        DispatchError::Parse(ParseError::TooLarge) => {
-            ("too large a head", "the head of a request has more than 96 fields".into())
+        DispatchError::Parse(error) => {
+            let (kind, reason) = no_http(error);
+            (kind, reason.into())
         }
-        DispatchError::Parse(error) => ("no HTTP", no_http(error).into()),
         other => ("a connection that failed", failed(other).into()),
     })
 }
 
-const fn no_http(error: &ParseError) -> &'static str {
+const fn no_http(error: &ParseError) -> (&'static str, &'static str) {
+    let (kind, reason) = RefusedHead::NoHttp.why();
     match error {
-        ParseError::Version => {
-            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; a client of another version needs a proxy in front"
-        }
-        ParseError::Uri(_) => "the target of a request is not valid",
-        _ => "this is not the head of a request (RFC 9112); a client that speaks TLS needs a proxy in front",
+        ParseError::TooLarge => RefusedHead::Fields.why(),
+        ParseError::Version => (
+            kind,
+            "the version of a request is neither HTTP/1.0 nor HTTP/1.1; a client of another version needs a proxy in front",
+        ),
+        ParseError::Uri(_) => (kind, "the target of a request is not valid"),
+        _ => (kind, reason),
     }
 }
 

@@ -16,14 +16,12 @@ use actix_web::http::ConnectionType;
 use actix_web::middleware::Next;
 
 use super::chunks::Chunks;
+use super::head::{Head, Portion};
 use super::length::{HEAD_MAX, body_length, speaks_on};
-use super::lines::Lines;
 use super::problem::Problem;
+use super::refused_head::RefusedHead;
+use super::request_line::RequestLine;
 use super::spoilt::Spoilt;
-
-/// The most bytes of empty lines before a head that do not count as part of it. Old clients send an empty line behind a
-/// body (RFC 9112, 2.2).
-const BLANK_MAX: usize = 16;
 
 /// The state of a connection, which it shares with its requests.
 #[derive(Debug, Clone, Default)]
@@ -34,12 +32,8 @@ struct State {
     turn: Cell<Turn>,
     /// The number of requests so far.
     requests: Cell<u64>,
-    /// The bytes that came of the awaited head.
-    heard: Cell<usize>,
-    /// The bytes of empty lines that came before the awaited head and are no part of it.
-    blank: Cell<usize>,
-    /// The progress of the head of which actix has a part.
-    lines: Cell<Lines>,
+    /// The progress of the awaited head.
+    head: Cell<Head>,
     /// The progress of the body, if only the body itself shows its end.
     chunks: Cell<Chunks>,
     /// The bytes of the body that actix has yet to get; none if only the body itself shows its end and that has not come.
@@ -48,17 +42,6 @@ struct State {
     unread: Cell<bool>,
     /// Whether actix takes all further bytes for this request's body, whatever the head says.
     endless: Cell<bool>,
-}
-
-/// A portion of the bytes that came: the bytes that actix may have at once.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Portion {
-    /// The number of bytes.
-    pub(super) bytes: usize,
-    /// The number of them that belong to the awaited head.
-    pub(super) of_a_head: usize,
-    /// Whether the request may end there. Then actix has to look before it gets more.
-    pub(super) may_be_all: bool,
 }
 
 /// The part that a client has to send next, with the number of requests so far.
@@ -84,10 +67,8 @@ enum Turn {
     Spoilt(Spoilt),
     /// The end, after a body that was not read.
     End,
-    /// The end, after a head that did not come in time.
-    Late,
-    /// The end, after a head that is too large.
-    TooLarge,
+    /// The end, after a head that was refused.
+    Refused(RefusedHead),
 }
 
 impl Gate {
@@ -124,9 +105,7 @@ impl Gate {
     fn begin(&self, head: &RequestHead) {
         let length = body_length(head);
         self.0.requests.set(self.0.requests.get().saturating_add(1));
-        self.0.heard.set(0);
-        self.0.blank.set(0);
-        self.0.lines.set(Lines::default());
+        self.0.head.set(Head::default());
         self.0.chunks.set(Chunks::default());
         self.0.left.set(length);
         self.0.unread.set(length != Some(0));
@@ -146,7 +125,7 @@ impl Gate {
         match self.0.turn.get() {
             Turn::Answer | Turn::Spoilt(_) => false,
             Turn::Body => self.0.left.get() != Some(0),
-            Turn::Head | Turn::End | Turn::Late | Turn::TooLarge => true,
+            Turn::Head | Turn::End | Turn::Refused(_) => true,
         }
     }
 
@@ -166,13 +145,10 @@ impl Gate {
     }
 
     fn portion_of_a_head(&self, bytes: &[u8]) -> Portion {
-        let mut lines = self.0.lines.get();
-        let blank = lines.blank(bytes).min(BLANK_MAX.saturating_sub(self.0.blank.get()));
-        let end = lines.empty(bytes);
-        self.0.lines.set(lines);
-        self.0.blank.set(self.0.blank.get().saturating_add(blank));
-        let most = end.unwrap_or(bytes.len());
-        Portion { bytes: most, of_a_head: most.saturating_sub(blank), may_be_all: end.is_some() }
+        let mut head = self.0.head.get();
+        let portion = head.portion(bytes);
+        self.0.head.set(head);
+        portion
     }
 
     /// The portion of a body in chunks; no bytes if the body is refused for its content.
@@ -203,20 +179,41 @@ impl Gate {
 
     /// The bytes that came of the awaited head.
     pub(super) fn heard(&self) -> usize {
-        self.0.heard.get()
+        self.0.head.get().heard
     }
 
     /// Notes that further bytes of the awaited head came.
     pub(super) fn hear(&self, bytes: usize) {
-        self.0.heard.set(self.0.heard.get().saturating_add(bytes));
-        if self.0.heard.get() > HEAD_MAX {
-            self.0.turn.set(Turn::TooLarge);
+        let mut head = self.0.head.get();
+        head.heard = head.heard.saturating_add(bytes);
+        self.0.head.set(head);
+        if head.heard > HEAD_MAX {
+            self.refuse(RefusedHead::Large);
         }
     }
 
-    /// Whether the head was too large. Then nobody reads further bytes.
-    pub(super) fn is_refused(&self) -> bool {
-        self.0.turn.get() == Turn::TooLarge
+    /// Refuses the head. Nothing comes after it.
+    pub(super) fn refuse(&self, fault: RefusedHead) {
+        self.0.turn.set(Turn::Refused(fault));
+    }
+
+    /// The fault of the awaited head, if this is actix's refusal of it. While a head comes, actix gives no other answer.
+    pub(super) fn refused_by(&self, answer: &[u8]) -> Option<RefusedHead> {
+        let is_awaited = self.0.turn.get() == Turn::Head && self.heard() > 0;
+        RefusedHead::of_actix(answer).filter(|_| is_awaited)
+    }
+
+    /// The fault of the head, if the relay or actix refused it.
+    pub(super) fn refused(&self) -> Option<RefusedHead> {
+        match self.0.turn.get() {
+            Turn::Refused(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// The beginning of the awaited head, or of the refused one.
+    pub(super) fn line(&self) -> RequestLine {
+        self.0.head.get().line
     }
 
     /// Gives up the awaited part, which did not come in time. A client that sent nothing of a head leaves no trace.
@@ -224,7 +221,7 @@ impl Gate {
         self.0.turn.set(match self.0.turn.get() {
             Turn::Body => Turn::Spoilt(Spoilt::Late),
             _ if self.heard() == 0 => Turn::End,
-            _ => Turn::Late,
+            _ => Turn::Refused(RefusedHead::Late),
         });
     }
 
@@ -232,8 +229,7 @@ impl Gate {
     /// is no fault.
     pub(super) fn cut(&self, stops: bool) -> Option<(&'static str, &'static str)> {
         match self.0.turn.get() {
-            Turn::Late => Some(("half a request", "no whole head of a request came within server.header_timeout")),
-            Turn::TooLarge => Some(("too large a head", "the head of a request is larger than 32 KiB")),
+            Turn::Refused(fault) => Some(fault.why()),
             Turn::Head if self.heard() > 0 && !stops => {
                 Some(("half a request", "the client hung up in the head of a request"))
             }

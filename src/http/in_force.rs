@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::access::credentials::Credentials;
+use crate::access::jwt::JwtPolicy;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
 use crate::source::Source;
@@ -18,6 +19,8 @@ pub struct InForce {
     pub sources: BTreeMap<String, Source>,
     /// The tokens and clients of Transform.
     pub transform: Credentials,
+    /// The issuer of Transform's JWTs.
+    pub jwt: Option<JwtPolicy>,
     /// The tokens and clients of the integrator.
     pub integrator: Credentials,
     /// The tokens of monitors.
@@ -34,4 +37,12 @@ pub struct InForce {
     pub throttle: ThrottlePolicy,
     /// The lifetime of a token that the relay issues.
     pub token_lifetime: Duration,
+}
+
+impl InForce {
+    /// The name of the source that Transform means by this `pspSettingsId`.
+    pub(super) fn source_of(&self, psp_settings_id: &str) -> Option<&str> {
+        let mut sources = self.sources.values();
+        sources.find(|source| source.psp_settings_ids.contains(psp_settings_id)).map(|source| source.name.as_str())
+    }
 }

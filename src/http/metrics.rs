@@ -52,6 +52,18 @@ pub(super) async fn read(request: HttpRequest, state: web::Data<State>) -> Resul
         refusals.get_or_create(&labels).inc_by(times);
     }
     let mut registry = Registry::with_prefix("transform_relay");
+    // While the store cannot be read, the numbers are not known; the counters are.
+    let numbers = [
+        ("findings", "What GET /findings lists now", state.store.findings_count().await),
+        ("given_up", "What GET /dead-letters/deliveries lists now", state.store.given_up_count().await),
+    ];
+    for (name, help, number) in numbers {
+        if let Ok(count) = number {
+            let gauge = Gauge::<i64>::default();
+            gauge.set(i64::try_from(count).unwrap_or(i64::MAX));
+            registry.register(name, help, gauge);
+        }
+    }
     registry.register(
         "secret_verified",
         "New notifications that a source's secret has verified since the start",

@@ -2,7 +2,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
+use uuid::Uuid;
 
 use super::in_force::InForce;
 use super::problem::{Problem, method_not_allowed};
@@ -17,7 +19,17 @@ use crate::psp::document::received::Received;
 use crate::psp::vouch::challenge;
 use crate::psp::vouch::verify::Unverified;
 use crate::source::Source;
-use crate::store::{HintError, Receipt, TakeError};
+use crate::store::{self, HintError, Outcome, TakeError};
+
+/// The receipt of a notification.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Receipt {
+    /// The notification's id with the relay; that of the first, if it is a repetition.
+    notification: Uuid,
+    /// What became of it.
+    #[schemars(with = "Outcome")]
+    outcome: &'static str,
+}
 
 /// The answer for a source that is unknown or not enabled. A stranger does not learn which of the two it is.
 const NO_SOURCE: &str = "there is no such source";
@@ -35,7 +47,8 @@ pub(super) async fn take(
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
-    body::must_be(&request, |media_type| source.profile.takes(media_type), "must be one that this source's PSP sends")?;
+    let wanted = format!("{}, as this source's PSP sends it", source.profile.media_types().join(" or "));
+    body::must_be(&request, |media_type| source.profile.takes(media_type), &wanted)?;
     let body = state.bodies.read(&request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
@@ -159,12 +172,12 @@ fn refusal(request: &HttpRequest, state: &State, in_force: &InForce, source: &So
 
 fn unverified(source: &Source) -> Problem {
     match source.profile.answer.unverified {
-        401 => Problem::unauthorized(),
+        401 => Problem::unsigned(),
         wanted => Problem::new(wanted, "no or wrong signature"),
     }
 }
 
-fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {
+fn answer(source: &Source, receipt: &store::Receipt) -> HttpResponse {
     let answer = &source.profile.answer;
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK);
     let mut response = HttpResponseBuilder::new(status);
@@ -174,6 +187,6 @@ fn answer(source: &Source, receipt: &Receipt) -> HttpResponse {
     }
     match &answer.body {
         Some(body) => response.content_type("text/plain; charset=utf-8").body(body.clone()),
-        None => response.json(json!({"notification": receipt.id.to_string(), "outcome": receipt.outcome.name()})),
+        None => response.json(Receipt { notification: receipt.id, outcome: receipt.outcome.name() }),
     }
 }

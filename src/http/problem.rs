@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::why::{STORE, Why};
 use crate::domain::registration::Refusal;
@@ -20,22 +21,76 @@ pub(crate) struct Problem {
     field: Option<String>,
     /// The time after which the client may ask again, in seconds.
     retry_after: Option<u64>,
+    /// What a 401 asks for.
+    asks_for: AskedFor,
     /// The reason for the log; none if the answer says the same.
     why: Option<Why>,
 }
 
+/// Problem details, RFC 9457.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
+pub(super) struct Details<'a> {
+    /// Always about:blank: the status says it all.
+    #[serde(rename = "type")]
+    #[schemars(extend("const" = "about:blank"))]
+    kind: &'static str,
+    /// The status in words.
+    title: &'static str,
+    /// The status.
+    #[schemars(range(min = 400, max = 599))]
+    status: u16,
+    /// The fault.
+    detail: &'a str,
+    /// 409 and 422: the field of the body that is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+}
+
+/// The media type of a problem detail.
+pub(super) const PROBLEM: &str = "application/problem+json";
 /// The time after which a client is asked to come again, in seconds.
 pub(super) const RETRY_AFTER_S: &str = "1";
 
+/// What a 401 asks for.
+#[derive(Debug, Clone, Copy)]
+enum AskedFor {
+    Credentials,
+    /// No list of schemes has it, but a 401 must name one (RFC 9110, section 15.5.2).
+    Signature,
+}
+
+impl AskedFor {
+    const fn challenge(self) -> &'static str {
+        match self {
+            Self::Credentials => "Bearer, Basic realm=\"transform-relay\"",
+            Self::Signature => "Signature realm=\"transform-relay\"",
+        }
+    }
+}
+
 impl Problem {
     pub(crate) fn new(status: u16, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), field: None, retry_after: None, why: None }
+        Self {
+            status,
+            detail: detail.into(),
+            field: None,
+            retry_after: None,
+            asks_for: AskedFor::Credentials,
+            why: None,
+        }
     }
 
     /// Adds the reason for the operator. The caller does not learn it.
     #[must_use]
     pub(super) fn because(self, kind: &'static str, reason: impl Into<String>) -> Self {
         Self { why: Some(Why { kind, reason: reason.into() }), ..self }
+    }
+
+    /// The same refusal with another status.
+    #[must_use]
+    pub(super) fn with_status(self, status: u16) -> Self {
+        Self { status, ..self }
     }
 
     /// The refusal of a field of the body that is wrong by itself.
@@ -45,6 +100,11 @@ impl Problem {
 
     pub(crate) fn unauthorized() -> Self {
         Self::new(401, "no or wrong credentials")
+    }
+
+    /// The refusal of a notification that its PSP has not signed. No scheme of credentials would help.
+    pub(super) fn unsigned() -> Self {
+        Self { asks_for: AskedFor::Signature, ..Self::unauthorized() }
     }
 
     /// The refusal of wrong credentials from an address that has shown too many.
@@ -72,20 +132,36 @@ impl Problem {
             response.insert_header(("Retry-After", seconds.to_string()));
         }
         if status == StatusCode::UNAUTHORIZED {
-            response.insert_header(("WWW-Authenticate", "Bearer, Basic realm=\"transform-relay\""));
+            response.insert_header(("WWW-Authenticate", self.asks_for.challenge()));
         }
-        let mut body = json!({
-            "type": "about:blank",
-            "title": status.canonical_reason().unwrap_or("Error"),
-            "status": self.status,
-            "detail": self.detail,
-        });
-        if let (Some(field), Some(body)) = (&self.field, body.as_object_mut()) {
-            body.insert("field".to_owned(), field.as_str().into());
-        }
-        let mut response = response.content_type("application/problem+json").body(body.to_string());
+        let mut response = response.content_type(PROBLEM).json(self.details());
         response.extensions_mut().insert(self.why.clone().unwrap_or_else(|| self.as_said(status)));
+        response.extensions_mut().insert(self.clone());
         response
+    }
+
+    /// The status of the answer.
+    pub(super) const fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The body of the answer.
+    pub(super) fn details(&self) -> Details<'_> {
+        Details {
+            kind: "about:blank",
+            title: StatusCode::from_u16(self.status)
+                .ok()
+                .and_then(|status| status.canonical_reason())
+                .unwrap_or("Error"),
+            status: self.status,
+            detail: &self.detail,
+            field: self.field.as_deref(),
+        }
+    }
+
+    /// The text of the answer for the client.
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 }
 

@@ -1,23 +1,28 @@
 //! Routes PUT and GET /records/{kind}/{id}: the integrator registers the records that it starts.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use serde_json::Value;
-use serde_path_to_error::Segment;
 
-use super::body;
 use super::caller::must_be_integrator;
+use super::in_force::InForce;
 use super::problem::Problem;
 use super::state::State;
+use super::stored::StoredRecord;
+use super::{body, json_body};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
-use crate::domain::json;
+use crate::domain::ignored::{Ignored, ignored};
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::registering::Allowed;
-use crate::transform::response::{FailedAs, fetched};
+use crate::transform::request;
+use crate::transform::response::{fetched, shown};
+use crate::transform::spelling::{WrongField, wrong_field};
 
-/// The longest name of a field that may stand in the log, in characters.
-const FIELD_MAX: usize = 32;
+/// The type of a body as Transform reads it (contract, section 3).
+pub(super) const CONTRACT: &str = "application/vnd.frisbii.transform+json";
+/// The header with the HTTP status that belongs to such a body.
+pub(super) const CONTRACT_STATUS: &str = "transform-status";
 
 pub(super) async fn read(
     request: HttpRequest,
@@ -29,7 +34,8 @@ pub(super) async fn read(
     let key = key(path.into_inner())?;
     let found = state.store.with_agreement(key.clone()).await?;
     let (record, agreement) = found.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
-    Ok(answer(StatusCode::OK, &record, agreement.as_ref()))
+    let stored = Stored { record: &record, agreement: agreement.as_ref(), ignored: Vec::new() };
+    Ok(answer(&request, &in_force, StatusCode::OK, stored))
 }
 
 pub(super) async fn register(
@@ -43,15 +49,31 @@ pub(super) async fn register(
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;
     let body = state.bodies.read(&request, payload).await?;
-    let said = parse(&body.bytes)?;
+    let said = parse(&body.bytes, &key, &in_force)?;
     let allowed = Allowed {
         sources: &in_force.sources,
         hosts: &in_force.allowed_hosts,
         has_webhook_target: in_force.has_webhook_target,
     };
-    let receipt = state.registering.register(key, said, allowed, state.clock.now()).await?;
+    let receipt = state.registering.register(key, said.clone(), allowed, state.clock.now()).await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
-    Ok(answer(status, &receipt.record, receipt.agreement.as_ref()))
+    let ignored = ignored(&said, &receipt.record);
+    let stored = Stored { record: &receipt.record, agreement: receipt.agreement.as_ref(), ignored };
+    Ok(answer(&request, &in_force, status, stored))
+}
+
+pub(super) async fn remove(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    state: web::Data<State>,
+) -> Result<HttpResponse, Problem> {
+    let in_force = state.in_force.load_full();
+    must_be_integrator(&request, &state, &in_force)?;
+    let key = key(path.into_inner())?;
+    if state.registering.remove(key.clone(), state.clock.now()).await? {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Err(Problem::new(404, format!("{key} is not registered")))
 }
 
 pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
@@ -60,57 +82,45 @@ pub(super) fn key((kind, id): (String, String)) -> Result<RecordKey, Problem> {
     Ok(RecordKey::new(kind, id))
 }
 
-/// Reads the body. Text that is no JSON is answered with 400. JSON with a wrong or unknown field is answered with 422, and
-/// the answer names the field.
-fn parse(body: &[u8]) -> Result<Registration, Problem> {
-    let json = json::read(body).map_err(|reason| Problem::new(400, format!("no JSON: {reason}")))?;
-    if !json.is_object() {
-        return Err(Problem::new(422, "the body must be a JSON object"));
+fn parse(bytes: &[u8], key: &RecordKey, in_force: &InForce) -> Result<Registration, Problem> {
+    let fields = request::registration(json_body::object(bytes)?, key, |id| in_force.source_of(id))?;
+    if let Some(WrongField { field, reason }) = wrong_field(&fields, key.kind) {
+        return Err(json_body::refused(&field, json_body::may_be_told(&field), &reason));
     }
-    serde_path_to_error::deserialize(json).map_err(|error| {
-        let (field, may_be_told) = (error.path().to_string(), error.path().iter().all(may_be_told));
-        let reason = error.into_inner().to_string();
-        if field != "." {
-            let problem = Problem::field(&field, &reason);
-            let untold =
-                "a field is refused. Its name is in the answer but not here: it does not look like a field's name";
-            return if may_be_told { problem } else { problem.because("Unprocessable Entity", untold) };
-        }
-        Problem::new(422, reason).because("Unprocessable Entity", "the body as a whole is not as it must be")
+    json_body::read(fields)
+}
+
+/// A record, with what its answer needs beside it.
+struct Stored<'a> {
+    record: &'a Record,
+    agreement: Option<&'a Record>,
+    /// The fields of the registration that do not show.
+    ignored: Vec<Ignored>,
+}
+
+fn answer(request: &HttpRequest, in_force: &InForce, status: StatusCode, stored: Stored<'_>) -> HttpResponse {
+    let mut answer = HttpResponseBuilder::new(status);
+    if !asks_for_contract(request) {
+        let body = shown(stored.record, stored.agreement);
+        return answer.json(StoredRecord::of(stored.record, body, stored.ignored));
+    }
+    let read = fetched(stored.record, stored.agreement, in_force.failed_as);
+    answer.content_type(CONTRACT).insert_header((CONTRACT_STATUS, read.status.to_string())).json(read.body)
+}
+
+/// Whether the payment stack asks for the body that Transform would read, to pass it on.
+fn asks_for_contract(request: &HttpRequest) -> bool {
+    let accepted = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|value| value.split(',')).any(|range| {
+        let mut parts = range.split(';');
+        let is_it = parts.next().is_some_and(|name| name.trim().eq_ignore_ascii_case(CONTRACT));
+        is_it && !parts.any(is_quality_zero)
     })
 }
 
-/// Whether a part of the path to a field may stand in the log. A text that does not look like a field's name may be
-/// anything, also the payer's data.
-fn may_be_told(part: &Segment) -> bool {
-    let Segment::Map { key } = part else { return true };
-    key.len() <= FIELD_MAX
-        && key.starts_with(|first: char| first.is_ascii_alphabetic())
-        && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
-}
-
-fn answer(status: StatusCode, record: &Record, agreement: Option<&Record>) -> HttpResponse {
-    HttpResponseBuilder::new(status).content_type("application/json").body(document(record, agreement).to_string())
-}
-
-/// The stored record: the part that Transform would read, and the part that only the integrator and the relay know.
-fn document(record: &Record, agreement: Option<&Record>) -> Value {
-    let Value::Object(mut document) = fetched(record, agreement, FailedAs::Record).body else { return Value::Null };
-    let registered = &record.registered;
-    let text = |id: &Option<TransformId>| id.as_ref().map(ToString::to_string);
-    let extras = [
-        ("kind", Some(record.key.kind.name().to_owned())),
-        ("source", record.source.clone()),
-        ("webhookTarget", registered.webhook_target.clone()),
-        ("agreementId", text(&registered.agreement_id)),
-        ("preauthTransactionId", text(&registered.preauth_id)),
-        ("paymentTransactionId", text(&registered.payment_id)),
-    ];
-    for (name, value) in extras {
-        if let Some(value) = value {
-            document.insert(name.to_owned(), value.into());
-        }
-    }
-    document.insert("version".to_owned(), record.version.into());
-    Value::Object(document)
+/// Whether a parameter of a type says that the client does not take it (RFC 9110, section 12.4.2).
+fn is_quality_zero(parameter: &str) -> bool {
+    let Some((name, value)) = parameter.split_once('=') else { return false };
+    let value = value.trim();
+    name.trim().eq_ignore_ascii_case("q") && value.starts_with('0') && value.bytes().all(|b| matches!(b, b'0' | b'.'))
 }

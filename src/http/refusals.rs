@@ -7,12 +7,14 @@ use std::sync::Arc;
 use actix_http::error::DispatchError;
 use actix_web::HttpRequest;
 use jiff::Timestamp;
+use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
 use super::in_force::InForce;
 use super::why::{STORE, Why};
 use super::{address, cut};
 use crate::clock::Clock;
+use crate::domain::text::brief;
 use crate::tally::{LOOK_EVERY, Tally};
 
 /// The word for the route of a request that no route matches.
@@ -117,6 +119,14 @@ impl Refusals {
         }
     }
 
+    /// The path of a request as the log shows it. It names the record. Where no route matches, it may hold a secret that was written
+    /// into a wrong place: its first step shows the mistake.
+    fn path(request: &HttpRequest, route: &str) -> String {
+        let path = percent_decode_str(request.path()).decode_utf8_lossy();
+        let end = path.get(1..).and_then(|rest| rest.find('/')).filter(|_| route == NO_ROUTE);
+        brief(end.and_then(|end| path.get(..=end)).unwrap_or(&path))
+    }
+
     /// Counts and logs a request that was refused.
     pub(super) fn tell(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp, status: u16, why: &Why) {
         let at = At::of(request, in_force);
@@ -148,7 +158,8 @@ impl Refusals {
         } else if route == NOTIFICATIONS {
             tracing::warn!(source, %address, status, kind, reason, "notification refused");
         } else {
-            tracing::warn!(route, %address, status, kind, reason, "request refused");
+            let path = Self::path(request, &route);
+            tracing::warn!(route, path, %address, status, kind, reason, "request refused");
         }
     }
 }

@@ -1,13 +1,27 @@
 //! Route POST /dead-letters/notifications/{id}/replay: judges a dead letter anew, once the cause is mended.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::caller::must_be_integrator;
 use super::problem::Problem;
 use super::state::State;
 use crate::ingest::ReplayError;
+use crate::store::Outcome;
+
+/// The judgement of a dead letter that was judged anew.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Replayed {
+    /// The notification's id with the relay.
+    notification: Uuid,
+    /// The outcome of this judgement.
+    #[schemars(with = "Outcome")]
+    outcome: &'static str,
+    /// The reason why it is a dead letter again; null if it is none.
+    reason: Option<String>,
+}
 
 pub(super) async fn dead_letter(
     request: HttpRequest,
@@ -23,9 +37,9 @@ pub(super) async fn dead_letter(
         ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
         ReplayError::Store(error) => error.into(),
     })?;
-    Ok(HttpResponse::Ok().json(json!({
-        "notification": receipt.id.to_string(),
-        "outcome": receipt.outcome.name(),
-        "reason": receipt.reason,
-    })))
+    Ok(HttpResponse::Ok().json(Replayed {
+        notification: receipt.id,
+        outcome: receipt.outcome.name(),
+        reason: receipt.reason,
+    }))
 }

@@ -1,10 +1,12 @@
 //! All routes: their paths, methods and handlers.
 
-use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, Responder, guard, web};
 
+use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
-use super::{api, health, lists, metrics, notification, records, replay, sources, token};
+use super::{
+    api, health, history, lists, metrics, notification, openapi, record_list, records, replay, sources, telling, token,
+};
 
 /// Configures all routes. A route whose path has a regular expression has a plain name for the log and the metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig) {
@@ -17,40 +19,48 @@ pub(super) fn routes(config: &mut web::ServiceConfig) {
                 .default_service(web::to(notification::other_method)),
         )
         .service(
-            resource("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}", Method::GET)
+            resource("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}{end:/?}", "GET, HEAD")
                 .name("/api/{kind}/{id}")
-                .route(web::get().to(api::by_kind)),
+                .route(web::get().to(api::by_kind))
+                .route(web::head().to(api::by_kind)),
         )
         .service(
-            resource("/{api:(?i)api}/{transactions:(?i)transactions}/{id}", Method::GET)
+            resource("/{api:(?i)api}/{transactions:(?i)transactions}/{id}{end:/?}", "GET, HEAD")
                 .name("/api/transactions/{id}")
-                .route(web::get().to(api::by_type_code)),
+                .route(web::get().to(api::by_type_code))
+                .route(web::head().to(api::by_type_code)),
         )
         .service(
             web::resource("/records/{kind:preauth|payment|refund|agreement}/{id}")
                 .name("/records/{kind}/{id}")
                 .route(web::get().to(records::read))
                 .route(web::put().to(records::register))
-                .default_service(web::to(|| async { method_not_allowed("GET, PUT") })),
+                .route(web::delete().to(records::remove))
+                .default_service(web::to(|| async { method_not_allowed("DELETE, GET, PUT") })),
         )
         .service(
-            resource("/records/{kind:preauth|payment|refund|agreement}/{id}/history", Method::GET)
+            resource("/records/{kind:preauth|payment|refund|agreement}/{id}/history", "GET")
                 .name("/records/{kind}/{id}/history")
-                .route(web::get().to(lists::history)),
+                .route(web::get().to(history::read)),
         )
-        .service(resource("/oauth/token", Method::POST).route(web::post().to(token::issue)))
-        .service(resource("/sources", Method::GET).route(web::get().to(sources::list)))
-        .service(resource("/metrics", Method::GET).route(web::get().to(metrics::read)))
-        .service(resource("/parked", Method::GET).route(web::get().to(lists::parked)))
-        .service(resource("/findings", Method::GET).route(web::get().to(lists::findings)))
-        .service(resource("/dead-letters/notifications", Method::GET).route(web::get().to(lists::dead_letters)))
         .service(
-            resource("/dead-letters/notifications/{id}/replay", Method::POST)
-                .route(web::post().to(replay::dead_letter)),
+            resource("/records/{kind:preauth|payment|refund|agreement}/{id}/tell", "POST")
+                .name("/records/{kind}/{id}/tell")
+                .route(web::post().to(telling::record)),
         )
-        .service(resource("/dead-letters/deliveries", Method::GET).route(web::get().to(lists::given_up)))
-        .service(resource("/healthz", Method::GET).route(web::get().to(health::alive)))
-        .service(resource("/readyz", Method::GET).route(web::get().to(health::ready)))
+        .service(resource("/deliveries/tell", "POST").route(web::post().to(telling::deliveries)))
+        .service(resource("/records", "GET").route(web::get().to(record_list::list)))
+        .service(resource("/oauth/token", "POST").route(web::post().to(token::issue)))
+        .service(resource("/sources", "GET").route(web::get().to(sources::list)))
+        .service(resource("/metrics", "GET").route(web::get().to(metrics::read)))
+        .service(resource("/parked", "GET").route(web::get().to(lists::parked)))
+        .service(resource("/findings", "GET").route(web::get().to(lists::findings)))
+        .service(resource("/dead-letters/notifications", "GET").route(web::get().to(lists::dead_letters)))
+        .service(resource("/dead-letters/notifications/{id}/replay", "POST").route(web::post().to(replay::dead_letter)))
+        .service(resource("/dead-letters/deliveries", "GET").route(web::get().to(lists::given_up)))
+        .service(resource("/healthz", "GET").route(web::get().to(health::alive)))
+        .service(resource("/readyz", "GET").route(web::get().to(health::ready)))
+        .service(resource("/openapi.json", "GET").route(web::get().to(openapi::read)))
         .default_service(web::to(not_found));
 }
 
@@ -67,12 +77,11 @@ async fn two_lengths() -> HttpResponse {
     response
 }
 
-/// A resource that takes one method, and names it in the refusal of any other.
-fn resource(path: &str, method: Method) -> actix_web::Resource {
-    let allow = if method == Method::POST { "POST" } else { "GET" };
+/// A resource that takes these methods, and names them in the refusal of any other.
+fn resource(path: &str, allow: &'static str) -> actix_web::Resource {
     web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))
 }
 
-async fn not_found(_request: HttpRequest) -> impl Responder {
-    Problem::new(404, "there is no such route").response()
+async fn not_found(request: HttpRequest) -> impl Responder {
+    no_route(request.path()).response()
 }

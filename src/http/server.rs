@@ -21,10 +21,11 @@ use tokio::sync::Semaphore;
 
 use super::gate::Gate;
 use super::options::ServerOptions;
+use super::patience::Patience;
 use super::routes::routes;
 use super::state::State;
-use super::stream::{Paced, Patience};
-use super::{gate, logged, unread};
+use super::stream::Paced;
+use super::{contract, gate, logged, unread};
 
 /// The most connections that the machine keeps until they are accepted, unless its own limit is lower.
 const BACKLOG: i32 = 1024;
@@ -88,6 +89,7 @@ fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std:
 fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     let app = App::new()
         .app_data(hall.state.clone())
+        .wrap(from_fn(contract::as_error_object))
         .wrap(from_fn(unread::ends_the_connection))
         .wrap(from_fn(logged::logged))
         .wrap(from_fn(gate::one_at_a_time))
@@ -136,7 +138,7 @@ impl Hall {
             () = self.patience.stopping.notified() => return Ok(()),
         };
         let (peer, gate) = (tcp.peer_addr().ok(), Gate::default());
-        let stream = Paced::new(tcp, self.patience.clone(), gate.clone());
+        let stream = Paced::new(tcp, self.patience.clone(), gate.clone(), self.state.clock);
         let ended = http.call((stream, Protocol::Http1, peer)).await;
         let (now, stops) = (self.state.clock.now().steady, self.patience.stops().await);
         match ended {

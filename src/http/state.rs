@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::delivery::breaker::Breakers;
 use crate::delivery::debounce::Debouncer;
 use crate::ingest::Ingest;
+use crate::jwks::KeptKeys;
 use crate::registering::Registering;
 use crate::store::Store;
 
@@ -33,6 +34,8 @@ pub struct State {
     pub debouncer: Arc<Debouncer>,
     /// Issues tokens and recognises them.
     pub issuer: Arc<Issuer>,
+    /// Verifies the JWTs of Transform's issuer.
+    pub keys: Arc<KeptKeys>,
     /// Knows the addresses that showed wrong credentials too often.
     pub throttle: Throttle,
     /// Counts the refusals.

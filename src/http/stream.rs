@@ -5,14 +5,13 @@
 //! reads nothing while an answer is being made or waits to be sent, and little at a time. Bytes behind a request are held
 //! back until the request has its answer.
 
-use std::future::{Future, ready};
+use std::future::Future;
 use std::io::{Error, ErrorKind, Result};
 use std::mem::{self, MaybeUninit};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use actix_server::GracefulShutdownSignal;
 use actix_web::dev::Extensions;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use socket2::SockRef;
@@ -20,81 +19,28 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
-use super::gate::{Awaited, Gate, Portion};
+use super::gate::{Awaited, Gate};
+use super::head::Portion;
+use super::patience::Patience;
+use super::refused_head::RefusedHead;
+use crate::clock::Clock;
 
 /// The most bytes that are read before actix looks at them. actix answers all requests among them before other connections
 /// have their turn, and each request costs memory.
 const READ_AT_ONCE: usize = 2 * 1024;
-/// The longest time for a client to read the rest of its answers when the relay stops.
-const WHEN_STOPPING: Duration = Duration::from_secs(1);
-
 /// The longest time that a refused client may go on sending, so that it can read the reason.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-/// The answer to a head that did not end in time.
-const TOO_SLOW: &[u8] = b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-/// The answer to a head that is larger than [`super::length::HEAD_MAX`].
-const TOO_LARGE: &[u8] =
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
-/// The reason why a client that does not read is cut off, by the relay or by the machine.
-pub(super) const NOT_READ: &str = "the client did not read its answers within server.write_timeout";
-/// The same reason while the relay stops.
-const NOT_READ_AT_THE_STOP: &str = "the relay stops, and the client did not read its answers within a second";
-
-/// The longest times that a client may take.
-#[derive(Clone)]
-pub(super) struct Patience {
-    /// To send the head of a request.
-    pub(super) header_timeout: Duration,
-    /// To begin another request.
-    pub(super) keep_alive: Duration,
-    /// To send a body.
-    pub(super) body_timeout: Duration,
-    /// To read an answer, while the relay runs.
-    pub(super) write_timeout: Duration,
-    /// Signals that the relay stops.
-    pub(super) stopping: GracefulShutdownSignal,
-}
-
-impl Patience {
-    /// The longest time for the awaited part, counted from the moment when nothing of it has come.
-    const fn awaiting(&self, awaited: Awaited) -> Duration {
-        match awaited {
-            Awaited::Head(0) => self.header_timeout,
-            Awaited::Head(_) => self.keep_alive,
-            Awaited::Body(_) => self.body_timeout,
-        }
-    }
-
-    /// Whether the relay stops.
-    pub(super) async fn stops(&self) -> bool {
-        tokio::select! {
-            biased;
-            () = self.stopping.notified() => true,
-            () = ready(()) => false,
-        }
-    }
-
-    /// Ends when the client's time to read its answers is over; returns the reason.
-    async fn ends(self) -> &'static str {
-        let stopped = async {
-            self.stopping.notified().await;
-            sleep(WHEN_STOPPING).await;
-        };
-        tokio::select! {
-            () = sleep(self.write_timeout) => NOT_READ,
-            () = stopped => NOT_READ_AT_THE_STOP,
-        }
-    }
-}
 
 /// A connection on which nothing is read while something is to be written.
 pub(super) struct Paced {
     tcp: TcpStream,
     patience: Patience,
     gate: Gate,
+    clock: Clock,
     /// The bytes that were read and that actix may not have yet.
     held: Vec<u8>,
+    /// The rest of the relay's own answer to a head that was refused.
+    own: Vec<u8>,
     /// The number of bytes that actix got since it last looked.
     taken: usize,
     /// Ends when the client has had enough time to read what is to be sent; none if nothing is to be sent.
@@ -106,8 +52,9 @@ pub(super) struct Paced {
 }
 
 impl Paced {
-    pub(super) fn new(tcp: TcpStream, patience: Patience, gate: Gate) -> Self {
-        Self { tcp, patience, gate, held: Vec::new(), taken: 0, unsent: None, late: None, refused: false }
+    pub(super) fn new(tcp: TcpStream, patience: Patience, gate: Gate, clock: Clock) -> Self {
+        let (held, own) = (Vec::new(), Vec::new());
+        Self { tcp, patience, gate, clock, held, own, taken: 0, unsent: None, late: None, refused: false }
     }
 
     /// Gives the requests of this connection access to its gate.
@@ -120,14 +67,14 @@ impl Paced {
     }
 
     /// Notes that bytes of a head came. From the first byte on, the client has `header_timeout` for the whole head.
-    fn hear(&mut self, bytes: usize, context: &mut Context<'_>) {
+    fn hear(&mut self, bytes: usize) {
         let Some(awaited @ Awaited::Head(requests)) = self.gate.awaits().filter(|_| bytes > 0) else { return };
         if requests > 0 && self.gate.heard() == 0 {
             self.late = Some((awaited, Box::pin(sleep(self.patience.header_timeout))));
         }
         self.gate.hear(bytes);
-        if self.gate.is_refused() {
-            self.say(TOO_LARGE, context);
+        if let Some(fault) = self.gate.refused() {
+            self.own = self.answer(fault);
             self.late = Some((awaited, Box::pin(sleep(LAST_WORDS))));
         }
     }
@@ -155,12 +102,11 @@ impl Paced {
 
     /// Gives up the awaited part, whose time is over. For a body, its reader answers the client.
     fn give_up(&mut self, awaited: Awaited, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let is_a_head = matches!(awaited, Awaited::Head(_));
-        if is_a_head && self.gate.heard() > 0 {
-            self.say(TOO_SLOW, context);
-        }
         self.gate.give_up();
-        if is_a_head {
+        if let Some(fault) = self.gate.refused() {
+            self.own = self.answer(fault);
+        }
+        if matches!(awaited, Awaited::Head(_)) {
             return Poll::Ready(Ok(()));
         }
         context.waker().wake_by_ref();
@@ -199,9 +145,48 @@ impl Paced {
         poll(&mut socket, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok_and(|ready| ready > 0)
     }
 
-    /// Answers bytes that never became a request, if the machine takes the answer at once. Nothing else is to be sent then.
-    fn say(&mut self, answer: &[u8], context: &mut Context<'_>) {
-        let _: Poll<Result<usize>> = Pin::new(&mut self.tcp).poll_write(context, answer);
+    /// The relay's own answer to a head that was refused. When it is made, all earlier answers are sent.
+    fn answer(&self, fault: RefusedHead) -> Vec<u8> {
+        fault.answer(self.gate.line(), self.clock.now().wall)
+    }
+
+    /// Sends the rest of the relay's own answer.
+    fn send_own(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        while !self.own.is_empty() {
+            let mut own = mem::take(&mut self.own);
+            let sent = self.send(&own, context);
+            let most = if let Poll::Ready(Ok(most)) = sent { most } else { 0 };
+            self.own = own.split_off(most.min(own.len()));
+            if ready!(sent)? == 0 {
+                return Poll::Ready(Err(ErrorKind::WriteZero.into()));
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Sends these bytes, as far as the client reads them in its time.
+    fn send(&mut self, bytes: &[u8], context: &mut Context<'_>) -> Poll<Result<usize>> {
+        if let Poll::Ready(written) = Pin::new(&mut self.tcp).poll_write(context, bytes) {
+            return Poll::Ready(written);
+        }
+        let mut unsent = match self.unsent.take() {
+            Some(unsent) => unsent,
+            None => Box::pin(self.patience.clone().ends()),
+        };
+        let Poll::Ready(why) = unsent.as_mut().poll(context) else {
+            self.unsent = Some(unsent);
+            return Poll::Pending;
+        };
+        if self.takes_more() {
+            // The client read while the relay was frozen. It gets the full time for the rest.
+            let mut anew: Pin<Box<dyn Future<Output = _>>> = Box::pin(self.patience.clone().ends());
+            let _: Poll<_> = anew.as_mut().poll(context);
+            self.unsent = Some(anew);
+            return Poll::Pending;
+        }
+        // Without this, the machine would go on trying to send the bytes that it holds.
+        drop(self.tcp.set_zero_linger());
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, why)))
     }
 
     /// Throws away the bytes after a head that is too large: closing while the client writes would lose the answer.
@@ -227,7 +212,7 @@ impl AsyncRead for Paced {
             self.refused = true;
             return Poll::Pending;
         }
-        if self.gate.is_refused() {
+        if self.gate.refused().is_some() {
             return self.throw_away(context);
         }
         if self.taken >= READ_AT_ONCE {
@@ -248,8 +233,8 @@ impl AsyncRead for Paced {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        self.hear(given.of_a_head, context);
-        if self.gate.is_refused() {
+        self.hear(given.of_a_head);
+        if self.gate.refused().is_some() {
             return self.throw_away(context);
         }
         into.put_slice(part.filled().get(..given.bytes).unwrap_or_default());
@@ -258,32 +243,23 @@ impl AsyncRead for Paced {
 }
 
 impl AsyncWrite for Paced {
+    /// A head that actix refuses gets the relay's own answer instead of actix's, which has no body. actix gives up the
+    /// connection once its answer is taken, so it has to wait until the relay's is sent.
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
-        if let Poll::Ready(written) = Pin::new(&mut self.tcp).poll_write(context, bytes) {
-            return Poll::Ready(written);
+        if let Some(fault) = self.gate.refused_by(bytes) {
+            self.gate.refuse(fault);
+            self.own = self.answer(fault);
         }
-        let mut unsent = match self.unsent.take() {
-            Some(unsent) => unsent,
-            None => Box::pin(self.patience.clone().ends()),
-        };
-        let Poll::Ready(why) = unsent.as_mut().poll(context) else {
-            self.unsent = Some(unsent);
-            return Poll::Pending;
-        };
-        if self.takes_more() {
-            // The client read while the relay was frozen. It gets the full time for the rest.
-            let mut anew: Pin<Box<dyn Future<Output = _>>> = Box::pin(self.patience.clone().ends());
-            let _: Poll<_> = anew.as_mut().poll(context);
-            self.unsent = Some(anew);
-            return Poll::Pending;
+        if self.gate.refused().is_none() {
+            return self.send(bytes, context);
         }
-        // Without this, the machine would go on trying to send the bytes that it holds.
-        drop(self.tcp.set_zero_linger());
-        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, why)))
+        ready!(self.send_own(context))?;
+        Poll::Ready(Ok(bytes.len()))
     }
 
     /// actix flushes when all of its bytes are written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(self.send_own(context))?;
         self.unsent = None;
         if self.refused && self.may_read() {
             self.refused = false;

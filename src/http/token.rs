@@ -2,7 +2,8 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use super::address;
 use super::caller::{self, INTEGRATOR, TRANSFORM, authorization};
@@ -10,9 +11,31 @@ use super::in_force::InForce;
 use super::problem::Problem;
 use super::state::State;
 use super::why::{WRONG_CREDENTIALS, Why};
-use crate::access::grant::{Refused, decide};
+use crate::access::grant::{Refused, TokenErrorCode, decide};
 use crate::access::token::Client;
 use crate::domain::due::later;
+
+/// A token, to be presented as a bearer token.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Token {
+    /// The token.
+    access_token: String,
+    /// Always Bearer.
+    #[schemars(extend("const" = "Bearer"))]
+    token_type: &'static str,
+    /// The lifetime in seconds, as `oauth.token_lifetime` says.
+    #[schemars(range(min = 1))]
+    expires_in: u64,
+}
+
+/// The reason why there is no token (RFC 6749, section 5.2).
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct TokenError {
+    /// The code of the error.
+    error: TokenErrorCode,
+    /// The description, for people.
+    error_description: &'static str,
+}
 
 /// The most bytes of a token request. No known grant needs more.
 const FORM_MAX: usize = 16 * 1024;
@@ -25,7 +48,7 @@ pub(super) async fn issue(
     let in_force = state.in_force.load_full();
     if !is_form(&request) {
         let description = "Content-Type: must be application/x-www-form-urlencoded";
-        return Ok(refusal(&Refused { error: "invalid_request", description }));
+        return Ok(refusal(&Refused { error: TokenErrorCode::InvalidRequest, description }));
     }
     let body = state.bodies.read_at_most(FORM_MAX, &request, payload).await?;
     let now = state.clock.now().steady;
@@ -34,8 +57,8 @@ pub(super) async fn issue(
         Ok((audience, client)) => {
             tracing::info!(client = client.id, audience, "token issued");
             let token = state.issuer.issue(&audience, client, later(now, in_force.token_lifetime));
-            let lifetime = in_force.token_lifetime.as_secs();
-            Ok(answer(200).json(json!({"access_token": token, "token_type": "Bearer", "expires_in": lifetime})))
+            let expires_in = in_force.token_lifetime.as_secs();
+            Ok(answer(200).json(Token { access_token: token, token_type: "Bearer", expires_in }))
         }
         Err(refused) => {
             if refused.was_a_guess() {
@@ -77,8 +100,8 @@ fn refusal(refused: &Refused) -> HttpResponse {
     if refused.status() == 401 {
         response.insert_header(("WWW-Authenticate", "Basic realm=\"transform-relay\""));
     }
-    let mut response = response.json(json!({"error": refused.error, "error_description": refused.description}));
-    let kind = if refused.was_a_guess() { WRONG_CREDENTIALS } else { refused.error };
+    let mut response = response.json(TokenError { error: refused.error, error_description: refused.description });
+    let kind = if refused.was_a_guess() { WRONG_CREDENTIALS } else { refused.error.name() };
     response.extensions_mut().insert(Why { kind, reason: refused.description.to_owned() });
     response
 }

@@ -6,6 +6,8 @@ pub(super) const STORE: &str = "store";
 pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
 /// The kind of refusals of requests without credentials, at a route that demands some.
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
+/// The kind of refusals of a JWT that cannot be verified yet. The caller is not at fault.
+pub(super) const NO_KEYS: &str = "no keys";
 
 /// The reason of a refused request, as the log says it. It travels with the answer.
 #[derive(Debug, Clone)]

@@ -21,6 +21,7 @@ pub(super) fn kept(source: &Source, verified: &Verified<'_>, normalised: Normali
         body: received.body.to_vec(),
         form: form.name.clone(),
         partly_signed: form.is_partly_signed(),
+        vouched: !source.demands().is_empty(),
         is_pointer: form.pointer_only && source.fetch.is_some(),
         signed_at: verified.signed_at().map(str::to_owned),
         normalised,

@@ -2,6 +2,7 @@
 
 use uuid::Uuid;
 
+use super::names::Names;
 use crate::domain::event::{AHEAD_MAX, Ahead};
 use crate::domain::message::Message;
 use crate::source::Source;
@@ -42,7 +43,13 @@ pub(super) fn warn(source: &Source, receipt: &Receipt, ahead: &[Ahead]) {
     if !receipt.replayed {
         told_ahead(source, notification, ahead);
     }
-    if let Some(before) = receipt.key_reused {
+    if let Some(owner) = receipt.owned_by {
+        tracing::warn!(
+            source, %notification, %owner,
+            "events without effect: their signed text came before with other unsigned parts, which count. Somebody may have \
+             captured the notification and changed it. With basic or ip_ranges at the source, later unsigned parts count as well"
+        );
+    } else if let Some(before) = receipt.key_reused {
         tracing::warn!(
             source, %notification, %before,
             "dedupe key came before with another content; the notification is judged by its content. If the PSP does not \
@@ -77,14 +84,20 @@ pub(super) fn told_what_gave_way(source: &Source, receipt: &Receipt) {
 }
 
 /// Logs what became of a notification that was taken, and of other events because of it.
-pub(super) fn log(source: &Source, receipt: &Receipt) {
+pub(super) fn log(source: &Source, receipt: &Receipt, names: &Names) {
     let (source, notification, outcome) = (source.name.as_str(), receipt.id, receipt.outcome.name());
+    let Names { types, ids } = names;
     told_crowded_out(source, receipt.crowded_out);
     match (&receipt.reason, receipt.outcome) {
         (Some(reason), Outcome::DeadLetter) => {
-            tracing::warn!(source, %notification, outcome, reason, "notification kept as a dead letter");
+            tracing::warn!(source, %notification, outcome, types, ids, reason, "notification kept as a dead letter");
         }
-        _ if receipt.replayed => tracing::info!(source, %notification, outcome, "notification repeated"),
-        _ => tracing::info!(source, %notification, outcome, changed = receipt.owed.len(), "notification taken"),
+        _ if receipt.replayed => {
+            tracing::info!(source, %notification, outcome, types, ids, "notification repeated");
+        }
+        _ => {
+            let (records, changed) = (Names::of_records(receipt), receipt.owed.len());
+            tracing::info!(source, %notification, outcome, types, ids, records, changed, "notification taken");
+        }
     }
 }

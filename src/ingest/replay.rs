@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use super::Ingest;
+use super::names::Names;
 use super::noted::{ahead, log, warn};
 use super::refused::ReplayError;
 use crate::domain::due::Moment;
@@ -43,14 +44,15 @@ impl Ingest {
             form,
             signed_at,
             partly_signed: false,
+            vouched: false,
             is_pointer: false,
             normalised,
         };
-        let ahead = ahead(&taken.normalised.messages);
+        let (ahead, names) = (ahead(&taken.normalised.messages), Names::of(&taken.normalised.messages));
         let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
         receipt.findings.iter().for_each(Finding::log);
         warn(source, &receipt, &ahead);
-        log(source, &receipt);
+        log(source, &receipt, &names);
         Ok(receipt)
     }
 }

@@ -60,7 +60,13 @@ impl Client {
 
     /// A call that posts JSON to a URL. It takes at most `timeout`, from connecting to the last byte of the response.
     pub(crate) fn post_json(&self, url: Url, body: String, timeout: Duration) -> Call {
-        Call(self.0.post(url).header("Content-Type", "application/json").timeout(timeout).body(body))
+        self.post(url, body.into(), timeout).header("Content-Type", "application/json")
+    }
+
+    /// A call that posts a body to a URL, without a Content-Type. It takes at most `timeout`, from connecting to the last byte of the
+    /// response.
+    pub(crate) fn post(&self, url: Url, body: Vec<u8>, timeout: Duration) -> Call {
+        Call(self.0.post(url).timeout(timeout).body(body))
     }
 }
 
@@ -85,12 +91,17 @@ impl Call {
         Self(self.0.basic_auth(username, Some(password)))
     }
 
-    /// With a secret as its Authorization header, which no log of ours or of the libraries shows. A secret that cannot stand
-    /// in a header is sent as an empty text.
+    /// With a secret as its Authorization header.
     pub(crate) fn authorization(self, secret: &SecretString) -> Self {
+        self.secret_header("Authorization", secret)
+    }
+
+    /// With a secret as the value of a header, which no log of ours or of the libraries shows. A secret that cannot stand in a header
+    /// is sent as an empty text.
+    pub(crate) fn secret_header(self, name: &str, secret: &SecretString) -> Self {
         let mut value = HeaderValue::from_str(secret.expose_secret()).unwrap_or_else(|_| HeaderValue::from_static(""));
         value.set_sensitive(true);
-        Self(self.0.header("Authorization", value))
+        Self(self.0.header(name, value))
     }
 
     /// Makes the call.
@@ -123,7 +134,16 @@ impl Response {
 
     /// The Retry-After header.
     pub(crate) fn retry_after(&self) -> Option<String> {
-        self.0.headers().get("retry-after").and_then(|value| value.to_str().ok()).map(str::to_owned)
+        self.header("retry-after")
+    }
+
+    /// The Cache-Control header.
+    pub(crate) fn cache_control(&self) -> Option<String> {
+        self.header("cache-control")
+    }
+
+    fn header(&self, name: &str) -> Option<String> {
+        self.0.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
     }
 
     /// The whole body, if it has at most `max` bytes.

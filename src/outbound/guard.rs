@@ -10,7 +10,7 @@ pub const LOCALHOST: &str = "localhost";
 /// # Errors
 /// The fault of the URL.
 pub fn guarded(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("is no absolute URL: {error}"))?;
+    let url = Url::parse(text).map_err(|_| "is no absolute URL; it must be like https://host/path".to_owned())?;
     let Some(host) = url.host() else { return Err("names no host".to_owned()) };
     if !url.username().is_empty() || url.password().is_some() {
         return Err("must not carry credentials".to_owned());

@@ -1,4 +1,4 @@
-//! Requests to others, that is to Transform, to PSPs' APIs and for certificates: the client that all share, the guard
+//! Requests to others, that is to Transform, to PSPs' APIs, for certificates and for keys: the client that all share, the guard
 //! of its URLs, and the times to try again.
 
 pub(crate) mod client;

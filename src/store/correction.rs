@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Outcome;
-use super::rehearsal::Learned;
+use super::rehearsal::{Learned, PlacedEvent};
 use crate::domain::ids::RecordKey;
 use crate::domain::message::Normalised;
 use crate::domain::record::Record;
@@ -24,6 +24,8 @@ pub struct Correction {
     pub would: Record,
     /// PSP ids that are to lead to it.
     pub learns: Vec<Learned>,
+    /// The events that are to be placed on it, in the order in which they came.
+    pub placed: Vec<PlacedEvent>,
 }
 
 /// A notification that is to be judged anew.

@@ -2,6 +2,8 @@
 //! and logged once a day.
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
 use uuid::Uuid;
 
 use crate::domain::ids::RecordKey;
@@ -32,7 +34,8 @@ pub struct Finding {
 }
 
 /// The kinds of finding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum FindingKind {
     /// No rule reads a message, and the message names a registered record.
     NoRule,

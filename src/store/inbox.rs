@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{Finding, GaveWay, LedElsewhere, Outcome, Owed, StoreError};
 use crate::domain::due::Moment;
+use crate::domain::ids::RecordKey;
 use crate::domain::message::Normalised;
 
 /// A verified notification, ready to be committed.
@@ -26,6 +27,8 @@ pub struct Taken {
     pub signed_at: Option<String>,
     /// Whether only parts of it are signed. A client that has captured one such notification can make many.
     pub partly_signed: bool,
+    /// Whether the source's credentials vouch for all of it, also for its unsigned parts.
+    pub vouched: bool,
     /// Whether it is only a pointer. If the store refuses it, it can still be taken as a hint.
     pub is_pointer: bool,
     /// Its messages, as the profile reads them.
@@ -68,12 +71,16 @@ pub struct Receipt {
     pub is_news: bool,
     /// The reason, if it is a dead letter.
     pub reason: Option<String>,
+    /// The notification that owns the signed text of one of its messages. That message is without effect.
+    pub owned_by: Option<Uuid>,
     /// The first kept notification with the same dedupe key and different content, if there is one.
     pub key_reused: Option<Uuid>,
     /// Set if one of its messages came before with another, unsigned time.
     pub redated: Option<Redated>,
     /// The events without effect, among its own events and the events that it released.
     pub led_elsewhere: Option<LedElsewhere>,
+    /// The records that its own events, and the events that these released, were applied to; the first ten.
+    pub records: Vec<RecordKey>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
     /// The notifications of its dedupe key that gave way to it.
@@ -97,9 +104,11 @@ impl Receipt {
             replayed: false,
             is_news: false,
             reason: None,
+            owned_by: None,
             key_reused: None,
             redated: None,
             led_elsewhere: None,
+            records: Vec::new(),
             findings: Vec::new(),
             gave_way: Vec::new(),
             crowded_out: 0,

@@ -1,9 +1,10 @@
-//! Lists that people read from the store, row by row: histories, parked events, dead letters, deliveries given up.
+//! Lists that people read from the store, row by row: histories, parked events, dead letters, deliveries given up, records.
 
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::ids::RecordKey;
+use crate::domain::record::Record;
 
 /// A record's history, the newest entries first.
 #[derive(Debug, Clone)]
@@ -89,4 +90,15 @@ pub struct GivenUp {
     pub attempts: u32,
     /// The reason why the last attempt failed.
     pub reason: String,
+    /// The host and port of that attempt. None if no host may be called, or an earlier version gave it up.
+    pub host: Option<String>,
+}
+
+/// A record in a list.
+#[derive(Debug, Clone)]
+pub struct ListedRecord {
+    /// The cursor at which the next page begins.
+    pub cursor: i64,
+    /// The record.
+    pub record: Record,
 }

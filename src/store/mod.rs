@@ -19,6 +19,7 @@ mod records;
 pub mod rehearsal;
 mod slots;
 mod sqlite;
+mod telling;
 mod times;
 mod wake;
 
@@ -29,15 +30,18 @@ pub use fetches::{Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled,
 pub use findings::{Finding, FindingKind};
 pub use hints::{HintError, Hinted};
 pub use inbox::{Kept, Receipt, Redated, TakeError, Taken};
-pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ParkedEvent, VersionMade};
+pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ListedRecord, ParkedEvent, VersionMade};
 pub use options::{Keep, ParkedLimits, StoreOptions};
 pub use outbox::{Attempt, Delivery, Owed, Settlement};
 pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
-pub use records::{RegisterError, RegistrationReceipt};
+pub use records::{RegisterError, RegistrationReceipt, Removed};
 pub use slots::{Admission, HintSlots, SlotsTaken};
 #[cfg(test)]
 pub(crate) use sqlite::InMemory;
-pub use sqlite::{BackupError, Cancelled, Store, backup, is_taken, look_back, rehearse, sources};
+pub use sqlite::{
+    BackupError, Cancelled, RestoreError, Restored, Store, backup, is_taken, look_back, rehearse, restore, sources,
+};
+pub use telling::{GivenUpSought, TellError};
 pub use times::{LongestWaits, Resumed};
 pub use wake::Wake;

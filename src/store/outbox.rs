@@ -40,6 +40,8 @@ pub struct Attempt {
     pub key: RecordKey,
     /// The version that the attempt told of.
     pub version: u64,
+    /// The host and port that were called; none if no host may be called.
+    pub host: Option<String>,
     /// The time at which it began.
     pub began: Moment,
     /// The time at which it ended.
@@ -60,9 +62,12 @@ pub enum Settlement {
         /// Why it failed.
         reason: String,
     },
-    /// Transform has not taken it for so long that the delivery is given up. It is a dead letter until the next change.
+    /// Transform has not taken it for so long that the delivery is given up. It is a dead letter until the record changes, or
+    /// somebody asks for it to be told again.
     GiveUp {
         /// Why it failed.
         reason: String,
+        /// Whether the host failed, and not this webhook. Then it is told again once the host responds.
+        awaits_host: bool,
     },
 }

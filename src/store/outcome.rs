@@ -1,10 +1,12 @@
 //! The outcome: what became of a notification.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// The outcome of a notification. The order of the variants is the rank: a notification has the greatest outcome of its
-/// messages.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+/// The outcome of a notification.
+// The order of the variants is the rank: a notification has the greatest outcome of its messages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename_all = "snake_case")]
 pub enum Outcome {
     /// Nothing in it concerns a record.
     Ignored,
@@ -12,11 +14,11 @@ pub enum Outcome {
     Repeated,
     /// Newer facts than its own stand.
     Stale,
-    /// Its record is not registered yet; the event waits for it.
+    /// Its record is not registered yet; it is applied as soon as it is.
     Parked,
-    /// A record changed.
+    /// A record changed, and Transform will be told.
     Applied,
-    /// The object that it points to is being fetched.
+    /// It points to an object at the PSP, which is being fetched.
     Fetching,
     /// It was not understood, contradicts known money, or waited in vain. It is kept with the reason.
     DeadLetter,

@@ -3,7 +3,6 @@
 use uuid::Uuid;
 
 use super::Finding;
-use crate::domain::ids::RecordKey;
 
 /// The result of one step of housekeeping.
 #[derive(Debug, Clone, Default)]
@@ -14,8 +13,6 @@ pub struct Pruned {
     pub dead_letters: Vec<DeadLetterGone>,
     /// Dead letters that were deleted because all together had too many bytes.
     pub dead_letters_beyond: Vec<DeadLetterGone>,
-    /// The records of deliveries that had been given up and were kept long enough. They were deleted.
-    pub given_up: Vec<RecordKey>,
     /// The number of parked events that were looked at, since they have waited for long.
     pub looked: usize,
     /// The findings among them that were not told today.
@@ -33,7 +30,6 @@ impl Pruned {
         self.waited_in_vain.is_empty()
             && self.dead_letters.is_empty()
             && self.dead_letters_beyond.is_empty()
-            && self.given_up.is_empty()
             && self.looked == 0
             && self.rows == 0
             && !self.shrunk

@@ -13,7 +13,8 @@ pub struct RegistrationReceipt {
     pub agreement: Option<Record>,
     /// Whether the record is new.
     pub created: bool,
-    /// The records that parked events changed: Transform is now owed a webhook for each.
+    /// The records of which Transform is owed a webhook now: those that released events changed, and the record itself where the
+    /// registration tells.
     pub owed: Vec<Owed>,
     /// The parked events that were released and have no effect.
     pub led_elsewhere: Option<LedElsewhere>,
@@ -21,7 +22,18 @@ pub struct RegistrationReceipt {
     pub findings: Vec<Finding>,
 }
 
-/// The reason why a registration failed. Nothing was written.
+/// The report on the removal of a record.
+#[derive(Debug)]
+pub struct Removed {
+    /// The records of which Transform is owed a webhook now: events that could be meant for several captures have reached one.
+    pub owed: Vec<Owed>,
+    /// The events that were applied anew and have no effect.
+    pub led_elsewhere: Option<LedElsewhere>,
+    /// What somebody should look at.
+    pub findings: Vec<Finding>,
+}
+
+/// The reason why a registration or a removal failed. Nothing was written.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum RegisterError {
     /// The registration is refused; the integrator has to send another.

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Outcome;
-use crate::domain::ids::Kind;
+use crate::domain::event::Event;
+use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 
@@ -83,6 +84,39 @@ pub struct Rehearsal {
     pub partly: usize,
     /// The number of these records that changed meanwhile.
     pub meanwhile: usize,
+    /// The other ones of these records that keep what they have although all their notifications are kept.
+    pub left: Vec<Left>,
+}
+
+/// A record that a reread leaves as it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Left {
+    /// The record.
+    pub key: RecordKey,
+    /// The reason.
+    pub why: LeftReason,
+}
+
+/// The reasons why a record is left as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeftReason {
+    /// A notification of it cannot be read as it was, and was left out.
+    LeftOut,
+    /// A fact of it, or of its family, would stand nowhere else.
+    NowhereElse,
+}
+
+impl LeftReason {
+    /// The reason in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::LeftOut => "one of its notifications cannot be read as it was",
+            Self::NowhereElse => {
+                "an event of it, or of its family, would wait for another record now, or reach one that is not read again"
+            }
+        }
+    }
 }
 
 /// A record that would differ.
@@ -94,6 +128,20 @@ pub struct Differing {
     pub would: Record,
     /// PSP ids that would lead to it and do not yet.
     pub learns: Vec<Learned>,
+    /// The events that would be placed on it, in the order in which they came.
+    pub placed: Vec<PlacedEvent>,
+}
+
+/// An event that is placed on a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlacedEvent {
+    /// The notification that it came with.
+    pub notification: Uuid,
+    /// The source of that.
+    pub source: String,
+    /// The event.
+    pub event: Event,
 }
 
 /// A PSP id that would lead to a record.

@@ -1,23 +1,34 @@
 //! The webhook to Transform: it names the changed record, and nothing else (contract, section 2).
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
 
-#[derive(Serialize)]
-struct TransactionWebhook<'a> {
-    #[serde(rename = "TransactionId")]
-    id: &'a str,
-    #[serde(rename = "Type")]
-    code: u8,
-}
-
-#[derive(Serialize)]
-struct AgreementWebhook<'a> {
-    #[serde(rename = "AgreementId")]
-    id: &'a str,
-    #[serde(rename = "Type")]
-    code: u8,
+/// The webhook: it names the record that changed. Agreements are named by AgreementId, all others by TransactionId.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ChangeNotification {
+    /// A preauthorization, a payment or a refund.
+    Transaction {
+        /// Transform's id of the transaction.
+        #[serde(rename = "TransactionId")]
+        id: TransformId,
+        /// 1 preauthorization, 2 payment, 3 refund.
+        #[serde(rename = "Type")]
+        #[schemars(range(min = 1, max = 3))]
+        code: u8,
+    },
+    /// An agreement.
+    Agreement {
+        /// Transform's id of the agreement.
+        #[serde(rename = "AgreementId")]
+        id: TransformId,
+        /// Always 4.
+        #[serde(rename = "Type")]
+        #[schemars(extend("const" = 4))]
+        code: u8,
+    },
 }
 
 /// The body of the webhook for one record, byte for byte: `{"TransactionId":"…","Type":2}`, for agreements
@@ -26,11 +37,11 @@ struct AgreementWebhook<'a> {
 /// # Errors
 /// None in practice: two plain fields can always be written.
 pub fn body(key: &RecordKey) -> serde_json::Result<String> {
-    let (id, code) = (key.id.as_str(), key.kind.code());
-    match key.kind {
-        Kind::Agreement => serde_json::to_string(&AgreementWebhook { id, code }),
-        Kind::Preauth | Kind::Payment | Kind::Refund => serde_json::to_string(&TransactionWebhook { id, code }),
-    }
+    let (id, code) = (key.id.clone(), key.kind.code());
+    serde_json::to_string(&match key.kind {
+        Kind::Agreement => ChangeNotification::Agreement { id, code },
+        Kind::Preauth | Kind::Payment | Kind::Refund => ChangeNotification::Transaction { id, code },
+    })
 }
 
 #[cfg(test)]

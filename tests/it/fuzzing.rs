@@ -15,6 +15,7 @@ use transform_relay::psp::profile::catalogue::BUILT_IN;
 
 use self::mutations::{changed, changes};
 use self::seeds::{SEEDS, Seed, sent, under};
+use crate::documents::code::sources;
 use crate::support::contents::profile;
 
 fn header_lines() -> impl Strategy<Value = String> {
@@ -187,6 +188,27 @@ fn bytes_without_any_form_are_read_too() {
         b"\0\0",
     ] {
         TARGETS.iter().for_each(|(_, entry)| entry(data));
+    }
+}
+
+/// The targets take in files of the relay by their path. A crate without a feature that those need would break cargo-fuzz alone.
+#[test]
+fn the_fuzz_crate_has_the_crates_of_the_relays_pure_files_with_the_same_features() {
+    let [relay, fuzz] = [include_str!("../../Cargo.toml"), include_str!("../../fuzz/Cargo.toml")].map(|text| {
+        let manifest: toml::Table = text.parse().unwrap();
+        manifest["dependencies"].as_table().unwrap().clone()
+    });
+    let of_fuzzing: Vec<_> = fuzz.keys().filter(|name| !relay.contains_key(*name)).collect();
+    assert_eq!(of_fuzzing, ["libfuzzer-sys"]);
+    for (name, said) in fuzz.iter().filter(|(name, _)| *name != "libfuzzer-sys") {
+        assert_eq!(*said, relay[name], "{name}: fuzz/Cargo.toml differs from Cargo.toml");
+    }
+    for folder in ["src/domain", "src/psp"] {
+        for (file, code) in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
+            let used = |name: &&String| code.contains(&format!("{}::", name.replace('-', "_")));
+            let missing: Vec<_> = relay.keys().filter(used).filter(|name| !fuzz.contains_key(*name)).collect();
+            assert_eq!(missing, [""; 0], "{folder}/{file} uses crates that fuzz/Cargo.toml does not have");
+        }
     }
 }
 

@@ -14,3 +14,5 @@ mod pages;
 mod profiles;
 mod reliability;
 mod support;
+#[path = "../support/yaml.rs"]
+mod yaml;

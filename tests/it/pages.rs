@@ -1,11 +1,15 @@
-//! Generated documents: docs/psp, docs/profile.schema.json and the reference in docs/PROFILES.md fit the profiles and
+//! Generated documents: docs/psp, docs/profile.schema.json, docs/openapi.yaml and the reference in docs/PROFILES.md fit the profiles and
 //! their vocabulary. `UPDATE_DOCS=1 cargo test --test it pages` writes them anew.
 
+mod by_hand;
 mod example;
 mod glossary;
 mod links;
 mod logging;
+mod openapi;
 mod schema;
+mod sentences;
+mod set_up;
 mod vocabulary;
 
 use std::collections::BTreeSet;
@@ -49,6 +53,21 @@ fn the_first_pages_name_every_psp() {
         for entry in Catalogue::built_in().unwrap().iter() {
             let name = entry.profile.title.split(" (").next().unwrap();
             assert!(text.contains(name), "{file} does not name {name}");
+        }
+    }
+}
+
+/// A PSP may want another status than 401. Whoever looks up a status finds it where statuses are listed.
+#[test]
+fn the_lists_of_errors_name_every_status_of_a_profile() {
+    for file in ["README.md", "docs/API.md", "docs/openapi.yaml"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        for entry in Catalogue::built_in().unwrap().iter().filter(|entry| entry.profile.answer.unverified != 401) {
+            let (title, status) = (entry.profile.title.split(" (").next().unwrap(), entry.profile.answer.unverified);
+            let said = text.split("For a wrong signature").nth(1).unwrap_or_default();
+            let said = said.split(". ").next().unwrap();
+            assert!(said.contains(title) && said.contains(&status.to_string()), "{file}: {title} answers {status}");
         }
     }
 }

@@ -79,7 +79,7 @@ async fn a_direct_debit_waits_until_it_is_confirmed() {
     let state = relay.fetched("Payment", "tx-1").await;
     assert_eq!(
         (&state["status"], &state["dueDate"], &state["payments"]),
-        (&json!("Pending"), &json!("2026-03-05"), &json!([]))
+        (&json!("Pending"), &json!("2026-03-05T00:00:00.0000000Z"), &json!([]))
     );
     post(&relay, "media", &fixture("transaction-sepa-changed-to-succeeded.json")).await.expect(200);
     transform.told("payment", "tx-1", 2).await;

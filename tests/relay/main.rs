@@ -25,3 +25,5 @@ mod psp;
 mod store;
 mod support;
 mod transform;
+#[path = "../support/yaml.rs"]
+mod yaml;

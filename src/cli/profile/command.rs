@@ -26,7 +26,7 @@ pub(in crate::cli) enum Command {
     ///
     /// Exit code 0 if it verifies and is understood, 1 if not.
     Test(test::Arguments),
-    /// Sign a body as the PSP would, and print the headers to send with it; where the signature stands inside the body,
+    /// Sign a body as the PSP would, and print the headers to send with it. Where the signature stands inside the body,
     /// print the signed body.
     Sign(sign::Arguments),
     /// Write a commented skeleton of a profile from a notification that the PSP sent.

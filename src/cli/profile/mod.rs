@@ -1,7 +1,6 @@
 //! `profile`: commands that show, write and try PSP profiles. One file per command.
 
 mod command;
-mod input;
 mod list;
 mod new;
 mod replay;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::cli::profile::input::{read, split_headers};
+use crate::cli::input::{read, split_headers};
 use crate::cli::profile::told::Told;
 use crate::guide::skeleton;
 

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::told::{Failed, Told};
 use crate::cli::reading::{Reader, changed, since};
+use crate::cli::variable::CONFIG_VARIABLE;
 use crate::config;
 use crate::guide::difference;
 use crate::psp::profile::catalogue::Entry;
@@ -24,7 +25,7 @@ pub(in crate::cli) struct Arguments {
     store: Option<PathBuf>,
     /// The configuration file of the relay: it says where the store is, and which sources have the profile and take which
     /// types of event.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", env = CONFIG_VARIABLE)]
     config: Option<PathBuf>,
     /// A source whose notifications are read again. May be given several times. Without it and without --config, the store
     /// must know only one source.

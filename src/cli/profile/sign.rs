@@ -6,8 +6,8 @@ use clap::Args;
 use jiff::Timestamp;
 use url::Url;
 
-use super::input::read;
 use super::told::Told;
+use crate::cli::input::read;
 use crate::psp::profile::Profile;
 use crate::psp::profile::catalogue::Entry;
 use crate::psp::vouch::needs::{check_secret, needs_public_url};

@@ -9,8 +9,8 @@ use secrecy::SecretString;
 use url::Url;
 
 use crate::certificates::key_of_pem;
+use crate::cli::input::{read, split_headers};
 use crate::cli::output::say;
-use crate::cli::profile::input::{read, split_headers};
 use crate::cli::profile::told::Told;
 use crate::guide::account::{hinted, messages, signatures};
 use crate::guide::explain;

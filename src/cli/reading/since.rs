@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::domain::span::span;
+
 /// Reads a time, or a span before now.
 ///
 /// # Errors
@@ -12,17 +14,8 @@ pub(in crate::cli) fn since(text: &str, now: Timestamp) -> Result<Timestamp, Str
     if let Ok(at) = text.parse() {
         return Ok(at);
     }
-    let before = |unit_s: i64| -> Option<Timestamp> {
-        let number: i64 = text.get(..text.len().checked_sub(1)?)?.parse().ok().filter(|number| *number >= 0)?;
-        now.checked_sub(SignedDuration::from_secs(number.checked_mul(unit_s)?)).ok()
-    };
-    let unit_s = match text.as_bytes().last() {
-        Some(b'd') => 24 * 60 * 60,
-        Some(b'h') => 60 * 60,
-        Some(b'm') => 60,
-        _ => return Err(wrong()),
-    };
-    before(unit_s).ok_or_else(wrong)
+    let before = || now.checked_sub(SignedDuration::try_from(span(text)?).ok()?).ok();
+    before().ok_or_else(wrong)
 }
 
 #[cfg(test)]
@@ -37,10 +30,11 @@ mod tests {
             ("7d", "2026-01-24T12:00:00Z"),
             ("12h", "2026-01-31T00:00:00Z"),
             ("30m", "2026-01-31T11:30:00Z"),
+            ("1d 12h", "2026-01-30T00:00:00Z"),
         ] {
             assert_eq!(since(text, now), Ok(at.parse().unwrap()), "{text}");
         }
-        for bad in ["", "d", "7", "-7d", "7w", "ä", "99999999999999999999d", "9000000000000000h"] {
+        for bad in ["", "d", "7", "-7d", "7mo", "ä", "99999999999999999999d", "9000000000000000h"] {
             assert!(since(bad, now).is_err(), "{bad}");
         }
     }

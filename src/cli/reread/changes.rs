@@ -50,7 +50,11 @@ fn of_family(family: Vec<Differing>) -> Change {
 
 fn of_notification(mut one: Rehearsed) -> Option<Change> {
     let normalised = one.anew.take()?;
-    let lines = vec![changed(&one)];
+    // A companion waits in silence: nothing differs for anybody who does not look into the store.
+    let had_waited = [Outcome::DeadLetter, Outcome::Parked].iter().any(|outcome| one.was.0 == outcome.name());
+    let has_events = normalised.messages.iter().any(|message| !message.events().is_empty());
+    let is_silent = one.now.0 == Outcome::Ignored && has_events && !had_waited;
+    let lines = if is_silent { Vec::new() } else { vec![changed(&one)] };
     let Rehearsed { id, source, was, now: (now, _), .. } = one;
     Some(Change {
         summary: Summary { lines, records: 0, dead_letter: Some(was.0 == Outcome::DeadLetter.name()) },
@@ -86,4 +90,35 @@ pub(super) fn portion(changes: &mut impl Iterator<Item = Change>) -> (Correction
 
 fn size(wanted: &impl Serialize) -> usize {
     serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::domain::event::Event;
+    use crate::domain::message::{Meaning, Message, Normalised};
+
+    #[test]
+    fn a_companion_that_waits_in_silence_is_not_told() {
+        let lines = |was: &str, now, events| {
+            let messages = vec![Message::new("test".to_owned(), Meaning::Events(events))];
+            let anew = Some(Normalised { dedupe_key: "key".to_owned(), beside: String::new(), messages });
+            let (id, source) = (Uuid::nil(), "psp-a".to_owned());
+            let one = Rehearsed { id, source, was: (was.to_owned(), None), now: (now, None), another: false, anew };
+            of_notification(one).unwrap().summary.lines.len()
+        };
+        let companion = || vec![Event { companion: true, ..Event::default() }];
+        for (was, now, events, told) in [
+            ("applied", Outcome::Ignored, companion(), 0),
+            ("ignored", Outcome::Ignored, companion(), 0),
+            ("parked", Outcome::Ignored, companion(), 1),
+            ("dead_letter", Outcome::Ignored, companion(), 1),
+            ("applied", Outcome::Ignored, Vec::new(), 1),
+            ("applied", Outcome::Parked, companion(), 1),
+        ] {
+            assert_eq!(lines(was, now, events), told, "{was} -> {now:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::changes::Summary;
 use crate::store::Made;
-use crate::store::rehearsal::Rehearsal;
+use crate::store::rehearsal::{Left, Rehearsal};
 
 /// How much was read, changed and left.
 #[derive(Debug, Default)]
@@ -10,6 +10,8 @@ pub(super) struct Counts {
     notifications: usize,
     /// Records that are not compared.
     partly: usize,
+    /// Those of them that stay as they are although all their notifications are kept.
+    stay: Vec<Left>,
     /// Records that changed while the notifications were read.
     meanwhile: usize,
     records: usize,
@@ -23,7 +25,7 @@ impl Counts {
     /// The counts of a rehearsal: nothing is changed yet.
     pub(super) fn of(rehearsal: &Rehearsal) -> Self {
         let (notifications, partly, meanwhile) = (rehearsal.notifications.len(), rehearsal.partly, rehearsal.meanwhile);
-        Self { notifications, partly, meanwhile, ..Self::default() }
+        Self { notifications, partly, meanwhile, stay: rehearsal.left.clone(), ..Self::default() }
     }
 
     /// Counts a change by what became of it, or would become.
@@ -46,9 +48,9 @@ impl Counts {
         }
     }
 
-    /// Whether something is left for the next run.
+    /// Whether something is left: for the next run, or for somebody to look at.
     pub(super) const fn is_left(&self) -> bool {
-        self.left + self.meanwhile > 0
+        self.left + self.meanwhile + self.stay.len() > 0
     }
 
     /// Whether nothing is changed.
@@ -72,11 +74,13 @@ impl Counts {
             format!("{} records {change}; Transform is {told} {}", self.records, self.visibly),
             format!("{} notifications {judged}, of them {} dead letters", self.judged, self.dead_letters),
         ];
-        let kept = self.partly.saturating_sub(self.meanwhile);
+        let stay = self.stay.iter();
+        lines.extend(stay.map(|one| format!("{} {} is left as it is: {}", one.key.kind, one.key.id, one.why.words())));
+        let kept = self.partly.saturating_sub(self.meanwhile + self.stay.len());
         if kept > 0 {
             lines.push(format!(
-                "{kept} records not read again: some of their notifications, or of their families', are no longer kept or \
-                 were left out"
+                "{kept} records not read again: some of their notifications, or of their families', are no longer kept, or are \
+                 not among those that were read"
             ));
         }
         let left = self.left + self.meanwhile;
@@ -90,6 +94,8 @@ impl Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ids::{Kind, RecordKey};
+    use crate::store::rehearsal::LeftReason;
 
     #[test]
     fn what_is_left_is_told_and_what_is_nothing_is_not() {
@@ -108,10 +114,17 @@ mod tests {
         }
         counts.count(&family, Made::Not);
         counts.count(&letter, Made::Not);
-        counts.partly = 5;
+        counts.partly = 6;
         counts.meanwhile = 1;
         assert!(counts.is_left());
-        for part in ["4 records not read again", "4 records or notifications left for the next run"] {
+        let key = RecordKey::new(Kind::Payment, "tx-2".parse().unwrap());
+        counts.stay = vec![Left { key, why: LeftReason::LeftOut }];
+        assert!(Counts { stay: counts.stay.clone(), ..Counts::default() }.is_left());
+        for part in [
+            "4 records not read again",
+            "4 records or notifications left for the next run",
+            "payment tx-2 is left as it is: one of its notifications cannot be read as it was",
+        ] {
             assert!(counts.would().contains(part), "{part} in {}", counts.would());
         }
     }

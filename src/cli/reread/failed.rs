@@ -1,7 +1,6 @@
 //! The reasons why a reread breaks off, and their exit codes.
 
-use crate::cli::exit::{EXIT_FAILED, EXIT_IO, EXIT_USAGE};
-use crate::cli::reload::EXIT_UNAVAILABLE;
+use crate::cli::exit::{EXIT_FAILED, EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
 use crate::control::Unanswered;
 use crate::store::rehearsal::RehearsalError;
 use crate::store::{OpenError, StoreError};

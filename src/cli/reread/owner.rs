@@ -8,7 +8,7 @@ use super::failed::Failed;
 use crate::cli::reload::say_waiting;
 use crate::cli::serve::runtime;
 use crate::clock::Clock;
-use crate::control::{self, CorrectionsAnswer, CorrectionsAsked, Unanswered};
+use crate::control::{self, CorrectionsAnswer, CorrectionsAsked, RuleBySource, Unanswered};
 use crate::correcting::correct;
 use crate::housekeeping;
 use crate::store::{Corrected, Corrections, Store, StoreError, StoreOptions, Wake};
@@ -16,6 +16,8 @@ use crate::store::{Corrected, Corrections, Store, StoreError, StoreOptions, Wake
 /// The owner of a store.
 pub(super) struct Owner<'a> {
     options: &'a StoreOptions,
+    /// The rules by which the command has read.
+    rules: RuleBySource,
     /// The store, if no relay runs on it.
     own: Option<Own>,
 }
@@ -32,8 +34,8 @@ const BUSY_MAX: u32 = 60;
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
 impl<'a> Owner<'a> {
-    pub(super) const fn of(options: &'a StoreOptions) -> Self {
-        Self { options, own: None }
+    pub(super) const fn of(options: &'a StoreOptions, rules: RuleBySource) -> Self {
+        Self { options, rules, own: None }
     }
 
     /// Has corrections made by the relay. If no relay runs, makes them.
@@ -44,7 +46,7 @@ impl<'a> Owner<'a> {
         if let Some(own) = &self.own {
             return own.correct(corrections);
         }
-        let asked = CorrectionsAsked::by_this(corrections);
+        let asked = CorrectionsAsked::by_this(self.rules.clone(), corrections);
         for _ in 0..BUSY_MAX {
             match control::correct(&self.options.path, &asked, say_waiting) {
                 Ok(CorrectionsAnswer::Done(corrected)) => return Ok(corrected),

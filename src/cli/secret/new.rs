@@ -31,6 +31,21 @@ pub(super) fn checked(text: String, profile: &Profile) -> Result<SecretString, S
     Ok(text.into())
 }
 
+/// Checks that a secret can be made here. A PSP that makes its secrets would go on signing with its own.
+///
+/// # Errors
+/// The PSP makes the secret.
+pub(super) fn may_be_made(profile: &Profile) -> Result<(), String> {
+    if !profile.psp_makes_secret {
+        return Ok(());
+    }
+    Err(format!(
+        "{} makes the secret itself: have it made there, and give it to this command by --from-stdin; if the PSP takes yours, say \
+         --made-here",
+        profile.title
+    ))
+}
+
 /// Makes an unpredictable secret, in the form that the profile takes.
 pub(super) fn made(profile: &Profile) -> Result<SecretString, String> {
     let mut random = [0; RANDOM_BYTES];

@@ -5,9 +5,10 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
+use super::super::exit::EXIT_UNAVAILABLE;
 use super::super::exit::{EXIT_FAILED, EXIT_USAGE};
 use super::super::output::say;
-use super::super::reload::{EXIT_UNAVAILABLE, notes, print_errors, said, say_waiting};
+use super::super::reload::{notes, print_errors, said, say_waiting};
 use super::said::{Failure, say_unsynced};
 use crate::access::secrets::NamedSecret;
 use crate::clock::Clock;

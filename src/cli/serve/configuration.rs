@@ -19,7 +19,7 @@ pub(super) async fn load(file: Option<PathBuf>) -> anyhow::Result<Result<Config,
 
 pub(super) fn log_errors(errors: &ConfigErrors) {
     for error in &errors.0 {
-        tracing::error!(key = error.key, reason = error.reason, "wrong configuration");
+        tracing::error!(origin = error.origin, key = error.key, reason = error.reason, "wrong configuration");
     }
 }
 

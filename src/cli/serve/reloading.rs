@@ -11,11 +11,14 @@ use crate::app::{Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control::{
-    Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, InForce, Known, Outcome, Time, Wish,
+    Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, InForce, Known, Outcome, RuleBySource,
+    TellAnswer, Time, Wish,
 };
 use crate::correcting::correct;
+use crate::domain::telling::ToTell;
 use crate::source::Source;
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, TellError};
+use crate::telling::tell;
 
 /// Reads the configuration anew, one reload after the other.
 #[derive(Debug)]
@@ -25,6 +28,8 @@ pub(super) struct Reloads {
     pub(super) file: Option<PathBuf>,
     /// The secrets in force, by name.
     pub(super) secrets: InForce,
+    /// The rules in force.
+    pub(super) rules: RuleBySource,
     /// The store, for corrections.
     pub(super) store: Arc<Store>,
     pub(super) clock: Clock,
@@ -66,6 +71,10 @@ impl Reloads {
                     let wanted = asked.more().await;
                     asked.answer(&self.correct(wanted).await).await;
                 }
+                Some(Wish::Tell) => {
+                    let wish = asked.more().await;
+                    asked.answer(&self.tell(wish).await).await;
+                }
                 None => {}
             }
         }
@@ -79,10 +88,30 @@ impl Reloads {
                 format!("its version is {version}, and the command has another; run the command of that version");
             return CorrectionsAnswer::Refused(reason);
         };
+        if let Some(source) = wanted.read_otherwise(&self.rules) {
+            return CorrectionsAnswer::Refused(format!(
+                "it reads the notifications of source {source} by other rules than the command: reload the relay, or give the \
+                 command the relay's own configuration and profiles"
+            ));
+        }
         match correct(&self.store, wanted.corrections, self.clock.now()).await {
             Ok(corrected) => CorrectionsAnswer::Done(corrected),
             Err(StoreError::Busy) => CorrectionsAnswer::Busy,
             Err(error) => CorrectionsAnswer::Refused(error.to_string()),
+        }
+    }
+
+    /// Tells Transform again.
+    async fn tell(&self, wish: Option<ToTell>) -> TellAnswer {
+        let Some(wish) = wish else {
+            return TellAnswer::Refused(
+                "it does not understand the command; run the command of its version".to_owned(),
+            );
+        };
+        match tell(&self.store, self.clock, wish).await {
+            Ok(told) => TellAnswer::Done(told),
+            Err(error @ TellError::Unknown(_)) => TellAnswer::Unknown(error.to_string()),
+            Err(error) => TellAnswer::Refused(error.to_string()),
         }
     }
 
@@ -119,6 +148,7 @@ impl Reloads {
 
     fn put_in_force(&mut self, config: Config) -> Outcome {
         self.secrets = secrets(&config);
+        self.rules = rules(&config);
         let names = |known: &Vec<Known>| known.iter().map(|one| one.name.clone()).collect();
         let names = self.secrets.iter().map(|(source, known)| (source.clone(), names(known))).collect();
         let fingerprints = fingerprints(&config);
@@ -156,6 +186,11 @@ pub(super) fn secrets(config: &Config) -> InForce {
         (name.clone(), each.collect())
     };
     config.options.sources.iter().map(known).collect()
+}
+
+/// The rules by which the notifications of each source are read.
+pub(super) fn rules(config: &Config) -> RuleBySource {
+    config.options.sources.iter().map(|(name, source)| (name.clone(), source.rules())).collect()
 }
 
 /// The fingerprints of all secrets. `None` if the machine gives no random bytes: secrets are then told apart by their names.

@@ -7,8 +7,9 @@ use url::Url;
 use super::checker::{Checker, but};
 use crate::config::key::named;
 use crate::config::settings::SourceSettings;
+use crate::domain::nearest::hint;
 use crate::psp::profile::Profile;
-use crate::psp::vouch::needs;
+use crate::psp::vouch::needs::{self, Unsigned};
 use crate::source::Source;
 
 impl Checker<'_> {
@@ -25,9 +26,10 @@ impl Checker<'_> {
             }
         }
         for unknown in settings.settings.keys().filter(|name| !profile.settings.contains_key(*name)) {
+            let hint = hint(unknown, profile.settings.keys().map(String::as_str));
             self.wrong(
                 &format!("{key}.settings.{}", named(unknown)),
-                "must be left out: the profile asks for no such setting",
+                format!("must be left out: the profile asks for no such setting{hint}"),
             );
         }
         settings.settings.clone()
@@ -59,5 +61,28 @@ impl Checker<'_> {
             let reason = "nobody signs what this PSP sends: ip_ranges, basic, tokens, oauth or headers are needed";
             self.wrong(&format!("sources.{}", source.name), reason);
         }
+    }
+
+    /// Warns of a source that takes notifications with unsigned parts on the word of a secret alone.
+    pub(super) fn unguarded(&mut self, source: &Source) {
+        let Some(unguarded) = needs::unguarded(&source.profile) else { return };
+        if !source.demands().is_empty() || source.closed.is_some() {
+            return;
+        }
+        let risk = match unguarded {
+            Unsigned::Body => {
+                "the PSP signs no part of the body, and the secret stands in it. A stranger who has one notification can write \
+                 any others"
+            }
+            Unsigned::Parts => {
+                "the PSP signs parts of the body only. A stranger who has a notification before the relay can change its other \
+                 parts, such as reasons, payment data and some ids; the first that come count"
+            }
+        };
+        self.warnings.push(format!(
+            "sources.{}: {risk}. Let only the PSP's addresses in (ip_ranges), or demand basic credentials, tokens or headers, if \
+             the PSP can send them",
+            source.name
+        ));
     }
 }

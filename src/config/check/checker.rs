@@ -5,14 +5,13 @@ use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bytesize::ByteSize;
-use jiff::SignedDuration;
-
 use super::fallback::Fallback;
 use crate::config::error::ConfigError;
 use crate::config::folder::beside;
 use crate::config::written::{Address, Count, MASK};
+use crate::domain::span::span;
 use crate::domain::text::shown;
+use bytesize::ByteSize;
 
 /// The largest body that may be configured: it is held in memory.
 pub(super) const SIZE_MAX: ByteSize = ByteSize::gib(1);
@@ -40,7 +39,7 @@ pub(super) struct Checker<'a> {
 
 impl Checker<'_> {
     pub(super) fn wrong(&mut self, key: &str, reason: impl Into<String>) {
-        self.errors.push(ConfigError { key: key.to_owned(), reason: reason.into() });
+        self.errors.push(ConfigError::new(key, reason));
     }
 
     /// Notes a file if it can perhaps be read only once, as a pipe or a shell's `<(…)` can.
@@ -68,10 +67,8 @@ impl Checker<'_> {
     }
 
     pub(super) fn span(&mut self, key: &str, text: &str) -> Duration {
-        let parsed = text.parse::<SignedDuration>().ok().and_then(|span| Duration::try_from(span).ok());
-        let reason =
-            || but(shown(text), "must be a number with a unit, such as \"500ms\", \"10s\" or \"72h\"; 9600h at most");
-        self.take(key, parsed.filter(|span| *span <= SPAN_MAX).ok_or_else(reason))
+        let must = "must be a number with a unit, such as \"500ms\", \"10s\", \"72h\" or \"7d\"; 400d at most";
+        self.take(key, span(text).filter(|span| *span <= SPAN_MAX).ok_or_else(|| but(shown(text), must)))
     }
 
     pub(super) fn positive_span(&mut self, key: &str, text: &str) -> Duration {

@@ -6,6 +6,8 @@ mod checker;
 mod credentials;
 mod fallback;
 mod fetch;
+mod jwt;
+mod psp_settings;
 mod secrets;
 mod server;
 mod sources;

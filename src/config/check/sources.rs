@@ -13,6 +13,7 @@ use crate::config::profiles;
 use crate::config::secret::SecretSetting;
 use crate::config::settings::SourceSettings;
 use crate::config::written::{Count, MASK};
+use crate::domain::nearest::hint;
 use crate::domain::text::shown;
 use crate::psp::profile::catalogue::Catalogue;
 use crate::psp::profile::{ChallengeSignature, Profile};
@@ -42,6 +43,7 @@ impl Checker<'_> {
         profiles: &Catalogue,
         fetching: Fetching<'_>,
     ) -> BTreeMap<String, Source> {
+        self.psp_settings_ids(settings);
         let checked = settings.iter_mut().map(|(name, source)| self.source(name, source, profiles, fetching));
         let sources: BTreeMap<_, _> = checked.flatten().map(|source| (source.name.clone(), source)).collect();
         for (source, oracle) in shared_with_a_challenge(&sources) {
@@ -68,7 +70,8 @@ impl Checker<'_> {
         let known: BTreeSet<_> = rules.flat_map(|rule| rule.event_type.as_slice()).collect();
         for (index, unknown) in types.iter().enumerate().filter(|(_, name)| !known.contains(name)) {
             let must = "must be a type that the profile understands";
-            self.wrong(&format!("{key}[{index}]"), but(shown(unknown), must));
+            let hint = hint(unknown, known.iter().map(|name| name.as_str()));
+            self.wrong(&format!("{key}[{index}]"), but(shown(unknown), format!("{must}{hint}")));
         }
         types.iter().cloned().collect()
     }
@@ -117,7 +120,8 @@ impl Checker<'_> {
                 .profile
                 .as_ref()
                 .map_or_else(|| "is missing, but".to_owned(), |name| format!("is {}, but", shown(name)));
-            self.wrong(&format!("{key}.profile"), format!("{is} must be one of {}", names.join(", ")));
+            let hint = settings.profile.as_ref().map(|name| hint(name, names.iter().copied())).unwrap_or_default();
+            self.wrong(&format!("{key}.profile"), format!("{is} must be one of {}{hint}", names.join(", ")));
             return None;
         };
         for (at, secret) in &secrets {
@@ -136,6 +140,7 @@ impl Checker<'_> {
             secrets: secrets.into_iter().map(|(_, secret)| secret).collect(),
             secrets_file: file,
             settings: self.asked(&key, settings, &entry.profile),
+            psp_settings_ids: settings.psp_settings_ids.iter().cloned().collect(),
             public_url: self.public_url(&key, settings, &entry.profile),
             authorization,
             headers,
@@ -143,6 +148,7 @@ impl Checker<'_> {
             tolerance_s,
         };
         self.credentials_needed(&source);
+        self.unguarded(&source);
         Some(source)
     }
 }

@@ -9,19 +9,19 @@ use super::fetch::Fetching;
 use super::transform;
 use crate::app::Options;
 use crate::config::checked::Config;
-use crate::config::environment::sources_with_secrets;
-use crate::config::error::{ConfigError, ConfigErrors};
+use crate::config::error::ConfigErrors;
 use crate::config::in_force::in_force;
+use crate::config::layers::FoundSettings;
 use crate::config::secret::others_can_read;
-use crate::config::settings::{CredentialSettings, Settings, TransformSettings};
+use crate::config::settings::{CredentialSettings, TransformSettings};
 
-/// Checks the settings; `errors` are those that reading them found.
+/// Checks the settings.
 pub(in crate::config) fn check(
-    mut settings: Settings,
-    errors: Vec<ConfigError>,
+    layered: FoundSettings,
     environment: &BTreeMap<String, String>,
     file: Option<&Path>,
 ) -> Result<Config, ConfigErrors> {
+    let FoundSettings { mut settings, errors, sources_with_secrets, .. } = layered;
     let mut checker = Checker {
         environment,
         errors,
@@ -45,6 +45,7 @@ pub(in crate::config) fn check(
     let monitor = checker.credentials("monitor", &settings.monitor.tokens, None, &[]);
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
+    let jwt = checker.jwt(&settings.transform.jwt);
     checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
     checker.shared_tokens(&integrator, &transform);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
@@ -53,7 +54,7 @@ pub(in crate::config) fn check(
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&mut settings.sources, &profiles, fetching);
-    let of_environment = sources_with_secrets(environment).into_iter();
+    let of_environment = sources_with_secrets.into_iter();
     let counted = of_environment.filter_map(|name| settings.sources.get(&name).map(|one| (name, one.secrets.len())));
     let secrets_of_environment = counted.collect();
     if let Some(file) = file.filter(|file| checker.text_secrets && others_can_read(file)) {
@@ -71,6 +72,7 @@ pub(in crate::config) fn check(
         store,
         delivery,
         transform,
+        jwt,
         failed_as,
         integrator,
         monitor,
@@ -80,7 +82,7 @@ pub(in crate::config) fn check(
         certificates,
         sources,
     };
-    let in_force = in_force(&settings, &options, &profiles)
-        .map_err(|reason| ConfigErrors(vec![ConfigError { key: "configuration".to_owned(), reason }]))?;
+    let in_force =
+        in_force(&settings, &options, &profiles).map_err(|reason| ConfigErrors::one("configuration", reason))?;
     Ok(Config { options, profiles, in_force, read_once, secrets_of_environment, warnings })
 }

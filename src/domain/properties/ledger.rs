@@ -93,7 +93,8 @@ pub(super) fn attempts(told: &[Told], kind: Kind, belongs: impl Fn(&Event) -> bo
     attempts
 }
 
-fn says_something(event: &Event, kind: Kind) -> bool {
+/// Whether an event says anything of an attempt.
+pub(super) fn says_something(event: &Event, kind: Kind) -> bool {
     let facts = &event.facts;
     let amounts = [facts.authorized, facts.refunded].iter().any(Option::is_some);
     let stated = amounts || facts.remainder || facts.amended;

@@ -11,3 +11,4 @@ mod money_ledger;
 mod named;
 mod orders;
 mod state_ledger;
+mod stated;

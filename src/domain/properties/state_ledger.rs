@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::history::Told;
-use super::ledger::{Place, Tried, attempts, life, place, said};
+use super::ledger::{Place, Tried, attempts, life, place, said, says_something};
 use crate::domain::event::Event;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
@@ -45,10 +45,11 @@ impl StateLedger {
         let registered = &record.registered;
         let own = registered.psp_id.as_deref();
         let mut attempts = attempts(told, kind, |event| kind != Kind::Payment || event.kinds != [Kind::Refund]);
+        forget_former(record, &mut attempts);
         attempts.retain(|one| {
             let is_known = |until| kind == Kind::Agreement && one.events.iter().any(|event| event.at < until);
             let is_former = one.ids.iter().any(|id| registered.former.contains(id))
-                || registered.former_until.is_some_and(is_known);
+                || !one.ids.contains("") && registered.former_until.is_some_and(is_known);
             own.is_some_and(|own| one.ids.contains(own)) || !is_former
         });
         let states: Vec<State> = attempts.iter().enumerate().filter_map(|(at, one)| state(record, at, one)).collect();
@@ -113,6 +114,37 @@ impl StateLedger {
         let learned = || first(&mut self.standing()).or_else(|| first(&mut self.attempts.iter()));
         record.registered.psp_id.clone().or_else(learned)
     }
+}
+
+/// What events without an id said of an agreement before its registered means of payment began is of a former one. Only the
+/// newest state is kept of those that yield, and of the others.
+fn forget_former(record: &Record, attempts: &mut Vec<Tried>) {
+    let Some(begin) = begin(record, attempts) else { return };
+    let Some(at) = attempts.iter().position(|one| one.ids.contains("")) else { return };
+    let Tried { events, .. } = &mut attempts[at];
+    for yields in [false, true] {
+        let in_slot = |event: &Event| event.yields_to_success == yields && event.facts.status.is_some();
+        if events.iter().rfind(|event| in_slot(event)).is_some_and(|newest| newest.at < begin) {
+            events.iter_mut().filter(|event| in_slot(event)).for_each(|event| event.facts.status = None);
+        }
+    }
+    events.retain(|event| event.at >= begin && says_something(event, record.key.kind));
+    if events.is_empty() {
+        attempts.remove(at);
+    }
+}
+
+/// The first news of the registered means of payment, unless another one came between it and the registration.
+fn begin(record: &Record, attempts: &[Tried]) -> Option<Timestamp> {
+    let until = record.registered.former_until?;
+    let first = |one: &Tried| one.events.iter().map(|event| event.at).min();
+    let is_own = |one: &&Tried| record.registered.psp_id.as_ref().is_some_and(|own| one.ids.contains(own));
+    let named = || attempts.iter().filter(|one| !one.ids.contains(""));
+    let Some(own) = named().filter(is_own).filter_map(first).min().filter(|own| *own < until) else {
+        return Some(until);
+    };
+    let between = named().filter(|one| !is_own(one)).filter_map(first).any(|at| own < at && at < until);
+    Some(if between { until } else { own })
 }
 
 fn of_registration(record: &Record, status: Status) -> State {

@@ -125,7 +125,7 @@ fn time_seen(time: &SignedTime, found: Option<&str>, means: &Means<'_>, received
         found: found.map(str::to_owned),
         off_s: seconds.map(|at| at.saturating_sub(received.at.as_second())),
         tolerance_s,
-        near: found.is_some_and(|text| signed::within(text, received.at, tolerance_s)),
+        near: found.is_some_and(|text| signed::outside(text, received.at, tolerance_s).is_none()),
     }
 }
 

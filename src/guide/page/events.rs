@@ -20,6 +20,18 @@ const WORDS_MAX: usize = 8;
 #[derive(Default)]
 struct Tables(Vec<BTreeMap<String, Vec<String>>>);
 
+/// The types that the rules of these forms read, each of them once.
+pub(super) fn read_types<'a>(forms: &[&'a Form]) -> Vec<&'a str> {
+    let rules = forms.iter().flat_map(|form| &form.rules).filter(|rule| !rule.ignore);
+    let mut found = Vec::new();
+    for event_type in rules.flat_map(|rule| rule.event_type.as_slice()) {
+        if !found.contains(&event_type.as_str()) {
+            found.push(event_type.as_str());
+        }
+    }
+    found
+}
+
 /// The rules of a form as a table, in their order, and the types that it ignores.
 pub(super) fn events(form: &Form) -> String {
     let mut text = format!("The type is {}. ", types(form));

@@ -38,6 +38,9 @@ pub(super) fn source(profile: &Profile) -> String {
     if !forms.is_empty() {
         lines.push(format!("\nThe secret is {}.", forms.join(", or ")));
     }
+    if profile.psp_makes_secret {
+        lines.push("The PSP makes the secret: `secret rotate` takes a new one by `--from-stdin`.".to_owned());
+    }
     if signatures(profile).any(|signature| signature.key_id.is_some()) {
         lines.push("A secret that has a `key_id` counts only for notifications that name this key.".to_owned());
     }

@@ -15,8 +15,9 @@ pub fn page(profile: &Profile) -> String {
         "# {}\n\n<!-- Made by `transform-relay profile page {}` from the profile; change that instead. -->\n",
         profile.title, profile.name
     );
-    section(&mut text, "Set-up", &numbered(&about.setup));
+    section(&mut text, "Set-up", &numbered(&steps(profile)));
     section(&mut text, "Configuration of the source", &proofs::source(profile));
+    section(&mut text, "A trial by hand", &about.by_hand);
     section(&mut text, "The record of an event", &which_record(profile));
     section(&mut text, "Verification", &proofs::vouches(profile, forms));
     section(&mut text, "Answers", &answer(profile));
@@ -34,6 +35,18 @@ pub fn page(profile: &Profile) -> String {
     section(&mut text, "Notes", &bulleted(&about.notes));
     section(&mut text, "Unconfirmed", &bulleted(&about.unconfirmed));
     text
+}
+
+/// The steps of the set-up, with the types that the rules read in the place of `{types}` or `{types:FORM}`.
+fn steps(profile: &Profile) -> Vec<String> {
+    let mut marks = vec![("{types}".to_owned(), profile.forms.iter().collect())];
+    marks.extend(profile.forms.iter().map(|form| (format!("{{types:{}}}", form.name), vec![form])));
+    let filled = |step: &String| {
+        marks.iter().fold(step.clone(), |step, (mark, forms)| {
+            if step.contains(mark) { step.replace(mark, &codes(&events::read_types(forms))) } else { step }
+        })
+    };
+    profile.about.setup.iter().map(filled).collect()
 }
 
 fn which_record(profile: &Profile) -> String {

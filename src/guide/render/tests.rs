@@ -99,6 +99,7 @@ fn identity() -> Identity {
         has_borders: true,
         binds_body: true,
         partly_signed: true,
+        needs_owner: true,
         is_behind: true,
         first_time: vec![0],
     }
@@ -122,7 +123,7 @@ fn every_field_is_written() {
         notification(&normalised),
         "dedupe \"evt_1\"; beside \"b5\"\n  \
          \"paid\"; ahead the event at 2099-01-01T00:00:00Z: more than 15 minutes ahead of the receipt; it counts as the \
-         receipt; identity \"5ea1\", fields \"f1\", has borders, binds the body, partly signed, behind another message, \
+         receipt; identity \"5ea1\", fields \"f1\", has borders, binds the body, partly signed, needs an owner, behind another message, \
          first time of events [0]\n    \
          event preauth or payment by reference \"tx-1\"; id \"pi_1\", \"ch_1\"; original id \"auth_1\"; shared id \"pay_1\"; \
          payment id \"pi_0\"; customer \"cus_1\"; loose signed text \"5ea1\", unsigned \"tx-1\"; \

@@ -77,12 +77,18 @@ fn form(sample: &Sample, guess: &Guess) -> String {
     }
     let needed = [fallback("/TODO-type")];
     let types = if guess.event_type.is_empty() { &needed[..] } else { guess.event_type.as_slice() };
-    text.push_str(&key("type", types, "the text that says what has happened; several places are joined by a space"));
+    let written = key("type", types, "the text that says what has happened; several places are joined by a space");
+    text.push_str(&match &guess.object_type {
+        Some(object) => written.replacen("\ntype = [", &format!("\ntype = [{}, ", quoted(&object.place)), 1),
+        None => written,
+    });
     let what = "the text that all repetitions share and no other notification has; without this key, the whole body";
     text.push_str(&key("dedupe", &guess.event_id, what));
-    let time = if guess.at.is_empty() { "it names no time" } else { "each message should have its time" };
-    let word = if guess.at.is_empty() { "receipt" } else { "dead-letter" };
-    text.push_str(&format!("without_time = \"{word}\" # TODO: {time}; or \"receipt\": the time of receipt counts\n"));
+    text.push_str(if guess.at.is_empty() {
+        "without_time = \"receipt\" # TODO: no time was found, and the time of receipt counts; or \"dead-letter\"\n"
+    } else {
+        "without_time = \"dead-letter\" # TODO: each message should have its time; or \"receipt\": that of receipt counts\n"
+    });
     text
 }
 
@@ -151,7 +157,9 @@ fn defaults(guess: &Guess) -> String {
 }
 
 fn event(sample: &Sample, guess: &Guess) -> String {
+    let object = guess.object_type.as_ref().map(|leaf| format!("{} ", leaf.text)).unwrap_or_default();
     let event_type = guess.event_type.first().map_or("TODO", |leaf| leaf.text.as_str());
+    let event_type = format!("{object}{event_type}");
     let mut text = format!(
         "
 # TODO: one for each type of event that concerns a record. This one claims nothing but that a payment is under way.
@@ -160,7 +168,7 @@ type = {}
 kind = \"payment\" # or \"preauth\", \"refund\", \"agreement\"
 status = \"Pending\" # Initiated, Pending, Succeeded, Failed, Cancelled, Expired; agreements: Active, Inactive
 ",
-        quoted(event_type)
+        quoted(&event_type)
     );
     for status in &guess.status {
         let (place, word) = (quoted(&status.place), quoted(&status.text));
@@ -236,6 +244,42 @@ mod tests {
         assert!(!text.contains("Here \"no name"), "{text}");
         let (text, _) = written("json", body, &[("Shop-Sign", "v1=0a1b")]);
         assert!(text.contains("found = { header = \"Shop-Sign\""), "{text}");
+    }
+
+    /// What a name or a shape alone suggests wrongly.
+    #[test]
+    fn what_stands_elsewhere_is_not_taken_for_it() {
+        let body = r#"{"events":[{"id":"EV1","created_at":"2026-03-12T06:00:00Z","action":"confirmed",
+            "resource_type":"payments","links":{"payment":"PM1"}}]}"#;
+        let (text, profile) = written("json", body, &[]);
+        for line in [
+            "type = [\"/resource_type\", \"/action\"]",
+            "type = \"payments confirmed\"",
+            "dedupe = [\"/id\"]",
+            "ids = [\"/links/payment\"]",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+        assert_eq!(profile.forms[0].event_type.len(), 2);
+        let body = r#"{"id":7,"metadata":{"type":"card","last4":"4242"},"variables":{"transactionId":"tx-1"},
+            "state":"new","risk":{"value":3},"_links":{"self":{"type":"application/json"}},"links":[{"rel":"self"}]}"#;
+        let (text, _) = written("json", body, &[]);
+        for line in [
+            "type = [\"/TODO-type\"]",
+            "ids = [\"/id\"]",
+            "reference = [\"/variables/transactionId\"]",
+            "#dedupe = [\"/…\"]",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+        assert!(
+            !text.contains("#each") && !text.contains("\"/risk/value\"] #") && !text.contains("#reference"),
+            "{text}"
+        );
+        let (text, _) = written("form", "portalid=2&aid=3&txid=4&txaction=paid&txtime=1700000000&price=1.00", &[]);
+        for line in ["type = [\"/txaction\"]", "ids = [\"/txid\"]", "at = [\"/txtime\"]", "time_format = \"unix\""] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
     }
 
     #[test]

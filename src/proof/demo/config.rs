@@ -43,7 +43,8 @@ tokens = ["{STACK_TOKEN}"]
         toml(&database(folder))
     );
     for (source, profile, secret) in PSPS {
-        text.push_str(&format!("\n[sources.{source}]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n"));
+        let own = "ip_ranges = [\"127.0.0.0/8\", \"::1/128\"]";
+        text.push_str(&format!("\n[sources.{source}]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n{own}\n"));
     }
     text
 }

@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep};
 
 use super::hostile;
 use super::ledger::Entries;
-use super::lives::{Fate, Truth};
+use super::lives::{Fate, Truth, undated};
 use super::transform::Transform;
 use super::world::World;
 use crate::proof::stand_in::{Relay, STACK_TOKEN};
@@ -126,11 +126,7 @@ pub(super) async fn findings(world: &World, relay: &Relay, truths: &[(Arc<str>, 
 }
 
 fn differs((status, body): (u16, &Value), expected: (u16, &Value)) -> bool {
-    let mut body = body.clone();
-    if let Some(body) = body.as_object_mut() {
-        body.shift_remove("lastUpdated");
-    }
-    (status, &body) != expected
+    (status, &undated(body.clone())) != expected
 }
 
 /// A row of the inbox.
@@ -219,6 +215,21 @@ pub(super) fn log(world: &World, file: &Path) -> anyhow::Result<()> {
     let text = std::fs::read(file).map_err(|error| anyhow!("cannot read {}: {error}", file.display()))?;
     for line in String::from_utf8_lossy(&text).lines().filter(|line| line.contains("panicked")) {
         world.violated(format!("the relay's log: {line}"));
+    }
+    Ok(())
+}
+
+/// Checks that reading all notifications again, by the same rules and after all registrations, changes nothing.
+pub(super) async fn reread(world: &World, relay: &Arc<Relay>) -> anyhow::Result<()> {
+    let relay = Arc::clone(relay);
+    let ended = tokio::task::spawn_blocking(move || relay.command("reread", &["--dry-run"])).await??;
+    if ended.status.success() {
+        return Ok(());
+    }
+    world.violated(format!("a reread of the store, which must change nothing, ends with {}", ended.status));
+    let told = [ended.stdout, ended.stderr].concat();
+    for line in String::from_utf8_lossy(&told).lines() {
+        world.violated(format!("the reread says: {line}"));
     }
     Ok(())
 }

@@ -118,6 +118,7 @@ impl Stage {
         }
         let distinct = senders.ledger.len();
         check::inbox(world, &relay.database(), &senders.ledger.take())?;
+        check::reread(world, relay).await?;
         check::log(world, &relay.log())?;
 
         let closing = print::Closing { minutes, records: truths.len(), distinct, active, cost };

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ pub struct Relay {
 /// The address in a line of the relay's log, where the line says that the relay listens.
 #[must_use]
 pub fn listening(line: &str) -> Option<SocketAddr> {
-    line.split("listening address=").nth(1)?.trim().parse().ok()
+    line.split("listening address=").nth(1)?.split_whitespace().next()?.parse().ok()
 }
 
 /// The relay's store in its folder.
@@ -102,6 +102,16 @@ impl Relay {
             sleep(Duration::from_millis(200)).await;
         }
         Err(anyhow!("the relay does not start within {PATIENCE:?}"))
+    }
+
+    /// Runs another command of the program with the relay's configuration, and returns what it printed. The caller waits for it.
+    ///
+    /// # Errors
+    /// The program cannot be started.
+    pub fn command(&self, name: &str, arguments: &[&str]) -> anyhow::Result<Output> {
+        let mut command = Command::new(&self.program);
+        command.arg(name).arg("--config").arg(self.config()).args(arguments).env_clear();
+        command.output().with_context(|| format!("cannot run {name}"))
     }
 
     /// Starts it without waiting for it. Returns its address, as soon as it has one. The address is closed without a value
@@ -195,7 +205,10 @@ mod tests {
 
     #[test]
     fn the_address_stands_at_the_end_of_its_line() {
-        assert_eq!(listening("INFO x: listening address=127.0.0.1:80\r"), Some(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(
+            listening("INFO x: listening address=127.0.0.1:80 owed=0\r"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
         assert_eq!(listening("INFO x: stopped address=127.0.0.1:80"), None);
     }
 }

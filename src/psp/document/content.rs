@@ -120,6 +120,16 @@ impl Content {
         pairs.collect::<Vec<_>>().join("&").into_bytes()
     }
 
+    /// The usual media type of the format, and the further ones that the form names.
+    pub fn media_types(&self) -> impl Iterator<Item = &str> {
+        let usual = match self.format {
+            Format::Json => "application/json",
+            Format::Form => "application/x-www-form-urlencoded",
+            Format::Xml => "application/xml",
+        };
+        std::iter::once(usual).chain(self.media_types.iter().map(String::as_str))
+    }
+
     /// Whether a request of this media type may carry the notification.
     #[must_use]
     pub fn takes(&self, media_type: &str) -> bool {

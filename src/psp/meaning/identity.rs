@@ -61,6 +61,7 @@ pub(super) fn of(
             has_borders: false,
             binds_body: false,
             partly_signed: false,
+            needs_owner: false,
             is_behind: false,
             first_time,
         };
@@ -79,6 +80,7 @@ pub(super) fn of(
         has_borders: parts.len() > 1 && !form.pointer_only,
         binds_body,
         partly_signed: true,
+        needs_owner: form.reads_unsigned(),
         is_behind: place > 0 && !form.is_signed_whole(),
         first_time,
     })

@@ -24,9 +24,9 @@ pub(super) fn unread(form: &Form, scope: &Scope<'_>) -> Result<Missing, String> 
     }
     let event_type = masked(scope.event_type);
     let said = if form.rules.iter().any(|rule| rule.is_of(scope.event_type)) {
-        format!("form {}: a rule for {event_type} whose conditions the message meets", form.name)
+        format!("a rule of form {} for the type {event_type} that fits the message", form.name)
     } else {
-        format!("form {}: a rule for {event_type}", form.name)
+        format!("a rule of form {} for the type {event_type}", form.name)
     };
     Ok(Missing { what: MissingKind::Rule, said, names: named(form, scope) })
 }
@@ -184,13 +184,13 @@ ignore = true
             missing(r#"{"resource": "voucher", "id": "v_1", "order": "tx-1", "of": "", "x": "no"}"#).unwrap();
         assert_eq!(
             (said.as_str(), names),
-            ("form event: a rule for voucher", vec!["v_1".to_owned(), "tx-1".to_owned()])
+            ("a rule of form event for the type voucher", vec!["v_1".to_owned(), "tx-1".to_owned()])
         );
         let (_, names) =
             missing(r#"{"resource": "voucher", "refunds": [{"id": "re_1"}, {"id": "re_2"}], "of": "tr_1"}"#).unwrap();
         assert_eq!(names, ["re_1", "tr_1", "re_2"]);
         let (said, _) = missing(r#"{"resource": "payment", "status": "paid", "mode": "test", "id": "tr_1"}"#).unwrap();
-        assert_eq!(said, "form event: a rule for payment paid whose conditions the message meets");
+        assert_eq!(said, "a rule of form event for the type payment paid that fits the message");
         assert_eq!(
             missing(r#"{"resource": "payout", "status": "sent", "id": "tr_1"}"#),
             None,

@@ -25,6 +25,9 @@ pub struct Profile {
     pub answer: Answer,
     /// The unit of amounts: minor or major.
     pub amounts: Amounts,
+    /// Whether the PSP makes the secret that it signs with. Then `secret rotate` makes none: it takes the PSP's by `--from-stdin`.
+    #[serde(default)]
+    pub psp_makes_secret: bool,
     /// The decimal digits of the PSP's minor units, by currency code, where they differ from ISO 4217.
     #[serde(default)]
     pub exponents: BTreeMap<String, u32>,
@@ -56,6 +59,18 @@ impl Profile {
     #[must_use]
     pub fn takes(&self, media_type: &str) -> bool {
         self.forms.iter().any(|form| form.content.takes(media_type))
+    }
+
+    /// The media types by which the PSP's notifications are usually sent, each of them once.
+    #[must_use]
+    pub fn media_types(&self) -> Vec<&str> {
+        let mut found: Vec<&str> = Vec::new();
+        for media_type in self.forms.iter().flat_map(|form| form.content.media_types()) {
+            if !found.contains(&media_type) {
+                found.push(media_type);
+            }
+        }
+        found
     }
 
     /// The decimal digits that the minor units of a currency stand for.

@@ -61,8 +61,8 @@ pub struct Form {
     /// The places that make the dedupe key: their texts together. Without any, the key is the hash of the body.
     #[serde(default)]
     pub dedupe: Vec<Place>,
-    /// The places that make the id of the object that a message is about, where the object's states recur and a message has
-    /// neither a time nor an id: the same bytes count again once other bytes about the object came between. A form with a
+    /// The places that make the id of the object that a message is about. They are for objects whose states recur in messages
+    /// that have neither a time nor an id: the same bytes count again once other bytes about the object came between. A form with a
     /// batch cannot have it.
     #[serde(default)]
     pub recurs: Vec<Place>,

@@ -1,7 +1,7 @@
 //! A profile: a PSP's dialect as data. The structs in this folder are the vocabulary of the TOML files.
 //!
-//! Reading is strict: an unknown key, a bad pointer, a state that a record cannot be in and a rule that can never
-//! be reached are errors that name the line.
+//! Reading is strict. An unknown key, a bad pointer, a state that a record cannot be in and a rule that can never be reached
+//! are errors. Each error names the line.
 
 mod about;
 mod answer;

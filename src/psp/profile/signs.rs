@@ -47,7 +47,7 @@ pub(super) fn covers_body(form: &Form, signature: &Signature) -> bool {
 
 impl Form {
     /// Whether each of its signatures covers some part of the notification. If not, credentials or a secret that is sent along
-    /// vouch for it as a whole, and a stranger who has caught one notification can make others.
+    /// vouch for it as a whole. A stranger who has caught one notification can make others then.
     #[must_use]
     pub fn is_protected(&self) -> bool {
         !self.signature.is_empty() && self.signature.iter().all(protects)
@@ -78,6 +78,14 @@ impl Form {
     #[must_use]
     pub fn is_loose(&self) -> bool {
         self.is_protected() && !self.pointer_only && !(self.type_signed && self.ids_signed)
+    }
+
+    /// Whether a stranger who has caught a notification can change something that the rules read. Its signed text belongs to
+    /// the first content that came with it. A text that binds its body does so anyway, and of a pointer the response is read.
+    #[must_use]
+    pub fn reads_unsigned(&self) -> bool {
+        let is_covered = self.signature.iter().all(|one| covers_body(self, one)) && self.unsigned_headers.is_empty();
+        self.is_partly_signed() && !self.binds_body() && !self.pointer_only && !is_covered
     }
 
     /// Whether its signatures cover this place.

@@ -3,6 +3,7 @@
 pub mod challenge;
 pub mod crypto;
 mod keys;
+pub mod made;
 pub mod means;
 pub mod needs;
 pub mod secret;

@@ -13,12 +13,39 @@ pub fn needs_credentials(profile: &Profile) -> bool {
     forms_that_trust_credentials(profile).next().is_some()
 }
 
+/// What a stranger can write into notifications of a profile, if the source has secrets only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsigned {
+    /// Everything: the secret itself stands in the body, and no part of the body is signed.
+    Body,
+    /// The unsigned parts of a body that is signed in parts.
+    Parts,
+}
+
+/// What only credentials can guard in notifications of this profile, if there is anything.
+#[must_use]
+pub fn unguarded(profile: &Profile) -> Option<Unsigned> {
+    let stands_in_body = |one: &Signature| one.algorithm.signs_the_secret() && one.found.pointer().is_some();
+    let shows_secret =
+        |form: &Form| !form.is_protected() && !form.pointer_only && form.signature.iter().any(stands_in_body);
+    let has_unsigned_parts = |form: &Form| form.reads_unsigned() && !form.is_signed_whole();
+    if profile.forms.iter().any(shows_secret) {
+        return Some(Unsigned::Body);
+    }
+    profile.forms.iter().any(has_unsigned_parts).then_some(Unsigned::Parts)
+}
+
 /// Whether sources of this profile need secrets: every form requires one.
 #[must_use]
 pub fn needs_secrets(profile: &Profile) -> bool {
     let takes_one = |signature: &Signature| signature.algorithm != Algorithm::RsaSha256;
     let mut forms = profile.forms.iter().map(|form| &form.signature);
     forms.all(|signatures| !signatures.is_empty() && signatures.iter().all(takes_one))
+}
+
+/// Whether the source's secret can make this signature. Only the PSP has the private key of the other algorithms.
+pub(super) const fn can_be_made(signature: &Signature) -> bool {
+    !matches!(signature.algorithm, Algorithm::RsaSha256 | Algorithm::Ed25519)
 }
 
 /// Whether sources of this profile need their public URL: the PSP signs it.

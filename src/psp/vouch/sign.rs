@@ -1,12 +1,13 @@
-//! Signing of a notification as a PSP would, for the demo, for `profile sign` and for tests. The inverse of
+//! Signing of a notification as a PSP would, for the demo, for `notify`, for `profile sign` and for tests. The inverse of
 //! [`super::verify`].
 
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretSlice};
 use serde_json::Value;
 
 use super::crypto::{self, Key};
+use super::needs::can_be_made;
 use super::signed::signed;
-use super::verify::Means;
+use super::verify::{Means, Secret};
 use crate::psp::document::content::Format;
 use crate::psp::document::place::{Configured, Place, Scope};
 use crate::psp::document::pointer::Pointer;
@@ -22,8 +23,16 @@ pub struct Signed {
     pub body: Vec<u8>,
 }
 
-/// Signs a body with the first of the secrets, at a time in unix seconds. The form is the named one, or the profile's first
-/// signed form if none is named.
+/// The key that signs, and the signature that it makes.
+struct Signer<'a> {
+    signature: &'a Signature,
+    key: SecretSlice<u8>,
+    /// The PSP's id of the key. It is made up if the secret has none.
+    key_id: Option<&'a str>,
+}
+
+/// Signs a body with the first of the secrets that fits the form, at a time in unix seconds. The form is the named one, or the
+/// profile's first signed form if none is named. A signature that names its key has the secret's key id.
 ///
 /// `id` is the value of every header that is signed and does not carry the signature (`webhook-id`). A header that is called a
 /// date (`x-ms-date`) has the time instead.
@@ -43,31 +52,67 @@ pub fn sign(
         None => profile.forms.iter().find(|known| !known.signature.is_empty()),
     };
     let form = form.ok_or("the profile has no form of this name, or none that is signed")?;
-    let signature = form.signature.first().ok_or("this form is not signed")?;
-    match &signature.found.at {
-        Found::Message(pointer) => sign_messages(form, signature, pointer, means, body),
-        Found::Header(_) => sign_headers(signature, means, now_s, id, body),
+    let signer = signer(form, means)?;
+    match &signer.signature.found.at {
+        Found::Message(pointer) => sign_messages(form, &signer, pointer, means, body),
+        Found::Header(_) => sign_headers(&signer, means, now_s, id, body),
     }
 }
 
-fn sign_headers(signature: &Signature, means: &Means<'_>, now_s: i64, id: &str, body: &[u8]) -> Result<Signed, String> {
+/// The first signature of a form that a secret can make, with that secret.
+fn signer<'a>(form: &'a Form, means: &Means<'a>) -> Result<Signer<'a>, String> {
+    let name = &form.name;
+    if form.signature.is_empty() {
+        return Err(format!("form {name:?} is not signed"));
+    }
+    let secrets = &means.secrets;
+    let takes = |signature: &Signature, secret: &Secret<'a>| crypto::key(signature, secret.text.expose_secret());
+    let mut wrong = None;
+    for signature in form.signature.iter().filter(|signature| can_be_made(signature)) {
+        for secret in secrets {
+            match takes(signature, secret) {
+                Ok(key) => return Ok(Signer { signature, key, key_id: secret.key_id }),
+                Err(reason) => wrong = wrong.or(Some(reason)),
+            }
+        }
+    }
+    let mut theirs = form.signature.iter().filter(|signature| !can_be_made(signature));
+    let is_public_key = |signature: &Signature| secrets.iter().any(|secret| takes(signature, secret).is_ok());
+    Err(match wrong {
+        _ if form.signature.iter().all(|signature| signature.certificate.is_some()) => {
+            format!("only the PSP can sign form {name:?}: it signs with the private key of its certificate")
+        }
+        _ if theirs.any(|signature| signature.certificate.is_none() && is_public_key(signature)) => {
+            format!(
+                "only the PSP can sign form {name:?}: the secret is the public part of a key, and the PSP has the private part"
+            )
+        }
+        Some(reason) => format!("the secret for form {name:?} {reason}"),
+        None => format!("there is no secret to sign form {name:?} with"),
+    })
+}
+
+fn sign_headers(signer: &Signer<'_>, means: &Means<'_>, now_s: i64, id: &str, body: &[u8]) -> Result<Signed, String> {
+    let signature = signer.signature;
     let now_text = now_s.to_string();
     let extra = signature.signed.iter().filter_map(|place| match place {
         Place::Header(name) if name.ends_with("date") => Some((name.clone(), date(now_s)?)),
         Place::Header(name) => Some((name.clone(), id.to_owned())),
         _ => None,
     });
-    let mut headers: Vec<(String, String)> = extra.collect();
+    let key_header = signature.key_id.as_ref().and_then(|id| id.header.as_deref());
+    let named_key = key_header.zip(signer.key_id).map(|(header, id)| (header.to_owned(), id.to_owned()));
+    let mut headers: Vec<(String, String)> = extra.chain(named_key).collect();
     let text = {
         let received = Received { headers: &headers, body, at: jiff::Timestamp::UNIX_EPOCH };
         let scope = Scope { signed_at: Some(&now_text), ..Scope::new(&received, &Value::Null) };
-        encoded(signature, means, &scope)?
+        encoded(signer, means, &scope)?
     };
     let mut parts = vec![(&signature.found, text)];
     parts.extend(signature.time.as_ref().map(|time| (&time.found, now_text)));
     parts.sort_by_key(|(locator, _)| (locator.index, locator.prefix.clone()));
     for (locator, text) in parts {
-        add_part(&mut headers, locator, &text);
+        add_part(&mut headers, locator, &text, signer.key_id);
     }
     Ok(Signed { headers, body: body.to_vec() })
 }
@@ -78,9 +123,9 @@ fn date(now_s: i64) -> Option<String> {
     Some(now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string())
 }
 
-fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) {
+fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str, key_id: Option<&str>) {
     let Found::Header(name) = &locator.at else { return };
-    let part = part(locator, text);
+    let part = part(locator, text, key_id);
     match headers.iter_mut().find(|(known, _)| known == name) {
         Some((_, value)) => {
             value.push_str(locator.split.as_deref().unwrap_or(","));
@@ -90,15 +135,15 @@ fn add_part(headers: &mut Vec<(String, String)>, locator: &Locator, text: &str) 
     }
 }
 
-/// One part of a value; the text before a signature (the id of its key) is made up.
-fn part(locator: &Locator, text: &str) -> String {
-    let before = locator.after.as_ref().map(|after| format!("1{after}")).unwrap_or_default();
+/// One part of a value. The text before a signature, the id of its key, is made up if there is none.
+fn part(locator: &Locator, text: &str, key_id: Option<&str>) -> String {
+    let before = locator.after.as_ref().map(|after| format!("{}{after}", key_id.unwrap_or("1"))).unwrap_or_default();
     format!("{}{before}{text}", locator.prefix)
 }
 
 fn sign_messages(
     form: &Form,
-    signature: &Signature,
+    signer: &Signer<'_>,
     pointer: &Pointer,
     means: &Means<'_>,
     body: &[u8],
@@ -113,8 +158,8 @@ fn sign_messages(
     }
     for message in messages {
         let received = Received { headers: &[], body, at: jiff::Timestamp::UNIX_EPOCH };
-        let text = encoded(signature, means, &Scope::new(&received, message))?;
-        pointer.put(message, Value::String(part(&signature.found, &text)))?;
+        let text = encoded(signer, means, &Scope::new(&received, message))?;
+        pointer.put(message, Value::String(part(&signer.signature.found, &text, signer.key_id)))?;
     }
     let body = match form.content.format {
         Format::Json => serde_json::to_vec(&whole).map_err(|error| error.to_string())?,
@@ -124,15 +169,12 @@ fn sign_messages(
     Ok(Signed { headers: Vec::new(), body })
 }
 
-fn encoded(signature: &Signature, means: &Means<'_>, scope: &Scope<'_>) -> Result<String, String> {
-    let configured = Configured { settings: means.settings, public_url: means.public_url };
-    let scope = Scope { configured, ..*scope };
-    let secret = means.secrets.first().ok_or("there is no secret to sign with")?;
-    let secret = crypto::key(signature, secret.text.expose_secret())?;
-    let key = Key::Secret(&secret);
+fn encoded(signer: &Signer<'_>, means: &Means<'_>, scope: &Scope<'_>) -> Result<String, String> {
+    let scope = Scope { configured: Configured { settings: means.settings, public_url: means.public_url }, ..*scope };
+    let (signature, key) = (signer.signature, Key::Secret(&signer.key));
     crypto::signature(signature.algorithm, key, &signed(signature, key, &scope))
         .and_then(|bytes| crypto::encode(signature.encoding, &bytes))
-        .ok_or_else(|| "only the PSP can sign this form".to_owned())
+        .ok_or_else(|| "the signature cannot be made".to_owned())
 }
 
 #[cfg(test)]
@@ -156,6 +198,40 @@ mod tests {
         let signed = sign(vipps, None, &means, 1_700_000_000, "msg_1", b"{}").unwrap();
         let date = signed.headers.iter().find(|(name, _)| name == "x-ms-date").map(|(_, value)| value.as_str());
         assert_eq!(date, Some("Tue, 14 Nov 2023 22:13:20 GMT"));
+    }
+
+    #[test]
+    fn a_signature_names_the_key_of_its_secret() {
+        let secret: SecretString = "5a5b5c5d5e5f5051".to_owned().into();
+        let catalogue = Catalogue::built_in().unwrap();
+        for name in ["klarna", "worldline", "worldpay"] {
+            let profile = &catalogue.get(name).unwrap().profile;
+            let key_id = Some("key-7");
+            let means = Means { secrets: vec![Secret { key_id, ..Secret::from(&secret) }], ..Means::default() };
+            let signed = sign(profile, None, &means, 1_700_000_000, "msg_1", b"{}").unwrap();
+            let at = Timestamp::from_second(1_700_000_000).unwrap();
+            let received = Received { headers: &signed.headers, body: &signed.body, at };
+            assert!(verify(profile, &means, received).is_ok(), "{name}: {signed:?}");
+            let named = signed.headers.iter().any(|(_, value)| value.contains("key-7"));
+            assert!(named, "{name}: {signed:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_that_fits_signs_and_the_public_part_of_a_key_does_not() {
+        let catalogue = Catalogue::built_in().unwrap();
+        let profile = &catalogue.get("standard-webhooks").unwrap().profile;
+        let secret: SecretString = "whsec_5a5b5c5d5e5f5051".to_owned().into();
+        let public: SecretString = format!("whpk_{}=", "A".repeat(43)).into();
+        let signed = |secrets: &[&SecretString]| {
+            let secrets = secrets.iter().map(|secret| Secret::from(*secret)).collect();
+            sign(profile, None, &Means { secrets, ..Means::default() }, 1_700_000_000, "msg_1", b"{}")
+        };
+        assert_eq!(signed(&[&public, &secret]), signed(&[&secret]));
+        assert!(signed(&[&secret]).is_ok());
+        let refused = signed(&[&public]).unwrap_err();
+        assert!(refused.contains("only the PSP can sign") && refused.contains("public part"), "{refused}");
+        assert!(signed(&[]).unwrap_err().contains("no secret"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use secrecy::ExposeSecret;
 
 use super::crypto::Key;
+use super::unverified::Skew;
 use crate::psp::document::place::{Place, Scope, scalar};
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Form, Found, Locator, Signature, SignedTime};
@@ -93,7 +94,10 @@ pub fn signed_at(form: &Form, received: Received<'_>) -> Option<String> {
     times.filter_map(|time| signed_time(time, received)).map(str::to_owned).next()
 }
 
-/// Whether a time in unix seconds is at most `tolerance_s` seconds away from now.
-pub(crate) fn within(text: &str, now: Timestamp, tolerance_s: u32) -> bool {
-    text.parse::<i64>().is_ok_and(|at| at.abs_diff(now.as_second()) <= u64::from(tolerance_s))
+/// The distance of a time in unix seconds from now, if it is more than `tolerance_s` seconds.
+pub(crate) fn outside(text: &str, now: Timestamp, tolerance_s: u32) -> Option<Skew> {
+    let Ok(at) = text.parse::<i64>() else { return Some(Skew::NoTime) };
+    let (now, distance) = (now.as_second(), at.abs_diff(now.as_second()));
+    let skew = if at < now { Skew::Behind(distance) } else { Skew::Ahead(distance) };
+    (distance > u64::from(tolerance_s)).then_some(skew)
 }

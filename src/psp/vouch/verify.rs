@@ -5,8 +5,8 @@ use serde_json::Value;
 use super::keys::{AnyKey, matching};
 pub use super::means::{Holds, Means, Secret};
 use super::needs::forms_that_trust_credentials;
-use super::signed::{signed_time, within};
-pub use super::unverified::Unverified;
+use super::signed::{outside, signed_time};
+pub use super::unverified::{Skew, Unverified};
 use crate::psp::document::place::Scope;
 use crate::psp::document::received::Received;
 use crate::psp::profile::{Algorithm, Challenge, Form, Profile, Signature};
@@ -93,12 +93,10 @@ pub(crate) fn verify_as<'a>(
         let scope = |message| Scope { configured: means.configured(), signed_at, ..Scope::new(&received, message) };
         let messages = messages.as_deref().map_err(Clone::clone)?;
         let secret = voucher(messages.iter().map(|message| matching(challenge, signature, keys, &scope(message))))?;
-        let is_in_time = signature
-            .time
-            .as_ref()
-            .zip(signed_at)
-            .is_none_or(|(time, text)| within(text, received.at, means.tolerance_s.unwrap_or(time.tolerance_s)));
-        if is_in_time { Ok(secret) } else { Err(Unverified::Time) }
+        let Some((time, text)) = signature.time.as_ref().zip(signed_at) else { return Ok(secret) };
+        let tolerance_s = means.tolerance_s.unwrap_or(time.tolerance_s);
+        let skew = outside(text, received.at, tolerance_s);
+        skew.map_or(Ok(secret), |skew| Err(Unverified::Time { skew, tolerance_s }))
     };
     match held.and_then(|keys| vouched(&keys)) {
         Ok(secret) => Ok(Verified { received, form, signed_at, secret }),

@@ -1,5 +1,5 @@
-//! Order of arrival, in the store: registrations and events of whole families, in any order, end in the same views, and leave the
-//! same dead letters and parked events.
+//! Order of arrival, in the store: registrations and events of whole families, in any order, end in the same records and views,
+//! and leave the same dead letters and parked events.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,9 +15,10 @@ use super::register::register;
 use super::taking::{self, Took};
 use super::{inbox, migrations, parked, records, rehearse};
 use crate::domain::due::{Moment, utc_date};
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::message::{Meaning, Message, Normalised};
+use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::{Detail, View};
@@ -99,9 +100,13 @@ impl fmt::Debug for Step {
 /// A step with its places: in the first telling, and in the second, where it comes twice.
 type Placed = (Step, [u16; 3]);
 
-/// The registrations: each record or not; with its PSP id or not, where events may name the Transform id.
+/// The registrations: each record or not; with its PSP id or not, where events may name the Transform id. The first capture may
+/// have the id of its preauthorization.
 fn registrations() -> impl Strategy<Value = Vec<Placed>> {
-    let one = |record: Known| {
+    let one = |mut record: Known, shares_its_id: bool| {
+        if shares_its_id && record.0 == "first" {
+            record.2 = "A";
+        }
         (prop::bool::weighted(0.8), prop::bool::weighted(0.6), any::<[u16; 3]>()).prop_map(
             move |(is, with_id, places)| {
                 let with_id = with_id || record.1 != Kind::Refund;
@@ -109,7 +114,10 @@ fn registrations() -> impl Strategy<Value = Vec<Placed>> {
             },
         )
     };
-    RECORDS.map(one).prop_map(|steps| steps.into_iter().flatten().collect())
+    any::<bool>().prop_flat_map(move |shares_its_id| {
+        let all = RECORDS.map(|record| one(record, shares_its_id));
+        all.prop_map(|steps| steps.into_iter().flatten().collect())
+    })
 }
 
 /// The Transform id of a record.
@@ -125,8 +133,9 @@ fn at(day: i64) -> Timestamp {
 /// An event about an object of the PSP, which always is the same record's. It may or may not name that, and its relatives.
 fn event() -> impl Strategy<Value = Event> {
     let statuses = vec![Status::Pending, Status::Succeeded, Status::Succeeded, Status::Failed, Status::Cancelled];
-    let said = (0..4_i64, prop::sample::select(statuses), 1..4_u32, prop::bool::weighted(0.4), any::<bool>());
-    (0..11_usize, said).prop_map(|(object, (day, status, amount, refers, relates))| {
+    let flags = (prop::bool::weighted(0.4), any::<bool>(), any::<bool>());
+    let said = (0..4_i64, prop::sample::select(statuses), 1..4_u32, flags);
+    (0..12_usize, said).prop_map(|(object, (day, status, amount, (refers, relates, is_loose)))| {
         let (amount, date) = (Decimal::from(amount * 25), utc_date(at(day)));
         let booking = match status {
             Status::Succeeded => Booking::Booked,
@@ -170,17 +179,27 @@ fn event() -> impl Strategy<Value = Event> {
             },
             1 => capture("c1", "first"),
             2 => capture("c2", "second"),
-            // A dispute that names only the authorization.
+            // A dispute that names the authorization, or its capture. It may have an id of its own, and a reference, signed or not.
             3 => Event {
-                originals: named("A"),
-                ..event(Kind::Payment, Vec::new(), Facts { chargebacks: vec![lost("dispute")], ..Facts::default() })
+                shared_ids: named("A"),
+                originals: if amount == Decimal::from(75) { named("c1") } else { Vec::new() },
+                references: own("first"),
+                loose: is_loose.then(|| loose(own("first"))),
+                ..event(Kind::Payment, some("D"), Facts { chargebacks: vec![lost("dispute")], ..Facts::default() })
+            },
+            // The same of the other capture.
+            11 => Event {
+                shared_ids: named("A"),
+                originals: if amount == Decimal::from(75) { named("c2") } else { Vec::new() },
+                references: own("second"),
+                ..event(Kind::Payment, some("E"), Facts { chargebacks: vec![lost("other")], ..Facts::default() })
             },
             4 => Event { references: own("direct"), ..event(Kind::Payment, named("P"), money("P")) },
             // A refund may have a second id.
             5 => Event { psp_ids: [some("X1"), named("R1")].concat(), ..refund("R1", "back", "P") },
             6 => Event { psp_ids: named("X1"), ..refund("X1", "back", "P") },
             7 => refund("R2", "again", "P"),
-            8 => refund("R3", "half", "c1"),
+            8 => refund("R3", "half", if is_loose { "A" } else { "c1" }),
             // A refund that names only the authorization.
             9 => Event { references: Vec::new(), ..refund("R4", "half", "A") },
             _ => Event {
@@ -192,12 +211,21 @@ fn event() -> impl Strategy<Value = Event> {
     })
 }
 
+/// These references are unsigned. The signed text is given later.
+fn loose(references: Vec<TransformId>) -> Loose {
+    let unsigned = references.into_iter().map(|id| id.to_string()).collect();
+    Loose { text: String::new(), unsigned }
+}
+
 /// Two orders of the same steps; the second has repetitions.
 fn orders() -> impl Strategy<Value = [Vec<Step>; 2]> {
     (registrations(), prop::collection::vec((event(), any::<[u16; 3]>()), 1..8)).prop_map(|(mut steps, events)| {
         for (number, (mut event, places)) in events.into_iter().enumerate() {
             event.event_type = "generated".to_owned();
             event.key = format!("k{number}#0");
+            if let Some(loose) = &mut event.loose {
+                loose.text = format!("signed {number}");
+            }
             event.currency = Some("EUR".parse().unwrap());
             steps.push((Step::Tell(Box::new(event)), places));
         }
@@ -214,6 +242,8 @@ fn orders() -> impl Strategy<Value = [Vec<Step>; 2]> {
 /// The end of a play.
 #[derive(Debug, PartialEq, Eq)]
 struct End {
+    /// The records with all their claims, without the times and versions of their registrations and changes.
+    records: BTreeMap<String, Record>,
     views: BTreeMap<String, View>,
     /// The dedupe keys of dead letters.
     dead: BTreeSet<String>,
@@ -259,20 +289,28 @@ fn taken(event: &Event, id: Uuid, received_at: Moment) -> Taken {
         form: String::new(),
         signed_at: None,
         partly_signed: false,
+        vouched: false,
         is_pointer: false,
         normalised: Normalised { dedupe_key, beside: String::new(), messages },
     }
 }
 
 fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
-    let views = RECORDS.iter().filter_map(|(id, kind, ..)| {
+    let stored = RECORDS.iter().filter_map(|(id, kind, ..)| {
         let stored = records::by_key(connection, &RecordKey::new(*kind, self::id(id))).unwrap()?;
-        Some(((*id).to_owned(), View::of(&stored.record)))
+        let never = Timestamp::UNIX_EPOCH;
+        // A payment stays bound to the source of what was placed on it and taken back.
+        let source = stored.record.source.filter(|_| *kind != Kind::Payment);
+        let record = Record { source, registered_at: never, version: 0, last_updated: never, ..stored.record };
+        Some(((*id).to_owned(), record))
     });
+    let records: BTreeMap<_, _> = stored.collect();
+    let views = records.iter().map(|(id, record)| (id.clone(), View::of(record)));
     let dead = inbox::dead_letters(connection, 0, 100).unwrap().rows;
     let parked = parked::list(connection, None, 0, 100).unwrap().rows;
     End {
         views: views.collect(),
+        records,
         dead: dead.into_iter().map(|letter| keys[&letter.notification].clone()).collect(),
         parked: parked
             .into_iter()

@@ -6,10 +6,10 @@ use uuid::Uuid;
 use super::findings::{FindingSeen, Named};
 use super::parked::{self, Pending, ReleaseKey};
 use super::reached::{self, Open};
-use super::records::{self, Lead, Stored};
+use super::records::{self, Stored};
 use super::way::{self, Found, Target};
 use super::work::{Finished, Work};
-use super::{family as stored_family, findings, history, inbox, placed, placing, waited};
+use super::{family as stored_family, findings, given_up, history, later_outcomes, placed, placing, waited};
 use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
@@ -43,6 +43,29 @@ impl Work<'_> {
         Ok((outcome, reasons))
     }
 
+    /// Owes Transform again what was given up of the records of these events, which have been applied before.
+    pub(super) fn owe_again(&mut self, notification: Uuid, source: &str, events: &[Event]) -> rusqlite::Result<()> {
+        if !given_up::is_any(self.connection)? {
+            return Ok(());
+        }
+        for event in events {
+            let pending = Pending { notification, source: source.to_owned(), event: event.clone() };
+            let open = self.open(&pending)?;
+            let Found::Targets(targets, _) = way::of_event(self.connection, &self.unwritten, source, event)? else {
+                continue;
+            };
+            for Target { stored, .. } in targets.into_iter().filter(|target| open.holds(target.stored.row)) {
+                self.owe_given_up(&stored)?;
+                if let Some((kind, id)) = family::parent(&stored.record)
+                    && let Some(parent) = records::by_key(self.connection, &RecordKey::new(kind, id.clone()))?
+                {
+                    self.owe_given_up(&parent)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Applies an event to its records, or parks it.
     fn apply(&mut self, pending: &Pending) -> rusqlite::Result<(Outcome, Option<String>)> {
         let open = self.open(pending)?;
@@ -52,12 +75,13 @@ impl Work<'_> {
                 if open == Open::All && !further.is_empty() {
                     self.wait_as_well(pending, &further)?;
                 }
-                self.apply_to_all(targets, pending, &open)
+                let applied = self.apply_to_all(targets, pending, &open)?;
+                if pending.event.companion {
+                    placing::elsewhere(self, pending.notification)?;
+                }
+                Ok(applied)
             }
-            Found::Waits(keys) if open == Open::All => {
-                self.park(pending, &keys)?;
-                Ok((if pending.event.companion { Outcome::Ignored } else { Outcome::Parked }, None))
-            }
+            Found::Waits(keys) if open == Open::All => self.wait(pending, &keys).map(|outcome| (outcome, None)),
             Found::Several(reason, keys) if open == Open::All => {
                 self.wait_as_well(pending, &keys)?;
                 Ok((Outcome::DeadLetter, Some(reason)))
@@ -85,10 +109,21 @@ impl Work<'_> {
         Ok((outcome, reason))
     }
 
-    /// Lets an event wait in silence, although it has found agreements, or could be meant for any of several captures.
-    fn wait_as_well(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
-        let event = Event { companion: true, ..pending.event.clone() };
-        self.park(&Pending::of(pending.notification, pending.source.clone(), event), keys)
+    /// Lets an event wait for its record. An event that could be meant for any of several captures waits in silence beside its
+    /// dead letter; once it is meant for none of them, it waits as others do.
+    fn wait(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<Outcome> {
+        if pending.event.companion && !later_outcomes::is_of_any_capture(self.connection, pending.notification)? {
+            self.park(pending, keys)?;
+            return Ok(Outcome::Ignored);
+        }
+        let event = Event { companion: false, ..pending.event.clone() };
+        self.park(&Pending::of(pending.notification, pending.source.clone(), event), keys)?;
+        Ok(Outcome::Parked)
+    }
+
+    /// Lets an event wait in silence, although it has found agreements, was placed, or could be meant for any of several captures.
+    pub(super) fn wait_as_well(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<()> {
+        self.park(&pending.in_silence(), keys)
     }
 
     /// Parks an event, and looks at it if that cannot wait.
@@ -123,6 +158,7 @@ impl Work<'_> {
                     moved.record.bump(self.now.wall);
                     moved.transition = Transition::Changed;
                 }
+                self.reaches(&stored.record.key);
                 self.reached(&stored, pending)?;
                 let (before, after) = ([Some(&stored), parent.as_ref()], [Some(&moved.record), moved.parent.as_ref()]);
                 self.look_at_refunds(pending, before, after)?;
@@ -147,23 +183,24 @@ impl Work<'_> {
         Ok(View::of(&stored.record) != before)
     }
 
-    /// A refund with what its payment knows of it under another id of the event: the event is the first to show that the id is
-    /// the refund's own.
+    /// A refund with what a payment knows of it under another id of the event: the event is the first to show that the id is the
+    /// refund's own. The payment may be another one than the registered.
     fn take_over_refund(&mut self, stored: Stored, event: &Event) -> rusqlite::Result<Stored> {
         if stored.record.key.kind != Kind::Refund {
             return Ok(stored);
         }
         let is_known = |psp_id: &String| stored.record.seen.attempts.iter().any(|one| one.ids.contains(psp_id));
-        let mut elsewhere = false;
+        let mut holders = Vec::new();
         for psp_id in event.psp_ids.iter().filter(|psp_id| !is_known(psp_id)) {
-            elsewhere |= !records::others_of_psp_id(self.connection, &stored, psp_id)?.is_empty();
+            let others = records::others_of_psp_id(self.connection, &stored, psp_id)?;
+            holders.extend(others.into_iter().map(|other| other.record.key));
         }
-        if !elsewhere {
+        if holders.is_empty() {
             return Ok(stored);
         }
         self.unwritten.write(self.connection)?;
         let taken = stored_family::taken_over(self, &stored, &event.psp_ids)?;
-        Ok(taken.unwrap_or(stored))
+        stored_family::taken_from(self, taken.unwrap_or(stored), &holders, &event.psp_ids)
     }
 
     /// Finds payments whose refunds exceed what was paid from now on, or no more.
@@ -202,7 +239,7 @@ impl Work<'_> {
 
     /// The records that an event may change. If an id that leads to a record is unsigned, they are only the records that the
     /// signed text reached first.
-    fn open(&self, pending: &Pending) -> rusqlite::Result<Open> {
+    pub(super) fn open(&self, pending: &Pending) -> rusqlite::Result<Open> {
         match &pending.event.loose {
             Some(loose) => reached::open(self.connection, &pending.source, &loose.text, pending.notification),
             None => Ok(Open::All),
@@ -226,63 +263,33 @@ impl Work<'_> {
         let stored = Stored { row, record: moved.record };
         if moved.transition == Transition::Changed {
             self.changed(&stored, pending, None)?;
+        } else {
+            self.owe_given_up(&stored)?;
         }
         if let (Some(old), Some(record)) = (parent, moved.parent) {
             let parent = Stored { row: old.row, record };
             if moved.parent_changed {
                 self.changed(&parent, pending, Some(&stored.record.key))?;
+            } else {
+                self.owe_given_up(&parent)?;
             }
             self.unwritten.set(self.connection, parent)?;
         }
         records::bind(self.connection, &stored, &pending.source)?;
-        let placed = layer == Layer::Placed;
-        if placed {
+        if layer == Layer::Placed {
             placed::note(self.connection, row, pending)?;
         }
-        // A refund that is not registered is found by its own id as well.
-        let kind = if pending.event.is_refund() { Kind::Refund } else { stored.record.key.kind };
-        // Unsigned ids are learned from the first notification only: anybody can write other ids into a copy of it.
-        let sure = |psp_id: &&String| *open == Open::All || pending.event.is_sure_of(psp_id);
-        let mut known = Vec::new();
-        for psp_id in pending.event.psp_ids.iter().filter(sure) {
-            if records::learn(self.connection, &stored, &Lead { kind, psp_id, placed })? {
-                self.release(stored.record.source.as_deref(), &ReleaseKey::psp_id(kind, psp_id))?;
-                known.extend((kind == Kind::Preauth).then_some(psp_id));
-            }
-        }
-        for customer in &pending.event.customers {
-            self.learn_customer(&stored, customer)?;
-        }
-        if kind == Kind::Payment && !placed {
-            known.extend(self.learn_originals(&stored, pending.event.originals.iter().filter(sure))?);
-        }
+        let learned = self.learn(&stored, pending, (open, layer))?;
         self.unwritten.set(self.connection, stored)?;
-        for authorization in known {
-            placing::with_captures_known(self, &pending.source, authorization)?;
+        placing::on(self, &learned.to_place)?;
+        for authorization in learned.authorizations {
+            placing::with_captures_known(self, &pending.source, &authorization)?;
         }
         Ok(match moved.transition {
             Transition::Changed => Outcome::Applied,
             Transition::Repeated => Outcome::Repeated,
             Transition::Stale => Outcome::Stale,
         })
-    }
-
-    /// Lets the authorizations that a payment's event names lead to the payment. Returns those that did not before.
-    fn learn_originals<'e>(
-        &mut self,
-        stored: &Stored,
-        originals: impl Iterator<Item = &'e String>,
-    ) -> rusqlite::Result<Vec<&'e String>> {
-        let mut known = Vec::new();
-        for authorization in originals {
-            let psp_id = records::original(authorization);
-            let lead = Lead { kind: Kind::Payment, psp_id: &psp_id, placed: false };
-            if records::learn(self.connection, stored, &lead)? {
-                self.release(stored.record.source.as_deref(), &ReleaseKey::captured(authorization))?;
-                known.push(authorization);
-            }
-        }
-        Ok(known)
     }
 
     /// Notes a visible change of a record in the history and in the outbox: Transform is owed a webhook.
@@ -307,12 +314,12 @@ impl Work<'_> {
                 if outcome == Outcome::DeadLetter {
                     self.found(&sighting(record, &pending))?;
                 }
-                inbox::taken_back(self.connection, pending.notification, outcome, reason.as_deref())?;
+                later_outcomes::taken_back(self.connection, pending.notification, outcome, reason.as_deref())?;
             }
             let Some(pending) = self.released.pop_front() else { return Ok(()) };
             let (outcome, reason) = self.apply(&pending)?;
             let (notification, companion) = (pending.notification, pending.event.companion);
-            inbox::released(self.connection, notification, companion, outcome, reason.as_deref())?;
+            later_outcomes::released(self.connection, notification, companion, outcome, reason.as_deref())?;
         }
     }
 }

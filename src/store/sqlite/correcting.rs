@@ -7,15 +7,16 @@ use uuid::Uuid;
 use super::columns::digest;
 use super::history::{self, BY_REREAD};
 use super::inbox::{self, Became};
+use super::parked::Pending;
 use super::records::{self, Lead, Stored};
 use super::store::Store;
 use super::writer::unavailable;
-use super::{findings, first_times, owing, parked, taking};
+use super::{findings, first_times, owing, parked, placed, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 use crate::domain::view::View;
-use crate::store::rehearsal::{Differing, Learned};
+use crate::store::rehearsal::{Differing, Learned, PlacedEvent};
 use crate::store::{
     Corrected, Correction, Corrections, Judgement, LedElsewhere, Made, Outcome, Owed, Receipt, StoreError,
     StoreOptions, Taken,
@@ -25,8 +26,8 @@ impl Correction {
     /// The correction of a record that would differ.
     #[must_use]
     pub fn of(differing: Differing) -> Self {
-        let Differing { stands, would, learns } = differing;
-        Self { key: stands.key.clone(), stands: digest_of(&stands), would, learns }
+        let Differing { stands, would, learns, placed } = differing;
+        Self { key: stands.key.clone(), stands: digest_of(&stands), would, learns, placed }
     }
 }
 
@@ -146,7 +147,23 @@ fn correct_record(
     for learned in &correction.learns {
         learn(connection, &corrected, learned)?;
     }
+    place(connection, &corrected, &correction.placed)?;
     Ok(owed)
+}
+
+/// Notes the events that are placed on a record, in the place of those that were. Their ids lead to it.
+fn place(connection: &Connection, corrected: &Stored, events: &[PlacedEvent]) -> rusqlite::Result<()> {
+    placed::take_out(connection, corrected.row)?;
+    records::forget_placed(connection, corrected.row)?;
+    for PlacedEvent { notification, source, event } in events {
+        let pending = Pending::of(*notification, source.clone(), event.clone());
+        placed::note(connection, corrected.row, &pending)?;
+        let kind = if event.is_refund() { Kind::Refund } else { Kind::Payment };
+        for psp_id in &event.psp_ids {
+            records::learn(connection, corrected, &Lead { kind, psp_id, placed: true })?;
+        }
+    }
+    Ok(())
 }
 
 /// Lets a PSP id lead to a record. Another record that has only learned the id gives it up, unless both may have it.
@@ -176,7 +193,7 @@ fn judge_anew(
         return Ok((Made::Not, None));
     }
     parked::forget(connection, id.into_bytes())?;
-    findings::understood(connection, &judgement.source, &judgement.normalised)?;
+    findings::understood(connection, &judgement.source, id, &judgement.normalised.messages)?;
     // Reading it again sets the first times of its messages anew.
     for identity in judgement.normalised.messages.iter().filter_map(|message| message.identity.as_ref()) {
         first_times::forget(connection, &judgement.source, id, identity)?;
@@ -190,6 +207,7 @@ fn judge_anew(
         form: String::new(),
         signed_at: None,
         partly_signed: false,
+        vouched: false,
         is_pointer: false,
         normalised: judgement.normalised.clone(),
     };

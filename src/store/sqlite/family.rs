@@ -3,7 +3,7 @@
 
 use rusqlite::Connection;
 
-use super::findings;
+use super::findings::{self, FindingSeen};
 use super::parked::ReleaseKey;
 use super::records::{self, Lead, Stored};
 use super::work::Work;
@@ -14,8 +14,8 @@ use crate::domain::record::{Record, Seen};
 use crate::domain::view::{View, is_over_refunded};
 use crate::store::FindingKind;
 
-/// Links a registered record with its relatives. The link itself never owes Transform a webhook; what the record takes over
-/// from events that came before does.
+/// Links a registered record with its relatives. The record itself is told of only for what it takes over from events that came
+/// before. A parent whose sums differ now is told of: the payment stack has answered Transform about the child alone.
 pub(super) fn link(work: &mut Work<'_>, stored: Stored) -> rusqlite::Result<Stored> {
     let registered = stored.record.registered.psp_id.clone();
     match stored.record.key.kind {
@@ -51,10 +51,10 @@ fn with_captures(work: &Work<'_>, stored: Stored) -> rusqlite::Result<Stored> {
     Ok(Stored { row: stored.row, record: preauth })
 }
 
-fn note_in_parent(work: &Work<'_>, child: &Stored) -> rusqlite::Result<()> {
+fn note_in_parent(work: &mut Work<'_>, child: &Stored) -> rusqlite::Result<()> {
     let Some(parent) = parent_of(work.connection, &child.record)? else { return Ok(()) };
-    let (record, _) = family::link(&parent.record, &child.record, work.now.wall);
-    records::update(work.connection, parent.row, &record)
+    let next = Stored { row: parent.row, record: family::linked(&parent.record, &child.record) };
+    changed(work, next, &parent.record).map(drop)
 }
 
 /// Notes a child in its parent. If Transform can see a difference in the parent, it is owed a webhook.
@@ -74,17 +74,15 @@ fn parent_of(connection: &Connection, child: &Record) -> rusqlite::Result<Option
     }
 }
 
-/// Takes a payment out of the preauthorization that it was registered to capture by mistake.
-pub(super) fn part(work: &Work<'_>, preauth: &TransformId, payment: &TransformId) -> rusqlite::Result<()> {
-    let Some(old) = records::by_key(work.connection, &RecordKey::new(Kind::Preauth, preauth.clone()))? else {
-        return Ok(());
-    };
+/// Takes a child out of the parent with which it was registered by mistake. If Transform can see a difference in the parent, it is
+/// owed a webhook.
+pub(super) fn part(work: &mut Work<'_>, parent: &RecordKey, child: &TransformId) -> rusqlite::Result<()> {
+    let Some(old) = records::by_key(work.connection, parent)? else { return Ok(()) };
     let mut next = old.record.clone();
-    next.captures.remove(payment);
-    if View::of(&next) != View::of(&old.record) {
-        next.bump(work.now.wall);
-    }
-    records::update(work.connection, old.row, &next)
+    next.captures.remove(child);
+    next.refunds.remove(child);
+    next.unconfirmed.remove(child);
+    changed(work, Stored { row: old.row, record: next }, &old.record).map(drop)
 }
 
 /// A refund with all that events told of it before it was registered, or known by these ids; none if they told nothing. Its
@@ -92,21 +90,64 @@ pub(super) fn part(work: &Work<'_>, preauth: &TransformId, payment: &TransformId
 /// payment as well.
 pub(super) fn taken_over(work: &mut Work<'_>, stored: &Stored, psp_ids: &[String]) -> rusqlite::Result<Option<Stored>> {
     let Some(parent) = parent_of(work.connection, &stored.record)? else { return Ok(None) };
-    let mut payment = parent.record.clone();
+    let Some((refund, payment)) = take_over(work, stored, &parent, psp_ids)? else { return Ok(None) };
+    let payment = family::linked(&payment, &refund.record);
+    changed(work, Stored { row: parent.row, record: payment }, &parent.record)?;
+    Ok(Some(refund))
+}
+
+/// A refund with all that events told of it by these ids before it was registered, if they told it of other payments than the
+/// registered one.
+pub(super) fn taken_from(
+    work: &mut Work<'_>,
+    mut stored: Stored,
+    holders: &[RecordKey],
+    psp_ids: &[String],
+) -> rusqlite::Result<Stored> {
+    let payment_id = stored.record.registered.payment_id.clone();
+    for holder in
+        holders.iter().filter(|holder| holder.kind == Kind::Payment && Some(&holder.id) != payment_id.as_ref())
+    {
+        let Some(holder) = records::by_key(work.connection, holder)? else { continue };
+        if let Some((refund, payment)) = take_over(work, &stored, &holder, psp_ids)? {
+            changed(work, Stored { row: holder.row, record: payment }, &holder.record)?;
+            stored = refund;
+        }
+    }
+    Ok(stored)
+}
+
+/// A refund with what a payment knows of it by these ids, and the payment without that; none if it knows nothing.
+fn take_over(
+    work: &mut Work<'_>,
+    stored: &Stored,
+    holder: &Stored,
+    psp_ids: &[String],
+) -> rusqlite::Result<Option<(Stored, Record)>> {
+    let mut payment = holder.record.clone();
     let attempts = payment.give_up_refund(&stored.record.key.id, psp_ids);
     if attempts.is_empty() {
         return Ok(None);
     }
-    let mut refund = stored.record.clone();
     for id in attempts.iter().flat_map(|attempt| &attempt.ids) {
-        records::forget(work.connection, parent.row, Kind::Refund, id)?;
+        records::forget(work.connection, holder.row, Kind::Refund, id)?;
     }
-    learn(work, stored, &attempts)?;
-    refund.take_over(attempts);
-    let refund = changed(work, Stored { row: stored.row, record: refund }, &stored.record)?;
-    let payment = family::linked(&payment, &refund.record);
-    changed(work, Stored { row: parent.row, record: payment }, &parent.record)?;
-    Ok(Some(refund))
+    let mut refund = bound(work.connection, stored, holder.record.source.as_ref())?;
+    learn(work, &refund, &attempts)?;
+    refund.record.take_over(attempts);
+    let refund = changed(work, refund, &stored.record)?;
+    Ok(Some((refund, payment)))
+}
+
+/// A record bound to the source of what it takes over, as if the events had reached it. It may be bound to one already.
+fn bound(connection: &Connection, stored: &Stored, source: Option<&String>) -> rusqlite::Result<Stored> {
+    let mut record = stored.record.clone();
+    record.source = record.source.or_else(|| source.cloned());
+    let bound = Stored { row: stored.row, record };
+    if let (None, Some(source)) = (&stored.record.source, &bound.record.source) {
+        records::bind(connection, &bound, source)?;
+    }
+    Ok(bound)
 }
 
 /// Lets the PSP ids of attempts lead to the record that took them over.
@@ -122,20 +163,24 @@ fn learn(work: &mut Work<'_>, stored: &Stored, attempts: &[Attempt]) -> rusqlite
 
 /// An agreement with all that events told of these means of payment while only other agreements had them.
 fn with_shared_means(work: &mut Work<'_>, stored: Stored, psp_ids: &[String]) -> rusqlite::Result<Stored> {
-    let mut agreement = stored.record.clone();
+    let mut agreement = Stored { row: stored.row, record: stored.record.clone() };
     for psp_id in psp_ids {
         for other in records::others_of_psp_id(work.connection, &stored, psp_id)? {
-            let Seen { attempts, mut customers, .. } = other.record.seen;
-            let its: Vec<_> = attempts.into_iter().filter(|attempt| attempt.ids.contains(psp_id)).collect();
-            learn(work, &stored, &its)?;
+            let Record { source, seen: Seen { attempts, mut customers, .. }, .. } = other.record;
+            let its: Vec<_> = attempts.into_iter().filter(|attempt| attempt.is_under(psp_id)).collect();
+            if its.is_empty() {
+                continue;
+            }
+            agreement = bound(work.connection, &agreement, source.as_ref())?;
+            learn(work, &agreement, &its)?;
             // The end of the customer may have been told long ago.
             customers.retain(|id, _| its.iter().any(|attempt| attempt.customers.contains(id)));
-            agreement.take_over(its);
-            agreement.seen.join(Seen { customers, ..Seen::default() });
+            agreement.record.take_over(its);
+            agreement.record.seen.join(Seen { customers, ..Seen::default() });
         }
     }
-    let customers: Vec<String> = agreement.seen.attempts.iter().flat_map(|one| one.customers.clone()).collect();
-    let agreement = changed(work, Stored { row: stored.row, record: agreement }, &stored.record)?;
+    let customers: Vec<String> = agreement.record.seen.attempts.iter().flat_map(|one| one.customers.clone()).collect();
+    let agreement = changed(work, agreement, &stored.record)?;
     for customer in customers {
         work.learn_customer(&agreement, &customer)?;
     }
@@ -149,11 +194,26 @@ pub(super) fn changed(work: &mut Work<'_>, mut stored: Stored, before: &Record) 
         stored.record.bump(work.now.wall);
     }
     records::update(work.connection, stored.row, &stored.record)?;
-    if is_over_refunded(before) && !is_over_refunded(&stored.record) {
-        findings::is_over(work.connection, FindingKind::OverRefunded, stored.row)?;
+    match (is_over_refunded(before), is_over_refunded(&stored.record)) {
+        (false, true) => work.found(&over_refunded(&stored))?,
+        (true, false) => findings::is_over(work.connection, FindingKind::OverRefunded, stored.row)?,
+        _ => {}
     }
     if is_visible {
         work.owe(&stored, Vec::new())?;
     }
     Ok(stored)
+}
+
+/// The finding that the refunds of a payment exceed what was paid, although no event of its own has made them so.
+fn over_refunded(stored: &Stored) -> FindingSeen {
+    FindingSeen {
+        what: FindingKind::OverRefunded,
+        source: stored.record.source.clone().unwrap_or_default(),
+        event_type: "refund".to_owned(),
+        count: 1,
+        notification: None,
+        record: Some((stored.row, stored.record.key.clone())),
+        missing: None,
+    }
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::columns::micros;
 use super::work::{Finished, Work, joined};
-use super::{fetches, inbox, outcomes, parked, parking, waiting};
+use super::{fetches, findings, inbox, outcomes, parked, parking, waiting};
 use crate::domain::due::Moment;
 use crate::domain::message::Meaning;
 use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
@@ -35,12 +35,16 @@ pub(super) fn answered(
             Some(answer) => answer,
             None => *answer.insert(insert(connection, answered)?),
         };
+        let is_told_again = is_told_again(connection, waiter, &answered.body)?;
         link(connection, waiter, answer)?;
         if kept.hint {
             // The new response contains all news of the earlier responses. Their events may still be parked.
             parked::forget(connection, notification.into_bytes())?;
         }
-        work.note_missing(*notification, &source, says)?;
+        if !is_told_again {
+            work.note_missing(*notification, &source, says)?;
+        }
+        findings::understood(connection, &source, *notification, std::slice::from_ref(says))?;
         let (outcome, reasons) = match &says.meaning {
             Meaning::Ignored => (Outcome::Ignored, Vec::new()),
             Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![says.because(reason)]),
@@ -52,7 +56,7 @@ pub(super) fn answered(
         settled.through.push(outcomes::through(connection, &kept, outcome, joined(&reasons))?);
     }
     settled.crowded_out = parking::crowd_out(connection, &source, options.parked.per_source)?;
-    let Finished { owed, led_elsewhere, findings } = work.finish()?;
+    let Finished { owed, led_elsewhere, findings, .. } = work.finish()?;
     settled = FetchSettled { owed, led_elsewhere, findings, ..settled };
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
@@ -98,6 +102,21 @@ fn insert(connection: &Connection, answered: &Answered) -> rusqlite::Result<i64>
     connection
         .prepare_cached("INSERT INTO answers (fetched_at, body) VALUES (?1, ?2)")?
         .insert(params![micros(answered.fetched_at), answered.body])
+}
+
+/// Whether a message was read with the same response before: it is judged anew, and is no news.
+fn is_told_again(
+    connection: &Connection,
+    (notification, message): (Uuid, usize),
+    body: &[u8],
+) -> rusqlite::Result<bool> {
+    let message = i64::try_from(message).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM answered d JOIN answers a ON a.id = d.answer
+             WHERE d.notification = ?1 AND d.message = ?2 AND a.body = ?3",
+        )?
+        .exists(params![notification.into_bytes(), message, body])
 }
 
 /// Links a message to the response that it was read with, instead of an earlier one.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::columns::{Listed, key, micros, timestamp, unreadable};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
-use crate::domain::message::Normalised;
+use crate::domain::message::{Meaning, Message};
 use crate::domain::text::shown;
 use crate::store::{Finding, FindingKind};
 
@@ -53,6 +53,10 @@ pub(super) const PARKED_FOR: Duration = Duration::from_secs(60 * 60);
 /// could make any number of one kind, and leaves the others their room.
 const OF_SOURCE_MAX: i64 = 1000;
 
+/// The type of the finding that counts what had no room, and what is missing there, in words. No PSP has such a type.
+const OTHERS: (&str, &str) =
+    ("(others)", "room: a source has at most 1000 findings of a kind, and this one counts the others");
+
 /// A record that a notification names: its row and its key.
 pub(super) type Named = (i64, RecordKey);
 
@@ -74,15 +78,12 @@ pub(super) struct FindingKept {
     pub(super) told: Option<Finding>,
 }
 
-/// Notes a finding. Returns none if its source has too many.
-pub(super) fn note(
-    connection: &Connection,
-    now: Moment,
-    sighting: &FindingSeen,
-) -> rusqlite::Result<Option<FindingKept>> {
+/// Notes a finding. If its source has too many of its kind, it is counted among the others of that kind.
+pub(super) fn note(connection: &Connection, now: Moment, sighting: &FindingSeen) -> rusqlite::Result<FindingKept> {
     let FindingSeen { what, source, event_type, record, missing, .. } = sighting;
     let row_of_record = record.as_ref().map(|(row, _)| *row);
-    let about = row_of_record.filter(|_| what.is_of_one_record()).unwrap_or_default();
+    let is_others = event_type == OTHERS.0;
+    let about = row_of_record.filter(|_| what.is_of_one_record() && !is_others).unwrap_or_default();
     let today = day(now.wall);
     let known: Option<(i64, i64)> = connection
         .prepare_cached(
@@ -90,8 +91,9 @@ pub(super) fn note(
         )?
         .query_row(params![source, what.name(), event_type, about], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    if known.is_none() && of_source(connection, source, *what)? >= OF_SOURCE_MAX {
-        return Ok(None);
+    if known.is_none() && !is_others && of_source(connection, source, *what)? >= OF_SOURCE_MAX {
+        let (event_type, missing) = (OTHERS.0.to_owned(), Some(OTHERS.1.to_owned()));
+        return note(connection, now, &FindingSeen { event_type, missing, ..sighting.clone() });
     }
     let (row, count, first_at): (i64, i64, i64) = connection
         .prepare_cached(
@@ -132,7 +134,7 @@ pub(super) fn note(
         first_at: timestamp(2, first_at).unwrap_or(now.wall),
         last_at: now.wall,
     });
-    Ok(Some(FindingKept { row, told }))
+    Ok(FindingKept { row, told })
 }
 
 /// The number of the day, from 1970 on.
@@ -200,15 +202,30 @@ pub(super) fn is_over(connection: &Connection, what: FindingKind, record: i64) -
     delete.execute(params![what.name(), record]).map(drop)
 }
 
-/// Deletes the findings of types that are understood by now, or ignored on purpose.
-pub(super) fn understood(connection: &Connection, source: &str, normalised: &Normalised) -> rusqlite::Result<()> {
+/// Deletes the findings of which a notification is the latest, if it is understood by now, or ignored on purpose. Others of its
+/// type may have another shape, which no rule reads yet. A message that points shows only that its source fetches.
+pub(super) fn understood(
+    connection: &Connection,
+    source: &str,
+    notification: Uuid,
+    messages: &[Message],
+) -> rusqlite::Result<()> {
     let mut delete = connection.prepare_cached(
-        "DELETE FROM findings WHERE source = ?1 AND event_type = ?2 AND what IN ('no_rule', 'not_fetched')",
+        "DELETE FROM findings WHERE source = ?1 AND event_type = ?2 AND what IN ('not_fetched', ?4)
+             AND (notification = ?3 OR NOT EXISTS (SELECT 1 FROM notifications WHERE id = findings.notification))",
     )?;
-    for message in normalised.messages.iter().filter(|message| message.missing.is_none()) {
-        delete.execute(params![source, message.event_type])?;
+    for message in messages.iter().filter(|message| message.missing.is_none()) {
+        let points = matches!(message.meaning, Meaning::Fetch(_));
+        let what = if points { FindingKind::NotFetched } else { FindingKind::NoRule };
+        delete.execute(params![source, message.event_type, notification.into_bytes(), what.name()])?;
     }
     Ok(())
+}
+
+/// The number of findings.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
+    let count: i64 = connection.prepare_cached("SELECT count(*) FROM findings")?.query_row([], |row| row.get(0))?;
+    Ok(count.unsigned_abs())
 }
 
 /// Names another notification in the place of one that is not kept.
@@ -264,3 +281,6 @@ fn finding(row: &Row<'_>) -> rusqlite::Result<Finding> {
         last_at: timestamp(10, row.get(10)?)?,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -191,6 +191,7 @@ mod tests {
             has_borders: false,
             binds_body: false,
             partly_signed: false,
+            needs_owner: false,
             is_behind: false,
             first_time: vec![1],
         };
@@ -216,6 +217,7 @@ mod tests {
             has_borders: true,
             binds_body: false,
             partly_signed: true,
+            needs_owner: true,
             is_behind: false,
             first_time: vec![0, 1],
         };

@@ -123,6 +123,7 @@ mod tests {
             form: "f".to_owned(),
             signed_at: None,
             partly_signed: true,
+            vouched: false,
             is_pointer: false,
             normalised: Normalised { dedupe_key: "k".to_owned(), beside: String::new(), messages: Vec::new() },
         };

@@ -31,6 +31,8 @@ const LOOSE: i64 = 11;
 const ATTEMPTS: i64 = 13;
 /// From this version on a record keeps its accounts and totals, its amendments, and the times of means of payment.
 const ACCOUNTS: i64 = 14;
+/// From this version on a record keeps more of the payment stack's answer to Transform, and due dates are instants.
+const ANSWERS: i64 = 15;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
     let file = folder(version).join(what);
@@ -211,6 +213,7 @@ fn unconfirmed() -> Unconfirmed {
 fn record(version: i64) -> Record {
     let is_new = version >= ATTEMPTS;
     let has_accounts = version >= ACCOUNTS;
+    let has_answers = version >= ANSWERS;
     Record {
         key: RecordKey::new(Kind::Payment, id("tx-7")),
         source: Some("stripe-main".into()),
@@ -228,8 +231,13 @@ fn record(version: i64) -> Record {
             former_until: has_accounts.then(|| time("2026-02-28T12:00:00Z")),
             bearer_at: is_new.then(|| time("2026-03-01T00:00:00Z")),
             expires_at: Some(time("2026-03-08T00:00:00Z")),
-            due_date: Some(day("2026-03-05")),
+            due_date: Some(time(if has_answers { "2026-03-05T10:00:00Z" } else { "2026-03-05T00:00:00Z" })),
             redirect_url: Some("https://psp.example/3ds".into()),
+            redirect_data: if has_answers { bearer() } else { BTreeMap::new() },
+            external_id: has_answers.then(|| "invoice-7".into()),
+            description: has_answers.then(|| "goods sent back".into()),
+            silent_since: has_answers.then(|| time("2026-03-01T10:00:00Z")),
+            stated: has_answers.then(|| stamped(StatusFact { stands: true, ..status() })),
             status: Some(Status::Pending),
         },
         seen: if is_new { seen(version) } else { earlier() },

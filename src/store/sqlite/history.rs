@@ -45,7 +45,7 @@ pub(super) fn attempted(
 ) -> rusqlite::Result<()> {
     let failure = match settlement {
         Settlement::Told => None,
-        Settlement::Retry { reason, .. } | Settlement::GiveUp { reason } => Some(reason),
+        Settlement::Retry { reason, .. } | Settlement::GiveUp { reason, .. } => Some(reason),
     };
     let millis = attempt.ended.steady.duration_since(attempt.began.steady).as_millis();
     connection

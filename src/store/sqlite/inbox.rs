@@ -5,8 +5,6 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
-use super::parked;
-use super::way::ANY_CAPTURE;
 use crate::domain::text::shown;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome, Taken};
 
@@ -78,6 +76,10 @@ const OF_KEY: &str = "SELECT count(*), min(rowid) FROM (SELECT rowid FROM notifi
 const FURTHER_BYTES: &str = "SELECT ifnull(sum(octet_length(headers) + octet_length(body)), 0) FROM notifications
      WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key AND rowid > ?3";
 
+/// The most times that one content counts again where states recur. Each costs a look into the index, and a row. Anybody with
+/// two captured notifications could send them in turn without end.
+const AGAIN_MAX: u32 = 100;
+
 /// The hash by which a repetition is recognised. It covers the body, and the unsigned parts beside the body that were
 /// read with it.
 fn content(taken: &Taken) -> [u8; 16] {
@@ -116,9 +118,10 @@ pub(super) fn seen(connection: &Connection, taken: &Taken) -> rusqlite::Result<S
     Ok(Seen::KeyOnly { one, full: taken.partly_signed && is_full(connection, taken, key, &kept)? })
 }
 
-/// The very same notification; none where its state recurs and another one of its object came after it.
+/// The very same notification; none where its state recurs and another one of its object came after it. After [`AGAIN_MAX`]
+/// times it counts as a repetition.
 fn same(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Result<Option<Seen>> {
-    let mut content = content(taken);
+    let (mut content, mut times) = (content(taken), 0);
     loop {
         let found = connection
             .prepare_cached(SAME)?
@@ -133,8 +136,11 @@ fn same(connection: &Connection, taken: &Taken, key: [u8; 16]) -> rusqlite::Resu
             })
             .optional()?;
         match found {
-            Some((_, row)) if taken.normalised.recurs() && is_followed(connection, taken, key, row)? => {
+            Some((_, row))
+                if taken.normalised.recurs() && times < AGAIN_MAX && is_followed(connection, taken, key, row)? =>
+            {
                 content = again(content);
+                times += 1;
             }
             found => return Ok(found.map(|(seen, _)| seen)),
         }
@@ -314,63 +320,6 @@ pub(super) fn set(connection: &Connection, id: Uuid, became: &Became) -> rusqlit
         .map(drop)
 }
 
-/// Sets the outcome of a notification after one of its parked events was released. The outcome stays while another of
-/// its events waits for a record. A companion changes only an outcome that says that nothing changed, or that its event could
-/// be meant for any of several captures.
-pub(super) fn released(
-    connection: &Connection,
-    id: Uuid,
-    companion: bool,
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE notifications SET outcome = ?3, reason = ?4, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND (outcome = 'parked' AND NOT ?2 OR ?2 AND outcome IN ('ignored', 'repeated', 'stale')
-               OR ?2 AND outcome = 'dead_letter' AND instr(reason, ?5) AND NOT instr(reason, '; '))
-               AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL)",
-        )?
-        .execute(params![id.into_bytes(), companion, outcome.name(), reason, ANY_CAPTURE])
-        .map(drop)
-}
-
-/// Sets the outcome of a notification after an event of it was taken back from a record. What became of the event now counts
-/// only if it waits, or is a dead letter. Nothing can wait any more for a notification that was deleted.
-pub(super) fn taken_back(
-    connection: &Connection,
-    id: Uuid,
-    outcome: Outcome,
-    reason: Option<&str>,
-) -> rusqlite::Result<()> {
-    match outcome {
-        Outcome::DeadLetter | Outcome::Parked if kept(connection, id)?.is_none() => {
-            parked::forget(connection, id.into_bytes())
-        }
-        Outcome::DeadLetter => waited_in_vain(connection, id, reason.unwrap_or_default()),
-        Outcome::Parked => connection
-            .prepare_cached(
-                "UPDATE notifications SET outcome = 'parked', answered = ifnull(answered, outcome)
-                 WHERE id = ?1 AND outcome NOT IN ('dead_letter', 'fetching')",
-            )?
-            .execute([id.into_bytes()])
-            .map(drop),
-        _ => Ok(()),
-    }
-}
-
-/// Makes a notification a dead letter, since an event of it waited for its record in vain. A dead letter keeps the reason
-/// that it has.
-pub(super) fn waited_in_vain(connection: &Connection, id: Uuid, reason: &str) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE notifications SET outcome = 'dead_letter', reason = ?2, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND outcome <> 'dead_letter'",
-        )?
-        .execute(params![id.into_bytes(), reason])
-        .map(drop)
-}
-
 /// Sets the outcome of a dead letter that was sent again, or replayed, and judged anew.
 pub(super) fn judged(connection: &Connection, taken: &Taken, id: Uuid, became: &Became) -> rusqlite::Result<()> {
     connection
@@ -424,12 +373,50 @@ pub(super) fn dead_letters(connection: &Connection, after: i64, most: u32) -> ru
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
+    use crate::domain::due::Moment;
+    use crate::domain::message::{Meaning, Message, Normalised};
 
     fn plan(connection: &Connection, question: &str) -> String {
         let mut plan = connection.prepare(&format!("EXPLAIN QUERY PLAN {question}")).unwrap();
         let rows = plan.query_map(params!["s", [0_u8; 16], 1], |row| row.get::<_, String>(3)).unwrap();
         rows.collect::<rusqlite::Result<Vec<_>>>().unwrap().join("\n")
+    }
+
+    /// Two contents of one object in turn, without end.
+    #[test]
+    fn a_content_recurs_so_often_and_is_a_repetition_then() {
+        let mut connection = Connection::open_in_memory().unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let message = Message { recurs: true, ..Message::new("state".to_owned(), Meaning::Ignored) };
+        let at = Moment { wall: Timestamp::UNIX_EPOCH, steady: Timestamp::UNIX_EPOCH };
+        let told = |n: u32| Taken {
+            id: Uuid::from_u128(u128::from(n)),
+            source: "s".to_owned(),
+            received_at: at,
+            headers: Vec::new(),
+            body: vec![u8::from(n.is_multiple_of(2))],
+            form: "form".to_owned(),
+            signed_at: None,
+            partly_signed: false,
+            vouched: false,
+            is_pointer: false,
+            normalised: Normalised {
+                dedupe_key: "object".to_owned(),
+                beside: String::new(),
+                messages: vec![message.clone()],
+            },
+        };
+        let is_same = |n| matches!(seen(&connection, &told(n)).unwrap(), Seen::Same { .. });
+        let judged = Became { outcome: Outcome::Ignored, through: None, reason: None, tells_first: false };
+        let most = 2 * (AGAIN_MAX + 1);
+        for n in 0..most {
+            assert!(!is_same(n), "{n}");
+            insert(&connection, &told(n), &judged).unwrap();
+        }
+        assert!(is_same(most) && is_same(most + 1));
     }
 
     #[test]

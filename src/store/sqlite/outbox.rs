@@ -8,10 +8,10 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::columns::{Listed, in_row, key, micros, timestamp, unreadable, version_column};
-use crate::domain::due::{Moment, later};
+use crate::domain::due::later;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
-use crate::store::{Delivery, GivenUp, Owed};
+use crate::store::{Delivery, Owed};
 
 /// The outbox row of a record.
 pub(super) struct Row {
@@ -63,7 +63,7 @@ pub(super) fn owe(
                  attempts = iif(dead_at IS NULL, attempts, 0),
                  failing_since = iif(dead_at IS NULL, failing_since, NULL),
                  not_before = iif(dead_at IS NULL, not_before, NULL),
-                 dead_at = NULL, given_up_at = NULL",
+                 dead_at = NULL, given_up_at = NULL, awaits_host = NULL",
         )?
         .execute(params![record, version_column(version), micros(first_untold), micros(due), micros(now)])
         .map(drop)
@@ -78,15 +78,21 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
     )?;
     let listed = Listed::read("outbox", query.query([])?, |row| {
         let (number, key) = (row.get(0)?, key_of(row, 1)?);
-        Ok((number, key, timestamp(3, row.get(3)?)?, row.get::<_, Option<String>>(4)?))
+        let payment = row.get::<_, Option<String>>(4)?.and_then(|id| TransformId::try_from(id).ok());
+        Ok((number, key, timestamp(3, row.get(3)?)?, payment))
     })?;
+    let among = |number: &i64| among.is_none_or(|among| among.contains(number));
+    let rows = listed.rows.into_iter().filter(|(number, ..)| among(number));
+    let owed = refunds_first(rows.map(|(_, key, due, payment)| (key, due, payment)));
+    Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
+}
+
+/// Webhooks that are owed, each with its due time and the payment that its record gives back. A payment's comes after its refunds'.
+pub(super) fn refunds_first(due: impl IntoIterator<Item = (RecordKey, Timestamp, Option<TransformId>)>) -> Vec<Owed> {
     let mut owed = Vec::new();
     let mut refunds = HashMap::<_, Vec<_>>::new();
-    for (number, key, due, payment) in listed.rows {
-        if among.is_some_and(|among| !among.contains(&number)) {
-            continue;
-        }
-        if let Some(payment) = payment.and_then(|id| TransformId::try_from(id).ok()) {
+    for (key, due, payment) in due {
+        if let Some(payment) = payment {
             refunds.entry(RecordKey::new(Kind::Payment, payment)).or_default().push(key.clone());
         }
         owed.push(Owed { key, due, after: Vec::new() });
@@ -94,7 +100,7 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
     for one in &mut owed {
         one.after = refunds.remove(&one.key).unwrap_or_default();
     }
-    Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
+    owed
 }
 
 /// The key of a row's record: its kind is in `column`, its id in the next column.
@@ -109,7 +115,8 @@ pub(super) fn key_of(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result
 pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<()>> {
     let mut query = connection.prepare_cached(
         "SELECT o.record, r.kind, r.transform_id, o.version, o.attempts, o.due_at, o.owed_since, o.changed_at,
-             o.first_untold_at, o.not_before, o.failing_since, o.dead_at, o.given_up_at, o.reason
+             o.first_untold_at, o.not_before, o.failing_since, o.dead_at, o.given_up_at, o.reason, o.host,
+             o.awaits_host
          FROM outbox o LEFT JOIN records r ON r.id = o.record WHERE o.record > ?1 ORDER BY o.record LIMIT ?2",
     )?;
     Listed::read("outbox", query.query(params![after, most])?, |row| {
@@ -119,7 +126,9 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
         (5..=12).try_for_each(|column| {
             row.get::<_, Option<i64>>(column)?.map_or(Ok(()), |at| timestamp(column, at).map(drop))
         })?;
-        row.get::<_, Option<String>>(13).map(drop)
+        row.get::<_, Option<String>>(13)?;
+        row.get::<_, Option<String>>(14)?;
+        row.get::<_, Option<bool>>(15).map(drop)
     })
 }
 
@@ -179,25 +188,6 @@ pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Resul
         .collect()
 }
 
-/// The deliveries that were given up, after the cursor `after`, in the order in which their records were registered.
-pub(super) fn given_up(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<GivenUp>> {
-    let mut query = connection.prepare_cached(
-        "SELECT o.record, r.kind, r.transform_id, o.version, ifnull(o.given_up_at, o.dead_at), o.attempts, o.reason
-         FROM outbox o LEFT JOIN records r ON r.id = o.record
-         WHERE o.dead_at IS NOT NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
-    )?;
-    Listed::read("outbox", query.query(params![after, most])?, |row| {
-        Ok(GivenUp {
-            cursor: row.get(0)?,
-            key: key_of(row, 1)?,
-            version: row.get::<_, i64>(3)?.unsigned_abs(),
-            at: timestamp(4, row.get(4)?)?,
-            attempts: row.get(5)?,
-            reason: row.get::<_, Option<String>>(6)?.unwrap_or_default(),
-        })
-    })
-}
-
 /// The delivery that an attempt for this record needs; none if nothing is owed.
 pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rusqlite::Result<Option<Delivery>> {
     connection
@@ -235,17 +225,18 @@ pub(super) fn begin_anew(
         .map(drop)
 }
 
+/// Makes a webhook that is owed due now, whatever the wait. `now` counts as the time of a change, so that an attempt under way
+/// that fails does not end the debt.
+pub(super) fn hasten(connection: &Connection, record: i64, now: Timestamp) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE outbox SET due_at = ?2, first_untold_at = ?2, not_before = NULL WHERE record = ?1")?
+        .execute(params![record, micros(now)])
+        .map(drop)
+}
+
 /// Deletes the outbox row of a record: Transform is owed nothing of it any more.
 pub(super) fn delete(connection: &Connection, record: i64) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([record]).map(drop)
-}
-
-/// Marks a delivery as given up.
-pub(super) fn give_up(connection: &Connection, record: i64, at: Moment) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3 WHERE record = ?1")?
-        .execute(params![record, micros(at.steady), micros(at.wall)])
-        .map(drop)
 }
 
 /// The values that a failed attempt leaves in the outbox.
@@ -254,6 +245,8 @@ pub(super) struct Failure<'a> {
     pub(super) first_untold: Option<Timestamp>,
     pub(super) not_before: Option<Timestamp>,
     pub(super) reason: &'a str,
+    /// The host and port of the attempt; none if no host may be called.
+    pub(super) host: Option<&'a str>,
 }
 
 /// Counts a failed attempt, and notes when the next one is due.
@@ -266,7 +259,7 @@ pub(super) fn fail(
     connection
         .prepare_cached(
             "UPDATE outbox SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2), due_at = ?3,
-                 first_untold_at = ?4, not_before = ?5, reason = ?6 WHERE record = ?1",
+                 first_untold_at = ?4, not_before = ?5, reason = ?6, host = ?7 WHERE record = ?1",
         )?
         .execute(params![
             record,
@@ -275,6 +268,7 @@ pub(super) fn fail(
             failure.first_untold.map(micros),
             failure.not_before.map(micros),
             failure.reason,
+            failure.host,
         ])
         .map(drop)
 }
@@ -282,6 +276,7 @@ pub(super) fn fail(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::GivenUpSought;
 
     const NOW: i64 = 1_800_000_000_000_000;
     const MINUTE: i64 = 60 * 1_000_000;
@@ -361,6 +356,7 @@ mod tests {
             assert_eq!(said, ["table outbox, row 1: its record is missing"]);
         }
         connection.execute("UPDATE outbox SET dead_at = 5", []).unwrap();
-        assert_eq!(given_up(&connection, 0, 9).unwrap().damaged.len(), 1);
+        let given_up = super::super::given_up::list(&connection, &GivenUpSought::default(), 0, 9).unwrap();
+        assert_eq!(given_up.damaged.len(), 1);
     }
 }

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 use rusqlite::Connection;
 
-use super::history;
 use super::outbox::{self, Failure};
 use super::records::{self, Stored};
+use super::{given_up, history};
 use crate::domain::due::Debounce;
 use crate::domain::ids::RecordKey;
 use crate::store::{Attempt, Delivery, Settlement};
@@ -51,6 +51,9 @@ pub(super) fn settle(
     let fresh = (row.version.min(stored.record.version) > attempt.version)
         .then(|| debounce.due(row.changed_at, began).max(now));
     let first_untold = fresh.map(|_| began);
+    // Somebody has asked for it to be told now, while the attempt was under way.
+    let asked = row.first_untold_at.filter(|at| *at > began).map(|_| now);
+    let host = attempt.host.as_deref();
     match (settlement, fresh) {
         (Settlement::Told, Some(due)) => {
             outbox::begin_anew(connection, row.record, began, due)?;
@@ -61,18 +64,20 @@ pub(super) fn settle(
             Ok(None)
         }
         (Settlement::Retry { at, not_before, reason }, fresh) => {
-            let due = fresh.unwrap_or(*at);
+            let due = fresh.or(asked).unwrap_or(*at);
             let due = not_before.map_or(due, |asked| due.max(asked));
-            outbox::fail(connection, row.record, &Failure { due, first_untold, not_before: *not_before, reason }, now)?;
+            let failure = Failure { due, first_untold, not_before: *not_before, reason, host };
+            outbox::fail(connection, row.record, &failure, now)?;
             Ok(Some(due))
         }
-        (Settlement::GiveUp { reason }, fresh) => {
-            let due = fresh.unwrap_or(now);
-            outbox::fail(connection, row.record, &Failure { due, first_untold, not_before: None, reason }, now)?;
-            if fresh.is_none() {
-                outbox::give_up(connection, row.record, attempt.ended)?;
+        (Settlement::GiveUp { reason, awaits_host }, fresh) => {
+            let next = fresh.or(asked);
+            let failure = Failure { due: next.unwrap_or(now), first_untold, not_before: None, reason, host };
+            outbox::fail(connection, row.record, &failure, now)?;
+            if next.is_none() {
+                given_up::mark(connection, row.record, attempt.ended, *awaits_host)?;
             }
-            Ok(fresh)
+            Ok(next)
         }
     }
 }

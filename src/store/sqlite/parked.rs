@@ -24,6 +24,12 @@ impl Pending {
     pub(super) const fn of(notification: Uuid, source: String, event: Event) -> Self {
         Self { notification, source, event }
     }
+
+    /// The same as an event that waits in silence.
+    pub(super) fn in_silence(&self) -> Self {
+        let event = Event { companion: true, ..self.event.clone() };
+        Self { notification: self.notification, source: self.source.clone(), event }
+    }
 }
 
 /// The key under which an event waits: a change of records that releases it.
@@ -74,8 +80,7 @@ pub(super) fn until_known(
 }
 
 fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::Result<i64> {
-    let event =
-        serde_json::to_string(&parked.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let event = text_of(&parked.event)?;
     connection
         .prepare_cached(
             "INSERT INTO parked (notification, source, parked_at, event, reason, kept_since)
@@ -89,6 +94,10 @@ fn insert(connection: &Connection, parked: &Pending, now: Moment) -> rusqlite::R
             parked.event.companion.then_some(COMPANION),
             micros(now.steady),
         ])
+}
+
+fn text_of(event: &Event) -> rusqlite::Result<String> {
+    serde_json::to_string(event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 fn add_key(connection: &Connection, row: i64, source: &str, key: &ReleaseKey) -> rusqlite::Result<()> {
@@ -111,6 +120,15 @@ pub(super) fn is_parked_before(
              WHERE n.source = ?1 AND n.dedupe_key = ?2 AND n.id <> ?3 AND o.event = p.event AND o.reason IS p.reason)",
     )?;
     Ok(!news.exists(params![source, dedupe_key, notification.into_bytes()])?)
+}
+
+/// Whether an event waits for a key. Events that wait in silence do not count.
+pub(super) fn is_awaited(connection: &Connection, key: &ReleaseKey) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM parked_keys k JOIN parked p ON p.id = k.parked WHERE k.key = ?1 AND p.reason IS NULL",
+        )?
+        .exists([&key.0])
 }
 
 /// Takes out the events that a key releases: the events of one source, or of all sources if `source` is none.
@@ -295,6 +313,18 @@ pub(super) fn forget(connection: &Connection, notification: [u8; 16]) -> rusqlit
     let rows: Vec<i64> = connection
         .prepare_cached("SELECT id FROM parked WHERE notification = ?1")?
         .query_map([notification], |row| row.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    rows.into_iter().try_for_each(|row| withdraw(connection, row))
+}
+
+/// Deletes the silent wait of an event: it finds its way anew, and may wait anew.
+pub(super) fn forget_silent(connection: &Connection, pending: &Pending) -> rusqlite::Result<()> {
+    let rows: Vec<i64> = connection
+        .prepare_cached("SELECT id FROM parked WHERE notification = ?1 AND reason = ?2 AND event = ?3")?
+        .query_map(
+            params![pending.notification.into_bytes(), COMPANION, text_of(&pending.in_silence().event)?],
+            |row| row.get(0),
+        )?
         .collect::<rusqlite::Result<_>>()?;
     rows.into_iter().try_for_each(|row| withdraw(connection, row))
 }

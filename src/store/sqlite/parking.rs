@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::{counts, inbox, parked};
+use super::{counts, later_outcomes, parked};
 
 /// The reason of an event that waited for too long.
 const NOT_IN_TIME: &str = "its record was not registered in time";
@@ -40,6 +40,6 @@ pub(super) fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> r
 /// Deletes a parked event, and makes its notification a dead letter.
 fn give_up(connection: &Connection, row: i64, reason: &str) -> rusqlite::Result<Uuid> {
     let notification = parked::let_go(connection, row)?;
-    inbox::waited_in_vain(connection, notification, reason)?;
+    later_outcomes::waited_in_vain(connection, notification, reason)?;
     Ok(notification)
 }

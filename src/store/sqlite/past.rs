@@ -18,7 +18,7 @@ use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
 use super::{files, journal, lock, migrations};
 use crate::domain::event::Event;
-use crate::domain::ids::TransformId;
+use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
@@ -72,19 +72,35 @@ pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlit
     each(past, query, stored, |stored| does(stored.record))
 }
 
+/// The PSP ids of a transaction's attempts that lead to no record any more: it was registered with another id since.
+pub(super) fn replaced(past: &Connection, record: &Record) -> rusqlite::Result<Vec<String>> {
+    let kind = record.key.kind;
+    let mut replaced = Vec::new();
+    if kind == Kind::Agreement {
+        return Ok(replaced);
+    }
+    let mut leads = past.prepare_cached("SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2")?;
+    for name in record.seen.attempts.iter().filter_map(|attempt| attempt.name.as_ref()) {
+        if !leads.exists(params![name.value, kind.code()])? {
+            replaced.push(name.value.clone());
+        }
+    }
+    Ok(replaced)
+}
+
 /// The row number of the latest notification.
 pub(super) fn latest(past: &Connection) -> rusqlite::Result<i64> {
     past.query_row("SELECT ifnull(max(rowid), 0) FROM notifications", [], |row| row.get(0))
 }
 
 /// Calls `does` for each record with a version from a notification that is not among these: it is deleted, for example. The
-/// second value says whether the notification came after the row number `latest`. Versions that a reread has made do not
+/// last value says whether the notification came after the row number `latest`. Versions that a reread has made do not
 /// count: all that made them was read again.
 pub(super) fn made_by_others(
     past: &Connection,
     read: &HashSet<Uuid>,
     latest: i64,
-    mut does: impl FnMut(TransformId, bool),
+    mut does: impl FnMut(TransformId, Uuid, bool),
 ) -> rusqlite::Result<()> {
     let query = "SELECT t.id, r.transform_id, t.notification, ifnull(n.rowid, 0) FROM transitions t
          JOIN records r ON r.id = t.record LEFT JOIN notifications n ON n.id = t.notification
@@ -93,7 +109,7 @@ pub(super) fn made_by_others(
     each(past, query, by, |(id, by, number)| {
         if by != BY_REREAD && !read.contains(&by) {
             let id = id.try_into().map_err(|error: String| unreadable(1, rusqlite::types::Type::Text, error))?;
-            does(id, number > latest);
+            does(id, by, number > latest);
         }
         Ok(())
     })

@@ -1,12 +1,14 @@
 //! Placed events: events that name only an authorization, and were placed on its only capture. They are kept, to be placed
-//! anew once another capture is registered, or the capture gets an id of the PSP. Events that could then mean any of several
-//! captures become dead letters.
+//! anew: once another capture is known, the capture gets an id of the PSP, or an id turns out to be a payment's own. Events that
+//! could then mean any of several captures become dead letters.
 
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::{in_row, json};
 use super::parked::Pending;
+use super::records::{self, Stored, record_columns};
+use crate::domain::event::Event;
 
 /// The step of the schema that leads from preauthorizations to their captures, lets agreements share a means of payment, and
 /// remembers the notifications of placed events.
@@ -46,10 +48,10 @@ DELETE FROM parked_keys WHERE parked IN (SELECT id FROM parked WHERE reason IS N
 DELETE FROM parked WHERE reason IS NOT NULL;
 ";
 
-/// Keeps an event that was placed on a record, unless it is kept already.
+/// Keeps an event that was placed on a record, unless it is kept already. It may have waited in silence before.
 pub(super) fn note(connection: &Connection, row: i64, placed: &Pending) -> rusqlite::Result<()> {
-    let event =
-        serde_json::to_string(&placed.event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let event = Event { companion: false, ..placed.event.clone() };
+    let event = serde_json::to_string(&event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     connection
         .prepare_cached(
             "INSERT INTO placed (record, notification, source, event) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS
@@ -59,9 +61,12 @@ pub(super) fn note(connection: &Connection, row: i64, placed: &Pending) -> rusql
         .map(drop)
 }
 
-/// Takes out the events that were placed on a record, in the order in which they came.
-pub(super) fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pending>> {
-    let placed = connection
+/// The schema version since which placed events are kept.
+pub(super) const SINCE: i64 = 13;
+
+/// The events that were placed on a record, in the order in which they came.
+pub(super) fn list(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pending>> {
+    connection
         .prepare_cached("SELECT notification, source, event FROM placed WHERE record = ?1 ORDER BY id")?
         .query_map([row], |columns| {
             Ok(Pending {
@@ -71,7 +76,29 @@ pub(super) fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Ve
             })
         })?
         .collect::<rusqlite::Result<_>>()
-        .map_err(in_row("placed", row))?;
+        .map_err(in_row("placed", row))
+}
+
+/// The payments on which events of a notification were placed. Few events are placed, so all are looked at.
+pub(super) fn payments_of(connection: &Connection, notification: Uuid) -> rusqlite::Result<Vec<Stored>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM records r WHERE r.id IN (SELECT record FROM placed WHERE notification = ?1)"
+        ))?
+        .query_map([notification.into_bytes()], records::stored)?
+        .collect()
+}
+
+/// Whether an event was placed on a record.
+pub(super) fn is_on(connection: &Connection, row: i64) -> rusqlite::Result<bool> {
+    connection.prepare_cached("SELECT 1 FROM placed WHERE record = ?1")?.exists([row])
+}
+
+/// Takes out the events that were placed on a record, in the order in which they came.
+pub(super) fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pending>> {
+    let placed = list(connection, row)?;
     connection.prepare_cached("DELETE FROM placed WHERE record = ?1")?.execute([row])?;
     Ok(placed)
 }

@@ -102,8 +102,23 @@ pub(super) fn means(n: u128, psp_ids: &[&str], status: Status) -> Event {
     event(n, Kind::Agreement, psp_ids, Facts { status: Some(status), ..Facts::default() })
 }
 
+/// All orders of these steps.
+pub(super) fn all_orders<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
+    let Some((first, rest)) = steps.split_first() else { return vec![Vec::new()] };
+    let with_first = |order: Vec<T>| {
+        (0..=order.len()).map(move |at| {
+            let mut order = order.clone();
+            order.insert(at, first.clone());
+            order
+        })
+    };
+    all_orders(rest).into_iter().flat_map(with_first).collect()
+}
+
 pub(super) struct Told {
     pub(super) connection: Connection,
+    /// The second of the next step.
+    pub(super) second: i64,
     pub(super) owed: Vec<Owed>,
     pub(super) findings: Vec<Finding>,
 }
@@ -112,7 +127,7 @@ impl Told {
     pub(super) fn new(steps: &[Step]) -> Self {
         let mut connection = Connection::open_in_memory().unwrap();
         migrations::migrate(&mut connection).unwrap();
-        let mut played = Self { connection, owed: Vec::new(), findings: Vec::new() };
+        let mut played = Self { connection, second: 1_000, owed: Vec::new(), findings: Vec::new() };
         steps.iter().for_each(|step| played.step(step));
         played
     }
@@ -123,30 +138,32 @@ impl Told {
                 let RegistrationReceipt { owed, findings, .. } = self.register(&key(*kind, id), said);
                 (owed, findings)
             }
-            Step::Tell(n, event) => self.tell(*n, event),
+            Step::Tell(n, event) => self.tell(*n, std::slice::from_ref(event)),
         };
     }
 
     fn register(&self, key: &RecordKey, said: &Value) -> RegistrationReceipt {
         let said = serde_json::from_value(said.clone()).unwrap();
-        register(&self.connection, &rehearse::without_limits(), key, &said, moment(1_000)).unwrap().unwrap()
+        register(&self.connection, &rehearse::without_limits(), key, &said, moment(self.second)).unwrap().unwrap()
     }
 
-    fn tell(&self, n: u128, event: &Event) -> (Vec<Owed>, Vec<Finding>) {
+    /// Takes a notification with these events.
+    pub(super) fn tell(&self, n: u128, events: &[Event]) -> (Vec<Owed>, Vec<Finding>) {
         let options = rehearse::without_limits();
-        let mut work = Work::new(&self.connection, &options, moment(1_000));
-        let (outcome, reasons) = work.place_all(Uuid::from_u128(n), "s", std::slice::from_ref(event)).unwrap();
+        let mut work = Work::new(&self.connection, &options, moment(self.second));
+        let (outcome, reasons) = work.place_all(Uuid::from_u128(n), "s", events).unwrap();
         let became = inbox::Became { outcome, through: None, reason: reasons.into_iter().next(), tells_first: false };
-        let message = Message::new("test".into(), Meaning::Events(vec![event.clone()]));
+        let message = Message::new("test".into(), Meaning::Events(events.to_vec()));
         let taken = Taken {
             id: Uuid::from_u128(n),
             source: "s".into(),
-            received_at: moment(1_000),
+            received_at: moment(self.second),
             headers: Vec::new(),
             body: n.to_string().into_bytes(),
             form: "form".into(),
             signed_at: None,
             partly_signed: false,
+            vouched: false,
             is_pointer: false,
             normalised: Normalised { dedupe_key: n.to_string(), beside: String::new(), messages: vec![message] },
         };
@@ -170,7 +187,11 @@ impl Told {
     }
 
     pub(super) fn refunded(&self) -> u32 {
-        let Detail::Payment(payment) = View::of(&self.record(Kind::Payment, "p")).detail else { panic!() };
+        self.given_back("p")
+    }
+
+    pub(super) fn given_back(&self, id: &str) -> u32 {
+        let Detail::Payment(payment) = View::of(&self.record(Kind::Payment, id)).detail else { panic!() };
         payment.refunded.try_into().unwrap()
     }
 

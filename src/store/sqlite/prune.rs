@@ -6,12 +6,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::columns::{damage, in_row, micros};
+use super::columns::{damage, micros};
 use super::findings::PARKED_FOR;
-use super::outbox::{self, key_of};
 use super::{dead_letters, fetches, findings, parked, parking, waited};
 use crate::domain::due::Moment;
-use crate::domain::ids::RecordKey;
 use crate::store::{DeadLetterGone, Pruned, StoreOptions};
 
 /// How long the time of an object's last fetch is remembered.
@@ -36,17 +34,13 @@ pub(super) fn step(
     let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
     let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most), &mut damaged)?;
-    let given_up = apart(given_up(connection, before(now, keep.dead_letters), most), &mut damaged)?;
     let rows = notifications(connection, before(now, keep.notifications), most)?
         + of_settled(connection, OLD_ATTEMPTS, before(now, keep.attempts), most)?
         + of_settled(connection, OLD_TRANSITIONS, before(now, keep.history), most)?
         + fetches::prune(connection, before(now, FETCHES_KEPT), most)?
         + findings::prune(connection, before(now, keep.notifications), most)?;
     let shrunk = shrink(connection)?;
-    Ok((
-        Pruned { waited_in_vain, dead_letters, dead_letters_beyond, given_up, looked, findings, rows, shrunk },
-        damaged,
-    ))
+    Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, looked, findings, rows, shrunk }, damaged))
 }
 
 /// Sets the error of an unreadable row apart: its own kind of row is not deleted then, but all other kinds are. An
@@ -73,10 +67,6 @@ const OLD_DEAD_LETTERS: &str = "SELECT id FROM notifications INDEXED BY dead_let
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
     ORDER BY ifnull(kept_since, received_at) LIMIT ?2";
 
-const OLD_GIVEN_UP: &str =
-    "SELECT o.record, r.kind, r.transform_id FROM outbox o LEFT JOIN records r ON r.id = o.record
-    WHERE o.dead_at IS NOT NULL AND o.dead_at < ?1 ORDER BY o.dead_at LIMIT ?2";
-
 const OLD_NOTIFICATIONS: &str = "DELETE FROM notifications WHERE rowid IN (
     SELECT rowid FROM notifications
     WHERE outcome NOT IN ('parked', 'dead_letter') AND ifnull(kept_since, received_at) < ?1
@@ -86,7 +76,7 @@ const OLD_NOTIFICATIONS: &str = "DELETE FROM notifications WHERE rowid IN (
 
 const OLD_ATTEMPTS: &str = "DELETE FROM attempts WHERE id IN (
     SELECT id FROM attempts WHERE ifnull(kept_since, at) < ?1
-        AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = attempts.record)
+        AND NOT EXISTS (SELECT 1 FROM outbox WHERE record = attempts.record AND dead_at IS NULL)
     ORDER BY ifnull(kept_since, at) LIMIT ?2)";
 
 const OLD_TRANSITIONS: &str = "DELETE FROM transitions WHERE id IN (
@@ -102,20 +92,6 @@ fn old_dead_letters(connection: &Connection, cutoff: Timestamp, most: u32) -> ru
         .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
     old.into_iter().map(|id| dead_letters::delete(connection, id)).collect()
-}
-
-fn given_up(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<RecordKey>> {
-    let old: Vec<(i64, RecordKey)> = connection
-        .prepare_cached(OLD_GIVEN_UP)?
-        .query_map(params![micros(cutoff), most], |row| {
-            let record: i64 = row.get(0)?;
-            Ok((record, key_of(row, 1).map_err(in_row("outbox", record))?))
-        })?
-        .collect::<rusqlite::Result<_>>()?;
-    for (row, _) in &old {
-        outbox::delete(connection, *row)?;
-    }
-    Ok(old.into_iter().map(|(_, key)| key).collect())
 }
 
 /// Deletes old notifications that are over: none of their events waits any more, and nothing is fetched for them.
@@ -246,7 +222,6 @@ mod tests {
         for (question, index) in [
             (OLD_DEAD_LETTERS, "dead_letters (<expr><?)"),
             (OLD_NOTIFICATIONS, "notifications_over (<expr><?)"),
-            (OLD_GIVEN_UP, "given_up (dead_at>? AND dead_at<?)"),
             (OLD_ATTEMPTS, "attempts_by_age (<expr><?)"),
             (OLD_TRANSITIONS, "transitions_by_age (<expr><?)"),
             (parked::WAITED_TOO_LONG, "parked_by_age (<expr><?)"),

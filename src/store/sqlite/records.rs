@@ -8,6 +8,7 @@ use super::columns::{Listed, in_row, json, unreadable};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::text::shown_id;
+use crate::store::ListedRecord;
 
 /// A record and its row.
 #[derive(Debug)]
@@ -107,6 +108,36 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     Listed::read("records", query.query(params![after, most])?, |row| stored(row).map(drop))
 }
 
+/// The records after the cursor `after`, in the order in which they were registered.
+pub(super) fn list(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<ListedRecord>> {
+    let mut query = connection.prepare_cached(concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2"
+    ))?;
+    Listed::read("records", query.query(params![after, most])?, listed)
+}
+
+/// The refunds whose payment is not registered, after the cursor `after`. Only refunds are looked at, by their index.
+pub(super) fn without_payment(
+    connection: &Connection,
+    after: i64,
+    most: u32,
+) -> rusqlite::Result<Listed<ListedRecord>> {
+    let mut query = connection.prepare_cached(concat!(
+        "SELECT ",
+        record_columns!(),
+        " FROM records r INDEXED BY refunds_by_payment WHERE r.payment_id IS NOT NULL AND r.id > ?1
+             AND NOT EXISTS (SELECT 1 FROM records p WHERE p.transform_id = r.payment_id AND p.kind = ?2)
+         ORDER BY r.id LIMIT ?3",
+    ))?;
+    Listed::read("records", query.query(params![after, Kind::Payment.code(), most])?, listed)
+}
+
+fn listed(row: &Row<'_>) -> rusqlite::Result<ListedRecord> {
+    stored(row).map(|Stored { row, record }| ListedRecord { cursor: row, record })
+}
+
 /// The refunds of a payment.
 pub(super) fn refunds_of(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<Stored>> {
     connection
@@ -181,25 +212,47 @@ pub(super) fn is_shared(kind: Kind, psp_id: &str) -> bool {
     kind == Kind::Agreement || psp_id.starts_with(ORIGINAL)
 }
 
-/// Lets a PSP id lead to a record, unless it already leads to another one, or may be shared. An id that leads only
-/// because of placed events leads by itself from now on, if `lead` is not placed. Returns whether the way is new.
+/// Lets a PSP id lead to a record, unless it already leads to another one, or may be shared. Ids may lead to several records
+/// because of placed events. An id that leads only because of placed events leads by itself from now on, if `lead` is not placed.
+/// Returns whether the way is new.
 pub(super) fn learn(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
     let is_shared = is_shared(lead.kind, lead.psp_id);
     if !lead.placed {
-        let mut sure = connection.prepare_cached(
-            "UPDATE psp_ids SET placed = 0 WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed",
-        )?;
-        sure.execute(params![lead.psp_id, lead.kind.code(), stored.row])?;
+        make_sure(connection, stored, lead)?;
     }
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO psp_ids (psp_id, kind, source, record, placed)
          SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS
              (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = '')
-              AND (record = ?4 OR NOT ?6))",
+              AND (record = ?4 OR NOT (?6 OR ?5 AND placed)))",
     )?;
     let changed = insert.execute(params![lead.psp_id, lead.kind.code(), source, stored.row, lead.placed, is_shared])?;
     Ok(changed == 1)
+}
+
+/// Lets an id lead by itself that led to the record only because of placed events. Returns whether it did.
+pub(super) fn make_sure(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
+    let mut sure = connection
+        .prepare_cached("UPDATE psp_ids SET placed = 0 WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed")?;
+    Ok(sure.execute(params![lead.psp_id, lead.kind.code(), stored.row])? > 0)
+}
+
+/// Deletes the ways from an id to other records than this one that lead there only because of placed events. Returns those
+/// records: these events have to find their way anew.
+pub(super) fn displace(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<Vec<Stored>> {
+    let source = stored.record.source.as_deref().unwrap_or_default();
+    let others: Vec<Stored> = connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.record <> ?4 AND p.placed AND (p.source IN (?3, '') OR ?3 = '')",
+        ))?
+        .query_map(params![lead.psp_id, lead.kind.code(), source, stored.row], self::stored)?
+        .collect::<rusqlite::Result<_>>()?;
+    others.iter().try_for_each(|other| forget(connection, other.row, lead.kind, lead.psp_id))?;
+    Ok(others)
 }
 
 /// Deletes the way from a PSP id of an object of that kind to a record: the integrator has changed the id, or has given it to

@@ -5,11 +5,12 @@ use rusqlite::Connection;
 use super::parked::ReleaseKey;
 use super::records::{self, Lead, Stored};
 use super::work::{Finished, Work};
-use super::{family, parked, placing};
+use super::{family, given_up, parked, placing, removal};
 use crate::domain::due::Moment;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::{Record, Registered};
-use crate::domain::registration::{self, Refusal, Registration};
+use crate::domain::register;
+use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown_id;
 use crate::store::{RegistrationReceipt, StoreOptions};
 
@@ -21,42 +22,71 @@ pub(super) fn register(
     said: &Registration,
     now: Moment,
 ) -> rusqlite::Result<Result<RegistrationReceipt, Refusal>> {
-    let existing = records::by_id(connection, &key.id)?;
-    if let Some(other) = existing.as_ref().filter(|stored| stored.record.key.kind != key.kind) {
-        let reason = format!("{} is registered as a {}", key.id, other.record.key.kind);
-        return Ok(Err(Refusal::conflict("kind", reason)));
+    let mut work = Work::new(connection, options, now);
+    let mut existing = records::by_id(connection, &key.id)?;
+    if let Some(other) = existing.take_if(|stored| stored.record.key.kind != key.kind)
+        && let Err(refusal) = removal::make_room(&mut work, &other, key.kind)?
+    {
+        return Ok(Err(refusal));
     }
-    let done = match registration::register(key, existing.as_ref().map(|stored| &stored.record), said, now.wall) {
+    if let Some(refund) = existing.as_mut().filter(|_| said.payment_transaction_id.is_some()) {
+        forget_unknown_payment(connection, &mut refund.record)?;
+    }
+    let done = match register::register(key, existing.as_ref().map(|stored| &stored.record), said, now.wall) {
         Ok(done) => done,
         Err(refusal) => return Ok(Err(refusal)),
     };
     let before = existing.as_ref().map(|old| old.record.registered.clone()).unwrap_or_default();
+    let source_before = existing.as_ref().and_then(|old| old.record.source.clone());
     let stored = write(connection, existing, done.record)?;
     if let Some(refusal) = other_currency(connection, &stored.record)? {
         return Ok(Err(refusal));
     }
-    let psp_id = stored.record.registered.psp_id.clone();
-    if let Some(psp_id) = &psp_id
-        && let Some(refusal) = claim(connection, &stored, psp_id)?
-    {
-        return Ok(Err(refusal));
+    let Displaced { placed_on, given_up_by } = match claim(connection, &stored)? {
+        Ok(displaced) => displaced,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
+    if done.tells || given_up::is(connection, stored.row)? {
+        work.owe(&stored, Vec::new())?;
     }
-    let mut work = Work::new(connection, options, now);
-    let stored = placed(&mut work, stored, &before)?;
+    let stored = placed(&mut work, stored, &before, &placed_on)?;
+    let psp_id = stored.record.registered.psp_id.clone();
+    let stored = family::taken_from(&mut work, stored, &given_up_by, psp_id.as_slice())?;
     let stored = family::link(&mut work, stored)?;
-    release(&mut work, &stored.record, &before)?;
-    let Finished { owed, led_elsewhere, findings } = work.finish()?;
+    let moved = stored.record.registered.preauth_id != before.preauth_id || stored.record.source != source_before;
+    release(&mut work, &stored.record, &before, moved)?;
+    let Finished { owed, led_elsewhere, findings, .. } = work.finish()?;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
     let agreement = records::agreement_of(connection, &record)?;
     Ok(Ok(RegistrationReceipt { record, agreement, created: done.created, owed, led_elsewhere, findings }))
 }
 
-/// Lets the registered PSP id lead to the record, and places events anew that were placed before on it, or on another capture
-/// of its preauthorization.
-fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusqlite::Result<Stored> {
-    let Registered { psp_id, preauth_id, .. } = stored.record.registered.clone();
+/// Forgets the payment of a refund if nobody has registered it, so that another one can be said at any time.
+fn forget_unknown_payment(connection: &Connection, refund: &mut Record) -> rusqlite::Result<()> {
+    if let Some(id) = &refund.registered.payment_id
+        && records::by_key(connection, &RecordKey::new(Kind::Payment, id.clone()))?.is_none()
+    {
+        refund.registered.payment_id = None;
+    }
+    Ok(())
+}
+
+/// Lets the registered PSP id lead to the record. Places events anew that were placed before: on the record, on payments that
+/// the id led to, or on another capture of its preauthorization.
+fn placed(
+    work: &mut Work<'_>,
+    mut stored: Stored,
+    before: &Registered,
+    displaced: &[RecordKey],
+) -> rusqlite::Result<Stored> {
+    let Registered { psp_id, preauth_id, payment_id, .. } = stored.record.registered.clone();
+    if let Some(payment) = before.payment_id.as_ref().filter(|_| payment_id != before.payment_id) {
+        family::part(work, &RecordKey::new(Kind::Payment, payment.clone()), &stored.record.key.id)?;
+    }
     if let Some(psp_id) = &psp_id {
         records::learn(work.connection, &stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
+        placing::on(work, displaced)?;
+        stored = again(work.connection, stored)?;
         parked::look_again(work.connection, psp_id)?;
     }
     if stored.record.key.kind == Kind::Preauth {
@@ -67,7 +97,8 @@ fn placed(work: &mut Work<'_>, mut stored: Stored, before: &Registered) -> rusql
     }
     if preauth_id != before.preauth_id {
         if let Some(preauth) = &before.preauth_id {
-            family::part(work, preauth, &stored.record.key.id)?;
+            let preauth = RecordKey::new(Kind::Preauth, preauth.clone());
+            family::part(work, &preauth, &stored.record.key.id)?;
         }
         if let Some(preauth) = &preauth_id {
             placing::with_captures(work, preauth)?;
@@ -82,12 +113,13 @@ fn again(connection: &Connection, stored: Stored) -> rusqlite::Result<Stored> {
     Ok(records::by_key(connection, &stored.record.key)?.unwrap_or(stored))
 }
 
-/// Releases the events that waited for the record.
-fn release(work: &mut Work<'_>, record: &Record, before: &Registered) -> rusqlite::Result<()> {
+/// Releases the events that waited for the record. `moved` says whether it is new among the captures of its preauthorization.
+fn release(work: &mut Work<'_>, record: &Record, before: &Registered, moved: bool) -> rusqlite::Result<()> {
     let Registered { psp_id, preauth_id, agreement_id, .. } = &record.registered;
     let (kind, id) = (record.key.kind, &record.key.id);
-    let moved = *preauth_id != before.preauth_id;
-    let captures = preauth_id.iter().chain(&before.preauth_id).filter(|_| moved).map(ReleaseKey::captures);
+    // A capture with an id of its own may not be meant any more by what could mean several.
+    let is_another = moved || *psp_id != before.psp_id;
+    let captures = preauth_id.iter().chain(&before.preauth_id).filter(|_| is_another).map(ReleaseKey::captures);
     let agreement = agreement_id.as_ref().map(|_| ReleaseKey::agreement_of(id));
     let its = psp_id.as_ref().map(|psp_id| ReleaseKey::psp_id(kind, psp_id));
     let mut keys = captures.chain([ReleaseKey::record(id)]).chain(its).chain(agreement);
@@ -104,7 +136,11 @@ fn write(connection: &Connection, existing: Option<Stored>, record: Record) -> r
             {
                 records::forget(connection, old.row, record.key.kind, old_id)?;
             }
-            Stored { row: old.row, record }
+            let stored = Stored { row: old.row, record };
+            if old.record.source.is_some() && old.record.source != stored.record.source {
+                removal::move_leads(connection, &stored)?;
+            }
+            stored
         }
         None => Stored { row: records::insert(connection, &record)?, record },
     };
@@ -114,21 +150,33 @@ fn write(connection: &Connection, existing: Option<Stored>, record: Record) -> r
     Ok(stored)
 }
 
-/// Gives a PSP id to the record that is registered with it. A record that only learned the id from an event gives it up.
-/// Agreements may share a means of payment, and keep the id.
-fn claim(connection: &Connection, stored: &Stored, psp_id: &str) -> rusqlite::Result<Option<Refusal>> {
-    let kind = stored.record.key.kind;
-    if kind == Kind::Agreement {
-        return Ok(None);
-    }
+/// The records to which a registered PSP id led before.
+#[derive(Default)]
+struct Displaced {
+    /// The payments to which it led because of placed events.
+    placed_on: Vec<RecordKey>,
+    /// The records that had learned it.
+    given_up_by: Vec<RecordKey>,
+}
+
+/// Gives the registered PSP id to its record. A record that only learned the id from an event gives it up. Agreements may
+/// share a means of payment, and keep the id.
+fn claim(connection: &Connection, stored: &Stored) -> rusqlite::Result<Result<Displaced, Refusal>> {
+    let (kind, registered) = (stored.record.key.kind, stored.record.registered.psp_id.as_deref());
+    let Some(psp_id) = registered.filter(|_| kind != Kind::Agreement) else { return Ok(Ok(Displaced::default())) };
+    let placed_on = records::displace(connection, stored, &Lead { kind, psp_id, placed: false })?;
+    let mut given_up_by = Vec::new();
     for other in records::others_of_psp_id(connection, stored, psp_id)? {
         if other.record.key.kind == kind && other.record.registered.psp_id.as_deref() == Some(psp_id) {
-            let reason = format!("{} belongs to another {kind}", shown_id(psp_id));
-            return Ok(Some(Refusal::conflict("pspTransactionId", reason)));
+            let owner = shown_id(other.record.key.id.as_str());
+            let reason = format!("{} belongs to another {kind}, {owner}", shown_id(psp_id));
+            return Ok(Err(Refusal::conflict("pspTransactionId", reason)));
         }
         records::forget(connection, other.row, kind, psp_id)?;
+        given_up_by.push(other.record.key);
     }
-    Ok(None)
+    let placed_on = placed_on.into_iter().map(|other| other.record.key).collect();
+    Ok(Ok(Displaced { placed_on, given_up_by }))
 }
 
 /// The refusal of a refund whose payment has another currency, or of a payment whose refunds have another currency.

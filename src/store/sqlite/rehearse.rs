@@ -5,9 +5,12 @@
 //! On the stage they come after all registrations; that makes no difference, since the order of arrival leaves no trace
 //! (ARCHITECTURE.md).
 //!
+//! A record holds what its children have confirmed. A child may have that from its registration alone, so that no event brings
+//! it. So all children are linked with their parents before the first notification is read.
+//!
 //! Deleted notifications cannot be read again. Each fact of a record carries the key of its event, and the history
 //! knows which notification made which version. A record is not compared if one of its facts or versions comes from a
-//! notification that is not read again. The refunds and the payment of its family are not compared then either.
+//! notification that is not read again. The rest of its family is not compared then either, whatever sources its members have.
 //!
 //! A relay may run meanwhile. The records are read first, and once more at the end. In between, the notifications are
 //! read, up to the latest one at the beginning. A record that changed between beginning and end is not compared.
@@ -22,12 +25,13 @@ use uuid::Uuid;
 use super::columns::digest;
 use super::records::{self, Lead, Stored};
 use super::taking::{self, Took};
-use super::{first_times, migrations, parking, past, reached};
+use super::{first_times, later_outcomes, migrations, owners, parking, past, reached};
 use crate::domain::due::{Debounce, Moment};
 use crate::domain::event::message_key;
 use crate::domain::family;
-use crate::domain::ids::TransformId;
-use crate::domain::record::{Record, Seen};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::message::{Meaning, Normalised};
+use crate::domain::record::{Record, Registered, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
 use crate::store::{Keep, Outcome, ParkedLimits, StoreOptions, Taken};
 
@@ -64,6 +68,7 @@ pub fn sources(store: &Path) -> Result<Vec<String>, RehearsalError> {
 struct Stage {
     connection: Connection,
     options: StoreOptions,
+    /// The records of the sources that are read again, and the rest of their families.
     stand: Vec<Record>,
     /// Records that are not compared: they have a version from a notification that is not read again, or changed
     /// meanwhile.
@@ -72,10 +77,16 @@ struct Stage {
     keys: HashSet<[u8; 16]>,
     /// The notifications that were read again.
     read: HashSet<Uuid>,
+    /// The notifications that cannot be read as they were, and digests of their keys.
+    left_out: (HashSet<Uuid>, HashSet<[u8; 16]>),
+    /// The records of which such a notification has made a version.
+    by_left_out: HashSet<TransformId>,
+    /// The ids that records were registered with before, each with its record's row. They lead while notifications are read.
+    replaced: Vec<(i64, Kind, String)>,
     /// The notifications with events that wait in the store.
     waiting: HashSet<Uuid>,
-    /// The number of records that changed meanwhile.
-    meanwhile: usize,
+    /// The records that changed meanwhile.
+    meanwhile: HashSet<TransformId>,
 }
 
 impl Stage {
@@ -89,16 +100,22 @@ impl Stage {
             others: HashSet::new(),
             keys: HashSet::new(),
             read: HashSet::new(),
+            left_out: (HashSet::new(), HashSet::new()),
+            by_left_out: HashSet::new(),
+            replaced: Vec::new(),
             waiting: HashSet::new(),
-            meanwhile: 0,
+            meanwhile: HashSet::new(),
         };
         if past::knows_first_times(past)? {
             first_times::take_over(&stage.connection, past, |source, id| {
                 past::is_read(past, wanted, latest, source, id)
             })?;
         }
-        past::records(past, |record| stage.set(record, wanted))?;
+        past::records(past, |record| stage.set(record, past, wanted))?;
+        stage.keep_families(wanted);
+        stage.link()?;
         reached::take_over(&stage.connection, past)?;
+        owners::take_over(&stage.connection, past)?;
         past::waiting(past, |notification, _, _| {
             stage.waiting.insert(notification);
             Ok(())
@@ -107,16 +124,47 @@ impl Stage {
     }
 
     /// Puts a record on the stage: bare, or as it stands if its source is not read again.
-    fn set(&mut self, stands: Record, wanted: &Wanted) -> rusqlite::Result<()> {
-        let is_bare = stands.source.as_ref().is_none_or(|source| wanted.sources.contains(source));
-        let record = if is_bare { bare(&stands) } else { stands.clone() };
+    fn set(&mut self, stands: Record, past: &Connection, wanted: &Wanted) -> rusqlite::Result<()> {
+        let is_read = is_read(&stands, wanted);
+        let record = if is_read { bare(&stands) } else { stands.clone() };
         let row = records::insert(&self.connection, &record)?;
-        if let Some(psp_id) = record.registered.psp_id.clone() {
-            let lead = Lead { kind: record.key.kind, psp_id: &psp_id, placed: false };
-            records::learn(&self.connection, &Stored { row, record }, &lead)?;
+        let stored = Stored { row, record };
+        // Events of a former means of payment still reach their agreement, and do not count there. Events of an attempt whose id
+        // was replaced have reached their record while it was registered.
+        let replaced = past::replaced(past, &stands)?;
+        let Registered { psp_id, former, .. } = &stored.record.registered;
+        for psp_id in psp_id.iter().chain(former).chain(&replaced) {
+            let lead = Lead { kind: stored.record.key.kind, psp_id, placed: false };
+            records::learn(&self.connection, &stored, &lead)?;
         }
-        if is_bare {
-            self.stand.push(stands);
+        let kind = stored.record.key.kind;
+        self.replaced.extend(replaced.into_iter().map(|psp_id| (row, kind, psp_id)));
+        let has_facts = !stands.seen.is_empty() || !stands.placed.is_empty();
+        if !is_read && has_facts {
+            self.others.insert(stands.key.id.clone());
+        }
+        self.stand.push(stands);
+        Ok(())
+    }
+
+    /// Leaves out the families of which no record is read again.
+    fn keep_families(&mut self, wanted: &Wanted) {
+        let parents = self.parents();
+        let read = self.stand.iter().filter(|record| is_read(record, wanted));
+        let heads: HashSet<TransformId> = read.map(|record| head(&parents, &record.key.id).clone()).collect();
+        self.stand.retain(|record| heads.contains(head(&parents, &record.key.id)));
+    }
+
+    /// Links each child on the stage with its parent, as its registration did.
+    fn link(&self) -> rusqlite::Result<()> {
+        for child in &self.stand {
+            let Some((kind, id)) = family::parent(child) else { continue };
+            let Some(child) = records::by_key(&self.connection, &child.key)? else { continue };
+            let Some(parent) = records::by_key(&self.connection, &RecordKey::new(kind, id.clone()))? else { continue };
+            let linked = family::linked(&parent.record, &child.record);
+            if linked != parent.record {
+                records::update(&self.connection, parent.row, &linked)?;
+            }
         }
         Ok(())
     }
@@ -131,9 +179,7 @@ impl Stage {
         let mut notifications = Vec::new();
         past::notifications(past, wanted, latest, |one, dedupe_key| {
             let reread = read(&one);
-            if !reread.left_out {
-                self.know(&one, &reread, dedupe_key);
-            }
+            self.know(&one, &reread, dedupe_key);
             let taken = Taken {
                 id: one.id,
                 source: one.source,
@@ -144,27 +190,50 @@ impl Stage {
                 form: one.form.unwrap_or_default(),
                 signed_at: None,
                 partly_signed: false,
+                vouched: false,
                 is_pointer: false,
                 normalised: reread.normalised,
             };
             let (Took::In(receipt) | Took::OneTooMany(receipt) | Took::PointsElsewhere(receipt)) =
                 taking::take(&self.connection, &self.options, &taken)?;
             let now = (receipt.outcome, receipt.reason);
-            let another = !reread.left_out && is_another((&one.outcome, one.reason.as_deref()), now.0);
-            let anew = (another || self.waiting.contains(&one.id)) && !reread.left_out;
+            let is_silent = now.0 == Outcome::Ignored && has_events(&taken.normalised);
+            let another = !reread.left_out && is_another((&one.outcome, one.reason.as_deref()), now.0, is_silent);
+            let anew = (another || is_silent || self.waiting.contains(&one.id)) && !reread.left_out;
             let anew = Some(taken.normalised).filter(|_| anew && one.outcome != Outcome::Fetching.name());
             let was = (one.outcome, one.reason);
             notifications.push(Rehearsed { id: one.id, source: taken.source, was, now, another, anew });
             Ok(())
         })?;
+        for (row, kind, psp_id) in self.replaced.drain(..) {
+            records::forget(&self.connection, row, kind, &psp_id)?;
+        }
         self.look_again(past, latest)?;
+        for one in &mut notifications {
+            self.judge_at_the_end(one)?;
+        }
         self.compare(past, notifications)
+    }
+
+    /// Judges a notification by its outcome at the end: what came later may have released its events, or taken them back.
+    fn judge_at_the_end(&self, one: &mut Rehearsed) -> rusqlite::Result<()> {
+        let Some(now) = later_outcomes::outcome_of(&self.connection, one.id)?.filter(|now| now.0 != one.now.0) else {
+            return Ok(());
+        };
+        let is_silent = now.0 == Outcome::Ignored && one.anew.as_ref().is_some_and(has_events);
+        one.another &= is_another((&one.was.0, one.was.1.as_deref()), now.0, is_silent);
+        one.now = now;
+        Ok(())
     }
 
     /// Finds the records that cannot be compared, once all notifications are read.
     fn look_again(&mut self, past: &Connection, latest: i64) -> rusqlite::Result<()> {
         let (others, mut later) = (&mut self.others, HashSet::new());
-        past::made_by_others(past, &self.read, latest, |id, is_later| {
+        let (left_out, by_left_out) = (&self.left_out.0, &mut self.by_left_out);
+        past::made_by_others(past, &self.read, latest, |id, by, is_later| {
+            if left_out.contains(&by) {
+                by_left_out.insert(id.clone());
+            }
             if is_later {
                 later.insert(id)
             } else {
@@ -179,28 +248,35 @@ impl Stage {
             }
             Ok(())
         })?;
-        self.meanwhile = changed.len();
-        self.others.extend(changed.into_keys().cloned());
+        self.meanwhile = changed.into_keys().cloned().collect();
+        self.others.extend(self.meanwhile.iter().cloned());
         Ok(())
     }
 
-    /// Notes a notification that is read again, and its keys. The stored key is of one message, or of all messages of the
-    /// batch together.
+    /// Notes a notification that is read again, or left out, and its keys. The stored key is of one message, or of all
+    /// messages of the batch together.
     fn know(&mut self, one: &Past, reread: &Reread, dedupe_key: [u8; 16]) {
-        self.read.insert(one.id);
-        self.keys.insert(dedupe_key);
-        self.keys.extend(reread.keys.iter().map(|key| digest(key.as_bytes())));
+        let (left, left_keys) = &mut self.left_out;
+        let (ids, keys) = if reread.left_out { (left, left_keys) } else { (&mut self.read, &mut self.keys) };
+        ids.insert(one.id);
+        keys.insert(dedupe_key);
+        keys.extend(reread.keys.iter().map(|key| digest(key.as_bytes())));
     }
 
     /// The records that cannot be compared by themselves (see the module's head).
     fn uncovered(&self) -> HashSet<TransformId> {
         let is_uncovered = |record: &&Record| {
             let unknown = |key: &str| !self.keys.contains(&digest(key.as_bytes()));
-            // What was placed on a record is kept event by event, which a correction does not carry.
-            let is_placed = !record.placed.is_empty();
-            is_placed || self.others.contains(&record.key.id) || keys(record).any(unknown)
+            self.others.contains(&record.key.id) || keys(record).any(unknown)
         };
         self.stand.iter().filter(is_uncovered).map(|record| record.key.id.clone()).collect()
+    }
+
+    /// Whether a notification of a record was left out.
+    fn has_left_out(&self, record: &Record) -> bool {
+        let mut keys = keys(record).map(|key| digest(key.as_bytes()));
+        self.by_left_out.contains(&record.key.id)
+            || keys.any(|key| self.left_out.1.contains(&key) && !self.keys.contains(&key))
     }
 
     /// Adds the other records of their families to records that cannot be compared.
@@ -234,10 +310,19 @@ fn head<'a>(parents: &'a Parents, id: &'a TransformId) -> &'a TransformId {
 }
 
 /// Whether an outcome of today means something else than the stored one. An event's outcome depends on earlier events, but
-/// its being an event does not. An event that waited in vain was understood: in a rehearsal nothing is too late.
-fn is_another((was, reason): (&str, Option<&str>), now: Outcome) -> bool {
+/// its being an event does not. An event that waited in vain was understood: in a rehearsal nothing is too late. A companion
+/// that waits in silence is an event, although nothing comes of it yet.
+fn is_another((was, reason): (&str, Option<&str>), now: Outcome, is_silent: bool) -> bool {
     let in_vain = was == Outcome::DeadLetter.name() && reason.is_some_and(parking::is_in_vain);
+    if is_silent {
+        return was == Outcome::DeadLetter.name() && !in_vain;
+    }
     means(was) != means(now.name()) && !(in_vain && now == Outcome::Parked)
+}
+
+fn has_events(normalised: &Normalised) -> bool {
+    let mut messages = normalised.messages.iter();
+    messages.any(|message| matches!(&message.meaning, Meaning::Events(events) if !events.is_empty()))
 }
 
 fn means(outcome: &str) -> &'static str {
@@ -248,7 +333,13 @@ fn means(outcome: &str) -> &'static str {
     }
 }
 
-/// A record as it was registered. It keeps its source, which the registration or the first event has named.
+/// Whether the notifications of a record are read again: those of its source, or of any source that may bind it.
+fn is_read(record: &Record, wanted: &Wanted) -> bool {
+    record.source.as_ref().is_none_or(|source| wanted.sources.contains(source))
+}
+
+/// A record as it was registered, not yet linked with its children. It keeps its source, which the registration or the
+/// first event has named.
 fn bare(record: &Record) -> Record {
     Record {
         seen: Seen::default(),

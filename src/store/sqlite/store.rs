@@ -16,14 +16,14 @@ use super::outbox::Bounds;
 use super::readers::Readers;
 use super::taking::Took;
 use super::writer::{Writer, unavailable};
-use super::{connection, findings, history, inbox, outbox, owing, parked, prune, records, register, taking};
+use super::{connection, inbox, outbox, owing, prune, records, register, removal, taking};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
 use crate::store::{
-    Attempt, DeadLetter, Delivery, Finding, GivenUp, History, OpenError, Owed, ParkedEvent, Pruned, Receipt,
-    RegisterError, RegistrationReceipt, Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
+    Attempt, Delivery, Finding, OpenError, Owed, Pruned, Receipt, RegisterError, RegistrationReceipt, Removed,
+    Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
 };
 
 /// The store. Everything that it returns is on disk.
@@ -121,6 +121,30 @@ impl Store {
         })
     }
 
+    /// Removes a record to which no event has been applied; none if there is no such record.
+    ///
+    /// # Errors
+    /// The record has to stay, or the store cannot do it now; nothing was written.
+    pub async fn remove(&self, key: RecordKey, now: Moment) -> Result<Option<Removed>, RegisterError> {
+        let (options, wake) = (self.options.load_full(), self.wake.clone());
+        let work = move |connection: &Connection| {
+            removal::remove(connection, &options, &key, now).map_err(unavailable)?.map_err(Into::into)
+        };
+        let after = move |removed: &Option<Removed>| {
+            let Some(Removed { owed, led_elsewhere, findings }) = removed else { return };
+            wake.each(owed);
+            if let Some(led) = led_elsewhere {
+                led.log();
+            }
+            findings.iter().for_each(Finding::log);
+        };
+        self.writer.write(work, after).await.inspect_err(|error| {
+            if let RegisterError::Store(error) = error {
+                self.met(error);
+            }
+        })
+    }
+
     /// A record as it is on disk.
     ///
     /// # Errors
@@ -140,57 +164,6 @@ impl Store {
             Ok(Some((stored.record, agreement)))
         })
         .await
-    }
-
-    /// The latest `most` versions of a record, and the latest attempts to tell of them.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn history(&self, key: RecordKey, most: u32) -> Result<Option<History>, StoreError> {
-        let found = self
-            .read(move |connection| {
-                let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
-                history::of_record(connection, stored.row, most).map(Some)
-            })
-            .await?;
-        Ok(found.map(|(versions, attempts)| History { versions: self.sound(versions), attempts: self.sound(attempts) }))
-    }
-
-    /// The parked events after the cursor `after`, the oldest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn parked(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<ParkedEvent>, StoreError> {
-        self.list(after, most, move |connection, after, most| parked::list(connection, source.as_deref(), after, most))
-            .await
-    }
-
-    /// The findings after the cursor `after`, the oldest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn findings(&self, source: Option<String>, after: i64, most: u32) -> Result<Vec<Finding>, StoreError> {
-        self.list(after, most, move |connection, after, most| {
-            findings::list(connection, source.as_deref(), after, most)
-        })
-        .await
-    }
-
-    /// The notifications that are dead letters, after the cursor `after`, the oldest first.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn dead_letters(&self, after: i64, most: u32) -> Result<Vec<DeadLetter>, StoreError> {
-        self.list(after, most, inbox::dead_letters).await
-    }
-
-    /// The deliveries that were given up, after the cursor `after`, in the order in which their records were
-    /// registered.
-    ///
-    /// # Errors
-    /// The store cannot be read.
-    pub async fn given_up(&self, after: i64, most: u32) -> Result<Vec<GivenUp>, StoreError> {
-        self.list(after, most, outbox::given_up).await
     }
 
     /// All webhooks that Transform is owed, by due time: a start of the relay begins with them. Before that, times that

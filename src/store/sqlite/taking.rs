@@ -11,6 +11,7 @@ use super::columns::digest;
 use super::fetches::Asker;
 use super::first_times::{self, Told};
 use super::inbox::{self, Became, Seen};
+use super::owners::{self, Content, Counts};
 use super::work::{Finished, Work, joined};
 use super::{fetches, findings, giving_way, parked, parking};
 use crate::domain::event::Event;
@@ -60,6 +61,25 @@ fn told(
     }
 }
 
+/// The content of a message, if it has events and unsigned parts.
+fn content<'a>(taken: &'a Taken, notification: Uuid, message: &'a Message) -> Option<Content<'a>> {
+    let identity = message.identity.as_ref().filter(|identity| identity.needs_owner)?;
+    let events = message.events();
+    let of = Content { source: &taken.source, key: &identity.key, notification, events, vouched: taken.vouched };
+    (!events.is_empty()).then_some(of)
+}
+
+/// The owner of a message's signed text, if that is another notification with another content. A text with moved borders
+/// is judged as such.
+fn owner(connection: &Connection, content: Option<&Content<'_>>, message: &Message) -> rusqlite::Result<Option<Uuid>> {
+    match (content, &message.identity) {
+        (Some(content), Some(identity)) if !first_times::is_of_another(connection, content.source, identity)? => {
+            Ok(if let Counts::No(owner) = owners::counts(connection, content)? { Some(owner) } else { None })
+        }
+        _ => Ok(None),
+    }
+}
+
 /// Gives a notification the dedupe key of its signed text, if that text belongs to another body. Anybody can make any
 /// number of such bodies, with any dedupe keys. So they share the limit of one dedupe key.
 fn keyed<'a>(connection: &Connection, taken: &'a Taken) -> rusqlite::Result<Cow<'a, Taken>> {
@@ -83,7 +103,7 @@ pub(super) fn take(connection: &Connection, options: &StoreOptions, taken: &Take
         return Ok(Took::PointsElsewhere(Receipt::of(one, Outcome::Fetching)));
     }
     match seen {
-        Seen::Same { id, outcome, .. } => repeated(connection, taken, id, outcome).map(Took::In),
+        Seen::Same { id, outcome, .. } => repeated(connection, options, taken, (id, outcome)).map(Took::In),
         // Once the obstacle of a dead letter is gone, the remedy is that the PSP sends it again.
         Seen::DeadLetter { id, .. } => {
             inbox::count_repeat(connection, id)?;
@@ -189,19 +209,30 @@ pub(super) fn replay(
 fn judge_anew(connection: &Connection, options: &StoreOptions, taken: &Taken, id: Uuid) -> rusqlite::Result<Receipt> {
     parked::forget(connection, id.into_bytes())?;
     fetches::forget(connection, id)?;
-    findings::understood(connection, &taken.source, &taken.normalised)?;
+    findings::understood(connection, &taken.source, id, &taken.normalised.messages)?;
     judge(connection, options, taken, id, |judged, _| inbox::judged(connection, taken, id, judged))
 }
 
 /// Takes a repetition: the very same notification was here before. The object that it points to is fetched again all the
-/// same. Where a PSP gives its notifications no id, the next news of an object looks like the last.
-fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) -> rusqlite::Result<Receipt> {
+/// same. Where a PSP gives its notifications no id, the next news of an object looks like the last. What was given up of its records is
+/// owed again.
+fn repeated(
+    connection: &Connection,
+    options: &StoreOptions,
+    taken: &Taken,
+    (id, outcome): (Uuid, Outcome),
+) -> rusqlite::Result<Receipt> {
     inbox::count_repeat(connection, id)?;
+    let mut work = Work::new(connection, options, taken.received_at);
     let mut fetches = false;
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         // The same body may come with a new signature. The new signed text belongs to that body as well.
         if message.identity.as_ref().is_some_and(|identity| identity.binds_body) {
             told(connection, taken, id, message, &mut Cow::from(message.events()))?;
+        }
+        let content = content(taken, id, message);
+        if owner(connection, content.as_ref(), message)?.is_none() {
+            work.owe_again(id, &taken.source, message.events())?;
         }
         if let Meaning::Fetch(path) = &message.meaning {
             let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
@@ -209,7 +240,8 @@ fn repeated(connection: &Connection, taken: &Taken, id: Uuid, outcome: Outcome) 
             fetches = true;
         }
     }
-    Ok(Receipt { replayed: true, fetches, ..Receipt::of(id, outcome) })
+    let owed = work.finish()?.owed;
+    Ok(Receipt { replayed: true, owed, fetches, ..Receipt::of(id, outcome) })
 }
 
 /// The news among a notification's messages: which were not told of before, as far as that is remembered.
@@ -250,12 +282,19 @@ pub(super) fn judge(
 ) -> rusqlite::Result<Receipt> {
     let mut work = Work::new(connection, options, taken.received_at);
     let (mut through, mut fetches, mut redated) = (Outcome::Ignored, false, None);
+    let mut owned_by = None;
     let mut reasons = Vec::new();
     let (mut judged, mut first_seen) = (HashSet::new(), FirstSeen::default());
     for (index, message) in taken.normalised.messages.iter().enumerate() {
         let identity = message.identity.as_ref();
         // A captured message can be put into a batch a thousand times.
         if identity.is_some_and(|identity| identity.partly_signed && !judged.insert(&identity.key)) {
+            through = through.max(Outcome::Repeated);
+            continue;
+        }
+        let content = content(taken, id, message);
+        if let Some(owner) = owner(connection, content.as_ref(), message)? {
+            owned_by = owned_by.or(Some(owner));
             through = through.max(Outcome::Repeated);
             continue;
         }
@@ -285,6 +324,12 @@ pub(super) fn judge(
                 let (became, why) = work.place_all(id, &taken.source, &events)?;
                 through = through.max(became);
                 reasons.extend(why);
+                // What a record refused owns nothing: somebody may have made it before the PSP's own came.
+                if let Some(content) = &content
+                    && (became != Outcome::DeadLetter || parked::holds(connection, id)?)
+                {
+                    owners::note(connection, content)?;
+                }
             }
             Meaning::Fetch(path) => {
                 let asked = fetches::ask(connection, &taken.source, path, Asker::Trusted, taken.received_at.steady)?;
@@ -298,10 +343,10 @@ pub(super) fn judge(
     let through = fetches.then_some(through);
     save(&Became { outcome, through, reason: reason.clone(), tells_first: first_seen.proven }, &work)?;
     let crowded_out = parking::crowd_out(connection, &taken.source, options.parked.per_source)?;
-    let Finished { owed, led_elsewhere, findings } = work.finish()?;
+    let Finished { owed, records, led_elsewhere, findings } = work.finish()?;
     let is_news = first_seen.is_news(taken.partly_signed);
-    let told = Receipt { is_news, reason, redated, led_elsewhere, findings, ..Receipt::of(id, outcome) };
-    Ok(Receipt { crowded_out, owed, fetches, ..told })
+    let told = Receipt { is_news, reason, redated, owned_by, led_elsewhere, findings, ..Receipt::of(id, outcome) };
+    Ok(Receipt { crowded_out, owed, records, fetches, ..told })
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl Unwritten {
             let known = self.by_psp_id(connection, Kind::Agreement, source, psp_id)?;
             let others = known.into_iter().map(|known| known.stored).filter(|other| other.row != row);
             let attempts = others.flat_map(|other| other.record.seen.attempts);
-            means.extend(attempts.filter(|attempt| attempt.ids.contains(psp_id)));
+            means.extend(attempts.filter(|attempt| attempt.is_under(psp_id)));
         }
         Ok(means)
     }

@@ -106,8 +106,7 @@ fn raise(
         record: Some(record),
         missing: Some(missing(&parked::waits_for(connection, row)?)),
     };
-    let noted = findings::note(connection, now, &sighting)?;
-    let FindingKept { row: finding, told } = noted.unwrap_or(FindingKept { row: 0, told: None });
+    let FindingKept { row: finding, told } = findings::note(connection, now, &sighting)?;
     parked::set_finding(connection, row, finding)?;
     Ok(told)
 }

@@ -21,12 +21,32 @@ pub(super) struct Target {
 #[derive(Debug)]
 pub(super) enum Found {
     /// These records. Only agreements can be several: they may share one means of payment, or a customer. The keys are those of
-    /// further agreements to come, which the event concerns as well.
+    /// further agreements to come, which the event concerns as well; or of the record whose own a placed event would be.
     Targets(Vec<Target>, Vec<ReleaseKey>),
     /// A record that is not registered or not known yet, with the keys that would release the event.
     Waits(Vec<ReleaseKey>),
     /// Any of several payments, for this reason none of them. The keys are those of changes that could show the way.
     Several(String, Vec<ReleaseKey>),
+}
+
+/// The kinds of ways from an id to a record. The surest comes last, and yields to no other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Sureness {
+    /// Only an event that was placed on the record has named the id.
+    Placed,
+    /// The id may be that of the authorization that the payment captures.
+    OfAuthorization,
+    /// The id is the record's own.
+    Own,
+}
+
+impl Sureness {
+    const fn layer(self) -> Layer {
+        match self {
+            Self::Placed | Self::OfAuthorization => Layer::Placed,
+            Self::Own => Layer::Own,
+        }
+    }
 }
 
 impl Found {
@@ -48,12 +68,24 @@ pub(super) fn of_event(
     }
     let mut way = Way { connection, among, source, event, awaited: false, waits: Vec::new() };
     let mut found = way.led(true)?;
-    if found.is_empty() && event.loose.is_some() {
-        found = way.led(false)?;
+    if event.loose.is_some() && found.iter().all(|target| target.layer == Layer::Placed) {
+        found = way.led_by_unsigned(found)?;
+    }
+    if event.is_refund() && found.iter().any(|target| target.layer == Layer::Placed) {
+        found = way.refunded()?.filter(|payment| payment.layer == Layer::Own).map_or(found, |payment| vec![payment]);
     }
     if !found.is_empty() {
-        let named = found.iter().any(|target| event.references.contains(&target.stored.record.key.id));
-        let further = if event.kinds == [Kind::Agreement] && !named { way.waits } else { Vec::new() };
+        let is_named = found.iter().any(|target| event.references.contains(&target.stored.record.key.id));
+        if event.kinds == [Kind::Agreement] && !is_named {
+            let of_payment = way.of_payment()?;
+            found.extend(of_payment.filter(|agreement| found.iter().all(|one| one.stored.row != agreement.stored.row)));
+        }
+        let is_guess = found.iter().any(|target| target.layer == Layer::Placed);
+        let further = match event.kinds == [Kind::Agreement] && !is_named || is_guess {
+            true => way.waits,
+            false if event.is_refund() && !is_named => way.to_come()?,
+            false => Vec::new(),
+        };
         return Ok(Found::Targets(found, further));
     }
     way.roundabout()
@@ -89,7 +121,7 @@ struct Way<'a> {
     source: &'a str,
     event: &'a Event,
     /// Whether the event names a transaction that is not registered yet. Then only a record that was registered with
-    /// one of the event's own ids may take it. A record that learned or shares an id may not.
+    /// one of the event's own ids may take it. A record that learned or shares an id may not, nor may one of a guess.
     awaited: bool,
     /// The references to records that can still come.
     waits: Vec<ReleaseKey>,
@@ -110,6 +142,8 @@ impl Way<'_> {
                 Some(stored) if event.kinds.contains(&stored.record.key.kind) => {
                     self.waits.push(ReleaseKey::record(id));
                 }
+                // It may have been registered as another kind by mistake.
+                Some(stored) if stored.record.is_untouched() => self.waits.push(ReleaseKey::record(id)),
                 Some(_) => {} // a record of another kind never becomes one of these
                 None => {
                     self.awaited |= id.has_transforms_form();
@@ -122,18 +156,62 @@ impl Way<'_> {
             found.extend(self.registered_refund(sure)?);
         }
         let ids = || event.leading_ids().filter(|id| event.is_sure_of(id) == sure);
+        let mut surest =
+            if found.iter().any(|target| target.layer == Layer::Own) { Sureness::Own } else { Sureness::Placed };
         for (kind, psp_id) in event.kinds.iter().flat_map(|kind| ids().map(move |id| (kind, id))) {
-            if !found.is_empty() && !several {
+            if !found.is_empty() && !several && surest == Sureness::Own {
                 break;
             }
             for known in self.among.by_psp_id(self.connection, *kind, self.source, psp_id)? {
-                let is_new = found.iter().all(|target| target.stored.row != known.stored.row);
-                if is_new && self.leads(psp_id, &known) {
-                    found.push(target(known));
+                if !self.leads(psp_id, &known) || known.placed && self.awaited {
+                    continue;
                 }
+                let lead = self.lead(psp_id, &known)?;
+                let target = Target { stored: known.stored, layer: lead.layer() };
+                let is_open = found.is_empty() || several;
+                match found.iter_mut().find(|other| other.stored.row == target.stored.row) {
+                    Some(same) if lead > surest => same.layer = target.layer,
+                    None if is_open => found.push(target),
+                    None if lead > surest => found = vec![target],
+                    _ => continue,
+                }
+                surest = surest.max(lead);
             }
         }
         Ok(found)
+    }
+
+    /// How surely an id leads to a record. A capture may be registered under its authorization's id, which the events of further
+    /// captures name as their original. Such an event is the capture's until its own record comes, or until the authorization is
+    /// known by another id.
+    fn lead(&self, psp_id: &String, known: &Known) -> rusqlite::Result<Sureness> {
+        if known.placed {
+            return Ok(Sureness::Placed);
+        }
+        let record = &known.stored.record;
+        let preauth = record.registered.preauth_id.as_ref().filter(|_| record.key.kind == Kind::Payment);
+        let Some(preauth) = preauth.filter(|_| !self.event.is_refund() && !self.event.psp_ids.contains(psp_id)) else {
+            return Ok(Sureness::Own);
+        };
+        let preauth = self.among.by_key(self.connection, &RecordKey::new(Kind::Preauth, preauth.clone()))?;
+        let is_anothers = preauth.is_some_and(|preauth| {
+            let Record { registered, seen, .. } = preauth.record;
+            let mut ids =
+                registered.psp_id.iter().chain(seen.attempts.iter().flat_map(|attempt| &attempt.ids)).peekable();
+            ids.peek().is_some() && ids.all(|id| id != psp_id)
+        });
+        Ok(if is_anothers { Sureness::Own } else { Sureness::OfAuthorization })
+    }
+
+    /// The records to which the event's unsigned references and ids lead, where the signed ones lead to none, or only to where an
+    /// event was placed. The event stays there if the unsigned ones lead nowhere.
+    fn led_by_unsigned(&mut self, mut placed: Vec<Target>) -> rusqlite::Result<Vec<Target>> {
+        let unsigned = self.led(false)?;
+        if placed.is_empty() || unsigned.iter().any(|target| target.layer == Layer::Own) {
+            return Ok(unsigned);
+        }
+        placed.retain(|_| !self.awaited);
+        Ok(placed)
     }
 
     /// The registered refund that one of the event's ids leads to. Another id may still lead to the payment, which had the
@@ -151,19 +229,39 @@ impl Way<'_> {
 
     /// The records to which other records lead: the payment of a refund that is not registered, the only capture of an
     /// authorization, or the agreement of a payment.
-    fn roundabout(self) -> rusqlite::Result<Found> {
+    fn roundabout(mut self) -> rusqlite::Result<Found> {
         if self.event.is_refund()
             && let Some(payment) = self.refunded()?
         {
-            return Ok(Found::only(payment));
+            if payment.layer == Layer::Own {
+                // The refund's own record takes it over, whatever payment it is of.
+                let own = self.to_come()?;
+                return Ok(Found::Targets(vec![payment], own));
+            }
+            if !self.awaited {
+                return Ok(Found::Targets(vec![payment], self.waits));
+            }
         }
-        if self.event.kinds == [Kind::Agreement] && !self.event.payment_ids.is_empty() {
-            return self.by_payment();
+        if self.event.kinds == [Kind::Agreement]
+            && let Some(agreement) = self.of_payment()?
+        {
+            return Ok(Found::only(agreement));
         }
         if self.event.kinds == [Kind::Payment] || self.event.is_refund() && !self.event.payment_ids.is_empty() {
             return self.by_authorization();
         }
         Ok(Found::Waits(self.keys(|_| true)?))
+    }
+
+    /// The keys of the records that the event's references name and that are not registered.
+    fn to_come(&self) -> rusqlite::Result<Vec<ReleaseKey>> {
+        let mut keys = Vec::new();
+        for id in &self.event.references {
+            if self.among.by_id(self.connection, id)?.is_none() {
+                keys.push(ReleaseKey::record(id));
+            }
+        }
+        Ok(keys)
     }
 
     /// The payment that a refund names, by its ids or by a reference.
@@ -198,7 +296,7 @@ impl Way<'_> {
                 let reason = format!("{event}{any}{which}, and {count} payments capture that");
                 Ok(Found::Several(reason, self.keys_of_captures(preauth.as_ref())?))
             }
-            Some(stored) => Ok(Found::only(Target { stored, layer: Layer::Placed })),
+            Some(stored) => Ok(Found::Targets(vec![Target { stored, layer: Layer::Placed }], self.waits)),
             None => Ok(Found::Waits(self.keys_of_captures(preauth.as_ref())?)),
         }
     }
@@ -267,28 +365,30 @@ impl Way<'_> {
         !self.event.facts.items.is_empty() && (is_under_another || payment.registered.preauth_id.is_none())
     }
 
-    /// The agreement under which the payment runs that the event came along with.
-    fn by_payment(mut self) -> rusqlite::Result<Found> {
-        let kinds = [Kind::Payment, Kind::Preauth];
-        let mut payments = Vec::new();
-        for kind in kinds {
-            payments.extend(self.known(kind, &self.event.payment_ids)?);
+    /// The agreement under which the payment runs that the event came along with. If it is not known yet, the event waits for it.
+    fn of_payment(&mut self) -> rusqlite::Result<Option<Target>> {
+        if self.event.payment_ids.is_empty() {
+            return Ok(None);
+        }
+        let (mut payments, mut unknown) = (Vec::new(), Vec::new());
+        for kind in [Kind::Payment, Kind::Preauth] {
+            match self.known(kind, &self.event.payment_ids)? {
+                Some(known) => payments.push(known),
+                // An id that leads because of placed events releases what waits for it each time that they are placed anew.
+                None => unknown.extend(self.event.payment_ids.iter().map(|id| ReleaseKey::psp_id(kind, id))),
+            }
         }
         let under = payments.iter().find_map(|known| known.stored.record.registered.agreement_id.clone());
         let Some(agreement) = under else {
-            let mut keys = self.keys(|_| true)?;
-            keys.extend(payments.iter().map(|known| ReleaseKey::agreement_of(&known.stored.record.key.id)));
-            let ids = kinds.into_iter().flat_map(|kind| self.event.payment_ids.iter().map(move |id| (kind, id)));
-            keys.extend(ids.map(|(kind, id)| ReleaseKey::psp_id(kind, id)));
-            return Ok(Found::Waits(keys));
+            self.waits.extend(payments.iter().map(|known| ReleaseKey::agreement_of(&known.stored.record.key.id)));
+            self.waits.extend(unknown);
+            return Ok(None);
         };
-        match self.among.by_id(self.connection, &agreement)?.filter(|stored| self.takes(stored)) {
-            Some(stored) => Ok(Found::only(Target { stored, layer: Layer::Own })),
-            None => {
-                self.waits.push(ReleaseKey::record(&agreement));
-                Ok(Found::Waits(self.keys(|_| true)?))
-            }
+        let stored = self.among.by_id(self.connection, &agreement)?.filter(|stored| self.takes(stored));
+        if stored.is_none() {
+            self.waits.push(ReleaseKey::record(&agreement));
         }
+        Ok(stored.map(|stored| Target { stored, layer: Layer::Own }))
     }
 
     /// The first record of this kind that one of these ids leads to. Where a PSP knows a transaction by the merchant's reference

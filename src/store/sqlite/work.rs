@@ -6,18 +6,20 @@ use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::findings::{self, FindingSeen, Named};
-use super::owing;
 use super::parked::{self, Pending, ReleaseKey};
-use super::records::{self, Lead, Stored};
+use super::records::Stored;
 use super::unwritten::Unwritten;
-use super::way;
+use super::{given_up, owing};
 use crate::domain::due::Moment;
-use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::ids::RecordKey;
 use crate::domain::message::{Message, Missing, MissingKind};
 use crate::store::{Finding, FindingKind, LedElsewhere, Owed, StoreOptions};
 
 /// The most messages of one piece of work whose names are looked up, since no rule reads them.
 const LOOKED_UP_MAX: usize = 100;
+
+/// The most records of one piece of work that are named in the log.
+const RECORDS_TOLD: usize = 10;
 
 /// One piece of work under way. Its changes are complete only after [`Work::finish`].
 pub(super) struct Work<'a> {
@@ -38,6 +40,8 @@ pub(super) struct Work<'a> {
 pub(super) struct Finished {
     /// The records that Transform is owed a webhook for.
     pub(super) owed: Vec<Owed>,
+    /// The records that events were applied to, the first [`RECORDS_TOLD`] of them.
+    pub(super) records: Vec<RecordKey>,
     /// The events without effect.
     pub(super) led_elsewhere: Option<LedElsewhere>,
     /// What somebody should look at.
@@ -73,20 +77,23 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Lets a customer lead to an agreement with a means of payment of that customer.
-    pub(super) fn learn_customer(&mut self, stored: &Stored, customer: &str) -> rusqlite::Result<()> {
-        let psp_id = way::customer(customer);
-        let lead = Lead { kind: Kind::Agreement, psp_id: &psp_id, placed: false };
-        if records::learn(self.connection, stored, &lead)? {
-            self.release(stored.record.source.as_deref(), &ReleaseKey::psp_id(Kind::Agreement, &psp_id))?;
+    /// Notes that an event was applied to a record.
+    pub(super) fn reaches(&mut self, key: &RecordKey) {
+        let records = &mut self.finished.records;
+        if records.len() < RECORDS_TOLD && !records.contains(key) {
+            records.push(key.clone());
         }
-        Ok(())
+    }
+
+    /// Notes that Transform is owed a webhook for a record, if it was given up: somebody speaks of the record again.
+    pub(super) fn owe_given_up(&mut self, stored: &Stored) -> rusqlite::Result<()> {
+        if given_up::is(self.connection, stored.row)? { self.owe(stored, Vec::new()) } else { Ok(()) }
     }
 
     /// Notes a finding. It is logged once the work is on disk, if it was not logged today.
     pub(super) fn found(&mut self, sighting: &FindingSeen) -> rusqlite::Result<()> {
         let noted = findings::note(self.connection, self.now, sighting)?;
-        self.finished.findings.extend(noted.and_then(|noted| noted.told));
+        self.finished.findings.extend(noted.told);
         Ok(())
     }
 

@@ -150,6 +150,7 @@ impl<'a> Play<'a> {
             form: form.name.clone(),
             signed_at: None,
             partly_signed: form.is_partly_signed(),
+            vouched: false,
             is_pointer: form.pointer_only && self.fetches(),
             normalised,
         }
@@ -246,7 +247,7 @@ impl<'a> Play<'a> {
         let (record, agreement) = found.expect("it was registered");
         let response = fetched(&record, agreement.as_ref(), FailedAs::Error);
         let told = self.told.lock().unwrap().contains(&key);
-        Read { status: response.status, body: response.body, told }
+        Read { status: response.status, body: serde_json::to_value(response.body).unwrap(), told }
     }
 }
 

@@ -9,7 +9,7 @@ const COMMON: &str = include_str!("common_words.txt");
 
 /// Words that had several meanings, and where the old name is still taken.
 const BANNED: [&str; 7] = ["door", "doors", "bell", "lane", "lanes", "wary", "knock"];
-const OLD_NAMES: [&str; 5] = ["trusts_door", "--door", "\"door\"", "\"doors\"", "doors:"];
+const OLD_NAMES: [&str; 6] = ["trusts_door", "--door", "\"door\"", "\"doors\"", "doors:", "- doors"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// All pages of a folder and its subfolders, but for those of other programs.
-fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
+pub(super) fn pages(folder: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

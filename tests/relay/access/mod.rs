@@ -1,5 +1,6 @@
 //! Who may come in: credentials, secrets and their rotation, networks, the throttle.
 
+mod jwt;
 mod networks;
 mod new_secrets;
 mod oauth;

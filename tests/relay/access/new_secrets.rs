@@ -34,7 +34,7 @@ async fn notify(relay: &Relay, secret: &str, id: &str) -> Reply {
 /// A rotation to the secret `mine`, after the shell has run `before`.
 fn rotation(relay: &Relay, before: &str, environment: &[(String, String)]) -> Program {
     let file = relay.file("relay.toml");
-    let arguments = ["secret", "rotate", "turning", "--overlap", "1h", "--name", "mine", "--config"];
+    let arguments = ["secret", "rotate", "turning", "--made-here", "--overlap", "1h", "--name", "mine", "--config"];
     Program::start_after(before, &[&arguments[..], &[file.to_str().unwrap()]].concat(), environment)
 }
 
@@ -139,7 +139,8 @@ async fn another_secret_of_the_same_name_is_not_taken_for_the_new_one() {
     let before = std::fs::read_to_string(relay.file("turning.toml")).unwrap();
     let file = copy.path().join("relay.toml");
     let file = file.to_str().unwrap();
-    let elsewhere = ["secret", "rotate", "turning", "--overlap", "0", "--name", "mine", "--config", file];
+    let elsewhere =
+        ["secret", "rotate", "turning", "--made-here", "--overlap", "0", "--name", "mine", "--config", file];
     let elsewhere = run(&elsewhere, &[]).await;
     assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (Some(64), ""), "{elsewhere:?}");
     for part in ["another configuration", "there \"mine\" of turning is another secret", "nothing was changed"] {

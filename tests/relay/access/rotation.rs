@@ -92,6 +92,7 @@ async fn a_secret_verifies_in_its_time_only_and_the_integrator_sees_which_one_do
         assert!(metrics.contains(&line), "{line}{metrics}");
     }
     assert!(metrics.ends_with("# EOF\n") && !metrics.contains("whsec_"), "{metrics}");
+    assert!(metrics.contains("# TYPE transform_relay_findings gauge\n"), "{metrics}");
     relay.send(relay.request(reqwest::Method::GET, "/metrics")).await.problem(401);
 }
 
@@ -227,6 +228,24 @@ async fn a_secret_that_the_psp_made_comes_by_stdin() {
     assert_eq!(std::fs::read(relay.file("turning.toml")).unwrap(), before);
 }
 
+/// A secret that was made here would be of no use at a PSP that makes its own, and the old one would end.
+#[tokio::test]
+async fn a_secret_that_the_psp_makes_is_not_made_here_by_accident() {
+    let (relay, _transform) = with_file().await;
+    let before = std::fs::read(relay.file("turning.toml")).unwrap();
+    let file = relay.file("relay.toml");
+    let arguments = ["secret", "rotate", "--config", file.to_str().unwrap(), "turning", "--overlap", "6h"];
+    let refused = run(&arguments, &[]).await;
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(64), ""), "{refused:?}");
+    for part in
+        ["sources.turning: Stripe makes the secret itself", "--from-stdin", "--made-here", "nothing was changed"]
+    {
+        assert!(refused.stderr.contains(part), "{part} in {refused:?}");
+    }
+    assert_eq!(std::fs::read(relay.file("turning.toml")).unwrap(), before);
+    notify(&relay, FIRST, "pi_1").await.expect(200);
+}
+
 #[tokio::test]
 async fn a_new_secret_has_the_form_that_the_profile_takes() {
     let (_transform, mut relay) = start(Setup::silent()).await;
@@ -281,7 +300,8 @@ async fn a_secret_that_the_relay_did_not_take_up_is_not_said_to_be_in_force() {
         std::fs::copy(relay.file(name), copy.path().join(name)).unwrap();
     }
     let file = copy.path().join("relay.toml");
-    let arguments = ["secret", "rotate", "--config", file.to_str().unwrap(), "turning", "--overlap", "0"];
+    let arguments =
+        ["secret", "rotate", "--config", file.to_str().unwrap(), "turning", "--made-here", "--overlap", "0"];
     let elsewhere = run(&[&arguments[..], &["--name", "lost"]].concat(), &[]).await;
     assert_eq!((elsewhere.code, elsewhere.stdout.as_str()), (Some(64), ""), "{elsewhere:?}");
     for part in ["another configuration", "\"lost\"", "nothing was changed"] {

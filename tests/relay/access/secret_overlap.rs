@@ -34,7 +34,10 @@ async fn notify(relay: &Relay, secret: &str, id: &str) -> Reply {
 /// A rotation that is begun.
 fn rotation(relay: &Relay) -> Program {
     let file = relay.file("relay.toml");
-    Program::start(&["secret", "rotate", "turning", "--overlap", "6h", "--config", file.to_str().unwrap()], &[])
+    Program::start(
+        &["secret", "rotate", "turning", "--made-here", "--overlap", "6h", "--config", file.to_str().unwrap()],
+        &[],
+    )
 }
 
 #[track_caller]
@@ -93,7 +96,10 @@ async fn a_link_that_leads_nowhere_is_no_first_rotation() {
 async fn a_secret_of_the_relays_environment_is_said_to_go_on_verifying() {
     let own = "whsec_of_the_environment";
     let (relay, _transform) = with_file(&[("RELAY_SOURCES__TURNING__SECRETS", own)]).await;
-    let rotated = relay.rotate(&["turning", "--overlap", "0"]).await;
+    let at_once = relay.rotate(&["turning", "--overlap", "0"]).await;
+    refused(&at_once, 64, &["[\"secret-1\"] would go on verifying", "say --keep-configured", "nothing was changed"]);
+    notify(&relay, FIRST, "pi_0").await.expect(200);
+    let rotated = relay.rotate(&["turning", "--overlap", "0", "--keep-configured"]).await;
     let said =
         "\"secret-1\" does not stand in the secrets_file and has no expires_at: remove it from sources.turning.secrets";
     assert!(rotated.stderr.contains(said), "{rotated:?}");

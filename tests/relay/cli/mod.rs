@@ -1,5 +1,8 @@
 //! Commands beside `serve`.
 
 mod commands;
+mod notify;
 mod profile_tools;
 mod reread;
+mod stand_in;
+mod tell;

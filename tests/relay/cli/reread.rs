@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::support::api::{Api, Told};
+use crate::support::integrator::with;
 use crate::support::program::{Ended, run, unread};
-use crate::support::{Relay, Setup, Transform, payment, pointing, start, stripe, within};
+use crate::support::{Relay, Setup, Transform, adyen, payment, pointing, start, stripe, within};
 
 const AT: i64 = 1_700_000_000;
 
@@ -176,9 +177,14 @@ async fn a_record_is_kept_where_its_notifications_cannot_be_read() {
     let lost = reread(&relay, &[]).await;
     says(
         &lost,
-        0,
-        &["2 of them were understood when they came and are not understood now", "2 records not read again"],
+        1,
+        &[
+            "2 of them were understood when they came and are not understood now",
+            "payment tx-1 is left as it is: one of its notifications cannot be read as it was",
+            "payment tx-2 is left as it is",
+        ],
     );
+    assert_eq!(relay.all_stored(), before);
     mended(&relay, folder.path()).await;
     relay.forget(&relay.notifications()[..1]);
     let gone = reread(&relay, &[]).await;
@@ -237,6 +243,22 @@ async fn a_relay_that_cannot_write_corrects_nothing() {
     says(&reread(&relay, &[]).await, 0, &[LINE]);
 }
 
+/// The relay would tell what its own rules do not say.
+#[tokio::test]
+async fn a_relay_with_other_rules_corrects_nothing() {
+    let (_transform, relay, folder) = misread().await;
+    fs::remove_file(folder.path().join("stripe.toml")).unwrap();
+    let before = relay.all_stored();
+    let refused = reread(&relay, &["--source", "stripe-main"]).await;
+    assert_eq!(refused.code, Some(69), "{refused:?}");
+    for part in ["the notifications of source stripe-main by other rules than the command", "reload the relay"] {
+        assert!(refused.stderr.contains(part), "{part} in {refused:?}");
+    }
+    assert_eq!(relay.all_stored(), before);
+    relay.reload().await;
+    says(&reread(&relay, &["--source", "stripe-main"]).await, 0, &[LINE]);
+}
+
 #[tokio::test]
 async fn one_source_and_one_span_are_read_alone() {
     let (_transform, relay, folder) = misread().await;
@@ -283,4 +305,23 @@ async fn what_was_not_fetched_is_left_as_it_is() {
     says(&done, 0, &["3 notifications read again", "0 records changed", "0 notifications judged anew"]);
     says(&done, 0, &["2 of them point to an object that was not fetched or is not kept, and were left out"]);
     assert_eq!((relay.all_stored(), api.calls().len()), (before, 3));
+}
+
+/// The dispute names only the authorization at first, and one of two captures later.
+#[tokio::test]
+async fn a_dead_letter_that_a_later_notification_released_is_no_difference() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("preauth", "tx-p", &payment("AUTH", "100")).await;
+    for (id, psp_id) in [("tx-c", "CAP1"), ("tx-d", "CAP2")] {
+        relay.register("payment", id, &with(payment(psp_id, "40"), "preauthTransactionId", "tx-p")).await;
+    }
+    for notification in [
+        adyen::item("AUTHORISATION", "AUTH", "", 0, 10_000),
+        adyen::item("CHARGEBACK", "DISP", "AUTH", 1, 1000),
+        adyen::item("CHARGEBACK_REVERSED", "DISP", "CAP2", 2, 500),
+    ] {
+        relay.notify("adyen-main", &notification).await.expect(200);
+    }
+    assert!(relay.dead_letters().await.is_empty());
+    says(&reread(&relay, &["--dry-run"]).await, 0, &["0 notifications would be judged anew"]);
 }

@@ -125,6 +125,6 @@ async fn the_verdict_counts() {
     assert!(ended.stdout.ends_with("\n# valid: 1 source, 1 warning, 1 setting to add\n"), "{}", ended.stdout);
     let refused = run(&["check"], &[("RELAY_SERVER__LISTEN".into(), "here".into())]).await;
     let said: Vec<_> = refused.stderr.lines().collect();
-    let expected = "server.listen: is \"here\", but must be an IP address and a port, such as \"127.0.0.1:8080\"";
+    let expected = "RELAY_SERVER__LISTEN: server.listen: is \"here\", but must be an IP address and a port, such as \"127.0.0.1:8080\"";
     assert_eq!(said, [expected, "refused: 1 mistake in the environment"]);
 }

@@ -19,13 +19,23 @@ pub(super) async fn refused(text: &str, expected: &[(&str, &str)]) {
     let ended = check(text, &[]).await;
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(64), ""), "{text}\n{ended:?}");
     for (key, part) in expected {
-        let found = ended.stderr.lines().any(|line| line.starts_with(&format!("{key}: ")) && line.contains(part));
+        let found = ended
+            .stderr
+            .lines()
+            .map(without_origin)
+            .any(|line| line.starts_with(&format!("{key}: ")) && line.contains(part));
         assert!(found, "{key}: … {part} in {}", ended.stderr);
     }
     let verdict = ended.stderr.lines().last().unwrap();
     let count = if expected.len() == 1 { "1 mistake".to_owned() } else { format!("{} mistakes", expected.len()) };
     assert!(verdict.starts_with(&format!("refused: {count} in ")) && verdict.ends_with("relay.toml"), "{verdict}");
     assert_eq!(ended.stderr.lines().count(), expected.len() + 1, "{}", ended.stderr);
+}
+
+/// A line without the file and the number of the line in it.
+fn without_origin(line: &str) -> &str {
+    let own = line.split_once("relay.toml:").and_then(|(_, rest)| rest.split_once(": "));
+    own.filter(|(number, _)| number.bytes().all(|digit| digit.is_ascii_digit())).map_or(line, |(_, own)| own)
 }
 
 pub(super) const SOURCE: &str = "[sources.one]\nprofile = \"stripe\"\nsecrets = [\"whsec_x\"]\n";
@@ -61,6 +71,19 @@ async fn every_mistake_is_found_by_its_key() {
     refused("[store]\nmust_exist = \"\"\n", &[("store.must_exist", "must be true or false")]).await;
     refused("[transform]\nallowed_hosts = \"x\"\n", &[("transform.allowed_hosts", "is \"x\", but must be a list")])
         .await;
+    let jwt = |text: &str| format!("[transform.jwt]\n{text}\n");
+    let needed = [("transform.jwt.jwks_url", "is needed"), ("transform.jwt.audience", "is needed")];
+    refused(&jwt("issuer = \"a\""), &needed).await;
+    let names = [("transform.jwt.issuer", "must not be empty"), ("transform.jwt.audience", "must not be empty")];
+    refused(&jwt("jwks_url = \"https://i.example/keys\"\nissuer = \"\""), &names).await;
+    for (url, reason) in [
+        ("http://i.example/keys", "is \"http://i.example/keys\", but must be https"),
+        ("https://user:pw@i.example/keys", "is \"https://***@i.example/keys\", but must not carry credentials"),
+        ("i.example/keys", "is no absolute URL"),
+    ] {
+        let text = jwt(&format!("jwks_url = \"{url}\"\nissuer = \"a\"\naudience = \"b\""));
+        refused(&text, &[("transform.jwt.jwks_url", reason)]).await;
+    }
     refused("[fetch]\nrate = 0\n", &[("fetch.rate", "is 0, but must be a number from 1 to 10000")]).await;
     refused("[fetch]\ntoken = \"x\"\n", &[("fetch.token", "unknown key")]).await;
     refused("[monitor]\ntokens = \"x\"\n", &[("monitor.tokens", "must be a list of secrets: [\"text\"], [{ env")])
@@ -141,6 +164,9 @@ async fn the_environment_is_above_the_file() {
         ("RELAY_TRANSFORM__ALLOWED_HOSTS", "one.example, two.example:8443"),
         ("RELAY_TRANSFORM__TOKENS", "t1,t2,t3"),
         ("RELAY_TRANSFORM__CONCURRENCY", "7"),
+        ("RELAY_TRANSFORM__JWT__JWKS_URL", "https://issuer.example/keys?tenant=1"),
+        ("RELAY_TRANSFORM__JWT__ISSUER", "https://issuer.example/"),
+        ("RELAY_TRANSFORM__JWT__AUDIENCE", "relay"),
         ("RELAY_SOURCES__MEDIA__SECRETS", "b,c"),
         // This is not a setting, but a variable that a secret may refer to.
         ("RELAY_INTEGRATOR_TOKEN", "x"),
@@ -154,13 +180,16 @@ async fn the_environment_is_above_the_file() {
         "allowed_hosts = [\"one.example\", \"two.example:8443\"]",
         "tokens = [\"***\", \"***\", \"***\"]",
         "concurrency = 7",
+        "jwks_url = \"https://issuer.example/keys?***\"",
+        "issuer = \"https://issuer.example/\"",
+        "audience = \"relay\"",
         "secrets = [\"***\", \"***\"]",
     ] {
         assert!(ended.stdout.lines().any(|printed| printed == line), "{line} in {}", ended.stdout);
     }
     let unknown = check(text, &[("RELAY_SERVER__COLOUR", "red")]).await;
     assert_eq!(unknown.code, Some(64));
-    assert!(unknown.stderr.starts_with("RELAY_SERVER__COLOUR: unknown key server.colour\n"), "{}", unknown.stderr);
+    assert!(unknown.stderr.starts_with("RELAY_SERVER__COLOUR: server.colour: unknown key\n"), "{}", unknown.stderr);
     assert!(unknown.stderr.ends_with("relay.toml and the environment"), "{}", unknown.stderr);
 }
 
@@ -212,12 +241,16 @@ async fn a_secret_that_everybody_can_read_is_warned_of_by_name() {
     let arguments = ["check", "--config", file.to_str().unwrap()];
     set(&file, 0o640);
     set(&password, 0o640);
+    let unguarded = "# not safe: sources.adyen-main: the PSP signs parts of the body only. ";
     let quiet = run(&arguments, &relay.setup.environment()).await;
-    assert!(!quiet.stdout.contains("# not safe"), "{}", quiet.stdout);
+    let found: Vec<_> = quiet.stdout.lines().filter(|line| line.starts_with("# not safe: ")).collect();
+    assert!(found.len() == 1 && found[0].starts_with(unguarded), "{found:?}");
     set(&file, 0o644);
     set(&password, 0o604);
     let warned = run(&arguments, &relay.setup.environment()).await;
-    let warnings: Vec<_> = warned.stdout.lines().filter(|line| line.starts_with("# not safe: ")).collect();
+    let warnings =
+        warned.stdout.lines().filter(|line| line.starts_with("# not safe: ") && !line.starts_with(unguarded));
+    let warnings: Vec<_> = warnings.collect();
     assert_eq!((warned.code, warnings.len()), (Some(0), 2), "{warnings:?}");
     assert!(warnings[0].contains("sources.media.basic.password") && warnings[0].contains("media-password"));
     assert!(warnings[1].contains("relay.toml"), "{warnings:?}");
@@ -301,6 +334,44 @@ async fn one_secret_of_two_sources_is_warned_of() {
         let [line] = said.as_slice() else { panic!("{said:?}") };
         assert!(line.starts_with("# not safe: sources.one.secrets, sources.two.secrets: "), "{line}");
         assert!(!line.contains(key), "{line}");
+    }
+}
+
+/// A secret alone does not guard what the PSP does not sign.
+#[tokio::test]
+async fn a_source_whose_unsigned_parts_nothing_guards_is_warned_of() {
+    let said = async |profile: &str, secret: &str, more: &str| {
+        let text = format!("[sources.one]\nprofile = \"{profile}\"\nsecrets = [\"{secret}\"]\n{more}\n");
+        let ended = check(&text, &[]).await;
+        assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+        let lines = ended.stdout.lines().filter_map(|line| line.strip_prefix("# not safe: sources.one: "));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    let key = "04".repeat(32);
+    for (profile, secret, risk) in [
+        (
+            "adyen",
+            key.as_str(),
+            "the PSP signs parts of the body only. A stranger who has a notification before the relay",
+        ),
+        (
+            "payone",
+            "portal-key-of-20-bytes",
+            "the PSP signs no part of the body, and the secret stands in it. A stranger who has one",
+        ),
+    ] {
+        let lines = said(profile, secret, "").await;
+        assert!(matches!(&lines[..], [line] if line.starts_with(risk) && line.contains("ip_ranges")), "{lines:?}");
+        for guard in [
+            "ip_ranges = [\"192.0.2.0/24\"]",
+            "basic = { username = \"psp\", password = \"a-password-of-20-bytes\" }",
+            "enabled = false",
+        ] {
+            assert_eq!(said(profile, secret, guard).await, [""; 0], "{profile}: {guard}");
+        }
+    }
+    for (profile, secret) in [("stripe", "whsec_x"), ("quickpay", "key"), ("nets-easy", "a-header-of-20-bytes")] {
+        assert_eq!(said(profile, secret, "").await, [""; 0], "{profile}");
     }
 }
 

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use crate::support::program::{Ended, Program};
 use crate::support::psp::seal_with;
+use crate::support::setup::beside_the_warning;
 use crate::support::{Relay, Reply, Setup, Transform, attempt_in_flight_of, start, stripe};
 
 /// The source's first secret.
@@ -53,7 +54,7 @@ fn command(relay: &Relay, folder: &Path, words: &[&str], environment: &[(String,
     Program::start_after(&format!("cd {}", folder.display()), &arguments, environment)
 }
 
-const ROTATE: [&str; 5] = ["secret", "rotate", "turning", "--overlap", "0"];
+const ROTATE: [&str; 6] = ["secret", "rotate", "turning", "--made-here", "--overlap", "0"];
 
 #[track_caller]
 fn printed(ended: &Ended) -> &str {
@@ -83,7 +84,7 @@ async fn a_relay_that_starts_is_waited_for_and_takes_it_up() {
     assert!(rotated.stderr.contains("taken it up"), "{rotated:?}");
     notify(&relay, printed(&rotated), "pi_1").await.expect(200);
     notify(&relay, FIRST, "pi_2").await.problem(401);
-    assert_eq!(printed(&reload.ended().await), "reloaded");
+    assert_eq!(beside_the_warning(printed(&reload.ended().await)), "reloaded\n");
 }
 
 /// A command that finds no relay at the socket changes the files before the socket is open.
@@ -168,7 +169,7 @@ async fn a_relay_whose_store_has_a_long_path_is_reached() {
     let (relay, _transform) = with_file(store.to_str().unwrap()).await;
     let environment = at(store.to_str().unwrap());
     let reload = command(&relay, Path::new("/"), &["reload"], &environment).ended().await;
-    assert_eq!(printed(&reload), "reloaded");
+    assert_eq!(beside_the_warning(printed(&reload)), "reloaded\n");
     let rotated = command(&relay, Path::new("/"), &ROTATE, &environment).ended().await;
     assert!(rotated.stderr.contains("taken it up"), "{rotated:?}");
     notify(&relay, printed(&rotated), "pi_1").await.expect(200);
@@ -200,7 +201,7 @@ async fn a_command_whose_clock_is_wrong_ends_no_secret_early() {
     let (relay, _transform) = with_file("").await;
     let folder = tempfile::tempdir().unwrap();
     let environment = stepped(folder.path());
-    let rotate = ["secret", "rotate", "turning", "--overlap", "24h"];
+    let rotate = ["secret", "rotate", "turning", "--made-here", "--overlap", "24h"];
     for (n, seconds) in [-YEAR, YEAR].into_iter().enumerate() {
         step(folder.path(), seconds);
         let rotated = command(&relay, Path::new("/"), &rotate, &environment).ended().await;

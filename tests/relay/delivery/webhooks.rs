@@ -97,8 +97,9 @@ async fn every_2xx_settles() {
 async fn whatever_is_not_2xx_is_tried_again() {
     let answers = [500, 503, 400, 401, 404, 410, 429].map(Answer::status);
     let (_, relay) = told_after(answers.into(), Setup { retry_first: "1ms", ..Setup::default() }, 8).await;
+    let host = "host=\"127.0.0.1:";
     for reason in ["HTTP 500", "HTTP 410"] {
-        relay.program.logged(&["could not tell Transform", reason]).await;
+        relay.program.logged(&["could not tell Transform", host, reason]).await;
     }
 }
 

@@ -36,16 +36,31 @@ async fn every_field_is_kept() {
     let all = json!({
         "pspTransactionId": "pi_1", "source": "stripe-main", "webhookTarget": target, "requestedAmount": amount("89.25"),
         "currency": "EUR", "agreementId": "ag-1", "preauthTransactionId": "tx-0", "bearer": {"last4": "4242"},
-        "dueDate": "2030-01-31", "redirectUrl": "https://psp.example/3ds", "status": "Pending",
+        "dueDate": "2030-01-31T08:00:00.0000000Z", "redirectUrl": "https://psp.example/3ds", "status": "Pending",
+        "externalTransactionId": "invoice-7",
     });
     let stored = relay.register("payment", "tx-1", &all).await;
     for (name, value) in all.as_object().unwrap() {
         assert_eq!(stored[name], *value, "{name}");
     }
+    let day = relay.put("payment", "tx-1", &json!({"dueDate": "2030-02-01"})).await.expect(200).json();
+    assert_eq!(day["dueDate"], "2030-02-01T00:00:00.0000000Z");
     let preauth = with(preauth("pi_9", "10"), "expiresAt", "2030-01-01T12:00:00+02:00");
-    assert_eq!(relay.register("preauth", "tx-9", &preauth).await["expiresAt"], "2030-01-01T10:00:00.0000000Z");
-    let refund = refund("re_1", "tx-1", "10");
-    assert_eq!(relay.register("refund", "tx-r", &refund).await["paymentTransactionId"], "tx-1");
+    let preauth = relay.register("preauth", "tx-9", &with(preauth, "redirectData", json!({"PaReq": "e30"}))).await;
+    assert_eq!(preauth["expiresAt"], "2030-01-01T10:00:00.0000000Z");
+    assert_eq!(
+        (&preauth["redirectData"], relay.fetched("Preauth", "tx-9").await.get("redirectData")),
+        (&json!({"PaReq": "e30"}), Some(&json!({"PaReq": "e30"})))
+    );
+    let refund =
+        relay.register("refund", "tx-r", &with(refund("re_1", "tx-1", "10"), "description", "goods sent back")).await;
+    assert_eq!((&refund["paymentTransactionId"], &refund["description"]), (&json!("tx-1"), &json!("goods sent back")));
+    assert_eq!(relay.fetched("Payment", "tx-1").await["externalTransactionId"], "invoice-7");
+    assert_eq!(
+        relay.fetched("Refund", "tx-r").await["externalTransactionId"],
+        "refund-tx-r",
+        "made of the record's key"
+    );
     let agreement = relay.register("agreement", "ag-1", &agreement("pm_1")).await;
     assert_eq!((&agreement["pspAgreementId"], &agreement["status"]), (&json!("pm_1"), &json!("Initiated")));
 }
@@ -93,11 +108,13 @@ async fn refused(relay: &Relay, status: u16, kind: &str, id: &str, body: Value, 
 }
 
 #[tokio::test]
-async fn what_is_stored_cannot_be_contradicted() {
-    let (_transform, relay) = start(Setup::default()).await;
+async fn what_events_were_applied_to_cannot_be_contradicted() {
+    let (_transform, relay) = start(Setup::silent()).await;
     relay.register("payment", "tx-1", &with(payment("pi_1", "10"), "source", "stripe-main")).await;
     relay.register("payment", "tx-2", &payment("pi_2", "10")).await;
     relay.register("refund", "tx-r", &refund("re_1", "tx-1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
+    relay.stripe(&stripe::refund("re_1", 1_700_000_001, 1000, "pending")).await;
     let refused = |kind: &'static str, id: &'static str, body: Value, field: &'static str| {
         refused(&relay, 409, kind, id, body, field)
     };
@@ -113,6 +130,54 @@ async fn what_is_stored_cannot_be_contradicted() {
     relay.register("refund", "tx-t", &refund("re_4", "tx-late", "10")).await;
     refused("payment", "tx-late", with(payment("pi_9", "10"), "currency", "USD"), "currency").await;
     relay.register("payment", "tx-late", &payment("pi_9", "10")).await;
+}
+
+/// The old id would no longer lead to the money, and the new one could bring it again.
+#[tokio::test]
+async fn money_keeps_the_psp_id_under_which_it_is_booked() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let another = |id: &str| json!({"pspTransactionId": id});
+    let paid = |psp_id: &str| stripe::paid(psp_id, 1_700_000_000, 1000);
+    // The typo comes first: it can be mended, and the money is found by the right id alone.
+    relay.register("payment", "tx-1", &payment("pi_typo", "10")).await;
+    relay.put("payment", "tx-1", &another("pi_1")).await.expect(200);
+    relay.stripe(&paid("pi_1")).await;
+    // The money comes first.
+    refused(&relay, 409, "payment", "tx-1", another("pi_2"), "pspTransactionId").await;
+    let refusal = relay.put("payment", "tx-1", &another("pi_2")).await.json();
+    let detail = refusal["detail"].as_str().unwrap();
+    assert!(detail.contains("is \"pi_1\", and 10 EUR are booked under it"), "{detail}");
+    relay.put("payment", "tx-1", &payment("pi_1", "10")).await.expect(200);
+    // The payment is registered only after its money has come.
+    relay.stripe(&paid("pi_3")).await;
+    relay.register("payment", "tx-3", &payment("pi_3", "10")).await;
+    refused(&relay, 409, "payment", "tx-3", another("pi_4"), "pspTransactionId").await;
+    // An event has named the charge together with its payment.
+    let mut object = stripe::intent("pi_5", 1000);
+    object["latest_charge"] = "ch_5".into();
+    relay.register("payment", "tx-5", &payment("pi_5", "10")).await;
+    relay.stripe(&stripe::event("payment_intent.succeeded", 1_700_000_000, object)).await;
+    relay.put("payment", "tx-5", &another("ch_5")).await.expect(200);
+    // Nothing has come of the refused attempt.
+    relay.register("payment", "tx-6", &payment("pi_6", "10")).await;
+    relay.stripe(&stripe::declined("pi_6", 1_700_000_000, 1000, "card_velocity_exceeded")).await;
+    relay.put("payment", "tx-6", &another("pi_7")).await.expect(200);
+    relay.stripe(&paid("pi_7")).await;
+    for id in ["tx-1", "tx-3", "tx-5", "tx-6"] {
+        let read = relay.fetched("Payment", id).await;
+        let payments = read["payments"].as_array().unwrap();
+        assert_eq!((&read["status"], payments.len()), (&json!("Succeeded"), 1), "{read}");
+        assert_eq!(payments[0]["amount"].to_string(), "10", "{read}");
+    }
+    // A reservation and a refund keep their ids as well.
+    relay.register("preauth", "tx-8", &preauth("pi_8", "10")).await;
+    relay
+        .stripe(&stripe::event("payment_intent.amount_capturable_updated", 1_700_000_000, stripe::manual("pi_8", 1000)))
+        .await;
+    refused(&relay, 409, "preauth", "tx-8", another("pi_9"), "pspTransactionId").await;
+    relay.register("refund", "tx-9", &refund("re_9", "tx-1", "5")).await;
+    relay.stripe(&stripe::refund("re_9", 1_700_000_001, 500, "succeeded")).await;
+    refused(&relay, 409, "refund", "tx-9", another("re_10"), "pspTransactionId").await;
 }
 
 #[tokio::test]

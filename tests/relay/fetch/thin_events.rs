@@ -9,9 +9,14 @@ use crate::support::setup::{API_TOKEN, POINTING_SECRET};
 use crate::support::stripe;
 use crate::support::{Relay, Reply, Setup, Transform, payment, start};
 
-/// A relay with one Stripe source; `fetch` is the source's table of that name.
+/// The secret of the endpoint for snapshot events. The endpoint for thin events has [`POINTING_SECRET`].
+const SNAPSHOT_SECRET: &str = "whsec_snapshot_4e4e";
+
+/// A relay with one Stripe source, which has the secrets of two endpoints; `fetch` is the source's table of that name.
 async fn relay(fetch: &str) -> (Transform, Relay) {
-    let more = format!("[sources.psp]\nprofile = \"stripe\"\nsecrets = [\"{POINTING_SECRET}\"]\n{fetch}");
+    let more = format!(
+        "[sources.psp]\nprofile = \"stripe\"\nsecrets = [\"{POINTING_SECRET}\", \"{SNAPSHOT_SECRET}\"]\n{fetch}"
+    );
     start(Setup { more, ..Setup::default() }).await
 }
 
@@ -37,7 +42,8 @@ fn paid(id: &str, amount: i64) -> Value {
 
 async fn told(relay: &Relay, event: &Value) -> Reply {
     let body = event.to_string();
-    let sealed = seal_with("stripe", POINTING_SECRET, Timestamp::now().as_second(), body.as_bytes());
+    let secret = if event["object"] == "v2.core.event" { POINTING_SECRET } else { SNAPSHOT_SECRET };
+    let sealed = seal_with("stripe", secret, Timestamp::now().as_second(), body.as_bytes());
     relay.post("psp", &sealed.headers, sealed.body).await.expect(200)
 }
 
@@ -91,5 +97,13 @@ async fn without_fetching_a_thin_event_is_a_dead_letter_that_names_the_remedy() 
     assert!(reason.contains("give [sources.psp.fetch] the credentials of the PSP's API"), "{reason}");
     let dead = relay.dead_letters().await;
     assert!(dead[0]["reason"].as_str().unwrap().contains("[sources.psp.fetch]"), "{dead:?}");
+    let found = relay.findings().await;
+    let [finding] = &found[..] else { panic!("one finding: {found:?}") };
+    assert_eq!(
+        (&finding["finding"], &finding["type"], &finding["count"], &finding["notification"]),
+        (&json!("not_fetched"), &json!("v1.payment_intent.succeeded"), &json!(1), &answered.json()["notification"])
+    );
+    let line = ["WARN", "a type of event only points to its truth", "event_type=\"v1.payment_intent.succeeded\""];
+    relay.program.logged_times(&line, 1).await;
     relay.caught_up(&transform).await;
 }

@@ -4,5 +4,6 @@ mod bodies;
 mod endpoint_checks;
 mod headers;
 mod odd_requests;
+mod other_unsigned_parts;
 mod values;
 mod xml_bombs;

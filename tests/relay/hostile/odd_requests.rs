@@ -42,7 +42,7 @@ async fn odd_paths_lead_nowhere() {
         "/api/Payment/%2e%2e",
         "/api/Payment/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
         "/api/Payment/..%5c..%5cetc",
-        "/api/Payment/tx-1/",
+        "/api/Payment/tx-1//",
         "/api/Payment//tx-1",
         "//api/Payment/tx-1",
         "/api/./Payment/tx-1",

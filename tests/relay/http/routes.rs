@@ -28,11 +28,14 @@ async fn a_monitor_reads_the_metrics_and_the_details_of_readyz() {
     let more = format!("[monitor]\ntokens = [\"{MONITOR_TOKEN}\"]");
     let (_transform, relay) = start(Setup { more, ..Setup::default() }).await;
     let as_monitor = |path: &'static str| as_monitor(&relay, path);
-    let details = json!({"ready": true, "store": "writable", "delivery": "running", "owed": 0, "unanswering": []});
+    let details =
+        json!({"ready": true, "store": "writable", "delivery": "running", "owed": 0, "givenUp": 0, "unanswering": []});
     assert_eq!(as_monitor("/readyz").await.expect(200).json(), details);
     assert_eq!(relay.ready().await.expect(200).json(), details);
     as_monitor("/metrics").await.expect(200);
-    for path in ["/sources", "/parked", "/records/payment/tx-1", "/api/Payment/tx-1", "/dead-letters/deliveries"] {
+    for path in
+        ["/sources", "/parked", "/records", "/records/payment/tx-1", "/api/Payment/tx-1", "/dead-letters/deliveries"]
+    {
         as_monitor(path).await.problem(401);
     }
     relay.send(relay.request(Method::PUT, "/records/payment/tx-1").bearer_auth(MONITOR_TOKEN)).await.problem(401);
@@ -83,17 +86,18 @@ async fn every_route_says_which_methods_it_takes() {
     let routes = [
         ("/notifications/stripe-main", vec![Method::GET, Method::PUT, Method::DELETE, Method::OPTIONS], "POST"),
         ("/notifications/braintree-main", vec![Method::PUT, Method::HEAD, Method::OPTIONS], "GET, POST"),
-        ("/api/Preauth/tx", vec![Method::POST, Method::PUT, Method::DELETE], "GET"),
-        ("/api/Payment/tx", vec![Method::POST, Method::PUT], "GET"),
-        ("/api/Refund/tx", vec![Method::POST], "GET"),
-        ("/api/Agreement/tx", vec![Method::PATCH], "GET"),
-        ("/api/transactions/tx?type=2", vec![Method::POST], "GET"),
-        ("/records/preauth/tx", vec![Method::POST], "GET, PUT"),
-        ("/records/payment/tx", vec![Method::POST, Method::DELETE, Method::PATCH], "GET, PUT"),
-        ("/records/refund/tx", vec![Method::DELETE], "GET, PUT"),
-        ("/records/agreement/tx", vec![Method::DELETE], "GET, PUT"),
+        ("/api/Preauth/tx", vec![Method::POST, Method::PUT, Method::DELETE], "GET, HEAD"),
+        ("/api/Payment/tx", vec![Method::POST, Method::PUT], "GET, HEAD"),
+        ("/api/Refund/tx", vec![Method::POST], "GET, HEAD"),
+        ("/api/Agreement/tx", vec![Method::PATCH, Method::OPTIONS], "GET, HEAD"),
+        ("/api/transactions/tx?type=2", vec![Method::POST], "GET, HEAD"),
+        ("/records/preauth/tx", vec![Method::POST], "DELETE, GET, PUT"),
+        ("/records/payment/tx", vec![Method::POST, Method::HEAD, Method::PATCH], "DELETE, GET, PUT"),
+        ("/records/refund/tx", vec![Method::PATCH], "DELETE, GET, PUT"),
+        ("/records/agreement/tx", vec![Method::OPTIONS], "DELETE, GET, PUT"),
         ("/healthz", vec![Method::POST], "GET"),
         ("/readyz", vec![Method::POST], "GET"),
+        ("/openapi.json", vec![Method::POST, Method::HEAD], "GET"),
     ];
     for (path, methods, allow) in routes {
         for method in methods {
@@ -110,9 +114,17 @@ async fn every_route_says_which_methods_it_takes() {
 #[tokio::test]
 async fn there_are_no_other_routes() {
     let (_transform, relay) = start(Setup::default()).await;
-    for path in
-        ["/", "/api", "/api/Payment", "/api/Mandate/tx", "/records/mandate/tx", "/records/payment", "/notifications"]
-    {
+    for path in [
+        "/",
+        "/api",
+        "/api/Payment",
+        "/api/Mandate/tx",
+        "/api/Payment/tx/more",
+        "/api/Payment/tx//",
+        "/records/mandate/tx",
+        "/records/payment",
+        "/notifications",
+    ] {
         for method in [Method::GET, Method::POST, Method::PUT] {
             relay.send(relay.request(method, path)).await.problem(404);
         }
@@ -179,11 +191,16 @@ async fn records_are_fetched_by_kind_in_any_case_and_by_type_code() {
             format!("/Api/{kind}/{id}"),
             format!("/api/transactions/{id}?type={code}"),
             format!("/API/Transactions/{id}?type={code}"),
+            format!("/api/{kind}/{id}/"),
+            format!("/api/transactions/{id}/?type={code}"),
         ];
         for path in same {
             let reply = relay.get(&path).await.expect(200);
             assert_eq!(reply.header("content-type"), "application/json");
             assert_eq!(reply.json(), body, "{path}");
+            let head = relay.send(relay.request(Method::HEAD, &path).bearer_auth(TRANSFORM_TOKEN)).await.expect(200);
+            let length = reply.text.len().to_string();
+            assert_eq!((head.text.as_str(), head.header("content-length")), ("", length.as_str()), "{path}");
         }
         // A record is found by its own kind only.
         let other = if kind == "Payment" { ("Refund", 3) } else { ("Payment", 2) };

@@ -7,7 +7,7 @@ use crate::support::integrator::with;
 use crate::support::program::run;
 use crate::support::psp::seal_with;
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Relay, Setup, agreement, payment, start, stripe};
+use crate::support::{Relay, Setup, agreement, payment, refund, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
@@ -45,7 +45,7 @@ async fn a_type_without_a_rule_is_found_if_it_names_a_registered_record() {
     let expected = json!([{
         "finding": "no_rule", "source": "stripe-main", "type": "payment_intent.levitated", "count": 2,
         "notification": latest, "record": {"kind": "payment", "id": "tx-1"},
-        "missing": "form event: a rule for payment_intent.levitated",
+        "missing": "a rule of form event for the type payment_intent.levitated",
     }]);
     assert_eq!(json!(findings(&relay).await), expected);
     relay.stripe(&stripe::referring(again, "transactionId", "tx-1")).await;
@@ -53,6 +53,9 @@ async fn a_type_without_a_rule_is_found_if_it_names_a_registered_record() {
     let line =
         ["WARN", "no rule reads a type of event", "event_type=\"payment_intent.levitated\"", "record=payment/tx-1"];
     relay.program.logged_times(&line, 1).await;
+    let metrics =
+        relay.send(relay.request(Method::GET, "/metrics").bearer_auth(INTEGRATOR_TOKEN)).await.expect(200).text;
+    assert!(metrics.contains("\ntransform_relay_findings 1\n"), "{metrics}");
 
     // A source sees the records of another one as little as its notifications do.
     relay.notify("stripe-two", &strange(4, "pi_1")).await.expect(200);
@@ -188,6 +191,27 @@ async fn refunds_above_what_was_paid_are_found_while_they_are() {
     assert_eq!(findings(&relay).await, Vec::<Value>::new());
 }
 
+/// No event makes the refunds too large here: the payment stack registers them as Succeeded.
+#[tokio::test]
+async fn registered_refunds_above_what_was_paid_are_found_too() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    notified(&relay, &stripe::paid("pi_1", AT, 1000), "applied").await;
+    for n in [1, 2] {
+        assert_eq!(findings(&relay).await, Vec::<Value>::new());
+        let done = with(refund(&format!("re_{n}"), "tx-1", "7"), "status", "Succeeded");
+        relay.register("refund", &format!("tx-r{n}"), &done).await;
+    }
+    let expected = json!([{
+        "finding": "over_refunded", "source": "stripe-main", "type": "refund", "count": 1, "notification": null,
+        "record": {"kind": "payment", "id": "tx-1"}, "missing": null,
+    }]);
+    assert_eq!(json!(findings(&relay).await), expected);
+    let failed = json!({"status": "Failed", "statusAt": jiff::Timestamp::now().to_string()});
+    relay.put("refund", "tx-r2", &failed).await.expect(200);
+    assert_eq!(findings(&relay).await, Vec::<Value>::new());
+}
+
 /// A store of an earlier version has no findings of its own: its notifications have.
 #[tokio::test]
 async fn the_command_finds_what_an_earlier_version_has_ignored() {
@@ -207,7 +231,7 @@ async fn the_command_finds_what_an_earlier_version_has_ignored() {
         "no_rule stripe-main: payment_intent.levitated, once",
         "names agreement/ag-1",
         &ignored,
-        "missing is form event",
+        "missing is a rule of form event for the type",
     ] {
         assert!(own.contains(part), "{part} in {own}");
     }

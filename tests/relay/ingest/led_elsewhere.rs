@@ -1,4 +1,5 @@
-//! Caught notifications that are led elsewhere: a signed text counts for the records that it reached first.
+//! Caught notifications that are led elsewhere: a signed text counts for the records that it reached first. Where credentials
+//! vouch for unsigned parts (`adyen-known`), later ones count as well, but for no other record.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -13,10 +14,18 @@ async fn tell(relay: &Relay, notification: &Value) {
     relay.notify("adyen-main", notification).await.expect(200);
 }
 
+async fn tell_known(relay: &Relay, notification: &Value) {
+    relay.notify("adyen-known", notification).await.expect(200);
+}
+
 async fn payments(relay: &Relay, most: usize) {
+    payments_at("adyen-main", relay, most).await;
+}
+
+async fn payments_at(source: &str, relay: &Relay, most: usize) {
     for n in 1..=most {
         relay.register("payment", &format!("tx-{n}"), &payment(&format!("PSP{n}"), "89.25")).await;
-        tell(relay, &adyen::item("AUTHORISATION", &format!("PSP{n}"), "", 0, 8925)).await;
+        relay.notify(source, &adyen::item("AUTHORISATION", &format!("PSP{n}"), "", 0, 8925)).await.expect(200);
     }
 }
 
@@ -62,12 +71,12 @@ async fn what_a_record_refused_has_not_reached_it() {
 /// A waiting item is led only to the record that an earlier copy reached.
 #[tokio::test]
 async fn a_chargeback_that_waits_takes_no_money_that_another_one_of_it_has_taken() {
-    let (_transform, relay) = start(Setup::silent()).await;
-    payments(&relay, 1).await;
+    let (_transform, relay) = start(Setup::with_known_adyen()).await;
+    payments_at("adyen-known", &relay, 1).await;
     let led = |id: &str| beside(chargeback(), "captureMerchantReference", id);
-    tell(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081921")).await;
-    tell(&relay, &led("tx-1")).await;
-    tell(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081922")).await;
+    tell_known(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081921")).await;
+    tell_known(&relay, &led("tx-1")).await;
+    tell_known(&relay, &led("20260302-65e2f1a0b3c4d5e6f7081922")).await;
     for n in 1..=2 {
         let id = format!("20260302-65e2f1a0b3c4d5e6f708192{n}");
         relay.register("payment", &id, &payment(&format!("LATER{n}"), "89.25")).await;
@@ -97,13 +106,14 @@ async fn what_a_chargeback_reached_is_known_when_the_inbox_has_forgotten_it() {
 /// A dead letter that waited in vain is not led elsewhere when it is judged anew.
 #[tokio::test]
 async fn a_dead_letter_that_is_judged_anew_is_led_nowhere_else() {
-    let more = "[store.parked]\nper_source = 1\n".to_owned();
-    let (_transform, relay) = start(Setup { more, ..Setup::silent() }).await;
-    payments(&relay, 1).await;
+    let known = Setup::with_known_adyen();
+    let more = format!("{}[store.parked]\nper_source = 1\n", known.more);
+    let (_transform, relay) = start(Setup { more, ..known }).await;
+    payments_at("adyen-known", &relay, 1).await;
     let id = "20260302-65e2f1a0b3c4d5e6f7081921";
-    tell(&relay, &beside(chargeback(), "captureMerchantReference", id)).await;
-    tell(&relay, &adyen::item("AUTHORISATION", "PSP9", "", 0, 8925)).await;
-    tell(&relay, &beside(chargeback(), "captureMerchantReference", "tx-1")).await;
+    tell_known(&relay, &beside(chargeback(), "captureMerchantReference", id)).await;
+    tell_known(&relay, &adyen::item("AUTHORISATION", "PSP9", "", 0, 8925)).await;
+    tell_known(&relay, &beside(chargeback(), "captureMerchantReference", "tx-1")).await;
     relay.register("payment", id, &payment("LATER", "89.25")).await;
     let dead = relay.dead_letters().await[0]["notification"].take();
     let path = format!("/dead-letters/notifications/{}/replay", dead.as_str().unwrap());
@@ -144,14 +154,14 @@ fn action(action: &str) -> Value {
 /// The choice between a refund and a cancellation is not signed.
 #[tokio::test]
 async fn what_was_a_refund_is_no_cancellation_as_well() {
-    let (_transform, relay) = start(Setup::silent()).await;
-    payments(&relay, 1).await;
+    let (_transform, relay) = start(Setup::with_known_adyen()).await;
+    payments_at("adyen-known", &relay, 1).await;
     relay.register("refund", "re-1", &refund("RE1", "tx-1", "89.25")).await;
-    tell(&relay, &action("refund")).await;
-    tell(&relay, &action("cancel")).await;
+    tell_known(&relay, &action("refund")).await;
+    tell_known(&relay, &action("cancel")).await;
     assert_eq!(relay.fetch("Refund", "re-1").await.json()["status"], "Succeeded");
     assert_eq!(relay.fetch("Payment", "tx-1").await.json()["status"], "Succeeded");
-    relay.program.logged(&["WARN", "adyen-main", "without effect", "record=payment/tx-1"]).await;
+    relay.program.logged(&["WARN", "adyen-known", "without effect", "record=payment/tx-1"]).await;
 }
 
 /// A copy does not wait for its payment, to become a cancellation later.
@@ -177,31 +187,31 @@ async fn a_cancellation_does_not_wait_for_a_payment_when_it_was_a_refund() {
 /// One caught item can be made into any number of copies; the log has twenty lines a minute of each kind.
 #[tokio::test]
 async fn a_flood_that_is_made_of_one_item_is_summed_up() {
-    let (_transform, relay) = start(Setup::silent()).await;
-    payments(&relay, 1).await;
+    let (_transform, relay) = start(Setup::with_known_adyen()).await;
+    payments_at("adyen-known", &relay, 1).await;
     relay.register("refund", "re-1", &refund("RE1", "tx-1", "89.25")).await;
-    tell(&relay, &action("refund")).await;
+    tell_known(&relay, &action("refund")).await;
     let led = adyen::with(action("cancel"), "eventDate", "2026-03-02T10:00:01Z");
     for n in 0..150 {
-        tell(&relay, &beside(led.clone(), "made", &n.to_string())).await;
+        tell_known(&relay, &beside(led.clone(), "made", &n.to_string())).await;
     }
     // Each of these copies says something new and has to wait, so an older one gives way.
     for n in 0..150 {
         let waits = adyen::item("AUTHORISATION", "PSP9", "", 0, 8925);
-        tell(&relay, &beside(waits, "cardSummary", &format!("{:04}", 1000 + n))).await;
+        tell_known(&relay, &beside(waits, "cardSummary", &format!("{:04}", 1000 + n))).await;
     }
     let ended = relay.terminate().await;
     let lines =
         |parts: &[&str]| ended.stderr.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
-    assert_eq!(lines(&["without effect", "adyen-main"]), 20, "{}", ended.stderr);
-    assert_eq!(lines(&["came before with another time", "adyen-main"]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["without effect", "adyen-known"]), 20, "{}", ended.stderr);
+    assert_eq!(lines(&["came before with another time", "adyen-known"]), 20, "{}", ended.stderr);
     assert_eq!(lines(&["notification taken", "outcome=\"repeated\""]), 20, "{}", ended.stderr);
-    assert_eq!(lines(&["130 more repetitions", "adyen-main", "outcome=\"repeated\""]), 1, "{}", ended.stderr);
+    assert_eq!(lines(&["130 more repetitions", "adyen-known", "outcome=\"repeated\""]), 1, "{}", ended.stderr);
     // The first waiting copy is no repetition.
     assert_eq!(lines(&["notification taken", "outcome=\"parked\""]), 21, "{}", ended.stderr);
-    assert_eq!(lines(&["129 more repetitions", "adyen-main", "outcome=\"parked\""]), 1, "{}", ended.stderr);
+    assert_eq!(lines(&["129 more repetitions", "adyen-known", "outcome=\"parked\""]), 1, "{}", ended.stderr);
     // A waiting copy that gave way has reached no record, so each loss has a line of its own.
-    assert_eq!(lines(&["gave way", "adyen-main", "parked"]), 50, "{}", ended.stderr);
+    assert_eq!(lines(&["gave way", "adyen-known", "parked"]), 50, "{}", ended.stderr);
     assert_eq!(lines(&["came before with another content"]), 40, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() - lines(&["gave way"]) < 180, "{}", ended.stderr);
 }

@@ -150,3 +150,25 @@ async fn an_item_that_is_put_into_a_batch_many_times_is_one_item() {
     relay.register("payment", "tx-1", &payment("PSP1", "89.25")).await;
     assert_eq!(payment_of(&relay).await["status"], "Succeeded");
 }
+
+/// The day of a chargeback is that of its first time, also the time of its movement.
+#[tokio::test]
+async fn a_chargeback_that_is_sent_again_with_another_date_keeps_its_day() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 1..=2 {
+        relay.register("payment", &format!("tx-{n}"), &payment(&format!("PSP{n}"), "89.25")).await;
+        tell(&relay, &adyen::item("AUTHORISATION", &format!("PSP{n}"), "", 0, 8925)).await;
+    }
+    let taken = |n: usize| adyen::item("CHARGEBACK", &format!("DISPUTE{n}"), &format!("PSP{n}"), 10, 8925);
+    let day = async |n: usize| {
+        let state = relay.fetch("Payment", &format!("tx-{n}")).await.json();
+        state["chargebacks"][0]["bookingDate"].as_str().unwrap().to_owned()
+    };
+    tell(&relay, &taken(1)).await;
+    for date in ["2026-02-01T10:00:00+01:00", "2026-03-05T10:00:00+01:00"] {
+        tell(&relay, &dated(&taken(1), date)).await;
+        assert_eq!(day(1).await, "2026-03-02");
+    }
+    tell(&relay, &dated(&taken(2), "2099-01-01T10:00:00+01:00")).await;
+    assert!(day(2).await.as_str() < "2099", "a time ahead counts as the receipt");
+}

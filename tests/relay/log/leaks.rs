@@ -64,6 +64,8 @@ async fn everything_goes_wrong(relay: &Relay) {
         // Texts of the integrator.
         let path = format!("/records/payment/{}", text.replace(' ', "%20"));
         relay.send(relay.request(Method::PUT, &path).basic_auth("payment-stack", Some(INTEGRATOR_PASSWORD))).await;
+        let encoded = text.replace(' ', "%20").replace('@', "%40");
+        relay.send(relay.request(Method::GET, &format!("/api/transactions/{encoded}?type=2"))).await;
         for field in ["source", "currency", "requestedAmount", "expiresAt", "webhookTarget", "colour", text] {
             relay.put("payment", "tx-1", &with(payment("pi_1", "10"), field, text)).await.problem(422);
         }
@@ -108,6 +110,7 @@ async fn everybody_is_turned_away(relay: &Relay) {
         }
     }
     for (_, secret) in SECRETS {
+        relay.send(relay.request(Method::POST, &format!("/notification/stripe-main/{secret}"))).await;
         for path in ["/records/payment/tx-1", "/api/Payment/tx-1", "/nowhere", "/api/transactions/x?type=2"] {
             relay.send(relay.request(Method::GET, path).bearer_auth(format!("not-{secret}"))).await;
             relay

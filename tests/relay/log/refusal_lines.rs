@@ -6,7 +6,7 @@ use reqwest::Method;
 
 use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::siege::{statuses, until_hung_up};
-use crate::support::{Setup, psp, start, stripe};
+use crate::support::{Setup, payment, psp, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
@@ -225,4 +225,20 @@ async fn the_metrics_tell_routes_sources_and_reasons_apart() {
     ];
     let line = |(route, source, reason)| format!("{{route=\"{route}\",source=\"{source}\",reason=\"{reason}\"}} 1");
     assert_eq!(refusals, expected.map(line));
+}
+
+/// Somebody looks for one transaction in a log of thousands: by its own id, by the PSP's, or by the path of a refused request.
+#[tokio::test]
+async fn the_log_finds_a_transaction_by_each_of_its_ids() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
+    let names = ["payment_intent.succeeded", "ids=\"pi_1\"", "records=\"payment/tx-1\"", "changed=1"];
+    relay.program.logged(&[&["notification taken"], &names[..]].concat()).await;
+    relay.stripe(&stripe::paid("pi_2", AT, 1000)).await;
+    relay.program.logged(&["notification taken", "outcome=\"parked\"", "ids=\"pi_2\"", "records=\"\""]).await;
+    relay.stripe(&stripe::paid("pi_2", AT, 1000)).await;
+    relay.program.logged(&["notification repeated", "payment_intent.succeeded", "ids=\"pi_2\""]).await;
+    assert_eq!(relay.get("/records/payments/tx-1").await.status, 404);
+    relay.program.logged(&["request refused", "path=\"/records\"", "status=404"]).await;
 }

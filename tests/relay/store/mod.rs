@@ -6,5 +6,6 @@ mod clock_steps;
 mod damaged_rows;
 mod disk_faults;
 mod files_beside;
+mod restores;
 mod retention;
 mod store_file;

@@ -107,18 +107,19 @@ async fn dead_letters_that_are_made_of_one_item_push_out_no_other() {
 }
 
 #[tokio::test]
-async fn a_delivery_that_was_given_up_is_listed_and_not_forgotten_without_a_word() {
+async fn a_delivery_that_was_given_up_is_listed_and_never_forgotten() {
     let (transform, mut relay) = start(Setup { give_up_after: "0s", ..Setup::default() }).await;
-    transform.script([Answer::status(500), Answer::status(500)]);
+    transform.script([Answer::status(404), Answer::status(404)]);
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     relay.stripe(&stripe::paid("pi_1", AT, 1000)).await;
     relay.program.logged(&["gave up telling Transform"]).await;
     let delivery = relay.given_up().await.remove(0);
-    assert_eq!((&delivery["id"], &delivery["reason"]), (&"tx-1".into(), &"HTTP 500".into()));
+    assert_eq!((&delivery["id"], &delivery["reason"]), (&"tx-1".into(), &"HTTP 404".into()));
     relay.terminate().await;
     relay.setup.more = KEEP_NOTHING.to_owned();
     relay.restart().await;
-    relay.program.logged(&["undelivered change expired", "record=payment/tx-1"]).await;
+    relay.program.logged(&["a round of housekeeping is over"]).await;
+    assert_eq!(relay.given_up().await.len(), 1);
 }
 
 #[tokio::test]

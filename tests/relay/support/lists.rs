@@ -17,6 +17,11 @@ impl Relay {
         self.pages("/findings", "findings").await
     }
 
+    /// GET /records: those that the query chooses.
+    pub(crate) async fn records(&self, query: &str) -> Vec<Value> {
+        self.pages(&format!("/records?{query}"), "records").await
+    }
+
     /// GET /dead-letters/notifications
     pub(crate) async fn dead_letters(&self) -> Vec<Value> {
         self.pages("/dead-letters/notifications", "notifications").await
@@ -34,9 +39,10 @@ impl Relay {
 
     /// All entries of a list, page by page.
     async fn pages(&self, path: &str, entries: &str) -> Vec<Value> {
+        let begin = if path.contains('?') { '&' } else { '?' };
         let (mut all, mut after) = (Vec::new(), String::new());
         loop {
-            let mut page = self.read(&format!("{path}?limit=1000{after}")).await;
+            let mut page = self.read(&format!("{path}{begin}limit=1000{after}")).await;
             all.append(page[entries].as_array_mut().unwrap());
             match &page["next"] {
                 Value::Null => return all,

@@ -6,6 +6,7 @@ pub(crate) mod certificates;
 #[path = "../../support/fixtures.rs"]
 pub(crate) mod fixtures;
 pub(crate) mod integrator;
+pub(crate) mod issuer;
 pub(crate) mod lists;
 pub(crate) mod mounts;
 pub(crate) mod peek;

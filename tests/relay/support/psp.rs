@@ -17,6 +17,7 @@ fn account(source: &str) -> (&'static str, &'static str) {
         "stripe-main" => ("stripe", setup::STRIPE_SECRET),
         "stripe-two" => ("stripe", setup::STRIPE_TWO_SECRET),
         "adyen-main" => ("adyen", setup::ADYEN_SECRET),
+        "adyen-known" => ("adyen", setup::ADYEN_KNOWN_SECRET),
         "media" => ("frisbii-media", setup::MEDIA_SECRET),
         "river" => ("digital-river", setup::DIGITAL_RIVER_SECRET),
         other => panic!("no source {other}"),

@@ -94,7 +94,8 @@ impl Relay {
     /// `secret rotate` with these arguments, without the relay's own environment.
     pub(crate) async fn rotate(&self, arguments: &[&str]) -> Ended {
         let file = self.file("relay.toml");
-        let arguments = [&["secret", "rotate", "--config", file.to_str().unwrap()], arguments].concat();
+        let own: &[&str] = if arguments.contains(&"--from-stdin") { &[] } else { &["--made-here"] };
+        let arguments = [&["secret", "rotate", "--config", file.to_str().unwrap()], arguments, own].concat();
         run(&arguments, &[]).await
     }
 
@@ -235,6 +236,6 @@ fn spawned(setup: &Setup, folder: &TempDir, transform: &str) -> Program {
 
 async fn listening(program: &Program) -> String {
     let line = program.logged(&["listening address="]).await;
-    let address = line.split("address=").nth(1).unwrap().trim();
+    let address = transform_relay::proof::stand_in::listening(&line).unwrap();
     format!("http://{address}")
 }

@@ -16,6 +16,8 @@ pub(crate) const STRIPE_SECRET: &str = "whsec_relay_current_0f9e";
 pub(crate) const STRIPE_OLD_SECRET: &str = "whsec_relay_rolled_1d2c";
 pub(crate) const STRIPE_TWO_SECRET: &str = "whsec_relay_second_account_44";
 pub(crate) const ADYEN_SECRET: &str = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056";
+/// The secret of an Adyen source that knows the PSP's addresses too, so that they vouch for unsigned parts.
+pub(crate) const ADYEN_KNOWN_SECRET: &str = "0C3B3C0B1F2E4D5C6B7A8998A7B6C5D4E3F201122334455667788990AABBCCDD";
 pub(crate) const MEDIA_SECRET: &str = "media-hmac-key-93e1";
 pub(crate) const MEDIA_PASSWORD: &str = "media-password-60b2-f7c1";
 pub(crate) const MEDIA_HEADERS: [(&str, &str); 2] =
@@ -26,7 +28,7 @@ pub(crate) const API_TOKEN: &str = "api-token-19d3";
 
 /// All of the secrets above, by name: none may ever be printed, and the output of every process of the suite is searched
 /// for them.
-pub(crate) const SECRETS: [(&str, &str); 15] = [
+pub(crate) const SECRETS: [(&str, &str); 16] = [
     ("TRANSFORM_TOKEN", TRANSFORM_TOKEN),
     ("TRANSFORM_PASSWORD", TRANSFORM_PASSWORD),
     ("INTEGRATOR_TOKEN", INTEGRATOR_TOKEN),
@@ -35,6 +37,7 @@ pub(crate) const SECRETS: [(&str, &str); 15] = [
     ("STRIPE_OLD_SECRET", STRIPE_OLD_SECRET),
     ("STRIPE_TWO_SECRET", STRIPE_TWO_SECRET),
     ("ADYEN_SECRET", ADYEN_SECRET),
+    ("ADYEN_KNOWN_SECRET", ADYEN_KNOWN_SECRET),
     ("MEDIA_SECRET", MEDIA_SECRET),
     ("MEDIA_PASSWORD", MEDIA_PASSWORD),
     ("MEDIA_HEADERS, the first", MEDIA_HEADERS[0].1),
@@ -101,6 +104,12 @@ impl Setup {
     /// For tests in which no webhook is to be sent.
     pub(crate) fn silent() -> Self {
         Self { quiet: "1h", max_wait: "1h", ..Self::default() }
+    }
+
+    /// The same, with the source `adyen-known`. It lets only the PSP's addresses in, so that they vouch for unsigned parts.
+    pub(crate) fn with_known_adyen() -> Self {
+        let source = "[sources.adyen-known]\nprofile = \"adyen\"\nip_ranges = [\"127.0.0.0/8\"]\n";
+        Self { more: format!("{source}secrets = [\"{ADYEN_KNOWN_SECRET}\"]\n"), ..Self::silent() }
     }
 
     /// The configuration file.
@@ -219,4 +228,13 @@ fn text_of(key: &str, value: &str) -> String {
 /// The line of a setting that is a number, unless its default is to hold.
 fn number_of(key: &str, value: u32) -> String {
     if value == 0 { String::new() } else { format!("{key} = {value}\n") }
+}
+
+/// What a command prints, without the warning of the set-up's Adyen source: that source has a secret only.
+#[track_caller]
+pub(crate) fn beside_the_warning(printed: &str) -> String {
+    let is_warning =
+        |line: &&str| line.starts_with("not safe: sources.adyen-main: the PSP signs parts of the body only.");
+    assert_eq!(printed.lines().filter(is_warning).count(), 1, "{printed}");
+    printed.lines().filter(|line| !is_warning(line)).map(|line| format!("{line}\n")).collect()
 }

@@ -21,4 +21,4 @@ mod truth;
 
 pub(super) use self::chance::Chance;
 pub(super) use self::life::{Fate, Life, Notification, Registration, SOURCES};
-pub(super) use self::truth::Truth;
+pub(super) use self::truth::{Truth, undated};

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Chance, Fate, Life, Notification, SOURCES, Truth};
+use super::{Chance, Fate, Life, Notification, SOURCES, Truth, undated};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
@@ -97,7 +97,7 @@ impl Relay<'_> {
     fn read(&self, key: &RecordKey, failed_as: FailedAs) -> (u16, Value) {
         let (record, agreement) = self.store.record(key).unwrap();
         let read = fetched(&record, agreement.as_ref(), failed_as);
-        (read.status, undated(read.body))
+        (read.status, undated(serde_json::to_value(read.body).unwrap()))
     }
 
     /// The differences between the truth, the bodies that Transform has read, and those that it would read now.
@@ -166,15 +166,10 @@ impl Relay<'_> {
     }
 }
 
-fn undated(mut body: Value) -> Value {
-    body.as_object_mut().unwrap().shift_remove("lastUpdated");
-    body
-}
-
 fn shows_by_its_version(before: &Record, after: &Record) {
-    let bodies = |record: &Record| {
-        [FailedAs::Record, FailedAs::Error].map(|failed_as| undated(fetched(record, None, failed_as).body))
-    };
+    let body =
+        |record: &Record, failed_as| undated(serde_json::to_value(fetched(record, None, failed_as).body).unwrap());
+    let bodies = |record: &Record| [FailedAs::Record, FailedAs::Error].map(|failed_as| body(record, failed_as));
     let (old, new) = (bodies(before), bodies(after));
     assert!(old == new || before.version < after.version, "{}: {old:?} and {new:?}", before.key);
 }
@@ -207,6 +202,7 @@ fn taken(life: &Life) -> Vec<Taken> {
             form: verified.form().name.clone(),
             signed_at: verified.signed_at().map(str::to_owned),
             partly_signed: verified.form().is_partly_signed(),
+            vouched: false,
             is_pointer: false,
             normalised,
         });

@@ -111,6 +111,7 @@ impl Expected {
             body.put("externalItemId", id.as_str());
             body.put("amount", currency.major(dispute.amount));
             body.put("bookingDate", date(*at));
+            body.put_some("description", dispute.psp_message.as_deref());
             body.put_some("feeAmount", dispute.fee.map(|fee| currency.major(fee)));
             body.put("reason", if dispute.reason.is_empty() { "Unknown" } else { dispute.reason });
             body.put_some("pspReasonCode", dispute.psp_code.as_deref());
@@ -123,7 +124,7 @@ impl Expected {
         let given_back = self.given_back.min(self.paid());
         body.put_amount("refundedAmount", currency, Some(given_back));
         body.put_amount("refundableAmount", currency, Some(self.paid() - given_back - charged_back));
-        body.put_some("dueDate", self.due_date.as_deref());
+        body.put_some("dueDate", self.due_date.as_deref().map(|day| format!("{day}T00:00:00.0000000Z")));
     }
 
     fn agreement(&self) -> Value {
@@ -160,7 +161,6 @@ impl Expected {
         body.put("errorCode", self.code());
         body.put_some("errorMessage", self.state().why.message.as_deref());
         body.put_some("pspErrorCode", self.state().why.psp_code.as_deref());
-        body.put("receivedAt", instant(self.state().since));
         body
     }
 
@@ -170,6 +170,23 @@ impl Expected {
             body.put("bearer", json!(bearer));
         }
     }
+}
+
+/// A body that Transform has read, without the relay's own times: those of its version, and the day of a refund that has not
+/// succeeded.
+pub(in crate::proof::soak) fn undated(mut body: Value) -> Value {
+    let is_open = body["status"] != "Succeeded";
+    if let Some(fields) = body.as_object_mut() {
+        fields.shift_remove("lastUpdated");
+        fields.shift_remove("receivedAt");
+        if is_open {
+            fields.shift_remove("bookingDate");
+        }
+        if let Some(error) = fields.get_mut("error").and_then(Value::as_object_mut) {
+            error.shift_remove("receivedAt");
+        }
+    }
+    body
 }
 
 /// The UTC day.

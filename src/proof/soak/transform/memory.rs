@@ -35,12 +35,13 @@ struct State {
 pub(in crate::proof::soak) struct Held {
     pub(in crate::proof::soak) status: u16,
     pub(in crate::proof::soak) body: Value,
-    /// The last body with a `lastUpdated`, and that time.
+    /// The last body with the time of its version, and that time.
     dated: Option<(String, Value)>,
 }
 
 impl Held {
-    /// The reason why a body read now cannot follow this one: `lastUpdated` went back, or stayed while the body changed.
+    /// The reason why a body read now cannot follow this one: the time of its version went back, or stayed while the body
+    /// changed.
     pub(in crate::proof::soak) fn contradicts(&self, body: &Value) -> Option<String> {
         let ((old_at, old), (new_at, new)) = (self.dated.as_ref()?, dated(body)?);
         match new_at.cmp(old_at) {
@@ -51,9 +52,9 @@ impl Held {
     }
 }
 
-/// A body with a `lastUpdated`, and that time.
+/// A body with the time of its version, and that time: the `receivedAt` of an error is the `lastUpdated` of its record.
 fn dated(body: &Value) -> Option<(String, Value)> {
-    body["lastUpdated"].as_str().map(|at| (at.to_owned(), body.clone()))
+    body["lastUpdated"].as_str().or_else(|| body["receivedAt"].as_str()).map(|at| (at.to_owned(), body.clone()))
 }
 
 /// A webhook that came and is not answered yet.
@@ -142,7 +143,9 @@ impl Memory {
             return Err(None);
         }
         let good = response.header("content-type") == "application/json" && [200, 422, 429, 500].contains(&status);
-        let body = serde_json::from_str(text).ok().filter(|_| good);
+        // An error that the relay answers for itself says nothing of the record.
+        let of_the_record = |body: &Value| status == 200 || body["status"] != "Initiated";
+        let body = serde_json::from_str(text).ok().filter(|body| good && of_the_record(body));
         body.map(|body| (status, body)).ok_or_else(|| Some(format!("GET {path} answers {status}: {text}")))
     }
 }
@@ -160,5 +163,8 @@ mod tests {
         assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 2)).is_some());
         assert!(held.contradicts(&body("2026-11-28T10:00:00.0000002Z", 1)).is_none());
         assert!(held.contradicts(&body("2026-11-28T10:00:00.0000003Z", 2)).is_none());
+        let error = |at: &str| serde_json::json!({"receivedAt": at, "errorCode": "Rejected"});
+        assert!(held.contradicts(&error("2026-11-28T10:00:00.0000001Z")).is_some());
+        assert!(held.contradicts(&error("2026-11-28T10:00:00.0000003Z")).is_none());
     }
 }

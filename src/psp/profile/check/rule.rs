@@ -45,7 +45,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
     }
     for (status, kind) in statuses.iter().flat_map(|status| kinds.iter().map(move |kind| (status, kind))) {
         if !status.fits(*kind) {
-            return Err(format!("status: a {kind} is never {}", status.name()));
+            return Err(format!("status: no {kind} is ever {}", status.name()));
         }
     }
     let fields = [
@@ -62,7 +62,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
         ("statement", rule.statement.is_some(), Kind::Payment),
     ];
     match fields.into_iter().find(|(_, said, kind)| *said && !kinds.contains(kind)) {
-        Some((field, _, kind)) => Err(format!("{field}: only a {kind} has it")),
+        Some((field, _, kind)) => Err(format!("{field}: only events of kind {kind} have it")),
         None => Ok(()),
     }
 }

@@ -174,7 +174,10 @@ fn a_secret_out_of_its_time_vouches_for_the_refusals_text_alone() {
     assert_eq!(verdict(&["older", "old"], &means, 5), late("old", "an expired"), "the first of the source's");
     assert_eq!(verdict(&["old", "held"], &means, 5), Ok(Some("held".to_owned())), "one that holds comes first");
     assert_eq!(verdict(&["old"], &means, 5_000), Err(Unverified::Wrong), "its time is off as well");
-    assert_eq!(verdict(&["held", "old"], &means, 5_000), Err(Unverified::Time));
+    assert_eq!(
+        verdict(&["held", "old"], &means, 5_000),
+        Err(Unverified::Time { skew: Skew::Behind(4_995), tolerance_s: 300 })
+    );
     let others = secrets(&known[2..]);
     assert_eq!(verdict(&["older"], &others, 5), late("older", "an expired"));
     assert_eq!(verdict(&["unknown"], &others, 5), Err(Unverified::NoSecret), "none holds");

@@ -17,7 +17,9 @@ use crate::domain::ids::RecordKey;
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
 use crate::domain::status::Status;
 use crate::store::Wake;
-use crate::store::rehearsal::{Past, Rehearsal, Reread, Wanted};
+use crate::store::rehearsal::{Left, LeftReason, Past, Rehearsal, Reread, Wanted};
+
+mod families;
 
 const SOURCE: &str = "psp-a";
 
@@ -101,18 +103,24 @@ impl Trial {
     /// The n-th notification is taken: it means `then` at that time, and `today` by the rules of today.
     async fn take(&mut self, n: u32, then: Message, today: Message) -> Outcome {
         self.today.insert(id(n), today);
+        self.take_of(SOURCE, n, normalised(n, then)).await
+    }
+
+    /// The n-th notification, of this source, is taken.
+    async fn take_of(&self, source: &str, n: u32, normalised: Normalised) -> Outcome {
         let at = Timestamp::from_second(1_700_000_000 + i64::from(n)).unwrap();
         let taken = Taken {
             id: id(n),
-            source: SOURCE.to_owned(),
+            source: source.to_owned(),
             received_at: Moment { wall: at, steady: at },
             headers: Vec::new(),
             body: n.to_string().into_bytes(),
             form: "form".to_owned(),
             signed_at: None,
             partly_signed: false,
+            vouched: false,
             is_pointer: false,
-            normalised: normalised(n, then),
+            normalised,
         };
         self.store.take(taken, |_| ()).await.unwrap().outcome
     }
@@ -247,32 +255,35 @@ async fn a_record_that_has_changed_since_is_left_for_the_next_run() {
     assert_eq!(trial.reread().await.families, [Made::Now]);
 }
 
-/// A payment and its refunds are corrected together or not at all, and the payment is told after the refund.
+/// The event names only the authorization: it is placed on the only capture, and leads there by its own id. By the rules of
+/// then it had failed.
 #[tokio::test]
-async fn a_family_is_corrected_as_a_whole() {
+async fn what_is_placed_on_a_record_is_corrected_with_it_and_can_be_taken_back() {
     let mut trial = Trial::new();
-    trial.payments(1).await;
-    trial.register(Kind::Refund, "r1", json!({"pspTransactionId": "re_1", "paymentTransactionId": "p1"})).await;
-    let paid = says("payment", 1, &["pi_1"], "Succeeded");
-    trial.take(1, paid.clone(), paid).await;
-    let [failed, given_back] = ["Failed", "Succeeded"].map(|status| says("refund", 2, &["re_1"], status));
-    trial.take(2, failed, given_back).await;
+    trial.register(Kind::Preauth, "a", json!({"pspTransactionId": "auth"})).await;
+    trial.register(Kind::Payment, "c", json!({"preauthTransactionId": "a"})).await;
+    let [failed, right] = ["Failed", "Succeeded"].map(|status| {
+        let captured = Event { originals: vec!["auth".to_owned()], ..event("payment", 1, &["capt"], status) };
+        Message::new("test".to_owned(), Meaning::Events(vec![captured]))
+    });
+    trial.take(1, failed, right).await;
+    assert!(!trial.record(Kind::Payment, "c").await.placed.is_empty());
+    assert_eq!(trial.status("c").await, Status::Failed);
     let rehearsal = trial.rehearse();
-    assert_eq!(differing(&rehearsal), [["p1", "r1"]]);
-    let news = says("refund", 3, &["re_1"], "Pending");
-    trial.take(3, news.clone(), news).await;
-    let before = trial.record(Kind::Payment, "p1").await;
-    assert_eq!(trial.correct(rehearsal).await.families, [Made::Not]);
-    assert_eq!(trial.record(Kind::Payment, "p1").await, before);
-    trial.today.insert(id(3), says("refund", 3, &["re_1"], "Succeeded"));
-    trial.woken.lock().unwrap().clear();
+    assert_eq!((differing(&rehearsal), rehearsal.partly), (vec![vec!["a".to_owned(), "c".to_owned()]], 0));
     assert_eq!(trial.reread().await.families, [Made::Now]);
-    let woken = trial.woken.lock().unwrap().clone();
-    let after = |id: &str| woken.iter().find(|one| one.key.id.as_str() == id).map(|one| one.after.clone());
-    assert_eq!((after("p1"), after("r1")), (Some(vec![key(Kind::Refund, "r1")]), Some(Vec::new())));
+    assert!(!trial.record(Kind::Payment, "c").await.placed.is_empty());
+    assert_eq!(trial.status("c").await, Status::Succeeded);
+    assert_eq!(trial.ask::<String>("SELECT psp_id FROM psp_ids WHERE placed"), ["capt"]);
+    assert!(trial.ask::<String>("SELECT event FROM placed")[0].contains("Succeeded"));
+    // The corrected event is the one that is taken back, and not the first reading of it.
+    trial.register(Kind::Payment, "d", json!({"preauthTransactionId": "a"})).await;
+    assert!(trial.record(Kind::Payment, "c").await.placed.is_empty());
+    assert_eq!(trial.outcomes(), ["dead_letter"]);
+    assert_eq!(trial.reread().await, Corrected::default());
 }
 
-/// The notification is gone, or cannot be read as it was: the record keeps its claims.
+/// The notification is gone, or cannot be read as it was: the record keeps its claims. Only the second is said of the record.
 #[tokio::test]
 async fn a_record_keeps_its_claims_if_not_all_that_made_them_is_read() {
     let mut trial = Trial::new();
@@ -281,23 +292,54 @@ async fn a_record_keeps_its_claims_if_not_all_that_made_them_is_read() {
     trial.take(1, failed, right).await;
     let left_out = trial.rehearse_without(&[1]);
     assert_eq!((differing(&left_out).len(), left_out.partly), (0, 1));
+    assert_eq!(left_out.left, [Left { key: key(Kind::Payment, "p1"), why: LeftReason::LeftOut }]);
     trial.change("DELETE FROM notifications");
     let gone = trial.rehearse();
-    assert_eq!((differing(&gone).len(), gone.partly), (0, 1));
+    assert_eq!((differing(&gone).len(), gone.partly, gone.left), (0, 1, Vec::new()));
 }
 
-/// The integrator has named another PSP id, so that the event would not find its record any more.
+/// By the rules of today the event names another id, and so would not find its record any more.
 #[tokio::test]
 async fn a_fact_that_would_wait_for_a_record_stays_where_it_is() {
     let mut trial = Trial::new();
     trial.payments(1).await;
-    let paid = says("payment", 1, &["pi_1"], "Succeeded");
-    trial.take(1, paid.clone(), paid).await;
-    trial.register(Kind::Payment, "p1", json!({"pspTransactionId": "pi_other"})).await;
+    let [refused, another] = ["pi_1", "pi_2"].map(|id| says("payment", 1, &[id], "Failed"));
+    trial.take(1, refused, another).await;
     let rehearsal = trial.rehearse();
     assert_eq!((differing(&rehearsal).len(), rehearsal.partly), (0, 1));
+    assert_eq!(rehearsal.left, [Left { key: key(Kind::Payment, "p1"), why: LeftReason::NowhereElse }]);
     assert_eq!(trial.reread().await, Corrected::default());
-    assert_eq!((trial.status("p1").await, trial.outcomes()), (Status::Succeeded, vec!["applied".to_owned()]));
+    assert_eq!((trial.status("p1").await, trial.outcomes()), (Status::Failed, vec!["applied".to_owned()]));
+}
+
+/// An event of a former means of payment has reached its agreement, and reaches it again.
+#[tokio::test]
+async fn an_agreement_with_a_former_id_is_compared() {
+    for companion in [true, false] {
+        let mut trial = Trial::new();
+        trial.register(Kind::Agreement, "g", json!({"pspTransactionId": "pm_1"})).await;
+        let usable = Event { companion, ..event("agreement", 1, &["pm_1"], "Active") };
+        let usable = Message::new("test".to_owned(), Meaning::Events(vec![usable]));
+        assert_eq!(trial.take(1, usable.clone(), usable).await, Outcome::Applied);
+        trial.register(Kind::Agreement, "g", json!({"pspTransactionId": "pm_2"})).await;
+        let rehearsal = trial.rehearse();
+        assert_eq!((differing(&rehearsal).len(), rehearsal.partly, &rehearsal.left[..]), (0, 0, &[][..]));
+        assert_eq!(trial.reread().await, Corrected::default());
+    }
+}
+
+/// A message that meant nothing has a companion today, whose agreement nobody has registered.
+#[tokio::test]
+async fn a_companion_that_waits_in_silence_has_no_other_meaning() {
+    let mut trial = Trial::new();
+    let nothing = Message::new("test".to_owned(), Meaning::Ignored);
+    let waits = Event { companion: true, ..event("agreement", 1, &["pm_1"], "Active") };
+    let waits = Message::new("test".to_owned(), Meaning::Events(vec![waits]));
+    trial.take(1, nothing, waits).await;
+    assert!(trial.rehearse().notifications.iter().all(|one| !one.another && one.anew.is_some()));
+    trial.reread().await;
+    assert_eq!(trial.ask::<String>("SELECT reason FROM parked"), ["companion"]);
+    assert_eq!(trial.outcomes(), ["ignored"]);
 }
 
 /// By the rules of today the event concerns another record. It moves there, if that record can take it.
@@ -422,6 +464,7 @@ async fn what_is_read_again_keeps_the_times_of_its_events() {
             has_borders: true,
             binds_body: false,
             partly_signed: false,
+            needs_owner: false,
             is_behind: false,
             first_time: vec![0, 1],
         };

@@ -186,7 +186,7 @@ fn settlements() -> Vec<Scenario> {
     let owed = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)])];
     let fresh: Vec<_> = owed.iter().cloned().chain([notified(3, vec![paid(11, &["pi_1"], 60)])]).collect();
     let retry = Settlement::Retry { at: at(2_010), not_before: Some(at(2_009)), reason: "HTTP 503".into() };
-    let give_up = Settlement::GiveUp { reason: "HTTP 500".into() };
+    let give_up = given_up();
     let dead: Vec<_> = owed.iter().cloned().chain([settled(2, give_up.clone())]).collect();
     vec![
         scenario("told", owed.clone(), settled(2, Settlement::Told), "None"),
@@ -195,15 +195,20 @@ fn settlements() -> Vec<Scenario> {
         scenario("to be tried again, and changed meanwhile", fresh.clone(), settled(2, retry), "Some"),
         scenario("given up", owed, settled(2, give_up.clone()), "None"),
         scenario("given up, and changed meanwhile", fresh, settled(2, give_up), "Some"),
-        scenario("revived", dead, notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
+        scenario("revived", dead.clone(), notified(3, vec![paid(11, &["pi_1"], 60)]), "Applied"),
+        scenario("given up and told again", dead.clone(), Work::Tell, "p1"),
+        scenario("given up and owed again", dead, Work::OweAgain, "owed again: 1"),
+        scenario("told once more", vec![p1()], Work::Tell, "p1"),
     ]
 }
 
-/// Housekeeping with old rows: told versions, a delivery that was given up, parked events, a dead letter.
+fn given_up() -> Settlement {
+    Settlement::GiveUp { reason: "HTTP 500".into(), awaits_host: true }
+}
+
+/// Housekeeping with old rows: told versions, parked events, a dead letter.
 fn housekeeping() -> Vec<Scenario> {
     let told = vec![p1(), notified(2, vec![paid(10, &["pi_1"], 40)]), settled(2, Settlement::Told)];
-    let given_up = settled(3, Settlement::GiveUp { reason: "HTTP 500".into() });
-    let given_up: Vec<_> = told.iter().cloned().chain([notified(3, vec![paid(11, &["pi_1"], 60)]), given_up]).collect();
     let mut dollars = paid(10, &["pi_1"], 40);
     dollars.currency = Some("USD".parse().unwrap());
     let refused = vec![p1(), notified(2, vec![dollars])];
@@ -211,7 +216,6 @@ fn housekeeping() -> Vec<Scenario> {
     let now = Work::Prune(moment(10_000 + i64::try_from(KEPT_S).unwrap_or_default()));
     vec![
         scenario("what is told is pruned", told, now.clone(), "rows: 3"),
-        scenario("what was given up is pruned", given_up, now.clone(), "given_up: [Rec"),
         scenario("a dead letter is pruned", refused, now.clone(), "dead_letters: [DeadLetterGone"),
         scenario("what is parked waits in vain", parked, now, "waited_in_vain: [0"),
     ]

@@ -32,6 +32,10 @@ pub(super) enum Work {
     Register(RecordKey, Box<Registration>, Moment),
     Settle(Attempt, Settlement),
     Prune(Moment),
+    /// Somebody has the first payment told again.
+    Tell,
+    /// What was given up of the first payment is owed again.
+    OweAgain,
     StartClock(Timestamp),
     KeepClock(Moment),
     Hint(Hinted),
@@ -73,6 +77,14 @@ impl Work {
             }
             Self::StartClock(wall) => store.start_clock(wall).await.map(|resumed| format!("{resumed:?}")),
             Self::KeepClock(now) => store.keep_clock(now).await.map(|before| format!("{before:?}")),
+            Self::Tell => {
+                let told = store.tell(vec!["p1".parse().unwrap()], moment(6_000)).await;
+                return told.map(|told| format!("{told:?}")).map_err(|error| error.to_string());
+            }
+            Self::OweAgain => {
+                // The first payment comes after two bystanders.
+                store.owe_again(vec![3], moment(6_000)).await.map(|owed| format!("owed again: {owed}"))
+            }
             Self::Prune(now) => store.prune(now, 500).await.map(|pruned| format!("{pruned:?}")),
         };
         told.map_err(|error| error.to_string())
@@ -88,6 +100,7 @@ fn corrections(store: &Store, n: u128, meaning: Meaning) -> Corrections {
         stands,
         would,
         learns: vec![Learned { kind: Kind::Payment, psp_id: "ch_new".to_owned() }],
+        placed: Vec::new(),
     });
     let Taken { id, source, normalised, .. } = meant(n, meaning);
     let was = ("dead_letter".to_owned(), Some("test: ?".to_owned()));
@@ -205,6 +218,7 @@ pub(super) fn undated(n: u128, events: Vec<Event>) -> Work {
         binds_body: false,
         is_behind: false,
         partly_signed: false,
+        needs_owner: true,
         first_time: vec![0],
     };
     taken.normalised.messages.iter_mut().for_each(|message| message.identity = Some(identity.clone()));
@@ -240,6 +254,7 @@ fn meant(n: u128, meaning: Meaning) -> Taken {
         form: "form".into(),
         signed_at: None,
         partly_signed: false,
+        vouched: false,
         is_pointer: false,
         normalised: Normalised { dedupe_key: format!("key {n}"), beside: String::new(), messages: vec![message] },
     }
@@ -295,5 +310,6 @@ pub(super) fn fetch_failed(asked: i64, again: Option<Timestamp>) -> Work {
 /// An attempt for payment p1 that told this version has ended.
 pub(super) fn settled(version: u64, settlement: Settlement) -> Work {
     let key = key(Kind::Payment, "p1");
-    Work::Settle(Attempt { key, version, began: moment(2_000), ended: moment(2_003) }, settlement)
+    let host = Some("transform.example:443".to_owned());
+    Work::Settle(Attempt { key, version, host, began: moment(2_000), ended: moment(2_003) }, settlement)
 }

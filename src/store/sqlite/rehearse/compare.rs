@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::{Stage, bare, head, keys};
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
-use crate::store::rehearsal::{Differing, Learned, Rehearsal, Rehearsed};
+use crate::store::rehearsal::{Differing, Learned, Left, LeftReason, PlacedEvent, Rehearsal, Rehearsed};
 use crate::store::sqlite::columns::digest;
-use crate::store::sqlite::{past, records};
+use crate::store::sqlite::parked::Pending;
+use crate::store::sqlite::{past, placed, records, whose};
 
 /// The events that wait, as text, each with the digest of its message's key; by notification.
 type Waiting = HashMap<Uuid, BTreeMap<String, [u8; 16]>>;
@@ -22,32 +23,35 @@ type Would = HashMap<TransformId, Record>;
 impl Stage {
     pub(super) fn compare(self, past: &Connection, notifications: Vec<Rehearsed>) -> rusqlite::Result<Rehearsal> {
         let (before, now) = (waiting(past)?, waiting(&self.connection)?);
-        let (would, partly) = self.would(parked_now(&before, &now))?;
+        let uncovered = self.uncovered();
+        let (would, partly) = self.would(&uncovered, parked_now(&before, &now))?;
         let is_compared = |stands: &&Record| {
             !partly.contains(&stands.key.id) && (is_touched(stands) || would.contains_key(&stands.key.id))
         };
-        let (compared, meanwhile) = (self.stand.iter().filter(is_compared).count(), self.meanwhile);
+        let (compared, meanwhile) = (self.stand.iter().filter(is_compared).count(), self.meanwhile.len());
+        let left = self.left(&uncovered, &partly);
         let differing = self.in_families(past, would, &partly)?;
         let mut notifications = notifications;
         for one in notifications.iter_mut().filter(|one| !one.another && before.get(&one.id) == now.get(&one.id)) {
             one.anew = None;
         }
-        Ok(Rehearsal { notifications, compared, differing, partly: partly.len(), meanwhile })
+        Ok(Rehearsal { notifications, compared, differing, partly: partly.len(), meanwhile, left })
     }
 
     /// The records that would differ, and the records that cannot be compared.
     ///
     /// A record keeps a fact that would not stand anywhere else: its event would wait for another record, or would reach a
     /// record that cannot be compared. Such a record cannot be compared either.
-    fn would(&self, mut elsewhere: HashSet<[u8; 16]>) -> rusqlite::Result<(Would, HashSet<TransformId>)> {
-        let mut partly = self.with_families(self.uncovered());
+    fn would(
+        &self,
+        uncovered: &HashSet<TransformId>,
+        mut elsewhere: HashSet<[u8; 16]>,
+    ) -> rusqlite::Result<(Would, HashSet<TransformId>)> {
+        let mut partly = self.with_families(uncovered.clone());
         let mut would = Would::new();
         for stands in &self.stand {
             let Some(found) = records::by_key(&self.connection, &stands.key)? else { continue };
-            if !found.record.placed.is_empty() {
-                partly.insert(stands.key.id.clone());
-            }
-            let now = Record { version: stands.version, last_updated: stands.last_updated, ..found.record };
+            let now = as_now(found.record, stands);
             if partly.contains(&stands.key.id) {
                 elsewhere.extend(&digests(&now) - &digests(stands));
             } else if now != *stands {
@@ -74,7 +78,21 @@ impl Stage {
         }
     }
 
-    /// The records that would differ, by families. PSP ids that would lead to a record are a difference, too.
+    /// The records that cannot be compared although all their notifications are kept, each with the reason. A record that
+    /// changed meanwhile is not among them: the next run compares it.
+    fn left(&self, uncovered: &HashSet<TransformId>, partly: &HashSet<TransformId>) -> Vec<Left> {
+        let covered = self.with_families(uncovered.clone());
+        let why = |record: &Record| match &record.key.id {
+            id if self.meanwhile.contains(id) => None,
+            _ if self.has_left_out(record) => Some(LeftReason::LeftOut),
+            id if covered.contains(id) => None,
+            _ => Some(LeftReason::NowhereElse),
+        };
+        let left = self.stand.iter().filter(|record| partly.contains(&record.key.id));
+        left.filter_map(|record| Some(Left { key: record.key.clone(), why: why(record)? })).collect()
+    }
+
+    /// The records that would differ, by families. Events that would be placed on a record are a difference. So are PSP ids that would lead to a record are a difference, too.
     fn in_families(
         self,
         past: &Connection,
@@ -85,18 +103,21 @@ impl Stage {
         let registered: Registered =
             covered.map(|record| (record.key.id.to_string(), record.registered.psp_id.clone())).collect();
         let parents = self.parents();
+        let has_placed = whose::version(past)? >= placed::SINCE;
         let mut families: BTreeMap<usize, Vec<Differing>> = BTreeMap::new();
         let mut places: HashMap<TransformId, usize> = HashMap::new();
         for stands in self.stand.into_iter().filter(|record| !partly.contains(&record.key.id)) {
             let now = would.remove(&stands.key.id);
             let learns = learns(&self.connection, past, &stands, &registered)?;
-            if now.is_none() && learns.is_empty() {
+            let placed = placed_on(&self.connection, &stands)?;
+            let is_placed_anew = has_placed && texts(&placed)? != texts(&placed_on(past, &stands)?)?;
+            if now.is_none() && learns.is_empty() && !is_placed_anew {
                 continue;
             }
             let next = places.len();
             let place = *places.entry(head(&parents, &stands.key.id).clone()).or_insert(next);
             let would = now.unwrap_or_else(|| stands.clone());
-            families.entry(place).or_default().push(Differing { stands, would, learns });
+            families.entry(place).or_default().push(Differing { stands, would, learns, placed });
         }
         Ok(families.into_values().collect())
     }
@@ -138,7 +159,24 @@ fn learns(
     Ok(learns)
 }
 
-/// Whether any event has reached a record.
+/// The events that are placed on a record, in the order in which they came.
+fn placed_on(connection: &Connection, record: &Record) -> rusqlite::Result<Vec<PlacedEvent>> {
+    if record.key.kind != Kind::Payment {
+        return Ok(Vec::new());
+    }
+    let Some(stored) = records::by_key(connection, &record.key)? else { return Ok(Vec::new()) };
+    let of = |Pending { notification, source, event }| PlacedEvent { notification, source, event };
+    Ok(placed::list(connection, stored.row)?.into_iter().map(of).collect())
+}
+
+/// Placed events as text, without their order.
+fn texts(events: &[PlacedEvent]) -> rusqlite::Result<BTreeSet<String>> {
+    let text = |event: &PlacedEvent| serde_json::to_string(event);
+    let texts: Result<_, _> = events.iter().map(text).collect();
+    texts.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+}
+
+/// Whether a record has more than it was registered with: facts of events, or what its children have confirmed.
 fn is_touched(record: &Record) -> bool {
     bare(record) != Record { version: 1, ..record.clone() }
 }
@@ -166,4 +204,11 @@ fn parked_now(before: &Waiting, now: &Waiting) -> HashSet<[u8; 16]> {
         events.iter().filter(move |(text, _)| !did(notification, text)).map(|(_, key)| *key)
     });
     each.collect()
+}
+
+/// A record of the stage with the versions of the store: nobody was told of those on the stage.
+fn as_now(found: Record, stands: &Record) -> Record {
+    let mut now = Record { version: stands.version, last_updated: stands.last_updated, ..found };
+    now.registered.silent_since = stands.registered.silent_since;
+    now
 }

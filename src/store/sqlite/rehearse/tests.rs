@@ -9,7 +9,8 @@ use uuid::Uuid;
 use super::*;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::Normalised;
-use crate::domain::registration::{Registration, register};
+use crate::domain::register::register;
+use crate::domain::registration::Registration;
 use crate::store::sqlite::connection::{self, Opened};
 use crate::store::sqlite::engine::{self, Access};
 

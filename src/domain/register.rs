@@ -1,0 +1,300 @@
+//! Registration of a record by the payment stack when it starts a transaction: register, amend, refuse.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::anchor::anchor;
+use super::answered;
+use super::ids::{Kind, RecordKey};
+use super::record::{Record, Registered, Seen};
+use super::registration::{Refusal, Registration, check_complete, check_fields};
+use super::stamp::Stamped;
+use super::status::{Status, StatusFact};
+use super::text::shown_id;
+use super::view::View;
+
+/// The result of a registration.
+#[derive(Debug)]
+pub struct Registering {
+    /// The record as it stands now.
+    pub record: Record,
+    /// Whether the record is new.
+    pub created: bool,
+    /// Whether Transform is owed a webhook: the stack asks for it, or its answer may have hidden news from Transform.
+    pub tells: bool,
+}
+
+/// Registers a record, or amends the existing one. Repeating a registration changes nothing.
+///
+/// # Errors
+/// A [`Refusal`] that names the field; nothing changes.
+pub fn register(
+    key: &RecordKey,
+    existing: Option<&Record>,
+    said: &Registration,
+    now: Timestamp,
+) -> Result<Registering, Refusal> {
+    check_fields(key.kind, said)?;
+    for (field, at) in [("answeredAt", said.answered_at), ("statusAt", said.status_at)] {
+        at.map_or(Ok(()), |at| answered::check(at, now)).map_err(|reason| Refusal::invalid(field, reason))?;
+    }
+    let asks = said.tell == Some(true);
+    let Some(existing) = existing else {
+        check_complete(key.kind, said)?;
+        let registered = amended(&Registered::default(), key.kind, said, now)?;
+        check_decimals(&registered)?;
+        let record = Record {
+            key: key.clone(),
+            source: said.source.clone(),
+            registered_at: now,
+            registered,
+            seen: Seen::default(),
+            placed: Seen::default(),
+            refunds: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
+            captures: BTreeMap::new(),
+            version: 1,
+            last_updated: said.answered_at.map_or(now, |at| now.max(answered::first_after(at))),
+        };
+        return Ok(Registering { record, created: true, tells: asks });
+    };
+    check_amendment(existing, said)?;
+    let mut record = existing.clone();
+    record.source = said.source.clone().or(record.source);
+    let base = before_amendment(existing, said);
+    record.registered = amended(&base, key.kind, said, now)?;
+    if record.registered.bearer != existing.registered.bearer {
+        record.registered.bearer_at = Some(now);
+    }
+    if key.kind == Kind::Agreement && record.registered.psp_id != existing.registered.psp_id {
+        leave_former_means(&mut record, existing, said);
+        record.registered.former_until = Some(now);
+    }
+    check_decimals(&record.registered)?;
+    if View::of(&record) != View::of(existing) {
+        record.bump_in_silence(now);
+    }
+    let missed = said.answered_at.is_some_and(|at| answered::overtake(&mut record, existing, at));
+    Ok(Registering { record, created: false, tells: asks || missed })
+}
+
+/// Makes the ids that an agreement went by former ones, learned ids included. If it was registered with another id, the
+/// registered data were those of the former means of payment.
+fn leave_former_means(record: &mut Record, existing: &Record, said: &Registration) {
+    let Registered { psp_id: Some(new), former, .. } = &mut record.registered else { return };
+    let replaced = existing.registered.psp_id.clone();
+    let is_replaced = replaced.is_some();
+    former.extend(replaced);
+    let left = existing.seen.attempts.iter().filter(|attempt| !attempt.ids.contains(new));
+    former.extend(left.flat_map(|attempt| attempt.ids.iter().filter(|id| !id.is_empty()).cloned()));
+    former.remove(new);
+    if is_replaced {
+        let is_stated = said.stated(Kind::Agreement).is_stated();
+        record.registered.status = said.status.filter(|_| !is_stated);
+        record.registered.bearer = said.bearer.clone().unwrap_or_default();
+    }
+}
+
+/// The registered values that an amendment starts from. What was stated of another PSP transaction or means of payment ends with
+/// it; a transaction that was cancelled stays so.
+fn before_amendment(existing: &Record, said: &Registration) -> Registered {
+    let mut base = existing.registered.clone();
+    let new = said.psp_transaction_id.as_ref().or(said.psp_agreement_id.as_ref());
+    let is_replaced = new.zip(base.psp_id.as_ref()).is_some_and(|(new, old)| new != old);
+    let is_its_own = |fact: &Stamped<StatusFact>| {
+        existing.key.kind == Kind::Agreement || fact.value.error.is_some() || fact.value.status == Status::Failed
+    };
+    base.stated = base.stated.filter(|fact| !(is_replaced && is_its_own(fact)));
+    base
+}
+
+fn amended(old: &Registered, kind: Kind, said: &Registration, now: Timestamp) -> Result<Registered, Refusal> {
+    fn or<T: Clone>(new: Option<&T>, old: Option<&T>) -> Option<T> {
+        new.or(old).cloned()
+    }
+    let psp_id = match kind {
+        Kind::Agreement => &said.psp_agreement_id,
+        _ => &said.psp_transaction_id,
+    };
+    let mut stated = said.stated(kind);
+    if said.error.is_some() {
+        stated.at = stated.at.or(said.answered_at);
+    }
+    let news = stated.is_stated().then(|| stated.fact(old.stated.as_ref(), now));
+    let news = news.transpose().map_err(|(field, reason)| Refusal::invalid(field, reason))?;
+    let is_answer = news.is_none();
+    let newest = old.stated.iter().chain(&news).max_by_key(|fact| &fact.stamp).cloned();
+    Ok(Registered {
+        psp_id: or(psp_id.as_ref(), old.psp_id.as_ref()),
+        webhook_target: or(said.webhook_target.as_ref(), old.webhook_target.as_ref()),
+        requested_amount: said.requested_amount.or(old.requested_amount),
+        currency: said.currency.or(old.currency),
+        agreement_id: or(said.agreement_id.as_ref(), old.agreement_id.as_ref()),
+        preauth_id: or(said.preauth_transaction_id.as_ref(), old.preauth_id.as_ref()),
+        payment_id: or(said.payment_transaction_id.as_ref(), old.payment_id.as_ref()),
+        former: old.former.clone(),
+        former_until: old.former_until,
+        bearer: said.bearer.clone().unwrap_or_else(|| old.bearer.clone()),
+        bearer_at: old.bearer_at,
+        expires_at: said.expires_at.or(old.expires_at),
+        due_date: said.due_date.or(old.due_date),
+        redirect_url: or(said.redirect_url.as_ref(), old.redirect_url.as_ref()),
+        redirect_data: said.redirect_data.clone().unwrap_or_else(|| old.redirect_data.clone()),
+        external_id: or(said.external_transaction_id.as_ref(), old.external_id.as_ref()),
+        description: or(said.description.as_ref(), old.description.as_ref()),
+        status: said.status.filter(|_| is_answer).or(old.status),
+        stated: newest,
+        silent_since: old.silent_since,
+    })
+}
+
+/// Refuses an amount with more decimal places than its currency has: such an amount could never be paid exactly.
+fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
+    match (registered.requested_amount, registered.currency) {
+        (Some(amount), Some(currency)) if amount.normalize().scale() > currency.exponent() => Err(Refusal::invalid(
+            "requestedAmount",
+            format!("{amount} has more decimal places than {currency}, which has {}", currency.exponent()),
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses changes to fields that cannot be amended once events have been applied.
+fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal> {
+    if existing.is_untouched() {
+        return Ok(());
+    }
+    let old = &existing.registered;
+    if let (Some(new), Some(old)) = (said.currency, old.currency)
+        && new != old
+    {
+        return Err(Refusal::conflict("currency", format!("the record is in {old}")));
+    }
+    if let (Some(new), Some(old)) = (&said.payment_transaction_id, &old.payment_id)
+        && new != old
+    {
+        return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
+    }
+    // A payment that captures a preauthorization takes other events than a direct payment.
+    if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new)) {
+        return Err(Refusal::conflict(
+            "preauthTransactionId",
+            "cannot be set: events have been applied to the payment without it",
+        ));
+    }
+    if let (Some(new), Some(old)) = (&said.source, &existing.source)
+        && new != old
+    {
+        return Err(Refusal::conflict("source", format!("the record belongs to source {old}")));
+    }
+    // Without a time, a late report of a decline would end what has succeeded since.
+    if said.error.is_some() && said.status_at.or(said.answered_at).is_none() {
+        return Err(Refusal::invalid("statusAt", "is required beside an error once events have been applied"));
+    }
+    check_psp_id(existing, said)
+}
+
+/// Refuses another PSP id for a transaction that has money under its id: the id would not lead to the record any more, and
+/// the other one might bring the same money once more. An agreement may have another means of payment.
+fn check_psp_id(existing: &Record, said: &Registration) -> Result<(), Refusal> {
+    let (Some(new), Some(old)) = (&said.psp_transaction_id, &existing.registered.psp_id) else { return Ok(()) };
+    let Some(has) = (new != old).then(|| anchor(existing, old, new)).flatten() else { return Ok(()) };
+    let reason = format!(
+        "is {}, and {has}, which another id would leave behind. Keep this id, and register another transaction under a Transform \
+         id of its own. Another id of the same transaction is taken once an event has named both ids",
+        shown_id(old)
+    );
+    Err(Refusal::conflict("pspTransactionId", reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    fn key(kind: Kind) -> RecordKey {
+        RecordKey::new(kind, "tx1".parse().unwrap())
+    }
+
+    fn said(json: &str) -> Registration {
+        serde_json::from_str(json).unwrap()
+    }
+
+    fn refused(kind: Kind, json: &str) -> Refusal {
+        register(&key(kind), None, &said(json), Timestamp::UNIX_EPOCH).unwrap_err()
+    }
+
+    #[test]
+    fn a_record_needs_what_the_contract_calls_mandatory() {
+        assert_eq!(refused(Kind::Payment, "{}").field, "requestedAmount");
+        assert_eq!(refused(Kind::Payment, r#"{"requestedAmount":1}"#).field, "currency");
+        assert_eq!(refused(Kind::Refund, r#"{"requestedAmount":1,"currency":"EUR"}"#).field, "paymentTransactionId");
+        assert!(register(&key(Kind::Agreement), None, &said("{}"), Timestamp::UNIX_EPOCH).is_ok());
+    }
+
+    #[test]
+    fn a_field_of_another_kind_is_refused_by_name() {
+        assert_eq!(refused(Kind::Agreement, r#"{"pspTransactionId":"x"}"#).field, "pspTransactionId");
+        assert_eq!(refused(Kind::Payment, r#"{"status":"Active"}"#).field, "status");
+        assert_eq!(refused(Kind::Payment, r#"{"requestedAmount":0}"#).field, "requestedAmount");
+    }
+
+    #[test]
+    fn saying_the_same_again_changes_nothing() {
+        let body = said(r#"{"requestedAmount":"89.25","currency":"eur","pspTransactionId":"pi_1"}"#);
+        let first = register(&key(Kind::Payment), None, &body, Timestamp::UNIX_EPOCH).unwrap();
+        let again = register(&key(Kind::Payment), Some(&first.record), &body, Timestamp::MAX).unwrap();
+        assert!(first.created && !again.created);
+        assert_eq!(first.record, again.record);
+    }
+
+    #[test]
+    fn the_first_id_of_an_agreement_keeps_what_was_registered_and_another_does_not() {
+        let register = |old: Option<&Record>, json: &str| {
+            register(&key(Kind::Agreement), old, &said(json), Timestamp::UNIX_EPOCH).unwrap().record.registered
+        };
+        let mut record = super::register(
+            &key(Kind::Agreement),
+            None,
+            &said(r#"{"status":"Active","bearer":{"last4":"1111"}}"#),
+            Timestamp::UNIX_EPOCH,
+        )
+        .unwrap()
+        .record;
+        let first = register(Some(&record), r#"{"pspAgreementId":"token"}"#);
+        assert_eq!((first.status, first.bearer.len(), first.former.len()), (Some(Status::Active), 1, 0));
+        record.registered = first;
+        let another = register(Some(&record), r#"{"pspAgreementId":"other"}"#);
+        assert_eq!((another.status, another.bearer.len()), (None, 0));
+        assert_eq!(another.former, BTreeSet::from(["token".to_owned()]));
+    }
+
+    #[test]
+    fn an_amendment_adds_and_keeps() {
+        let first = said(r#"{"requestedAmount":10,"currency":"EUR"}"#);
+        let first = register(&key(Kind::Payment), None, &first, Timestamp::UNIX_EPOCH).unwrap().record;
+        let now = Timestamp::from_second(60).unwrap();
+        let second = register(&key(Kind::Payment), Some(&first), &said(r#"{"pspTransactionId":"pi_1"}"#), now);
+        let second = second.unwrap().record;
+        assert_eq!(second.registered.psp_id.as_deref(), Some("pi_1"));
+        assert_eq!(second.registered.requested_amount, first.registered.requested_amount);
+        assert_eq!((second.version, second.last_updated), (2, now));
+    }
+
+    #[test]
+    fn currency_and_source_are_free_until_an_event_is_applied() {
+        let first = said(r#"{"requestedAmount":10,"currency":"EUR","source":"one"}"#);
+        let mut record = register(&key(Kind::Payment), None, &first, Timestamp::UNIX_EPOCH).unwrap().record;
+        let other = [("currency", r#"{"currency":"USD"}"#), ("source", r#"{"source":"two"}"#)];
+        for (_, json) in other {
+            assert!(register(&key(Kind::Payment), Some(&record), &said(json), Timestamp::UNIX_EPOCH).is_ok());
+        }
+        record.seen.attempts.push(crate::domain::attempt::Attempt::default());
+        for (field, json) in other {
+            let refusal = register(&key(Kind::Payment), Some(&record), &said(json), Timestamp::UNIX_EPOCH).unwrap_err();
+            assert_eq!((refusal.field, refusal.conflict), (field, true));
+        }
+    }
+}

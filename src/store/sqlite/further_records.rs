@@ -1,0 +1,89 @@
+//! Tests of events that concern a further record beside the one that they find: the record that a refund names, the agreement of a
+//! payment, agreements that share a means of payment. It may be registered at any time.
+
+use serde_json::json;
+
+use super::played::*;
+use crate::domain::event::Event;
+use crate::domain::ids::Kind;
+use crate::domain::status::Status;
+
+/// The payment that the PSP names may be another capture's: the refund's own record says to which it belongs.
+#[test]
+fn a_refund_goes_to_the_record_that_it_names_from_whatever_payment_it_found() {
+    let id = "20260314-000000000000000000000008";
+    let refund = Step::Register(
+        Kind::Refund,
+        id,
+        json!({"paymentTransactionId": "d", "requestedAmount": 10, "currency": "EUR"}),
+    );
+    let back = |n: u128, references: &[&str]| {
+        let references = references.iter().map(|id| id.parse().unwrap()).collect();
+        tell(n, Event { references, payment_ids: vec!["auth".into()], ..given_back(n, "re", 10) })
+    };
+    for others in [vec![], vec![back(9, &[])]] {
+        let told = [&[capture_as("c", "auth"), back(10, &[id]), capture_as("d", "cap-2"), refund.clone()], &others[..]];
+        for (n, order) in all_orders(&told.concat()).into_iter().enumerate() {
+            let paid = [tell(1, booked(1, &["auth"], 40)), tell(2, booked(2, &["cap-2"], 40))];
+            let played = Told::new(&[order, paid.to_vec()].concat());
+            assert_eq!((played.given_back("c"), played.given_back("d")), (0, 10), "order {n}");
+            assert_eq!(played.status(Kind::Refund, id), Status::Succeeded, "order {n}");
+            assert_eq!((played.reason(), played.waits_for()), (String::new(), Vec::new()), "order {n}");
+        }
+    }
+}
+
+/// Many PSPs return the payment's reference with a refund: no record of the refund's own is named then.
+#[test]
+fn a_refund_that_names_its_payment_waits_for_nothing_more() {
+    let named = Event { references: vec!["p".parse().unwrap()], ..given_back(10, "re", 30) };
+    for order in all_orders(&[payment(), tell(10, named), tell(11, booked(11, &["pi"], 100))]) {
+        let played = Told::new(&order);
+        let waiting: i64 = played.connection.query_row("SELECT count(*) FROM parked", [], |row| row.get(0)).unwrap();
+        assert_eq!((played.refunded(), waiting), (30, 0));
+    }
+}
+
+/// One card, two contracts: the payment was made for one of them with the means that the other has.
+#[test]
+fn a_payment_shows_its_agreement_a_means_that_another_agreement_has() {
+    let unnamed = Step::Register(Kind::Agreement, "h", json!({}));
+    let paid = json!({"pspTransactionId": "pi", "requestedAmount": 100, "currency": "EUR", "agreementId": "h"});
+    let used = Event { companion: true, payment_ids: vec!["pi".into()], ..means(10, &["token"], Status::Active) };
+    let told = [agreement("g", "token"), unnamed, Step::Register(Kind::Payment, "p", paid), tell(10, used)];
+    for (n, order) in all_orders(&told).iter().enumerate() {
+        let mut played = Told::new(order);
+        let active = (Status::Active, Status::Active);
+        assert_eq!((played.status(Kind::Agreement, "g"), played.status(Kind::Agreement, "h")), active, "order {n}");
+        played.step(&tell(11, means(11, &["token"], Status::Inactive)));
+        assert_eq!(played.status(Kind::Agreement, "h"), Status::Inactive, "order {n}: it has learned the id");
+    }
+}
+
+/// The capture of a payment without an agreement is placed, and finds its way anew each time that its companion is applied.
+#[test]
+fn a_companion_of_a_placed_event_waits_for_the_payments_agreement_once() {
+    let placed = Event { originals: vec!["auth".into()], ..booked(10, &["cap"], 40) };
+    let used = Event { companion: true, payment_ids: vec!["cap".into()], ..means(10, &["token"], Status::Active) };
+    let known = [preauth(), capture("c"), agreement("g", "token")];
+    for events in [[placed.clone(), used.clone()], [used, placed]] {
+        let mut played = Told::new(&known);
+        played.tell(10, &events);
+        assert_eq!((played.paid("c"), played.status(Kind::Agreement, "g")), (40, Status::Active));
+        played.step(&Step::Register(Kind::Agreement, "h", json!({})));
+        played.step(&Step::Register(Kind::Payment, "c", json!({"agreementId": "h"})));
+        assert_eq!(played.status(Kind::Agreement, "h"), Status::Active);
+    }
+}
+
+/// An attempt to store a means of payment may only share its id, as one that has failed.
+#[test]
+fn agreements_that_share_a_means_share_what_only_shares_its_id() {
+    let failed = Event { shared_ids: vec!["token".into()], ..means(10, &["setup"], Status::Inactive) };
+    let told = [agreement("g", "token"), agreement("h", "token"), tell(10, failed)];
+    for (n, order) in all_orders(&told).iter().enumerate() {
+        let played = Told::new(order);
+        let ended = (Status::Inactive, Status::Inactive);
+        assert_eq!((played.status(Kind::Agreement, "g"), played.status(Kind::Agreement, "h")), ended, "order {n}");
+    }
+}
