@@ -41,8 +41,11 @@ impl Work<'_> {
             if !placed {
                 let others = records::displace(self.connection, stored, &lead)?;
                 learned.to_place.extend(others.into_iter().map(|other| other.record.key));
-                let is_its_own = records::make_sure(self.connection, stored, &lead)?;
-                learned.to_place.extend(is_its_own.then(|| stored.record.key.clone()));
+                if records::make_sure(self.connection, stored, &lead)? {
+                    learned.to_place.push(stored.record.key.clone());
+                    // An event that names a record to come takes no placed lead, and waits for a sure one.
+                    self.release(source, &ReleaseKey::psp_id(kind, psp_id))?;
+                }
             }
             if records::learn(self.connection, stored, &lead)? {
                 learned.is_new = true;
