@@ -26,6 +26,8 @@ pub struct Correction {
     pub learns: Vec<Learned>,
     /// The events that are to be placed on it, in the order in which they came.
     pub placed: Vec<PlacedEvent>,
+    /// The PSP ids that lead to it because of these.
+    pub shown: Vec<Learned>,
 }
 
 /// A notification that is to be judged anew.

@@ -19,6 +19,7 @@ mod records;
 pub mod rehearsal;
 mod slots;
 mod sqlite;
+pub mod sureness;
 mod telling;
 mod times;
 mod wake;

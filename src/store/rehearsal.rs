@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::Outcome;
+use super::sureness::Sureness;
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::Normalised;
@@ -130,6 +131,8 @@ pub struct Differing {
     pub learns: Vec<Learned>,
     /// The events that would be placed on it, in the order in which they came.
     pub placed: Vec<PlacedEvent>,
+    /// The PSP ids that would lead to it because of these.
+    pub shown: Vec<Learned>,
 }
 
 /// An event that is placed on a record.
@@ -152,6 +155,8 @@ pub struct Learned {
     pub kind: Kind,
     /// The id.
     pub psp_id: String,
+    /// How surely it leads there.
+    pub sureness: Sureness,
 }
 
 /// One notification that was read again.

@@ -18,7 +18,7 @@ use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::message::{Meaning, Message, Normalised};
-use crate::domain::record::Record;
+use crate::domain::record::{Record, Registered};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::{Detail, View};
@@ -100,19 +100,21 @@ impl fmt::Debug for Step {
 /// A step with its places: in the first telling, and in the second, where it comes twice.
 type Placed = (Step, [u16; 3]);
 
-/// The registrations: each record or not; with its PSP id or not, where events may name the Transform id. The first capture may
-/// have the id of its preauthorization.
+/// The registrations: each record or not; with its PSP id, or without it, or without it and with it. The first capture may have the
+/// id of its preauthorization.
 fn registrations() -> impl Strategy<Value = Vec<Placed>> {
     let one = |mut record: Known, shares_its_id: bool| {
         if shares_its_id && record.0 == "first" {
             record.2 = "A";
         }
-        (prop::bool::weighted(0.8), prop::bool::weighted(0.6), any::<[u16; 3]>()).prop_map(
-            move |(is, with_id, places)| {
-                let with_id = with_id || record.1 != Kind::Refund;
-                is.then_some((Step::Register { record, with_id }, places))
-            },
-        )
+        let ids = prop::sample::select(vec![&[][..], &[true], &[true], &[false], &[false, true]]);
+        (ids, any::<[[u16; 3]; 2]>()).prop_map(move |(ids, places)| {
+            let can_be_without =
+                matches!(record.1, Kind::Refund | Kind::Preauth) || record.0 == "first" || record.0 == "second";
+            let ids = if can_be_without || ids.is_empty() { ids } else { &[true] };
+            let step = |(with_id, places): (&bool, [u16; 3])| (Step::Register { record, with_id: *with_id }, places);
+            ids.iter().zip(places).map(step).collect::<Vec<_>>()
+        })
     };
     any::<bool>().prop_flat_map(move |shares_its_id| {
         let all = RECORDS.map(|record| one(record, shares_its_id));
@@ -135,7 +137,7 @@ fn event() -> impl Strategy<Value = Event> {
     let statuses = vec![Status::Pending, Status::Succeeded, Status::Succeeded, Status::Failed, Status::Cancelled];
     let flags = (prop::bool::weighted(0.4), any::<bool>(), any::<bool>());
     let said = (0..4_i64, prop::sample::select(statuses), 1..4_u32, flags);
-    (0..12_usize, said).prop_map(|(object, (day, status, amount, (refers, relates, is_loose)))| {
+    (0..13_usize, said).prop_map(|(object, (day, status, amount, (refers, relates, is_loose)))| {
         let (amount, date) = (Decimal::from(amount * 25), utc_date(at(day)));
         let booking = match status {
             Status::Succeeded => Booking::Booked,
@@ -194,6 +196,8 @@ fn event() -> impl Strategy<Value = Event> {
                 references: own("second"),
                 ..event(Kind::Payment, some("E"), Facts { chargebacks: vec![lost("other")], ..Facts::default() })
             },
+            // An attempt at the preauthorization under another id.
+            12 => Event { references: own("pre"), ..event(Kind::Preauth, named("t1"), state) },
             4 => Event { references: own("direct"), ..event(Kind::Payment, named("P"), money("P")) },
             // A refund may have a second id.
             5 => Event { psp_ids: [some("X1"), named("R1")].concat(), ..refund("R1", "back", "P") },
@@ -301,7 +305,9 @@ fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
         let never = Timestamp::UNIX_EPOCH;
         // A payment stays bound to the source of what was placed on it and taken back.
         let source = stored.record.source.filter(|_| *kind != Kind::Payment);
-        let record = Record { source, registered_at: never, version: 0, last_updated: never, ..stored.record };
+        let registered = Registered { silent_since: None, ..stored.record.registered };
+        let record =
+            Record { source, registered, registered_at: never, version: 0, last_updated: never, ..stored.record };
         Some(((*id).to_owned(), record))
     });
     let records: BTreeMap<_, _> = stored.collect();

@@ -16,6 +16,7 @@ use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::transition::{Layer, Transition};
 use crate::domain::view::{View, is_over_refunded};
+use crate::store::sureness::Sureness;
 use crate::store::{FindingKind, LedElsewhere, Outcome};
 
 impl Work<'_> {
@@ -136,7 +137,7 @@ impl Work<'_> {
     /// Applies an event to one of its records.
     fn apply_to(
         &mut self,
-        Target { mut stored, layer }: Target,
+        Target { mut stored, sureness }: Target,
         pending: &Pending,
         open: &Open,
     ) -> rusqlite::Result<(Outcome, Option<String>)> {
@@ -151,7 +152,7 @@ impl Work<'_> {
             Some((kind, id)) => self.unwritten.by_key(self.connection, &RecordKey::new(kind, id.clone()))?,
             None => None,
         };
-        let event = (&pending.event, layer);
+        let event = (&pending.event, sureness.layer());
         match family::apply(&stored.record, parent.as_ref().map(|parent| &parent.record), event, self.now.wall) {
             Ok(mut moved) => {
                 if took_over && moved.transition != Transition::Changed {
@@ -162,7 +163,7 @@ impl Work<'_> {
                 self.reached(&stored, pending)?;
                 let (before, after) = ([Some(&stored), parent.as_ref()], [Some(&moved.record), moved.parent.as_ref()]);
                 self.look_at_refunds(pending, before, after)?;
-                self.save(stored.row, parent, (pending, open, layer), moved).map(|became| (became, None))
+                self.save(stored.row, parent, (pending, open, sureness), moved).map(|became| (became, None))
             }
             Err(contradiction) => {
                 Ok((Outcome::DeadLetter, Some(format!("{}: {contradiction}", pending.event.event_type))))
@@ -247,7 +248,7 @@ impl Work<'_> {
     }
 
     /// Notes that a record has taken an event. An event that was refused binds its text to no record.
-    fn reached(&self, stored: &Stored, pending: &Pending) -> rusqlite::Result<()> {
+    pub(super) fn reached(&self, stored: &Stored, pending: &Pending) -> rusqlite::Result<()> {
         pending.event.loose.as_ref().map_or(Ok(()), |loose| {
             reached::note(self.connection, &pending.source, &loose.text, stored.row, pending.notification)
         })
@@ -257,7 +258,7 @@ impl Work<'_> {
         &mut self,
         row: i64,
         parent: Option<Stored>,
-        (pending, open, layer): (&Pending, &Open, Layer),
+        (pending, open, sureness): (&Pending, &Open, Sureness),
         moved: family::Moved,
     ) -> rusqlite::Result<Outcome> {
         let stored = Stored { row, record: moved.record };
@@ -276,10 +277,11 @@ impl Work<'_> {
             self.unwritten.set(self.connection, parent)?;
         }
         records::bind(self.connection, &stored, &pending.source)?;
-        if layer == Layer::Placed {
+        let mut learned = self.learn(&stored, pending, (open, sureness))?;
+        if sureness.layer() == Layer::Placed {
             placed::note(self.connection, row, pending)?;
+            learned.to_place.push(stored.record.key.clone());
         }
-        let learned = self.learn(&stored, pending, (open, layer))?;
         self.unwritten.set(self.connection, stored)?;
         placing::on(self, &learned.to_place)?;
         for authorization in learned.authorizations {

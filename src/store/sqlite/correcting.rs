@@ -26,8 +26,8 @@ impl Correction {
     /// The correction of a record that would differ.
     #[must_use]
     pub fn of(differing: Differing) -> Self {
-        let Differing { stands, would, learns, placed } = differing;
-        Self { key: stands.key.clone(), stands: digest_of(&stands), would, learns, placed }
+        let Differing { stands, would, learns, placed, shown } = differing;
+        Self { key: stands.key.clone(), stands: digest_of(&stands), would, learns, placed, shown }
     }
 }
 
@@ -147,28 +147,27 @@ fn correct_record(
     for learned in &correction.learns {
         learn(connection, &corrected, learned)?;
     }
-    place(connection, &corrected, &correction.placed)?;
+    place(connection, &corrected, correction)?;
     Ok(owed)
 }
 
 /// Notes the events that are placed on a record, in the place of those that were. Their ids lead to it.
-fn place(connection: &Connection, corrected: &Stored, events: &[PlacedEvent]) -> rusqlite::Result<()> {
+fn place(connection: &Connection, corrected: &Stored, correction: &Correction) -> rusqlite::Result<()> {
     placed::take_out(connection, corrected.row)?;
     records::forget_placed(connection, corrected.row)?;
-    for PlacedEvent { notification, source, event } in events {
+    for PlacedEvent { notification, source, event } in &correction.placed {
         let pending = Pending::of(*notification, source.clone(), event.clone());
         placed::note(connection, corrected.row, &pending)?;
-        let kind = if event.is_refund() { Kind::Refund } else { Kind::Payment };
-        for psp_id in &event.psp_ids {
-            records::learn(connection, corrected, &Lead { kind, psp_id, placed: true })?;
-        }
+    }
+    for Learned { kind, psp_id, sureness } in &correction.shown {
+        records::learn(connection, corrected, &Lead { kind: *kind, psp_id, sureness: *sureness })?;
     }
     Ok(())
 }
 
 /// Lets a PSP id lead to a record. Another record that has only learned the id gives it up, unless both may have it.
 fn learn(connection: &Connection, corrected: &Stored, learned: &Learned) -> rusqlite::Result<()> {
-    let Learned { kind, psp_id } = learned;
+    let Learned { kind, psp_id, sureness } = learned;
     let source = corrected.record.source.as_deref().unwrap_or_default();
     for other in records::by_psp_id(connection, *kind, source, psp_id, records::stored)? {
         let other = other.stored;
@@ -177,7 +176,7 @@ fn learn(connection: &Connection, corrected: &Stored, learned: &Learned) -> rusq
             records::forget(connection, other.row, *kind, psp_id)?;
         }
     }
-    records::learn(connection, corrected, &Lead { kind: *kind, psp_id, placed: false }).map(drop)
+    records::learn(connection, corrected, &Lead { kind: *kind, psp_id, sureness: *sureness }).map(drop)
 }
 
 /// Judges a notification anew, if it is as the judgement knows it.

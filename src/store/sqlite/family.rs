@@ -13,6 +13,7 @@ use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::{Record, Seen};
 use crate::domain::view::{View, is_over_refunded};
 use crate::store::FindingKind;
+use crate::store::sureness::Sureness;
 
 /// Links a registered record with its relatives. The record itself is told of only for what it takes over from events that came
 /// before. A parent whose sums differ now is told of: the payment stack has answered Transform about the child alone.
@@ -154,7 +155,7 @@ fn bound(connection: &Connection, stored: &Stored, source: Option<&String>) -> r
 fn learn(work: &mut Work<'_>, stored: &Stored, attempts: &[Attempt]) -> rusqlite::Result<()> {
     let kind = stored.record.key.kind;
     for psp_id in attempts.iter().flat_map(|attempt| &attempt.ids).filter(|id| !id.is_empty()) {
-        if records::learn(work.connection, stored, &Lead { kind, psp_id, placed: false })? {
+        if records::learn(work.connection, stored, &Lead { kind, psp_id, sureness: Sureness::Own })? {
             work.release(stored.record.source.as_deref(), &ReleaseKey::psp_id(kind, psp_id))?;
         }
     }

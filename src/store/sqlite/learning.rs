@@ -6,15 +6,15 @@ use super::records::{self, Lead, Stored};
 use super::way;
 use super::work::Work;
 use crate::domain::ids::{Kind, RecordKey};
-use crate::domain::transition::Layer;
+use crate::store::sureness::Sureness;
 
 /// What an event has shown of the ids that lead to its record.
 #[derive(Debug, Default)]
 pub(super) struct Learned {
     /// The ids of authorizations of which another payment may be a capture, too.
     pub(super) authorizations: Vec<String>,
-    /// The payments whose placed events have to find their way anew: an id leads to the record by itself now that led to them
-    /// only because of these events.
+    /// The payments whose placed events have to find their way anew: an id leads to the record more surely now than it led to
+    /// them.
     pub(super) to_place: Vec<RecordKey>,
     /// Whether an id leads to the record that did not before.
     pub(super) is_new: bool,
@@ -28,24 +28,22 @@ impl Work<'_> {
         &mut self,
         stored: &Stored,
         pending: &Pending,
-        (open, layer): (&Open, Layer),
+        (open, sureness): (&Open, Sureness),
     ) -> rusqlite::Result<Learned> {
         let event = &pending.event;
-        let (source, placed) = (stored.record.source.as_deref(), layer == Layer::Placed);
+        let source = stored.record.source.as_deref();
         // A refund that is not registered is found by its own id as well.
         let kind = if event.is_refund() { Kind::Refund } else { stored.record.key.kind };
         let sure = |psp_id: &&String| *open == Open::All || event.is_sure_of(psp_id);
         let mut learned = Learned::default();
         for psp_id in event.psp_ids.iter().filter(sure) {
-            let lead = Lead { kind, psp_id, placed };
-            if !placed {
-                let others = records::displace(self.connection, stored, &lead)?;
-                learned.to_place.extend(others.into_iter().map(|other| other.record.key));
-                if records::make_sure(self.connection, stored, &lead)? {
-                    learned.to_place.push(stored.record.key.clone());
-                    // An event that names a record to come takes no placed lead, and waits for a sure one.
-                    self.release(source, &ReleaseKey::psp_id(kind, psp_id))?;
-                }
+            let lead = Lead { kind, psp_id, sureness };
+            let others = records::displace(self.connection, stored, &lead)?;
+            learned.to_place.extend(others.into_iter().map(|other| other.record.key));
+            if records::make_surer(self.connection, stored, &lead)? {
+                learned.to_place.push(stored.record.key.clone());
+                // An event that names a record to come takes no less sure way, and waits for this one.
+                self.release(source, &ReleaseKey::psp_id(kind, psp_id))?;
             }
             if records::learn(self.connection, stored, &lead)? {
                 learned.is_new = true;
@@ -56,10 +54,10 @@ impl Work<'_> {
         for customer in &event.customers {
             self.learn_customer(stored, customer)?;
         }
-        if kind == Kind::Payment && !placed {
+        if kind == Kind::Payment && sureness == Sureness::Own {
             for authorization in event.originals.iter().filter(sure) {
                 let psp_id = records::original(authorization);
-                if records::learn(self.connection, stored, &Lead { kind, psp_id: &psp_id, placed })? {
+                if records::learn(self.connection, stored, &Lead { kind, psp_id: &psp_id, sureness })? {
                     self.release(source, &ReleaseKey::captured(authorization))?;
                     learned.authorizations.push(authorization.clone());
                 }
@@ -71,7 +69,7 @@ impl Work<'_> {
     /// Lets a customer lead to an agreement with a means of payment of that customer.
     pub(super) fn learn_customer(&mut self, stored: &Stored, customer: &str) -> rusqlite::Result<()> {
         let psp_id = way::customer(customer);
-        let lead = Lead { kind: Kind::Agreement, psp_id: &psp_id, placed: false };
+        let lead = Lead { kind: Kind::Agreement, psp_id: &psp_id, sureness: Sureness::Own };
         if records::learn(self.connection, stored, &lead)? {
             self.release(stored.record.source.as_deref(), &ReleaseKey::psp_id(Kind::Agreement, &psp_id))?;
         }

@@ -5,6 +5,7 @@ mod any_order;
 mod backup;
 #[cfg(test)]
 mod captures_known;
+mod circle;
 mod clock;
 mod columns;
 mod commit;

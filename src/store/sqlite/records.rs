@@ -9,6 +9,7 @@ use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::text::shown_id;
 use crate::store::ListedRecord;
+use crate::store::sureness::Sureness;
 
 /// A record and its row.
 #[derive(Debug)]
@@ -74,12 +75,34 @@ pub(super) fn agreement_of(connection: &Connection, record: &Record) -> rusqlite
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) stored: Stored,
-    /// Whether only an event that was placed on the record has named the id.
-    pub(super) placed: bool,
+    /// How surely it does.
+    pub(super) sureness: Sureness,
 }
 
-/// The records with this PSP id of an object of that kind: those bound to the source first, then those bound to none yet. A
-/// refund's id may lead to its payment. Their rows are read by `read`.
+/// The column `placed` of a way: 0 if the id is the record's own; else the sureness of the placed events that have named it.
+const fn code_of(sureness: Sureness) -> u8 {
+    match sureness {
+        Sureness::Own => 0,
+        Sureness::OnlyCapture => 1,
+        Sureness::OfAuthorization => 2,
+        Sureness::Unsigned => 3,
+        Sureness::OfCapture => 4,
+    }
+}
+
+fn sureness(row: &Row<'_>, column: usize) -> rusqlite::Result<Sureness> {
+    match row.get(column)? {
+        0 => Ok(Sureness::Own),
+        1 => Ok(Sureness::OnlyCapture),
+        2 => Ok(Sureness::OfAuthorization),
+        3 => Ok(Sureness::Unsigned),
+        4 => Ok(Sureness::OfCapture),
+        _ => Err(unreadable(column, Type::Integer, "the sureness of a way is one of 0 to 4")),
+    }
+}
+
+/// The records with this PSP id of an object of that kind: those bound to the source first, then those bound to none yet; of
+/// these the surest first. A refund's id may lead to its payment. Their rows are read by `read`.
 pub(super) fn by_psp_id(
     connection: &Connection,
     kind: Kind,
@@ -92,9 +115,12 @@ pub(super) fn by_psp_id(
             "SELECT ",
             record_columns!(),
             ", p.placed FROM psp_ids p JOIN records r ON r.id = p.record
-             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') ORDER BY p.source DESC, r.id",
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.source IN (?3, '') 
+             ORDER BY p.source DESC, p.placed > 0, p.placed DESC, r.transform_id",
         ))?
-        .query_map(params![psp_id, kind.code(), source], |row| Ok(Known { stored: read(row)?, placed: row.get(5)? }))?
+        .query_map(params![psp_id, kind.code(), source], |row| {
+            Ok(Known { stored: read(row)?, sureness: sureness(row, 5)? })
+        })?
         .collect()
 }
 
@@ -194,8 +220,8 @@ pub(super) struct Lead<'a> {
     pub(super) kind: Kind,
     /// The id.
     pub(super) psp_id: &'a str,
-    /// Whether only an event that was placed on the record has named the id.
-    pub(super) placed: bool,
+    /// How surely it leads to the record.
+    pub(super) sureness: Sureness,
 }
 
 /// The beginning of a text under which the PSP id of an authorization leads to payments. No PSP id looks like that.
@@ -212,34 +238,34 @@ pub(super) fn is_shared(kind: Kind, psp_id: &str) -> bool {
     kind == Kind::Agreement || psp_id.starts_with(ORIGINAL)
 }
 
-/// Lets a PSP id lead to a record, unless it already leads to another one, or may be shared. Ids may lead to several records
-/// because of placed events. An id that leads only because of placed events leads by itself from now on, if `lead` is not placed.
-/// Returns whether the way is new.
+/// Lets a PSP id lead to a record, unless it already leads to another one as surely or more so. It may lead to several if it may be
+/// shared, or because of placed events. Returns whether the way is new, or is surer now.
 pub(super) fn learn(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
     let source = stored.record.source.as_deref().unwrap_or_default();
-    let is_shared = is_shared(lead.kind, lead.psp_id);
-    if !lead.placed {
-        make_sure(connection, stored, lead)?;
-    }
+    let is_surer = make_surer(connection, stored, lead)?;
     let mut insert = connection.prepare_cached(
         "INSERT OR IGNORE INTO psp_ids (psp_id, kind, source, record, placed)
          SELECT ?1, ?2, ?3, ?4, ?5 WHERE NOT EXISTS
              (SELECT 1 FROM psp_ids WHERE psp_id = ?1 AND kind = ?2 AND (source IN (?3, '') OR ?3 = '')
-              AND (record = ?4 OR NOT (?6 OR ?5 AND placed)))",
+              AND (record = ?4 OR NOT ?6 AND (placed = 0 OR ?5 > 0 AND placed > ?5)))",
     )?;
-    let changed = insert.execute(params![lead.psp_id, lead.kind.code(), source, stored.row, lead.placed, is_shared])?;
-    Ok(changed == 1)
+    let is_shared = is_shared(lead.kind, lead.psp_id);
+    let code = code_of(lead.sureness);
+    let changed = insert.execute(params![lead.psp_id, lead.kind.code(), source, stored.row, code, is_shared])?;
+    Ok(is_surer || changed == 1)
 }
 
-/// Lets an id lead by itself that led to the record only because of placed events. Returns whether it did.
-pub(super) fn make_sure(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
-    let mut sure = connection
-        .prepare_cached("UPDATE psp_ids SET placed = 0 WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed")?;
-    Ok(sure.execute(params![lead.psp_id, lead.kind.code(), stored.row])? > 0)
+/// Makes the way from an id to the record as sure as this. Returns whether it was less sure.
+pub(super) fn make_surer(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<bool> {
+    let mut surer = connection.prepare_cached(
+        "UPDATE psp_ids SET placed = ?4
+         WHERE psp_id = ?1 AND kind = ?2 AND record = ?3 AND placed > 0 AND (?4 = 0 OR placed < ?4)",
+    )?;
+    Ok(surer.execute(params![lead.psp_id, lead.kind.code(), stored.row, code_of(lead.sureness)])? > 0)
 }
 
-/// Deletes the ways from an id to other records than this one that lead there only because of placed events. Returns those
-/// records: these events have to find their way anew.
+/// Deletes the ways from an id to other records than this one that are less sure. Returns those records: the events that were
+/// placed on them have to find their way anew.
 pub(super) fn displace(connection: &Connection, stored: &Stored, lead: &Lead<'_>) -> rusqlite::Result<Vec<Stored>> {
     let source = stored.record.source.as_deref().unwrap_or_default();
     let others: Vec<Stored> = connection
@@ -247,9 +273,10 @@ pub(super) fn displace(connection: &Connection, stored: &Stored, lead: &Lead<'_>
             "SELECT ",
             record_columns!(),
             " FROM psp_ids p JOIN records r ON r.id = p.record
-             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.record <> ?4 AND p.placed AND (p.source IN (?3, '') OR ?3 = '')",
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND p.record <> ?4 AND p.placed > 0 AND (?5 = 0 OR p.placed < ?5)
+                 AND (p.source IN (?3, '') OR ?3 = '')",
         ))?
-        .query_map(params![lead.psp_id, lead.kind.code(), source, stored.row], self::stored)?
+        .query_map(params![lead.psp_id, lead.kind.code(), source, stored.row, code_of(lead.sureness)], self::stored)?
         .collect::<rusqlite::Result<_>>()?;
     others.iter().try_for_each(|other| forget(connection, other.row, lead.kind, lead.psp_id))?;
     Ok(others)
@@ -261,6 +288,30 @@ pub(super) fn forget(connection: &Connection, row: i64, kind: Kind, psp_id: &str
     let mut delete =
         connection.prepare_cached("DELETE FROM psp_ids WHERE psp_id = ?1 AND kind = ?3 AND record = ?2")?;
     delete.execute(params![psp_id, row, kind.code()]).map(drop)
+}
+
+/// A way from an id to a record that placed events have shown.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Way {
+    /// The kind of the object that has the id.
+    pub(super) kind: Kind,
+    /// The id.
+    pub(super) psp_id: String,
+    /// How surely it leads there.
+    pub(super) sureness: Sureness,
+    row: i64,
+}
+
+/// The ways to a record that placed events have shown.
+pub(super) fn placed_ways(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Way>> {
+    connection
+        .prepare_cached("SELECT psp_id, kind, placed FROM psp_ids WHERE record = ?1 AND placed > 0")?
+        .query_map([row], |columns| {
+            let unknown = || unreadable(1, Type::Integer, "there is no such kind");
+            let kind = Kind::from_code(columns.get(1)?).ok_or_else(unknown)?;
+            Ok(Way { kind, psp_id: columns.get(0)?, sureness: sureness(columns, 2)?, row })
+        })?
+        .collect()
 }
 
 /// Deletes the ways that only events have named which were placed on a record.

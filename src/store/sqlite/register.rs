@@ -12,6 +12,7 @@ use crate::domain::record::{Record, Registered};
 use crate::domain::register;
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown_id;
+use crate::store::sureness::Sureness;
 use crate::store::{RegistrationReceipt, StoreOptions};
 
 /// Registers or amends a record, and applies the events that waited for it.
@@ -84,7 +85,11 @@ fn placed(
         family::part(work, &RecordKey::new(Kind::Payment, payment.clone()), &stored.record.key.id)?;
     }
     if let Some(psp_id) = &psp_id {
-        records::learn(work.connection, &stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
+        records::learn(
+            work.connection,
+            &stored,
+            &Lead { kind: stored.record.key.kind, psp_id, sureness: Sureness::Own },
+        )?;
         placing::on(work, displaced)?;
         stored = again(work.connection, stored)?;
         parked::look_again(work.connection, psp_id)?;
@@ -93,7 +98,8 @@ fn placed(
         placing::with_captures(work, &stored.record.key.id)?;
         stored = again(work.connection, stored)?;
     } else if psp_id != before.psp_id {
-        stored = placing::anew(work, stored)?;
+        placing::on(work, &[stored.record.key.clone()])?;
+        stored = again(work.connection, stored)?;
     }
     if preauth_id != before.preauth_id {
         if let Some(preauth) = &before.preauth_id {
@@ -164,7 +170,7 @@ struct Displaced {
 fn claim(connection: &Connection, stored: &Stored) -> rusqlite::Result<Result<Displaced, Refusal>> {
     let (kind, registered) = (stored.record.key.kind, stored.record.registered.psp_id.as_deref());
     let Some(psp_id) = registered.filter(|_| kind != Kind::Agreement) else { return Ok(Ok(Displaced::default())) };
-    let placed_on = records::displace(connection, stored, &Lead { kind, psp_id, placed: false })?;
+    let placed_on = records::displace(connection, stored, &Lead { kind, psp_id, sureness: Sureness::Own })?;
     let mut given_up_by = Vec::new();
     for other in records::others_of_psp_id(connection, stored, psp_id)? {
         if other.record.key.kind == kind && other.record.registered.psp_id.as_deref() == Some(psp_id) {

@@ -33,6 +33,7 @@ use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::message::{Meaning, Normalised};
 use crate::domain::record::{Record, Registered, Seen};
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
+use crate::store::sureness::Sureness;
 use crate::store::{Keep, Outcome, ParkedLimits, StoreOptions, Taken};
 
 /// Reads the wanted notifications again, each by `read`, and returns the records and outcomes as they would be. The
@@ -134,7 +135,7 @@ impl Stage {
         let replaced = past::replaced(past, &stands)?;
         let Registered { psp_id, former, .. } = &stored.record.registered;
         for psp_id in psp_id.iter().chain(former).chain(&replaced) {
-            let lead = Lead { kind: stored.record.key.kind, psp_id, placed: false };
+            let lead = Lead { kind: stored.record.key.kind, psp_id, sureness: Sureness::Own };
             records::learn(&self.connection, &stored, &lead)?;
         }
         let kind = stored.record.key.kind;

@@ -12,6 +12,7 @@ use crate::domain::family::parent;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
+use crate::store::sureness::Sureness;
 use crate::store::{Removed, StoreOptions};
 
 /// The tables with rows of a record.
@@ -104,7 +105,7 @@ pub(super) fn make_room(work: &mut Work<'_>, stored: &Stored, kind: Kind) -> rus
 pub(super) fn move_leads(connection: &Connection, stored: &Stored) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM psp_ids WHERE record = ?1")?.execute([stored.row])?;
     for psp_id in &stored.record.registered.former {
-        records::learn(connection, stored, &Lead { kind: stored.record.key.kind, psp_id, placed: false })?;
+        records::learn(connection, stored, &Lead { kind: stored.record.key.kind, psp_id, sureness: Sureness::Own })?;
     }
     Ok(())
 }

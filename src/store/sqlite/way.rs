@@ -8,45 +8,25 @@ use super::unwritten::Unwritten;
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
-use crate::domain::transition::Layer;
+use crate::store::sureness::Sureness;
 
-/// A record that an event concerns, and the layer of it that the event is written to.
+/// A record that an event concerns, and how surely it does.
 #[derive(Debug)]
 pub(super) struct Target {
     pub(super) stored: Stored,
-    pub(super) layer: Layer,
+    pub(super) sureness: Sureness,
 }
 
 /// What an event leads to.
 #[derive(Debug)]
 pub(super) enum Found {
     /// These records. Only agreements can be several: they may share one means of payment, or a customer. The keys are those of
-    /// further agreements to come, which the event concerns as well; or of the record whose own a placed event would be.
+    /// further agreements to come, which the event concerns as well; or of records to which a placed event would belong more surely.
     Targets(Vec<Target>, Vec<ReleaseKey>),
     /// A record that is not registered or not known yet, with the keys that would release the event.
     Waits(Vec<ReleaseKey>),
     /// Any of several payments, for this reason none of them. The keys are those of changes that could show the way.
     Several(String, Vec<ReleaseKey>),
-}
-
-/// The kinds of ways from an id to a record. The surest comes last, and yields to no other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sureness {
-    /// Only an event that was placed on the record has named the id.
-    Placed,
-    /// The id may be that of the authorization that the payment captures.
-    OfAuthorization,
-    /// The id is the record's own.
-    Own,
-}
-
-impl Sureness {
-    const fn layer(self) -> Layer {
-        match self {
-            Self::Placed | Self::OfAuthorization => Layer::Placed,
-            Self::Own => Layer::Own,
-        }
-    }
 }
 
 impl Found {
@@ -68,11 +48,13 @@ pub(super) fn of_event(
     }
     let mut way = Way { connection, among, source, event, awaited: false, waits: Vec::new() };
     let mut found = way.led(true)?;
-    if event.loose.is_some() && found.iter().all(|target| target.layer == Layer::Placed) {
+    if event.loose.is_some() && found.iter().all(|target| target.sureness < Sureness::OfCapture) {
         found = way.led_by_unsigned(found)?;
     }
-    if event.is_refund() && found.iter().any(|target| target.layer == Layer::Placed) {
-        found = way.refunded()?.filter(|payment| payment.layer == Layer::Own).map_or(found, |payment| vec![payment]);
+    if event.is_refund()
+        && let Some(surest) = found.iter().map(|target| target.sureness).max()
+    {
+        found = way.refunded()?.filter(|payment| payment.sureness > surest).map_or(found, |payment| vec![payment]);
     }
     if !found.is_empty() {
         let is_named = found.iter().any(|target| event.references.contains(&target.stored.record.key.id));
@@ -80,8 +62,9 @@ pub(super) fn of_event(
             let of_payment = way.of_payment()?;
             found.extend(of_payment.filter(|agreement| found.iter().all(|one| one.stored.row != agreement.stored.row)));
         }
-        let is_guess = found.iter().any(|target| target.layer == Layer::Placed);
-        let further = match event.kinds == [Kind::Agreement] && !is_named || is_guess {
+        let is_placed = found.iter().any(|target| target.sureness < Sureness::Own);
+        let further = match event.kinds == [Kind::Agreement] && !is_named || is_placed {
+            true if is_placed => way.surer()?,
             true => way.waits,
             false if event.is_refund() && !is_named => way.to_come()?,
             false => Vec::new(),
@@ -136,7 +119,7 @@ impl Way<'_> {
         for id in event.references.iter().filter(|id| event.is_sure_of(id.as_str()) == sure) {
             match self.among.by_id(self.connection, id)? {
                 Some(stored) if self.takes(&stored) => {
-                    found.push(Target { stored, layer: Layer::Own });
+                    found.push(Target { stored, sureness: Sureness::Own });
                     break;
                 }
                 Some(stored) if event.kinds.contains(&stored.record.key.kind) => {
@@ -156,21 +139,20 @@ impl Way<'_> {
             found.extend(self.registered_refund(sure)?);
         }
         let ids = || event.leading_ids().filter(|id| event.is_sure_of(id) == sure);
-        let mut surest =
-            if found.iter().any(|target| target.layer == Layer::Own) { Sureness::Own } else { Sureness::Placed };
+        let mut surest = found.iter().map(|target| target.sureness).max().unwrap_or(Sureness::OnlyCapture);
         for (kind, psp_id) in event.kinds.iter().flat_map(|kind| ids().map(move |id| (kind, id))) {
             if !found.is_empty() && !several && surest == Sureness::Own {
                 break;
             }
             for known in self.among.by_psp_id(self.connection, *kind, self.source, psp_id)? {
-                if !self.leads(psp_id, &known) || known.placed && self.awaited {
+                if !self.leads(psp_id, &known) || known.sureness < Sureness::Own && self.awaited {
                     continue;
                 }
                 let lead = self.lead(psp_id, &known)?;
-                let target = Target { stored: known.stored, layer: lead.layer() };
+                let target = Target { stored: known.stored, sureness: lead };
                 let is_open = found.is_empty() || several;
                 match found.iter_mut().find(|other| other.stored.row == target.stored.row) {
-                    Some(same) if lead > surest => same.layer = target.layer,
+                    Some(same) if lead > surest => same.sureness = lead,
                     None if is_open => found.push(target),
                     None if lead > surest => found = vec![target],
                     _ => continue,
@@ -182,11 +164,11 @@ impl Way<'_> {
     }
 
     /// How surely an id leads to a record. A capture may be registered under its authorization's id, which the events of further
-    /// captures name as their original. Such an event is the capture's until its own record comes, or until the authorization is
-    /// known by another id.
+    /// captures name as their original. Such an event is the capture's until its own record comes. It is so more surely while the
+    /// preauthorization is known by other ids only.
     fn lead(&self, psp_id: &String, known: &Known) -> rusqlite::Result<Sureness> {
-        if known.placed {
-            return Ok(Sureness::Placed);
+        if known.sureness < Sureness::Own {
+            return Ok(known.sureness);
         }
         let record = &known.stored.record;
         let preauth = record.registered.preauth_id.as_ref().filter(|_| record.key.kind == Kind::Payment);
@@ -200,14 +182,17 @@ impl Way<'_> {
                 registered.psp_id.iter().chain(seen.attempts.iter().flat_map(|attempt| &attempt.ids)).peekable();
             ids.peek().is_some() && ids.all(|id| id != psp_id)
         });
-        Ok(if is_anothers { Sureness::Own } else { Sureness::OfAuthorization })
+        Ok(if is_anothers { Sureness::OfCapture } else { Sureness::OfAuthorization })
     }
 
     /// The records to which the event's unsigned references and ids lead, where the signed ones lead to none, or only to where an
     /// event was placed. The event stays there if the unsigned ones lead nowhere.
     fn led_by_unsigned(&mut self, mut placed: Vec<Target>) -> rusqlite::Result<Vec<Target>> {
-        let unsigned = self.led(false)?;
-        if placed.is_empty() || unsigned.iter().any(|target| target.layer == Layer::Own) {
+        let mut unsigned = self.led(false)?;
+        if placed.is_empty() || unsigned.iter().any(|target| target.sureness >= Sureness::OfCapture) {
+            for target in unsigned.iter_mut().filter(|target| target.stored.record.key.kind == Kind::Payment) {
+                target.sureness = target.sureness.min(Sureness::Unsigned);
+            }
             return Ok(unsigned);
         }
         placed.retain(|_| !self.awaited);
@@ -233,13 +218,13 @@ impl Way<'_> {
         if self.event.is_refund()
             && let Some(payment) = self.refunded()?
         {
-            if payment.layer == Layer::Own {
+            if payment.sureness == Sureness::Own {
                 // The refund's own record takes it over, whatever payment it is of.
                 let own = self.to_come()?;
                 return Ok(Found::Targets(vec![payment], own));
             }
             if !self.awaited {
-                return Ok(Found::Targets(vec![payment], self.waits));
+                return Ok(Found::Targets(vec![payment], self.surer()?));
             }
         }
         if self.event.kinds == [Kind::Agreement]
@@ -251,6 +236,21 @@ impl Way<'_> {
             return self.by_authorization();
         }
         Ok(Found::Waits(self.keys(|_| true)?))
+    }
+
+    /// The keys of the records to which a placed event would belong more surely: those that it names, and the payments that may get
+    /// an id which it names beside its own ones.
+    fn surer(self) -> rusqlite::Result<Vec<ReleaseKey>> {
+        let mut keys = Vec::new();
+        if self.event.kinds == [Kind::Payment] || self.event.is_refund() {
+            for psp_id in self.captured_ids().filter(|id| !self.event.psp_ids.contains(id)) {
+                if self.among.by_psp_id(self.connection, Kind::Payment, self.source, psp_id)?.is_empty() {
+                    keys.push(ReleaseKey::psp_id(Kind::Payment, psp_id));
+                }
+            }
+        }
+        keys.extend(self.waits);
+        Ok(keys)
     }
 
     /// The keys of the records that the event's references name and that are not registered.
@@ -272,7 +272,7 @@ impl Way<'_> {
         for id in &self.event.references {
             let payment = self.among.by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?;
             if let Some(stored) = payment.filter(|stored| self.is_bound(&stored.record)) {
-                return Ok(Some(Target { stored, layer: Layer::Own }));
+                return Ok(Some(Target { stored, sureness: Sureness::Own }));
             }
         }
         Ok(None)
@@ -296,7 +296,7 @@ impl Way<'_> {
                 let reason = format!("{event}{any}{which}, and {count} payments capture that");
                 Ok(Found::Several(reason, self.keys_of_captures(preauth.as_ref())?))
             }
-            Some(stored) => Ok(Found::Targets(vec![Target { stored, layer: Layer::Placed }], self.waits)),
+            Some(stored) => Ok(Found::Targets(vec![Target { stored, sureness: Sureness::OnlyCapture }], self.surer()?)),
             None => Ok(Found::Waits(self.keys_of_captures(preauth.as_ref())?)),
         }
     }
@@ -388,7 +388,7 @@ impl Way<'_> {
         if stored.is_none() {
             self.waits.push(ReleaseKey::record(&agreement));
         }
-        Ok(stored.map(|stored| Target { stored, layer: Layer::Own }))
+        Ok(stored.map(|stored| Target { stored, sureness: Sureness::Own }))
     }
 
     /// The first record of this kind that one of these ids leads to. Where a PSP knows a transaction by the merchant's reference
@@ -403,7 +403,7 @@ impl Way<'_> {
         for id in ids.iter().filter_map(|id| id.parse().ok()) {
             let stored = self.among.by_key(self.connection, &RecordKey::new(kind, id))?;
             if let Some(stored) = stored.filter(|stored| self.is_bound(&stored.record)) {
-                return Ok(Some(Known { stored, placed: false }));
+                return Ok(Some(Known { stored, sureness: Sureness::Own }));
             }
         }
         Ok(None)
@@ -446,7 +446,7 @@ impl Way<'_> {
 }
 
 fn target(known: Known) -> Target {
-    Target { stored: known.stored, layer: if known.placed { Layer::Placed } else { Layer::Own } }
+    Target { stored: known.stored, sureness: known.sureness }
 }
 
 /// An event that may concern a preauthorization never concerns the payment that captures it: the capture has events

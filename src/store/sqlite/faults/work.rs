@@ -19,6 +19,7 @@ use crate::domain::record::{Record, Seen};
 use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::store::rehearsal::{Differing, Learned};
+use crate::store::sureness::Sureness;
 use crate::store::{
     Answered, Attempt, Correction, Corrections, FetchFailed, HintSlots, Hinted, Judgement, Outcome, Settlement, Taken,
 };
@@ -99,8 +100,9 @@ fn corrections(store: &Store, n: u128, meaning: Meaning) -> Corrections {
     let correction = Correction::of(Differing {
         stands,
         would,
-        learns: vec![Learned { kind: Kind::Payment, psp_id: "ch_new".to_owned() }],
+        learns: vec![Learned { kind: Kind::Payment, psp_id: "ch_new".to_owned(), sureness: Sureness::Own }],
         placed: Vec::new(),
+        shown: Vec::new(),
     });
     let Taken { id, source, normalised, .. } = meant(n, meaning);
     let was = ("dead_letter".to_owned(), Some("test: ?".to_owned()));

@@ -13,6 +13,7 @@ use crate::store::rehearsal::{Differing, Learned, Left, LeftReason, PlacedEvent,
 use crate::store::sqlite::columns::digest;
 use crate::store::sqlite::parked::Pending;
 use crate::store::sqlite::{past, placed, records, whose};
+use crate::store::sureness::Sureness;
 
 /// The events that wait, as text, each with the digest of its message's key; by notification.
 type Waiting = HashMap<Uuid, BTreeMap<String, [u8; 16]>>;
@@ -92,7 +93,8 @@ impl Stage {
         left.filter_map(|record| Some(Left { key: record.key.clone(), why: why(record)? })).collect()
     }
 
-    /// The records that would differ, by families. Events that would be placed on a record are a difference. So are PSP ids that would lead to a record are a difference, too.
+    /// The records that would differ, by families. Events that would be placed on a record are a difference, and so are PSP ids that
+    /// would lead to it.
     fn in_families(
         self,
         past: &Connection,
@@ -117,7 +119,8 @@ impl Stage {
             let next = places.len();
             let place = *places.entry(head(&parents, &stands.key.id).clone()).or_insert(next);
             let would = now.unwrap_or_else(|| stands.clone());
-            families.entry(place).or_default().push(Differing { stands, would, learns, placed });
+            let shown = shown(&self.connection, &stands)?;
+            families.entry(place).or_default().push(Differing { stands, would, learns, placed, shown });
         }
         Ok(families.into_values().collect())
     }
@@ -153,7 +156,7 @@ fn learns(
             records::is_shared(kind, &psp_id) || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
         };
         if led.iter().all(|id| id != stands.key.id.as_str() && gives_up(id)) {
-            learns.push(Learned { kind, psp_id });
+            learns.push(Learned { kind, psp_id, sureness: Sureness::Own });
         }
     }
     Ok(learns)
@@ -167,6 +170,13 @@ fn placed_on(connection: &Connection, record: &Record) -> rusqlite::Result<Vec<P
     let Some(stored) = records::by_key(connection, &record.key)? else { return Ok(Vec::new()) };
     let of = |Pending { notification, source, event }| PlacedEvent { notification, source, event };
     Ok(placed::list(connection, stored.row)?.into_iter().map(of).collect())
+}
+
+/// The PSP ids that lead to a record because of placed events.
+fn shown(connection: &Connection, record: &Record) -> rusqlite::Result<Vec<Learned>> {
+    let Some(stored) = records::by_key(connection, &record.key)? else { return Ok(Vec::new()) };
+    let ways = records::placed_ways(connection, stored.row)?.into_iter();
+    Ok(ways.map(|records::Way { kind, psp_id, sureness, .. }| Learned { kind, psp_id, sureness }).collect())
 }
 
 /// Placed events as text, without their order.
