@@ -76,7 +76,7 @@ def card(world):
 
 
 def ends(world):
-    """a decline and a cancellation that no event tells"""
+    """a decline, a cancellation, and an answer of the PSP that is lost"""
     declined, cancelled = new_id(), new_id()
     status, error = world.asks("/api/Payment", **CARD, transactionId=declined, requestedAmount=13.13)
     assert (status, error["errorCode"], error["status"]) == (422, "InsufficientBalance", "Failed"), (status, error)
@@ -85,6 +85,12 @@ def ends(world):
     answer = world.asks(f"/api/Preauth/{cancelled}/Cancel", **CARD)
     assert answer == (200, {"transactionId": cancelled, "cancellationStatus": "Succeeded"}), answer
     assert world.reads("Preauth", cancelled)["status"] == "Cancelled"
+    # The PSP's answer is lost. The stack answers by itself, asks the PSP again, and Transform hears of what came of it.
+    lost = new_id()
+    answer = world.starts("Payment", **CARD, transactionId=lost, requestedAmount=5.03)
+    assert answer["status"] == "Initiated", answer
+    world.hears("payment", lost, "status: Pending")
+    assert world.reads("Payment", lost)["lastUpdated"] > answer["lastUpdated"]
 
 
 def debit(world):
@@ -116,7 +122,8 @@ def redirect(world):
     answer = world.starts("Preauth", **REDIRECT, transactionId=preauth, requestedAmount=50)
     assert preauth in answer["redirectUrl"] and "pspTransactionId" not in answer, answer
     # The payer has paid, and is back at Transform. The PSP's event and Finalize come in any order; here Finalize is first.
-    status, answer = world.asks("/api/Preauth/Finalize", transactionId=preauth, finalizationData={"redirectResult": "of this run"})
+    finalization = {"transactionId": preauth, "finalizationData": {"redirectResult": "of this run"}}
+    status, answer = world.asks("/api/Preauth/Finalize", **finalization)
     assert (status, answer["status"], answer["authorizedAmount"]) == (200, "Succeeded", 50), answer
     psp_id = answer["pspTransactionId"]
     world.notifies("adyen", adyen("AUTHORISATION", psp_id, preauth, 5000), "[accepted]")

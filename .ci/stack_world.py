@@ -160,7 +160,8 @@ class World:
     def request(self, method, path, body=None, headers=None, source=None, to="proxy"):
         """A request, with its path as it stands here. Returns status, body and headers."""
         if to == "proxy":
-            line = http.client.HTTPSConnection("localhost", self.ports[to], timeout=PATIENCE, source_address=source, context=self.trust)
+            more = {"source_address": source, "context": self.trust}
+            line = http.client.HTTPSConnection("localhost", self.ports[to], timeout=PATIENCE, **more)
         else:
             line = http.client.HTTPConnection("127.0.0.1", self.ports[to], timeout=PATIENCE)
         with contextlib.closing(line):

@@ -6,13 +6,14 @@ beside the relay. The order is: note what is asked, call the PSP, register at th
     TRANSFORM_TOKEN=… STACK_TOKEN=… python3 stack.py [address:port] [URL of the relay] [file for what is unfinished]
 """
 
-import hashlib, hmac, http.server, json, os, re, sqlite3, sys, threading, time, urllib.error, urllib.request
+import hashlib, hmac, http.server, json, os, re, sqlite3, sys, threading, time, urllib.parse, urllib.request
 from datetime import datetime, timezone
 
 LISTEN, RELAY, FILE = (sys.argv[1:] + ["127.0.0.1:8081", "http://127.0.0.1:8080", "stack.db"][len(sys.argv) - 1 :])[:3]
 TRANSFORM, TOKEN = os.environ["TRANSFORM_TOKEN"], os.environ["STACK_TOKEN"]
 # Transform's names for the merchant's accounts. The relay knows the same ones: psp_settings_ids in relay.toml.
 PSPS = {"settings-cards": "stripe", "settings-debit": "gocardless", "settings-redirect": "adyen"}
+LOST = set()
 CONTRACT = "application/vnd.frisbii.transform+json"
 
 
@@ -31,8 +32,11 @@ def calls_psp(kind, id, said):
     psp = PSPS[said["pspSettingsId"]]
     if kind == "agreement":
         return {"pspAgreementId": psp_id("MD" if psp == "gocardless" else "pm_", id), "status": "Pending"}
-    if str(said["requestedAmount"]) == "13.13":  # a decline of the API itself: no event will tell of it
+    if said["requestedAmount"] == "13.13":  # a decline of the API itself: no event will tell of it
         return {"error": {"errorCode": "InsufficientBalance", "errorMessage": "declined", "pspErrorCode": "51"}}
+    if said["requestedAmount"] == "5.03" and id not in LOST:  # the first answer is lost: nobody knows whether the money moves
+        LOST.add(id)
+        raise TimeoutError("the PSP does not answer")
     if kind == "refund":
         return {"pspTransactionId": psp_id("RF" if psp == "gocardless" else "re_", id), "status": "Pending"}
     if psp == "stripe":  # a capture goes on with the payment intent of its preauthorization
@@ -49,7 +53,8 @@ def calls_psp(kind, id, said):
 
 def register(kind, id, body):
     """Registers a record. Returns the body that Transform would read, and its status. URLError: the relay is away."""
-    request = urllib.request.Request(f"{RELAY}/records/{kind}/{id}", json.dumps(body).encode(), method="PUT")
+    url = f"{RELAY}/records/{kind}/{urllib.parse.quote(id, safe='')}"
+    request = urllib.request.Request(url, json.dumps(body).encode(), method="PUT")
     for name, value in [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json"), ("Accept", CONTRACT)]:
         request.add_header(name, value)
     with urllib.request.urlopen(request, timeout=5) as answer:
@@ -78,23 +83,24 @@ def registered(kind, id, said, known, answered=None):
 def start(kind, body):
     """POST /api/Preauth, /api/Payment, /api/Refund. Transform may repeat it: nothing is started twice."""
     said = json.loads(body, parse_float=str)  # amounts stay decimal text, and never become binary fractions
-    id = said["transactionId"]
+    id, amount, currency = said["transactionId"], said["requestedAmount"], said["currency"]
     if said.get("pspSettingsId") not in PSPS:
         return trouble(422, "InvalidData", f"pspSettingsId is none of {', '.join(PSPS)}")
     unfinished("INSERT OR IGNORE INTO unfinished VALUES (?, ?, ?, NULL)", kind, id, body)
-    known = calls_psp(kind, id, said)
+    known = {"status": "Initiated"}  # until the PSP has answered
     try:
+        known = calls_psp(kind, id, said)
         return registered(kind, id, said, known)
     except OSError as error:
-        print(f"{kind} {id} is not registered yet: {error}; it is tried again", flush=True)
-    # The relay is away, but the money is under way: the stack answers by itself, and the relay will hear of that.
+        print(f"{kind} {id} is unfinished: {error}; it is tried again", flush=True)
+    # The PSP or the relay is away, and money may be under way: the stack answers by itself, and the relay will hear of that.
     answered = now()
     unfinished("REPLACE INTO unfinished VALUES (?, ?, ?, ?)", kind, id, body, answered)
     if error := known.get("error"):
         return 422, json.dumps(error | {"status": "Failed", "receivedAt": answered}).encode()
-    own = {"transactionId": id, "externalTransactionId": f"{kind}-{id}", "currency": said["currency"], "lastUpdated": answered}
+    own = {"transactionId": id, "externalTransactionId": f"{kind}-{id}", "currency": currency, "lastUpdated": answered}
     own |= {name: known[name] for name in ("pspTransactionId", "status", "redirectUrl") if name in known}
-    return 200, f'{json.dumps(own)[:-1]}, "requestedAmount": {said["requestedAmount"]}}}'.encode()
+    return 200, f'{json.dumps(own)[:-1]}, "requestedAmount": {amount}}}'.encode()
 
 
 def retry():
@@ -106,7 +112,7 @@ def retry():
             try:
                 registered(kind, id, said, calls_psp(kind, id, said), answered)
             except OSError as error:  # a refusal of the relay (4xx) needs a person: it stays in the table and in the log
-                print(f"{kind} {id} is still not registered: {error}", flush=True)
+                print(f"{kind} {id} is still unfinished: {error}", flush=True)
         time.sleep(1)
 
 
@@ -148,7 +154,7 @@ class Stack(http.server.BaseHTTPRequestHandler):
                 if found := re.fullmatch(route, f"{self.command} {self.path}", re.IGNORECASE):
                     try:
                         status, answer = does(*found.groups(), body)
-                    except (KeyError, ValueError) as error:
+                    except (KeyError, TypeError, ValueError) as error:
                         status, answer = trouble(400, "InvalidData", f"the body cannot be read: {error!r}")
                     except OSError as error:
                         status, answer = trouble(503, "InternalError", f"the relay is away: {error}")

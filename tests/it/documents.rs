@@ -28,6 +28,16 @@ fn the_example_starts_as_it_is_and_lets_nobody_in() {
     assert!(options.transform.is_empty() && options.integrator.is_empty() && options.monitor.is_empty());
 }
 
+#[test]
+fn the_example_of_a_payment_stack_is_valid() {
+    let file = Path::new(ROOT).join("examples/stack/relay.toml");
+    let variables = quoted(&fs::read_to_string(&file).unwrap(), "{ env = ").into_iter().enumerate();
+    let config = loaded(&file, variables.map(|(index, name)| (name, format!("{index:04x}"))).collect());
+    let ids: Vec<_> = config.options.sources.values().flat_map(|source| &source.psp_settings_ids).collect();
+    let stack = fs::read_to_string(file.with_file_name("stack.py")).unwrap();
+    assert!(ids.len() == 3 && ids.iter().all(|id| stack.contains(&format!("\"{id}\": "))), "{ids:?}");
+}
+
 /// A line that nothing reads could be deleted, and would explain a setting that does not exist.
 #[test]
 fn every_active_line_of_the_example_is_read() {

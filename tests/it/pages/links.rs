@@ -27,6 +27,7 @@ fn every_link_leads_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     pages(&root.join("docs"), &mut found);
+    pages(&root.join("examples"), &mut found);
     found.extend(["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| root.join(page)));
     let mut seen = 0;
     for page in found {
