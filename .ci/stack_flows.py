@@ -231,12 +231,13 @@ def gates(world):
     status, _, _ = world.request("POST", "/notifications/stripe-main", "{}", forged, source=("127.0.0.2", 0))
     assert status == 401, status
     world.processes["relay"].says('notification refused source="?stripe-main"? address=127.0.0.2 status=401')
-    # server.max_body is 1 MiB. The proxy leaves the refusal to the relay.
+    # server.max_body is 1 MiB. The proxy leaves the refusal to the relay, whose log names the setting.
     event = json.dumps(stripe("nothing.known", padding=""))
     full = event.replace('"padding": "', '"padding": "' + "x" * (1024 * 1024 - len(event)))
     world.notifies("stripe-main", full, "ignored")
     world.notifies("stripe-main", full + " ", 413)
     world.notifies("stripe-main", full + " " * 900_000, 413)
+    world.processes["relay"].says('notification refused source="?stripe-main"? .*status=413 .*server.max_body')
 
 
 FLOWS = [card, ends, debit, redirect, recurring, early, relay_down, stack_down, gates]
