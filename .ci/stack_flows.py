@@ -76,7 +76,7 @@ def card(world):
 
 
 def ends(world):
-    """a decline, a cancellation, and an answer of the PSP that is lost"""
+    """a decline, a cancellation, a refusal, and an answer of the PSP that is lost"""
     declined, cancelled = new_id(), new_id()
     status, error = world.asks("/api/Payment", **CARD, transactionId=declined, requestedAmount=13.13)
     assert (status, error["errorCode"], error["status"]) == (422, "InsufficientBalance", "Failed"), (status, error)
@@ -85,6 +85,11 @@ def ends(world):
     answer = world.asks(f"/api/Preauth/{cancelled}/Cancel", **CARD)
     assert answer == (200, {"transactionId": cancelled, "cancellationStatus": "Succeeded"}), answer
     assert world.reads("Preauth", cancelled)["status"] == "Cancelled"
+    # What the relay refuses never comes to the PSP.
+    refused = {"transactionId": new_id(), "requestedAmount": 7, "webhookTarget": "https://elsewhere.example/"}
+    status, error = world.asks("/api/Payment", **CARD, **refused)
+    assert (status, error["errorCode"], error["status"]) == (422, "InvalidData", "Initiated"), (status, error)
+    assert "elsewhere.example" in error["errorMessage"], error
     # The PSP's answer is lost. The stack answers by itself, asks the PSP again, and Transform hears of what came of it.
     lost = new_id()
     answer = world.starts("Payment", **CARD, transactionId=lost, requestedAmount=5.03)
@@ -199,12 +204,18 @@ def stack_down(world):
     world.processes["stack"].end(signal.SIGKILL)
     status, error = world.asks("/api/Payment", **said)
     assert (status, error["status"]) == (503, "Initiated"), (status, error)
-    # Another one had been noted, and its PSP called, when the stack died.
+    # Another one had been registered and noted, and its PSP called, when the stack died. The PSP's event needs no stack.
+    body = json.dumps({**said, "transactionId": noted, "currency": "EUR", "webhookTarget": world.target()})
+    world.registers("payment", noted, body)
     with sqlite3.connect(f"{world.folder}/stack.db") as db:
-        body = json.dumps({**said, "transactionId": noted, "currency": "EUR", "webhookTarget": world.target()})
         db.execute("INSERT INTO unfinished VALUES ('payment', ?, ?, NULL)", (noted, body))
+    paid = intent("pi_of_the_dead", 700, amount_received=700, metadata={"transactionId": noted})
+    world.notifies("stripe-main", stripe("payment_intent.succeeded", **paid))
+    world.hears("payment", noted, "status: Succeeded")
     world.start_stack()
-    world.hears("payment", noted, "status: Pending")
+    # It finishes what was noted, and Transform is told. The stack's older word changes nothing.
+    world.hears("payment", noted, "")
+    assert world.reads("Payment", noted)["status"] == "Succeeded"
     world.starts("Payment", **said)
 
 

@@ -204,6 +204,11 @@ class World:
 
     def registered(self, kind, id):
         """The record as the relay shows it to the payment stack."""
-        headers = {"Authorization": f"Bearer {SECRETS['STACK_TOKEN']}"}
-        status, body, _ = self.request("GET", f"/records/{kind}/{id}", headers=headers, to="relay")
-        return json.loads(body) if status == 200 else None
+        return self.registers(kind, id, None)
+
+    def registers(self, kind, id, body):
+        """Registers a record as the payment stack does, or reads it. Returns it."""
+        headers = {"Authorization": f"Bearer {SECRETS['STACK_TOKEN']}", "Content-Type": "application/json"}
+        status, body, _ = self.request("PUT" if body else "GET", f"/records/{kind}/{id}", body, headers, to="relay")
+        assert status in (200, 201), (status, body)
+        return json.loads(body)

@@ -1,12 +1,12 @@
 """A payment stack: what Transform asks for goes to the PSP, and each record is registered at the relay.
 
 The PSPs are made up here: calls_psp() is the part that yours does by its PSPs' APIs. Everything else is what any stack needs
-beside the relay. The order is: note what is asked, call the PSP, register at the relay, answer with the relay's body.
+beside the relay. The order is: register, note what is unfinished, call the PSP, register its answer, answer Transform.
 
     TRANSFORM_TOKEN=… STACK_TOKEN=… python3 stack.py [address:port] [URL of the relay] [file for what is unfinished]
 """
 
-import hashlib, hmac, http.server, json, os, re, sqlite3, sys, threading, time, urllib.parse, urllib.request
+import hashlib, hmac, http.server, json, os, re, sqlite3, sys, threading, time, urllib.error, urllib.parse, urllib.request
 from datetime import datetime, timezone
 
 LISTEN, RELAY, FILE = (sys.argv[1:] + ["127.0.0.1:8081", "http://127.0.0.1:8080", "stack.db"][len(sys.argv) - 1 :])[:3]
@@ -51,14 +51,23 @@ def calls_psp(kind, id, said):
     return {"redirectUrl": f"https://psp.example/pay/{id}", "status": "Pending"}
 
 
+class Refused(Exception):
+    """The relay does not take a registration. Repeating it does not help: the text says what is wrong."""
+
+
 def register(kind, id, body):
-    """Registers a record. Returns the body that Transform would read, and its status. URLError: the relay is away."""
+    """Registers a record. Returns the status and the body that Transform would read. OSError: the relay is away."""
     url = f"{RELAY}/records/{kind}/{urllib.parse.quote(id, safe='')}"
     request = urllib.request.Request(url, json.dumps(body).encode(), method="PUT")
     for name, value in [("Authorization", f"Bearer {TOKEN}"), ("Content-Type", "application/json"), ("Accept", CONTRACT)]:
         request.add_header(name, value)
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        return int(answer.headers["Transform-Status"]), answer.read()
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.headers["Transform-Status"]), answer.read()
+    except urllib.error.HTTPError as error:
+        if error.code in (408, 429) or error.code >= 500:
+            raise  # later it will be taken
+        raise Refused(f"{error.code}: {json.load(error).get('detail')}") from error
 
 
 # What is unfinished outlives a crash of the stack and an outage of the relay. Your stack has a database for this.
@@ -86,12 +95,16 @@ def start(kind, body):
     id, amount, currency = said["transactionId"], said["requestedAmount"], said["currency"]
     if said.get("pspSettingsId") not in PSPS:
         return trouble(422, "InvalidData", f"pspSettingsId is none of {', '.join(PSPS)}")
+    try:
+        register(kind, id, said)  # first: no money moves for what the relay refuses, and the PSP's event finds its record
+    except OSError as error:
+        print(f"{kind} {id}: the relay is away: {error}; the PSP is called all the same", flush=True)
     unfinished("INSERT OR IGNORE INTO unfinished VALUES (?, ?, ?, NULL)", kind, id, body)
     known = {"status": "Initiated"}  # until the PSP has answered
     try:
         known = calls_psp(kind, id, said)
         return registered(kind, id, said, known)
-    except OSError as error:
+    except (OSError, Refused) as error:
         print(f"{kind} {id} is unfinished: {error}; it is tried again", flush=True)
     # The PSP or the relay is away, and money may be under way: the stack answers by itself, and the relay will hear of that.
     answered = now()
@@ -106,14 +119,18 @@ def start(kind, body):
 def retry():
     """Finishes what an outage left behind, and at the start what a crash left behind."""
     unfinished("UPDATE unfinished SET answered = ? WHERE answered IS NULL", now())
+    wait = 1
     while True:
+        failed = False
         for kind, id, body, answered in unfinished("SELECT * FROM unfinished WHERE answered IS NOT NULL"):
             said = json.loads(body, parse_float=str)
             try:
                 registered(kind, id, said, calls_psp(kind, id, said), answered)
-            except OSError as error:  # a refusal of the relay (4xx) needs a person: it stays in the table and in the log
+            except (OSError, Refused) as error:  # what is refused needs a person: it stays in the table and in the log
                 print(f"{kind} {id} is still unfinished: {error}", flush=True)
-        time.sleep(1)
+                failed = True
+        wait = min(2 * wait, 60) if failed else 1
+        time.sleep(wait)
 
 
 def cancel(id, _):
@@ -154,6 +171,8 @@ class Stack(http.server.BaseHTTPRequestHandler):
                 if found := re.fullmatch(route, f"{self.command} {self.path}", re.IGNORECASE):
                     try:
                         status, answer = does(*found.groups(), body)
+                    except Refused as error:
+                        status, answer = trouble(422, "InvalidData", f"the relay refuses it with {error}")
                     except (KeyError, TypeError, ValueError) as error:
                         status, answer = trouble(400, "InvalidData", f"the body cannot be read: {error!r}")
                     except OSError as error:
