@@ -28,27 +28,29 @@ def psp_id(prefix, *of):
 
 def calls_psp(kind, id, said):
     """Calls the PSP with `id` as the idempotency key and as the merchant's reference. Returns what the relay is to know of
-    the answer. A real call may wait for seconds, and must be safe to repeat."""
-    psp = PSPS[said["pspSettingsId"]]
-    if kind == "agreement":
-        return {"pspAgreementId": psp_id("MD" if psp == "gocardless" else "pm_", id), "status": "Pending"}
-    if said["requestedAmount"] == "13.13":  # a decline of the API itself: no event will tell of it
-        return {"error": {"errorCode": "InsufficientBalance", "errorMessage": "declined", "pspErrorCode": "51"}}
-    if said["requestedAmount"] == "5.03" and id not in LOST:  # the first answer is lost: nobody knows whether the money moves
+    the answer: of the transaction, and of the agreement that it makes. A real call may wait for seconds, and must be safe to
+    repeat."""
+    psp, amount, preauth = PSPS[said["pspSettingsId"]], said["requestedAmount"], said.get("preauthTransactionId")
+    if amount == "13.13":  # a decline of the API itself: no event will tell of it
+        return {"error": {"errorCode": "InsufficientBalance", "errorMessage": "declined", "pspErrorCode": "51"}}, {}
+    if amount == "5.03" and id not in LOST:  # the first answer is lost: nobody knows whether the money moves
         LOST.add(id)
         raise TimeoutError("the PSP does not answer")
+    means = psp_id("MD" if psp == "gocardless" else "pm_", said.get("agreementId") or id)
+    agreed = {"pspAgreementId": means, "status": "Pending"}
     if kind == "refund":
-        return {"pspTransactionId": psp_id("RF" if psp == "gocardless" else "re_", id), "status": "Pending"}
+        return {"pspTransactionId": psp_id("RF" if psp == "gocardless" else "re_", id), "status": "Pending"}, {}
     if psp == "stripe":  # a capture goes on with the payment intent of its preauthorization
-        return {"pspTransactionId": psp_id("pi_", said.get("preauthTransactionId") or id), "status": "Pending"}
+        return {"pspTransactionId": psp_id("pi_", preauth or id), "status": "Pending"}, agreed
     if psp == "gocardless":
         if kind == "preauth":  # no money is reserved: it only sets up the mandate, and no event will tell of it
-            return {"status": "Succeeded", "statusAt": now()}
-        return {"pspTransactionId": psp_id("PM", id), "status": "Pending", "dueDate": said.get("plannedExecutionDate")}
-    if said.get("preauthTransactionId"):
-        return {"pspTransactionId": psp_id("CAPTURE", id), "status": "Pending"}
+            return {"status": "Succeeded", "statusAt": now()}, agreed
+        due = said.get("plannedExecutionDate")
+        return {"pspTransactionId": psp_id("PM", id), "status": "Pending", "dueDate": due}, agreed
+    if preauth:
+        return {"pspTransactionId": psp_id("CAPTURE", id), "status": "Pending"}, {}
     # The payer has to go to the PSP's page. The PSP has no id yet: its event finds the record by the reference.
-    return {"redirectUrl": f"https://psp.example/pay/{id}", "status": "Pending"}
+    return {"redirectUrl": f"https://psp.example/pay/{id}", "status": "Pending"}, {}
 
 
 class Refused(Exception):
@@ -77,16 +79,14 @@ def unfinished(statement, *values):
         return db.execute(statement, values).fetchall()
 
 
-def registered(kind, id, said, known, answered=None):
+def registered(kind, id, said, known, agreed, answered=None):
     """Registers what is known of a transaction, and before it the agreement that it makes. The relay takes repetitions."""
-    # With an answer of its own the stack says when, and lets Transform be told: it comes back, and reads the relay's record.
-    late = {"answeredAt": answered, "tell": True} if answered else {}
     if said.get("isInitial") and said.get("agreementId"):
         own = {name: said.get(name) for name in ("pspSettingsId", "currency", "webhookTarget", "agreementId")}
-        register("agreement", said["agreementId"], own | calls_psp("agreement", said["agreementId"], said))
-    answer = register(kind, id, said | known | late)
-    unfinished("DELETE FROM unfinished WHERE kind = ? AND id = ?", kind, id)
-    return answer
+        register("agreement", said["agreementId"], own | agreed)
+    # With an answer of its own the stack says when, and lets Transform be told: it comes back, and reads the relay's record.
+    late = {"answeredAt": answered, "tell": True} if answered else {}
+    return register(kind, id, said | known | late)
 
 
 def start(kind, body):
@@ -96,14 +96,17 @@ def start(kind, body):
     if said.get("pspSettingsId") not in PSPS:
         return trouble(422, "InvalidData", f"pspSettingsId is none of {', '.join(PSPS)}")
     try:
-        register(kind, id, said)  # first: no money moves for what the relay refuses, and the PSP's event finds its record
+        # First: no money moves for what the relay refuses, and an event of the PSP finds its record.
+        registered(kind, id, said, {}, {})
     except OSError as error:
         print(f"{kind} {id}: the relay is away: {error}; the PSP is called all the same", flush=True)
     unfinished("INSERT OR IGNORE INTO unfinished VALUES (?, ?, ?, NULL)", kind, id, body)
     known = {"status": "Initiated"}  # until the PSP has answered
     try:
-        known = calls_psp(kind, id, said)
-        return registered(kind, id, said, known)
+        known, agreed = calls_psp(kind, id, said)
+        answer = registered(kind, id, said, known, agreed)
+        unfinished("DELETE FROM unfinished WHERE kind = ? AND id = ?", kind, id)
+        return answer
     except (OSError, Refused) as error:
         print(f"{kind} {id} is unfinished: {error}; it is tried again", flush=True)
     # The PSP or the relay is away, and money may be under way: the stack answers by itself, and the relay will hear of that.
@@ -125,7 +128,8 @@ def retry():
         for kind, id, body, answered in unfinished("SELECT * FROM unfinished WHERE answered IS NOT NULL"):
             said = json.loads(body, parse_float=str)
             try:
-                registered(kind, id, said, calls_psp(kind, id, said), answered)
+                registered(kind, id, said, *calls_psp(kind, id, said), answered)
+                unfinished("DELETE FROM unfinished WHERE kind = ? AND id = ?", kind, id)
             except (OSError, Refused) as error:  # what is refused needs a person: it stays in the table and in the log
                 print(f"{kind} {id} is still unfinished: {error}", flush=True)
                 failed = True
