@@ -6,14 +6,15 @@ beside the relay. The order is: register, note what is unfinished, call the PSP,
     TRANSFORM_TOKEN=… STACK_TOKEN=… python3 stack.py [address:port] [URL of the relay] [file for what is unfinished]
 """
 
-import hashlib, hmac, http.server, json, os, re, sqlite3, sys, threading, time, urllib.error, urllib.parse, urllib.request
+import hashlib, hmac, http.client, http.server, json, os, re, sqlite3, sys, threading, time
+import urllib.error, urllib.parse, urllib.request
 from datetime import datetime, timezone
 
 LISTEN, RELAY, FILE = (sys.argv[1:] + ["127.0.0.1:8081", "http://127.0.0.1:8080", "stack.db"][len(sys.argv) - 1 :])[:3]
 TRANSFORM, TOKEN = os.environ["TRANSFORM_TOKEN"], os.environ["STACK_TOKEN"]
 # Transform's names for the merchant's accounts. The relay knows the same ones: psp_settings_ids in relay.toml.
 PSPS = {"settings-cards": "stripe", "settings-debit": "gocardless", "settings-redirect": "adyen"}
-LOST = set()
+LOST = set()  # payments of 5.03 whose first answer was lost
 CONTRACT = "application/vnd.frisbii.transform+json"
 
 
@@ -70,6 +71,8 @@ def register(kind, id, body):
         if error.code in (408, 429) or error.code >= 500:
             raise  # later it will be taken
         raise Refused(f"{error.code}: {json.load(error).get('detail')}") from error
+    except http.client.HTTPException as error:  # it went away in the middle of its answer
+        raise ConnectionError(repr(error)) from error
 
 
 # What is unfinished outlives a crash of the stack and an outage of the relay. Your stack has a database for this.
