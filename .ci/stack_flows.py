@@ -1,7 +1,7 @@
 """The flows of docs/INTEGRATION.md, each through nginx and through Caddy. .ci/stack calls it with the relay's program, and maybe
 the names of proxies."""
 
-import itertools, json, signal, sqlite3, sys, tempfile, time
+import itertools, json, pathlib, re, signal, sqlite3, sys, tempfile, time
 from datetime import datetime, timezone
 
 from stack_world import World
@@ -251,7 +251,28 @@ def gates(world):
     world.processes["relay"].says('notification refused source="?stripe-main"? .*status=413 .*server.max_body')
 
 
-FLOWS = [card, ends, debit, redirect, recurring, early, relay_down, stack_down, gates]
+def page(world):
+    """the requests that the page shows"""
+    text = pathlib.Path("docs/INTEGRATION.md").read_text()
+    shown = re.findall(r"```http\nPUT /records/(\w+)/(\S+)\n(?:.+\n)*\n((?:.+\n)+?)```", text)
+    ids = {}
+    for kind, id, body in shown:
+        ids[kind] = id
+        world.registers(kind, id, json.dumps(json.loads(body) | {"webhookTarget": world.target()}))
+    [(status, answer)] = re.findall(r"```http\nHTTP/1.1 200 OK\nTransform-Status: (\d+)\n.+\n\n((?:.+\n)+?)```", text)
+    read = world.asks(f"/api/Payment/{ids['payment']}")
+    assert read == (int(status), json.loads(answer) | {"lastUpdated": read[1]["lastUpdated"]}), read
+    ids["preauth"] = new_id()
+    world.starts("Preauth", **CARD, transactionId=ids["preauth"], requestedAmount=10)
+    amendments = [one.replace("<now>", now()) for one in re.findall(r'`(\{[^`]*"<now>"[^`]*\})`', text)]
+    assert len(amendments) == len(shown) == 2, (amendments, shown)
+    for kind, amendment in zip(("preauth", "agreement"), amendments):
+        status = world.registers(kind, ids[kind], amendment)["status"]
+        assert status == json.loads(amendment)["status"], (kind, amendment, status)
+    world.hears("agreement", ids["agreement"], "status: Inactive")
+
+
+FLOWS = [card, ends, debit, redirect, recurring, early, relay_down, stack_down, gates, page]
 
 
 def main():
