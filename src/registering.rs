@@ -40,7 +40,7 @@ impl Registering {
         Self { store, debouncer, breakers }
     }
 
-    /// Registers or amends a record; it is on disk when this returns.
+    /// Registers or amends a record; it is on disk when this returns. The log names the `operator`, if it is one who asks.
     ///
     /// # Errors
     /// The registration is refused, or the store cannot take it now. Nothing was written.
@@ -50,6 +50,7 @@ impl Registering {
         said: Registration,
         allowed: Allowed<'_>,
         now: Moment,
+        operator: Option<&str>,
     ) -> Result<RegistrationReceipt, RegisterError> {
         allowed.check(&said)?;
         if !allowed.has_webhook_target
@@ -66,20 +67,21 @@ impl Registering {
             self.debouncer.put_back(&key, waiting.since);
         }
         let owed = receipt.owed.len();
-        tracing::info!(record = %key, created = receipt.created, owed, "record registered");
+        tracing::info!(record = %key, operator, created = receipt.created, owed, "record registered");
         Ok(receipt)
     }
 }
 
 impl Registering {
-    /// Removes a record that was registered by mistake. Returns whether there was one.
+    /// Removes a record that was registered by mistake. Returns whether there was one. The log names the `operator`, if it is
+    /// one who asks.
     ///
     /// # Errors
     /// Events have been applied to the record, or others name it; or the store cannot do it now. Nothing was written.
-    pub async fn remove(&self, key: RecordKey, now: Moment) -> Result<bool, RegisterError> {
+    pub async fn remove(&self, key: RecordKey, now: Moment, operator: Option<&str>) -> Result<bool, RegisterError> {
         let removed = self.store.remove(key.clone(), now).await?;
         if removed.is_some() {
-            tracing::info!(record = %key, "record removed");
+            tracing::info!(record = %key, operator, "record removed");
         }
         Ok(removed.is_some())
     }

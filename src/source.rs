@@ -16,6 +16,7 @@ use crate::access::credentials::Credentials;
 use crate::access::demands::Demands;
 use crate::access::secrets::NamedSecret;
 use crate::domain::message::{Meaning, Missing, MissingKind, Normalised};
+use crate::domain::text::is_name;
 use crate::fetch::api::Api;
 use crate::psp::document::place::Configured;
 use crate::psp::meaning::in_form::InForm;
@@ -79,8 +80,7 @@ impl Source {
     /// Whether a source may have this name.
     #[must_use]
     pub fn may_be_called(name: &str) -> bool {
-        let belongs = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
-        !name.is_empty() && name.bytes().all(belongs)
+        is_name(name)
     }
 
     /// A digest of all that decides how the source's notifications are read: the profile, the types that it takes, and what it

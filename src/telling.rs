@@ -25,11 +25,11 @@ pub const NAMED_MAX: usize = 100;
 const PAGE: u32 = 400;
 
 /// Has Transform told again. The webhooks are owed and due now when this returns. Of many deliveries that were given up, those
-/// before an error are owed.
+/// before an error are owed. The log names the `operator`, if it is one who asks.
 ///
 /// # Errors
 /// An id is not registered, and nothing was written; or the store cannot do it now.
-pub async fn tell(store: &Store, clock: Clock, wish: ToTell) -> Result<Told, TellError> {
+pub async fn tell(store: &Store, clock: Clock, wish: ToTell, operator: Option<&str>) -> Result<Told, TellError> {
     let ToTell { host, since, ids, dry_run } = wish;
     let told = match ids {
         Some(mut ids) => {
@@ -41,7 +41,7 @@ pub async fn tell(store: &Store, clock: Clock, wish: ToTell) -> Result<Told, Tel
         None => given_up(store, clock, host.map(|host| host.to_ascii_lowercase()), since, dry_run).await?,
     };
     if !dry_run {
-        tracing::info!(records = told.count, "somebody has Transform told of these records again");
+        tracing::info!(operator, records = told.count, "somebody has Transform told of these records again");
     }
     Ok(told)
 }

@@ -8,6 +8,7 @@ pub mod demands;
 pub mod grant;
 pub mod jwt;
 pub mod key_set;
+pub mod operators;
 pub mod proxies;
 pub mod secrets;
 pub mod throttle;

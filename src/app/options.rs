@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::access::credentials::Credentials;
 use crate::access::jwt::JwtPolicy;
+use crate::access::operators::Operator;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
 use crate::certificates::CertificateOptions;
@@ -37,6 +38,8 @@ pub struct Options {
     pub integrator: Credentials,
     /// The credentials that a monitor presents.
     pub monitor: Credentials,
+    /// The operators, by name.
+    pub operators: BTreeMap<String, Operator>,
     /// The proxies that may name a client's address.
     pub proxies: Proxies,
     /// How often an address may show wrong credentials.
@@ -73,6 +76,7 @@ impl Options {
             jwt: self.jwt,
             integrator: self.integrator,
             monitor: self.monitor,
+            operators: self.operators,
             failed_as: self.failed_as,
             allowed_hosts: self.delivery.allowed_hosts.clone(),
             has_webhook_target: self.delivery.webhook_target.is_some(),

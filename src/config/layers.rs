@@ -133,7 +133,7 @@ fn wrong_shape(key: &str, wrong: WrongSetting) -> String {
     };
     let example = match (wrong.reason.as_str(), &wrong.found) {
         ("must be a list", Some(Found::Text(_))) => ": [\"one\", \"two\"]".to_owned(),
-        ("must be a table", _) if key == "sources" => ": [sources.NAME]".to_owned(),
+        ("must be a table", _) if ["sources", "operators"].contains(&key) => format!(": [{key}.NAME]"),
         ("must be a table", _) if !key.contains('[') => format!(": [{key}]"),
         _ => String::new(),
     };
@@ -153,7 +153,7 @@ fn holds_no_secret(key: &str) -> bool {
     match key.split('.').collect::<Vec<_>>().as_slice() {
         [section, _, ..] if SECTIONS.contains(section) => true,
         ["transform", name] => OF_TRANSFORM.contains(name),
-        ["transform", "retry" | "breaker", _] | ["oauth", "token_lifetime"] => true,
+        ["transform", "retry" | "breaker", _] | ["oauth", "token_lifetime"] | ["operators", _, "role"] => true,
         ["sources", _, name] => OF_SOURCES.contains(name),
         _ => false,
     }

@@ -18,6 +18,8 @@ pub(super) struct Settings {
     pub(super) integrator: CredentialSettings,
     #[serde(default)]
     pub(super) monitor: MonitorSettings,
+    #[serde(default)]
+    pub(super) operators: BTreeMap<String, OperatorSettings>,
     pub(super) oauth: OauthSettings,
     pub(super) throttle: ThrottleSettings,
     pub(super) certificates: CertificatesSettings,
@@ -127,6 +129,13 @@ pub(super) struct CredentialSettings {
 pub(super) struct MonitorSettings {
     #[serde(default)]
     pub(super) tokens: Vec<SecretSetting>,
+}
+
+#[derive(Deserialize, Serialize)]
+pub(super) struct OperatorSettings {
+    #[serde(default)]
+    pub(super) tokens: Vec<SecretSetting>,
+    pub(super) role: Option<String>,
 }
 
 #[derive(Deserialize, Serialize)]

@@ -154,6 +154,13 @@ fn e_mail(text: &str) -> Option<usize> {
     (!name.is_empty() && length > 0).then_some(name.len() + 1 + length)
 }
 
+/// Whether a text can be the name of a source or an operator: such a name stands in paths, keys and logs as it is.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    let belongs = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
+    !text.is_empty() && text.bytes().all(belongs)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{masked, shown, shown_id};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::caller::{authorization, must_be_monitor};
 use super::problem::RETRY_AFTER_S;
 use super::state::State;
-use super::why::{WRONG_CREDENTIALS, Why};
+use super::why::Why;
 
 /// The process is up.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -32,7 +32,7 @@ pub(super) struct Readiness {
     details: Option<Details>,
 }
 
-/// The details of readiness, for the monitor and the payment stack.
+/// The details of readiness, for a monitor, an operator or the payment stack.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Details {
@@ -66,12 +66,24 @@ pub(super) async fn alive() -> HttpResponse {
 /// Answers the readiness probe. A client without a monitor's credentials learns only whether the relay is ready. Wrong
 /// credentials count as on other routes and are logged, but no probe fails because of them.
 pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    let is_known = must_be_monitor(&request, &state, &state.in_force.load_full()).is_ok();
+    let admitted = must_be_monitor(&request, &state, &state.in_force.load_full());
+    let mut answer = readiness(&state, admitted.is_ok()).await;
+    if let Err(refused) = admitted
+        && authorization(&request).is_some()
+    {
+        let why = refused.why();
+        let reason = format!("{}; answered as a stranger is", why.reason);
+        answer.extensions_mut().insert(Why { reason, ..why });
+    }
+    answer
+}
+
+async fn readiness(state: &State, with_details: bool) -> HttpResponse {
     let store = state.probed.probe(&state.store, state.clock.now()).await;
     let delivery = !state.delivery_ended.is_cancelled();
     let ready = store.is_ok() && delivery;
-    let given_up = if is_known { state.store.given_up_count().await.ok() } else { None };
-    let details = is_known.then(|| Details {
+    let given_up = if with_details { state.store.given_up_count().await.ok() } else { None };
+    let details = with_details.then(|| Details {
         store: store.err().unwrap_or_else(|| "writable".to_owned()),
         delivery: if delivery { Delivery::Running } else { Delivery::Ended },
         owed: state.debouncer.len(),
@@ -79,14 +91,9 @@ pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> Http
         unanswering: state.breakers.open(),
     });
     let body = Readiness { ready, details };
-    let mut answer = if ready {
+    if ready {
         HttpResponse::Ok().json(body)
     } else {
         HttpResponse::ServiceUnavailable().insert_header(("Retry-After", RETRY_AFTER_S)).json(body)
-    };
-    if !is_known && authorization(&request).is_some() {
-        let reason = format!("{WRONG_CREDENTIALS}; answered as a stranger is");
-        answer.extensions_mut().insert(Why { kind: WRONG_CREDENTIALS, reason });
     }
-    answer
 }

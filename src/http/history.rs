@@ -6,11 +6,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_integrator_or;
 use super::page::PAGE;
 use super::problem::Problem;
 use super::records::key;
 use super::state::State;
+use crate::access::operators::Role;
 use crate::store;
 
 /// The history of a record, the newest entries first.
@@ -70,7 +71,7 @@ pub(super) async fn read(
     path: web::Path<(String, String)>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_integrator_or(Role::Look, &request, &state, &state.in_force.load_full())?;
     let key = key(path.into_inner())?;
     let history = state.store.history(key.clone(), PAGE).await?;
     let history = history.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::access::credentials::Credentials;
 use crate::access::jwt::JwtPolicy;
+use crate::access::operators::Operator;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
 use crate::source::Source;
@@ -25,6 +26,8 @@ pub struct InForce {
     pub integrator: Credentials,
     /// The tokens of monitors.
     pub monitor: Credentials,
+    /// The operators, by name. While there are none, their routes are the integrator's.
+    pub operators: BTreeMap<String, Operator>,
     /// How Transform reads a failed transaction.
     pub failed_as: FailedAs,
     /// The hosts that webhooks may go to.

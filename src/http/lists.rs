@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_operator;
 use super::page::{Entry, Page};
 use super::problem::Problem;
 use super::state::State;
+use crate::access::operators::Role;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::store::{DeadLetter, Finding, FindingKind, GivenUp, GivenUpSought, ParkedEvent};
 
@@ -53,7 +54,7 @@ impl Entry for Parked {
 }
 
 pub(super) async fn parked(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_operator(Role::Look, &request, &state, &state.in_force.load_full())?;
     let page = Page::of(&request)?;
     let found = state.store.parked(page.source.clone(), page.after(), page.limit()).await?;
     Ok(page.reply::<Parked>(found))
@@ -121,7 +122,7 @@ impl Entry for Found {
 }
 
 pub(super) async fn findings(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_operator(Role::Look, &request, &state, &state.in_force.load_full())?;
     let page = Page::of(&request)?;
     let found = state.store.findings(page.source.clone(), page.after(), page.limit()).await?;
     Ok(page.reply::<Found>(found))
@@ -159,7 +160,7 @@ impl Entry for Letter {
 }
 
 pub(super) async fn dead_letters(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_operator(Role::Look, &request, &state, &state.in_force.load_full())?;
     let page = Page::of_all_sources(&request)?;
     let found = state.store.dead_letters(page.after(), page.limit()).await?;
     Ok(page.reply::<Letter>(found))
@@ -203,7 +204,7 @@ impl Entry for Undelivered {
 }
 
 pub(super) async fn given_up(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_operator(Role::Look, &request, &state, &state.in_force.load_full())?;
     let page = Page::of_all_sources(&request)?;
     let found = state.store.given_up(GivenUpSought::default(), page.after(), page.limit()).await?;
     Ok(page.reply::<Undelivered>(found))

@@ -24,7 +24,7 @@ pub(crate) struct Problem {
     /// What a 401 asks for.
     asks_for: AskedFor,
     /// The reason for the log; none if the answer says the same.
-    why: Option<Why>,
+    why: Option<Box<Why>>,
 }
 
 /// Problem details, RFC 9457.
@@ -84,7 +84,14 @@ impl Problem {
     /// Adds the reason for the operator. The caller does not learn it.
     #[must_use]
     pub(super) fn because(self, kind: &'static str, reason: impl Into<String>) -> Self {
-        Self { why: Some(Why { kind, reason: reason.into() }), ..self }
+        Self { why: Some(Box::new(Why::new(kind, reason))), ..self }
+    }
+
+    /// Adds the operator who was refused, for the log.
+    #[must_use]
+    pub(super) fn by(self, operator: Option<&str>) -> Self {
+        let operator = operator.map(str::to_owned);
+        Self { why: self.why.map(|why| Box::new(Why { operator, ..*why })), ..self }
     }
 
     /// The same refusal with another status.
@@ -119,7 +126,7 @@ impl Problem {
             Some(field) => format!("{} is refused", shown(field)),
             None => masked(&self.detail),
         };
-        Why { kind: status.canonical_reason().unwrap_or("Error"), reason }
+        Why::new(status.canonical_reason().unwrap_or("Error"), reason)
     }
 
     pub(crate) fn response(&self) -> HttpResponse {
@@ -135,9 +142,15 @@ impl Problem {
             response.insert_header(("WWW-Authenticate", self.asks_for.challenge()));
         }
         let mut response = response.content_type(PROBLEM).json(self.details());
-        response.extensions_mut().insert(self.why.clone().unwrap_or_else(|| self.as_said(status)));
+        response.extensions_mut().insert(self.why());
         response.extensions_mut().insert(self.clone());
         response
+    }
+
+    /// The reason of the refusal, as the log says it.
+    pub(super) fn why(&self) -> Why {
+        let status = || StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        self.why.as_deref().cloned().unwrap_or_else(|| self.as_said(status()))
     }
 
     /// The status of the answer.

@@ -5,10 +5,11 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_integrator_or;
 use super::page::{Entry, Page};
 use super::problem::Problem;
 use super::state::State;
+use crate::access::operators::Role;
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::status::Status;
 use crate::domain::text::shown;
@@ -63,7 +64,7 @@ impl Entry for RecordEntry {
 }
 
 pub(super) async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    must_be_integrator(&request, &state, &state.in_force.load_full())?;
+    must_be_integrator_or(Role::Look, &request, &state, &state.in_force.load_full())?;
     let mut without_payment = false;
     let page = Page::with(&request, "payment, after and limit", |name, value| match (name, value) {
         ("payment", "unknown") => Ok(Some(!std::mem::replace(&mut without_payment, true))),

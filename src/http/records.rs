@@ -4,12 +4,13 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_integrator_or;
 use super::in_force::InForce;
 use super::problem::Problem;
 use super::state::State;
 use super::stored::StoredRecord;
 use super::{body, json_body};
+use crate::access::operators::Role;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::ignored::{Ignored, ignored};
 use crate::domain::record::Record;
@@ -30,7 +31,7 @@ pub(super) async fn read(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_integrator(&request, &state, &in_force)?;
+    must_be_integrator_or(Role::Look, &request, &state, &in_force)?;
     let key = key(path.into_inner())?;
     let found = state.store.with_agreement(key.clone()).await?;
     let (record, agreement) = found.ok_or_else(|| Problem::new(404, format!("{key} is not registered")))?;
@@ -45,7 +46,7 @@ pub(super) async fn register(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_integrator(&request, &state, &in_force)?;
+    let caller = must_be_integrator_or(Role::Manage, &request, &state, &in_force)?;
     let key = key(path.into_inner())?;
     body::must_be_json(&request)?;
     let body = state.bodies.read(&request, payload).await?;
@@ -55,7 +56,7 @@ pub(super) async fn register(
         hosts: &in_force.allowed_hosts,
         has_webhook_target: in_force.has_webhook_target,
     };
-    let receipt = state.registering.register(key, said.clone(), allowed, state.clock.now()).await?;
+    let receipt = state.registering.register(key, said.clone(), allowed, state.clock.now(), caller.operator()).await?;
     let status = if receipt.created { StatusCode::CREATED } else { StatusCode::OK };
     let ignored = ignored(&said, &receipt.record);
     let stored = Stored { record: &receipt.record, agreement: receipt.agreement.as_ref(), ignored };
@@ -68,9 +69,9 @@ pub(super) async fn remove(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_integrator(&request, &state, &in_force)?;
+    let caller = must_be_integrator_or(Role::Manage, &request, &state, &in_force)?;
     let key = key(path.into_inner())?;
-    if state.registering.remove(key.clone(), state.clock.now()).await? {
+    if state.registering.remove(key.clone(), state.clock.now(), caller.operator()).await? {
         return Ok(HttpResponse::NoContent().finish());
     }
     Err(Problem::new(404, format!("{key} is not registered")))

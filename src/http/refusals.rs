@@ -130,7 +130,7 @@ impl Refusals {
     /// Counts and logs a request that was refused.
     pub(super) fn tell(&self, request: &HttpRequest, in_force: &InForce, now: Timestamp, status: u16, why: &Why) {
         let at = At::of(request, in_force);
-        let Why { kind, reason } = why;
+        let Why { kind, reason, operator } = why;
         if !self.is_told(at.clone(), kind, now) {
             return;
         }
@@ -159,7 +159,7 @@ impl Refusals {
             tracing::warn!(source, %address, status, kind, reason, "notification refused");
         } else {
             let path = Self::path(request, &route);
-            tracing::warn!(route, path, %address, status, kind, reason, "request refused");
+            tracing::warn!(route, path, %address, operator, status, kind, reason, "request refused");
         }
     }
 }

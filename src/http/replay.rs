@@ -5,9 +5,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_operator;
 use super::problem::Problem;
 use super::state::State;
+use crate::access::operators::Role;
 use crate::ingest::ReplayError;
 use crate::store::Outcome;
 
@@ -29,14 +30,17 @@ pub(super) async fn dead_letter(
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_integrator(&request, &state, &in_force)?;
+    let caller = must_be_operator(Role::Act, &request, &state, &in_force)?;
     let unknown = || Problem::new(404, ReplayError::Unknown.to_string());
     let id = Uuid::try_parse(&id).map_err(|_| unknown())?;
-    let receipt = state.ingest.replay(&in_force.sources, id, state.clock.now()).await.map_err(|error| match error {
-        ReplayError::Unknown => unknown(),
-        ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
-        ReplayError::Store(error) => error.into(),
-    })?;
+    let receipt =
+        state.ingest.replay(&in_force.sources, id, state.clock.now(), caller.operator()).await.map_err(|error| {
+            match error {
+                ReplayError::Unknown => unknown(),
+                ReplayError::NoDeadLetter(_) | ReplayError::Unreadable(_) => Problem::new(409, error.to_string()),
+                ReplayError::Store(error) => error.into(),
+            }
+        })?;
     Ok(HttpResponse::Ok().json(Replayed {
         notification: receipt.id,
         outcome: receipt.outcome.name(),

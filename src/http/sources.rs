@@ -5,9 +5,10 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::caller::must_be_integrator;
+use super::caller::must_be_operator;
 use super::problem::Problem;
 use super::state::State;
+use crate::access::operators::Role;
 use crate::access::secrets::NamedSecret;
 use crate::domain::text::shown;
 use crate::ingest::Ingest;
@@ -58,7 +59,7 @@ pub(super) struct SecretListed {
 
 pub(super) async fn list(request: HttpRequest, state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_integrator(&request, &state, &in_force)?;
+    must_be_operator(Role::Look, &request, &state, &in_force)?;
     if let Some((name, _)) = url::form_urlencoded::parse(request.query_string().as_bytes()).next() {
         return Err(Problem::new(400, format!("{}: this list takes no parameters", shown(&name))));
     }

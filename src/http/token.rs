@@ -102,6 +102,6 @@ fn refusal(refused: &Refused) -> HttpResponse {
     }
     let mut response = response.json(TokenError { error: refused.error, error_description: refused.description });
     let kind = if refused.was_a_guess() { WRONG_CREDENTIALS } else { refused.error.name() };
-    response.extensions_mut().insert(Why { kind, reason: refused.description.to_owned() });
+    response.extensions_mut().insert(Why::new(kind, refused.description));
     response
 }

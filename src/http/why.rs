@@ -6,6 +6,8 @@ pub(super) const STORE: &str = "store";
 pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
 /// The kind of refusals of requests without credentials, at a route that demands some.
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
+/// The kind of refusals of known credentials that do not suffice for the route.
+pub(super) const LACKS_ROLE: &str = "lacks the role";
 /// The kind of refusals of a JWT that cannot be verified yet. The caller is not at fault.
 pub(super) const NO_KEYS: &str = "no keys";
 
@@ -16,4 +18,13 @@ pub(super) struct Why {
     pub(super) kind: &'static str,
     /// The reason in full.
     pub(super) reason: String,
+    /// The operator who was refused.
+    pub(super) operator: Option<String>,
+}
+
+impl Why {
+    /// The reason of a refusal that is no operator's.
+    pub(super) fn new(kind: &'static str, reason: impl Into<String>) -> Self {
+        Self { kind, reason: reason.into(), operator: None }
+    }
 }

@@ -17,7 +17,8 @@ use crate::source::Source;
 use crate::store::{Finding, Kept, Outcome, Receipt, Taken};
 
 impl Ingest {
-    /// Judges a dead letter anew. If it needs a fetch, the object is fetched again.
+    /// Judges a dead letter anew. If it needs a fetch, the object is fetched again. The log names the `operator`, if it is one
+    /// who asks.
     ///
     /// # Errors
     /// The notification is no dead letter, it cannot be read any more, or the store cannot replay it now. Nothing has
@@ -27,6 +28,7 @@ impl Ingest {
         sources: &BTreeMap<String, Source>,
         id: Uuid,
         now: Moment,
+        operator: Option<&str>,
     ) -> Result<Receipt, ReplayError> {
         let kept = self.store.kept(id).await?.ok_or(ReplayError::Unknown)?;
         if kept.outcome != Outcome::DeadLetter {
@@ -51,6 +53,7 @@ impl Ingest {
         let (ahead, names) = (ahead(&taken.normalised.messages), Names::of(&taken.normalised.messages));
         let receipt = self.store.replay(taken).await?.ok_or(ReplayError::Unreadable("it was judged anew just now"))?;
         receipt.findings.iter().for_each(Finding::log);
+        tracing::info!(source = source.name, notification = %id, operator, "somebody has had this dead letter judged anew");
         warn(source, &receipt, &ahead);
         log(source, &receipt, &names);
         Ok(receipt)

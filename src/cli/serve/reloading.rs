@@ -108,7 +108,7 @@ impl Reloads {
                 "it does not understand the command; run the command of its version".to_owned(),
             );
         };
-        match tell(&self.store, self.clock, wish).await {
+        match tell(&self.store, self.clock, wish, None).await {
             Ok(told) => TellAnswer::Done(told),
             Err(error @ TellError::Unknown(_)) => TellAnswer::Unknown(error.to_string()),
             Err(error) => TellAnswer::Refused(error.to_string()),

@@ -7,6 +7,7 @@ mod credentials;
 mod fallback;
 mod fetch;
 mod jwt;
+mod operators;
 mod psp_settings;
 mod secrets;
 mod server;

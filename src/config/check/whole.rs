@@ -46,6 +46,7 @@ pub(in crate::config) fn check(
     let TransformSettings { tokens, basic, oauth, .. } = &settings.transform;
     let transform = checker.credentials("transform", tokens, basic.as_ref(), oauth);
     let jwt = checker.jwt(&settings.transform.jwt);
+    let operators = checker.operators(&settings.operators);
     checker.own_tokens(&monitor, &[("integrator", &integrator), ("transform", &transform)]);
     checker.shared_tokens(&integrator, &transform);
     let failed_as = checker.take("transform.failed_as", transform::failed_as(&settings.transform.failed_as));
@@ -54,6 +55,10 @@ pub(in crate::config) fn check(
     let profiles_dir = checker.beside_config(settings.profiles.dir.as_deref());
     let profiles = checker.profiles(profiles_dir.as_deref());
     let sources = checker.sources(&mut settings.sources, &profiles, fetching);
+    let own = [("integrator", &integrator), ("monitor", &monitor), ("transform", &transform)];
+    let own = own.map(|(section, credentials)| (section.to_owned(), credentials)).into_iter();
+    let of_sources = sources.values().map(|source| (format!("sources.{}", source.name), &source.authorization));
+    checker.operators_own_tokens(&operators, &own.chain(of_sources).collect::<Vec<_>>());
     let of_environment = sources_with_secrets.into_iter();
     let counted = of_environment.filter_map(|name| settings.sources.get(&name).map(|one| (name, one.secrets.len())));
     let secrets_of_environment = counted.collect();
@@ -76,6 +81,7 @@ pub(in crate::config) fn check(
         failed_as,
         integrator,
         monitor,
+        operators,
         proxies,
         throttle,
         token_lifetime: Duration::from_secs(token_lifetime.into()),

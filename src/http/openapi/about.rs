@@ -6,14 +6,18 @@ const DESCRIPTION: &str = "\
 A PSP posts a notification. The relay verifies it, changes the records that it concerns, and answers once all of that is on disk. \
 When a burst of changes to a record is over, the relay posts one webhook to Transform, which then fetches the record.
 
-Four callers come in, each with credentials of its own:
+Five kinds of callers come in, each with credentials of its own:
 
 | Caller | Routes | Proof |
 |---|---|---|
 | a PSP | `POST /notifications/{source}` | its signature; also the basic credentials, tokens, headers and addresses of the source, if configured |
 | Transform | `GET /api/…` | `transform.tokens`, `transform.basic`, a token of `POST /oauth/token`, or a JWT |
-| the integrator's payment stack | `/records/…`, `/deliveries/tell`, `/sources`, `/metrics`, `/parked`, `/findings`, `/dead-letters` | `integrator.tokens`, `integrator.basic`, or a token of `POST /oauth/token` |
+| the integrator's payment stack | `/records…`; also the operators' routes while no operator is configured | `integrator.tokens`, `integrator.basic`, or a token of `POST /oauth/token` |
 | a monitor | `/metrics`, the details of `/readyz` | `monitor.tokens` |
+| an operator | `/deliveries/tell`, `/sources`, `/parked`, `/findings`, `/dead-letters`, and those of the payment stack and of a monitor, as the role allows | `operators.NAME.tokens` |
+
+An operator with the role `look` reads, `act` also has Transform told again and dead letters judged anew, `manage` also registers and \
+removes records. The role that an operation needs stands beside `operatorBearer`; a higher one does, too.
 
 Where nothing is configured, nobody comes in. `/healthz`, `/openapi.json` and the readiness in `/readyz` are open to everybody.
 
@@ -52,7 +56,7 @@ pub(super) fn tags() -> Value {
         },
         {
             "name": RECORDS,
-            "description": "The integrator's payment stack registers the records that it starts, and reads what the relay knows.",
+            "description": "The integrator's payment stack registers the records that it starts. Operators read what the relay knows.",
         },
         {"name": HEALTH, "description": "For the operator's probes."},
     ])
@@ -67,5 +71,6 @@ pub(super) fn security_schemes() -> Value {
         "integratorBearer": bearer("One of `integrator.tokens`, or a token that `POST /oauth/token` issued."),
         "integratorBasic": basic("`integrator.basic`."),
         "monitorBearer": bearer("One of `monitor.tokens`."),
+        "operatorBearer": bearer("One of `operators.NAME.tokens`. The name beside it is the lowest role that suffices: look, act or manage."),
     })
 }

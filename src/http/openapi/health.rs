@@ -9,7 +9,7 @@ use super::operation::{Audience, Operation};
 use crate::http::health::{Alive, Readiness};
 
 const METRICS: &str = "\
-The OpenMetrics text format, for the credentials of the monitor or of the payment stack.
+The OpenMetrics text format, for the credentials of a monitor or an operator. The payment stack may read it too, unless both are configured.
 
 `transform_relay_secret_verified_total` counts the new notifications that each secret of each source has verified since the start. \
 `transform_relay_secret_verified_timestamp_seconds` is the time of the last one. Both go by the secret's name; repetitions do not \
@@ -37,8 +37,8 @@ transform_relay_refusals_total{route=\"/api/{kind}/{id}\",source=\"\",reason=\"w
 
 const READY: &str = "\
 The store is probed by a write of 64 KiB, at most once a second. Requests in between get the last result. Everybody learns whether \
-the relay is ready. The details are for the credentials of the monitor and of the payment stack. Wrong credentials get the same \
-answer as none. They count for `[throttle]`, in the metrics and in the log.";
+the relay is ready. The details are for the credentials that `/metrics` takes. All others get the same answer as none. Wrong \
+credentials count for `[throttle]`, in the metrics and in the log.";
 
 pub(super) fn describe(document: &mut Document) {
     let text = Answer::new("All of them.").body("application/openmetrics-text", json!({"type": "string"}));

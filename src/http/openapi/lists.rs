@@ -1,4 +1,4 @@
-//! The lists of the payment stack.
+//! The lists of the payment stack and of operators.
 
 use serde_json::{Value, json};
 
@@ -7,6 +7,7 @@ use super::answer::Answer;
 use super::document::Document;
 use super::operation::{Audience, Operation};
 use super::refusal::{INVALID_QUERY, NO_DEAD_LETTER, NO_NOTIFICATION, NO_QUERY, STORE_UNAVAILABLE};
+use crate::access::operators::Role;
 use crate::http::lists::{Found, Letter, Parked, Undelivered};
 use crate::http::page::{Entry, Listed, PAGE, PAGE_MAX};
 use crate::http::record_list::RecordEntry;
@@ -38,7 +39,7 @@ pub(super) fn describe(document: &mut Document) {
     let sources =
         Answer::new("All of them, by name.").json(document.schemas.of::<Sources>()).example(sources_example());
     let operation = Operation::new(RECORDS, "listSources", "The sources, and what their secrets have verified");
-    let operation = operation.describe(SOURCES).audience(Audience::Integrator).answers(200, sources);
+    let operation = operation.describe(SOURCES).audience(Audience::Operator(Role::Look)).answers(200, sources);
     document.get("/sources", operation.refuses([NO_QUERY]));
 
     let operation = Operation::new(RECORDS, "listRecords", "The records, in short");
@@ -58,7 +59,7 @@ pub(super) fn describe(document: &mut Document) {
         "registeredAt": "2026-03-01T12:29:58Z",
         "lastUpdated": "2026-03-01T12:30:00.123456Z",
     });
-    list::<RecordEntry>(document, "/records", operation, example);
+    list::<RecordEntry>(document, "/records", Audience::Integrator(Role::Look), operation, example);
 
     let operation = Operation::new(RECORDS, "listParked", "Events that wait for their records");
     let operation =
@@ -70,7 +71,7 @@ pub(super) fn describe(document: &mut Document) {
         "type": "payment_intent.succeeded",
         "waitsFor": ["psp:payment:pi_1", "psp:preauth:pi_1", format!("record:{PAYMENT}")],
     });
-    list::<Parked>(document, "/parked", operation, example);
+    list::<Parked>(document, "/parked", Audience::Operator(Role::Look), operation, example);
 
     let operation = Operation::new(RECORDS, "listFindings", "What somebody should look at");
     let operation = operation.describe(FINDINGS).parameters([source("Only those of this source.")]);
@@ -85,7 +86,7 @@ pub(super) fn describe(document: &mut Document) {
         "firstAt": "2026-03-01T12:29:58Z",
         "lastAt": "2026-03-02T08:00:00Z",
     });
-    list::<Found>(document, "/findings", operation, example);
+    list::<Found>(document, "/findings", Audience::Operator(Role::Look), operation, example);
 
     let operation = Operation::new(RECORDS, "listDeadLetters", "Notifications that came to nothing");
     let example = json!({
@@ -94,7 +95,13 @@ pub(super) fn describe(document: &mut Document) {
         "receivedAt": "2026-03-01T12:29:58Z",
         "reason": "refund.updated: refunds would reach 12, but only 10 was paid",
     });
-    list::<Letter>(document, "/dead-letters/notifications", operation.describe(DEAD_LETTERS), example);
+    list::<Letter>(
+        document,
+        "/dead-letters/notifications",
+        Audience::Operator(Role::Look),
+        operation.describe(DEAD_LETTERS),
+        example,
+    );
 
     let operation = Operation::new(RECORDS, "listGivenUp", "Deliveries that were given up");
     let operation = operation.describe(
@@ -109,13 +116,13 @@ pub(super) fn describe(document: &mut Document) {
         "reason": "HTTP 500",
         "host": "app.billwerk.com:443",
     });
-    list::<Undelivered>(document, "/dead-letters/deliveries", operation, example);
+    list::<Undelivered>(document, "/dead-letters/deliveries", Audience::Operator(Role::Look), operation, example);
 
     replay(document);
 }
 
 /// Adds a list, with an example of its entries.
-fn list<E: Entry>(document: &mut Document, path: &str, operation: Operation, entry: Value) {
+fn list<E: Entry>(document: &mut Document, path: &str, audience: Audience, operation: Operation, entry: Value) {
     let after = json!({
         "name": "after",
         "in": "query",
@@ -130,7 +137,7 @@ fn list<E: Entry>(document: &mut Document, path: &str, operation: Operation, ent
     });
     let page = Answer::new("A page of them.").json(document.schemas.of::<Listed<E>>());
     let operation = operation
-        .audience(Audience::Integrator)
+        .audience(audience)
         .parameters([after, limit])
         .answers(200, page.example(json!({E::LIST: [entry], "next": null})))
         .refuses([INVALID_QUERY, STORE_UNAVAILABLE]);
@@ -156,7 +163,7 @@ fn replay(document: &mut Document) {
             .example(json!({"notification": NOTIFICATION, "outcome": "applied", "reason": null}));
     let operation = Operation::new(RECORDS, "replayDeadLetter", "Judge a dead letter anew")
         .describe(REPLAY)
-        .audience(Audience::Integrator)
+        .audience(Audience::Operator(Role::Act))
         .parameters([id])
         .answers(200, judged)
         .refuses([NO_NOTIFICATION, NO_DEAD_LETTER, STORE_UNAVAILABLE]);

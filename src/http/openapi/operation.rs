@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::answer::Answer;
-use super::refusal::{BAD_HEAD, LARGE_HEAD, Refusal, SLOW_HEAD, UNAUTHORIZED, WRONG_METHOD, WRONG_TOO_OFTEN};
+use super::refusal::{
+    BAD_HEAD, LACKS_ROLE, LARGE_HEAD, Refusal, SLOW_HEAD, UNAUTHORIZED, WRONG_METHOD, WRONG_TOO_OFTEN,
+};
+use crate::access::operators::Role;
 
 /// The audience of a route: whose credentials it asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,11 +17,13 @@ pub(super) enum Audience {
     Everybody,
     /// Transform's.
     Transform,
-    /// The payment stack's.
-    Integrator,
-    /// A monitor's, or the payment stack's.
+    /// The payment stack's, or those of an operator with this role.
+    Integrator(Role),
+    /// Those of an operator with this role; the payment stack's, while no operator is configured.
+    Operator(Role),
+    /// A monitor's, or an operator's; the payment stack's, while one of the two is not configured.
     Monitor,
-    /// A monitor's or the payment stack's, for the details.
+    /// The same, for the details.
     Prober,
 }
 
@@ -27,15 +32,25 @@ impl Audience {
         let schemes: &[&str] = match self {
             Self::Everybody => &[],
             Self::Transform => &["transformBearer", "transformBasic"],
-            Self::Integrator => &["integratorBearer", "integratorBasic"],
+            Self::Integrator(_) | Self::Operator(_) => &["integratorBearer", "integratorBasic"],
             Self::Monitor | Self::Prober => &["monitorBearer", "integratorBearer", "integratorBasic"],
         };
         let none = (self == Self::Prober).then(|| json!({}));
-        none.into_iter().chain(schemes.iter().map(|scheme| json!({*scheme: []}))).collect()
+        let operator = self.role().map(|role| json!({"operatorBearer": [role.name()]}));
+        none.into_iter().chain(schemes.iter().map(|scheme| json!({*scheme: []}))).chain(operator).collect()
+    }
+
+    /// The role that an operator needs.
+    const fn role(self) -> Option<Role> {
+        match self {
+            Self::Everybody | Self::Transform => None,
+            Self::Integrator(role) | Self::Operator(role) => Some(role),
+            Self::Monitor | Self::Prober => Some(Role::Look),
+        }
     }
 
     const fn is_asked(self) -> bool {
-        matches!(self, Self::Transform | Self::Integrator | Self::Monitor)
+        !matches!(self, Self::Everybody | Self::Prober)
     }
 }
 
@@ -73,7 +88,9 @@ impl Operation {
     /// Sets the audience. The credentials of an audience can be wrong, and can be wrong too often.
     pub(super) fn audience(self, audience: Audience) -> Self {
         let operation = Self { audience, ..self };
-        if audience.is_asked() { operation.refuses([UNAUTHORIZED, WRONG_TOO_OFTEN]) } else { operation }
+        let operation =
+            if audience.is_asked() { operation.refuses([UNAUTHORIZED, WRONG_TOO_OFTEN]) } else { operation };
+        if audience.is_asked() && audience.role().is_some() { operation.refuses([LACKS_ROLE]) } else { operation }
     }
 
     pub(super) fn describe(self, description: impl Into<String>) -> Self {

@@ -13,6 +13,7 @@ use super::refusal::{
     TOO_LARGE, WRONG_TYPE, WRONG_WISH,
 };
 use super::registrations;
+use crate::access::operators::Role;
 use crate::domain::ids::Kind;
 use crate::domain::telling::ToTell;
 use crate::http::history::History;
@@ -63,7 +64,7 @@ fn tell_deliveries(document: &mut Document) {
     let body = json!({"required": true, "content": {"application/json": {"schema": schema, "examples": examples}}});
     let operation = Operation::new(RECORDS, "tellDeliveries", "Tell Transform again, of many records")
         .describe(TELLING_DELIVERIES)
-        .audience(Audience::Integrator)
+        .audience(Audience::Operator(Role::Act))
         .reads(body)
         .answers(200, told(document))
         .refuses([
@@ -96,17 +97,17 @@ fn kind<T: JsonSchema>(document: &mut Document, kind: Kind) {
             .body(CONTRACT, contract.clone())
             .example(example(kind))
     };
-    let operation = |verb: &str, summary: String| {
+    let operation = |verb: &str, role, summary: String| {
         Operation::new(RECORDS, format!("{verb}{name}"), summary)
-            .audience(Audience::Integrator)
+            .audience(Audience::Integrator(role))
             .parameters([id.clone()])
             .refuses([INVALID_ID, STORE_UNAVAILABLE])
     };
 
-    let read = operation("read", format!("Read {a_record}"));
+    let read = operation("read", Role::Look, format!("Read {a_record}"));
     document.get(&path, read.answers(200, answer("The record as it is stored.")).refuses([NOT_REGISTERED]));
 
-    let register = operation("register", format!("Register or amend {a_record}"))
+    let register = operation("register", Role::Manage, format!("Register or amend {a_record}"))
         .describe(REGISTERING)
         .reads(registrations::body(document, kind))
         .answers(200, answer("The record was known; this is how it stands now."))
@@ -114,7 +115,7 @@ fn kind<T: JsonSchema>(document: &mut Document, kind: Kind) {
         .refuses([INVALID_ID_OR_BODY, SLOW_BODY, CONFLICT, TOO_LARGE, WRONG_TYPE, REFUSED]);
     document.put(&path, register);
 
-    let remove = operation("remove", format!("Remove {a_record} that was registered by mistake"))
+    let remove = operation("remove", Role::Manage, format!("Remove {a_record} that was registered by mistake"))
         .describe(REMOVING)
         .answers(204, Answer::new("It is removed."))
         .refuses([NOT_REGISTERED, CONFLICT]);
@@ -124,7 +125,7 @@ fn kind<T: JsonSchema>(document: &mut Document, kind: Kind) {
     let operation =
         Operation::new(RECORDS, format!("read{name}History"), format!("How {a_record} came to be as it is"))
             .describe(HISTORY)
-            .audience(Audience::Integrator)
+            .audience(Audience::Integrator(Role::Look))
             .parameters([id.clone()])
             .answers(200, history)
             .refuses([INVALID_ID, NOT_REGISTERED, STORE_UNAVAILABLE]);
@@ -132,7 +133,7 @@ fn kind<T: JsonSchema>(document: &mut Document, kind: Kind) {
 
     let operation = Operation::new(RECORDS, format!("tell{name}"), format!("Tell Transform of {a_record} again"))
         .describe(TELLING)
-        .audience(Audience::Integrator)
+        .audience(Audience::Integrator(Role::Act))
         .parameters([id])
         .answers(200, told(document))
         .refuses([INVALID_ID, NOT_REGISTERED, STORE_UNAVAILABLE]);

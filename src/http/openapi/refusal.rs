@@ -131,6 +131,13 @@ pub(super) const BROKEN_BODY: Refusal = Refusal::new(
 );
 pub(super) const UNAUTHORIZED: Refusal =
     Refusal::new("Unauthorized", 401, "No or wrong credentials.", "no or wrong credentials");
+pub(super) const LACKS_ROLE: Refusal = Refusal::new(
+    "LacksRole",
+    403,
+    "The credentials are known, but the route is another one's: the operator's role is too low, or the payment stack or a monitor asks for \
+     what operators are configured for.",
+    "this route is for an operator with the role act or manage; operator anna has the role look",
+);
 pub(super) const FORBIDDEN: Refusal = Refusal::new(
     "Forbidden",
     403,

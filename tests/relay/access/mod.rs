@@ -4,6 +4,7 @@ mod jwt;
 mod networks;
 mod new_secrets;
 mod oauth;
+mod operators;
 mod rotation;
 mod secret_overlap;
 mod throttle;

@@ -11,6 +11,10 @@ pub(crate) const TRANSFORM_PASSWORD: &str = "transform-password-77aa";
 pub(crate) const INTEGRATOR_TOKEN: &str = "integrator-token-c0de";
 pub(crate) const INTEGRATOR_PASSWORD: &str = "integrator-password-31f4";
 
+/// Tokens of operators who look, act and manage.
+pub(crate) const OPERATOR_TOKENS: [&str; 3] =
+    ["looking-operator-token-8a17", "acting-operator-token-52c0", "managing-operator-token-e9f4"];
+
 /// The secrets that the sources share with their PSPs.
 pub(crate) const STRIPE_SECRET: &str = "whsec_relay_current_0f9e";
 pub(crate) const STRIPE_OLD_SECRET: &str = "whsec_relay_rolled_1d2c";
@@ -28,11 +32,14 @@ pub(crate) const API_TOKEN: &str = "api-token-19d3";
 
 /// All of the secrets above, by name: none may ever be printed, and the output of every process of the suite is searched
 /// for them.
-pub(crate) const SECRETS: [(&str, &str); 16] = [
+pub(crate) const SECRETS: [(&str, &str); 19] = [
     ("TRANSFORM_TOKEN", TRANSFORM_TOKEN),
     ("TRANSFORM_PASSWORD", TRANSFORM_PASSWORD),
     ("INTEGRATOR_TOKEN", INTEGRATOR_TOKEN),
     ("INTEGRATOR_PASSWORD", INTEGRATOR_PASSWORD),
+    ("OPERATOR_TOKENS, the first", OPERATOR_TOKENS[0]),
+    ("OPERATOR_TOKENS, the second", OPERATOR_TOKENS[1]),
+    ("OPERATOR_TOKENS, the third", OPERATOR_TOKENS[2]),
     ("STRIPE_SECRET", STRIPE_SECRET),
     ("STRIPE_OLD_SECRET", STRIPE_OLD_SECRET),
     ("STRIPE_TWO_SECRET", STRIPE_TWO_SECRET),
