@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use self::parts::Parts;
 use crate::clock::Clock;
 use crate::housekeeping;
-use crate::http::{self, Refusals, ServerOptions, State};
+use crate::http::{self, Bound, NotBound, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
 use crate::store::{OpenError, Store, StoreError};
 
@@ -29,6 +29,7 @@ pub use self::reloading::{Reloaded, Reloader};
 pub struct App {
     server: Server,
     address: SocketAddr,
+    admin_address: Option<SocketAddr>,
     ingest: Arc<Ingest>,
     refusals: Arc<Refusals>,
     repeats: Arc<Repeats>,
@@ -44,16 +45,16 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, binds the socket, and takes up the fetches and webhooks that an earlier run has left.
+    /// Opens the store, binds the sockets, and takes up the fetches and webhooks that an earlier run has left.
     ///
     /// # Errors
-    /// The store cannot be opened (an [`OpenError`]) or read, the address cannot be bound, or TLS cannot be set up. Or the limit
+    /// The store cannot be opened (an [`OpenError`]) or read, an address cannot be bound, or TLS cannot be set up. Or the limit
     /// of open files leaves no connection, or the machine gives no random bytes.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
         let parts = Parts::open(options).await?;
         let state = parts.state()?;
         let (ingest, refusals) = (Arc::clone(&state.ingest), Arc::clone(&state.refusals));
-        let (server, address) = listen(&parts.reloader, state)?;
+        let Bound { server, address, admin: admin_address } = listen(&parts.reloader, state)?;
         let fetcher = parts.start_fetching().await?;
         let (worker, owed) = parts.start_delivery().await?;
         let housekeeping = parts.start_housekeeping();
@@ -66,6 +67,7 @@ impl App {
         Ok(Self {
             server,
             address,
+            admin_address,
             ingest,
             refusals,
             repeats,
@@ -85,6 +87,12 @@ impl App {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// The address of the routes that are neither a PSP's nor Transform's, if they have one of their own.
+    #[must_use]
+    pub const fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin_address
     }
 
     /// The number of records that Transform had yet to hear of at the start.
@@ -147,15 +155,14 @@ impl App {
     }
 }
 
-/// Binds the socket, for as many connections as there is room for.
-fn listen(reloader: &Reloader, state: State) -> anyhow::Result<(Server, SocketAddr)> {
+/// Binds the sockets, for as many connections as there is room for.
+fn listen(reloader: &Reloader, state: State) -> anyhow::Result<Bound> {
     let server = ServerOptions { max_connections: reloader.room.connections, ..reloader.server };
-    let at = server.listen;
-    http::bind(&server, state).map_err(|error| match error.kind() {
+    http::bind(&server, state).map_err(|NotBound { key, at, source }| match source.kind() {
         ErrorKind::AddrInUse => {
-            anyhow!("server.listen: {at} is in use by another program; stop that one, or choose another port")
+            anyhow!("{key}: {at} is in use by another program; stop that one, or choose another port")
         }
-        _ => anyhow!("server.listen: cannot listen on {at}: {error}"),
+        _ => anyhow!("{key}: cannot listen on {at}: {source}"),
     })
 }
 

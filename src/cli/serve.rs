@@ -84,6 +84,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
         );
     });
     let (address, owed) = (app.address(), app.owed());
+    let admin_address = app.admin_address().map(tracing::field::display);
     let mut reloads = reloading::Reloads {
         reloader: app.reloader(),
         file: file.map(Path::to_owned),
@@ -94,7 +95,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     };
     let reloads = tokio::spawn(async move {
         reloads.read_once_more(read_once).await;
-        tracing::info!(%address, version = VERSION, store = %store.display(), sources, owed, "listening");
+        tracing::info!(%address, admin_address, version = VERSION, store = %store.display(), sources, owed, "listening");
         reloads.when_asked(hangup, control.ok()).await;
     });
     let stop = async {

@@ -33,6 +33,7 @@ pub(super) struct Settings {
 #[derive(Deserialize, Serialize)]
 pub(super) struct ServerSettings {
     pub(super) listen: String,
+    pub(super) admin_listen: Option<String>,
     pub(super) max_body: Count,
     pub(super) max_buffered: Count,
     pub(super) max_connections: Count,

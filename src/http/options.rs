@@ -8,6 +8,8 @@ use std::time::Duration;
 pub struct ServerOptions {
     /// The address to listen on; port 0 picks a free port.
     pub listen: SocketAddr,
+    /// A second address, for the routes that are neither a PSP's nor Transform's.
+    pub admin_listen: Option<SocketAddr>,
     /// The size of the largest body that is taken, in bytes.
     pub max_body: usize,
     /// The most bytes of bodies that are held at once, over all requests.
@@ -32,6 +34,7 @@ impl ServerOptions {
     pub fn changed(&self, others: &Self) -> Vec<&'static str> {
         let keys = [
             ("server.listen", self.listen != others.listen),
+            ("server.admin_listen", self.admin_listen != others.admin_listen),
             ("server.max_body", self.max_body != others.max_body),
             ("server.max_buffered", self.max_buffered != others.max_buffered),
             ("server.max_connections", self.max_connections != others.max_connections),

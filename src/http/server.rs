@@ -20,6 +20,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
 use super::gate::Gate;
+use super::listener::Listener;
 use super::options::ServerOptions;
 use super::patience::Patience;
 use super::routes::routes;
@@ -42,15 +43,35 @@ pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX)
 }
 
-/// Binds the socket and serves the routes on it, once the server is awaited.
+/// A server with its sockets.
+pub struct Bound {
+    /// The server; it serves once it is awaited.
+    pub server: Server,
+    /// The address of `server.listen`.
+    pub address: SocketAddr,
+    /// The address of `server.admin_listen`, if there is one.
+    pub admin: Option<SocketAddr>,
+}
+
+/// An address that cannot be bound.
+#[derive(Debug, thiserror::Error)]
+#[error("{key}: {at}")]
+pub struct NotBound {
+    /// The key of its setting.
+    pub key: &'static str,
+    /// The address.
+    pub at: SocketAddr,
+    /// The machine's reason.
+    pub source: std::io::Error,
+}
+
+/// Binds the sockets and serves the routes on them, once the server is awaited.
 ///
 /// # Errors
-/// The address cannot be bound.
-pub fn bind(options: &ServerOptions, state: State) -> std::io::Result<(Server, SocketAddr)> {
-    let listener = TcpListener::bind(options.listen)?;
-    SockRef::from(&listener).listen(BACKLOG)?;
-    let address = listener.local_addr()?;
-    bound_what_is_unsent(&listener, options.write_timeout)?;
+/// An address cannot be bound; then none of them is.
+pub fn bind(options: &ServerOptions, state: State) -> Result<Bound, NotBound> {
+    let (listener, address) = socket("server.listen", options.listen, options)?;
+    let admin = options.admin_listen.map(|at| socket("server.admin_listen", at, options)).transpose()?;
     let workers = workers();
     let server = Server::build();
     let hall = Hall {
@@ -70,10 +91,34 @@ pub fn bind(options: &ServerOptions, state: State) -> std::io::Result<(Server, S
         .max_concurrent_connections(options.max_connections.div_ceil(workers))
         // SIGINT would be a forced stop; the composition root decides how to stop.
         .disable_signals()
-        .shutdown_timeout(options.shutdown_grace.as_secs().max(1))
-        .listen("relay", listener, move || service(hall.clone()))?
-        .run();
-    Ok((server, address))
+        .shutdown_timeout(options.shutdown_grace.as_secs().max(1));
+    let not_served = |key, at| move |source| NotBound { key, at, source };
+    let (routes, admin_address) = match &admin {
+        Some((_, address)) => (Listener::Public, Some(*address)),
+        None => (Listener::Only, None),
+    };
+    let public_hall = hall.clone();
+    let mut server = server
+        .listen("relay", listener, move || service(public_hall.clone(), routes))
+        .map_err(not_served("server.listen", address))?;
+    if let Some((listener, address)) = admin {
+        server = server
+            .listen("relay-admin", listener, move || service(hall.clone(), Listener::Admin))
+            .map_err(not_served("server.admin_listen", address))?;
+    }
+    Ok(Bound { server: server.run(), address, admin: admin_address })
+}
+
+/// Binds a socket, and bounds what it keeps.
+fn socket(key: &'static str, at: SocketAddr, options: &ServerOptions) -> Result<(TcpListener, SocketAddr), NotBound> {
+    let bound = || {
+        let listener = TcpListener::bind(at)?;
+        SockRef::from(&listener).listen(BACKLOG)?;
+        bound_what_is_unsent(&listener, options.write_timeout)?;
+        let address = listener.local_addr()?;
+        Ok((listener, address))
+    };
+    bound().map_err(|source| NotBound { key, at, source })
 }
 
 /// Bounds the unread answers that the machine holds for a connection, in size and time. Each connection inherits this.
@@ -85,15 +130,18 @@ fn bound_what_is_unsent(listener: &TcpListener, write_timeout: Duration) -> std:
     Ok(())
 }
 
-/// The routes as a service of connections; each worker has one.
-fn service(hall: Hall) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
+/// The routes of an address as a service of connections; each worker has one.
+fn service(
+    hall: Hall,
+    listener: Listener,
+) -> impl ServiceFactory<TcpStream, Config = (), Response = (), Error = (), InitError = ()> {
     let app = App::new()
         .app_data(hall.state.clone())
         .wrap(from_fn(contract::as_error_object))
         .wrap(from_fn(unread::ends_the_connection))
         .wrap(from_fn(logged::logged))
         .wrap(from_fn(gate::one_at_a_time))
-        .configure(routes);
+        .configure(|config| routes(config, listener));
     let app = app.into_factory().map_err(|error: actix_web::Error| error.error_response());
     let stopping = hall.patience.stopping.clone();
     let http = HttpService::build()

@@ -8,6 +8,8 @@ pub(super) const WRONG_CREDENTIALS: &str = "wrong credentials";
 pub(super) const NO_CREDENTIALS: &str = "no credentials";
 /// The kind of refusals of known credentials that do not suffice for the route.
 pub(super) const LACKS_ROLE: &str = "lacks the role";
+/// The kind of refusals of a route that the other address of the relay has.
+pub(super) const OTHER_ADDRESS: &str = "other address";
 /// The kind of refusals of a JWT that cannot be verified yet. The caller is not at fault.
 pub(super) const NO_KEYS: &str = "no keys";
 

@@ -1,6 +1,6 @@
 //! `[server]`, `[oauth]` and `[throttle]`
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
 
@@ -14,14 +14,12 @@ use crate::http::ServerOptions;
 
 impl Checker<'_> {
     pub(super) fn server(&mut self, settings: &ServerSettings) -> ServerOptions {
-        let listen = settings.listen.parse();
         let server = ServerOptions {
-            listen: self.take(
-                "server.listen",
-                listen.map_err(|_| {
-                    but(shown(&settings.listen), "must be an IP address and a port, such as \"127.0.0.1:8080\"")
-                }),
-            ),
+            listen: self.listening("server.listen", &settings.listen, "127.0.0.1:8080"),
+            admin_listen: settings
+                .admin_listen
+                .as_ref()
+                .map(|at| self.listening("server.admin_listen", at, "127.0.0.1:8081")),
             max_body: self.size("server.max_body", &settings.max_body),
             max_buffered: self.size("server.max_buffered", &settings.max_buffered),
             max_connections: self.number("server.max_connections", &settings.max_connections, COUNT_MAX),
@@ -37,7 +35,20 @@ impl Checker<'_> {
             let must = format!("must not be below server.max_body, {}", settings.max_body);
             self.wrong("server.max_buffered", but(&settings.max_buffered, must));
         }
+        if let Some(admin) = server.admin_listen
+            && overlap(admin, server.listen)
+            && !["server.listen", "server.admin_listen"].iter().any(|key| self.is_wrong(key))
+        {
+            let must = format!("must have another port than server.listen, {}", server.listen);
+            self.wrong("server.admin_listen", but(shown(&admin.to_string()), must));
+        }
         server
+    }
+
+    /// An address to listen on.
+    fn listening(&mut self, key: &str, text: &str, example: &str) -> SocketAddr {
+        let must = || format!("must be an IP address and a port, such as {example:?}");
+        self.take(key, text.parse().map_err(|_| but(shown(text), must())))
     }
 
     pub(super) fn proxies(&mut self, settings: &ServerSettings) -> Proxies {
@@ -78,6 +89,14 @@ impl Checker<'_> {
             window: self.positive_span("throttle.window", &settings.window),
         }
     }
+}
+
+/// Whether both addresses cannot be listened on at once. Port 0 picks a free one each time. `[::]` has the addresses of IPv4
+/// too, as most machines are set up.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let covers = |all: IpAddr, one: IpAddr| all.is_unspecified() && (all.is_ipv6() || one.is_ipv4());
+    let (first, second) = (one.ip(), other.ip());
+    one.port() != 0 && one.port() == other.port() && (first == second || covers(first, second) || covers(second, first))
 }
 
 impl Fallback for ForwardedBy {

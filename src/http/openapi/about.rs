@@ -17,7 +17,9 @@ Five kinds of callers come in, each with credentials of its own:
 | an operator | `/deliveries/tell`, `/sources`, `/parked`, `/findings`, `/dead-letters`, and those of the payment stack and of a monitor, as the role allows | `operators.NAME.tokens` |
 
 An operator with the role `look` reads, `act` also has Transform told again and dead letters judged anew, `manage` also registers and \
-removes records. The role that an operation needs stands beside `operatorBearer`; a higher one does, too.
+removes records. The role that an operation needs stands beside `operatorBearer`; a higher one does, too. With \
+`server.admin_listen` the routes of PSPs and Transform are at one address, all others at another one; `/healthz` and `/readyz` are at \
+both. A route of the other address is answered 404.
 
 Where nothing is configured, nobody comes in. `/healthz`, `/openapi.json` and the readiness in `/readyz` are open to everybody.
 

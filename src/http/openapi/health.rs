@@ -38,7 +38,8 @@ transform_relay_refusals_total{route=\"/api/{kind}/{id}\",source=\"\",reason=\"w
 const READY: &str = "\
 The store is probed by a write of 64 KiB, at most once a second. Requests in between get the last result. Everybody learns whether \
 the relay is ready. The details are for the credentials that `/metrics` takes. All others get the same answer as none. Wrong \
-credentials count for `[throttle]`, in the metrics and in the log.";
+credentials count for `[throttle]`, in the metrics and in the log. Beside `server.admin_listen` there are no details at \
+`server.listen`, and credentials are not looked at there.";
 
 pub(super) fn describe(document: &mut Document) {
     let text = Answer::new("All of them.").body("application/openmetrics-text", json!({"type": "string"}));

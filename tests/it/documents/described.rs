@@ -68,8 +68,9 @@ fn every_status_of_a_profile_is_described() {
 /// `METHOD /path`, in lower case, of every route that actix serves; a choice of names gives one route for each name.
 fn routes(code: &str) -> BTreeSet<String> {
     let mut routes = BTreeSet::new();
-    for service in code.split(".service(").skip(1) {
-        let path = service.split('"').nth(1).expect("a service begins with its path");
+    // A resource begins with its path, but for the function that makes one.
+    for service in code.split("resource(").filter_map(|text| text.trim_start().strip_prefix('"')) {
+        let path = service.split('"').next().expect("a path ends");
         for method in METHODS {
             if service.contains(&format!("web::{method}()")) {
                 // A slash at the end makes no other route.

@@ -1,4 +1,4 @@
-//! `[operators]`: its mistakes.
+//! `[operators]` and `server.admin_listen`: their mistakes.
 
 use super::settings::{SOURCE, check, refused};
 
@@ -59,4 +59,33 @@ async fn a_short_token_of_an_operator_is_warned_of() {
     let warned =
         ended.stdout.lines().filter(|line| line.contains("operators.anna.tokens[0]: it has fewer than 20 bytes"));
     assert_eq!(warned.count(), 1, "{}", ended.stdout);
+}
+
+#[tokio::test]
+async fn the_second_address_has_another_port() {
+    let text = |listen: &str, admin: &str| format!("[server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\n");
+    for (listen, admin) in [
+        ("127.0.0.1:8080", "127.0.0.1:8080"),
+        ("0.0.0.0:8080", "127.0.0.1:8080"),
+        ("127.0.0.1:8080", "0.0.0.0:8080"),
+        ("[::]:8080", "127.0.0.1:8080"),
+    ] {
+        let reason = format!("is \"{admin}\", but must have another port than server.listen, {listen}");
+        refused(&text(listen, admin), &[("server.admin_listen", &reason)]).await;
+    }
+    refused(
+        &text("127.0.0.1:8080", "here"),
+        &[("server.admin_listen", "is \"here\", but must be an IP address and a port")],
+    )
+    .await;
+    for (listen, admin) in [
+        ("127.0.0.1:8080", "127.0.0.1:8081"),
+        ("127.0.0.1:0", "127.0.0.1:0"),
+        ("127.0.0.1:8080", "127.0.0.2:8080"),
+        ("0.0.0.0:8080", "[::1]:8080"),
+    ] {
+        let ended = check(&text(listen, admin), &[]).await;
+        assert_eq!(ended.code, Some(0), "{listen} {admin}: {}", ended.stderr);
+        assert!(ended.stdout.contains(&format!("admin_listen = \"{admin}\"\n")), "{}", ended.stdout);
+    }
 }

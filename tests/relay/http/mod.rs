@@ -1,5 +1,6 @@
 //! Routes, connections, and the limits and times of requests.
 
+mod addresses;
 mod error_texts;
 mod frozen;
 mod limits;
