@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use super::checked::Config;
 use super::key::one_line;
+use crate::access::operators::Role;
 use crate::access::secrets::NamedSecret;
 use crate::psp::profile::catalogue::Entry;
 use crate::source::Source;
@@ -50,11 +51,17 @@ fn time(secret: &NamedSecret, now: Timestamp) -> String {
 #[must_use]
 pub fn missing(config: &Config) -> Vec<&'static str> {
     let options = &config.options;
+    let mut roles = options.operators.values().map(|operator| operator.role);
+    let nobody_acts = !options.operators.is_empty() && roles.all(|role| role < Role::Act);
     let wants = [
         (options.sources.is_empty(), "[sources.NAME]: no PSP can post notifications yet"),
         (options.delivery.allowed_hosts.is_empty(), "transform.allowed_hosts: no webhook can go anywhere yet"),
         (options.transform.is_empty() && options.jwt.is_none(), "transform.tokens: Transform cannot read records yet"),
         (options.integrator.is_empty(), "integrator.tokens: the payment stack cannot register records yet"),
+        (
+            nobody_acts,
+            "operators.NAME.role = \"act\": no route lets anybody replay a dead letter or tell of many records",
+        ),
     ];
     wants.into_iter().filter_map(|(missing, hint)| missing.then_some(hint)).collect()
 }

@@ -61,6 +61,22 @@ async fn a_short_token_of_an_operator_is_warned_of() {
     assert_eq!(warned.count(), 1, "{}", ended.stdout);
 }
 
+/// With operators, replaying is not the payment stack's any more.
+#[tokio::test]
+async fn that_no_operator_may_act_is_said() {
+    let operator =
+        |name: &str, role: &str| format!("[operators.{name}]\nrole = \"{role}\"\ntokens = [\"{name}-{TOKEN}\"]\n");
+    let said = async |text: &str| {
+        let ended = check(text, &[]).await;
+        ended.stdout.lines().filter(|line| line.starts_with("# to add: operators.NAME.role = \"act\": ")).count()
+    };
+    assert_eq!(said(&operator("anna", "look")).await, 1);
+    assert_eq!(said("").await, 0, "without operators they are the payment stack's");
+    for role in ["act", "manage"] {
+        assert_eq!(said(&(operator("anna", "look") + &operator("ben", role))).await, 0, "{role}");
+    }
+}
+
 #[tokio::test]
 async fn the_second_address_has_another_port() {
     let text = |listen: &str, admin: &str| format!("[server]\nlisten = \"{listen}\"\nadmin_listen = \"{admin}\"\n");
