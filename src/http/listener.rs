@@ -32,7 +32,7 @@ pub(super) enum Clients {
 
 impl Listener {
     /// Whether this address has the routes of these clients.
-    const fn has(self, clients: Clients) -> bool {
+    pub(super) const fn has(self, clients: Clients) -> bool {
         match (self, clients) {
             (Self::Only, _) | (_, Clients::Everybody) => true,
             (Self::Public, Clients::Outside) | (Self::Admin, Clients::Inside) => true,

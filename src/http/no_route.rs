@@ -2,50 +2,53 @@
 
 use std::fmt::Write;
 
+use super::listener::Clients::{self, Everybody, Inside, Outside};
+use super::listener::Listener;
 use super::problem::Problem;
 use crate::domain::nearest::nearest;
 
-/// All routes as a client writes them. Braces hold a variable, or the words that may stand there.
-const ROUTES: [&str; 19] = [
-    "/notifications/{source}",
-    "/api/{Preauth|Payment|Refund|Agreement}/{id}",
-    "/api/transactions/{id}?type={1|2|3|4}",
-    "/records",
-    "/records/{preauth|payment|refund|agreement}/{id}",
-    "/records/{preauth|payment|refund|agreement}/{id}/history",
-    "/records/{preauth|payment|refund|agreement}/{id}/tell",
-    "/deliveries/tell",
-    "/oauth/token",
-    "/sources",
-    "/metrics",
-    "/parked",
-    "/findings",
-    "/dead-letters/notifications",
-    "/dead-letters/notifications/{id}/replay",
-    "/dead-letters/deliveries",
-    "/healthz",
-    "/readyz",
-    "/openapi.json",
+/// All routes as a client writes them, with their clients. Braces hold a variable, or the words that may stand there.
+const ROUTES: [(Clients, &str); 19] = [
+    (Outside, "/notifications/{source}"),
+    (Outside, "/api/{Preauth|Payment|Refund|Agreement}/{id}"),
+    (Outside, "/api/transactions/{id}?type={1|2|3|4}"),
+    (Inside, "/records"),
+    (Inside, "/records/{preauth|payment|refund|agreement}/{id}"),
+    (Inside, "/records/{preauth|payment|refund|agreement}/{id}/history"),
+    (Inside, "/records/{preauth|payment|refund|agreement}/{id}/tell"),
+    (Inside, "/deliveries/tell"),
+    (Outside, "/oauth/token"),
+    (Inside, "/sources"),
+    (Inside, "/metrics"),
+    (Inside, "/parked"),
+    (Inside, "/findings"),
+    (Inside, "/dead-letters/notifications"),
+    (Inside, "/dead-letters/notifications/{id}/replay"),
+    (Inside, "/dead-letters/deliveries"),
+    (Everybody, "/healthz"),
+    (Everybody, "/readyz"),
+    (Inside, "/openapi.json"),
 ];
 
 /// The number of letters at the beginning of a path that must agree.
 const ALIKE: usize = 4;
 
-/// The refusal of a path that is no route. The path itself is not repeated: it may hold a secret.
-pub(super) fn no_route(path: &str) -> Problem {
+/// The refusal of a path that is no route. Only routes of this address are named. The path itself is not repeated: it may hold a secret.
+pub(super) fn no_route(path: &str, listener: Listener) -> Problem {
     let path = path.split('?').next().unwrap_or_default();
-    Problem::new(404, format!("there is no such route{}", remedy(path)))
+    Problem::new(404, format!("there is no such route{}", remedy(path, listener)))
 }
 
-fn remedy(path: &str) -> String {
+fn remedy(path: &str, listener: Listener) -> String {
     if let Some(kind) = of_the_stack(path) {
         return format!(": POST /api/{kind} is the payment stack's; the relay answers GET /api/{kind}/{{id}}");
     }
-    if let Some(meant) = ROUTES.iter().find_map(|route| meant(path, route)) {
+    let routes = || ROUTES.iter().filter(|(clients, _)| listener.has(*clients)).map(|(_, route)| *route);
+    if let Some(meant) = routes().find_map(|route| meant(path, route)) {
         return format!("; did you mean {meant}?");
     }
     let mut similar = String::new();
-    for (index, route) in ROUTES.iter().filter(|route| resembles(path, route)).enumerate() {
+    for (index, route) in routes().filter(|route| resembles(path, route)).enumerate() {
         let before = if index == 0 { "; similar routes: " } else { ", " };
         let _ = write!(similar, "{before}{route}");
     }

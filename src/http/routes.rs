@@ -1,6 +1,6 @@
 //! All routes: their paths, methods and handlers.
 
-use actix_web::{HttpRequest, HttpResponse, Resource, Responder, guard, web};
+use actix_web::{HttpRequest, HttpResponse, Resource, guard, web};
 
 use super::listener::{Clients, Listener};
 use super::no_route::no_route;
@@ -22,7 +22,9 @@ pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
     for route in probes(listener) {
         listener.add(config, Clients::Everybody, route);
     }
-    config.default_service(web::to(not_found));
+    config.default_service(web::to(move |request: HttpRequest| async move {
+        no_route(request.path(), listener).response()
+    }));
 }
 
 /// The routes of PSPs and Transform.
@@ -99,8 +101,4 @@ async fn two_lengths() -> HttpResponse {
 /// A resource that takes these methods, and names them in the refusal of any other.
 fn resource(path: &str, allow: &'static str) -> Resource {
     web::resource(path).default_service(web::to(move || async move { method_not_allowed(allow) }))
-}
-
-async fn not_found(request: HttpRequest) -> impl Responder {
-    no_route(request.path()).response()
 }

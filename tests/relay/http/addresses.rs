@@ -84,6 +84,16 @@ async fn each_route_is_at_its_own_address() {
             }
         }
     }
+    // A typing error is mended by a route of this address.
+    for (url, path, detail) in [
+        (&public, "/parkd", "there is no such route"),
+        (&admin, "/parkd", "there is no such route; did you mean /parked?"),
+        (&public, "/notification/x", "there is no such route; did you mean /notifications/{source}?"),
+        (&admin, "/notification/x", "there is no such route"),
+    ] {
+        let reply = at(&mut relay, url, async |relay| send(relay, &Method::GET, path, "").await).await;
+        assert_eq!(reply.problem(404), detail, "{url}{path}");
+    }
     for (path, route, here, there) in [
         ("/parked", "/parked", "server.listen", "server.admin_listen"),
         ("/records/payment/tx-1", "/records/{kind}/{id}", "server.listen", "server.admin_listen"),
