@@ -76,9 +76,10 @@ impl Work<'_> {
                 if open == Open::All && !further.is_empty() {
                     self.wait_as_well(pending, &further)?;
                 }
+                let rows: Vec<i64> = targets.iter().map(|target| target.stored.row).collect();
                 let applied = self.apply_to_all(targets, pending, &open)?;
                 if pending.event.companion {
-                    placing::elsewhere(self, pending.notification)?;
+                    placing::elsewhere(self, pending.notification, &rows)?;
                 }
                 Ok(applied)
             }
@@ -280,7 +281,11 @@ impl Work<'_> {
         let mut learned = self.learn(&stored, pending, (open, sureness))?;
         if sureness.layer() == Layer::Placed {
             placed::note(self.connection, row, pending)?;
-            learned.to_place.push(stored.record.key.clone());
+            for psp_id in pending.event.leading_ids().chain(&pending.event.payment_ids) {
+                if records::is_contested(self.connection, &pending.source, row, psp_id)? {
+                    learned.to_place.push(stored.record.key.clone());
+                }
+            }
         }
         self.unwritten.set(self.connection, stored)?;
         placing::on(self, &learned.to_place)?;

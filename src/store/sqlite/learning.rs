@@ -16,8 +16,6 @@ pub(super) struct Learned {
     /// The payments whose placed events have to find their way anew: an id leads to the record more surely now than it led to
     /// them.
     pub(super) to_place: Vec<RecordKey>,
-    /// Whether an id leads to the record that did not before.
-    pub(super) is_new: bool,
 }
 
 impl Work<'_> {
@@ -46,7 +44,6 @@ impl Work<'_> {
                 self.release(source, &ReleaseKey::psp_id(kind, psp_id))?;
             }
             if records::learn(self.connection, stored, &lead)? {
-                learned.is_new = true;
                 self.release(source, &ReleaseKey::psp_id(kind, psp_id))?;
                 learned.authorizations.extend((kind == Kind::Preauth).then(|| psp_id.clone()));
             }

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 17] = [
     FIRST,
     SECOND,
     THIRD,
@@ -23,6 +23,7 @@ const STEPS: [&str; 16] = [
     super::findings::STEP,
     super::owners::STEP,
     super::given_up::STEP,
+    super::placed::BY_NOTIFICATION,
 ];
 
 const FIRST: &str = r"
@@ -260,7 +261,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 16;
+pub(super) const VERSION: i64 = 17;
 
 /// A store as it is before a step.
 #[cfg(test)]

@@ -44,10 +44,11 @@ pub(super) fn on(work: &mut Work<'_>, payments: &[RecordKey]) -> rusqlite::Resul
     all_anew(work, stored)
 }
 
-/// Places anew where the events of a notification were placed: one of them has found the record that it names.
-pub(super) fn elsewhere(work: &mut Work<'_>, notification: Uuid) -> rusqlite::Result<()> {
-    let payments = placed::payments_of(work.connection, notification)?;
-    all_anew(work, payments)
+/// Places anew where the events of a notification were placed on other payments than these: one of them has found these.
+pub(super) fn elsewhere(work: &mut Work<'_>, notification: Uuid, these: &[i64]) -> rusqlite::Result<()> {
+    let mut payments = placed::payments_of(work.connection, notification)?;
+    payments.retain(|payment| !these.contains(&payment.row));
+    if payments.is_empty() { Ok(()) } else { all_anew(work, payments) }
 }
 
 /// The payments that captured the authorization with this PSP id by what events tell.

@@ -282,6 +282,17 @@ pub(super) fn displace(connection: &Connection, stored: &Stored, lead: &Lead<'_>
     Ok(others)
 }
 
+/// Whether an id of a payment or a refund leads to another record than that of this row, too.
+pub(super) fn is_contested(connection: &Connection, source: &str, row: i64, psp_id: &str) -> rusqlite::Result<bool> {
+    let (payment, refund) = (Kind::Payment.code(), Kind::Refund.code());
+    connection
+        .prepare_cached(
+            "SELECT 1 FROM psp_ids
+             WHERE psp_id = ?1 AND kind IN (?2, ?3) AND record <> ?4 AND source IN (?5, '')",
+        )?
+        .exists(params![psp_id, payment, refund, row, source])
+}
+
 /// Deletes the way from a PSP id of an object of that kind to a record: the integrator has changed the id, or has given it to
 /// another record.
 pub(super) fn forget(connection: &Connection, row: i64, kind: Kind, psp_id: &str) -> rusqlite::Result<()> {
