@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::housekeeping;
 use crate::http::{self, Bound, NotBound, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
+use crate::registering::Registering;
 use crate::store::{OpenError, Store, StoreError};
 
 pub use self::options::Options;
@@ -31,6 +32,7 @@ pub struct App {
     address: SocketAddr,
     admin_address: Option<SocketAddr>,
     ingest: Arc<Ingest>,
+    registering: Arc<Registering>,
     refusals: Arc<Refusals>,
     repeats: Arc<Repeats>,
     worker: JoinHandle<()>,
@@ -54,6 +56,7 @@ impl App {
         let parts = Parts::open(options).await?;
         let state = parts.state()?;
         let (ingest, refusals) = (Arc::clone(&state.ingest), Arc::clone(&state.refusals));
+        let registering = Arc::clone(&state.registering);
         let Bound { server, address, admin: admin_address } = listen(&parts.reloader, state)?;
         let fetcher = parts.start_fetching().await?;
         let (worker, owed) = parts.start_delivery().await?;
@@ -69,6 +72,7 @@ impl App {
             address,
             admin_address,
             ingest,
+            registering,
             refusals,
             repeats,
             worker,
@@ -105,6 +109,12 @@ impl App {
     #[must_use]
     pub fn store(&self) -> Arc<Store> {
         Arc::clone(&self.store)
+    }
+
+    /// The use case of the payment stack.
+    #[must_use]
+    pub fn registering(&self) -> Arc<Registering> {
+        Arc::clone(&self.registering)
     }
 
     /// The clocks that the relay goes by.
@@ -148,6 +158,7 @@ impl App {
         self.repeats.sum_up_the_rest();
         self.ingest.log_ignored();
         drop(self.ingest);
+        drop(self.registering);
         housekeeping::keep_clock(&self.store, self.clock).await;
         close(self.store).await;
         tracing::info!("stopped");

@@ -21,6 +21,7 @@ pub mod fetch;
 pub mod guide;
 pub mod housekeeping;
 pub mod http;
+pub mod importing;
 pub mod ingest;
 pub mod jwks;
 pub mod open_files;

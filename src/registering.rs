@@ -62,9 +62,8 @@ impl Registering {
         }
         let retargeted = said.webhook_target.is_some();
         let receipt = self.store.register(key.clone(), said, now).await?;
-        // The record may wait for a host that is not its target any more.
-        if retargeted && let Some(waiting) = self.breakers.forget(&key) {
-            self.debouncer.put_back(&key, waiting.since);
+        if retargeted {
+            self.retargeted(&key);
         }
         let owed = receipt.owed.len();
         tracing::info!(record = %key, operator, created = receipt.created, owed, "record registered");
@@ -73,6 +72,13 @@ impl Registering {
 }
 
 impl Registering {
+    /// Lets a record leave the host that it may wait for: that is not its target any more.
+    pub fn retargeted(&self, key: &RecordKey) {
+        if let Some(waiting) = self.breakers.forget(key) {
+            self.debouncer.put_back(key, waiting.since);
+        }
+    }
+
     /// Removes a record that was registered by mistake. Returns whether there was one. The log names the `operator`, if it is
     /// one who asks.
     ///
@@ -88,7 +94,11 @@ impl Registering {
 }
 
 impl Allowed<'_> {
-    fn check(&self, said: &Registration) -> Result<(), Refusal> {
+    /// Refuses a source or a target that a registration may not name.
+    ///
+    /// # Errors
+    /// The field, and the fault.
+    pub fn check(&self, said: &Registration) -> Result<(), Refusal> {
         if let Some(name) = said.source.as_ref().filter(|name| !self.sources.contains_key(*name)) {
             let hint = hint(name, self.sources.keys().map(String::as_str));
             return Err(Refusal::invalid("source", format!("{} is not configured{hint}", shown(name))));

@@ -82,7 +82,11 @@ impl Parts {
         Ok(State {
             in_force: Arc::clone(&self.reloader.in_force),
             ingest: Arc::new(Ingest::new(Arc::clone(&self.store), Arc::clone(&issuer), certificates)),
-            registering: Registering::new(Arc::clone(&self.store), Arc::clone(&debouncer), Arc::clone(&breakers)),
+            registering: Arc::new(Registering::new(
+                Arc::clone(&self.store),
+                Arc::clone(&debouncer),
+                Arc::clone(&breakers),
+            )),
             store: Arc::clone(&self.store),
             debouncer,
             issuer,

@@ -43,6 +43,12 @@ pub struct Reloaded {
 }
 
 impl Reloader {
+    /// The settings in force.
+    #[must_use]
+    pub fn in_force(&self) -> Arc<InForce> {
+        self.in_force.load_full()
+    }
+
     /// Puts the new options in force, except those that need a restart.
     pub fn reload(&self, options: Options) -> Reloaded {
         let shortage = open_files::shortage(self.room.connections, options.reserve(), self.room.most);

@@ -10,7 +10,8 @@ use super::exit::EXIT_USAGE;
 use super::output::say;
 use super::variable::CONFIG_VARIABLE;
 use super::{
-    backup, check, demo, findings, notify, profile, reload, reread, restore, secret, serve, soak, stand_in, tell,
+    backup, check, demo, findings, import, notify, profile, reload, reread, restore, secret, serve, soak, stand_in,
+    tell,
 };
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
@@ -51,6 +52,12 @@ enum Command {
     ///
     /// Exit code 64 if an id is not registered; nothing is changed then. Exit code 69 if no relay could be asked.
     Tell(tell::Arguments),
+    /// Import transactions that existed before the relay, with the money that has moved. Transform is not told of them.
+    ///
+    /// FILE has one JSON object a line (NDJSON); docs/MIGRATION.md has the names. The running relay is asked for it; without one the
+    /// store is opened. A run that is broken off can be repeated: a line that was imported changes nothing. Each line that is refused is
+    /// printed with its number. Exit code 1 if there is any.
+    Import(import::Arguments),
     /// Print what somebody should look at: types without a rule, parked events and refunds that contradict what is
     /// registered. The store is only read, also while the relay runs.
     ///
@@ -138,6 +145,7 @@ pub fn run() -> ExitCode {
         Command::Reload { config } => reload::run(config.as_deref()),
         Command::Reread(arguments) => reread::run(&arguments),
         Command::Tell(arguments) => tell::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),
         Command::StandIn(arguments) => stand_in::run(&arguments),

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::words::{CorrectionsAnswer, CorrectionsAsked, Outcome, TellAnswer, Time, Wish};
+use super::words::{CorrectionsAnswer, CorrectionsAsked, ImportAnswer, ImportAsked, Outcome, TellAnswer, Time, Wish};
 use crate::domain::telling::ToTell;
 use crate::store::is_taken;
 
@@ -91,6 +91,14 @@ pub fn correct(
 /// There is no relay, or it does not answer.
 pub fn tell(store: &Path, wish: &ToTell, waiting: impl Fn(&Path, Wait)) -> Result<TellAnswer, Unanswered> {
     ask(store, Wish::Tell, &json(store, wish)?, waiting, READY_WITHIN)
+}
+
+/// Asks the relay that has this store to import lines.
+///
+/// # Errors
+/// There is no relay, or it does not answer.
+pub fn import(store: &Path, asked: &ImportAsked, waiting: impl Fn(&Path, Wait)) -> Result<ImportAnswer, Unanswered> {
+    ask(store, Wish::Import, &json(store, asked)?, waiting, READY_WITHIN)
 }
 
 fn json(store: &Path, asked: &impl Serialize) -> Result<Vec<u8>, Unanswered> {

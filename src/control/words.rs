@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::Fingerprints;
+use crate::importing::Report;
+use crate::importing::lines::Line;
 use crate::store::{Corrected, Corrections};
 use crate::telling::Told;
 
@@ -108,6 +110,29 @@ pub enum TellAnswer {
     Refused(String),
 }
 
+/// Lines that an import asks for. They follow the wish.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportAsked {
+    /// Whether nothing is changed.
+    pub dry_run: bool,
+    /// The lines.
+    pub lines: Vec<Line>,
+    /// At the end of an import what came of it, for the log.
+    pub end: Option<Report>,
+}
+
+/// The answer to [`Wish::Import`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ImportAnswer {
+    /// The lines are imported, or would be.
+    Done(Report),
+    /// The store's queue is full; the same can be asked again later.
+    Busy,
+    /// None of the lines is imported, for this reason.
+    Refused(String),
+}
+
 /// The requests of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -119,10 +144,12 @@ pub enum Wish {
     Correct,
     /// To tell Transform again, as a [`ToTell`](crate::domain::telling::ToTell) says. The answer is a [`TellAnswer`].
     Tell,
+    /// To import [`ImportAsked`]. The answer is an [`ImportAnswer`].
+    Import,
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 4] = [Self::Reload, Self::Time, Self::Correct, Self::Tell];
+    pub(super) const ALL: [Self; 5] = [Self::Reload, Self::Time, Self::Correct, Self::Tell, Self::Import];
     /// The bytes of the longest request. More follows only requests of this length, so that no byte behind them is read with them.
     pub(super) const WORDS_MAX: u64 = 8;
 
@@ -132,6 +159,7 @@ impl Wish {
             Self::Time => b"time\n",
             Self::Correct => b"correct\n",
             Self::Tell => b"telling\n",
+            Self::Import => b"imports\n",
         }
     }
 }

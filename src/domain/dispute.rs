@@ -65,16 +65,21 @@ pub struct BookedChargeback {
     pub why: Option<Why>,
 }
 
-/// The chargebacks that stand, of a payment that received `paid`. Money that came back without naming its dispute is taken off
+/// The chargebacks that stand, of a payment that received `paid`, with further ones. Money that came back without naming its dispute is taken off
 /// the chargeback of the same amount, else off the first ones. A chargeback without a reason shows that of the disputes of the
 /// same booking, if they all name the same one.
-pub(super) fn chargebacks(disputes: &BTreeMap<String, Dispute>, paid: Decimal) -> Vec<BookedChargeback> {
+pub(super) fn chargebacks(
+    disputes: &BTreeMap<String, Dispute>,
+    paid: Decimal,
+    add_further: impl FnOnce(&mut Vec<BookedChargeback>),
+) -> Vec<BookedChargeback> {
     let with_why = |(id, dispute): (&String, &Dispute)| {
         let chargeback = dispute.chargeback(id, paid)?;
         let why = chargeback.why.or_else(|| why_of(&dispute.bookings, disputes));
         Some(BookedChargeback { why, ..chargeback })
     };
     let mut standing: Vec<_> = disputes.iter().filter_map(with_why).collect();
+    add_further(&mut standing);
     for mut returned in disputes.values().filter_map(Dispute::returned) {
         let same = standing.iter().position(|chargeback| chargeback.amount == returned).unwrap_or(0);
         for chargeback in standing.iter_mut().skip(same) {
@@ -119,6 +124,15 @@ impl Dispute {
                 write_movement(own, &other.stamp, &other.value);
             }
         }
+    }
+
+    /// Takes over what an import states of this dispute. An event that says "under way" is older news.
+    pub(super) fn join_imported(&mut self, stated: Self) {
+        let is_open = |said: &Stamped<Said>| said.value.booking == Booking::Open && self.back.is_none();
+        if self.said.as_ref().is_some_and(is_open) {
+            self.said = None;
+        }
+        self.join(stated);
     }
 
     /// Notes days on which the money was gone. Days of before it last came back do not count; past a number the last ones do not.
@@ -242,7 +256,7 @@ mod tests {
         };
         let disputes =
             withdrawn.iter().enumerate().map(named).chain(returned.iter().enumerate().map(unnamed)).collect();
-        let chargebacks = chargebacks(&disputes, Decimal::ONE_HUNDRED);
+        let chargebacks = chargebacks(&disputes, Decimal::ONE_HUNDRED, |_| ());
         chargebacks.iter().map(|chargeback| chargeback.amount.try_into().unwrap()).collect()
     }
 
@@ -263,7 +277,7 @@ mod tests {
         let stamp = Stamp { at: Timestamp::UNIX_EPOCH, rank: 0, tie: String::new() };
         let amount = Some(Stamped { stamp, value: Decimal::from(20) });
         disputes.insert("b".into(), Dispute { amount, movements: Some(movement(20)), ..Dispute::default() });
-        assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED).len(), 1);
+        assert_eq!(chargebacks(&disputes, Decimal::ONE_HUNDRED, |_| ()).len(), 1);
     }
 
     #[test]
@@ -316,7 +330,7 @@ mod tests {
         for (place, (of, code)) in disputes.iter().enumerate() {
             write(news(&format!("PP-{place}"), of, Booking::Open, Some(why(code))));
         }
-        let [only] = <[BookedChargeback; 1]>::try_from(chargebacks(&all, Decimal::TEN)).ok()?;
+        let [only] = <[BookedChargeback; 1]>::try_from(chargebacks(&all, Decimal::TEN, |_| ())).ok()?;
         Some(only.why.and_then(|why| why.psp_code))
     }
 

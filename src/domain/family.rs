@@ -1,6 +1,8 @@
 //! A family, moved together: a refund with its payment, and a capture with its preauthorization. A confirmed refund reduces
 //! the amount that can still be refunded. A booked capture keeps its preauthorization Succeeded.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 
@@ -80,6 +82,18 @@ pub fn linked(parent: &Record, child: &Record) -> Record {
             Some(refund) => next.unconfirmed.insert(child.key.id.clone(), refund),
             None => next.unconfirmed.remove(&child.key.id),
         };
+        if let Some(imported) = &mut next.registered.imported {
+            // Until then the import knows more of it.
+            let is_decided = amount.is_some() || View::of(child).status.has_ended();
+            let ids = if is_decided { psp_ids(child) } else { BTreeSet::new() };
+            imported.note_refund(&child.key.id, &ids);
+        }
     }
     next
+}
+
+/// The PSP ids that a refund goes by.
+fn psp_ids(refund: &Record) -> BTreeSet<&String> {
+    let learned = refund.seen.attempts.iter().flat_map(|attempt| &attempt.ids).filter(|id| !id.is_empty());
+    refund.registered.psp_id.iter().chain(learned).collect()
 }

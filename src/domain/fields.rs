@@ -13,6 +13,7 @@ use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::due::utc_date;
 use super::money::parse_decimal;
 use super::text::{masked, shown};
 
@@ -87,6 +88,11 @@ pub(super) fn instant_or_day<'de, D: Deserializer<'de>>(from: D) -> Result<Optio
     let day = |text: &str| Some(text).filter(only_a_day)?.parse().ok().and_then(at_its_start);
     let right = "a day such as \"2026-03-31\", or a time such as \"2026-03-31T09:30:00Z\"";
     parsed(from, |text| text.parse().ok().or_else(|| day(text)), right)
+}
+
+/// Reads a day, or an instant, of which the day in UTC counts.
+pub(super) fn day<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Date>, D::Error> {
+    Ok(instant_or_day(from)?.map(utc_date))
 }
 
 fn parsed<'de, T, D: Deserializer<'de>>(

@@ -6,6 +6,8 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::nearest::nearest;
+
 /// The field name under which serde_json keeps the digits of a number on its way to a [`Value`]. An object with a field of
 /// this name would become a number that nobody wrote.
 const NUMBER: &str = "$serde_json::private::Number";
@@ -42,6 +44,46 @@ pub fn twice(bytes: &[u8]) -> Option<Vec<String>> {
     let mut way = Vec::new();
     let found = Names(&mut way).deserialize(&mut serde_json::Deserializer::from_slice(bytes));
     found.err().map(|_| way)
+}
+
+/// A message of serde's about a wrong type, field or choice in the words of our other messages.
+#[must_use]
+pub fn in_our_words(message: &str) -> String {
+    let parts = |beginning: &str| message.strip_prefix(beginning)?.split_once(", expected ");
+    if let Some((found, right)) = parts("invalid type: ") {
+        return format!("is {}, but must be {}", in_words(found), in_words(right)).replace('`', "");
+    }
+    if let Some((found, right)) = parts("unknown variant ") {
+        return format!("is {found}, but must be {right}").replace('`', "\"");
+    }
+    match parts("unknown field ") {
+        Some((found, known)) if let Some(meant) = meant(found, known) => {
+            format!("there is no such field; did you mean {meant}?")
+        }
+        Some((_, known)) => format!("there is no such field; known here: {known}").replace('`', "\""),
+        None => message.to_owned(),
+    }
+}
+
+/// The known field that was probably meant. serde puts each name into backticks.
+fn meant<'a>(found: &str, known: &'a str) -> Option<&'a str> {
+    nearest(found.trim_matches('`'), known.split('`').skip(1).step_by(2))
+}
+
+/// A type or a value of serde's in words of JSON.
+fn in_words(found: &str) -> &str {
+    match found {
+        "number" | "floating point number" => "a number",
+        "null" => "null",
+        "map" | "a map" => "an object",
+        "sequence" | "a sequence" => "a list",
+        "a string" | "a borrowed string" | "string or map" => "a text",
+        "a boolean" => "true or false",
+        _ => ["string ", "integer ", "boolean ", "floating point "]
+            .iter()
+            .find_map(|kind| found.strip_prefix(kind))
+            .unwrap_or(found),
+    }
 }
 
 /// Reads the names of fields alone, and ends at one that its object has already. The names on the way there are left.

@@ -12,6 +12,7 @@ use super::dispute::{Dispute, Said};
 use super::event::{Booking, Chargeback, EarlierChargeback, Item, Why};
 use super::fields::instant_or_day;
 use super::ids::{RecordKey, TransformId};
+use super::imported::{Imported, Known};
 use super::money::Currency;
 use super::stamp::{self, Stamp, Stamped};
 use super::statement::{self, Statements, Told};
@@ -112,6 +113,9 @@ pub struct Registered {
     /// the versions since, and told nobody.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silent_since: Option<Timestamp>,
+    /// The facts of the newest import; none if the record was not imported.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Box<Imported>>,
 }
 
 /// The PSP's part of a record: of each fact the one with the greatest stamp.
@@ -250,7 +254,7 @@ impl Record {
     }
 
     /// Counts one visible change at `now` that tells nobody.
-    pub(super) fn bump_in_silence(&mut self, now: Timestamp) {
+    pub fn bump_in_silence(&mut self, now: Timestamp) {
         self.registered.silent_since.get_or_insert(self.last_updated);
         self.rise(now);
     }
@@ -286,7 +290,7 @@ impl Record {
         attempt::join(&mut self.seen.attempts, attempts);
     }
 
-    /// The PSP's values, with those that were placed here. The bookings that its statements show stand among the others.
+    /// The PSP's values, with those that were placed here or imported. The bookings that its statements show stand among the others.
     #[must_use]
     pub fn claims(&self) -> Cow<'_, Seen> {
         let mut claims = self.said();
@@ -303,13 +307,21 @@ impl Record {
         statement::given_back(&said.statements, Told { items: &said.items, disputes: &said.disputes })
     }
 
-    /// The PSP's values as events said them, with those that were placed here.
+    /// The amount that the record is about as a whole: what an import states, else what was asked for.
+    pub(super) fn whole(&self) -> Option<Decimal> {
+        self.registered.imported.as_ref().and_then(|imported| imported.amount).or(self.registered.requested_amount)
+    }
+
+    /// The PSP's values as events said them, with those that were placed here, and those that were imported under PSP ids.
     fn said(&self) -> Cow<'_, Seen> {
-        if self.placed.is_empty() {
-            return Cow::Borrowed(&self.seen);
+        let mut said = Cow::Borrowed(&self.seen);
+        if !self.placed.is_empty() {
+            said.to_mut().join(self.placed.clone());
         }
-        let mut said = self.seen.clone();
-        said.join(self.placed.clone());
-        Cow::Owned(said)
+        if let Some(imported) = &self.registered.imported {
+            let Seen { items, disputes, refunds, .. } = said.to_mut();
+            imported.join(Known { items, disputes, refunds });
+        }
+        said
     }
 }

@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use super::anchor::anchor;
 use super::answered;
 use super::ids::{Kind, RecordKey};
+use super::import::{Moved, imported};
+use super::imported::Imported;
 use super::record::{Record, Registered, Seen};
 use super::registration::{Refusal, Registration, check_complete, check_fields};
 use super::stamp::Stamped;
@@ -35,14 +37,41 @@ pub fn register(
     said: &Registration,
     now: Timestamp,
 ) -> Result<Registering, Refusal> {
+    registered(key, existing, (said, None), now)
+}
+
+/// Registers a record, or amends the existing one, by a line of an import. What a former import stated of the record beside its
+/// registration ends with it. Repeating the line changes nothing.
+///
+/// # Errors
+/// A [`Refusal`] that names the field; nothing changes.
+pub fn import(
+    key: &RecordKey,
+    existing: Option<&Record>,
+    (said, moved): (&Registration, &Moved),
+    now: Timestamp,
+) -> Result<Registering, Refusal> {
+    let currency = said.currency.or_else(|| existing.and_then(|existing| existing.registered.currency));
+    let imported = imported(key.kind, said, moved.clone(), currency, now)?;
+    registered(key, existing, (said, Some(imported)), now)
+}
+
+fn registered(
+    key: &RecordKey,
+    existing: Option<&Record>,
+    (said, imported): (&Registration, Option<Imported>),
+    now: Timestamp,
+) -> Result<Registering, Refusal> {
     check_fields(key.kind, said)?;
     for (field, at) in [("answeredAt", said.answered_at), ("statusAt", said.status_at)] {
         at.map_or(Ok(()), |at| answered::check(at, now)).map_err(|reason| Refusal::invalid(field, reason))?;
     }
     let asks = said.tell == Some(true);
+    let stated_at = said.status_at.or(said.error.as_ref().and(said.answered_at));
     let Some(existing) = existing else {
         check_complete(key.kind, said)?;
-        let registered = amended(&Registered::default(), key.kind, said, now)?;
+        let mut registered = amended(&Registered::default(), key.kind, said, now)?;
+        state(&mut registered, imported, stated_at);
         check_decimals(&registered)?;
         let record = Record {
             key: key.clone(),
@@ -62,8 +91,12 @@ pub fn register(
     check_amendment(existing, said)?;
     let mut record = existing.clone();
     record.source = said.source.clone().or(record.source);
-    let base = before_amendment(existing, said);
+    let mut base = before_amendment(existing, said);
+    if imported.is_some() {
+        forget_stated(&mut base);
+    }
     record.registered = amended(&base, key.kind, said, now)?;
+    state(&mut record.registered, imported, stated_at);
     if record.registered.bearer != existing.registered.bearer {
         record.registered.bearer_at = Some(now);
     }
@@ -77,6 +110,26 @@ pub fn register(
     }
     let missed = said.answered_at.is_some_and(|at| answered::overtake(&mut record, existing, at));
     Ok(Registering { record, created: false, tells: asks || missed })
+}
+
+/// Forgets the state without a time, and the one that a former import has stated with one, if it still stands: an import names the
+/// state.
+fn forget_stated(base: &mut Registered) {
+    base.status = None;
+    let former = base.imported.as_ref().and_then(|imported| imported.stated.as_ref());
+    if former.is_some() && former == base.stated.as_ref() {
+        base.stated = None;
+    }
+}
+
+/// Lets a record have what an import states of it, in the place of what a former one stated.
+fn state(registered: &mut Registered, imported: Option<Imported>, stated_at: Option<Timestamp>) {
+    let Some(mut imported) = imported else { return };
+    if let Some(former) = &registered.imported {
+        imported.keep_notes(former);
+    }
+    imported.stated = registered.stated.clone().filter(|fact| Some(fact.stamp.at) == stated_at);
+    registered.imported = Some(imported).filter(|imported| !imported.is_empty()).map(Box::new);
 }
 
 /// Makes the ids that an agreement went by former ones, learned ids included. If it was registered with another id, the
@@ -146,6 +199,7 @@ fn amended(old: &Registered, kind: Kind, said: &Registration, now: Timestamp) ->
         status: said.status.filter(|_| is_answer).or(old.status),
         stated: newest,
         silent_since: old.silent_since,
+        imported: old.imported.clone(),
     })
 }
 

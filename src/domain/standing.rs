@@ -134,7 +134,7 @@ impl<'a> Standing<'a> {
     }
 
     /// The sum over the attempts that stand. `amount` gives what is known of one. Attempts of unknown amount have together
-    /// what is missing to the requested amount.
+    /// what is missing to the amount that an import states, else to the requested one.
     pub(super) fn sum(&self, amount: impl Fn(&Attempt) -> Option<Decimal>) -> Decimal {
         let (mut sum, mut unknown) = (Decimal::ZERO, self.registered);
         for (attempt, _) in self.successes() {
@@ -143,8 +143,8 @@ impl<'a> Standing<'a> {
                 None => unknown = true,
             }
         }
-        let requested = self.record.registered.requested_amount.unwrap_or_default();
-        if unknown { sum.max(requested) } else { sum }
+        let whole = self.record.whole().unwrap_or_default();
+        if unknown { sum.max(whole) } else { sum }
     }
 }
 
@@ -224,7 +224,7 @@ fn successful<'a>(record: &'a Record, seen: &'a Seen) -> Option<&'a Attempt> {
 /// The end of a reservation of which all is released.
 fn released(record: &Record, attempt: &Attempt) -> Option<Stamped<StatusFact>> {
     let last = attempt.releases.values().max_by_key(|release| &release.stamp)?;
-    let left = reserved(attempt, record.registered.requested_amount)?;
+    let left = reserved(attempt, record.whole())?;
     (left <= Decimal::ZERO).then(|| Stamped { stamp: last.stamp.clone(), value: last.value.end.clone() })
 }
 

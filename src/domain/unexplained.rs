@@ -83,7 +83,7 @@ pub(super) fn unconfirmed(refund: &Record) -> Option<Unconfirmed> {
 }
 
 /// When a refund failed or was cancelled.
-fn ended(refund: &Attempt) -> Option<Timestamp> {
+pub(super) fn ended(refund: &Attempt) -> Option<Timestamp> {
     refund.state().filter(|fact| fact.value.status.has_ended()).map(|fact| fact.stamp.at)
 }
 

@@ -13,8 +13,10 @@ use super::dispute::{self, BookedChargeback};
 use super::due::utc_date;
 use super::event::{Booking, Item, message_key};
 use super::ids::Kind;
+use super::left::{self, is_only_stated};
 use super::money::Currency;
 use super::record::{Record, Seen};
+use super::stamp::Stamped;
 use super::standing::{self, Standing, reserved};
 use super::status::{PspError, Status};
 use super::unexplained;
@@ -181,7 +183,11 @@ fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
     let (record, seen) = (standing.record, standing.seen);
     let payments = booked_items(standing);
     let paid: Decimal = payments.iter().map(|item| item.amount).sum();
-    let chargebacks = dispute::chargebacks(&seen.disputes, paid);
+    let chargebacks = dispute::chargebacks(&seen.disputes, paid, |standing| {
+        if let Some(imported) = &record.registered.imported {
+            left::add_chargebacks(imported, seen.disputes.iter(), standing);
+        }
+    });
     let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();
     let refunded = given_back(record, seen, paid).min(paid);
     PaymentDetail {
@@ -201,7 +207,9 @@ fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let unknown = if shown.is_some() { Decimal::ZERO } else { paid };
     let amount = |refund: &Attempt| given(refund).unwrap_or(unknown);
     let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
-    (known + unexplained::further_refunds(record, seen, paid)).max(shown.unwrap_or_default())
+    let known = (known + unexplained::further_refunds(record, seen, paid)).max(shown.unwrap_or_default());
+    let imported = record.registered.imported.as_ref();
+    known + imported.map_or(Decimal::ZERO, |imported| left::further_refunds(imported, record, seen, known))
 }
 
 /// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.
@@ -220,11 +228,25 @@ fn booked_items(standing: &Standing<'_>) -> Vec<Item> {
     let mut booked: Vec<Item> = booked.collect();
     unexplained::add_items(standing.seen, &mut booked);
     let its = |id: &str| standing.leading.is_none_or(|attempt| attempt.ids.contains(id) || !is_anothers(standing, id));
-    let undecided = || items.iter().filter(|(id, _)| its(id)).all(|(_, item)| item.value.booking == Booking::Open);
-    if booked.is_empty() && standing.named.status == Status::Succeeded && undecided() {
-        return implied_item(standing).into_iter().collect();
+    let is_stated = |id: &str| is_only_stated(standing.seen, id);
+    let is_open = |(id, item): (&String, &Stamped<Item>)| item.value.booking == Booking::Open || is_stated(id);
+    let undecided = || items.iter().filter(|(id, _)| its(id)).all(is_open);
+    let is_implied = booked.iter().all(|item| is_stated(&item.id)) && standing.named.status == Status::Succeeded;
+    if is_implied && undecided() && !is_imported(standing) {
+        booked.extend(implied_item(standing));
+    }
+    if let Some(imported) = &standing.record.registered.imported {
+        left::add_items(imported, standing.seen, standing.record.registered.requested_amount, &mut booked);
     }
     booked
+}
+
+/// Whether an import states the bookings of a payment that has succeeded without a known booking: they reach the requested amount,
+/// or no event told of the success.
+fn is_imported(standing: &Standing<'_>) -> bool {
+    let by_event = standing.leading.is_some_and(Attempt::stands);
+    let most = standing.record.registered.requested_amount.filter(|_| by_event).unwrap_or_default();
+    standing.record.registered.imported.as_ref().is_some_and(|imported| imported.reaches(most))
 }
 
 /// Whether a booking belongs to another attempt than the leading one.
@@ -252,7 +274,7 @@ fn preauth_detail(standing: &Standing<'_>) -> Detail {
     let registered = &standing.record.registered;
     let captured: Decimal = standing.record.captures.values().copied().sum();
     let authorized = match standing.named.status {
-        Status::Succeeded => standing.sum(|attempt| reserved(attempt, registered.requested_amount)),
+        Status::Succeeded => standing.sum(|attempt| reserved(attempt, standing.record.whole())),
         _ if is_captured(standing) => captured,
         _ => Decimal::ZERO,
     };
@@ -268,9 +290,13 @@ fn given(refund: &Attempt) -> Option<Decimal> {
 fn refund_detail(standing: &Standing<'_>) -> Detail {
     let confirmed = standing.named.status == Status::Succeeded;
     let refunded = || standing.sum(given);
+    // The day of a success that an event tells of is that event's.
+    let by_event = standing.successes().any(|(attempt, _)| attempt.stands());
+    let stated = standing.record.registered.imported.as_ref().and_then(|imported| imported.booking_date);
+    let stated = stated.filter(|_| !by_event);
     Detail::Refund {
         refunded: if confirmed { refunded() } else { Decimal::ZERO },
-        booking_date: confirmed.then(|| utc_date(standing.named.since)),
+        booking_date: confirmed.then(|| stated.unwrap_or_else(|| utc_date(standing.named.since))),
         description: standing.record.registered.description.clone(),
     }
 }

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 
 use super::problem::Problem;
-use crate::domain::json;
+use crate::domain::json::{self, in_our_words};
 use crate::domain::text::masked;
 
 /// The longest name of a field that may stand in the log, in characters.
@@ -36,37 +36,6 @@ pub(super) fn read<T: DeserializeOwned>(fields: Map<String, Value>) -> Result<T,
         }
         Problem::new(422, masked(&reason)).because("Unprocessable Entity", "the body as a whole is not as it must be")
     })
-}
-
-/// A message of serde's about a wrong type, field or choice in the words of our other messages.
-fn in_our_words(message: &str) -> String {
-    let parts = |beginning: &str| message.strip_prefix(beginning)?.split_once(", expected ");
-    if let Some((found, right)) = parts("invalid type: ") {
-        return format!("is {}, but must be {}", in_words(found), in_words(right)).replace('`', "");
-    }
-    if let Some((found, right)) = parts("unknown variant ") {
-        return format!("is {found}, but must be {right}").replace('`', "\"");
-    }
-    match parts("unknown field ") {
-        Some((_, known)) => format!("there is no such field; known here: {known}").replace('`', "\""),
-        None => message.to_owned(),
-    }
-}
-
-/// A type or a value of serde's in words of JSON.
-fn in_words(found: &str) -> &str {
-    match found {
-        "number" | "floating point number" => "a number",
-        "null" => "null",
-        "map" | "a map" => "an object",
-        "sequence" | "a sequence" => "a list",
-        "a string" | "a borrowed string" | "string or map" => "a text",
-        "a boolean" => "true or false",
-        _ => ["string ", "integer ", "boolean ", "floating point "]
-            .iter()
-            .find_map(|kind| found.strip_prefix(kind))
-            .unwrap_or(found),
-    }
 }
 
 /// The refusal of a field. The reader repeats what it cannot read, and that may be the payer's; so may be the name of the field.

@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod batch;
 mod body;
 mod caller;
 mod chunks;

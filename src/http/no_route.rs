@@ -8,11 +8,12 @@ use super::problem::Problem;
 use crate::domain::nearest::nearest;
 
 /// All routes as a client writes them, with their clients. Braces hold a variable, or the words that may stand there.
-const ROUTES: [(Clients, &str); 19] = [
+const ROUTES: [(Clients, &str); 20] = [
     (Outside, "/notifications/{source}"),
     (Outside, "/api/{Preauth|Payment|Refund|Agreement}/{id}"),
     (Outside, "/api/transactions/{id}?type={1|2|3|4}"),
     (Inside, "/records"),
+    (Inside, "/records/batch"),
     (Inside, "/records/{preauth|payment|refund|agreement}/{id}"),
     (Inside, "/records/{preauth|payment|refund|agreement}/{id}/history"),
     (Inside, "/records/{preauth|payment|refund|agreement}/{id}/tell"),

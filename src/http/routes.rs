@@ -6,7 +6,8 @@ use super::listener::{Clients, Listener};
 use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
 use super::{
-    api, health, history, lists, metrics, notification, openapi, record_list, records, replay, sources, telling, token,
+    api, batch, health, history, lists, metrics, notification, openapi, record_list, records, replay, sources, telling,
+    token,
 };
 
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
@@ -62,6 +63,7 @@ fn inside() -> Vec<Resource> {
             .name("/records/{kind}/{id}/tell")
             .route(web::post().to(telling::record)),
         resource("/deliveries/tell", "POST").route(web::post().to(telling::deliveries)),
+        resource("/records/batch", "POST").route(web::post().to(batch::import_all)),
         resource("/records", "GET").route(web::get().to(record_list::list)),
         resource("/sources", "GET").route(web::get().to(sources::list)),
         resource("/metrics", "GET").route(web::get().to(metrics::read)),

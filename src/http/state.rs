@@ -27,7 +27,7 @@ pub struct State {
     /// Takes notifications.
     pub ingest: Arc<Ingest>,
     /// Registers records.
-    pub registering: Registering,
+    pub registering: Arc<Registering>,
     /// Reads records.
     pub store: Arc<Store>,
     /// Counts the records that are owed a webhook.

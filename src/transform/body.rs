@@ -163,7 +163,8 @@ pub struct AgreementResponse {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PaymentItem {
-    /// The PSP's id of the booking.
+    /// The PSP's id of the booking; absent if it was imported without one.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub external_item_id: String,
     /// The booked amount.
     pub amount: Amount,
@@ -178,7 +179,8 @@ pub struct PaymentItem {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Chargeback {
-    /// The PSP's id of the dispute.
+    /// The PSP's id of the dispute; absent if it was imported without one.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub external_item_id: String,
     /// The amount that was taken back.
     pub amount: Amount,

@@ -21,19 +21,29 @@ pub struct WrongField {
 /// The first wrong field of a registration of that kind.
 #[must_use]
 pub fn wrong_field(fields: &Map<String, Value>, kind: Kind) -> Option<WrongField> {
-    let unknown = fields.keys().find(|name| !FIELDS.contains(&name.as_str()));
-    let unknown = unknown.map(|name| WrongField { field: name.clone(), reason: no_such_field(name, kind) });
-    unknown.or_else(|| {
-        let reason = no_state(fields.get("status")?, kind)?;
-        Some(WrongField { field: "status".to_owned(), reason })
-    })
+    unknown_field(fields, kind, &[]).or_else(|| wrong_status(fields, kind))
 }
 
-fn no_such_field(name: &str, kind: Kind) -> String {
+/// The first field that is neither one of a registration nor one of `further`.
+#[must_use]
+pub fn unknown_field(fields: &Map<String, Value>, kind: Kind, further: &[&'static str]) -> Option<WrongField> {
+    let is_known = |name: &str| FIELDS.contains(&name) || further.contains(&name);
+    let unknown = fields.keys().find(|name| !is_known(name))?;
+    Some(WrongField { field: unknown.clone(), reason: no_such_field(unknown, kind, further) })
+}
+
+/// The reason why the value of `status` is no state.
+#[must_use]
+pub fn wrong_status(fields: &Map<String, Value>, kind: Kind) -> Option<WrongField> {
+    let reason = no_state(fields.get("status")?, kind)?;
+    Some(WrongField { field: "status".to_owned(), reason })
+}
+
+fn no_such_field(name: &str, kind: Kind, further: &[&'static str]) -> String {
     if name == TRANSACTION_ID {
         return "is in the path, and not in the body".to_owned();
     }
-    let known = || FIELDS.into_iter().filter(|field| has_field(kind, field));
+    let known = || FIELDS.into_iter().chain(further.iter().copied()).filter(|field| has_field(kind, field));
     match nearest(name, known()) {
         Some(meant) => format!("there is no such field; did you mean {meant}?"),
         None => {

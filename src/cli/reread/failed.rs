@@ -1,9 +1,10 @@
 //! The reasons why a reread breaks off, and their exit codes.
 
 use crate::cli::exit::{EXIT_FAILED, EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
+use crate::cli::own_store::NotOpened;
 use crate::control::Unanswered;
+use crate::store::StoreError;
 use crate::store::rehearsal::RehearsalError;
-use crate::store::{OpenError, StoreError};
 
 /// The reason why a reread broke off.
 #[derive(Debug, thiserror::Error)]
@@ -16,13 +17,10 @@ pub(super) enum Failed {
     Unreadable(#[from] RehearsalError),
     /// No relay runs, and the store cannot be opened.
     #[error(transparent)]
-    Unopened(#[from] OpenError),
+    Unopened(#[from] NotOpened),
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The runtime cannot be started.
-    #[error("{0:#}")]
-    Runtime(anyhow::Error),
     /// The relay cannot be asked.
     #[error("{0}; an earlier version of the relay cannot be asked for it: restart it with this version")]
     Unanswered(Unanswered),
@@ -35,8 +33,8 @@ impl Failed {
     pub(super) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,
+            Self::Unopened(NotOpened::Runtime(_)) => EXIT_FAILED,
             Self::Unreadable(_) | Self::Unopened(_) | Self::Store(_) => EXIT_IO,
-            Self::Runtime(_) => EXIT_FAILED,
             Self::Unanswered(_) | Self::Refused(_) => EXIT_UNAVAILABLE,
         }
     }

@@ -2,16 +2,12 @@
 
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
-
 use super::failed::Failed;
+use crate::cli::own_store::OwnStore;
 use crate::cli::reload::say_waiting;
-use crate::cli::serve::runtime;
-use crate::clock::Clock;
 use crate::control::{self, CorrectionsAnswer, CorrectionsAsked, RuleBySource, Unanswered};
 use crate::correcting::correct;
-use crate::housekeeping;
-use crate::store::{Corrected, Corrections, Store, StoreError, StoreOptions, Wake};
+use crate::store::{Corrected, Corrections, StoreError, StoreOptions};
 
 /// The owner of a store.
 pub(super) struct Owner<'a> {
@@ -19,14 +15,7 @@ pub(super) struct Owner<'a> {
     /// The rules by which the command has read.
     rules: RuleBySource,
     /// The store, if no relay runs on it.
-    own: Option<Own>,
-}
-
-/// A store that this command has opened, and locked as a relay does.
-struct Own {
-    store: Store,
-    clock: Clock,
-    runtime: Runtime,
+    own: Option<OwnStore>,
 }
 
 /// How often, and after which pause, a relay is asked whose queue is full.
@@ -44,7 +33,7 @@ impl<'a> Owner<'a> {
     /// The relay does not answer or refuses, or the store cannot be used.
     pub(super) fn correct(&mut self, corrections: Corrections) -> Result<Corrected, Failed> {
         if let Some(own) = &self.own {
-            return own.correct(corrections);
+            return correct_in(own, corrections);
         }
         let asked = CorrectionsAsked::by_this(self.rules.clone(), corrections);
         for _ in 0..BUSY_MAX {
@@ -53,7 +42,7 @@ impl<'a> Owner<'a> {
                 Ok(CorrectionsAnswer::Busy) => std::thread::sleep(BUSY_PAUSE),
                 Ok(CorrectionsAnswer::Refused(reason)) => return Err(Failed::Refused(reason)),
                 Err(Unanswered::NotRunning(_)) => {
-                    return self.own.insert(Own::open(self.options)?).correct(asked.corrections);
+                    return correct_in(self.own.insert(OwnStore::open(self.options)?), asked.corrections);
                 }
                 Err(reason) => return Err(Failed::Unanswered(reason)),
             }
@@ -63,23 +52,12 @@ impl<'a> Owner<'a> {
 
     /// Closes the store, if this command has opened it.
     pub(super) fn close(self) {
-        if let Some(Own { store, clock, runtime }) = self.own {
-            runtime.block_on(housekeeping::keep_clock(&store, clock));
-            store.close();
+        if let Some(own) = self.own {
+            own.close();
         }
     }
 }
 
-impl Own {
-    fn open(options: &StoreOptions) -> Result<Self, Failed> {
-        let runtime = runtime().map_err(Failed::Runtime)?;
-        // The next relay finds in the store what Transform is owed.
-        let store = Store::open(StoreOptions { must_exist: true, ..options.clone() }, Wake::new(|_| ()))?;
-        let clock = runtime.block_on(housekeeping::start_clock(&store))?;
-        Ok(Self { store, clock, runtime })
-    }
-
-    fn correct(&self, corrections: Corrections) -> Result<Corrected, Failed> {
-        Ok(self.runtime.block_on(correct(&self.store, corrections, self.clock.now()))?)
-    }
+fn correct_in(own: &OwnStore, corrections: Corrections) -> Result<Corrected, Failed> {
+    Ok(own.runtime.block_on(correct(&own.store, corrections, own.clock.now()))?)
 }

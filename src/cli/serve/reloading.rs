@@ -11,11 +11,13 @@ use crate::app::{Reloaded, Reloader};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control::{
-    Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, InForce, Known, Outcome, RuleBySource,
-    TellAnswer, Time, Wish,
+    Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, ImportAnswer, ImportAsked, InForce, Known,
+    Outcome, RuleBySource, TellAnswer, Time, Wish,
 };
 use crate::correcting::correct;
 use crate::domain::telling::ToTell;
+use crate::importing::{Import, log};
+use crate::registering::{Allowed, Registering};
 use crate::source::Source;
 use crate::store::{Store, StoreError, TellError};
 use crate::telling::tell;
@@ -32,6 +34,8 @@ pub(super) struct Reloads {
     pub(super) rules: RuleBySource,
     /// The store, for corrections.
     pub(super) store: Arc<Store>,
+    /// Knows the records that wait for a host, for imports.
+    pub(super) registering: Arc<Registering>,
     pub(super) clock: Clock,
 }
 
@@ -75,6 +79,10 @@ impl Reloads {
                     let wish = asked.more().await;
                     asked.answer(&self.tell(wish).await).await;
                 }
+                Some(Wish::Import) => {
+                    let wanted = asked.more().await;
+                    asked.answer(&self.import(wanted).await).await;
+                }
                 None => {}
             }
         }
@@ -112,6 +120,30 @@ impl Reloads {
             Ok(told) => TellAnswer::Done(told),
             Err(error @ TellError::Unknown(_)) => TellAnswer::Unknown(error.to_string()),
             Err(error) => TellAnswer::Refused(error.to_string()),
+        }
+    }
+
+    /// Imports lines.
+    async fn import(&self, wanted: Option<ImportAsked>) -> ImportAnswer {
+        let Some(ImportAsked { dry_run, lines, end }) = wanted else {
+            return ImportAnswer::Refused(
+                "it does not understand the command; run the command of its version".to_owned(),
+            );
+        };
+        if let Some(report) = &end {
+            log(report);
+        }
+        let in_force = self.reloader.in_force();
+        let allowed = Allowed {
+            sources: &in_force.sources,
+            hosts: &in_force.allowed_hosts,
+            has_webhook_target: in_force.has_webhook_target,
+        };
+        let import = Import { store: &self.store, registering: Some(&self.registering), allowed, dry_run };
+        match import.take(lines, self.clock.now()).await {
+            Ok(report) => ImportAnswer::Done(report),
+            Err(StoreError::Busy) => ImportAnswer::Busy,
+            Err(error) => ImportAnswer::Refused(error.to_string()),
         }
     }
 

@@ -5,6 +5,7 @@
 mod facts;
 mod families;
 mod history;
+mod imports;
 mod ledger;
 mod ledgers;
 mod money_ledger;

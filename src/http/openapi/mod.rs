@@ -3,6 +3,7 @@
 
 mod about;
 mod answer;
+mod batch;
 mod document;
 mod fetch;
 mod health;

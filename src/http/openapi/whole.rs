@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::document::Document;
 use super::schemas::mend;
-use super::{fetch, health, lists, notifications, records, tokens};
+use super::{batch, fetch, health, lists, notifications, records, tokens};
 
 /// The description of all routes: an OpenAPI document of version 3.1.
 #[must_use]
@@ -14,6 +14,7 @@ pub fn openapi() -> Value {
     tokens::describe(&mut document);
     fetch::describe(&mut document);
     records::describe(&mut document);
+    batch::describe(&mut document);
     lists::describe(&mut document);
     health::describe(&mut document);
     let webhooks = notifications::webhooks(&mut document.schemas);

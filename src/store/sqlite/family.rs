@@ -1,6 +1,8 @@
 //! Families of stored records: a registered refund and its payment, a capture and its preauthorization, agreements that share
 //! a means of payment.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
 use super::findings::{self, FindingSeen};
@@ -15,19 +17,28 @@ use crate::domain::view::{View, is_over_refunded};
 use crate::store::FindingKind;
 use crate::store::sureness::Sureness;
 
+/// Whether Transform is told of a parent whose sums differ because of a registered child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Parent {
+    /// It is: the payment stack has answered Transform about the child alone.
+    Told,
+    /// It is not: Transform knows what is imported.
+    Silent,
+}
+
 /// Links a registered record with its relatives. The record itself is told of only for what it takes over from events that came
-/// before. A parent whose sums differ now is told of: the payment stack has answered Transform about the child alone.
-pub(super) fn link(work: &mut Work<'_>, stored: Stored) -> rusqlite::Result<Stored> {
+/// before.
+pub(super) fn link(work: &mut Work<'_>, stored: Stored, parent: Parent) -> rusqlite::Result<Stored> {
     let registered = stored.record.registered.psp_id.clone();
     match stored.record.key.kind {
         Kind::Payment => {
             let payment = with_refunds(work, stored)?;
-            note_in_parent(work, &payment)?;
+            note_in_parent(work, &payment, parent)?;
             Ok(payment)
         }
         Kind::Refund => match taken_over(work, &stored, registered.as_slice())? {
             Some(refund) => Ok(refund),
-            None => note_in_parent(work, &stored).map(|()| stored),
+            None => note_in_parent(work, &stored, parent).map(|()| stored),
         },
         Kind::Preauth => with_captures(work, stored),
         Kind::Agreement => with_shared_means(work, stored, registered.as_slice()),
@@ -52,10 +63,17 @@ fn with_captures(work: &Work<'_>, stored: Stored) -> rusqlite::Result<Stored> {
     Ok(Stored { row: stored.row, record: preauth })
 }
 
-fn note_in_parent(work: &mut Work<'_>, child: &Stored) -> rusqlite::Result<()> {
+fn note_in_parent(work: &mut Work<'_>, child: &Stored, told: Parent) -> rusqlite::Result<()> {
     let Some(parent) = parent_of(work.connection, &child.record)? else { return Ok(()) };
-    let next = Stored { row: parent.row, record: family::linked(&parent.record, &child.record) };
-    changed(work, next, &parent.record).map(drop)
+    let mut next = Stored { row: parent.row, record: family::linked(&parent.record, &child.record) };
+    if told == Parent::Told {
+        return changed(work, next, &parent.record).map(drop);
+    }
+    if View::of(&next.record) != View::of(&parent.record) {
+        next.record.bump_in_silence(work.now.wall);
+    }
+    records::update(work.connection, next.row, &next.record)?;
+    look_at_refunds(work, &next, &parent.record)
 }
 
 /// Notes a child in its parent. If Transform can see a difference in the parent, it is owed a webhook.
@@ -83,6 +101,9 @@ pub(super) fn part(work: &mut Work<'_>, parent: &RecordKey, child: &TransformId)
     next.captures.remove(child);
     next.refunds.remove(child);
     next.unconfirmed.remove(child);
+    if let Some(imported) = &mut next.registered.imported {
+        imported.note_refund(child, &BTreeSet::new());
+    }
     changed(work, Stored { row: old.row, record: next }, &old.record).map(drop)
 }
 
@@ -195,15 +216,20 @@ pub(super) fn changed(work: &mut Work<'_>, mut stored: Stored, before: &Record) 
         stored.record.bump(work.now.wall);
     }
     records::update(work.connection, stored.row, &stored.record)?;
-    match (is_over_refunded(before), is_over_refunded(&stored.record)) {
-        (false, true) => work.found(&over_refunded(&stored))?,
-        (true, false) => findings::is_over(work.connection, FindingKind::OverRefunded, stored.row)?,
-        _ => {}
-    }
+    look_at_refunds(work, &stored, before)?;
     if is_visible {
         work.owe(&stored, Vec::new())?;
     }
     Ok(stored)
+}
+
+/// Finds a payment whose refunds exceed what was paid from now on, or no more.
+fn look_at_refunds(work: &mut Work<'_>, stored: &Stored, before: &Record) -> rusqlite::Result<()> {
+    match (is_over_refunded(before), is_over_refunded(&stored.record)) {
+        (false, true) => work.found(&over_refunded(stored)),
+        (true, false) => findings::is_over(work.connection, FindingKind::OverRefunded, stored.row),
+        _ => Ok(()),
+    }
 }
 
 /// The finding that the refunds of a payment exceed what was paid, although no event of its own has made them so.

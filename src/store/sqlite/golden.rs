@@ -20,6 +20,7 @@ use crate::domain::attempt::{Attempt, Released};
 use crate::domain::dispute::{Dispute, Said};
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Movement, Release, Statement, Why};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::imported::{Imported, ImportedChargeback, ImportedItem, ImportedRefund};
 use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::stamp::{Stamp, Stamped};
 use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
@@ -33,6 +34,8 @@ const ATTEMPTS: i64 = 13;
 const ACCOUNTS: i64 = 14;
 /// From this version on a record keeps more of the payment stack's answer to Transform, and due dates are instants.
 const ANSWERS: i64 = 15;
+/// From this version on a record keeps what an import states of it.
+const IMPORTED: i64 = 17;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
     let file = folder(version).join(what);
@@ -239,6 +242,7 @@ fn record(version: i64) -> Record {
             silent_since: has_answers.then(|| time("2026-03-01T10:00:00Z")),
             stated: has_answers.then(|| stamped(StatusFact { stands: true, ..status() })),
             status: Some(Status::Pending),
+            imported: (version >= IMPORTED).then(|| Box::new(imported())),
         },
         seen: if is_new { seen(version) } else { earlier() },
         placed: if is_new { seen(version) } else { Seen::default() },
@@ -247,6 +251,18 @@ fn record(version: i64) -> Record {
         captures: if is_new { BTreeMap::from([(id("pay-8"), money("6.00"))]) } else { BTreeMap::new() },
         version: 4,
         last_updated: time("2026-04-02T08:00:00.000009Z"),
+    }
+}
+
+fn imported() -> Imported {
+    let (amount, date, psp_id) = (money("5.00"), day("2026-02-01"), || Some("imp_7".to_owned()));
+    Imported {
+        payments: vec![ImportedItem { id: psp_id(), amount, date, description: Some("first".into()) }],
+        chargebacks: vec![ImportedChargeback { id: psp_id(), amount, date, fee: Some(amount), why: Some(why()) }],
+        refunds: vec![ImportedRefund { id: psp_id(), amount, date: Some(date), by: Some(id("ref-9")) }],
+        amount: Some(amount),
+        booking_date: Some(date),
+        stated: Some(stamped(StatusFact { stands: true, ..status() })),
     }
 }
 

@@ -34,6 +34,7 @@ mod golden;
 mod held;
 mod hints;
 mod history;
+mod importing;
 #[cfg(test)]
 mod in_memory;
 mod inbox;

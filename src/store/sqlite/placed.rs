@@ -48,9 +48,9 @@ DELETE FROM parked_keys WHERE parked IN (SELECT id FROM parked WHERE reason IS N
 DELETE FROM parked WHERE reason IS NOT NULL;
 ";
 
-/// The step of the schema that finds the placed events of a notification by an index. From this version on `psp_ids.placed` says how
-/// surely an id leads to its record: 0 as its own, 1 as that of the only capture, 2 as its authorization's, 3 by an unsigned
-/// part, 4 as a capture's.
+/// The step of the schema that finds the placed events of a notification by an index. From it on a record keeps what an import states
+/// of it, and `psp_ids.placed` says how surely an id leads to its record: 0 as its own, 1 as that of the only capture, 2 as its
+/// authorization's, 3 by an unsigned part, 4 as a capture's.
 pub(super) const BY_NOTIFICATION: &str = "CREATE INDEX placed_by_notification ON placed (notification);";
 
 /// Keeps an event that was placed on a record, unless it is kept already. It may have waited in silence before.

@@ -2,6 +2,7 @@
 
 use rusqlite::Connection;
 
+use super::family::Parent;
 use super::parked::ReleaseKey;
 use super::records::{self, Lead, Stored};
 use super::work::{Finished, Work};
@@ -9,11 +10,11 @@ use super::{family, given_up, parked, placing, removal};
 use crate::domain::due::Moment;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::{Record, Registered};
-use crate::domain::register;
+use crate::domain::register::{self, Registering};
 use crate::domain::registration::{Refusal, Registration};
 use crate::domain::text::shown_id;
 use crate::store::sureness::Sureness;
-use crate::store::{RegistrationReceipt, StoreOptions};
+use crate::store::{RegistrationReceipt, StoreOptions, ToImport};
 
 /// Registers or amends a record, and applies the events that waited for it.
 pub(super) fn register(
@@ -23,7 +24,46 @@ pub(super) fn register(
     said: &Registration,
     now: Moment,
 ) -> rusqlite::Result<Result<RegistrationReceipt, Refusal>> {
-    let mut work = Work::new(connection, options, now);
+    let done = |existing: Option<&Record>| register::register(key, existing, said, now.wall);
+    let work = Work::new(connection, options, now);
+    let by = By { key, said, parent: Parent::Told };
+    let done = write_all(work, &by, done)?;
+    Ok(done.map(|done| done.receipt))
+}
+
+/// Registers or amends a record as a line of an import says it, and applies the events that waited for it. Transform is told only
+/// of what these events changed, or where the answer that the line names may have hidden news.
+pub(super) fn import(
+    connection: &Connection,
+    options: &StoreOptions,
+    line: &ToImport,
+    now: Moment,
+) -> rusqlite::Result<Result<Done, Refusal>> {
+    let ToImport { key, said, moved } = line;
+    let done = |existing: Option<&Record>| register::import(key, existing, (said, moved), now.wall);
+    write_all(Work::new(connection, options, now), &By { key, said, parent: Parent::Silent }, done)
+}
+
+/// A registration or a line of an import.
+struct By<'a> {
+    key: &'a RecordKey,
+    said: &'a Registration,
+    parent: Parent,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub(super) receipt: RegistrationReceipt,
+    /// Whether the record says anything else than before.
+    pub(super) changed: bool,
+}
+
+fn write_all(
+    mut work: Work<'_>,
+    By { key, said, parent }: &By<'_>,
+    done: impl FnOnce(Option<&Record>) -> Result<Registering, Refusal>,
+) -> rusqlite::Result<Result<Done, Refusal>> {
+    let connection = work.connection;
     let mut existing = records::by_id(connection, &key.id)?;
     if let Some(other) = existing.take_if(|stored| stored.record.key.kind != key.kind)
         && let Err(refusal) = removal::make_room(&mut work, &other, key.kind)?
@@ -33,10 +73,17 @@ pub(super) fn register(
     if let Some(refund) = existing.as_mut().filter(|_| said.payment_transaction_id.is_some()) {
         forget_unknown_payment(connection, &mut refund.record)?;
     }
-    let done = match register::register(key, existing.as_ref().map(|stored| &stored.record), said, now.wall) {
+    let done = match done(existing.as_ref().map(|stored| &stored.record)) {
         Ok(done) => done,
         Err(refusal) => return Ok(Err(refusal)),
     };
+    let changed = existing.as_ref().is_none_or(|existing| existing.record != done.record);
+    if !changed && *parent == Parent::Silent {
+        let record = done.record;
+        let (agreement, owed, findings) = (None, Vec::new(), Vec::new());
+        let receipt = RegistrationReceipt { record, agreement, created: false, owed, led_elsewhere: None, findings };
+        return Ok(Ok(Done { receipt, changed }));
+    }
     let before = existing.as_ref().map(|old| old.record.registered.clone()).unwrap_or_default();
     let source_before = existing.as_ref().and_then(|old| old.record.source.clone());
     let stored = write(connection, existing, done.record)?;
@@ -47,19 +94,20 @@ pub(super) fn register(
         Ok(displaced) => displaced,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    if done.tells || given_up::is(connection, stored.row)? {
+    if done.tells || (*parent == Parent::Told && given_up::is(connection, stored.row)?) {
         work.owe(&stored, Vec::new())?;
     }
     let stored = placed(&mut work, stored, &before, &placed_on)?;
     let psp_id = stored.record.registered.psp_id.clone();
     let stored = family::taken_from(&mut work, stored, &given_up_by, psp_id.as_slice())?;
-    let stored = family::link(&mut work, stored)?;
+    let stored = family::link(&mut work, stored, *parent)?;
     let moved = stored.record.registered.preauth_id != before.preauth_id || stored.record.source != source_before;
     release(&mut work, &stored.record, &before, moved)?;
     let Finished { owed, led_elsewhere, findings, .. } = work.finish()?;
     let record = records::by_key(connection, key)?.map_or(stored.record, |stored| stored.record);
     let agreement = records::agreement_of(connection, &record)?;
-    Ok(Ok(RegistrationReceipt { record, agreement, created: done.created, owed, led_elsewhere, findings }))
+    let receipt = RegistrationReceipt { record, agreement, created: done.created, owed, led_elsewhere, findings };
+    Ok(Ok(Done { receipt, changed }))
 }
 
 /// Forgets the payment of a refund if nobody has registered it, so that another one can be said at any time.

@@ -1,6 +1,7 @@
 //! Commands beside `serve`.
 
 mod commands;
+mod import;
 mod notify;
 mod profile_tools;
 mod reread;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::api::{Api, Told};
 use crate::support::integrator::with;
 use crate::support::program::{Ended, run, unread};
+use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{Relay, Setup, Transform, adyen, payment, pointing, start, stripe, within};
 
 const AT: i64 = 1_700_000_000;
@@ -324,4 +325,26 @@ async fn a_dead_letter_that_a_later_notification_released_is_no_difference() {
     }
     assert!(relay.dead_letters().await.is_empty());
     says(&reread(&relay, &["--dry-run"]).await, 0, &["0 notifications would be judged anew"]);
+}
+
+#[tokio::test]
+async fn what_was_imported_stays_when_a_record_is_corrected() {
+    let major = stripe_with("amounts = \"minor\"", "amounts = \"major\"").await;
+    let (transform, relay, folder) = with_profile(Setup::default(), &major).await;
+    let line = json!({
+        "kind": "payment", "transactionId": "tx-1", "pspTransactionId": "pi_1", "currency": "EUR", "requestedAmount": 12,
+        "status": "Succeeded", "payments": [{"amount": 12, "bookingDate": "2026-03-01"}],
+        "refunds": [{"externalItemId": "re_1", "amount": 2, "bookingDate": "2026-03-02"}],
+    });
+    let request = relay.request(reqwest::Method::POST, "/records/batch").bearer_auth(INTEGRATOR_TOKEN);
+    relay.send(request.body(line.to_string())).await.expect(200);
+    assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
+    transform.told("payment", "tx-1", 1).await;
+    assert_eq!(relay.fetched("payment", "tx-1").await["payments"][0]["amount"], 1000);
+    mended(&relay, folder.path()).await;
+    says(&reread(&relay, &[]).await, 0, &["1 records changed"]);
+    let payment = relay.fetched("payment", "tx-1").await;
+    let amounts: Vec<_> = payment["payments"].as_array().unwrap().iter().map(|item| item["amount"].clone()).collect();
+    assert_eq!(amounts, [json!(10), json!(2)], "the event's, and what is left of the imported one");
+    assert_eq!(payment["refundedAmount"], 2);
 }

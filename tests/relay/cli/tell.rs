@@ -109,7 +109,7 @@ async fn a_wish_that_cannot_be_meant_is_refused() {
         (json!({"host": "https://a/"}), 422, "host: is \"https://a/\", but must be a host such as"),
         (json!({"since": "yesterday"}), 422, "since: is \"yesterday\", but must be a time such as"),
         (json!({"ids": ["tx-1"], "host": "a"}), 422, "ids: stand beside host or since"),
-        (json!({"id": "tx-1"}), 422, "id: there is no such field; known here: "),
+        (json!({"id": "tx-1"}), 422, "id: there is no such field; did you mean ids?"),
         (json!([]), 422, "the body must be a JSON object"),
     ] {
         let refused = post(&relay, "/deliveries/tell", &body).await.problem(status);

@@ -171,7 +171,7 @@ async fn a_wrong_field_or_state_is_told_what_was_meant() {
         (json!({"tell": "yes"}), "tell: is \"yes\", but must be true or false".to_owned()),
         (
             json!({"error": {"errorcode": "Declined"}}),
-            "error.errorcode: there is no such field; known here: one of".to_owned(),
+            "error.errorcode: there is no such field; did you mean errorCode?".to_owned(),
         ),
         (
             json!({"webhookTarget": "/hooks"}),
