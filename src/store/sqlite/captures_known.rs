@@ -423,3 +423,44 @@ fn a_refund_that_names_its_record_is_released_once_its_way_is_sure() {
         assert_eq!((played.given_back("c"), played.waits_for()), (10, Vec::new()), "order {n}");
     }
 }
+
+/// The preauthorization is bound to no source when it is registered. What events tell of its captures is.
+#[test]
+fn a_preauthorization_of_no_source_yet_takes_back_what_a_payment_had_that_captured_it_by_what_events_tell() {
+    let told =
+        [capture_as("c", "cap"), unlinked("d", "cap-2"), of_authorization(10, &["cap-2"], 40), disputed(11), preauth()];
+    for (n, order) in orders(&told).iter().enumerate() {
+        let played = Told::new(order);
+        assert_eq!((played.chargebacks("d"), played.outcome(11)), (0, Outcome::DeadLetter), "order {n}");
+    }
+}
+
+/// An event that could mean either capture means the one that is left.
+#[test]
+fn a_dead_letter_finds_its_capture_once_the_other_one_is_removed() {
+    let mut played = Told::new(&[preauth(), capture("c"), capture("d"), of_authorization(10, &["cap"], 40)]);
+    assert_eq!((played.paid("d"), played.outcome(10)), (0, Outcome::DeadLetter));
+    played.second += 10;
+    let options = super::rehearse::without_limits();
+    super::removal::remove(&played.connection, &options, &key(Kind::Payment, "c"), moment(played.second))
+        .unwrap()
+        .unwrap();
+    assert_eq!((played.paid("d"), played.outcome(10), played.reason()), (40, Outcome::Applied, String::new()));
+}
+
+/// A preauthorization was registered under the id of another one. Once it is amended, no event of that is meant for its captures.
+#[test]
+fn a_dead_letter_waits_once_the_preauthorization_has_another_id() {
+    let registered = |psp_id: &str| {
+        Step::Register(
+            Kind::Preauth,
+            "a",
+            json!({"pspTransactionId": psp_id, "requestedAmount": 100, "currency": "EUR"}),
+        )
+    };
+    let told = [capture("c"), capture("d"), of_authorization(10, &["cap"], 40), registered("right")];
+    for (n, order) in orders(&told).iter().enumerate() {
+        let played = Told::new(&[vec![registered("auth")], order.clone()].concat());
+        assert_eq!((played.outcome(10), played.reason()), (Outcome::Parked, String::new()), "order {n}");
+    }
+}

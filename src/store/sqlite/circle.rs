@@ -280,16 +280,22 @@ fn bound(work: &Work<'_>, mut payment: Stored, source: &str) -> rusqlite::Result
 fn reached(work: &Work<'_>, payments: Vec<Stored>) -> rusqlite::Result<BTreeMap<i64, RecordKey>> {
     let connection = work.connection;
     let (mut rows, mut queue) = (BTreeMap::new(), payments);
+    // A preauthorization may have hundreds of captures, each of which leads to all others.
+    let (mut preauths, mut ids) = (HashSet::new(), HashSet::new());
     while let Some(Stored { row, record }) = queue.pop() {
         if record.key.kind != Kind::Payment || rows.contains_key(&row) {
             continue;
         }
         rows.insert(row, record.key);
-        if let Some(preauth) = &record.registered.preauth_id {
-            queue.extend(work.unwritten.captures_of(connection, preauth)?);
+        if let Some(preauth) = record.registered.preauth_id.filter(|preauth| !preauths.contains(preauth)) {
+            queue.extend(work.unwritten.captures_of(connection, &preauth)?);
+            preauths.insert(preauth);
         }
         for Pending { source, event, .. } in placed::list(connection, row)? {
             for psp_id in event.leading_ids().chain(&event.payment_ids) {
+                if !ids.insert((source.clone(), psp_id.clone())) {
+                    continue;
+                }
                 let original = records::original(psp_id);
                 for (kind, id) in [(Kind::Payment, psp_id), (Kind::Refund, psp_id), (Kind::Payment, &original)] {
                     let known = work.unwritten.by_psp_id(connection, kind, &source, id)?;

@@ -19,7 +19,7 @@ pub(super) fn with_captures(work: &mut Work<'_>, preauth: &TransformId) -> rusql
         let Record { source, registered, seen, .. } = &stored.record;
         let ids = registered.psp_id.iter().chain(seen.attempts.iter().flat_map(|attempt| &attempt.ids));
         for id in ids {
-            captures.extend(known(work, source.as_deref().unwrap_or_default(), id)?);
+            captures.extend(records::captured(connection, source.as_deref(), id)?);
         }
     }
     all_anew(work, captures)
@@ -28,7 +28,7 @@ pub(super) fn with_captures(work: &mut Work<'_>, preauth: &TransformId) -> rusql
 /// Places anew what was placed on the captures of the authorization with this PSP id, since an event has told of another
 /// capture, or that the id is a preauthorization's.
 pub(super) fn with_captures_known(work: &mut Work<'_>, source: &str, authorization: &str) -> rusqlite::Result<()> {
-    let mut captures = known(work, source, authorization)?;
+    let mut captures = records::captured(work.connection, Some(source), authorization)?;
     for preauth in work.unwritten.by_psp_id(work.connection, Kind::Preauth, source, authorization)? {
         captures.extend(work.unwritten.captures_of(work.connection, &preauth.stored.record.key.id)?);
     }
@@ -49,13 +49,6 @@ pub(super) fn elsewhere(work: &mut Work<'_>, notification: Uuid, these: &[i64]) 
     let mut payments = placed::payments_of(work.connection, notification)?;
     payments.retain(|payment| !these.contains(&payment.row));
     if payments.is_empty() { Ok(()) } else { all_anew(work, payments) }
-}
-
-/// The payments that captured the authorization with this PSP id by what events tell.
-fn known(work: &Work<'_>, source: &str, authorization: &str) -> rusqlite::Result<Vec<Stored>> {
-    let original = records::original(authorization);
-    let known = work.unwritten.by_psp_id(work.connection, Kind::Payment, source, &original)?;
-    Ok(known.into_iter().map(|known| known.stored).collect())
 }
 
 /// Places anew what was placed on these payments, and on those of their circles.

@@ -184,6 +184,24 @@ pub(super) fn captures_of(
         .collect()
 }
 
+/// The payments that captured the authorization with this PSP id by what events tell: those of the source, or of all sources if it
+/// is none. The preauthorization may be bound to no source yet.
+pub(super) fn captured(
+    connection: &Connection,
+    source: Option<&str>,
+    authorization: &str,
+) -> rusqlite::Result<Vec<Stored>> {
+    connection
+        .prepare_cached(concat!(
+            "SELECT ",
+            record_columns!(),
+            " FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.kind = ?2 AND (?3 IS NULL OR p.source IN (?3, '')) ORDER BY r.id",
+        ))?
+        .query_map(params![original(authorization), Kind::Payment.code(), source], stored)?
+        .collect()
+}
+
 pub(super) fn insert(connection: &Connection, record: &Record) -> rusqlite::Result<i64> {
     connection
         .prepare_cached(

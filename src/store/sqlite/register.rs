@@ -174,9 +174,11 @@ fn release(work: &mut Work<'_>, record: &Record, before: &Registered, moved: boo
     // A capture with an id of its own may not be meant any more by what could mean several.
     let is_another = moved || *psp_id != before.psp_id;
     let captures = preauth_id.iter().chain(&before.preauth_id).filter(|_| is_another).map(ReleaseKey::captures);
+    // An event that names the former id may mean none of the captures now.
+    let own = (kind == Kind::Preauth && *psp_id != before.psp_id).then(|| ReleaseKey::captures(id));
     let agreement = agreement_id.as_ref().map(|_| ReleaseKey::agreement_of(id));
     let its = psp_id.as_ref().map(|psp_id| ReleaseKey::psp_id(kind, psp_id));
-    let mut keys = captures.chain([ReleaseKey::record(id)]).chain(its).chain(agreement);
+    let mut keys = captures.chain(own).chain([ReleaseKey::record(id)]).chain(its).chain(agreement);
     keys.try_for_each(|key| work.release(record.source.as_deref(), &key))
 }
 

@@ -53,10 +53,10 @@ pub(super) fn take_out(work: &mut Work<'_>, stored: &Stored) -> rusqlite::Result
     connection.prepare_cached("UPDATE findings SET record = NULL WHERE record = ?1")?.execute([stored.row])?;
     connection.prepare_cached("DELETE FROM records WHERE id = ?1")?.execute([stored.row])?;
     // What was placed on another capture may be meant for it alone now, or for none.
-    match &stored.record.registered.preauth_id {
-        Some(preauth) => placing::with_captures(work, preauth),
-        None => Ok(()),
-    }
+    let Some(preauth) = &stored.record.registered.preauth_id else { return Ok(()) };
+    placing::with_captures(work, preauth)?;
+    // What could be meant for any of several captures may be meant for only one now.
+    work.release(stored.record.source.as_deref(), &ReleaseKey::captures(preauth))
 }
 
 /// Why a record has to stay, if it has to.
