@@ -266,8 +266,13 @@ impl Way<'_> {
 
     /// The payment that a refund names, by its ids or by a reference.
     fn refunded(&self) -> rusqlite::Result<Option<Target>> {
-        if let Some(known) = self.known(Kind::Payment, &self.event.payment_ids)? {
-            return Ok(Some(target(known)));
+        for sure in [true, false] {
+            let ids = self.event.payment_ids.iter().filter(|id| self.event.is_sure_of(id) == sure);
+            let ids: Vec<String> = ids.cloned().collect();
+            if let Some(Known { stored, sureness }) = self.known(Kind::Payment, &ids)? {
+                let most = if sure { Sureness::Own } else { Sureness::Unsigned };
+                return Ok(Some(Target { stored, sureness: sureness.min(most) }));
+            }
         }
         for id in &self.event.references {
             let payment = self.among.by_key(self.connection, &RecordKey::new(Kind::Payment, id.clone()))?;
