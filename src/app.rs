@@ -173,6 +173,11 @@ fn listen(reloader: &Reloader, state: State) -> anyhow::Result<Bound> {
         ErrorKind::AddrInUse => {
             anyhow!("{key}: {at} is in use by another program; stop that one, or choose another port")
         }
+        ErrorKind::AddrNotAvailable => {
+            anyhow!(
+                "{key}: cannot listen on {at}, which is no address of this machine; correct it, or say 0.0.0.0 for all"
+            )
+        }
         _ => anyhow!("{key}: cannot listen on {at}: {source}"),
     })
 }

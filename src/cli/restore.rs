@@ -10,7 +10,7 @@ use super::exit::{EXIT_IO, EXIT_USAGE};
 use super::output::{answer, say};
 use super::variable::CONFIG_VARIABLE;
 use crate::config;
-use crate::store::{Restored, restore};
+use crate::store::{OpenError, RestoreError, Restored, restore};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -34,6 +34,13 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
     };
     match restore(&store, &arguments.copy, Timestamp::now()) {
         Ok(restored) => answer(told(&restored, &arguments.copy), ExitCode::SUCCESS),
+        Err(RestoreError::Store(OpenError::InUse(path))) => {
+            say(format_args!(
+                "a relay runs on {}: stop it, and start it afterwards; nothing was restored",
+                path.display()
+            ));
+            ExitCode::from(EXIT_IO)
+        }
         Err(error) => {
             say(format_args!("{error}; nothing was restored"));
             ExitCode::from(EXIT_IO)
@@ -44,14 +51,23 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 fn told(restored: &Restored, copy: &Path) -> String {
     let mut lines = vec![format!("{} is what {} was", restored.store.display(), copy.display())];
     if let Some(aside) = &restored.aside {
+        let mut wal = aside.clone().into_os_string();
+        wal.push("-wal");
+        let wal = PathBuf::from(wal);
+        let and_wal = if wal.exists() { format!(", and {},", wal.display()) } else { String::new() };
         let aside = aside.display();
         lines.push(format!(
-            "the earlier store is {aside} now; it holds payer data: delete it, and {aside}-wal, once nobody needs it"
+            "the earlier store is {aside} now; it holds payer data: delete it{and_wal} once nobody needs it"
         ));
     }
     lines.push(match restored.known_until {
-        Some(at) => format!("start the relay, and have each PSP send again what it has sent since {at}"),
-        None => "start the relay, and have each PSP send everything again: the copy has no notification".to_owned(),
+        Some(at) => format!(
+            "start the relay; have your payment stack register again what it has registered since {at}, and each PSP send again \
+             what it has sent since {at}"
+        ),
+        None => "start the relay; have your payment stack register everything again, and each PSP send everything again: the copy \
+                 has no notification"
+            .to_owned(),
     });
     lines.join("\n")
 }

@@ -7,6 +7,7 @@ use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visi
 use serde_json::Value;
 
 use super::nearest::nearest;
+use super::text::shown;
 
 /// The field name under which serde_json keeps the digits of a number on its way to a [`Value`]. An object with a field of
 /// this name would become a number that nobody wrote.
@@ -49,12 +50,14 @@ pub fn twice(bytes: &[u8]) -> Option<Vec<String>> {
 /// A message of serde's about a wrong type, field or choice in the words of our other messages.
 #[must_use]
 pub fn in_our_words(message: &str) -> String {
-    let parts = |beginning: &str| message.strip_prefix(beginning)?.split_once(", expected ");
+    // The last one is serde's: a value in front of it may have the same words.
+    let parts = |beginning: &str| message.strip_prefix(beginning)?.rsplit_once(", expected ");
     if let Some((found, right)) = parts("invalid type: ") {
         return format!("is {}, but must be {}", in_words(found), in_words(right)).replace('`', "");
     }
     if let Some((found, right)) = parts("unknown variant ") {
-        return format!("is {found}, but must be {right}").replace('`', "\"");
+        let found = found.trim_start_matches('`').trim_end_matches('`');
+        return format!("is {}, but must be {}", shown(found), right.replace('`', "\""));
     }
     match parts("unknown field ") {
         Some((found, known)) if let Some(meant) = meant(found, known) => {

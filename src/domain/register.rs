@@ -223,12 +223,18 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     if let (Some(new), Some(old)) = (said.currency, old.currency)
         && new != old
     {
-        return Err(Refusal::conflict("currency", format!("the record is in {old}")));
+        return Err(Refusal::conflict(
+            "currency",
+            format!("is {new}, but the record is in {old}, and events have been applied to it"),
+        ));
     }
     if let (Some(new), Some(old)) = (&said.payment_transaction_id, &old.payment_id)
         && new != old
     {
-        return Err(Refusal::conflict("paymentTransactionId", format!("the refund is of payment {old}")));
+        return Err(Refusal::conflict(
+            "paymentTransactionId",
+            format!("events have been applied to the refund, which is of payment {old}"),
+        ));
     }
     // A payment that captures a preauthorization takes other events than a direct payment.
     if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new)) {
@@ -240,11 +246,17 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     if let (Some(new), Some(old)) = (&said.source, &existing.source)
         && new != old
     {
-        return Err(Refusal::conflict("source", format!("the record belongs to source {old}")));
+        return Err(Refusal::conflict(
+            "source",
+            format!("events have been applied to the record, which belongs to source {old}"),
+        ));
     }
     // Without a time, a late report of a decline would end what has succeeded since.
     if said.error.is_some() && said.status_at.or(said.answered_at).is_none() {
-        return Err(Refusal::invalid("statusAt", "is required beside an error once events have been applied"));
+        return Err(Refusal::invalid(
+            "statusAt",
+            "or answeredAt is required beside an error once events have been applied",
+        ));
     }
     check_psp_id(existing, said)
 }

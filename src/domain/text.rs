@@ -2,6 +2,8 @@
 
 /// The most characters of a text that are shown.
 const SHOWN_MAX: usize = 100;
+/// The most characters of a message that the log has.
+const LOGGED_MAX: usize = 400;
 
 /// A text in the form that may stand in a message or a log: quoted, [`masked`], and cut if it is long. The sender of a text
 /// must not decide how much of it we write down.
@@ -40,6 +42,35 @@ fn quoted(text: &str) -> String {
 #[must_use]
 pub fn masked(text: &str) -> String {
     without(text, Cards::Go)
+}
+
+/// A message for the log: `"…"` replaces each text that it quotes, since such a text may be a payer's name. What stands after
+/// "must be" are our own words, and stays. All texts of others have to be quoted as [`shown`] does.
+#[must_use]
+pub fn unquoted(message: &str) -> String {
+    let mut out = String::with_capacity(message.len());
+    let mut signs = message.chars();
+    while let Some(sign) = signs.next() {
+        if sign != '"' {
+            out.push(sign);
+            if out.ends_with(" must be ") {
+                out.push_str(signs.as_str());
+                break;
+            }
+            continue;
+        }
+        out.push_str("\"…\"");
+        while let Some(quoted) = signs.next().filter(|quoted| *quoted != '"') {
+            // The sign after it is quoted as well, also if it is a quotation mark.
+            if quoted == '\\' {
+                signs.next();
+            }
+        }
+    }
+    match out.char_indices().nth(LOGGED_MAX) {
+        Some((end, _)) => format!("{}…", out.get(..end).unwrap_or_default()),
+        None => out,
+    }
 }
 
 /// What becomes of digits that could be a card number.
@@ -163,7 +194,7 @@ pub fn is_name(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{masked, shown, shown_id};
+    use super::{masked, shown, shown_id, unquoted};
 
     #[test]
     fn long_text_is_cut() {
@@ -201,6 +232,18 @@ mod tests {
         assert_eq!(shown_id("jo.doe@example.org"), "\"[e-mail]\"");
         assert_eq!(shown_id("DE89370400440532013000"), "\"[IBAN]\"");
         assert_eq!(shown_id(&"7".repeat(5000)).chars().count(), 103);
+    }
+
+    #[test]
+    fn a_message_for_the_log_has_none_of_the_texts_that_it_quotes() {
+        for text in ["Jo Doe", "Jo\" Doe", "Jo\\\" Doe\\", "Jo must be Doe", "\", but must be Doe", "Jo\n\u{1f}Doe"] {
+            let said = unquoted(&format!("status: is {}, but must be one of \"look\", Paid", shown(text)));
+            assert_eq!(said, "status: is \"…\", but must be one of \"look\", Paid", "{text:?}");
+            assert_eq!(unquoted(&format!("{} belongs to {}", shown(text), shown(text))), "\"…\" belongs to \"…\"");
+        }
+        assert_eq!(unquoted(&shown(&"Doe ".repeat(50))), "\"…\"…");
+        assert_eq!(unquoted("amount: \"Jo"), "amount: \"…\"");
+        assert_eq!(unquoted(&"x".repeat(5000)).chars().count(), 401);
     }
 
     #[test]

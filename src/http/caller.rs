@@ -47,8 +47,9 @@ impl Caller {
         matches!(self, Self::Operator(_, role) if *role >= needed)
     }
 
-    /// The refusal of known credentials that do not suffice. They are no guess, so they do not count against the address.
-    fn lacks(&self, needed: Role) -> Problem {
+    /// The refusal of known credentials that do not suffice. They are no guess, so they do not count against the address. The route
+    /// is also for these `others`.
+    fn lacks(&self, needed: Role, others: &str) -> Problem {
         let has = match self {
             Self::Operator(name, role) => format!("operator {name} has the role {}", role.name()),
             Self::Integrator => "the payment stack has no role".to_owned(),
@@ -59,7 +60,7 @@ impl Caller {
             Role::Act => "act or manage",
             Role::Manage => "manage",
         };
-        let reason = format!("this route is for an operator with the role {roles}; {has}");
+        let reason = format!("this route is for {others}an operator with the role {roles}; {has}");
         Problem::new(403, &reason).because(LACKS_ROLE, reason).by(self.operator())
     }
 }
@@ -96,7 +97,7 @@ pub(super) fn must_be_integrator_or(
     in_force: &InForce,
 ) -> Result<Caller, Problem> {
     let admits = |caller: &Caller| *caller == Caller::Integrator || caller.has(role);
-    admitted(request, state, in_force, role, admits)
+    admitted(request, state, in_force, (role, "the payment stack or "), admits)
 }
 
 /// Admits an operator whose role is at least this one. While no operator is configured, their routes are the integrator's.
@@ -108,7 +109,7 @@ pub(super) fn must_be_operator(
 ) -> Result<Caller, Problem> {
     let is_the_integrators = in_force.operators.is_empty();
     let admits = |caller: &Caller| is_the_integrators && *caller == Caller::Integrator || caller.has(role);
-    admitted(request, state, in_force, role, admits)
+    admitted(request, state, in_force, (role, ""), admits)
 }
 
 /// Admits a monitor and an operator. The integrator is admitted while there are no operators, or no monitor: an alert that
@@ -119,20 +120,20 @@ pub(super) fn must_be_monitor(request: &HttpRequest, state: &State, in_force: &I
         Caller::Integrator => is_the_integrators,
         Caller::Monitor | Caller::Operator(..) => true,
     };
-    admitted(request, state, in_force, Role::Look, admits)
+    admitted(request, state, in_force, (Role::Look, "a monitor or "), admits)
 }
 
 fn admitted(
     request: &HttpRequest,
     state: &State,
     in_force: &InForce,
-    needed: Role,
+    (needed, others): (Role, &str),
     admits: impl Fn(&Caller) -> bool,
 ) -> Result<Caller, Problem> {
     match known(request, state, in_force) {
         Some(caller) if admits(&caller) => Ok(caller),
         // Nobody is told more than before while there are no roles.
-        Some(caller) if !in_force.operators.is_empty() => Err(caller.lacks(needed)),
+        Some(caller) if !in_force.operators.is_empty() => Err(caller.lacks(needed, others)),
         _ => Err(refused(request, state, in_force)),
     }
 }
@@ -164,7 +165,19 @@ fn refused(request: &HttpRequest, state: &State, in_force: &InForce) -> Problem 
     if authorization(request).is_none() {
         return Problem::unauthorized().because(NO_CREDENTIALS, NO_CREDENTIALS);
     }
-    wrong(request, state, in_force).because(WRONG_CREDENTIALS, WRONG_CREDENTIALS)
+    // Somebody who has mixed up two tokens learns it from the log, and from nothing else.
+    let whose = match known(request, state, in_force) {
+        Some(Caller::Integrator) => Some("the payment stack's".to_owned()),
+        Some(Caller::Monitor) => Some("a monitor's".to_owned()),
+        Some(Caller::Operator(name, _)) => Some(format!("those of operator {name}")),
+        None if holds(request, state, in_force, &[(TRANSFORM, &in_force.transform)]) => Some("Transform's".to_owned()),
+        None => None,
+    };
+    let reason = match whose {
+        Some(whose) => format!("{WRONG_CREDENTIALS}: they are {whose}, which this route does not take"),
+        None => WRONG_CREDENTIALS.to_owned(),
+    };
+    wrong(request, state, in_force).because(WRONG_CREDENTIALS, reason)
 }
 
 /// Counts wrong credentials against the caller's address; returns the answer.

@@ -13,6 +13,7 @@ use super::why::{NO_CREDENTIALS, WRONG_CREDENTIALS};
 use super::{address, body, caller};
 use crate::access::throttle;
 use crate::certificates::NoKey;
+use crate::domain::nearest::hint;
 use crate::domain::text::shown;
 use crate::ingest::{Refused, Sender};
 use crate::psp::document::received::Received;
@@ -71,7 +72,7 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
     let source = in_force
         .sources
         .get(name)
-        .ok_or_else(|| Problem::new(404, NO_SOURCE).because("unknown source", unknown(name)))?;
+        .ok_or_else(|| Problem::new(404, NO_SOURCE).because("unknown source", unknown(name, in_force)))?;
     if let Some(status) = source.closed {
         let problem = Problem::new(status, if status == 404 { NO_SOURCE } else { "this source is not enabled now" });
         return Err(problem.because("not enabled", "the source is not enabled"));
@@ -85,7 +86,7 @@ fn open<'a>(request: &HttpRequest, in_force: &'a InForce, name: &str) -> Result<
 
 /// The log's reason for an unknown source. A caller may have put a secret where the name belongs, and no secret may reach
 /// the log. So a text that cannot be a source's name is not quoted, and of a long name only the beginning is.
-fn unknown(name: &str) -> String {
+fn unknown(name: &str, in_force: &InForce) -> String {
     let length = name.chars().count();
     if !Source::may_be_called(name) {
         return format!("no source has the name in the path, and none can have it: {length} characters");
@@ -94,7 +95,10 @@ fn unknown(name: &str) -> String {
         Some(beginning) if length > QUOTED_MAX => {
             format!("no source has the name in the path: {beginning:?} and so on, {length} characters")
         }
-        _ => format!("no source is called {}", shown(name)),
+        _ => {
+            let hint = hint(name, in_force.sources.keys().map(String::as_str));
+            format!("no source is called {}{hint}", shown(name))
+        }
     }
 }
 

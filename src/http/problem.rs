@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::why::{STORE, Why};
 use crate::domain::registration::Refusal;
-use crate::domain::text::{masked, shown};
+use crate::domain::text::{masked, unquoted};
 use crate::store::{RegisterError, StoreError};
 
 /// An error as integrators and Transform read it.
@@ -120,12 +120,10 @@ impl Problem {
         Self { retry_after: Some(seconds), ..Self::new(429, "wrong credentials too often") }
     }
 
-    /// The text of the answer for the log, without the value of a field: it may be the payer's.
+    /// The text of the answer for the log, without the value of a field that is a text: it may be the payer's.
     fn as_said(&self, status: StatusCode) -> Why {
-        let reason = match &self.field {
-            Some(field) => format!("{} is refused", shown(field)),
-            None => masked(&self.detail),
-        };
+        let detail = masked(&self.detail);
+        let reason = if self.field.is_some() { unquoted(&detail) } else { detail };
         Why::new(status.canonical_reason().unwrap_or("Error"), reason)
     }
 

@@ -183,7 +183,7 @@ pub(super) const CONFLICT: Refusal = Refusal {
          - The `pspTransactionId` is another record's of that kind.\n\
          - The `pspTransactionId` differs from the stored one, under which money is booked or the record has succeeded.\n\
          - A record that is to be removed has applied events, a refund or a capture, or a parked event names it.",
-        "the record is in EUR",
+        "is USD, but the record is in EUR, and events have been applied to it",
     )
 };
 pub(super) const NO_DEAD_LETTER: Refusal = Refusal::new(

@@ -43,7 +43,7 @@ pub enum BackupError {
     #[error("cancelled: there is no {0}, and nothing is left of the unfinished copy")]
     Cancelled(PathBuf),
     /// A file with the copy's name exists.
-    #[error("{0} is there already")]
+    #[error("{0} is there already, and is left as it is: name a new file")]
     Exists(PathBuf),
     /// The store cannot be read.
     #[error("cannot read the store {path}: {reason}")]

@@ -224,8 +224,7 @@ fn claim(connection: &Connection, stored: &Stored) -> rusqlite::Result<Result<Di
     let mut given_up_by = Vec::new();
     for other in records::others_of_psp_id(connection, stored, psp_id)? {
         if other.record.key.kind == kind && other.record.registered.psp_id.as_deref() == Some(psp_id) {
-            let owner = shown_id(other.record.key.id.as_str());
-            let reason = format!("{} belongs to another {kind}, {owner}", shown_id(psp_id));
+            let reason = format!("{} belongs to another {kind}, {}", shown_id(psp_id), other.record.key.id);
             return Ok(Err(Refusal::conflict("pspTransactionId", reason)));
         }
         records::forget(connection, other.row, kind, psp_id)?;

@@ -183,7 +183,7 @@ async fn a_wrong_field_or_state_is_told_what_was_meant() {
     }
     relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     let taken = relay.put("payment", "tx-2", &payment("pi_1", "10")).await.problem(409);
-    assert_eq!(taken, "pspTransactionId: \"pi_1\" belongs to another payment, \"tx-1\"");
+    assert_eq!(taken, "pspTransactionId: \"pi_1\" belongs to another payment, tx-1");
 }
 
 /// A PSP that has not signed is not asked for credentials.

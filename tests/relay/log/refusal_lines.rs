@@ -3,8 +3,10 @@
 use std::io::Write;
 
 use reqwest::Method;
+use serde_json::json;
 
-use crate::support::setup::INTEGRATOR_TOKEN;
+use crate::support::integrator::with;
+use crate::support::setup::{INTEGRATOR_TOKEN, TRANSFORM_TOKEN};
 use crate::support::siege::{statuses, until_hung_up};
 use crate::support::{Setup, payment, psp, start, stripe};
 
@@ -125,6 +127,48 @@ async fn a_name_that_a_client_chose_is_told_if_it_is_one() {
     for told in ["whsec_abc", "0123456789abcdef", "Sk-Live", "ller", "Doe", "jo.doe"] {
         assert!(!log.contains(told), "{told} in {log}");
     }
+}
+
+/// The reason stands in the log, and no text of a field does: it may be the payer's name.
+#[tokio::test]
+async fn the_log_says_why_a_registration_is_refused() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    relay.put("payment", "tx-2", &payment("pi_1", "10")).await.problem(409);
+    relay.program.logged(&["request refused", "status=409", "belongs to another payment, tx-1"]).await;
+    for (field, value, logged) in [
+        ("requestedAmount", json!(-5), "requestedAmount: is negative"),
+        ("requestedAmount", json!("Jo Doe"), "is not a decimal number: digits, and one point between them"),
+        ("currency", json!("Jo Doe"), "is not an ISO 4217 currency code"),
+        ("statusAt", json!("Jo \\\" Doe"), "but must be a time such as"),
+        ("status", json!("Jo must be Doe"), "but must be one of Initiated, Pending"),
+        ("source", json!("Jo Doe"), "is not configured"),
+        ("bearer", json!("Jo, expected Doe"), "but must be an object"),
+        ("error", json!({"errorCode": "Jo, expected `\"Doe"}), "but must be one of \\\"UnmappedError"),
+        ("webhookTarget", json!("https://evil.example/Doe"), "host evil.example is not in transform.allowed_hosts"),
+    ] {
+        relay.put("payment", "tx-3", &with(payment("pi_3", "10"), field, value)).await.problem(422);
+        relay.program.logged(&["request refused", "path=\"/records/payment/tx-3\"", "status=422", logged]).await;
+    }
+    let log = relay.program.log();
+    assert!(!log.contains("Doe"), "{log}");
+}
+
+/// Somebody has mixed up two tokens, or has misspelt a source: the log says so, and the answer does not.
+#[tokio::test]
+async fn the_log_says_what_was_mixed_up() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for (path, token, whose) in
+        [("/records", TRANSFORM_TOKEN, "Transform's"), ("/api/Payment/tx-1", INTEGRATOR_TOKEN, "the payment stack's")]
+    {
+        let reply = relay.send(relay.request(Method::GET, path).bearer_auth(token)).await;
+        assert!(!reply.problem(401).contains(whose), "{reply:?}");
+        let logged = format!("they are {whose}, which this route does not take");
+        relay.program.logged(&["request refused", "kind=\"wrong credentials\"", &logged]).await;
+    }
+    let reply = relay.post("stripe-mian", &[], "{}").await;
+    assert!(!reply.problem(404).contains("stripe-main"), "{reply:?}");
+    relay.program.logged(&["notification refused", "stripe-mian", "did you mean stripe-main?"]).await;
 }
 
 #[tokio::test]
