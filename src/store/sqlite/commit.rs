@@ -78,6 +78,10 @@ impl Work<'_> {
                 }
                 let rows: Vec<i64> = targets.iter().map(|target| target.stored.row).collect();
                 let applied = self.apply_to_all(targets, pending, &open)?;
+                // What a record refuses has reached nothing: the genuine content must find its way still.
+                if applied.0 == Outcome::DeadLetter && pending.event.loose.is_some() {
+                    parked::forget_silent(self.connection, pending)?;
+                }
                 if pending.event.companion {
                     placing::elsewhere(self, pending.notification, &rows)?;
                 }
