@@ -220,5 +220,9 @@ fn parked_now(before: &Waiting, now: &Waiting) -> HashSet<[u8; 16]> {
 fn as_now(found: Record, stands: &Record) -> Record {
     let mut now = Record { version: stands.version, last_updated: stands.last_updated, ..found };
     now.registered.silent_since = stands.registered.silent_since;
+    // A payment stays bound to the source of what was placed on it and left again. That shows nothing.
+    if !is_touched(&now) && !is_touched(stands) {
+        now.source.clone_from(&stands.source);
+    }
     now
 }

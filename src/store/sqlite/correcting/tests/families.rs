@@ -182,3 +182,18 @@ async fn a_payment_with_another_id_keeps_its_refused_attempt() {
     is_right(&trial, &[(Kind::Payment, "p1")]).await;
     assert_eq!(trial.rehearse().left, []);
 }
+
+/// On the stage the refund is placed on the capture first, since that is registered there before all events.
+#[tokio::test]
+async fn a_payment_that_a_placed_event_left_again_is_no_difference() {
+    let mut trial = Trial::new();
+    let captured = Event { originals: vec!["auth".to_owned()], ..event("payment", 2, &["cap"], "Pending") };
+    let refund = Event { payment_ids: vec!["auth".to_owned()], ..event("refund", 1, &["re_1"], "Pending") };
+    let told = |event| Message::new("test".to_owned(), Meaning::Events(vec![event]));
+    trial.take(1, told(refund.clone()), told(refund)).await;
+    trial.register(Kind::Payment, "d", json!({"pspTransactionId": "cap"})).await;
+    trial.register(Kind::Preauth, "a", json!({"pspTransactionId": "auth"})).await;
+    trial.take(2, told(captured.clone()), told(captured)).await;
+    trial.register(Kind::Payment, "c", json!({"preauthTransactionId": "a"})).await;
+    is_right(&trial, &[(Kind::Payment, "c"), (Kind::Payment, "d")]).await;
+}
