@@ -4,6 +4,7 @@ letter that is there, asks for the contract's body, or is signed as Stripe signs
 import hashlib
 import hmac
 import itertools
+import json
 import os
 import time
 
@@ -13,6 +14,12 @@ import schemathesis
 RECORDS = itertools.cycle(os.environ["RECORDS"].split())
 DEAD_LETTERS = itertools.cycle(os.environ["DEAD_LETTERS"].split())
 HALF = itertools.cycle([True, False, False, True])
+
+
+@schemathesis.serializer("application/x-ndjson")
+def lines(context, value):
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text.encode("utf-8", "replace")
 
 
 class Signed(requests.auth.AuthBase):

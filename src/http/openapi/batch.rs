@@ -30,8 +30,9 @@ pub(super) fn describe(document: &mut Document) {
         "status": "Succeeded",
         "payments": [{"externalItemId": "pi_1", "amount": 89.25, "bookingDate": "2022-11-08"}],
     });
-    let text = json!({"schema": {"type": "string"}, "example": format!("{line}\n")});
-    let body = json!({"required": true, "content": {"application/x-ndjson": text}});
+    // A line that is no such object is refused alone, so the body as a whole has no schema. A body without a line imports nothing.
+    let text = json!({"schema": {}, "example": format!("{line}\n")});
+    let body = json!({"required": false, "content": {"application/x-ndjson": text}});
     let refused = json!({"line": 17, "field": "currency", "reason": "\"EURO\" is not an ISO 4217 currency code"});
     let report =
         Answer::new("What came of the lines. With `dryRun` it would.").json(document.schemas.of::<Report>()).example(
