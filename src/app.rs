@@ -1,4 +1,4 @@
-//! Composition root of the relay: opens the store, binds the socket, starts the parts, and stops them, the store last.
+//! Composition root of the relay: binds the addresses, opens the store, starts the parts, and stops them, the store last.
 
 mod options;
 mod parts;
@@ -7,6 +7,7 @@ mod reloading;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use self::parts::Parts;
 use crate::clock::Clock;
 use crate::housekeeping;
-use crate::http::{self, Bound, NotBound, Refusals, ServerOptions, State};
+use crate::http::{self, Bound, Held, NotBound, Refusals, ServerOptions, State};
 use crate::ingest::{Ingest, Repeats};
 use crate::registering::Registering;
 use crate::store::{OpenError, Store, StoreError};
@@ -47,17 +48,22 @@ pub struct App {
 }
 
 impl App {
-    /// Opens the store, binds the sockets, and takes up the fetches and webhooks that an earlier run has left.
+    /// Binds the addresses, opens the store, and takes up the fetches and webhooks that an earlier run has left. Without an
+    /// address no new store is made. Of an existing store its own trouble is told first.
     ///
     /// # Errors
     /// The store cannot be opened (an [`OpenError`]) or read, an address cannot be bound, or TLS cannot be set up. Or the limit
     /// of open files leaves no connection, or the machine gives no random bytes.
     pub async fn build(options: Options) -> anyhow::Result<Self> {
+        let held = match http::bind(&options.server).map_err(not_bound) {
+            Err(error) if !is_there(&options.store.path) => return Err(error),
+            held => held,
+        };
         let parts = Parts::open(options).await?;
         let state = parts.state()?;
         let (ingest, refusals) = (Arc::clone(&state.ingest), Arc::clone(&state.refusals));
         let registering = Arc::clone(&state.registering);
-        let Bound { server, address, admin: admin_address } = listen(&parts.reloader, state)?;
+        let Bound { server, address, admin: admin_address } = listen(held?, &parts.reloader, state)?;
         let fetcher = parts.start_fetching().await?;
         let (worker, owed) = parts.start_delivery().await?;
         let housekeeping = parts.start_housekeeping();
@@ -166,10 +172,20 @@ impl App {
     }
 }
 
-/// Binds the sockets, for as many connections as there is room for.
-fn listen(reloader: &Reloader, state: State) -> anyhow::Result<Bound> {
+/// Whether there is a store at this path. An empty file is none yet.
+fn is_there(store: &Path) -> bool {
+    store.metadata().is_ok_and(|file| file.len() > 0)
+}
+
+/// Lets clients connect, as many as there is room for.
+fn listen(held: Held, reloader: &Reloader, state: State) -> anyhow::Result<Bound> {
     let server = ServerOptions { max_connections: reloader.room.connections, ..reloader.server };
-    http::bind(&server, state).map_err(|NotBound { key, at, source }| match source.kind() {
+    http::serve(held, &server, state).map_err(not_bound)
+}
+
+/// The fault of an address, and the remedy.
+fn not_bound(NotBound { key, at, source }: NotBound) -> anyhow::Error {
+    match source.kind() {
         ErrorKind::AddrInUse => {
             anyhow!("{key}: {at} is in use by another program; stop that one, or choose another port")
         }
@@ -179,7 +195,7 @@ fn listen(reloader: &Reloader, state: State) -> anyhow::Result<Bound> {
             )
         }
         _ => anyhow!("{key}: cannot listen on {at}: {source}"),
-    })
+    }
 }
 
 /// Closes the store as soon as the server's threads have released it. They end a moment after the server reports its end.

@@ -52,5 +52,5 @@ pub use openapi::openapi;
 pub use options::ServerOptions;
 pub use probed::Probed;
 pub use refusals::Refusals;
-pub use server::{Bound, NotBound, bind, workers};
+pub use server::{Bound, Held, NotBound, bind, serve, workers};
 pub use state::State;

@@ -15,7 +15,7 @@ use actix_service::{
 use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
 use actix_web::{App, web};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
@@ -43,6 +43,27 @@ pub fn workers() -> usize {
     std::thread::available_parallelism().map_or(1, NonZero::get).min(WORKERS_MAX)
 }
 
+/// The relay's addresses, bound and held for it. Nobody can connect yet.
+#[derive(Debug)]
+pub struct Held {
+    /// That of `server.listen`.
+    only: BoundSocket,
+    /// That of `server.admin_listen`, if it is configured.
+    admin: Option<BoundSocket>,
+}
+
+/// A bound address.
+#[derive(Debug)]
+struct BoundSocket {
+    /// The key of its setting.
+    key: &'static str,
+    /// The address as it is configured.
+    at: SocketAddr,
+    listener: TcpListener,
+    /// The address with its port.
+    address: SocketAddr,
+}
+
 /// A server with its sockets.
 pub struct Bound {
     /// The server; it serves once it is awaited.
@@ -65,13 +86,24 @@ pub struct NotBound {
     pub source: std::io::Error,
 }
 
-/// Binds the sockets and serves the routes on them, once the server is awaited.
+/// Binds the addresses.
 ///
 /// # Errors
 /// An address cannot be bound; then none of them is.
-pub fn bind(options: &ServerOptions, state: State) -> Result<Bound, NotBound> {
-    let (listener, address) = socket("server.listen", options.listen, options)?;
-    let admin = options.admin_listen.map(|at| socket("server.admin_listen", at, options)).transpose()?;
+pub fn bind(options: &ServerOptions) -> Result<Held, NotBound> {
+    let only = BoundSocket::of("server.listen", options.listen)?;
+    let admin = options.admin_listen.map(|at| BoundSocket::of("server.admin_listen", at)).transpose()?;
+    Ok(Held { only, admin })
+}
+
+/// Lets clients connect, and serves the routes once the server is awaited.
+///
+/// # Errors
+/// Nobody can be let in at an address; then nobody is at any.
+pub fn serve(held: Held, options: &ServerOptions, state: State) -> Result<Bound, NotBound> {
+    let Held { only, admin } = held;
+    let (listener, address) = only.listen(options)?;
+    let admin = admin.map(|admin| admin.listen(options)).transpose()?;
     let workers = workers();
     let server = Server::build();
     let hall = Hall {
@@ -109,16 +141,30 @@ pub fn bind(options: &ServerOptions, state: State) -> Result<Bound, NotBound> {
     Ok(Bound { server: server.run(), address, admin: admin_address })
 }
 
-/// Binds a socket, and bounds what it keeps.
-fn socket(key: &'static str, at: SocketAddr, options: &ServerOptions) -> Result<(TcpListener, SocketAddr), NotBound> {
-    let bound = || {
-        let listener = TcpListener::bind(at)?;
-        SockRef::from(&listener).listen(BACKLOG)?;
-        bound_what_is_unsent(&listener, options.write_timeout)?;
-        let address = listener.local_addr()?;
+impl BoundSocket {
+    /// Binds an address. The port of a relay that has just ended is free.
+    fn of(key: &'static str, at: SocketAddr) -> Result<Self, NotBound> {
+        let bound = || {
+            let socket = Socket::new(Domain::for_address(at), Type::STREAM, None)?;
+            socket.set_reuse_address(true)?;
+            socket.bind(&at.into())?;
+            let listener = TcpListener::from(socket);
+            let address = listener.local_addr()?;
+            Ok(Self { key, at, listener, address })
+        };
+        bound().map_err(|source| NotBound { key, at, source })
+    }
+
+    /// Lets clients connect, and bounds what the machine keeps of them.
+    fn listen(self, options: &ServerOptions) -> Result<(TcpListener, SocketAddr), NotBound> {
+        let Self { key, at, listener, address } = self;
+        let listens = || {
+            SockRef::from(&listener).listen(BACKLOG)?;
+            bound_what_is_unsent(&listener, options.write_timeout)
+        };
+        listens().map_err(|source| NotBound { key, at, source })?;
         Ok((listener, address))
-    };
-    bound().map_err(|source| NotBound { key, at, source })
+    }
 }
 
 /// Bounds the unread answers that the machine holds for a connection, in size and time. Each connection inherits this.

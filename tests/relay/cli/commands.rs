@@ -259,4 +259,7 @@ async fn an_address_that_is_taken_is_named() {
         "{}",
         ended.stderr
     );
+    let files = std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let store: Vec<_> = files.filter(|name| name.starts_with("relay.db")).collect();
+    assert_eq!(store, Vec::<String>::new(), "no store is made by a start that fails");
 }
