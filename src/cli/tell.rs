@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 /// An argument is wrong.
 fn wish(arguments: &Arguments) -> Result<ToTell, String> {
     let since = arguments.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
-    let ids = arguments.ids.iter().map(|id| id.parse().map_err(|reason| format!("{id:?}: {reason}")));
+    let ids = arguments.ids.iter().map(|id| id.parse());
     let ids = ids.collect::<Result<Vec<TransformId>, String>>()?;
     let ids = if arguments.given_up { None } else { Some(ids) };
     let wish = ToTell { host: arguments.host.clone(), since, ids, dry_run: arguments.dry_run };

@@ -20,7 +20,7 @@ pub(super) fn check(answered_at: Timestamp, now: Timestamp) -> Result<(), String
         return Err(format!("{answered_at} is more than an hour ahead of the relay's clock ({now})"));
     }
     if answered_at < Timestamp::UNIX_EPOCH {
-        return Err("must not be before 1970".to_owned());
+        return Err(format!("is {answered_at}, but must not be before 1970"));
     }
     Ok(())
 }

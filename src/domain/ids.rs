@@ -119,7 +119,7 @@ impl TryFrom<String> for TransformId {
         if (1..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic()) {
             Ok(Self(text))
         } else {
-            Err("a Transform id has 1 to 128 visible ASCII characters".to_owned())
+            Err(format!("{} is no Transform id: such an id has 1 to 128 visible ASCII characters", shown(&text)))
         }
     }
 }

@@ -13,12 +13,11 @@ use super::event::Why;
 use super::fields::{amount, day};
 use super::ids::Kind;
 use super::imported::{Imported, ImportedChargeback, ImportedItem, ImportedRefund};
-use super::money::{Currency, believed};
-use super::registration::{Refusal, Registration};
+use super::money::{Currency, stated};
+use super::registration::{Refusal, Registration, check_id};
 use super::status::{ChargebackReason, Status};
+use super::text::shown_id;
 
-/// The most bytes of an id of the PSP.
-const ID_MAX: usize = 255;
 /// How far a booking may lie ahead: banks book ahead over weekends and holidays.
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 
@@ -211,13 +210,11 @@ impl Check {
         for (place, one) in said.into_iter().enumerate() {
             let named = Named { field, place };
             if let Some(id) = id(&one) {
-                if !(1..=ID_MAX).contains(&id.len()) {
-                    return Err(
-                        named.refusal("externalItemId", format!("has {} bytes and must have 1 to {ID_MAX}", id.len()))
-                    );
-                }
+                check_id(&id).map_err(|reason| named.refusal("externalItemId", reason))?;
+                let said = shown_id(&id);
                 if !ids.insert(id) {
-                    return Err(named.refusal("externalItemId", "is there twice; one id is one booking"));
+                    let reason = format!("{said} is there twice; one id is one booking");
+                    return Err(named.refusal("externalItemId", reason));
                 }
             }
             facts.push(fact(&named, one)?);
@@ -268,8 +265,8 @@ impl Check {
 
     fn amount(&self, field: &'static str, amount: Decimal, is_money: bool) -> Result<Decimal, Refusal> {
         let refused = |reason: String| Err(Refusal::invalid(field, reason));
-        if let Err(reason) = believed(amount) {
-            return refused(format!("{amount} {reason}"));
+        if let Err(reason) = stated(amount) {
+            return refused(reason);
         }
         if is_money && amount.is_zero() {
             return refused("is 0: leave out what moved no money".to_owned());

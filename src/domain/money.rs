@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::shown;
+use super::text::{masked, shown};
 
 /// An ISO 4217 currency.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema)]
@@ -94,6 +94,19 @@ pub fn believed(amount: Decimal) -> Result<Decimal, String> {
     Ok(amount)
 }
 
+/// Accepts an amount that the payment stack says, in major units.
+///
+/// # Errors
+/// The amount, and the reason.
+pub fn stated(amount: Decimal) -> Result<Decimal, String> {
+    let said = || masked(&amount.to_string());
+    match believed(amount) {
+        Err(reason) if amount < Decimal::ZERO => Err(format!("{} {reason}, but must be 0 or more", said())),
+        Err(reason) => Err(format!("{} {reason}", said())),
+        Ok(amount) => Ok(amount),
+    }
+}
+
 /// Turns an amount in minor units into major units: `1050` with exponent 2 is `10.50`.
 ///
 /// # Errors
@@ -137,6 +150,15 @@ mod tests {
         assert!(believed(dec("100000000000")).is_ok());
         assert!(believed(dec("100000000001")).is_err());
         assert!(believed(dec("-0.01")).is_err());
+    }
+
+    #[test]
+    fn an_amount_of_the_payment_stack_is_repeated_unless_it_may_be_a_card_number() {
+        let reason = |text| stated(dec(text)).unwrap_err();
+        assert_eq!(reason("-0.01"), "-0.01 is negative, but must be 0 or more");
+        assert_eq!(reason("100000000001"), "100000000001 is more than 100000000000");
+        assert_eq!(reason("-4111111111111111"), "-[card number] is negative, but must be 0 or more");
+        assert_eq!(stated(dec("0")), Ok(dec("0")));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::record::{Record, Registered, Seen};
 use super::registration::{Refusal, Registration, check_complete, check_fields};
 use super::stamp::Stamped;
 use super::status::{Status, StatusFact};
-use super::text::shown_id;
+use super::text::{shown, shown_id};
 use super::view::View;
 
 /// The result of a registration.
@@ -233,14 +233,15 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict(
             "paymentTransactionId",
-            format!("events have been applied to the refund, which is of payment {old}"),
+            format!("is {new}, but the refund is of payment {old}, and events have been applied to it"),
         ));
     }
     // A payment that captures a preauthorization takes other events than a direct payment.
-    if said.preauth_transaction_id.as_ref().is_some_and(|new| old.preauth_id.as_ref() != Some(new)) {
+    if let Some(new) = said.preauth_transaction_id.as_ref().filter(|new| old.preauth_id.as_ref() != Some(new)) {
+        let is_of = old.preauth_id.as_ref().map_or_else(|| "no preauthorization".to_owned(), ToString::to_string);
         return Err(Refusal::conflict(
             "preauthTransactionId",
-            "cannot be set: events have been applied to the payment without it",
+            format!("is {new}, but the payment captures {is_of}, and events have been applied to it"),
         ));
     }
     if let (Some(new), Some(old)) = (&said.source, &existing.source)
@@ -248,7 +249,7 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict(
             "source",
-            format!("events have been applied to the record, which belongs to source {old}"),
+            format!("is {}, but the record belongs to source {old}, and events have been applied to it", shown(new)),
         ));
     }
     // Without a time, a late report of a decline would end what has succeeded since.
@@ -267,8 +268,9 @@ fn check_psp_id(existing: &Record, said: &Registration) -> Result<(), Refusal> {
     let (Some(new), Some(old)) = (&said.psp_transaction_id, &existing.registered.psp_id) else { return Ok(()) };
     let Some(has) = (new != old).then(|| anchor(existing, old, new)).flatten() else { return Ok(()) };
     let reason = format!(
-        "is {}, and {has}, which another id would leave behind. Keep this id, and register another transaction under a Transform \
+        "is {}, but the record has {}, and {has}, which another id would leave behind. Keep this id, and register another transaction under a Transform \
          id of its own. Another id of the same transaction is taken once an event has named both ids",
+        shown_id(new),
         shown_id(old)
     );
     Err(Refusal::conflict("pspTransactionId", reason))

@@ -10,9 +10,10 @@ use serde_json::Value;
 
 use super::fields::{amount, instant_or_day, object, time};
 use super::ids::{Kind, TransformId};
-use super::money::{Currency, believed};
+use super::money::{self, Currency};
 use super::stated::{Said, StatedError};
 use super::status::Status;
+use super::text::shown_id;
 
 /// The most bytes of an id of the PSP or of the payment stack, as of the ids that a message may name.
 const ID_MAX: usize = 255;
@@ -165,11 +166,10 @@ pub(super) fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusa
         ("pspAgreementId", &said.psp_agreement_id),
         ("externalTransactionId", &said.external_transaction_id),
     ] {
-        if let Some(bytes) = id.as_ref().map(String::len).filter(|bytes| !(1..=ID_MAX).contains(bytes)) {
-            return Err(Refusal::invalid(field, format!("has {bytes} bytes and must have 1 to {ID_MAX}")));
-        }
+        id.as_deref().map_or(Ok(()), check_id).map_err(|reason| Refusal::invalid(field, reason))?;
     }
-    // A parser of URLs skips these signs: the record would show another target than the one that is told.
+    // A parser of URLs skips these signs: the record would show another target than the one that is told. A target is not repeated:
+    // its query may hold a secret.
     if said.webhook_target.iter().any(|target| target.trim() != target || target.contains(char::is_control)) {
         let reason = "has spaces around it or control characters, and must be the URL alone";
         return Err(Refusal::invalid("webhookTarget", reason));
@@ -187,13 +187,24 @@ pub(super) fn check_fields(kind: Kind, said: &Registration) -> Result<(), Refusa
     check_amount(kind, said.requested_amount)
 }
 
+/// Checks the length of an id of the PSP or the payment stack.
+///
+/// # Errors
+/// The id, and the reason.
+pub(super) fn check_id(id: &str) -> Result<(), String> {
+    if (1..=ID_MAX).contains(&id.len()) {
+        return Ok(());
+    }
+    Err(format!("{} has {} bytes, but must have 1 to {ID_MAX}", shown_id(id), id.len()))
+}
+
 /// Refuses an amount that is not positive. A preauthorization may ask for 0 (contract, section 3).
 fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
     match amount {
         Some(amount) if amount.is_zero() && kind != Kind::Preauth => {
-            Err(Refusal::invalid("requestedAmount", format!("must be more than 0 for a {kind}")))
+            Err(Refusal::invalid("requestedAmount", format!("is 0, but must be more than 0 for a {kind}")))
         }
-        Some(amount) => believed(amount).map(drop).map_err(|reason| Refusal::invalid("requestedAmount", reason)),
+        Some(amount) => money::stated(amount).map(drop).map_err(|reason| Refusal::invalid("requestedAmount", reason)),
         None => Ok(()),
     }
 }

@@ -37,7 +37,7 @@ pub(super) struct Said<'a> {
 }
 
 /// The fault of what is stated: its field, and the reason.
-type Fault = (&'static str, &'static str);
+type Fault = (&'static str, String);
 
 impl Said<'_> {
     /// Whether anything is stated: a status without a time is only the one that the stack has answered Transform with.
@@ -55,9 +55,13 @@ impl Said<'_> {
         now: Timestamp,
     ) -> Result<Stamped<StatusFact>, Fault> {
         let failed = if self.kind == Kind::Agreement { Status::Inactive } else { Status::Failed };
-        let status = self.status.or(self.error.map(|_| failed)).ok_or(("statusAt", "needs a status or an error"))?;
+        let status = self
+            .status
+            .or(self.error.map(|_| failed))
+            .ok_or_else(|| ("statusAt", "needs a status or an error".to_owned()))?;
         if self.error.is_some() && !status.is_over() {
-            return Err(("error", "does not go with a status that has not ended"));
+            let reason = format!("does not go with status {}, which has not ended: leave one out", status.name());
+            return Err(("error", reason));
         }
         let error = self.error.cloned().map(PspError::from);
         let same = older.filter(|older| older.value.status == status && older.value.error == error);

@@ -100,7 +100,7 @@ mod tests {
             (json!({"ids": ["tx-1"], "since": "2026-03-01T00:00:00Z"}), "ids: stand beside host or since"),
             (json!({"ids": []}), "ids: are 0, but must be 1 to 1000"),
             (json!({"ids": many}), "ids: are 1001, but must be 1 to 1000"),
-            (json!({"ids": ["a b"]}), "a Transform id has 1 to 128 visible ASCII characters"),
+            (json!({"ids": ["a b"]}), "\"a b\" is no Transform id: such an id has 1 to 128 visible ASCII characters"),
             (json!({"since": "yesterday"}), "is \"yesterday\", but must be a time such as"),
             (json!({"hosts": "a"}), "unknown field `hosts`"),
         ] {

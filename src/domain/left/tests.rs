@@ -199,10 +199,10 @@ fn what_a_line_states_is_bounded() {
     };
     let payments = |payments| Moved { payments: Some(payments), ..Moved::default() };
     assert!(refused(payments(vec![item(None, 0, 1)])).starts_with("payments[0].amount: is 0"));
-    assert!(refused(payments(vec![item(None, -1, 1)])).contains("is negative"));
+    assert!(refused(payments(vec![item(None, -1, 1)])).contains("-1 is negative, but must be 0 or more"));
     assert!(
         refused(payments(vec![item(Some("a"), 1, 1), item(Some("a"), 1, 1)]))
-            .starts_with("payments[1].externalItemId: is there twice")
+            .starts_with("payments[1].externalItemId: \"a\" is there twice")
     );
     assert!(refused(payments(vec![item(None, 1, 1); 1001])).contains("has 1001 entries"));
     let far = MovedItem { booking_date: Some(date(2062, 1, 1)), ..item(None, 1, 1) };

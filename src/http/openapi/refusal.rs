@@ -92,7 +92,7 @@ pub(super) fn headers() -> Value {
     })
 }
 
-const ID: &str = "a Transform id has 1 to 128 visible ASCII characters";
+const ID: &str = "\"tx 1\" is no Transform id: such an id has 1 to 128 visible ASCII characters";
 
 pub(super) const BAD_HEAD: Refusal = Refusal::new(
     "BadHead",

@@ -122,7 +122,7 @@ async fn a_wish_that_cannot_be_meant_is_refused() {
     for (arguments, said) in [
         (&["--given-up", "--since", "soon"][..], "--since \"soon\" must be a time"),
         (&["--given-up", "--host", "https://a/"], "--host: is \"https://a/\", but must be a host such as"),
-        (&["tx 1"], "\"tx 1\": a Transform id has 1 to 128 visible ASCII characters"),
+        (&["tx 1"], "\"tx 1\" is no Transform id: such an id has 1 to 128 visible ASCII characters"),
         (&["tx-1", "--given-up"], "cannot be used with"),
         (&["--host", "a"], "--given-up"),
         (&[], "required"),

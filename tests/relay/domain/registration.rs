@@ -146,7 +146,7 @@ async fn money_keeps_the_psp_id_under_which_it_is_booked() {
     refused(&relay, 409, "payment", "tx-1", another("pi_2"), "pspTransactionId").await;
     let refusal = relay.put("payment", "tx-1", &another("pi_2")).await.json();
     let detail = refusal["detail"].as_str().unwrap();
-    assert!(detail.contains("is \"pi_1\", and 10 EUR are booked under it"), "{detail}");
+    assert!(detail.contains("the record has \"pi_1\", and 10 EUR are booked under it"), "{detail}");
     relay.put("payment", "tx-1", &payment("pi_1", "10")).await.expect(200);
     // The payment is registered only after its money has come.
     relay.stripe(&paid("pi_3")).await;

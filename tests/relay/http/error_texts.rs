@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::integrator::with;
 use crate::support::setup::INTEGRATOR_TOKEN;
-use crate::support::{Relay, Setup, agreement, payment, preauth, psp, start, stripe};
+use crate::support::{Relay, Setup, agreement, payment, preauth, psp, refund, start, stripe};
 
 /// The detail of the refusal of a registration.
 async fn refused(relay: &Relay, kind: &str, body: &Value, status: u16) -> String {
@@ -44,6 +44,61 @@ async fn a_wrong_field_is_named_with_its_value_and_the_right_form() {
     }
     let amount = refused(&relay, "payment", &wrong("requestedAmount", json!(["10"])), 422).await;
     assert_eq!(amount, "requestedAmount: is [\"10\"], but must be a number or its decimal text");
+}
+
+/// The bounds of values, and what cannot be amended.
+#[tokio::test]
+async fn a_value_out_of_bounds_is_repeated_with_the_bounds() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let long = "x".repeat(300);
+    for (field, value, said) in [
+        ("requestedAmount", json!(-5), "-5 is negative, but must be 0 or more".to_owned()),
+        ("requestedAmount", json!(0), "is 0, but must be more than 0 for a payment".to_owned()),
+        ("requestedAmount", json!(200_000_000_000_u64), "200000000000 is more than 100000000000".to_owned()),
+        ("pspTransactionId", json!(""), "\"\" has 0 bytes, but must have 1 to 255".to_owned()),
+        ("externalTransactionId", json!(long), format!("\"{}\"… has 300 bytes, but must have 1 to 255", &long[..100])),
+        (
+            "agreementId",
+            json!("a b"),
+            "\"a b\" is no Transform id: such an id has 1 to 128 visible ASCII characters".to_owned(),
+        ),
+        (
+            "answeredAt",
+            json!("1969-12-31T00:00:00Z"),
+            "is 1969-12-31T00:00:00Z, but must not be before 1970".to_owned(),
+        ),
+    ] {
+        let detail = refused(&relay, "payment", &with(payment("pi_1", "10"), field, value), 422).await;
+        assert_eq!(detail, format!("{field}: {said}"));
+    }
+    let error = with(with(payment("pi_1", "10"), "error", json!({})), "status", "Succeeded");
+    let detail = refused(&relay, "payment", &error, 422).await;
+    assert_eq!(detail, "error: does not go with status Succeeded, which has not ended: leave one out");
+    relay.register("payment", "tx-1", &with(payment("pi_1", "10"), "source", "stripe-main")).await;
+    relay.stripe(&stripe::paid("pi_1", 1_700_000_000, 1000)).await;
+    for (field, value, said) in [
+        (
+            "preauthTransactionId",
+            "pre-1",
+            "is pre-1, but the payment captures no preauthorization, and events have been applied to it",
+        ),
+        (
+            "source",
+            "stripe-two",
+            "is \"stripe-two\", but the record belongs to source stripe-main, and events have been applied to it",
+        ),
+        ("pspTransactionId", "pi_2", "is \"pi_2\", but the record has \"pi_1\", and 10 EUR are booked under it"),
+    ] {
+        let detail = refused(&relay, "payment", &json!({field: value}), 409).await;
+        assert!(detail.starts_with(&format!("{field}: {said}")), "{detail}");
+    }
+    relay.register("refund", "re-1", &refund("re_1", "tx-1", "5")).await;
+    relay.stripe(&stripe::refund("re_1", 1_700_000_000, 500, "succeeded")).await;
+    let detail = relay.put("refund", "re-1", &json!({"paymentTransactionId": "tx-2"})).await.problem(409);
+    assert_eq!(
+        detail,
+        "paymentTransactionId: is tx-2, but the refund is of payment tx-1, and events have been applied to it"
+    );
 }
 
 #[tokio::test]
