@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::caller::{authorization, must_be_monitor};
 use super::problem::RETRY_AFTER_S;
 use super::state::State;
-use super::why::Why;
+use super::why::LACKS_ROLE;
 
 /// The process is up.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -64,7 +64,8 @@ pub(super) async fn alive() -> HttpResponse {
 }
 
 /// Answers the readiness probe. A client without a monitor's credentials learns only whether the relay is ready. Wrong
-/// credentials count as on other routes and are logged, but no probe fails because of them.
+/// credentials count as on other routes and are logged, but no probe fails because of them. Known credentials of somebody else are
+/// not wrong: nothing is refused then.
 pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
     let admitted = must_be_monitor(&request, &state, &state.in_force.load_full());
     let mut answer = readiness(&state, admitted.is_ok()).await;
@@ -72,8 +73,15 @@ pub(super) async fn ready(request: HttpRequest, state: web::Data<State>) -> Http
         && authorization(&request).is_some()
     {
         let why = refused.why();
-        let reason = format!("{}; answered as a stranger is", why.reason);
-        answer.extensions_mut().insert(Why { reason, ..why });
+        if why.kind == LACKS_ROLE {
+            tracing::debug!(
+                operator = why.operator,
+                reason = why.reason,
+                "readiness is answered without its details, since these are a monitor's and operators'"
+            );
+        } else {
+            answer.extensions_mut().insert(why);
+        }
     }
     answer
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use actix_http::error::DispatchError;
 use actix_web::HttpRequest;
+use actix_web::http::StatusCode;
 use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,8 @@ pub(super) const ANYWHERE: &str = "/{any:.*}";
 const CONNECTION: &str = "connection";
 /// The route of notifications.
 const NOTIFICATIONS: &str = "/notifications/{source}";
+/// The methods that HTTP defines (RFC 9110, RFC 5789).
+const METHODS: [&str; 9] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"];
 /// The word for the route of all further kinds, once there are too many kinds.
 const OTHERS: &str = "others";
 /// The kind under which a slowed-down address is logged. It is limited like a refusal but is none: the requests of the
@@ -50,6 +53,11 @@ pub(super) struct At {
 impl At {
     fn new(route: impl Into<String>) -> Self {
         Self { route: route.into(), source: String::new() }
+    }
+
+    /// The source for the log. Without one the line has no such field.
+    fn source(&self) -> Option<&str> {
+        Some(self.source.as_str()).filter(|source| !source.is_empty())
     }
 
     /// The route and the source of a request.
@@ -110,7 +118,7 @@ impl Refusals {
         if !self.is_told(at.clone(), SLOWED_DOWN, now) {
             return;
         }
-        let At { route, source } = at;
+        let (At { route, .. }, source) = (&at, at.source());
         let (address, failures) = (address::of(request, in_force), in_force.throttle.failures);
         tracing::warn!(%address, route, source, failures, "this address showed wrong credentials too often: until throttle.window is over, its wrong ones are answered 429, and \
              its right ones below 20 bytes do not count");
@@ -134,12 +142,13 @@ impl Refusals {
         if !self.is_told(at.clone(), kind, now) {
             return;
         }
-        let At { route, source } = at;
-        let address = address::of(request, in_force);
+        let (At { route, .. }, source) = (&at, at.source());
+        let (address, method) = (address::of(request, in_force), method(request));
         if *kind == STORE {
             let error = reason;
             if request.method().is_safe() {
                 tracing::error!(
+                    method,
                     route,
                     source,
                     kind,
@@ -148,6 +157,7 @@ impl Refusals {
                 );
             } else {
                 tracing::error!(
+                    method,
                     route,
                     source,
                     kind,
@@ -156,16 +166,27 @@ impl Refusals {
                 );
             }
         } else if route == NOTIFICATIONS {
-            tracing::warn!(source, %address, status, kind, reason, "notification refused");
+            tracing::warn!(source, method, %address, status, kind, reason, "notification refused");
         } else {
-            let path = Self::path(request, &route);
-            tracing::warn!(route, path, %address, operator, status, kind, reason, "request refused");
+            let path = Self::path(request, route);
+            if StatusCode::from_u16(status).is_ok_and(|status| status.is_success()) {
+                tracing::warn!(method, route, path, %address, status, kind, reason, "credentials refused: the request is answered as a stranger's");
+                return;
+            }
+            tracing::warn!(method, route, path, %address, operator, status, kind, reason, "request refused");
         }
     }
 }
 
+/// The method of a request as the log shows it. A method that HTTP does not define may be any text.
+fn method(request: &HttpRequest) -> &str {
+    let method = request.method().as_str();
+    if METHODS.contains(&method) { method } else { "another" }
+}
+
 fn log(untold: Vec<(Kind, u64)>) {
-    for (Kind { at: At { route, source }, reason: kind }, more) in untold {
+    for (Kind { at, reason: kind }, more) in untold {
+        let (At { route, .. }, source) = (&at, at.source());
         tracing::warn!(
             route,
             source,

@@ -56,9 +56,16 @@ async fn wrong_credentials_at_readyz_are_told_of_and_answered_as_a_stranger_is()
     }
     relay
         .program
-        .logged(&["WARN", "request refused", "route=\"/readyz\"", "wrong credentials", "as a stranger is"])
+        .logged(&[
+            "WARN",
+            "credentials refused",
+            "answered as a stranger's",
+            "method=\"GET\" route=\"/readyz\"",
+            "status=200",
+        ])
         .await;
-    relay.program.logged(&["this address showed wrong credentials too often", "route=\"/readyz\""]).await;
+    let slowed = relay.program.logged(&["this address showed wrong credentials too often", "route=\"/readyz\""]).await;
+    assert!(!slowed.contains("source="), "it is no source's route: {slowed}");
     assert_eq!(as_somebody(&short).await.expect(200).json(), json!({"ready": true}), "a right guess is not told");
     // This route asks for no credentials.
     relay.send(relay.request(Method::GET, "/readyz")).await.expect(200);

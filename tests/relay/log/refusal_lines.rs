@@ -20,7 +20,7 @@ async fn whoever_is_refused_is_in_the_log() {
     let post = |source: &str| relay.request(Method::POST, &format!("/notifications/{source}"));
     let large = || "x".repeat(2_000);
     for (request, status, logged) in [
-        (post("stripe-main").body("{}"), 401, vec!["notification refused", "stripe-main"]),
+        (post("stripe-main").body("{}"), 401, vec!["notification refused", "stripe-main", "method=\"POST\""]),
         (
             post("stripe-main").body(large()),
             413,
@@ -30,8 +30,17 @@ async fn whoever_is_refused_is_in_the_log() {
         (post("guarded").body("{}"), 403, vec!["notification refused", "guarded", "ip_ranges"]),
         (post("off").body("{}"), 503, vec!["notification refused", "off", "not enabled"]),
         (post("typo").body("{}"), 404, vec!["notification refused", "typo"]),
-        (relay.request(Method::GET, "/notifications/river"), 405, vec!["notification refused", "river", "takes POST"]),
-        (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "no such route"]),
+        (
+            relay.request(Method::GET, "/notifications/river"),
+            405,
+            vec!["notification refused", "river", "method=\"GET\"", "takes POST"],
+        ),
+        (
+            relay.request(Method::from_bytes(b"JO-DOE").unwrap(), "/sources"),
+            405,
+            vec!["request refused", "method=\"another\""],
+        ),
+        (relay.request(Method::GET, "/nowhere"), 404, vec!["request refused", "method=\"GET\"", "no such route"]),
         (
             relay.request(Method::GET, "/api/Payment/tx-1"),
             401,
