@@ -11,7 +11,7 @@ use clap::Args;
 use super::exit::{EXIT_FAILED, EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
 use super::output::{answer, say};
 use super::own_store::{NotOpened, OwnStore};
-use super::reload::{said, say_waiting};
+use super::reload::{said_of_later, say_waiting};
 use super::variable::CONFIG_VARIABLE;
 use crate::app::Options;
 use crate::config;
@@ -51,7 +51,7 @@ enum Failed {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The relay cannot be asked.
-    #[error("{0}; an earlier version of the relay cannot be asked for it: restart it with this version")]
+    #[error("{0}")]
     Unanswered(String),
     /// The relay imports nothing.
     #[error("the relay refuses: {0}")]
@@ -167,7 +167,7 @@ impl Owner<'_> {
                     self.own = Some(OwnStore::open(&self.options.store)?);
                     return self.import_here(asked.lines);
                 }
-                Err(reason) => return Err(Failed::Unanswered(said(&reason, &self.options.store.path))),
+                Err(reason) => return Err(Failed::Unanswered(said_of_later(&reason, &self.options.store.path))),
             }
         }
         Err(StoreError::Busy.into())

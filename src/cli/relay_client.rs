@@ -66,7 +66,12 @@ impl RelayClient {
     /// # Errors
     /// The reason why there is no answer.
     pub(super) async fn answer(&self, call: Call) -> Result<Answer, String> {
-        let no_answer = |reason| format!("no answer of the relay at {}: {reason}", self.base);
+        let no_answer = |reason| {
+            format!(
+                "no answer of the relay at {}: {reason}; if none runs, `transform-relay serve` starts it",
+                self.base
+            )
+        };
         let response = call.send().await.map_err(no_answer)?;
         let status = response.status();
         let body = response.body(ANSWER_MAX).await.map_err(|error| {

@@ -8,6 +8,9 @@ use super::output::{print, say};
 use crate::config;
 use crate::control::{self, ANSWER_WITHIN, Outcome, Unanswered, Wait};
 
+/// The command that starts the relay.
+const START: &str = "`transform-relay serve`, with its --config FILE";
+
 pub(super) fn run(file: Option<&Path>) -> ExitCode {
     let store = match config::store_path(file, std::env::vars_os()) {
         Ok(store) => store,
@@ -67,8 +70,22 @@ pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
             "{reason}; store.path = {store:?} is relative, and starts at the folder that a relay or a command is started in: \
              run this in the relay's folder"
         ),
-        Unanswered::NoStore(_) => format!("{reason}; run this where the relay's store is, or start the relay first"),
-        _ => reason.to_string(),
+        Unanswered::NoStore(_) => {
+            format!("{reason}; run this where the relay's store is, or start the relay first: {START}")
+        }
+        Unanswered::NotRunning(_) => format!("{reason}; start it: {START}"),
+        Unanswered::Failed { .. } | Unanswered::NoSocket(_) => reason.to_string(),
+    }
+}
+
+/// The same of a request that earlier versions of the relay do not understand: they hang up without an answer.
+pub(super) fn said_of_later(reason: &Unanswered, store: &Path) -> String {
+    let said = said(reason, store);
+    match reason {
+        Unanswered::NoStore(_) | Unanswered::NotRunning(_) => said,
+        Unanswered::Failed { .. } | Unanswered::NoSocket(_) => {
+            format!("{said}; an earlier version of the relay cannot be asked for it: restart it with this version")
+        }
     }
 }
 

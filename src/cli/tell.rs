@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use jiff::Timestamp;
 
 use super::exit::{EXIT_UNAVAILABLE, EXIT_USAGE};
 use super::output::{answer, say};
 use super::reading::since;
-use super::reload::{said, say_waiting};
+use super::reload::{said_of_later, say_waiting};
 use super::variable::CONFIG_VARIABLE;
 use crate::config;
 use crate::control::{self, TellAnswer};
@@ -18,9 +18,10 @@ use crate::domain::telling::ToTell;
 use crate::telling::Told;
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("records").args(["ids", "given_up"]).required(true))]
 pub(super) struct Arguments {
     /// Transform's ids of records. They are told whether or not anything is owed of them.
-    #[arg(value_name = "ID", required_unless_present = "given_up", conflicts_with = "given_up")]
+    #[arg(value_name = "ID")]
     ids: Vec<String>,
     /// Tell of all that was given up.
     #[arg(long)]
@@ -62,8 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
             ExitCode::from(EXIT_UNAVAILABLE)
         }
         Err(reason) => {
-            let earlier = "an earlier version of the relay cannot be asked for it: restart it with this version";
-            say(format_args!("{}; {earlier}", said(&reason, &store)));
+            say(said_of_later(&reason, &store));
             ExitCode::from(EXIT_UNAVAILABLE)
         }
     }

@@ -2,7 +2,6 @@
 
 use crate::cli::exit::{EXIT_FAILED, EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
 use crate::cli::own_store::NotOpened;
-use crate::control::Unanswered;
 use crate::store::StoreError;
 use crate::store::rehearsal::RehearsalError;
 
@@ -22,8 +21,8 @@ pub(super) enum Failed {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The relay cannot be asked.
-    #[error("{0}; an earlier version of the relay cannot be asked for it: restart it with this version")]
-    Unanswered(Unanswered),
+    #[error("{0}")]
+    Unanswered(String),
     /// The relay makes no correction.
     #[error("the relay refuses: {0}")]
     Refused(String),

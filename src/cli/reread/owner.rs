@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::failed::Failed;
 use crate::cli::own_store::OwnStore;
-use crate::cli::reload::say_waiting;
+use crate::cli::reload::{said_of_later, say_waiting};
 use crate::control::{self, CorrectionsAnswer, CorrectionsAsked, RuleBySource, Unanswered};
 use crate::correcting::correct;
 use crate::store::{Corrected, Corrections, StoreError, StoreOptions};
@@ -44,7 +44,7 @@ impl<'a> Owner<'a> {
                 Err(Unanswered::NotRunning(_)) => {
                     return correct_in(self.own.insert(OwnStore::open(self.options)?), asked.corrections);
                 }
-                Err(reason) => return Err(Failed::Unanswered(reason)),
+                Err(reason) => return Err(Failed::Unanswered(said_of_later(&reason, &self.options.path))),
             }
         }
         Err(StoreError::Busy.into())

@@ -185,7 +185,7 @@ async fn a_rotation_without_a_relay_is_for_the_next_one() {
     relay.terminate().await;
     let reload = relay.reload().await;
     assert_eq!(reload.code, Some(69), "{reload:?}");
-    assert!(reload.stderr.contains("no relay runs"), "{reload:?}");
+    assert!(reload.stderr.contains("no relay runs") && reload.stderr.contains("`transform-relay serve`"), "{reload:?}");
     relay.setup = source("secrets_file = \"turning.toml\"");
     relay.reload().await;
     let ended = relay.rotate(&["turning", "--overlap", "1h"]).await;

@@ -300,6 +300,25 @@ async fn what_cannot_be_read_or_asked_has_an_exit_code() {
     }
 }
 
+/// A relay has never run there, or the command stands in another folder.
+#[tokio::test]
+async fn without_a_store_an_import_says_that_there_is_none() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.terminate().await;
+    std::fs::remove_file(relay.file("relay.db")).unwrap();
+    let ended = import(&relay, &lines(&[paid("tx-1", "pi_1", 2, None)]), &[]).await;
+    assert_eq!(ended.code, Some(69), "{ended:?}");
+    for part in [
+        "broken off: 0 new, ",
+        "there is no store at ",
+        "relay.db; run this where the relay's store is, or start the relay first: `transform-relay serve`",
+    ] {
+        assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+    }
+    assert!(!ended.stderr.contains("earlier version"), "{ended:?}");
+    assert!(!relay.file("relay.db").exists(), "none is made");
+}
+
 #[tokio::test]
 async fn a_refund_that_is_a_record_counts_once_whatever_its_payment_says() {
     let (transform, relay) = start(Setup::default()).await;

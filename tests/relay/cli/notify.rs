@@ -176,6 +176,7 @@ async fn a_secret_that_cannot_be_read_and_a_relay_that_is_not_there_are_named() 
     let nobody = run(&[&asked[..], &["--url", &url]].concat(), &setup.environment()).await;
     assert_eq!(nobody.code, Some(69), "{nobody:?}");
     assert!(nobody.stderr.contains(&format!("no answer of the relay at {url}/")), "{nobody:?}");
+    assert!(nobody.stderr.contains("if none runs, `transform-relay serve` starts it"), "{nobody:?}");
     let none = run(&["notify", "stripe-main", "--body", &body], &[]).await;
     assert!(none.stderr.contains("--config names the relay's configuration"), "{none:?}");
 }

@@ -125,7 +125,8 @@ async fn a_wish_that_cannot_be_meant_is_refused() {
         (&["tx 1"], "\"tx 1\" is no Transform id: such an id has 1 to 128 visible ASCII characters"),
         (&["tx-1", "--given-up"], "cannot be used with"),
         (&["--host", "a"], "--given-up"),
-        (&[], "required"),
+        (&[], "<ID|--given-up>"),
+        (&["--dry-run"], "<ID|--given-up>"),
     ] {
         let ended = tell(&relay, arguments).await;
         assert_eq!(ended.code, Some(64), "{arguments:?}: {ended:?}");
@@ -139,7 +140,10 @@ async fn without_a_relay_nobody_is_told() {
     relay.terminate().await;
     let ended = tell(&relay, &["tx-1"]).await;
     assert_eq!(ended.code, Some(69), "{ended:?}");
-    assert!(ended.stderr.contains("no relay runs on"), "{ended:?}");
+    for part in ["no relay runs on ", "relay.db; start it: `transform-relay serve`"] {
+        assert!(ended.stderr.contains(part), "{part} in {ended:?}");
+    }
+    assert!(!ended.stderr.contains("earlier version"), "{ended:?}");
     relay.restart().await;
     assert_eq!(relay.given_up().await.len(), 1);
     relay.program.logged(&["WARN", "deliveries were given up", "given_up=1"]).await;
