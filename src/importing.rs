@@ -92,7 +92,7 @@ impl Import<'_> {
     }
 
     fn understood(&self, text: &Text) -> Result<ToImport, Refused> {
-        let line = read(text)?;
+        let line = read(text, |id| self.allowed.source_of(id))?;
         self.allowed.check(&line.said)?;
         Ok(line)
     }

@@ -33,6 +33,13 @@ pub struct Allowed<'a> {
     pub has_webhook_target: bool,
 }
 
+/// The name of the source that Transform means by this `pspSettingsId`.
+#[must_use]
+pub fn source_of<'a>(sources: &'a BTreeMap<String, Source>, psp_settings_id: &str) -> Option<&'a str> {
+    let mut sources = sources.values();
+    sources.find(|source| source.psp_settings_ids.contains(psp_settings_id)).map(|source| source.name.as_str())
+}
+
 impl Registering {
     /// Registers in this store. A record whose target changes stops waiting for its old host.
     #[must_use]
@@ -94,6 +101,12 @@ impl Registering {
 }
 
 impl Allowed<'_> {
+    /// The name of the source that Transform means by this `pspSettingsId`.
+    #[must_use]
+    pub fn source_of(&self, psp_settings_id: &str) -> Option<&str> {
+        source_of(self.sources, psp_settings_id)
+    }
+
     /// Refuses a source or a target that a registration may not name.
     ///
     /// # Errors

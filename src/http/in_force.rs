@@ -8,6 +8,7 @@ use crate::access::jwt::JwtPolicy;
 use crate::access::operators::Operator;
 use crate::access::proxies::Proxies;
 use crate::access::throttle::ThrottlePolicy;
+use crate::registering::source_of;
 use crate::source::Source;
 use crate::transform::response::FailedAs;
 use crate::transform::target::AllowedHosts;
@@ -45,7 +46,6 @@ pub struct InForce {
 impl InForce {
     /// The name of the source that Transform means by this `pspSettingsId`.
     pub(super) fn source_of(&self, psp_settings_id: &str) -> Option<&str> {
-        let mut sources = self.sources.values();
-        sources.find(|source| source.psp_settings_ids.contains(psp_settings_id)).map(|source| source.name.as_str())
+        source_of(&self.sources, psp_settings_id)
     }
 }

@@ -11,6 +11,7 @@ use crate::domain::json::{self, in_our_words};
 use crate::domain::registration::Refusal;
 use crate::domain::text::{masked, shown};
 use crate::store::ToImport;
+use crate::transform::request::{SETTINGS_ID, with_source};
 use crate::transform::spelling::{WrongField, unknown_field, wrong_status};
 
 /// The fault of a line: its field, if it is one field's, and the reason.
@@ -55,13 +56,13 @@ const AGREEMENT_ID: &str = "agreementId";
 /// The stamp of the answer that Transform read last, in the contract's words.
 const LAST_UPDATED: &str = "lastUpdated";
 /// The fields of a line that are neither of a registration nor of money.
-const OWN: [&str; 4] = ["kind", ID, TRANSACTION_ID, LAST_UPDATED];
+const OWN: [&str; 5] = ["kind", ID, TRANSACTION_ID, LAST_UPDATED, SETTINGS_ID];
 
-/// Reads a line.
+/// Reads a line. `source_of` knows the source of a `pspSettingsId`.
 ///
 /// # Errors
 /// The field, and the reason.
-pub fn read(text: &Text) -> Result<ToImport, Refused> {
+pub fn read<'a>(text: &Text, source_of: impl FnOnce(&str) -> Option<&'a str>) -> Result<ToImport, Refused> {
     let text = match text {
         Text::Read(text) => text.trim(),
         Text::TooLong => return Err(whole(format!("is longer than {LINE_MAX} bytes"))),
@@ -75,6 +76,7 @@ pub fn read(text: &Text) -> Result<ToImport, Refused> {
     let kind = kind(fields.remove("kind"))?;
     let key = RecordKey::new(kind, id(kind, &mut fields)?);
     last_updated(&mut fields)?;
+    with_source(&mut fields, source_of)?;
     let further: Vec<&'static str> = OWN.into_iter().chain(of_moved(kind)).collect();
     if let Some(wrong) = unknown_field(&fields, kind, &further).or_else(|| wrong_status(&fields, kind)) {
         return Err(wrong.into());

@@ -11,7 +11,7 @@ use crate::domain::text::{masked, shown, shown_id};
 type Fields = Map<String, Value>;
 
 /// The field by which Transform's bodies are known: each of them has it, and no registration has.
-const SETTINGS_ID: &str = "pspSettingsId";
+pub const SETTINGS_ID: &str = "pspSettingsId";
 /// The id of the record in Transform's bodies. A registration has it in the path.
 pub(super) const TRANSACTION_ID: &str = "transactionId";
 /// The fields of a registration. Beside Transform's own, a body may have those that the payment stack has added.
@@ -60,7 +60,7 @@ pub fn registration<'a>(
     }
     let names = FIELDS.into_iter().chain([SETTINGS_ID, TRANSACTION_ID]).map(|name| (name, name));
     let (mut fields, _) = in_our_case(body, names)?;
-    let source = named_source(fields.remove(SETTINGS_ID), source_of)?;
+    let id = fields.remove(SETTINGS_ID).unwrap_or_default();
     is_of(&mut fields, key)?;
     for id in OPTIONAL_IDS {
         if fields.get(id).and_then(Value::as_str) == Some("") {
@@ -72,6 +72,25 @@ pub fn registration<'a>(
         known.extend(others);
         *error = known;
     }
+    name_source(&mut fields, &id, source_of)?;
+    Ok(fields)
+}
+
+/// Takes out a `pspSettingsId` that names the source, where there is one. The other fields stay as they are.
+///
+/// # Errors
+/// No source or two sources are named.
+pub fn with_source<'a>(fields: &mut Fields, source_of: impl FnOnce(&str) -> Option<&'a str>) -> Result<(), Refusal> {
+    fields.remove(SETTINGS_ID).map_or(Ok(()), |id| name_source(fields, &id, source_of))
+}
+
+/// Says the source that a `pspSettingsId` names.
+fn name_source<'a>(
+    fields: &mut Fields,
+    id: &Value,
+    source_of: impl FnOnce(&str) -> Option<&'a str>,
+) -> Result<(), Refusal> {
+    let source = named_source(id, source_of)?;
     match fields.get("source") {
         None | Some(Value::Null) => drop(fields.insert("source".to_owned(), source.into())),
         Some(Value::String(other)) if other != source => {
@@ -80,7 +99,7 @@ pub fn registration<'a>(
         }
         Some(_) => {}
     }
-    Ok(fields)
+    Ok(())
 }
 
 /// The fields with these names, in the case in which the names are given, and the other fields. A refusal has the name beside.
@@ -104,9 +123,8 @@ fn in_our_case(
 }
 
 /// The source that a `pspSettingsId` names.
-fn named_source<'a>(id: Option<Value>, source_of: impl FnOnce(&str) -> Option<&'a str>) -> Result<&'a str, Refusal> {
-    let id = id.unwrap_or_default();
-    let wrong = |must: &str| Refusal::invalid(SETTINGS_ID, format!("is {}, but {must}", written(&id, shown)));
+fn named_source<'a>(id: &Value, source_of: impl FnOnce(&str) -> Option<&'a str>) -> Result<&'a str, Refusal> {
+    let wrong = |must: &str| Refusal::invalid(SETTINGS_ID, format!("is {}, but {must}", written(id, shown)));
     match id.as_str() {
         None | Some("") => Err(wrong("must be a text that is not empty")),
         Some(text) => source_of(text).ok_or_else(|| {

@@ -12,6 +12,10 @@ use crate::support::{Relay, Reply, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
+/// A source that Transform knows by an id of its settings.
+const PSP_SETTINGS: &str =
+    "[sources.transforms]\nprofile = \"stripe\"\nsecrets = [\"whsec_t\"]\npsp_settings_ids = [\"5f1a\"]\n";
+
 /// A payment of 100 that was paid on the day of the month.
 fn paid(id: &str, psp_id: &str, day: u8, item: Option<&str>) -> Value {
     let mut booking = json!({"amount": 100, "bookingDate": format!("2026-03-{day:02}")});
@@ -188,12 +192,16 @@ async fn a_line_that_is_refused_is_named_and_stops_no_other() {
             with(paid("tx-1", "pi_1", 2, None), "source", json!("strip")),
             with(paid("tx-1", "pi_1", 2, None), "tell", json!(true)),
             with(paid("tx-1", "pi_1", 2, None), "kind", json!("paymnt")),
+            with(paid("tx-1", "pi_1", 2, None), "requestedAmount", json!(-100)),
+            with(paid("tx-1", "pi_1", 2, None), "payments", json!([{"amount": -1, "bookingDate": "2026-03-01"}])),
+            with(paid("a b", "pi_1", 2, None), "payments", json!([])),
+            paid("tx-1", "pi_1", 2, Some("")),
         ]),
         format!("nonsense\n\n{long}\n"),
         lines(&[paid("tx-9", "pi_9", 2, None)]),
     ];
     let report = post(&relay, "", body.concat()).await.expect(200).json();
-    assert_eq!(counts(&report), [1, 0, 0, 10]);
+    assert_eq!(counts(&report), [1, 0, 0, 14]);
     let said: Vec<_> = report["refusals"]
         .as_array()
         .unwrap()
@@ -211,15 +219,42 @@ async fn a_line_that_is_refused_is_named_and_stops_no_other() {
         "6 source \"strip\" is not configured; did you mean stripe",
         "7 tell is not of an import",
         "8 kind is \"paymnt\", but must be preauth, payment, refund or agreement",
-        "9 - is no JSON: ",
-        "11 - is longer than ",
+        "9 requestedAmount -100 is negative, but must be 0 or more",
+        "10 payments[0].amount -1 is negative, but must be 0 or more",
+        "11 transactionId \"a b\" is no Transform id: such an id has 1 to 128 visible ASCII characters",
+        "12 payments[0].externalItemId \"\" has 0 bytes, but must have 1 to 255",
+        "13 - is no JSON: ",
+        "15 - is longer than ",
     ]
     .iter()
     .enumerate()
     {
         assert!(said[at].starts_with(part), "{part}: {}", said[at]);
     }
-    relay.program.logged(&["lines of an import are refused", "refused=10", "line=1", "field=\"currency\""]).await;
+    relay.program.logged(&["lines of an import are refused", "refused=14", "line=1", "field=\"currency\""]).await;
+}
+
+/// Transform names a source by the id of its settings. All other fields are read as strictly as without it.
+#[tokio::test]
+async fn a_line_may_name_its_source_as_transform_does() {
+    let setup = Setup { more: PSP_SETTINGS.to_owned(), ..Setup::silent() };
+    let (_transform, relay) = start(setup).await;
+    let line = |id: &str, field: &str, value: Value| {
+        with(with(paid(id, id, 2, None), "pspSettingsId", json!("5f1a")), field, value)
+    };
+    let all = [
+        line("tx-1", "status", json!("Succeeded")),
+        line("tx-2", "source", json!("stripe-main")),
+        line("tx-3", "pspSettingsId", json!("other")),
+        line("tx-4", "payerData", json!({})),
+    ];
+    let report = post(&relay, "", lines(&all)).await.expect(200).json();
+    let said: Vec<_> = report["refusals"].as_array().unwrap().iter().map(|one| (&one["line"], &one["field"])).collect();
+    assert_eq!(
+        said,
+        [(&json!(2), &json!("source")), (&json!(3), &json!("pspSettingsId")), (&json!(4), &json!("payerData"))]
+    );
+    assert_eq!(relay.record("payment", "tx-1").await["source"], "transforms");
 }
 
 #[tokio::test]
