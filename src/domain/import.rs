@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::contradiction::BOOKINGS_MAX;
 use super::due::utc_date;
@@ -22,7 +24,7 @@ use super::text::shown_id;
 const AHEAD_MAX: SignedDuration = SignedDuration::from_hours(31 * 24);
 
 /// The fields of a line of an import that a registration does not have: the contract's names (section 3).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Moved {
     /// Payment: its bookings that stand.
@@ -34,50 +36,61 @@ pub struct Moved {
     /// Refund: the amount that was given back; the requested amount if absent. Payment: all that was given back, refunds of their own
     /// included.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub refunded_amount: Option<Decimal>,
     /// Payment: it is read and not kept, since it follows from the others.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub refundable_amount: Option<Decimal>,
     /// Refund: the day on which it succeeded.
     #[serde(deserialize_with = "day")]
+    #[schemars(with = "Option<String>")]
     pub booking_date: Option<Date>,
     /// Preauthorization: the reserved amount; the requested amount if absent.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub authorized_amount: Option<Decimal>,
 }
 
 /// A booking or a refund of a payment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MovedItem {
     /// The PSP's id of it, of 1 to 255 bytes. An id that is not the PSP's must be left out.
+    #[schemars(length(min = 1, max = 255))]
     pub external_item_id: Option<String>,
     /// Major units, more than 0.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub amount: Option<Decimal>,
     /// The day of the booking: a day, or an instant (RFC 3339), of which the day in UTC counts.
     #[serde(deserialize_with = "day")]
+    #[schemars(with = "Option<String>")]
     pub booking_date: Option<Date>,
     /// The PSP's description.
     pub description: Option<String>,
 }
 
 /// A chargeback of a payment.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MovedChargeback {
     /// The PSP's id of the dispute, of 1 to 255 bytes. An id that is not the PSP's must be left out.
+    #[schemars(length(min = 1, max = 255))]
     pub external_item_id: Option<String>,
     /// Major units, more than 0.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub amount: Option<Decimal>,
     /// The day on which the money went: a day, or an instant (RFC 3339), of which the day in UTC counts.
     #[serde(deserialize_with = "day")]
+    #[schemars(with = "Option<String>")]
     pub booking_date: Option<Date>,
     /// The PSP's words for the reason, if `pspReasonMessage` is absent.
     pub description: Option<String>,
     /// The PSP's charge for the chargeback, major units.
     #[serde(deserialize_with = "amount")]
+    #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub fee_amount: Option<Decimal>,
     /// The reason in the contract's words.
     pub reason: Option<ChargebackReason>,

@@ -72,6 +72,25 @@ fn every_example_fits_its_schema() {
     assert!(jsonschema::draft202012::is_valid(&json!({"type": "string"}), &json!("a")));
 }
 
+/// The schema of a line only informs, so that no tool would find it wrong.
+#[test]
+fn the_lines_of_the_page_about_migration_fit_their_schema() {
+    let schema = json!({"$ref": "#/components/schemas/ImportLine", "components": openapi()["components"]});
+    let validator = jsonschema::draft202012::new(&schema).unwrap();
+    let page = fs::read_to_string(docs("MIGRATION.md")).unwrap();
+    let (_, lines) = page.split_once("```json\n").unwrap();
+    let lines: Vec<Value> =
+        lines.split("```").next().unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    for mut line in lines {
+        let wrong: Vec<_> = validator.iter_errors(&line).map(|error| error.to_string()).collect();
+        assert_eq!(wrong, Vec::<String>::new(), "{line}");
+        line["paymnts"] = json!([]);
+        assert!(!validator.is_valid(&line), "{line}");
+    }
+    assert!(!validator.is_valid(&json!({"status": "Succeeded", "id": "tx-1"})), "it has no kind");
+}
+
 /// The parts that have a schema, and may have examples beside it: bodies and parameters.
 fn find<'a>(part: &'a Value, found: &mut Vec<&'a Value>) {
     match part {
