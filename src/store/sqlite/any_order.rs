@@ -1,7 +1,6 @@
 //! Order of arrival, in the store: registrations and events of whole families, in any order, end in the same records and views,
 //! and leave the same dead letters and parked events.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -11,9 +10,10 @@ use rusqlite::Connection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
+use super::in_memory::Lent;
 use super::register::register;
 use super::taking::{self, Took};
-use super::{inbox, migrations, parked, records, rehearse};
+use super::{inbox, parked, records, rehearse};
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
@@ -325,23 +325,10 @@ fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
     }
 }
 
-thread_local! {
-    /// An empty store, for all plays of a thread: nothing of a play is committed.
-    static EMPTY: RefCell<Connection> = RefCell::new(empty());
-}
-
-fn empty() -> Connection {
-    let mut connection = Connection::open_in_memory().unwrap();
-    migrations::migrate(&mut connection).unwrap();
-    connection
-}
-
 proptest! {
     #[test]
     fn families_end_the_same_in_any_order(orders in orders()) {
-        let [one, other] = orders.map(|steps| {
-            EMPTY.with_borrow_mut(|connection| play(&connection.transaction().unwrap(), &steps))
-        });
+        let [one, other] = orders.map(|steps| play(&Lent::new(), &steps));
         prop_assert_eq!(one, other);
     }
 }
@@ -357,7 +344,7 @@ fn both_orders(registered: [(usize, bool); 2], first: Vec<Event>, events: [Event
     }];
     let ends = orders.map(|events| {
         let steps: Vec<Step> = steps.iter().cloned().chain(events.map(|event| Step::Tell(Box::new(event)))).collect();
-        play(&empty(), &steps)
+        play(&Lent::new(), &steps)
     });
     let [one, other] = ends;
     assert_eq!(one, other);

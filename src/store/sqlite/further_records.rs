@@ -23,7 +23,7 @@ fn a_refund_goes_to_the_record_that_it_names_from_whatever_payment_it_found() {
     };
     for others in [vec![], vec![back(9, &[])]] {
         let told = [&[capture_as("c", "auth"), back(10, &[id]), capture_as("d", "cap-2"), refund.clone()], &others[..]];
-        for (n, order) in all_orders(&told.concat()).into_iter().enumerate() {
+        for (n, order) in orders(&told.concat()).into_iter().enumerate() {
             let paid = [tell(1, booked(1, &["auth"], 40)), tell(2, booked(2, &["cap-2"], 40))];
             let played = Told::new(&[order, paid.to_vec()].concat());
             assert_eq!((played.given_back("c"), played.given_back("d")), (0, 10), "order {n}");
@@ -37,7 +37,7 @@ fn a_refund_goes_to_the_record_that_it_names_from_whatever_payment_it_found() {
 #[test]
 fn a_refund_that_names_its_payment_waits_for_nothing_more() {
     let named = Event { references: vec!["p".parse().unwrap()], ..given_back(10, "re", 30) };
-    for order in all_orders(&[payment(), tell(10, named), tell(11, booked(11, &["pi"], 100))]) {
+    for order in orders(&[payment(), tell(10, named), tell(11, booked(11, &["pi"], 100))]) {
         let played = Told::new(&order);
         let waiting: i64 = played.connection.query_row("SELECT count(*) FROM parked", [], |row| row.get(0)).unwrap();
         assert_eq!((played.refunded(), waiting), (30, 0));
@@ -51,7 +51,7 @@ fn a_payment_shows_its_agreement_a_means_that_another_agreement_has() {
     let paid = json!({"pspTransactionId": "pi", "requestedAmount": 100, "currency": "EUR", "agreementId": "h"});
     let used = Event { companion: true, payment_ids: vec!["pi".into()], ..means(10, &["token"], Status::Active) };
     let told = [agreement("g", "token"), unnamed, Step::Register(Kind::Payment, "p", paid), tell(10, used)];
-    for (n, order) in all_orders(&told).iter().enumerate() {
+    for (n, order) in orders(&told).iter().enumerate() {
         let mut played = Told::new(order);
         let active = (Status::Active, Status::Active);
         assert_eq!((played.status(Kind::Agreement, "g"), played.status(Kind::Agreement, "h")), active, "order {n}");
@@ -81,7 +81,7 @@ fn a_companion_of_a_placed_event_waits_for_the_payments_agreement_once() {
 fn agreements_that_share_a_means_share_what_only_shares_its_id() {
     let failed = Event { shared_ids: vec!["token".into()], ..means(10, &["setup"], Status::Inactive) };
     let told = [agreement("g", "token"), agreement("h", "token"), tell(10, failed)];
-    for (n, order) in all_orders(&told).iter().enumerate() {
+    for (n, order) in orders(&told).iter().enumerate() {
         let played = Told::new(order);
         let ended = (Status::Inactive, Status::Inactive);
         assert_eq!((played.status(Kind::Agreement, "g"), played.status(Kind::Agreement, "h")), ended, "order {n}");

@@ -1,14 +1,14 @@
 //! Plays of small histories in a store in memory: registrations, and notifications with one event each.
 
 use jiff::Timestamp;
-use rusqlite::Connection;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::in_memory::Lent;
 use super::register::register;
 use super::work::{Finished, Work};
-use super::{inbox, migrations, parked, rehearse};
+use super::{inbox, parked, rehearse};
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item};
 use crate::domain::ids::{Kind, RecordKey};
@@ -102,8 +102,30 @@ pub(super) fn means(n: u128, psp_ids: &[&str], status: Status) -> Event {
     event(n, Kind::Agreement, psp_ids, Facts { status: Some(status), ..Facts::default() })
 }
 
-/// All orders of these steps.
-pub(super) fn all_orders<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
+/// The orders of these steps. Of more than four steps they are a spread: each rotation of these and of the reverse, each swap of
+/// neighbours, and every seventh of all, or of six steps every 31st.
+pub(super) fn orders<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
+    let all = all_orders(steps);
+    let stride = match steps.len() {
+        0..=4 => return all,
+        5 => 7,
+        _ => 31,
+    };
+    let swapped = |at: usize| {
+        let mut order = steps.to_vec();
+        order.swap(at, at + 1);
+        order
+    };
+    let rotated = |by: usize| {
+        let mut orders = [steps.to_vec(), steps.iter().rev().cloned().collect()];
+        orders.iter_mut().for_each(|order: &mut Vec<T>| order.rotate_left(by));
+        orders
+    };
+    let near = (0..steps.len() - 1).map(swapped);
+    all.into_iter().step_by(stride).chain(near).chain((0..steps.len()).flat_map(rotated)).collect()
+}
+
+fn all_orders<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
     let Some((first, rest)) = steps.split_first() else { return vec![Vec::new()] };
     let with_first = |order: Vec<T>| {
         (0..=order.len()).map(move |at| {
@@ -116,7 +138,7 @@ pub(super) fn all_orders<T: Clone>(steps: &[T]) -> Vec<Vec<T>> {
 }
 
 pub(super) struct Told {
-    pub(super) connection: Connection,
+    pub(super) connection: Lent,
     /// The second of the next step.
     pub(super) second: i64,
     pub(super) owed: Vec<Owed>,
@@ -125,9 +147,7 @@ pub(super) struct Told {
 
 impl Told {
     pub(super) fn new(steps: &[Step]) -> Self {
-        let mut connection = Connection::open_in_memory().unwrap();
-        migrations::migrate(&mut connection).unwrap();
-        let mut played = Self { connection, second: 1_000, owed: Vec::new(), findings: Vec::new() };
+        let mut played = Self { connection: Lent::new(), second: 1_000, owed: Vec::new(), findings: Vec::new() };
         steps.iter().for_each(|step| played.step(step));
         played
     }
