@@ -202,7 +202,7 @@ fn event() -> impl Strategy<Value = Event> {
             // A refund may have a second id.
             5 => Event { psp_ids: [some("X1"), named("R1")].concat(), ..refund("R1", "back", "P") },
             6 => Event { psp_ids: named("X1"), ..refund("X1", "back", "P") },
-            7 => refund("R2", "again", "P"),
+            7 => Event { loose: is_loose.then(|| loose(own("again"))), ..refund("R2", "again", "P") },
             8 => refund("R3", "half", if is_loose { "A" } else { "c1" }),
             // A refund that names only the authorization.
             9 => Event { references: Vec::new(), ..refund("R4", "half", "A") },

@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::played::*;
-use crate::domain::event::Event;
+use crate::domain::event::{Event, Loose};
 use crate::domain::ids::Kind;
 use crate::domain::status::Status;
 
@@ -74,6 +74,61 @@ fn a_companion_of_a_placed_event_waits_for_the_payments_agreement_once() {
         played.step(&Step::Register(Kind::Payment, "c", json!({"agreementId": "h"})));
         assert_eq!(played.status(Kind::Agreement, "h"), Status::Active);
     }
+}
+
+/// The payment that was the only capture is not the right one: the companion goes to the agreement of that one.
+#[test]
+fn a_companion_follows_its_capture_to_the_right_payment() {
+    #[derive(Clone)]
+    enum Turn {
+        Register(Step),
+        Tell,
+    }
+    let right = json!({
+        "preauthTransactionId": "a", "requestedAmount": 40, "currency": "EUR", "pspTransactionId": "cap", "agreementId": "h",
+    });
+    let registered = [
+        preauth(),
+        capture("c"),
+        Step::Register(Kind::Payment, "d", right),
+        Step::Register(Kind::Agreement, "h", json!({})),
+    ];
+    let captured = Event { originals: vec!["auth".into()], ..booked(10, &["cap"], 40) };
+    let used = Event { companion: true, payment_ids: vec!["cap".into()], ..means(10, &["token"], Status::Active) };
+    let turns = [registered.map(Turn::Register).to_vec(), vec![Turn::Tell]].concat();
+    for (n, order) in orders(&turns).into_iter().enumerate() {
+        let mut played = Told::new(&[]);
+        for turn in order {
+            match turn {
+                Turn::Register(step) => played.step(&step),
+                Turn::Tell => drop(played.tell(10, &[captured.clone(), used.clone()])),
+            }
+        }
+        assert_eq!((played.paid("c"), played.paid("d")), (0, 40), "order {n}");
+        assert_eq!(played.status(Kind::Agreement, "h"), Status::Active, "order {n}");
+    }
+}
+
+/// The first event of a refund may name no record, and the next one its record by a reference that is not signed. The capture under
+/// the authorization's id has the refund until then.
+#[test]
+fn a_refund_leaves_its_payment_for_the_record_that_an_unsigned_reference_names() {
+    let back = |n: u128| Event { payment_ids: vec!["auth".into()], ..given_back(n, "re", 10) };
+    let loose = Loose { text: "signed".into(), unsigned: ["r".to_owned()].into() };
+    let named = Event { references: vec!["r".parse().unwrap()], loose: Some(loose), ..back(11) };
+    let refund = Step::Register(
+        Kind::Refund,
+        "r",
+        json!({"paymentTransactionId": "c", "requestedAmount": 10, "currency": "EUR"}),
+    );
+    let told = [preauth(), capture_as("c", "auth"), refund, tell(10, back(10)), tell(11, named)];
+    let mut ends = orders(&told).into_iter().map(|order| {
+        let played = Told::new(&order);
+        (played.record(Kind::Refund, "r").seen, played.record(Kind::Payment, "c").seen, played.waits_for())
+    });
+    let first = ends.next().unwrap();
+    assert_eq!((first.0.attempts.len(), first.1.refunds.len()), (1, 0));
+    ends.enumerate().for_each(|(n, end)| assert_eq!(end, first, "order {n}"));
 }
 
 /// An attempt to store a means of payment may only share its id, as one that has failed.

@@ -17,6 +17,12 @@ pub(super) struct Target {
     pub(super) sureness: Sureness,
 }
 
+impl Target {
+    fn is_payment(&self) -> bool {
+        self.stored.record.key.kind == Kind::Payment
+    }
+}
+
 /// What an event leads to.
 #[derive(Debug)]
 pub(super) enum Found {
@@ -50,6 +56,10 @@ pub(super) fn of_event(
     let mut found = way.led(true)?;
     if event.loose.is_some() && found.iter().all(|target| target.sureness < Sureness::OfCapture) {
         found = way.led_by_unsigned(found)?;
+    }
+    if event.loose.is_some() && event.is_refund() && found.iter().all(Target::is_payment) {
+        let record = way.led(false)?.into_iter().find(|target| !target.is_payment());
+        found = record.map_or(found, |record| vec![record]);
     }
     if event.is_refund()
         && let Some(surest) = found.iter().map(|target| target.sureness).max()
@@ -377,11 +387,12 @@ impl Way<'_> {
         }
         let (mut payments, mut unknown) = (Vec::new(), Vec::new());
         for kind in [Kind::Payment, Kind::Preauth] {
-            match self.known(kind, &self.event.payment_ids)? {
-                Some(known) => payments.push(known),
-                // An id that leads because of placed events releases what waits for it each time that they are placed anew.
-                None => unknown.extend(self.event.payment_ids.iter().map(|id| ReleaseKey::psp_id(kind, id))),
+            let known = self.known(kind, &self.event.payment_ids)?;
+            // The payment may not be the right one, if the id leads there because of placed events.
+            if known.as_ref().is_none_or(|known| known.sureness < Sureness::Own) {
+                unknown.extend(self.event.payment_ids.iter().map(|id| ReleaseKey::psp_id(kind, id)));
             }
+            payments.extend(known);
         }
         let under = payments.iter().find_map(|known| known.stored.record.registered.agreement_id.clone());
         let Some(agreement) = under else {
