@@ -30,6 +30,9 @@ pub struct Record {
     pub key: RecordKey,
     /// The source whose events the record takes; none until it is registered with one or bound by its first event.
     pub source: Option<String>,
+    /// Payment: whether only placed events have bound it to its source. It is bound to none once they have left.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bound_by_placed: bool,
     /// The time of the first registration.
     pub registered_at: Timestamp,
     /// The integrator's values.

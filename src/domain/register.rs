@@ -76,6 +76,7 @@ fn registered(
         let record = Record {
             key: key.clone(),
             source: said.source.clone(),
+            bound_by_placed: false,
             registered_at: now,
             registered,
             seen: Seen::default(),
@@ -91,6 +92,7 @@ fn registered(
     check_amendment(existing, said)?;
     let mut record = existing.clone();
     record.source = said.source.clone().or(record.source);
+    record.bound_by_placed &= said.source.is_none();
     let mut base = before_amendment(existing, said);
     if imported.is_some() {
         forget_stated(&mut base);

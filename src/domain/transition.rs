@@ -55,6 +55,14 @@ pub fn apply(
     Ok((next, transition))
 }
 
+/// Binds a record to the source of an event that it takes, if it is bound to none. Returns whether it was bound to none.
+pub fn bind(record: &mut Record, source: &str, layer: Layer) -> bool {
+    let was_free = record.source.is_none();
+    record.source.get_or_insert_with(|| source.to_owned());
+    record.bound_by_placed = layer == Layer::Placed && (was_free || record.bound_by_placed);
+    was_free
+}
+
 /// Writes an event into a record, and counts no change.
 ///
 /// # Errors

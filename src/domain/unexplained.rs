@@ -107,6 +107,7 @@ mod tests {
         Record {
             key: RecordKey::new(Kind::Payment, "tx-1".parse().unwrap()),
             source: None,
+            bound_by_placed: false,
             registered_at: Timestamp::UNIX_EPOCH,
             registered: Registered { requested_amount: Some(Decimal::ONE_HUNDRED), ..Registered::default() },
             seen: Seen::default(),

@@ -218,6 +218,7 @@ mod tests {
         Record {
             key: RecordKey::new(kind, "tx-1".parse().unwrap()),
             source: None,
+            bound_by_placed: false,
             registered_at: Timestamp::UNIX_EPOCH,
             registered: Registered {
                 requested_amount: Some(Decimal::TEN),

@@ -25,6 +25,7 @@ fn record(kind: Kind, requested: &str) -> Record {
     Record {
         key: RecordKey::new(kind, "20260314-65f2c0de9a1b4c3d2e1f0a9b".parse().unwrap()),
         source: None,
+        bound_by_placed: false,
         registered_at: NOW,
         registered: Registered {
             requested_amount: Some(requested.parse().unwrap()),

@@ -20,6 +20,7 @@ pub(super) fn record(kind: Kind, id: &str, requested: u32) -> Record {
     Record {
         key: RecordKey::new(kind, id.parse().unwrap()),
         source: None,
+        bound_by_placed: false,
         registered_at: Timestamp::UNIX_EPOCH,
         registered: Registered {
             requested_amount: Some(Decimal::from(requested)),

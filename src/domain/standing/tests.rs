@@ -13,6 +13,7 @@ fn record(kind: Kind, registered: Registered) -> Record {
     Record {
         key: RecordKey::new(kind, "r".parse().unwrap()),
         source: None,
+        bound_by_placed: false,
         registered_at: Timestamp::UNIX_EPOCH,
         registered,
         seen: Seen::default(),

@@ -303,11 +303,18 @@ fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
     let stored = RECORDS.iter().filter_map(|(id, kind, ..)| {
         let stored = records::by_key(connection, &RecordKey::new(*kind, self::id(id))).unwrap()?;
         let never = Timestamp::UNIX_EPOCH;
-        // A payment stays bound to the source of what was placed on it and taken back.
+        // A payment stays bound to the source of a refund that left it for a record of its own.
         let source = stored.record.source.filter(|_| *kind != Kind::Payment);
         let registered = Registered { silent_since: None, ..stored.record.registered };
-        let record =
-            Record { source, registered, registered_at: never, version: 0, last_updated: never, ..stored.record };
+        let record = Record {
+            source,
+            bound_by_placed: false,
+            registered,
+            registered_at: never,
+            version: 0,
+            last_updated: never,
+            ..stored.record
+        };
         Some(((*id).to_owned(), record))
     });
     let records: BTreeMap<_, _> = stored.collect();

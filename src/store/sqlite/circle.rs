@@ -11,7 +11,7 @@ use super::way::{self, Found};
 use super::work::Work;
 use super::{family, placed};
 use crate::domain::ids::{Kind, RecordKey};
-use crate::domain::record::{Record, Seen};
+use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::transition::{self, Layer};
 use crate::store::sureness::Sureness;
 
@@ -92,7 +92,11 @@ impl Circle {
     /// Takes a payment into the circle, and the placed events from it.
     fn take(&mut self, work: &Work<'_>, row: i64, before: Record) -> rusqlite::Result<()> {
         let connection = work.connection;
-        let now = Record { placed: Seen::default(), ..before.clone() };
+        let mut now = Record { placed: Seen::default(), ..before.clone() };
+        if std::mem::take(&mut now.bound_by_placed) {
+            now.source = None;
+            records::unbind(connection, row)?;
+        }
         records::update(connection, row, &now)?;
         self.payments.insert(row, Payment { before, now });
         self.ways.extend(records::placed_ways(connection, row)?);
@@ -113,7 +117,11 @@ impl Circle {
         self.write(work)?;
         for (row, payment) in std::mem::take(&mut self.payments) {
             let is_other = payment.now != payment.before;
+            let is_free = payment.now.source.is_none() && payment.before.source.is_some();
             let stored = family::changed(work, Stored { row, record: payment.now }, &payment.before)?;
+            if is_free {
+                free(work, &stored.record)?;
+            }
             if is_other {
                 family::note(work, &stored)?;
             }
@@ -159,7 +167,7 @@ impl Circle {
 
     /// Writes an event that has turned out to be a payment's own.
     fn own(&mut self, work: &mut Work<'_>, one: &Placing, payment: Stored) -> rusqlite::Result<()> {
-        let payment = bound(work, payment, &one.pending.source)?;
+        let payment = bound(work, payment, (&one.pending.source, Layer::Own))?;
         records::update(work.connection, payment.row, &payment.record)?;
         work.reached(&payment, &one.pending)?;
         let learned = work.learn(&payment, &one.pending, (&one.open, Sureness::Own))?;
@@ -203,8 +211,12 @@ impl Circle {
                 Place::Own => continue,
                 Place::Elsewhere => None,
             };
-            let is_written =
-                payment.map(|payment| transition::write(&mut payment.now, &one.pending.event, Layer::Placed).is_ok());
+            let is_of = |payment: &&mut Payment| {
+                payment.now.source.as_deref().is_none_or(|source| source == one.pending.source)
+            };
+            let is_written = payment
+                .filter(is_of)
+                .map(|payment| transition::write(&mut payment.now, &one.pending.event, Layer::Placed).is_ok());
             match std::mem::replace(&mut one.to, Place::Elsewhere) {
                 Place::On(row, sureness, further) if is_written == Some(true) => {
                     self.put(work, &one, (row, sureness), &further)?;
@@ -224,8 +236,10 @@ impl Circle {
         further: &[ReleaseKey],
     ) -> rusqlite::Result<()> {
         let Some(payment) = self.payments.get_mut(&row) else { return Ok(()) };
-        let stored = bound(work, Stored { row, record: payment.now.clone() }, &one.pending.source)?;
+        let by = (&*one.pending.source, Layer::Placed);
+        let stored = bound(work, Stored { row, record: payment.now.clone() }, by)?;
         payment.now.source.clone_from(&stored.record.source);
+        payment.now.bound_by_placed = stored.record.bound_by_placed;
         placed::note(work.connection, row, &one.pending)?;
         work.reached(&stored, &one.pending)?;
         if !further.is_empty() && one.open == Open::All {
@@ -268,12 +282,20 @@ impl Placing {
 }
 
 /// A payment bound to the source of an event that it takes.
-fn bound(work: &Work<'_>, mut payment: Stored, source: &str) -> rusqlite::Result<Stored> {
-    if payment.record.source.is_none() {
-        payment.record.source = Some(source.to_owned());
+fn bound(work: &Work<'_>, mut payment: Stored, (source, layer): (&str, Layer)) -> rusqlite::Result<Stored> {
+    if transition::bind(&mut payment.record, source, layer) {
         records::bind(work.connection, &payment, source)?;
     }
     Ok(payment)
+}
+
+/// Releases what waits for a payment that is bound to no source any more: events of another source could not reach it.
+fn free(work: &mut Work<'_>, payment: &Record) -> rusqlite::Result<()> {
+    let Registered { psp_id, preauth_id, .. } = &payment.registered;
+    let its = psp_id.as_ref().map(|psp_id| ReleaseKey::psp_id(Kind::Payment, psp_id));
+    let keys = [ReleaseKey::record(&payment.key.id)].into_iter().chain(its);
+    let mut keys = keys.chain(preauth_id.as_ref().map(ReleaseKey::captures));
+    keys.try_for_each(|key| work.release(None, &key))
 }
 
 /// The payments that the placed events of these payments could lead to, and so on: by their preauthorizations, and by ids.

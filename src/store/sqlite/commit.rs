@@ -14,7 +14,7 @@ use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
-use crate::domain::transition::{Layer, Transition};
+use crate::domain::transition::{self, Layer, Transition};
 use crate::domain::view::{View, is_over_refunded};
 use crate::store::sureness::Sureness;
 use crate::store::{FindingKind, LedElsewhere, Outcome};
@@ -150,7 +150,7 @@ impl Work<'_> {
             self.led_elsewhere(pending, Some(stored.record.key));
             return Ok((Outcome::Repeated, None));
         }
-        stored.record.source.get_or_insert_with(|| pending.source.clone());
+        let was_free = transition::bind(&mut stored.record, &pending.source, sureness.layer());
         stored = self.take_over_refund(stored, &pending.event)?;
         let took_over = self.take_over_means(&mut stored, pending)?;
         let parent = match family::parent(&stored.record) {
@@ -168,12 +168,29 @@ impl Work<'_> {
                 self.reached(&stored, pending)?;
                 let (before, after) = ([Some(&stored), parent.as_ref()], [Some(&moved.record), moved.parent.as_ref()]);
                 self.look_at_refunds(pending, before, after)?;
-                self.save(stored.row, parent, (pending, open, sureness), moved).map(|became| (became, None))
+                let became = self.save(stored.row, parent, (pending, open, sureness), moved)?;
+                if was_free {
+                    self.bound(&stored.record, pending)?;
+                }
+                Ok((became, None))
             }
             Err(contradiction) => {
                 Ok((Outcome::DeadLetter, Some(format!("{}: {contradiction}", pending.event.event_type))))
             }
         }
+    }
+
+    /// Looks anew at what events of other sources could mean, since a record of a preauthorization and its captures is bound now.
+    fn bound(&mut self, record: &Record, pending: &Pending) -> rusqlite::Result<()> {
+        let Record { key, registered, .. } = record;
+        let preauth = if key.kind == Kind::Preauth { Some(&key.id) } else { registered.preauth_id.as_ref() };
+        let Some(preauth) = preauth else { return Ok(()) };
+        if key.kind == Kind::Preauth {
+            for psp_id in registered.psp_id.iter().chain(&pending.event.psp_ids) {
+                placing::with_captures_known(self, &pending.source, psp_id)?;
+            }
+        }
+        self.release(None, &ReleaseKey::captures(preauth))
     }
 
     /// Lets an agreement know what events told of the means of payment that this event names while only other agreements had

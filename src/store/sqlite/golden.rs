@@ -220,6 +220,7 @@ fn record(version: i64) -> Record {
     Record {
         key: RecordKey::new(Kind::Payment, id("tx-7")),
         source: Some("stripe-main".into()),
+        bound_by_placed: version >= IMPORTED,
         registered_at: time("2026-02-28T23:59:59.000001Z"),
         registered: Registered {
             psp_id: Some("pi_7".into()),

@@ -78,6 +78,8 @@ mod taking;
 mod turns;
 #[cfg(test)]
 mod two_clocks;
+#[cfg(test)]
+mod two_sources;
 mod unfinished;
 mod unwritten;
 mod waited;

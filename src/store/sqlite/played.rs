@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::in_memory::Lent;
 use super::register::register;
-use super::work::{Finished, Work};
+use super::work::{Finished, Work, joined};
 use super::{inbox, parked, rehearse};
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item};
@@ -35,6 +35,8 @@ pub(super) fn key(kind: Kind, id: &str) -> RecordKey {
 pub(super) enum Step {
     Register(Kind, &'static str, Value),
     Tell(u128, Box<Event>),
+    /// The same of another source.
+    Other(u128, Box<Event>),
 }
 
 pub(super) fn preauth() -> Step {
@@ -159,6 +161,7 @@ impl Told {
                 (owed, findings)
             }
             Step::Tell(n, event) => self.tell(*n, std::slice::from_ref(event)),
+            Step::Other(n, event) => self.tell_of("other", *n, std::slice::from_ref(event)),
         };
     }
 
@@ -169,14 +172,18 @@ impl Told {
 
     /// Takes a notification with these events.
     pub(super) fn tell(&self, n: u128, events: &[Event]) -> (Vec<Owed>, Vec<Finding>) {
+        self.tell_of("s", n, events)
+    }
+
+    fn tell_of(&self, source: &str, n: u128, events: &[Event]) -> (Vec<Owed>, Vec<Finding>) {
         let options = rehearse::without_limits();
         let mut work = Work::new(&self.connection, &options, moment(self.second));
-        let (outcome, reasons) = work.place_all(Uuid::from_u128(n), "s", events).unwrap();
-        let became = inbox::Became { outcome, through: None, reason: reasons.into_iter().next(), tells_first: false };
+        let (outcome, reasons) = work.place_all(Uuid::from_u128(n), source, events).unwrap();
+        let became = inbox::Became { outcome, through: None, reason: joined(&reasons), tells_first: false };
         let message = Message::new("test".into(), Meaning::Events(events.to_vec()));
         let taken = Taken {
             id: Uuid::from_u128(n),
-            source: "s".into(),
+            source: source.into(),
             received_at: moment(self.second),
             headers: Vec::new(),
             body: n.to_string().into_bytes(),

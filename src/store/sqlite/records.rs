@@ -381,6 +381,11 @@ pub(super) fn is_known(connection: &Connection, source: &str, path: &str) -> rus
     Ok(false)
 }
 
+/// Lets PSP ids lead to a record from any source: the record is bound to none any more.
+pub(super) fn unbind(connection: &Connection, row: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached("UPDATE OR IGNORE psp_ids SET source = '' WHERE record = ?1")?.execute([row]).map(drop)
+}
+
 /// Binds a record's PSP ids to the source that the record is bound to now.
 pub(super) fn bind(connection: &Connection, stored: &Stored, source: &str) -> rusqlite::Result<()> {
     connection
