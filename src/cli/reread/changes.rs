@@ -50,11 +50,12 @@ fn of_family(family: Vec<Differing>) -> Change {
 
 fn of_notification(mut one: Rehearsed) -> Option<Change> {
     let normalised = one.anew.take()?;
-    // A companion waits in silence: nothing differs for anybody who does not look into the store.
+    // What waits in silence differs for nobody who does not look into the store.
     let had_waited = [Outcome::DeadLetter, Outcome::Parked].iter().any(|outcome| one.was.0 == outcome.name());
     let has_events = normalised.messages.iter().any(|message| !message.events().is_empty());
     let is_silent = one.now.0 == Outcome::Ignored && has_events && !had_waited;
-    let lines = if is_silent { Vec::new() } else { vec![changed(&one)] };
+    let is_same = one.now.0.name() == one.was.0 && !one.another && !had_waited;
+    let lines = if is_silent || is_same { Vec::new() } else { vec![changed(&one)] };
     let Rehearsed { id, source, was, now: (now, _), .. } = one;
     Some(Change {
         summary: Summary { lines, records: 0, dead_letter: Some(was.0 == Outcome::DeadLetter.name()) },
@@ -112,6 +113,8 @@ mod tests {
         let companion = || vec![Event { companion: true, ..Event::default() }];
         for (was, now, events, told) in [
             ("applied", Outcome::Ignored, companion(), 0),
+            ("repeated", Outcome::Repeated, vec![Event::default()], 0),
+            ("parked", Outcome::Parked, vec![Event::default()], 1),
             ("ignored", Outcome::Ignored, companion(), 0),
             ("parked", Outcome::Ignored, companion(), 1),
             ("dead_letter", Outcome::Ignored, companion(), 1),

@@ -118,7 +118,7 @@ impl Work<'_> {
     /// Lets an event wait for its record. An event that could be meant for any of several captures waits in silence beside its
     /// dead letter; once it is meant for none of them, it waits as others do.
     fn wait(&mut self, pending: &Pending, keys: &[ReleaseKey]) -> rusqlite::Result<Outcome> {
-        if pending.event.companion && !later_outcomes::is_of_any_capture(self.connection, pending.notification)? {
+        if pending.event.companion && !later_outcomes::is_of_any_capture(self.connection, pending)? {
             self.park(pending, keys)?;
             return Ok(Outcome::Ignored);
         }
@@ -346,8 +346,7 @@ impl Work<'_> {
             }
             let Some(pending) = self.released.pop_front() else { return Ok(()) };
             let (outcome, reason) = self.apply(&pending)?;
-            let (notification, companion) = (pending.notification, pending.event.companion);
-            later_outcomes::released(self.connection, notification, companion, outcome, reason.as_deref())?;
+            later_outcomes::released(self.connection, &pending, outcome, reason.as_deref())?;
         }
     }
 }

@@ -5,8 +5,9 @@ use uuid::Uuid;
 
 use super::columns::in_row;
 use super::inbox::{kept, outcome};
-use super::parked;
+use super::parked::{self, Pending};
 use super::way::ANY_CAPTURE;
+use crate::domain::event::Event;
 use crate::store::Outcome;
 
 /// The outcome of a notification, and its reason if it is a dead letter.
@@ -18,32 +19,71 @@ pub(super) fn outcome_of(connection: &Connection, id: Uuid) -> rusqlite::Result<
         .optional()
 }
 
-/// Whether a notification is a dead letter since an event of it could be meant for any of several captures.
-pub(super) fn is_of_any_capture(connection: &Connection, id: Uuid) -> rusqlite::Result<bool> {
-    let kept = outcome_of(connection, id)?;
-    Ok(kept.is_some_and(|(outcome, reason)| {
-        outcome == Outcome::DeadLetter && reason.is_some_and(|reason| reason.contains(ANY_CAPTURE))
-    }))
+/// Whether a notification is a dead letter since this event of it could be meant for any of several captures.
+pub(super) fn is_of_any_capture(connection: &Connection, pending: &Pending) -> rusqlite::Result<bool> {
+    let Some((Outcome::DeadLetter, Some(reason))) = outcome_of(connection, pending.notification)? else {
+        return Ok(false);
+    };
+    Ok(Reasons::of(&reason).of_any_capture(&pending.event).is_some())
 }
 
-/// Sets the outcome of a notification after one of its parked events was released. The outcome stays while another of
-/// its events waits for a record. A companion changes only an outcome that says that nothing changed, or that its event could
-/// be meant for any of several captures.
+/// The reasons of a dead letter.
+struct Reasons(Vec<String>);
+
+impl Reasons {
+    fn of(joined: &str) -> Self {
+        Self(joined.split("; ").filter(|reason| !reason.is_empty()).map(str::to_owned).collect())
+    }
+
+    /// The place of the reason that this event could be meant for any of several captures.
+    fn of_any_capture(&self, event: &Event) -> Option<usize> {
+        let begins = format!("{}{ANY_CAPTURE}", event.event_type);
+        self.0.iter().position(|reason| reason.starts_with(&begins))
+    }
+
+    fn joined(&self) -> Option<String> {
+        Some(self.0.join("; ")).filter(|joined| !joined.is_empty())
+    }
+}
+
+/// Sets the outcome of a notification after one of its parked events was released. It stays a dead letter while it has another
+/// reason, and parked while another of its events waits for a record. What waited in silence changes only an outcome that says that
+/// nothing changed, or takes its own reason from a dead letter.
 pub(super) fn released(
     connection: &Connection,
-    id: Uuid,
-    companion: bool,
+    pending: &Pending,
     outcome: Outcome,
     reason: Option<&str>,
 ) -> rusqlite::Result<()> {
+    let (id, is_silent) = (pending.notification, pending.event.companion);
+    let Some((was, known)) = outcome_of(connection, id)? else { return Ok(()) };
+    let mut reasons = Reasons::of(known.as_deref().unwrap_or_default());
+    let solved = reasons.of_any_capture(&pending.event).filter(|_| is_silent);
+    let counts = match was {
+        Outcome::Parked => !is_silent,
+        Outcome::Ignored | Outcome::Repeated | Outcome::Stale => is_silent,
+        Outcome::DeadLetter => solved.is_some() || !is_silent && outcome == Outcome::DeadLetter,
+        _ => false,
+    };
+    if !counts {
+        return Ok(());
+    }
+    solved.map(|solved| reasons.0.remove(solved));
+    reasons.0.extend(reason.map(str::to_owned));
+    let outcome = match outcome {
+        _ if !reasons.0.is_empty() => Outcome::DeadLetter,
+        _ if parked::holds_in_view(connection, id)? => Outcome::Parked,
+        outcome => outcome,
+    };
+    set(connection, id, outcome, reasons.joined())
+}
+
+fn set(connection: &Connection, id: Uuid, outcome: Outcome, reason: Option<String>) -> rusqlite::Result<()> {
     connection
         .prepare_cached(
-            "UPDATE notifications SET outcome = ?3, reason = ?4, answered = ifnull(answered, outcome)
-             WHERE id = ?1 AND (outcome = 'parked' AND NOT ?2 OR ?2 AND outcome IN ('ignored', 'repeated', 'stale')
-               OR ?2 AND outcome = 'dead_letter' AND instr(reason, ?5) AND NOT instr(reason, '; '))
-               AND (?3 = 'parked' OR NOT EXISTS (SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL))",
+            "UPDATE notifications SET outcome = ?2, reason = ?3, answered = ifnull(answered, outcome) WHERE id = ?1",
         )?
-        .execute(params![id.into_bytes(), companion, outcome.name(), reason, ANY_CAPTURE])
+        .execute(params![id.into_bytes(), outcome.name(), reason])
         .map(drop)
 }
 
@@ -59,7 +99,15 @@ pub(super) fn taken_back(
         Outcome::DeadLetter | Outcome::Parked if kept(connection, id)?.is_none() => {
             parked::forget(connection, id.into_bytes())
         }
-        Outcome::DeadLetter => waited_in_vain(connection, id, reason.unwrap_or_default()),
+        Outcome::DeadLetter => match outcome_of(connection, id)? {
+            // It waits in silence, and takes its own reason away once that is solved.
+            Some((Outcome::DeadLetter, Some(known))) => {
+                let mut reasons = Reasons::of(&known);
+                reasons.0.extend(reason.map(str::to_owned));
+                set(connection, id, outcome, reasons.joined())
+            }
+            _ => waited_in_vain(connection, id, reason.unwrap_or_default()),
+        },
         Outcome::Parked => connection
             .prepare_cached(
                 "UPDATE notifications SET outcome = 'parked', answered = ifnull(answered, outcome)

@@ -67,6 +67,8 @@ mod rehearse;
 mod relatives;
 mod removal;
 mod restore;
+#[cfg(test)]
+mod several_reasons;
 mod sound;
 mod store;
 mod store_clock;

@@ -250,6 +250,12 @@ pub(super) fn holds(connection: &Connection, notification: Uuid) -> rusqlite::Re
     query.exists([notification.into_bytes()])
 }
 
+/// Whether an event of a notification waits for its record, and not in silence.
+pub(super) fn holds_in_view(connection: &Connection, notification: Uuid) -> rusqlite::Result<bool> {
+    let mut query = connection.prepare_cached("SELECT 1 FROM parked WHERE notification = ?1 AND reason IS NULL")?;
+    query.exists([notification.into_bytes()])
+}
+
 /// The parked events after the cursor `after`, the oldest first.
 pub(super) fn list(
     connection: &Connection,
