@@ -27,8 +27,9 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let Locked { mut lock, path } = lock::take(path, must_exist)?;
     path.parent().into_iter().for_each(unfinished::remove_in);
     check_wal(&path, &lock)?;
-    lock.check_journal(&path)?;
-    check_whose(&path, must_exist)?;
+    // With a journal of its own a file is read as it is without the work that was left half done.
+    let access = if lock.check_journal(&path)? { Access::Write } else { files::access(&path) };
+    check_whose(&path, must_exist, access)?;
     let failed = |error: rusqlite::Error| OpenError::failed(&path, files::cause(&path, &error));
     let mut connection = engine::open(&path, Access::Write).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
@@ -49,8 +50,8 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
 
 /// Checks the owner of the database before anything is changed. The database of another program or of a later relay
 /// stays untouched.
-fn check_whose(path: &Path, must_exist: bool) -> Result<(), OpenError> {
-    let found = engine::open(path, files::access(path)).and_then(|connection| whose::whose(&connection));
+fn check_whose(path: &Path, must_exist: bool, access: Access) -> Result<(), OpenError> {
+    let found = engine::open(path, access).and_then(|connection| whose::whose(&connection));
     match found {
         Ok(Whose::Nobodys) if must_exist => Err(OpenError::Missing(path.to_owned())),
         Ok(Whose::Nobodys) => {

@@ -2,8 +2,9 @@
 //! work of a killed process. SQLite does not notice that the database beside the journal was replaced: it would spoil a
 //! restored copy.
 //!
-//! The relay itself writes a journal only when it switches a new store or a restored copy to a WAL. That step changes
-//! only two bytes and some counters in the header. By that the relay's own journal is recognised.
+//! The relay itself writes a journal only when it makes a new store, or switches a new store or a restored copy to a WAL.
+//! The switch changes only two bytes and some counters in the header. By that the relay's own journal is recognised. A new
+//! store is a part of a page: a power cut may have torn it.
 
 use std::fs::File;
 use std::io::ErrorKind;
@@ -25,18 +26,21 @@ const MAY_DIFFER: [std::ops::Range<usize>; 3] = [18..20, 24..28, 92..100];
 const KIND_AT: usize = 100;
 const LEAF: u8 = 13;
 const CELLS_AT: std::ops::Range<usize> = 103..105;
+/// The first bytes of a database, and the length of the first page of a new one.
+const DATABASE: &[u8] = b"SQLite format 3\0";
+const FIRST_PAGE: u64 = 4096;
 
 /// Checks that a journal undoes only work that a relay left half done. It must be called before SQLite looks at the
-/// files.
+/// files. Returns whether there is such a journal.
 ///
 /// # Errors
 /// The journal is another database's, or another program's half-written transaction. The error names the remedy.
-pub(super) fn check(path: &Path, database: &File) -> Result<(), OpenError> {
+pub(super) fn check(path: &Path, database: &File) -> Result<bool, OpenError> {
     let journal = files::journal(path);
     let failed = |error: std::io::Error| OpenError::failed(&journal, error);
-    let Some(file) = hot(&journal).map_err(failed)? else { return Ok(()) };
+    let Some(file) = hot(&journal).map_err(failed)? else { return Ok(false) };
     if is_own(&file, database).map_err(failed)? {
-        return Ok(());
+        return Ok(true);
     }
     let (name, journal) = (path.display(), journal.display());
     let reason = format!(
@@ -73,21 +77,22 @@ fn hot(journal: &Path) -> std::io::Result<Option<File>> {
     Ok((file.read_at(&mut first, 0)? == 1 && first != [0]).then_some(file))
 }
 
-/// Whether undoing the journal would change only bytes of the database that may differ.
+/// Whether undoing the journal would change only bytes of the database that may differ, or only a database that is new.
 fn is_own(journal: &File, database: &File) -> std::io::Result<bool> {
-    let Some(header) = Header::read(journal)? else { return Ok(false) };
+    let header = match Header::read(journal)? {
+        Some(header) if header.pages > 0 => header,
+        // SQLite undoes nothing by a journal without a header. By one of no pages it empties the database.
+        _ => return is_new(database),
+    };
     let length = database.metadata()?.len();
     let page_1 = read(database, 0, header.page)?;
-    if header.pages == 0 {
-        // A new store: there is nothing to lose.
-        return Ok(length == 0 || length == header.page && page_1.as_deref().is_some_and(has_no_tables));
-    }
     let Some(page_1) = page_1.filter(|_| header.pages.checked_mul(header.page) == Some(length)) else {
         return Ok(false);
     };
     let mut at = header.sector;
-    // SQLite ignores a journal that is not whole.
-    while let Some(record) = read(journal, at, header.page.saturating_add(AROUND))? {
+    for _ in 0..header.records {
+        // SQLite ignores a journal that is not whole.
+        let Some(record) = read(journal, at, header.page.saturating_add(AROUND))? else { break };
         let (number, page) = record.split_at_checked(4).unwrap_or_default();
         if number != [0, 0, 0, 1] || !is_alike(page, &page_1) {
             return Ok(false);
@@ -95,6 +100,17 @@ fn is_own(journal: &File, database: &File) -> std::io::Result<bool> {
         at = at.saturating_add(header.page).saturating_add(AROUND);
     }
     Ok(true)
+}
+
+/// Whether there is nothing to lose in a database: it is not longer than the first page of a store, and has no tables, or
+/// a power cut has torn its beginning.
+fn is_new(database: &File) -> std::io::Result<bool> {
+    let length = database.metadata()?.len();
+    if length > FIRST_PAGE {
+        return Ok(false);
+    }
+    let page = read(database, 0, length)?.unwrap_or_default();
+    Ok(!page.starts_with(DATABASE) || has_no_tables(&page))
 }
 
 fn has_no_tables(page_1: &[u8]) -> bool {
@@ -110,6 +126,9 @@ fn is_alike(one: &[u8], other: &[u8]) -> bool {
 
 /// The values in a journal's header.
 struct Header {
+    /// The number of pages in the journal. It is the greatest number where the journal's length decides; 0 until the journal
+    /// is on disk.
+    records: u64,
     /// The number of pages that the database had.
     pages: u64,
     /// The length of the header.
@@ -126,7 +145,7 @@ impl Header {
             let four = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>);
             four.map_or(0, |four| u64::from(u32::from_be_bytes(*four)))
         };
-        let header = Self { pages: number(16), sector: number(20), page: number(24) };
+        let header = Self { records: number(8), pages: number(16), sector: number(20), page: number(24) };
         let is_page = (512..=65_536).contains(&header.page) && header.page.is_power_of_two();
         Ok((bytes.starts_with(&MAGIC) && is_page && header.sector > 0).then_some(header))
     }
@@ -192,7 +211,7 @@ mod tests {
         let copy = database(&path, 9);
         let pages = u32::try_from(copy.len() / PAGE).unwrap();
         let begun = |journal: &[u8]| std::fs::write(&beside, journal).unwrap();
-        assert_eq!(checked(), Ok(()));
+        assert_eq!(checked(), Ok(false));
         check_for_reading(&path).unwrap();
 
         // A start was killed while it switched the copy to a WAL: SQLite undoes that.
@@ -201,7 +220,7 @@ mod tests {
         half[27] ^= 1;
         std::fs::write(&path, &half).unwrap();
         begun(&journal(pages, &[(1, &copy[..PAGE])]));
-        assert_eq!(checked(), Ok(()));
+        assert_eq!(checked(), Ok(true));
         assert!(check_for_reading(&path).unwrap_err().contains("relay.db-journal is not empty"));
         assert_eq!(rows(&path), 9);
         assert_eq!(std::fs::read(&path).unwrap(), copy, "SQLite has heeded it");
@@ -228,17 +247,30 @@ mod tests {
         assert_eq!(std::fs::metadata(&path).unwrap().len(), 0);
     }
 
-    /// A first start that was killed leaves an empty database, or one without tables.
+    /// A first start that was killed leaves an empty database, or one without tables. After a power cut that page may be
+    /// torn, and so may the journal.
     #[test]
     fn a_start_that_made_a_new_store_and_was_killed_is_in_nobodys_way() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("relay.db");
         let empty = folder.path().join("empty.db");
         Connection::open(&empty).unwrap().pragma_update(None, "journal_mode", "WAL").unwrap();
-        for left in [Vec::new(), std::fs::read(&empty).unwrap()] {
+        let page = std::fs::read(&empty).unwrap();
+        let torn = [&[7; SECTOR], &page[SECTOR..]].concat();
+        let not_synced = [&journal(1, &[])[..], &[0; 4 * SECTOR]].concat();
+        for (left, journal) in [
+            (Vec::new(), journal(0, &[])),
+            (Vec::new(), vec![7; SECTOR]),
+            (page.clone(), journal(0, &[])),
+            (page[..PAGE - SECTOR].to_vec(), journal(0, &[])),
+            (torn, journal(0, &[])),
+            (vec![0; PAGE], journal(0, &[])),
+            (page.clone(), vec![7; 2 * SECTOR]),
+            (page, not_synced),
+        ] {
             std::fs::write(&path, &left).unwrap();
-            std::fs::write(files::journal(&path), journal(0, &[])).unwrap();
-            check(&path, &File::open(&path).unwrap()).unwrap();
+            std::fs::write(files::journal(&path), journal).unwrap();
+            assert!(check(&path, &File::open(&path).unwrap()).unwrap());
             drop(super::super::connection::open(&path, false).unwrap());
             ["", "-wal", "-shm"].iter().for_each(|end| drop(std::fs::remove_file(files::beside(&path, end))));
         }

@@ -46,11 +46,11 @@ impl Lock {
         }
     }
 
-    /// Checks that a rollback journal beside the database is its own.
+    /// Checks that a rollback journal beside the database is its own. Returns whether there is one.
     ///
     /// # Errors
     /// It is not its own. The error names the remedy.
-    pub(super) fn check_journal(&self, database: &Path) -> Result<(), OpenError> {
+    pub(super) fn check_journal(&self, database: &Path) -> Result<bool, OpenError> {
         journal::check(database, &self.database)
     }
 
