@@ -34,8 +34,10 @@ soak minutes="5":
 bench:
     cargo bench --locked
 
-# What takes hours: a long soak, a hostile one, and each fuzz target for half an hour (needs nightly and cargo-fuzz).
+# What takes hours: 20,000 power cuts, a long soak, a hostile one, and each fuzz target for half an hour (needs nightly and
+# cargo-fuzz).
 long:
+    POWER_CUTS=20000 cargo test --release --locked --test relay power_cuts
     cargo run --release --locked -- soak --minutes 120
     cargo run --release --locked -- soak --hostile --minutes 60
     fuzz/run.sh 1800

@@ -157,7 +157,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
 mod tests {
     use super::*;
 
-    /// No test can cut the power. With these settings, SQLite's own tests simulate that.
+    /// What these settings promise after a power cut is tested by `power_cuts` in tests/relay/store.
     #[test]
     fn a_commit_is_on_disk_when_it_returns() {
         let folder = tempfile::tempdir().unwrap();

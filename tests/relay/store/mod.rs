@@ -6,6 +6,7 @@ mod clock_steps;
 mod damaged_rows;
 mod disk_faults;
 mod files_beside;
+mod power_cuts;
 mod restores;
 mod retention;
 mod store_file;

@@ -278,6 +278,20 @@ impl Relay {
     }
 }
 
+/// What SQLite finds wrong with the file of a store that no relay has.
+#[cfg(target_os = "linux")]
+pub(crate) fn damage_in(store: &std::path::Path) -> Vec<String> {
+    let check = |store: Connection| -> rusqlite::Result<Vec<String>> {
+        let mut rows = store.prepare("PRAGMA integrity_check")?;
+        rows.query_map([], |row| row.get(0))?.collect()
+    };
+    match Connection::open(store).and_then(check) {
+        Ok(found) if found == ["ok"] => Vec::new(),
+        Ok(found) => found,
+        Err(error) => vec![error.to_string()],
+    }
+}
+
 /// The cells of a row as text.
 fn cells(row: &Row<'_>) -> Vec<String> {
     use rusqlite::types::ValueRef;

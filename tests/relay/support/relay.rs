@@ -29,7 +29,11 @@ pub(crate) struct Relay {
 
 impl Relay {
     pub(crate) async fn spawn(setup: Setup, transform: &Transform) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::spawn_in(tempfile::tempdir().unwrap(), setup, transform).await
+    }
+
+    /// The same on a folder with files.
+    pub(crate) async fn spawn_in(folder: TempDir, setup: Setup, transform: &Transform) -> Self {
         let transform = transform.address.to_string();
         let (program, url) = begin(&setup, &folder, &transform).await;
         // A connection is used once, so a stopping relay need not wait for idle connections.

@@ -36,6 +36,17 @@ impl Transform {
         Self::listen_by(address, plain)
     }
 
+    /// The same; each webhook is noted before it is answered.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn noting(note: impl Fn(&Webhook) + Send + Sync + 'static) -> Self {
+        let usual = move |hook: &Webhook, _: &_| {
+            note(hook);
+            Answer::status(200)
+        };
+        let stand_in = stand_in::Transform::start(usual).unwrap();
+        Self { address: stand_in.address(), stand_in }
+    }
+
     /// The same by https.
     pub(crate) fn start_tls(certificate: &Certificate) -> Self {
         Self::listen_by("127.0.0.1:0".parse().unwrap(), certificate.serves())
