@@ -30,9 +30,9 @@ fixtures:
 soak minutes="5":
     cargo run --release --locked -- soak --minutes {{ minutes }}
 
-# Figures as ratios.
-bench:
-    cargo bench --locked
+# Figures of this machine, as ratios (docs/PERFORMANCE.md).
+bench *args:
+    cargo run --release --locked -- bench {{ args }}
 
 # What takes hours: 20,000 power cuts, a long soak, a hostile one, and each fuzz target for half an hour (needs nightly and
 # cargo-fuzz).

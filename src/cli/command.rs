@@ -10,8 +10,8 @@ use super::exit::EXIT_USAGE;
 use super::output::say;
 use super::variable::CONFIG_VARIABLE;
 use super::{
-    backup, check, demo, findings, import, notify, profile, reload, reread, restore, secret, serve, soak, stand_in,
-    tell,
+    backup, bench, check, demo, findings, import, notify, profile, reload, reread, restore, secret, serve, soak,
+    stand_in, tell,
 };
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
@@ -104,6 +104,12 @@ enum Command {
     /// telling of each, and the script of faults. It does not reproduce the machine's scheduling. A
     /// signal that ends the soak gives 129, 130 or 143.
     Soak(soak::Arguments),
+    /// Measure the relay on this machine, beside a handler that does nothing and a service with one transaction for each request.
+    ///
+    /// The figures are ratios of rounds that stand beside each other, with the cost of an fsync on this disk. The stores lie in the folder for
+    /// temporary files (TMPDIR). Exit code 0 if all counts agree, otherwise 1: no figure is a reason. A signal that ends the bench gives
+    /// 129, 130 or 143.
+    Bench(bench::Arguments),
     /// See and try the PSP profiles.
     Profile {
         #[command(subcommand)]
@@ -154,6 +160,7 @@ pub fn run() -> ExitCode {
         Command::Restore(arguments) => restore::run(&arguments),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Soak(arguments) => soak::run(&arguments),
+        Command::Bench(arguments) => bench::run(arguments),
         Command::Profile { command, dir } => profile::run(command, dir.as_deref()),
     }
 }

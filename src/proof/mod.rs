@@ -1,8 +1,9 @@
-//! Proof that the relay does its work, beside the product: the demo, the soak, and the stand-ins that they play with.
+//! Proof that the relay does its work, beside the product: the demo, the soak, the bench, and the stand-ins that they play with.
 //!
-//! The stand-ins are Transform, the PSPs and a PSP's API, scripted, and the relay as a child process. The tests and the
-//! benchmark use them, too.
+//! The stand-ins are Transform, the PSPs and a PSP's API, scripted, and the relay as a child process. The tests use
+//! them, too.
 
+pub mod bench;
 pub mod demo;
 pub mod soak;
 pub mod stand_in;

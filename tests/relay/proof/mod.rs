@@ -1,5 +1,6 @@
-//! What proves the relay: its demo and its soak.
+//! What proves the relay: its demo, its soak and its bench.
 
+mod bench;
 mod demo;
 mod soak;
 #[cfg(target_os = "linux")]
