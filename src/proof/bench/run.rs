@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use jiff::Timestamp;
+use tokio::time::timeout;
 
 use super::asked::Asked;
 use super::contender::Contenders;
@@ -23,6 +24,9 @@ use crate::proof::{Ended, Verdict, folder};
 /// A port at which nobody listens: nobody is told while ingest is measured.
 const NOBODY: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 9);
 
+/// The longest time between the effect of a signal on the children and its coming.
+const SIGNAL_MAX: Duration = Duration::from_secs(1);
+
 /// Measures the relay on a multi-threaded runtime, and prints the figures on stdout. The verdict is good if all counts agree. No
 /// figure is a reason for a bad one. SIGINT, SIGTERM and SIGHUP stop the bench and all its processes.
 ///
@@ -33,10 +37,19 @@ pub async fn bench(asked: Asked) -> anyhow::Result<Ended> {
     let mut stop = Stop::heard().context("cannot listen for signals")?;
     let folder = folder::made(&format!("transform-relay-bench-{}", uuid::Uuid::now_v7()))?;
     let at = format!("the stores, the configurations and the logs are in {}", folder.display());
-    let report = tokio::select! {
-        measured = measured(&asked, folder.clone()) => measured.context(at)?,
+    let ended = tokio::select! {
+        biased;
         // All processes are killed with the measurement that is dropped.
-        by = stop.asked() => return Ok(Ended::stopped(by, folder, false)),
+        by = stop.asked() => Err(by),
+        measured = measured(&asked, folder.clone()) => match measured {
+            Ok(report) => Ok(Ok(report)),
+            // A signal to the whole group ends the children, and may reach this process after them.
+            Err(error) => timeout(SIGNAL_MAX, stop.asked()).await.map_or(Ok(Err(error)), Err),
+        },
+    };
+    let report = match ended {
+        Ok(measured) => measured.context(at)?,
+        Err(by) => return Ok(Ended::stopped(by, folder, false)),
     };
     let good = report.wrong().is_empty();
     let untold = print::closing(&report).err();

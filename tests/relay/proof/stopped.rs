@@ -1,4 +1,4 @@
-//! Demo and soak that are stopped by a signal: no relay runs on, and no folder stays without a word.
+//! Demo, soak and bench that are stopped by a signal: no relay runs on, and no folder stays without a word.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -72,6 +72,7 @@ fn relays(folder: &Path) -> Vec<String> {
 
 const DEMO: (&str, &[&str], &str) = ("demo", &["demo"], "is told of");
 const SOAK: (&str, &[&str], &str) = ("soak", &["soak", "--minutes", "1"], "webhooks heard");
+const BENCH: (&str, &[&str], &str) = ("bench", &["bench", "--seconds", "0.1", "--rounds", "1"], "bytes of the WAL");
 const HANGUP: (Signal, &str, i32) = (Signal::HUP, "SIGHUP", 129);
 const INTERRUPT: (Signal, &str, i32) = (Signal::INT, "SIGINT", 130);
 const TERMINATE: (Signal, &str, i32) = (Signal::TERM, "SIGTERM", 143);
@@ -88,6 +89,8 @@ fn a_stopped_proof_leaves_no_relay_and_no_folder() {
         (DEMO, INTERRUPT, true),
         (SOAK, TERMINATE, false),
         (SOAK, HANGUP, true),
+        (BENCH, TERMINATE, false),
+        (BENCH, INTERRUPT, true),
     ] {
         let (name, arguments, line) = proof;
         let (signal, called, code) = signal;
