@@ -28,7 +28,7 @@ pub(super) async fn measure(stage: &mut Stage, relay: &Relay, ingested: &mut Ing
         windows.push(window);
     }
     let name = "p99 of ingest at half of its rate ÷ p99 of an fsync";
-    stage.figure(Figure::of("halfP99ToFsyncP99", name, "", &ratios(&tails, &disk)).goal(Goal::AtMost(10.0)));
+    stage.figure(Figure::of("halfP99ToFsyncP99", name, "", &ratios(&tails, &disk)).goal(Goal::AtMost(3.0)));
     stage.figure(Figure::of("halfP99", "  p99 of ingest at half of its rate", "µs", &tails));
     stage.figure(Figure::of("halfMedian", "  its median", "µs", &medians));
     stage.warn_of_generator("latency", &windows);

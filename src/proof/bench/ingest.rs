@@ -51,18 +51,18 @@ fn say(stage: &mut Stage, relay: &Contestant, plain: &Contestant, none: &Contest
     let (writer, whole) = (relay.cpu(|cpu| cpu.writer), relay.cpu(|cpu| cpu.whole));
     for figure in [
         Figure::of("ingestToNoOp", "durable ingest ÷ a handler that does nothing", "", &ratios(of_relay, of_none))
-            .goal(Goal::AtLeast(0.2)),
+            .goal(Goal::AtLeast(0.14)),
         Figure::of(
             "ingestToOneTransaction",
             "durable ingest ÷ one transaction a request",
             "",
             &ratios(of_relay, of_plain),
         )
-        .goal(Goal::AtLeast(2.0)),
+        .goal(Goal::AtLeast(6.0)),
         Figure::of("ingestRate", "  durable ingest", "1/s", of_relay),
         Figure::of("oneTransactionRate", "  one transaction a request", "1/s", of_plain),
         Figure::of("noOpRate", "  a handler that does nothing", "1/s", of_none),
-        Figure::of("writerCpu", "processor time of the writer, a notification", "µs", &writer),
+        Figure::of("writerCpu", "processor time of the writer, a notification", "µs", &writer).goal(Goal::AtMost(25.0)),
         Figure::of("ingestCpu", "  of the whole relay", "µs", &whole),
         Figure::of("oneTransactionCpu", "  of one transaction a request", "µs", &plain.cpu(|cpu| cpu.whole)),
         Figure::of("noOpCpu", "  of a handler that does nothing", "µs", &none.cpu(|cpu| cpu.whole)),

@@ -30,10 +30,11 @@ pub(super) async fn measure(stage: &mut Stage, relay: &Relay) -> anyhow::Result<
     }
     let size = std::fs::metadata(&stage.program)?.len() as f64 / 1e6;
     for figure in [
-        Figure::of("idleCpu", "idle: share of a processor", "", &shares).goal(Goal::AtMost(0.01)),
-        Figure::of("idleMemory", "  memory (RSS)", "MB", &memory).goal(Goal::AtMost(100.0)),
-        Figure::of("binary", "size of the program", "MB", &[size]),
-        Figure::of("coldStart", "from the start of the process until it listens", "ms", &starts),
+        Figure::of("idleCpu", "idle: share of a processor", "", &shares).goal(Goal::AtMost(0.005)),
+        Figure::of("idleMemory", "  memory (RSS)", "MB", &memory).goal(Goal::AtMost(40.0)),
+        Figure::of("binary", "size of the program", "MB", &[size]).goal(Goal::AtMost(20.0)),
+        Figure::of("coldStart", "from the start of the process until it listens", "ms", &starts)
+            .goal(Goal::AtMost(100.0)),
     ] {
         stage.figure(figure);
     }

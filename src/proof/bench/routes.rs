@@ -37,11 +37,12 @@ pub(super) async fn measure(
             "",
             &ratios(&read, &none),
         )
-        .goal(Goal::AtLeast(0.3)),
+        .goal(Goal::AtLeast(0.65)),
         Figure::of("readRate", "  reads", "1/s", &read),
         Figure::of("noOpReadRate", "  a handler that does nothing", "1/s", &none),
         Figure::of("readCpu", "  processor time of the relay, a read", "µs", &of_reads.cpu(|cpu| cpu.whole)),
-        Figure::of("registrationsToIngest", "registrations ÷ ingest", "", &ratios(&registered, &took)),
+        Figure::of("registrationsToIngest", "registrations ÷ ingest", "", &ratios(&registered, &took))
+            .goal(Goal::AtLeast(1.0)),
         Figure::of("registrationRate", "  registrations", "1/s", &registered),
     ] {
         stage.figure(figure);

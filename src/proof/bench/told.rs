@@ -125,7 +125,7 @@ impl Telling {
             medians.extend(quantile(&sorted(&late.collect::<Vec<_>>()), 0.5));
         }
         let name = "from due to Transform, median";
-        stage.figure(Figure::of("dueToTransform", name, "ms", &medians).goal(Goal::AtMost(10.0)));
+        stage.figure(Figure::of("dueToTransform", name, "ms", &medians).goal(Goal::AtMost(2.0)));
         Ok(())
     }
 
@@ -142,7 +142,7 @@ impl Telling {
             }
         }
         let name = "a backlog of 1,000 drained ÷ a bare client";
-        stage.figure(Figure::of("drainToBareClient", name, "", &ratios(&drained, &posted)).goal(Goal::AtLeast(0.5)));
+        stage.figure(Figure::of("drainToBareClient", name, "", &ratios(&drained, &posted)).goal(Goal::AtLeast(0.7)));
         stage.figure(Figure::of("drainRate", "  webhooks of the relay", "1/s", &drained));
         stage.figure(Figure::of("bareClientRate", "  webhooks of the bare client", "1/s", &posted));
         Ok(())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::figure::Figure;
+use super::figure::{Figure, Goal};
 use super::ingest::Ingested;
 use super::load::Load;
 use super::relay::Relay;
@@ -87,7 +87,7 @@ pub(super) async fn measure(stage: &mut Stage, relay: &Relay, ingested: &mut Ing
         groups.push(window.answered as f64 / written.commits as f64);
     }
     let group = Figure::of("walGroup", "  notifications in a transaction", "", &groups);
-    stage.figure(Figure::of("walBytes", "bytes of the WAL, a notification", "B", &bytes));
+    stage.figure(Figure::of("walBytes", "bytes of the WAL, a notification", "B", &bytes).goal(Goal::AtMost(4_096.0)));
     if group.value.is_some_and(|value| value < GROUP_LEAST) {
         stage.report.warnings.push(format!(
             "the bytes of the WAL are those of groups of {:.1}, but {GROUP_LEAST} are meant: --seconds is too short, or the machine is busy",
