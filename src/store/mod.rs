@@ -4,6 +4,7 @@
 //! is one engine.
 
 mod caught;
+mod core;
 mod correction;
 mod error;
 mod fetches;
@@ -26,6 +27,8 @@ mod times;
 mod wake;
 
 pub use caught::{GaveWay, LedElsewhere};
+#[cfg(test)]
+pub(crate) use core::InMemory;
 pub use correction::{Corrected, Correction, Corrections, Judgement, Made};
 pub use error::{OpenError, StoreError};
 pub use fetches::{Answered, AskedBy, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, Through};
@@ -40,8 +43,6 @@ pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
 pub use records::{RegisterError, RegistrationReceipt, Removed};
 pub use slots::{Admission, HintSlots, SlotsTaken};
-#[cfg(test)]
-pub(crate) use sqlite::InMemory;
 pub use sqlite::{
     BackupError, Cancelled, RestoreError, Restored, Store, backup, is_taken, look_back, rehearse, restore, sources,
 };

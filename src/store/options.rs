@@ -47,3 +47,22 @@ pub struct Keep {
     /// The history: which notification made which version of a record.
     pub history: Duration,
 }
+
+/// Options without limits: where the past is read again, nothing is told and nothing grows old.
+pub(in crate::store) fn without_limits() -> StoreOptions {
+    let ever = Duration::MAX;
+    StoreOptions {
+        path: PathBuf::new(),
+        must_exist: false,
+        debounce: Debounce { quiet: Duration::ZERO, max_wait: Duration::ZERO },
+        max_waiting: usize::MAX,
+        parked: ParkedLimits { per_source: u32::MAX, max_age: ever },
+        keep: Keep {
+            notifications: ever,
+            dead_letters: ever,
+            dead_letters_size: u64::MAX,
+            attempts: ever,
+            history: ever,
+        },
+    }
+}

@@ -10,9 +10,8 @@ use rusqlite::Connection;
 use rust_decimal::Decimal;
 use uuid::Uuid;
 
-use super::in_memory::Lent;
-use super::register::register;
-use super::taking::{self, Took};
+use super::lent::Lent;
+use super::one_by_one::{register, take};
 use super::{inbox, parked, records, rehearse};
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose};
@@ -23,6 +22,7 @@ use crate::domain::registration::Registration;
 use crate::domain::status::Status;
 use crate::domain::view::{Detail, View};
 use crate::store::Taken;
+use crate::store::core::taking::Took;
 
 /// A record that may be registered: its Transform id, its kind, and the body, with the PSP id apart.
 type Known = (&'static str, Kind, &'static str, &'static str);
@@ -273,7 +273,7 @@ fn play(connection: &Connection, steps: &[Step]) -> End {
             }
             Step::Tell(event) => {
                 let taken = taken(event, Uuid::from_u128(number.unsigned_abs().into()), now);
-                let Took::In(receipt) = taking::take(connection, &options, &taken).unwrap() else { panic!("refused") };
+                let Took::In(receipt) = take(connection, &options, &taken).unwrap() else { panic!("refused") };
                 keys.insert(receipt.id, taken.normalised.dedupe_key);
             }
         }

@@ -435,7 +435,7 @@ fn a_dead_letter_finds_its_capture_once_the_other_one_is_removed() {
     assert_eq!((played.paid("d"), played.outcome(10)), (0, Outcome::DeadLetter));
     played.second += 10;
     let options = super::rehearse::without_limits();
-    super::removal::remove(&played.connection, &options, &key(Kind::Payment, "c"), moment(played.second))
+    super::one_by_one::remove(&played.connection, &options, &key(Kind::Payment, "c"), moment(played.second))
         .unwrap()
         .unwrap();
     assert_eq!((played.paid("d"), played.outcome(10), played.reason()), (40, Outcome::Applied, String::new()));

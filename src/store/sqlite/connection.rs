@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 use tokio::time::Instant;
 
@@ -149,7 +150,10 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
     wal::limit(connection)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    // A plan is made once for a statement, and not anew for each value that is bound to it.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    // More than there are statements: none is parsed twice.
+    connection.set_prepared_statement_cache_capacity(256);
     Ok(())
 }
 

@@ -147,7 +147,8 @@ fn kept(connection: &Connection, question: &str, of: impl Params) -> rusqlite::R
 
 #[cfg(test)]
 mod tests {
-    use super::super::{dead_letters, migrations, parking};
+    use super::super::one_by_one::crowd_out;
+    use super::super::{dead_letters, migrations};
     use super::*;
 
     /// Five dead letters of 100 bytes, and three events of a source that wait.
@@ -192,10 +193,10 @@ mod tests {
         for damage in damages("parked_counts", "parked") {
             let connection = store();
             connection.execute_batch(&damage).unwrap();
-            assert_eq!(parking::crowd_out(&connection, "s", 3), Ok(0), "{damage}");
-            assert_eq!(parking::crowd_out(&connection, "s", 2), Ok(1), "{damage}");
+            assert_eq!(crowd_out(&connection, "s", 3), Ok(0), "{damage}");
+            assert_eq!(crowd_out(&connection, "s", 2), Ok(1), "{damage}");
             assert_eq!(one(&connection, "SELECT parked FROM parked_counts WHERE parked = ~parked_inverse"), 2);
-            assert_eq!(parking::crowd_out(&connection, "other", 0), Ok(0));
+            assert_eq!(crowd_out(&connection, "other", 0), Ok(0));
         }
     }
 

@@ -12,7 +12,7 @@ const STEP_BYTES: i64 = 4 * 1024 * 1024;
 
 /// Deletes a dead letter, with its events that wait in silence. Returns the data for the log.
 pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<DeadLetterGone> {
-    parked::forget(connection, id)?;
+    parked::forget(connection, Uuid::from_bytes(id))?;
     connection
         .prepare_cached("DELETE FROM notifications WHERE id = ?1 RETURNING source, ifnull(reason, '')")?
         .query_row([id], |row| {

@@ -4,11 +4,13 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::columns::micros;
-use super::work::{Finished, Work, joined};
-use super::{fetches, findings, inbox, outcomes, parked, parking, waiting};
+use super::decide::at_once;
+use super::{fetches, inbox, waiting};
 use crate::domain::due::Moment;
-use crate::domain::message::Meaning;
-use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions};
+use crate::store::core::fetched::{self, Served};
+use crate::store::core::inbox as notifications;
+use crate::store::core::outcomes;
+use crate::store::{Answered, FetchFailed, FetchSettled, Outcome, StoreOptions, Through};
 
 /// The number of waiting messages that one step ends when a fetch is given up.
 const STEP_ROWS: usize = 500;
@@ -20,15 +22,14 @@ pub(super) fn answered(
     answered: &Answered,
     now: Moment,
 ) -> rusqlite::Result<FetchSettled> {
-    let mut settled = FetchSettled::default();
-    let Some((source, _)) = waiting::asked_for(connection, answered.fetch)? else { return Ok(settled) };
-    let mut work = Work::new(connection, options, now);
-    let mut answer = None;
+    let Some((source, _)) = waiting::asked_for(connection, answered.fetch)? else { return Ok(FetchSettled::default()) };
+    let (mut answer, mut served) = (None, Vec::new());
     for (notification, message, says) in &answered.read {
-        let Some(kept) = inbox::kept(connection, *notification)? else { continue };
         let waiter = (*notification, *message);
         // Meanwhile the message may have been judged anew. It then waits for another fetch, or for none.
-        if !fetches::serve(connection, answered.fetch, answered.asked, waiter)? {
+        if inbox::kept(connection, *notification)?.is_none()
+            || !fetches::serve(connection, answered.fetch, answered.asked, waiter)?
+        {
             continue;
         }
         let answer = match answer {
@@ -37,27 +38,9 @@ pub(super) fn answered(
         };
         let is_told_again = is_told_again(connection, waiter, &answered.body)?;
         link(connection, waiter, answer)?;
-        if kept.hint {
-            // The new response contains all news of the earlier responses. Their events may still be parked.
-            parked::forget(connection, notification.into_bytes())?;
-        }
-        if !is_told_again {
-            work.note_missing(*notification, &source, says)?;
-        }
-        findings::understood(connection, &source, *notification, std::slice::from_ref(says))?;
-        let (outcome, reasons) = match &says.meaning {
-            Meaning::Ignored => (Outcome::Ignored, Vec::new()),
-            Meaning::NotUnderstood(reason) => (Outcome::DeadLetter, vec![says.because(reason)]),
-            Meaning::Fetch(_) => {
-                (Outcome::DeadLetter, vec!["the fetched object only points to another object".to_owned()])
-            }
-            Meaning::Events(events) => work.place_all(*notification, &source, events)?,
-        };
-        settled.through.push(outcomes::through(connection, &kept, outcome, joined(&reasons))?);
+        served.push(Served { notification: *notification, says, is_told_again });
     }
-    settled.crowded_out = parking::crowd_out(connection, &source, options.parked.per_source)?;
-    let Finished { owed, led_elsewhere, findings, .. } = work.finish()?;
-    settled = FetchSettled { owed, led_elsewhere, findings, ..settled };
+    let mut settled = at_once(connection, |set| fetched::apply(set, options, &source, &served, now))?;
     settled.more = fetches::waits(connection, answered.fetch, answered.asked)?;
     if !settled.more {
         fetches::rest(connection, answered.fetch, answered.began, Some(answered.fetched_at), !settled.owed.is_empty())?;
@@ -84,10 +67,11 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         }
         // A stranger may have made up the object, so that its hint is dropped. But if the object is known, a dropped
         // hint would be lost news.
-        settled.through.push(if kept.hint && !trusted && kept.outcome == Outcome::Fetching {
-            outcomes::drop_hint(connection, &kept)?
+        let is_dropped = kept.hint && !trusted && kept.outcome == Outcome::Fetching;
+        settled.through.push(if is_dropped {
+            drop_hint(connection, kept.id)?
         } else {
-            outcomes::through(connection, &kept, Outcome::DeadLetter, Some(failed.reason.clone()))?
+            in_vain(connection, kept.id, &failed.reason)?
         });
     }
     settled.more = fetches::waits(connection, failed.fetch, failed.asked)?;
@@ -96,6 +80,22 @@ pub(super) fn failed(connection: &Connection, failed: &FetchFailed) -> rusqlite:
         fetches::forget_stranger(connection, failed.fetch)?;
     }
     Ok(settled)
+}
+
+/// Makes a notification a dead letter, since its fetch was given up.
+fn in_vain(connection: &Connection, id: Uuid, reason: &str) -> rusqlite::Result<Through> {
+    at_once(connection, |set| match notifications::find(set, id)? {
+        Some(kept) => outcomes::through(set, &kept, Outcome::DeadLetter, Some(reason.to_owned())),
+        None => Ok(Through { notification: id, outcome: None, reason: None }),
+    })
+}
+
+/// Deletes a hint that brought nothing new, unless it still waits for a fetch.
+pub(super) fn drop_hint(connection: &Connection, id: Uuid) -> rusqlite::Result<Through> {
+    at_once(connection, |set| match notifications::find(set, id)? {
+        Some(kept) => outcomes::drop_hint(set, &kept),
+        None => Ok(Through { notification: id, outcome: None, reason: None }),
+    })
 }
 
 fn insert(connection: &Connection, answered: &Answered) -> rusqlite::Result<i64> {

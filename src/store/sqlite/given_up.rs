@@ -4,11 +4,9 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::columns::{Listed, in_row, micros, timestamp};
-use super::outbox::{self, key_of};
-use crate::domain::due::Moment;
-use crate::domain::ids::{RecordKey, TransformId};
-use crate::store::{GivenUp, GivenUpSought, Owed};
+use super::columns::{Listed, micros, timestamp};
+use super::outbox::key_of;
+use crate::store::{GivenUp, GivenUpSought};
 
 /// The step of the schema that adds the hosts. What earlier versions gave up has an unknown host, which is empty.
 pub(super) const STEP: &str = r"
@@ -21,14 +19,6 @@ UPDATE outbox SET host = '', awaits_host = reason IS NOT NULL AND reason NOT LIK
     WHERE dead_at IS NOT NULL;
 CREATE INDEX outbox_by_host ON outbox (host, awaits_host, dead_at) WHERE host IS NOT NULL;
 ";
-
-/// Marks a delivery as given up. `awaits_host` says whether its host failed.
-pub(super) fn mark(connection: &Connection, record: i64, at: Moment, awaits_host: bool) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE outbox SET dead_at = ?2, given_up_at = ?3, awaits_host = ?4 WHERE record = ?1")?
-        .execute(params![record, micros(at.steady), micros(at.wall), awaits_host])
-        .map(drop)
-}
 
 /// The deliveries that were given up, after the cursor `after`, in the order in which their records were registered.
 pub(super) fn list(
@@ -72,11 +62,6 @@ pub(super) fn is_any(connection: &Connection) -> rusqlite::Result<bool> {
     connection.prepare_cached(ANY)?.exists([])
 }
 
-/// Whether a record's delivery was given up.
-pub(super) fn is(connection: &Connection, record: i64) -> rusqlite::Result<bool> {
-    Ok(is_any(connection)? && outbox::find(connection, record)?.is_some_and(|row| row.dead))
-}
-
 /// The number of deliveries that were given up.
 pub(super) fn count(connection: &Connection) -> rusqlite::Result<u64> {
     connection.prepare_cached(COUNT)?.query_row([], |row| row.get::<_, i64>(0)).map(i64::unsigned_abs)
@@ -104,35 +89,6 @@ pub(super) fn of_host(
 /// Whether a delivery that is owed had its last attempt at this host: it asks whether the host responds again.
 pub(super) fn is_asked(connection: &Connection, host: &str) -> rusqlite::Result<bool> {
     connection.prepare_cached(IS_ASKED)?.exists([host])
-}
-
-/// Makes deliveries owed and due now, as if nothing had failed. Leaves out those that are not given up any more.
-pub(super) fn owe_again(connection: &Connection, rows: &[i64], now: Timestamp) -> rusqlite::Result<Vec<Owed>> {
-    let mut owed = Vec::new();
-    for row in rows {
-        let changed = connection
-            .prepare_cached(
-                "UPDATE outbox SET due_at = ?2, attempts = 0, failing_since = NULL, not_before = NULL, dead_at = NULL,
-                     given_up_at = NULL, awaits_host = NULL WHERE record = ?1 AND dead_at IS NOT NULL",
-            )?
-            .execute(params![row, micros(now)])?;
-        if changed > 0 {
-            let (key, payment) = named(connection, *row)?;
-            owed.push((key, now, payment));
-        }
-    }
-    Ok(outbox::refunds_first(owed))
-}
-
-/// The key of a record, and the payment that it gives back.
-fn named(connection: &Connection, record: i64) -> rusqlite::Result<(RecordKey, Option<TransformId>)> {
-    connection
-        .prepare_cached("SELECT kind, transform_id, payment_id FROM records WHERE id = ?1")?
-        .query_row([record], |row| {
-            let payment = row.get::<_, Option<String>>(2)?.and_then(|id| TransformId::try_from(id).ok());
-            Ok((key_of(row, 0)?, payment))
-        })
-        .map_err(in_row("records", record))
 }
 
 /// The questions that must not look at other rows, with the indexes that they go by.

@@ -36,6 +36,8 @@ const ACCOUNTS: i64 = 14;
 const ANSWERS: i64 = 15;
 /// From this version on a record keeps what an import states of it.
 const IMPORTED: i64 = 17;
+/// From this version on a record keeps whether only placed events have bound it to its source.
+const BOUND: i64 = 18;
 
 fn written<T: DeserializeOwned>(version: i64, what: &str) -> (T, String) {
     let file = folder(version).join(what);
@@ -220,7 +222,7 @@ fn record(version: i64) -> Record {
     Record {
         key: RecordKey::new(Kind::Payment, id("tx-7")),
         source: Some("stripe-main".into()),
-        bound_by_placed: version >= IMPORTED,
+        bound_by_placed: version >= BOUND,
         registered_at: time("2026-02-28T23:59:59.000001Z"),
         registered: Registered {
             psp_id: Some("pi_7".into()),

@@ -4,7 +4,7 @@
 use rusqlite::Connection;
 
 use super::fetches::{self, Asker};
-use super::{held, inbox, outcomes, records, waiting};
+use super::{fetch_ends, held, inbox, records, waiting};
 use crate::store::{Admission, HintError, Hinted, Outcome, Receipt};
 
 /// Takes a hint, or returns the limit of strangers' slots that is reached.
@@ -90,7 +90,7 @@ fn displace(connection: &Connection, source: &str, address: &str) -> rusqlite::R
     let waiting = waiting::awaiting(connection, fetch, i64::MAX, usize::MAX)?;
     fetches::let_go(connection, fetch)?;
     for waiting in waiting.iter().filter(|waiting| waiting.notification.outcome == Outcome::Fetching) {
-        outcomes::drop_hint(connection, &waiting.notification)?;
+        fetch_ends::drop_hint(connection, waiting.notification.id)?;
     }
     fetches::delete(connection, fetch)?;
     Ok(true)
@@ -104,7 +104,7 @@ mod tests {
     use jiff::Timestamp;
     use uuid::Uuid;
 
-    use super::super::{fetch_ends, migrations, turns};
+    use super::super::{migrations, turns};
     use super::*;
     use crate::domain::due::{Debounce, Moment};
     use crate::store::{

@@ -3,65 +3,9 @@
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, micros, timestamp, version_column};
-use crate::domain::due::Moment;
-use crate::domain::status::Status;
-use crate::store::{Attempt, AttemptMade, Settlement, VersionMade};
-
-/// The place of the notification in a version that a reread has made.
-pub(super) const BY_REREAD: Uuid = Uuid::nil();
-
-/// Notes that a notification's event made a version of a record.
-pub(super) fn changed(
-    connection: &Connection,
-    (record, version): (i64, u64),
-    (notification, event_type): (Uuid, &str),
-    status: Status,
-    now: Moment,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO transitions (record, version, at, notification, event_type, status, kept_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-        )?
-        .execute(params![
-            record,
-            version_column(version),
-            micros(now.wall),
-            notification.into_bytes(),
-            event_type,
-            status.name(),
-            micros(now.steady),
-        ])
-        .map(drop)
-}
-
-/// Notes the end of an attempt.
-pub(super) fn attempted(
-    connection: &Connection,
-    record: i64,
-    attempt: &Attempt,
-    settlement: &Settlement,
-) -> rusqlite::Result<()> {
-    let failure = match settlement {
-        Settlement::Told => None,
-        Settlement::Retry { reason, .. } | Settlement::GiveUp { reason, .. } => Some(reason),
-    };
-    let millis = attempt.ended.steady.duration_since(attempt.began.steady).as_millis();
-    connection
-        .prepare_cached(
-            "INSERT INTO attempts (record, version, at, millis, failure, kept_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
-            record,
-            version_column(attempt.version),
-            micros(attempt.began.wall),
-            i64::try_from(millis).unwrap_or(i64::MAX),
-            failure,
-            micros(attempt.began.steady),
-        ])
-        .map(drop)
-}
+use super::columns::{Listed, timestamp};
+use crate::store::core::history::BY_REREAD;
+use crate::store::{AttemptMade, VersionMade};
 
 /// The latest `most` versions and attempts of a record, the newest first.
 pub(super) fn of_record(

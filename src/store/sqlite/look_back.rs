@@ -9,11 +9,13 @@ use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
 use super::columns::{json, timestamp};
-use super::findings::{self, Named, PARKED_FOR};
+use super::findings::{self, PARKED_FOR};
 use super::pages::each;
-use super::parked::Pending;
-use super::{parked, past, waited, whose};
+use super::{named, past, whose};
 use crate::domain::message::{Message, MissingKind};
+use crate::store::core::findings::Named;
+use crate::store::core::parked::Pending;
+use crate::store::core::waited;
 use crate::store::rehearsal::{Past, RehearsalError, Reread, Wanted};
 use crate::store::{Finding, FindingKind};
 
@@ -64,7 +66,7 @@ impl Look<'_> {
         let names = missing.names.iter().map(String::as_str);
         let (what, record) = match missing.what {
             MissingKind::Fetch => (FindingKind::NotFetched, None),
-            MissingKind::Rule => match findings::named(self.past, &one.source, names)? {
+            MissingKind::Rule => match named::named(self.past, &one.source, names)? {
                 Some(record) => (FindingKind::NoRule, Some(record)),
                 None => return Ok(()),
             },
@@ -88,14 +90,14 @@ impl Look<'_> {
             if at > cutoff || !wanted.sources.contains(source) {
                 return Ok(());
             }
-            let Some(record) = waited::record_of(self.past, source, event)? else { return Ok(()) };
+            let Some(record) = named::record_of(self.past, source, event)? else { return Ok(()) };
             self.note(Seen {
                 what: FindingKind::NoRecord,
                 source,
                 event_type: &event.event_type,
                 notification: *notification,
                 record: Some(record),
-                missing: waited::missing(&parked::waits_for(self.past, row)?),
+                missing: waited::missing(&named::waits_for(self.past, row)?),
                 at,
             });
             Ok(())

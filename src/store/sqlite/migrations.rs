@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 17] = [
+const STEPS: [&str; 18] = [
     FIRST,
     SECOND,
     THIRD,
@@ -24,6 +24,7 @@ const STEPS: [&str; 17] = [
     super::owners::STEP,
     super::given_up::STEP,
     super::placed::BY_NOTIFICATION,
+    super::placed::BOUND,
 ];
 
 const FIRST: &str = r"
@@ -261,7 +262,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 17;
+pub(super) const VERSION: i64 = 18;
 
 /// A store as it is before a step.
 #[cfg(test)]

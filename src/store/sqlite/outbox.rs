@@ -1,73 +1,19 @@
 //! The outbox: the records that Transform is owed a webhook for, and the due times.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Listed, in_row, key, micros, timestamp, unreadable, version_column};
+use super::columns::{Listed, in_row, key, micros, timestamp, unreadable};
+use super::records;
 use crate::domain::due::later;
-use crate::domain::ids::{Kind, RecordKey, TransformId};
+use crate::domain::ids::{RecordKey, TransformId};
 use crate::domain::record::Record;
+use crate::store::core::outbox::refunds_first;
 use crate::store::{Delivery, Owed};
-
-/// The outbox row of a record.
-pub(super) struct Row {
-    pub(super) record: i64,
-    pub(super) version: u64,
-    pub(super) first_untold_at: Option<Timestamp>,
-    pub(super) changed_at: Timestamp,
-    pub(super) not_before: Option<Timestamp>,
-    pub(super) dead: bool,
-}
-
-/// The outbox row of a record, even if its delivery was given up.
-pub(super) fn find(connection: &Connection, record: i64) -> rusqlite::Result<Option<Row>> {
-    connection
-        .prepare_cached(
-            "SELECT version, first_untold_at, not_before, dead_at, changed_at FROM outbox WHERE record = ?1",
-        )?
-        .query_row([record], |row| {
-            let at = |column, micros: Option<i64>| micros.map(|micros| timestamp(column, micros)).transpose();
-            Ok(Row {
-                record,
-                version: row.get::<_, i64>(0)?.unsigned_abs(),
-                first_untold_at: at(1, row.get(1)?)?,
-                not_before: at(2, row.get(2)?)?,
-                dead: row.get::<_, Option<i64>>(3)?.is_some(),
-                changed_at: timestamp(4, row.get(4)?)?,
-            })
-        })
-        .map_err(in_row("outbox", record))
-        .optional()
-}
-
-/// Notes that Transform is owed a version of a record. A delivery that was given up is owed again, as if nothing had
-/// failed.
-pub(super) fn owe(
-    connection: &Connection,
-    (record, version): (i64, u64),
-    first_untold: Timestamp,
-    due: Timestamp,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO outbox (record, version, first_untold_at, due_at, changed_at, owed_since)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?5)
-             ON CONFLICT (record) DO UPDATE SET
-                 version = excluded.version, first_untold_at = excluded.first_untold_at, due_at = excluded.due_at,
-                 changed_at = excluded.changed_at,
-                 attempts = iif(dead_at IS NULL, attempts, 0),
-                 failing_since = iif(dead_at IS NULL, failing_since, NULL),
-                 not_before = iif(dead_at IS NULL, not_before, NULL),
-                 dead_at = NULL, given_up_at = NULL, awaits_host = NULL",
-        )?
-        .execute(params![record, version_column(version), micros(first_untold), micros(due), micros(now)])
-        .map(drop)
-}
 
 /// All webhooks that are owed and not given up, or only those of the records in `among`.
 pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rusqlite::Result<Listed<Owed>> {
@@ -85,22 +31,6 @@ pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rus
     let rows = listed.rows.into_iter().filter(|(number, ..)| among(number));
     let owed = refunds_first(rows.map(|(_, key, due, payment)| (key, due, payment)));
     Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
-}
-
-/// Webhooks that are owed, each with its due time and the payment that its record gives back. A payment's comes after its refunds'.
-pub(super) fn refunds_first(due: impl IntoIterator<Item = (RecordKey, Timestamp, Option<TransformId>)>) -> Vec<Owed> {
-    let mut owed = Vec::new();
-    let mut refunds = HashMap::<_, Vec<_>>::new();
-    for (key, due, payment) in due {
-        if let Some(payment) = payment {
-            refunds.entry(RecordKey::new(Kind::Payment, payment)).or_default().push(key.clone());
-        }
-        owed.push(Owed { key, due, after: Vec::new() });
-    }
-    for one in &mut owed {
-        one.after = refunds.remove(&one.key).unwrap_or_default();
-    }
-    owed
 }
 
 /// The key of a row's record: its kind is in `column`, its id in the next column.
@@ -189,6 +119,12 @@ pub(super) fn clamp(connection: &Connection, bounds: &Bounds) -> rusqlite::Resul
 }
 
 /// The delivery that an attempt for this record needs; none if nothing is owed.
+pub(super) fn delivery_of(connection: &Connection, key: &RecordKey) -> rusqlite::Result<Option<Delivery>> {
+    let Some(stored) = records::by_key(connection, key)? else { return Ok(None) };
+    delivery(connection, stored.row, &stored.record)
+}
+
+/// The delivery that an attempt for this record needs; none if nothing is owed.
 pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rusqlite::Result<Option<Delivery>> {
     connection
         .prepare_cached(
@@ -206,71 +142,6 @@ pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rus
         })
         .map_err(in_row("outbox", number))
         .optional()
-}
-
-/// Begins a delivery anew: Transform was told of an earlier version than the latest. The latest is owed since `began`,
-/// as if nothing had failed.
-pub(super) fn begin_anew(
-    connection: &Connection,
-    record: i64,
-    began: Timestamp,
-    due: Timestamp,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE outbox SET first_untold_at = ?2, owed_since = ?2, due_at = ?3, attempts = 0, failing_since = NULL,
-                 not_before = NULL, reason = NULL WHERE record = ?1",
-        )?
-        .execute(params![record, micros(began), micros(due)])
-        .map(drop)
-}
-
-/// Makes a webhook that is owed due now, whatever the wait. `now` counts as the time of a change, so that an attempt under way
-/// that fails does not end the debt.
-pub(super) fn hasten(connection: &Connection, record: i64, now: Timestamp) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE outbox SET due_at = ?2, first_untold_at = ?2, not_before = NULL WHERE record = ?1")?
-        .execute(params![record, micros(now)])
-        .map(drop)
-}
-
-/// Deletes the outbox row of a record: Transform is owed nothing of it any more.
-pub(super) fn delete(connection: &Connection, record: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM outbox WHERE record = ?1")?.execute([record]).map(drop)
-}
-
-/// The values that a failed attempt leaves in the outbox.
-pub(super) struct Failure<'a> {
-    pub(super) due: Timestamp,
-    pub(super) first_untold: Option<Timestamp>,
-    pub(super) not_before: Option<Timestamp>,
-    pub(super) reason: &'a str,
-    /// The host and port of the attempt; none if no host may be called.
-    pub(super) host: Option<&'a str>,
-}
-
-/// Counts a failed attempt, and notes when the next one is due.
-pub(super) fn fail(
-    connection: &Connection,
-    record: i64,
-    failure: &Failure<'_>,
-    now: Timestamp,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "UPDATE outbox SET attempts = attempts + 1, failing_since = ifnull(failing_since, ?2), due_at = ?3,
-                 first_untold_at = ?4, not_before = ?5, reason = ?6, host = ?7 WHERE record = ?1",
-        )?
-        .execute(params![
-            record,
-            micros(now),
-            micros(failure.due),
-            failure.first_untold.map(micros),
-            failure.not_before.map(micros),
-            failure.reason,
-            failure.host,
-        ])
-        .map(drop)
 }
 
 #[cfg(test)]

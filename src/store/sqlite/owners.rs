@@ -3,14 +3,9 @@
 //! effect. The first content owns its text once an event of it is in a record, or waits. These rows are kept for ever, as
 //! records are.
 
-use jiff::Timestamp;
 use rusqlite::{Connection, params};
-use uuid::Uuid;
 
-use super::columns::digest;
-use super::inbox::CONTENTS_MAX;
 use super::pages::PAGE_ROWS;
-use crate::domain::event::Event;
 
 /// The step of the schema that adds the table of owners. What earlier versions took counts by its notification: by the
 /// first one of its text, by each that led its text to a record, and by each that is kept of such a text or is a dead letter.
@@ -34,78 +29,6 @@ INSERT OR IGNORE INTO owners (source, key, notification)
 CREATE INDEX reached_by_record ON reached (record);
 CREATE INDEX findings_by_record ON findings (record);
 ";
-
-/// Whether the content of a message counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Counts {
-    /// It counts: its text has no owner, or says what the owner says, or credentials vouch for it.
-    Yes,
-    /// It is without effect: this notification owns its text.
-    No(Uuid),
-}
-
-/// A notification with a signed text.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Content<'a> {
-    pub(super) source: &'a str,
-    /// The key of the text.
-    pub(super) key: &'a str,
-    pub(super) notification: Uuid,
-    /// The events of the message.
-    pub(super) events: &'a [Event],
-    /// Whether credentials vouch for the unsigned parts.
-    pub(super) vouched: bool,
-}
-
-/// Whether the content of a message counts. The times of its events make no difference: an unsigned time counts as the
-/// first one.
-pub(super) fn counts(connection: &Connection, of: &Content<'_>) -> rusqlite::Result<Counts> {
-    if of.vouched {
-        return Ok(Counts::Yes);
-    }
-    let mut find = connection.prepare_cached(
-        "SELECT notification, content FROM owners WHERE source = ?1 AND key = ?2 ORDER BY notification",
-    )?;
-    let rows: Vec<([u8; 16], Option<[u8; 16]>)> = find
-        .query_map(params![of.source, digest(of.key.as_bytes())], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let own = (of.notification.into_bytes(), Some(content(of.events)));
-    let is_open = rows.iter().any(|(by, content)| *by == own.0 || *content == own.1);
-    Ok(match rows.first() {
-        Some((by, _)) if !is_open => Counts::No(Uuid::from_bytes(*by)),
-        _ => Counts::Yes,
-    })
-}
-
-/// Remembers that the content of a message counts. Of one text so many notifications are remembered as contents are kept.
-pub(super) fn note(connection: &Connection, of: &Content<'_>) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO owners (source, key, notification, content) SELECT ?1, ?2, ?3, ?4
-                 WHERE (SELECT count(*) FROM owners WHERE source = ?1 AND key = ?2 AND notification <> ?3) < ?5
-             ON CONFLICT (source, key, notification) DO UPDATE SET content = excluded.content",
-        )?
-        .execute(params![
-            of.source,
-            digest(of.key.as_bytes()),
-            of.notification.into_bytes(),
-            content(of.events),
-            CONTENTS_MAX
-        ])
-        .map(drop)
-}
-
-/// What events say, apart from their times.
-fn content(events: &[Event]) -> [u8; 16] {
-    let undated = |event: &Event| {
-        let mut event = event.clone();
-        event.date(Timestamp::UNIX_EPOCH);
-        event.key = event.message_key().to_owned();
-        event
-    };
-    let events: Vec<Event> = events.iter().map(undated).collect();
-    digest(&serde_json::to_vec(&events).unwrap_or_default())
-}
 
 /// Takes over all rows of another store, even of notifications that are read again: the order in which notifications
 /// came is a fact of the past.
@@ -145,10 +68,16 @@ fn page(other: &Connection, after: &(String, Vec<u8>, Vec<u8>)) -> rusqlite::Res
 mod tests {
     use std::collections::BTreeMap;
 
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
+    use super::super::decide::at_once;
     use super::super::migrations::migrate;
     use super::*;
-    use crate::domain::event::Facts;
+    use crate::domain::event::{Event, Facts};
     use crate::domain::ids::Kind;
+    use crate::store::core::inbox::CONTENTS_MAX;
+    use crate::store::core::owners::{Content, note};
 
     fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -173,30 +102,11 @@ mod tests {
     }
 
     #[test]
-    fn a_text_belongs_to_the_first_content_whatever_its_time() {
-        let connection = store();
-        let [genuine, later, forged] = [event(1, "1111"), event(90_000, "1111"), event(1, "9999")].map(|one| [one]);
-        let counts = |one: &Content<'_>| counts(&connection, one).unwrap();
-        assert_eq!(counts(&of(&forged, 9)), Counts::Yes, "nothing came before");
-        note(&connection, &of(&genuine, 1)).unwrap();
-        assert_eq!(counts(&of(&later, 2)), Counts::Yes, "it says the same");
-        assert_eq!(counts(&of(&forged, 3)), Counts::No(Uuid::from_u128(1)));
-        assert_eq!(counts(&Content { vouched: true, ..of(&forged, 3) }), Counts::Yes);
-        assert_eq!(counts(&Content { source: "another", ..of(&forged, 3) }), Counts::Yes);
-        // Judged anew, by another version of the profile, the owner stays the owner.
-        let anew = [event(1, "2222")];
-        assert_eq!(counts(&of(&anew, 1)), Counts::Yes);
-        note(&connection, &of(&anew, 1)).unwrap();
-        assert_eq!(counts(&of(&anew, 4)), Counts::Yes);
-        assert_eq!(counts(&of(&genuine, 4)), Counts::No(Uuid::from_u128(1)));
-    }
-
-    #[test]
     fn so_many_notifications_of_a_text_are_remembered_and_taken_over() {
         let (past, stage) = (store(), store());
         let events = [event(1, "1111")];
         for by in 1..=u128::from(CONTENTS_MAX) + 5 {
-            note(&past, &of(&events, by)).unwrap();
+            at_once(&past, |set| note(set, &of(&events, by))).unwrap();
         }
         take_over(&stage, &past).unwrap();
         let rows: u32 = stage.query_row("SELECT count(*) FROM owners", [], |row| row.get(0)).unwrap();

@@ -12,7 +12,6 @@ use uuid::Uuid;
 
 use super::columns::{in_row, json, micros, timestamp, unreadable};
 use super::engine::{self, Access};
-use super::history::BY_REREAD;
 use super::pages::each;
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
@@ -20,6 +19,7 @@ use super::{files, journal, lock, migrations};
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
+use crate::store::core::history::BY_REREAD;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
 /// The schema version since which forms and fetched responses are stored.

@@ -2,13 +2,11 @@
 //! anew: once another capture is known, the capture gets an id of the PSP, or an id turns out to be a payment's own. Events that
 //! could then mean any of several captures become dead letters.
 
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use uuid::Uuid;
 
 use super::columns::{in_row, json};
-use super::parked::Pending;
-use super::records::{self, Stored, record_columns};
-use crate::domain::event::Event;
+use crate::store::core::parked::Pending;
 
 /// The step of the schema that leads from preauthorizations to their captures, lets agreements share a means of payment, and
 /// remembers the notifications of placed events.
@@ -53,18 +51,8 @@ DELETE FROM parked WHERE reason IS NOT NULL;
 /// authorization's, 3 by an unsigned part, 4 as a capture's.
 pub(super) const BY_NOTIFICATION: &str = "CREATE INDEX placed_by_notification ON placed (notification);";
 
-/// Keeps an event that was placed on a record, unless it is kept already. It may have waited in silence before.
-pub(super) fn note(connection: &Connection, row: i64, placed: &Pending) -> rusqlite::Result<()> {
-    let event = Event { companion: false, ..placed.event.clone() };
-    let event = serde_json::to_string(&event).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-    connection
-        .prepare_cached(
-            "INSERT INTO placed (record, notification, source, event) SELECT ?1, ?2, ?3, ?4 WHERE NOT EXISTS
-                 (SELECT 1 FROM placed WHERE record = ?1 AND notification = ?2 AND event = ?4)",
-        )?
-        .execute(params![row, placed.notification.into_bytes(), placed.source, event])
-        .map(drop)
-}
+/// The step of the schema from which on a record keeps whether only placed events have bound it to its source.
+pub(super) const BOUND: &str = "-- Only the JSON of records has more.";
 
 /// The schema version since which placed events are kept.
 pub(super) const SINCE: i64 = 13;
@@ -82,28 +70,4 @@ pub(super) fn list(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pe
         })?
         .collect::<rusqlite::Result<_>>()
         .map_err(in_row("placed", row))
-}
-
-/// The payments on which events of a notification were placed.
-pub(super) fn payments_of(connection: &Connection, notification: Uuid) -> rusqlite::Result<Vec<Stored>> {
-    connection
-        .prepare_cached(concat!(
-            "SELECT ",
-            record_columns!(),
-            " FROM records r WHERE r.id IN (SELECT record FROM placed WHERE notification = ?1)"
-        ))?
-        .query_map([notification.into_bytes()], records::stored)?
-        .collect()
-}
-
-/// Whether an event was placed on a record.
-pub(super) fn is_on(connection: &Connection, row: i64) -> rusqlite::Result<bool> {
-    connection.prepare_cached("SELECT 1 FROM placed WHERE record = ?1")?.exists([row])
-}
-
-/// Takes out the events that were placed on a record, in the order in which they came.
-pub(super) fn take_out(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pending>> {
-    let placed = list(connection, row)?;
-    connection.prepare_cached("DELETE FROM placed WHERE record = ?1")?.execute([row])?;
-    Ok(placed)
 }

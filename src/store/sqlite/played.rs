@@ -5,9 +5,9 @@ use rust_decimal::Decimal;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::in_memory::Lent;
-use super::register::register;
-use super::work::{Finished, Work, joined};
+use super::decide::at_once;
+use super::lent::Lent;
+use super::one_by_one::register;
 use super::{inbox, parked, rehearse};
 use crate::domain::due::{Moment, utc_date};
 use crate::domain::event::{Booking, Event, Facts, Item};
@@ -16,6 +16,9 @@ use crate::domain::message::{Meaning, Message, Normalised};
 use crate::domain::record::Record;
 use crate::domain::status::Status;
 use crate::domain::view::{Detail, View};
+use crate::store::core::inbound::Inbound;
+use crate::store::core::inbox::{Became, insert};
+use crate::store::core::work::{Finished, Work, joined};
 use crate::store::{Finding, Outcome, Owed, RegistrationReceipt, Taken};
 
 pub(super) fn at(second: i64) -> Timestamp {
@@ -177,9 +180,6 @@ impl Told {
 
     fn tell_of(&self, source: &str, n: u128, events: &[Event]) -> (Vec<Owed>, Vec<Finding>) {
         let options = rehearse::without_limits();
-        let mut work = Work::new(&self.connection, &options, moment(self.second));
-        let (outcome, reasons) = work.place_all(Uuid::from_u128(n), source, events).unwrap();
-        let became = inbox::Became { outcome, through: None, reason: joined(&reasons), tells_first: false };
         let message = Message::new("test".into(), Meaning::Events(events.to_vec()));
         let taken = Taken {
             id: Uuid::from_u128(n),
@@ -194,9 +194,16 @@ impl Told {
             is_pointer: false,
             normalised: Normalised { dedupe_key: n.to_string(), beside: String::new(), messages: vec![message] },
         };
-        inbox::insert(&self.connection, &taken, &became).unwrap();
-        let Finished { owed, findings, .. } = work.finish().unwrap();
-        (owed, findings)
+        let inbound = Inbound::of(taken);
+        let told = at_once(&self.connection, |set| {
+            let mut work = Work::new(set, &options, moment(self.second));
+            let (outcome, reasons) = work.place_all(Uuid::from_u128(n), source, events)?;
+            let reason = joined(&reasons);
+            insert(set, &inbound, &Became { outcome, through: None, reason, tells_first: false })?;
+            let Finished { owed, findings, .. } = work.finish()?;
+            Ok((owed, findings))
+        });
+        told.unwrap()
     }
 
     pub(super) fn record(&self, kind: Kind, id: &str) -> Record {

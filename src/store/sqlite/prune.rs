@@ -5,12 +5,15 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+use uuid::Uuid;
 
 use super::columns::{damage, micros};
+use super::decide::at_once;
 use super::findings::PARKED_FOR;
-use super::{dead_letters, fetches, findings, parked, parking, waited};
+use super::{dead_letters, fetches, findings, parked};
 use crate::domain::due::Moment;
-use crate::store::{DeadLetterGone, Pruned, StoreOptions};
+use crate::store::core::{self, parking, waited};
+use crate::store::{DeadLetterGone, Finding, Pruned, StoreOptions};
 
 /// How long the time of an object's last fetch is remembered.
 const FETCHES_KEPT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -29,9 +32,10 @@ pub(super) fn step(
     let mut damaged = Vec::new();
     let keep = &options.keep;
     // Ages are measured on the store's clock: no row grows old because somebody set the machine's clock.
-    let (looked, findings) = waited::look(connection, now, before(now.steady, PARKED_FOR), most)?;
+    let unlooked = parked::unlooked(connection, before(now.steady, PARKED_FOR), most)?;
+    let (looked, findings) = (unlooked.len(), look(connection, now, &unlooked)?);
     let now = now.steady;
-    let waited_in_vain = apart(parking::expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
+    let waited_in_vain = apart(expire(connection, before(now, options.parked.max_age), most), &mut damaged)?;
     let dead_letters = apart(old_dead_letters(connection, before(now, keep.dead_letters), most), &mut damaged)?;
     let dead_letters_beyond = apart(dead_letters::beyond(connection, keep.dead_letters_size, most), &mut damaged)?;
     let rows = notifications(connection, before(now, keep.notifications), most)?
@@ -43,11 +47,41 @@ pub(super) fn step(
     Ok((Pruned { waited_in_vain, dead_letters, dead_letters_beyond, looked, findings, rows, shrunk }, damaged))
 }
 
+/// Looks at events that have waited for long. Returns the findings that were not told today. An event that cannot be read counts as
+/// looked at, so that it is in the way of no other.
+fn look(connection: &Connection, now: Moment, rows: &[i64]) -> rusqlite::Result<Vec<Finding>> {
+    match at_once(connection, |set| waited::look(set, now, rows)) {
+        Err(error) if is_of_a_row(&error) && rows.len() > 1 => {
+            let (one, others) = rows.split_at(rows.len() / 2);
+            let mut told = look(connection, now, one)?;
+            told.extend(look(connection, now, others)?);
+            Ok(told)
+        }
+        Err(error) if is_of_a_row(&error) => {
+            let mut looked = connection.prepare_cached("UPDATE parked SET finding = 0 WHERE id = ?1")?;
+            rows.iter().try_for_each(|row| looked.execute([row]).map(drop)).map(|()| Vec::new())
+        }
+        told => told,
+    }
+}
+
+/// Whether an error is that of an unreadable row, and not of the file itself.
+fn is_of_a_row(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code().is_none() && damage(error).is_some()
+}
+
+/// Turns events that have waited for their records since before `cutoff` into dead letters, up to `most`. Returns the
+/// notifications of these events.
+fn expire(connection: &Connection, cutoff: Timestamp, most: u32) -> rusqlite::Result<Vec<Uuid>> {
+    let old = parked::waiting_since(connection, cutoff, most)?;
+    at_once(connection, |set| parking::expire(set, &old))
+}
+
 /// Sets the error of an unreadable row apart: its own kind of row is not deleted then, but all other kinds are. An
 /// error of the file itself ends the step.
 fn apart<T: Default>(done: rusqlite::Result<T>, damaged: &mut Vec<rusqlite::Error>) -> rusqlite::Result<T> {
     match done {
-        Err(error) if error.sqlite_error_code().is_none() && damage(&error).is_some() => {
+        Err(error) if is_of_a_row(&error) => {
             damaged.push(error);
             Ok(T::default())
         }
@@ -102,7 +136,8 @@ fn notifications(connection: &Connection, cutoff: Timestamp, most: u32) -> rusql
         .prepare_cached(OLD_NOTIFICATIONS)?
         .query_map(params![micros(cutoff), most], |row| row.get(0))?
         .collect::<rusqlite::Result<_>>()?;
-    gone.iter().try_for_each(|id| parked::forget(connection, *id))?;
+    let gone: Vec<Uuid> = gone.into_iter().map(Uuid::from_bytes).collect();
+    at_once(connection, |set| gone.iter().try_for_each(|id| core::parked::forget(set, *id)))?;
     Ok(gone.len())
 }
 

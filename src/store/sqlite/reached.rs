@@ -3,9 +3,7 @@
 //! text reached first, and for no others. These rows are kept for ever, as records are.
 
 use rusqlite::{Connection, params};
-use uuid::Uuid;
 
-use super::columns::digest;
 use super::pages::PAGE_ROWS;
 
 /// The step of the schema that adds the table of reached records.
@@ -20,53 +18,6 @@ CREATE TABLE reached (
     PRIMARY KEY (source, key, record)
 ) STRICT, WITHOUT ROWID;
 ";
-
-/// The records that are open to an event of a notification.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Open {
-    /// All records: the signed text has reached none before, or only by this notification itself.
-    All,
-    /// Only these rows: the records that the signed text has reached, at least one of them by another notification.
-    Only(Vec<i64>),
-}
-
-impl Open {
-    /// Whether the record of this row is open.
-    pub(super) fn holds(&self, row: i64) -> bool {
-        match self {
-            Self::All => true,
-            Self::Only(rows) => rows.contains(&row),
-        }
-    }
-}
-
-/// The records that are open to an event with this signed text.
-pub(super) fn open(connection: &Connection, source: &str, text: &str, notification: Uuid) -> rusqlite::Result<Open> {
-    let mut find =
-        connection.prepare_cached("SELECT record, notification FROM reached WHERE source = ?1 AND key = ?2")?;
-    let rows: Vec<(i64, [u8; 16])> = find
-        .query_map(params![source, digest(text.as_bytes())], |row| Ok((row.get(0)?, row.get(1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
-    let own = notification.into_bytes();
-    if rows.iter().all(|(_, by)| *by == own) {
-        return Ok(Open::All);
-    }
-    Ok(Open::Only(rows.into_iter().map(|(row, _)| row).collect()))
-}
-
-/// Remembers that a signed text has reached a record.
-pub(super) fn note(
-    connection: &Connection,
-    source: &str,
-    text: &str,
-    row: i64,
-    notification: Uuid,
-) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("INSERT OR IGNORE INTO reached (source, key, record, notification) VALUES (?1, ?2, ?3, ?4)")?
-        .execute(params![source, digest(text.as_bytes()), row, notification.into_bytes()])
-        .map(drop)
-}
 
 /// Takes over all rows of another store, even of notifications that are read again: the order in which notifications
 /// came is a fact of the past.
@@ -118,8 +69,12 @@ fn page(other: &Connection, after: &(String, Vec<u8>, i64)) -> rusqlite::Result<
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
+    use super::super::decide::at_once;
     use super::super::migrations::migrate;
     use super::*;
+    use crate::store::core::reached::{Open, note, open};
 
     fn store() -> Connection {
         let mut connection = Connection::open_in_memory().unwrap();
@@ -136,22 +91,8 @@ mod tests {
             .unwrap();
     }
 
-    #[test]
-    fn a_text_counts_for_the_records_that_its_first_notification_reached() {
-        let connection = store();
-        record(&connection, 1, "tx-1");
-        record(&connection, 2, "tx-2");
-        let (first, other) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let open = |source: &str, by: Uuid| open(&connection, source, "text", by).unwrap();
-        assert_eq!(open("s", first), Open::All);
-        note(&connection, "s", "text", 1, first).unwrap();
-        assert_eq!(open("s", first), Open::All, "one notification may speak of several records");
-        note(&connection, "s", "text", 2, first).unwrap();
-        assert_eq!(open("s", other), Open::Only(vec![1, 2]));
-        assert!(open("s", other).holds(2) && !open("s", other).holds(3));
-        note(&connection, "s", "text", 1, other).unwrap();
-        assert_eq!(open("s", first), Open::All, "a repetition takes nothing away");
-        assert_eq!(open("another", other), Open::All);
+    fn opened(connection: &Connection, text: &str) -> Open {
+        at_once(connection, |set| open(set, "s", text, Uuid::from_u128(2))).unwrap()
     }
 
     /// The records of another store have other row numbers.
@@ -160,12 +101,12 @@ mod tests {
         let (past, stage) = (store(), store());
         for n in 0..600 {
             record(&past, n + 1, &format!("tx-{n}"));
-            note(&past, "s", &format!("text {n}"), n + 1, Uuid::from_u128(1)).unwrap();
+            at_once(&past, |set| note(set, "s", &format!("text {n}"), n + 1, Uuid::from_u128(1))).unwrap();
         }
         record(&stage, 1, "tx-599");
         take_over(&stage, &past).unwrap();
-        assert_eq!(open(&stage, "s", "text 599", Uuid::from_u128(2)).unwrap(), Open::Only(vec![1]));
-        assert_eq!(open(&stage, "s", "text 3", Uuid::from_u128(2)).unwrap(), Open::All);
+        assert_eq!(opened(&stage, "text 599"), Open::Only(vec![1]));
+        assert_eq!(opened(&stage, "text 3"), Open::All);
         let earlier = Connection::open_in_memory().unwrap();
         take_over(&stage, &earlier).unwrap();
     }

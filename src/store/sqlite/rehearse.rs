@@ -16,25 +16,30 @@
 //! read, up to the latest one at the beginning. A record that changed between beginning and end is not compared.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::columns::digest;
-use super::records::{self, Lead, Stored};
-use super::taking::{self, Took};
-use super::{first_times, later_outcomes, migrations, owners, parking, past, reached};
-use crate::domain::due::{Debounce, Moment};
+use super::decide::decide;
+use super::{first_times, flush, migrations, owners, past, reached};
+use crate::domain::due::Moment;
 use crate::domain::event::message_key;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::message::{Meaning, Normalised};
 use crate::domain::record::{Record, Registered, Seen};
+use crate::store::core::digest::digest;
+use crate::store::core::inbound::Inbound;
+use crate::store::core::records::{self, Stored};
+use crate::store::core::set::WorkingSet;
+use crate::store::core::taking::{self, Took};
+use crate::store::core::ways::{self, Lead};
+use crate::store::core::{inbox, parking};
+pub(super) use crate::store::options::without_limits;
 use crate::store::rehearsal::{Past, Rehearsal, RehearsalError, Rehearsed, Reread, Wanted};
 use crate::store::sureness::Sureness;
-use crate::store::{Keep, Outcome, ParkedLimits, StoreOptions, Taken};
+use crate::store::{Outcome, StoreOptions, Taken};
 
 /// Reads the wanted notifications again, each by `read`, and returns the records and outcomes as they would be. The
 /// store is not written. If its relay has ended in order, no file is made beside it. A running relay is not disturbed.
@@ -65,9 +70,16 @@ pub fn sources(store: &Path) -> Result<Vec<String>, RehearsalError> {
     })
 }
 
+/// The stage is written after so many notifications.
+const WRITE_AFTER: usize = 512;
+/// The most rows and answers that are kept beside the stage from one write to the next.
+const KEPT: usize = 32_768;
+
 /// The stage: the database in memory with bare records, and beside it the records as they stand in the store.
 struct Stage {
     connection: Connection,
+    /// What is decided on the stage, before it is written there.
+    set: WorkingSet,
     options: StoreOptions,
     /// The records of the sources that are read again, and the rest of their families.
     stand: Vec<Record>,
@@ -96,6 +108,7 @@ impl Stage {
         migrations::migrate(&mut connection)?;
         let mut stage = Self {
             connection,
+            set: WorkingSet::default(),
             options: without_limits(),
             stand: Vec::new(),
             others: HashSet::new(),
@@ -128,16 +141,20 @@ impl Stage {
     fn set(&mut self, stands: Record, past: &Connection, wanted: &Wanted) -> rusqlite::Result<()> {
         let is_read = is_read(&stands, wanted);
         let record = if is_read { bare(&stands) } else { stands.clone() };
-        let row = records::insert(&self.connection, &record)?;
+        let connection = &self.connection;
+        let row = decide(connection, &self.set, |set| records::insert(set, &record))?;
         let stored = Stored { row, record };
         // Events of a former means of payment still reach their agreement, and do not count there. Events of an attempt whose id
         // was replaced have reached their record while it was registered.
         let replaced = past::replaced(past, &stands)?;
         let Registered { psp_id, former, .. } = &stored.record.registered;
-        for psp_id in psp_id.iter().chain(former).chain(&replaced) {
-            let lead = Lead { kind: stored.record.key.kind, psp_id, sureness: Sureness::Own };
-            records::learn(&self.connection, &stored, &lead)?;
-        }
+        decide(connection, &self.set, |set| {
+            for psp_id in psp_id.iter().chain(former).chain(&replaced) {
+                let lead = Lead { kind: stored.record.key.kind, psp_id, sureness: Sureness::Own };
+                ways::learn(set, &stored, &lead)?;
+            }
+            Ok(())
+        })?;
         let kind = stored.record.key.kind;
         self.replaced.extend(replaced.into_iter().map(|psp_id| (row, kind, psp_id)));
         let has_facts = !stands.seen.is_empty() || !stands.placed.is_empty();
@@ -160,13 +177,20 @@ impl Stage {
     fn link(&self) -> rusqlite::Result<()> {
         for child in &self.stand {
             let Some((kind, id)) = family::parent(child) else { continue };
-            let Some(child) = records::by_key(&self.connection, &child.key)? else { continue };
-            let Some(parent) = records::by_key(&self.connection, &RecordKey::new(kind, id.clone()))? else { continue };
-            let linked = family::linked(&parent.record, &child.record);
-            if linked != parent.record {
-                records::update(&self.connection, parent.row, &linked)?;
-            }
+            decide(&self.connection, &self.set, |set| {
+                let Some(child) = records::by_key(set, &child.key)? else { return Ok(()) };
+                let Some(parent) = records::by_key(set, &RecordKey::new(kind, id.clone()))? else { return Ok(()) };
+                let linked = family::linked(&parent.record, &child.record);
+                if linked == parent.record { Ok(()) } else { records::update(set, parent.row, &linked) }
+            })?;
         }
+        self.write()
+    }
+
+    /// Writes to the stage what was decided. The set is not kept, so that it does not grow with the past.
+    fn write(&self) -> rusqlite::Result<()> {
+        flush::flush(&self.connection, &self.set)?;
+        self.set.rest(KEPT);
         Ok(())
     }
 
@@ -195,8 +219,12 @@ impl Stage {
                 is_pointer: false,
                 normalised: reread.normalised,
             };
+            let inbound = Inbound::of(taken.clone());
             let (Took::In(receipt) | Took::OneTooMany(receipt) | Took::PointsElsewhere(receipt)) =
-                taking::take(&self.connection, &self.options, &taken)?;
+                decide(&self.connection, &self.set, |set| taking::take(set, &self.options, &inbound))?;
+            if notifications.len() % WRITE_AFTER == 0 {
+                self.write()?;
+            }
             let now = (receipt.outcome, receipt.reason);
             let is_silent = now.0 == Outcome::Ignored && has_events(&taken.normalised);
             let another = !reread.left_out && is_another((&one.outcome, one.reason.as_deref()), now.0, is_silent);
@@ -207,8 +235,9 @@ impl Stage {
             Ok(())
         })?;
         for (row, kind, psp_id) in self.replaced.drain(..) {
-            records::forget(&self.connection, row, kind, &psp_id)?;
+            decide(&self.connection, &self.set, |set| ways::forget(set, row, kind, &psp_id))?;
         }
+        self.write()?;
         self.look_again(past, latest)?;
         for one in &mut notifications {
             self.judge_at_the_end(one)?;
@@ -218,9 +247,11 @@ impl Stage {
 
     /// Judges a notification by its outcome at the end: what came later may have released its events, or taken them back.
     fn judge_at_the_end(&self, one: &mut Rehearsed) -> rusqlite::Result<()> {
-        let Some(now) = later_outcomes::outcome_of(&self.connection, one.id)?.filter(|now| now.0 != one.now.0) else {
-            return Ok(());
-        };
+        let now = decide(&self.connection, &self.set, |set| match inbox::find(set, one.id)? {
+            Some(row) => Ok(Some((*row.outcome.get()?, row.reason.clone()))),
+            None => Ok(None),
+        })?;
+        let Some(now) = now.filter(|now| now.0 != one.now.0) else { return Ok(()) };
         let is_silent = now.0 == Outcome::Ignored && one.anew.as_ref().is_some_and(has_events);
         one.another &= is_another((&one.was.0, one.was.1.as_deref()), now.0, is_silent);
         one.now = now;
@@ -356,25 +387,6 @@ fn bare(record: &Record) -> Record {
 /// The keys of the messages whose facts stand in a record: an event's key begins with its message's key.
 fn keys(record: &Record) -> impl Iterator<Item = &str> {
     record.seen.stamps().chain(record.placed.stamps()).map(|stamp| message_key(&stamp.tie))
-}
-
-/// Options without limits: on the stage nothing is told and nothing grows old.
-pub(super) fn without_limits() -> StoreOptions {
-    let ever = Duration::MAX;
-    StoreOptions {
-        path: PathBuf::new(),
-        must_exist: false,
-        debounce: Debounce { quiet: Duration::ZERO, max_wait: Duration::ZERO },
-        max_waiting: usize::MAX,
-        parked: ParkedLimits { per_source: u32::MAX, max_age: ever },
-        keep: Keep {
-            notifications: ever,
-            dead_letters: ever,
-            dead_letters_size: u64::MAX,
-            attempts: ever,
-            history: ever,
-        },
-    }
 }
 
 mod compare;

@@ -14,13 +14,16 @@ use super::connection::Opened;
 use super::damage::{Met, Standing, said};
 use super::outbox::Bounds;
 use super::readers::Readers;
-use super::taking::Took;
 use super::writer::{Writer, unavailable};
-use super::{connection, inbox, outbox, owing, prune, records, register, removal, taking};
+use super::{connection, outbox, prune, records};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
 use crate::domain::registration::Registration;
+use crate::store::core::inbound::Inbound;
+use crate::store::core::set::WorkingSet;
+use crate::store::core::taking::{self, Took};
+use crate::store::core::{inbox, owing, register, removal};
 use crate::store::{
     Attempt, Delivery, Finding, OpenError, Owed, Pruned, Receipt, RegisterError, RegistrationReceipt, Removed,
     Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
@@ -74,19 +77,21 @@ impl Store {
     ) -> Result<Receipt, TakeError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
         let source = taken.source.clone();
-        let work =
-            move |connection: &Connection| match taking::take(connection, &options, &taken).map_err(unavailable)? {
+        let taken = Inbound::of(taken);
+        let decision = move |set: &WorkingSet| {
+            Ok(match taking::take(set, &options, &taken)? {
                 Took::In(receipt) => Ok(receipt),
                 Took::PointsElsewhere(_) => Err(TakeError::PointsElsewhere),
                 Took::OneTooMany(_) => {
                     Err(TakeError::TooManyContents { most: inbox::CONTENTS_MAX, bytes: inbox::FURTHER_BYTES_MAX })
                 }
-            };
+            })
+        };
         let after = move |receipt: &Receipt| {
             wake.taken(&source, receipt);
             noted(receipt);
         };
-        self.writer.write(work, after).await.inspect_err(|error| {
+        self.writer.decide(decision, after).await.inspect_err(|error| {
             if let TakeError::Store(error) = error {
                 self.met(error);
             }
@@ -104,8 +109,8 @@ impl Store {
         now: Moment,
     ) -> Result<RegistrationReceipt, RegisterError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
-        let work = move |connection: &Connection| {
-            register::register(connection, &options, &key, &said, now).map_err(unavailable)?.map_err(Into::into)
+        let decision = move |set: &WorkingSet| {
+            Ok(register::register(set, &options, &key, &said, now)?.map_err(RegisterError::from))
         };
         let after = move |receipt: &RegistrationReceipt| {
             wake.each(&receipt.owed);
@@ -114,7 +119,7 @@ impl Store {
             }
             receipt.findings.iter().for_each(Finding::log);
         };
-        self.writer.write(work, after).await.inspect_err(|error| {
+        self.writer.decide(decision, after).await.inspect_err(|error| {
             if let RegisterError::Store(error) = error {
                 self.met(error);
             }
@@ -127,9 +132,8 @@ impl Store {
     /// The record has to stay, or the store cannot do it now; nothing was written.
     pub async fn remove(&self, key: RecordKey, now: Moment) -> Result<Option<Removed>, RegisterError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
-        let work = move |connection: &Connection| {
-            removal::remove(connection, &options, &key, now).map_err(unavailable)?.map_err(Into::into)
-        };
+        let decision =
+            move |set: &WorkingSet| Ok(removal::remove(set, &options, &key, now)?.map_err(RegisterError::from));
         let after = move |removed: &Option<Removed>| {
             let Some(Removed { owed, led_elsewhere, findings }) = removed else { return };
             wake.each(owed);
@@ -138,7 +142,7 @@ impl Store {
             }
             findings.iter().for_each(Finding::log);
         };
-        self.writer.write(work, after).await.inspect_err(|error| {
+        self.writer.decide(decision, after).await.inspect_err(|error| {
             if let RegisterError::Store(error) = error {
                 self.met(error);
             }
@@ -186,7 +190,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn delivery(&self, key: RecordKey) -> Result<Option<Delivery>, StoreError> {
-        self.read(move |connection| owing::delivery(connection, &key)).await
+        self.read(move |connection| outbox::delivery_of(connection, &key)).await
     }
 
     /// Settles an attempt. Returns when the next one for this record is due, if it is still owed one.
@@ -195,10 +199,10 @@ impl Store {
     /// The store cannot take it now; the record stays owed as it was.
     pub async fn settle(&self, attempt: Attempt, settlement: Settlement) -> Result<Option<Timestamp>, StoreError> {
         let options = self.options.load_full();
-        let work = move |connection: &Connection| {
-            owing::settle(connection, &options.debounce, &attempt, &settlement).map_err(unavailable)
+        let decision = move |set: &WorkingSet| {
+            owing::settle(set, &options.debounce, &attempt, &settlement).map(Ok::<_, StoreError>)
         };
-        self.writer.write(work, |_| ()).await.inspect_err(|error| self.met(error))
+        self.writer.decide(decision, |_| ()).await.inspect_err(|error| self.met(error))
     }
 
     /// Runs one step of housekeeping, which deletes up to `most` rows of a kind.

@@ -10,8 +10,10 @@ use uuid::Uuid;
 use super::damage::said;
 use super::store::Store;
 use super::writer::unavailable;
-use super::{fetch_ends, fetches, fetches_care, hints, inbox, taking, turns, waiting};
+use super::{fetch_ends, fetches, fetches_care, hints, inbox, turns, waiting};
 use crate::domain::due::Moment;
+use crate::store::core::set::WorkingSet;
+use crate::store::core::taking;
 use crate::store::{
     Answered, Awaiting, Fetch, FetchFailed, FetchSettled, FetchesSought, HintError, Hinted, Kept, Receipt, StoreError,
     Taken,
@@ -54,8 +56,8 @@ impl Store {
     pub async fn replay(&self, taken: Taken) -> Result<Option<Receipt>, StoreError> {
         let (options, wake) = (self.options.load_full(), self.wake.clone());
         let source = taken.source.clone();
-        let work = move |connection: &Connection| taking::replay(connection, &options, &taken).map_err(unavailable);
-        let done = self.writer.write(work, move |receipt: &Option<Receipt>| {
+        let decision = move |set: &WorkingSet| taking::replay(set, &options, &taken).map(Ok::<_, StoreError>);
+        let done = self.writer.decide(decision, move |receipt: &Option<Receipt>| {
             receipt.iter().for_each(|receipt| wake.taken(&source, receipt));
         });
         done.await.inspect_err(|error| self.met(error))

@@ -2,12 +2,13 @@
 
 use rusqlite::Connection;
 
+use super::given_up;
 use super::records::{self, Stored};
 use super::store::Store;
-use super::writer::unavailable;
-use super::{given_up, outbox};
 use crate::domain::due::Moment;
 use crate::domain::ids::{RecordKey, TransformId};
+use crate::store::core::set::WorkingSet;
+use crate::store::core::{self, telling};
 use crate::store::{Owed, StoreError, TellError};
 
 impl Store {
@@ -17,11 +18,8 @@ impl Store {
     /// An id is not registered, or the store cannot take it now; nothing was written.
     pub async fn tell(&self, ids: Vec<TransformId>, now: Moment) -> Result<Vec<RecordKey>, TellError> {
         let wake = self.wake.clone();
-        let work = move |connection: &Connection| {
-            let found = registered(connection, &ids).map_err(unavailable)??;
-            Ok(tell(connection, found, now).map_err(unavailable)?)
-        };
-        let owed = self.writer.write(work, move |owed: &Vec<Owed>| wake.each(owed)).await;
+        let decision = move |set: &WorkingSet| telling::tell(set, &ids, now);
+        let owed = self.writer.decide(decision, move |owed: &Vec<Owed>| wake.each(owed)).await;
         let owed = owed.inspect_err(|error| {
             if let TellError::Store(error) = error {
                 self.met(error);
@@ -46,9 +44,9 @@ impl Store {
     /// The store cannot take it now; nothing was written.
     pub async fn owe_again(&self, cursors: Vec<i64>, now: Moment) -> Result<usize, StoreError> {
         let wake = self.wake.clone();
-        let work =
-            move |connection: &Connection| given_up::owe_again(connection, &cursors, now.steady).map_err(unavailable);
-        let owed = self.writer.write(work, move |owed: &Vec<Owed>| wake.each(owed)).await;
+        let decision =
+            move |set: &WorkingSet| core::given_up::owe_again(set, &cursors, now.steady).map(Ok::<_, StoreError>);
+        let owed = self.writer.decide(decision, move |owed: &Vec<Owed>| wake.each(owed)).await;
         owed.map(|owed| owed.len()).inspect_err(|error| self.met(error))
     }
 
@@ -95,19 +93,6 @@ fn registered(connection: &Connection, ids: &[TransformId]) -> rusqlite::Result<
         }
     }
     Ok(if unknown.is_empty() { Ok(found) } else { Err(TellError::Unknown(unknown)) })
-}
-
-fn tell(connection: &Connection, records: Vec<Stored>, now: Moment) -> rusqlite::Result<Vec<Owed>> {
-    let now = now.steady;
-    let mut owed = Vec::new();
-    for Stored { row, record } in records {
-        match outbox::find(connection, row)? {
-            Some(found) if !found.dead => outbox::hasten(connection, row, now)?,
-            _ => outbox::owe(connection, (row, record.version), now, now, now)?,
-        }
-        owed.push((record.key, now, record.registered.payment_id));
-    }
-    Ok(outbox::refunds_first(owed))
 }
 
 #[cfg(test)]

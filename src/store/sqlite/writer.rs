@@ -1,9 +1,11 @@
 //! The writer: the only thread that writes. It owns the write connection and commits in groups. All waiting work goes
-//! into one transaction, each piece of work in a savepoint of its own. After the commit's fsync all callers get their
-//! answers.
+//! into one transaction. Decisions are made over one working set, which is written before the commit. Other work is done in
+//! a savepoint of its own, and so is each decision for a while after a group could not be written. After the commit's fsync all
+//! callers get their answers.
 
 use std::cell::Cell;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 
@@ -16,10 +18,19 @@ use super::columns;
 use super::files::Files;
 use super::lock::Lock;
 use super::wal::Shortener;
+use super::{decide, flush};
 use crate::store::StoreError;
+use crate::store::core::set::{Decided, WorkingSet};
 
 /// The most pieces of work in one group.
 const GROUP_MAX: usize = 512;
+
+/// The groups after a failed one in which each decision is written by itself. Then what cannot be written, since a part of the
+/// file is damaged, takes nothing else with it.
+const CAUTIOUS_GROUPS: u32 = 1000;
+
+/// The most rows and answers that the writer keeps in memory from group to group: those of some 3,000 records.
+const KEPT: usize = 32_768;
 
 /// A piece of work. It runs in the group's transaction, or gets the error if there is none. It returns the function
 /// that is called with the end of the group.
@@ -30,6 +41,10 @@ type Finish = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
 /// The transaction of a group.
 struct Group<'a> {
     connection: &'a Connection,
+    /// What the group's decisions have changed. It is not written yet.
+    set: &'a WorkingSet,
+    /// Whether each decision is written by itself.
+    cautious: bool,
     /// Whether the savepoint of a piece of work could not be ended: then nothing of the group may be committed.
     spoilt: Cell<bool>,
 }
@@ -38,6 +53,9 @@ struct Group<'a> {
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: SyncSender<Job>,
+    /// The groups to come in which each decision is written by itself.
+    #[cfg(test)]
+    caution: Arc<AtomicU32>,
 }
 
 impl Writer {
@@ -50,13 +68,39 @@ impl Writer {
         max_waiting: usize,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
+        let caution = Arc::new(AtomicU32::new(0));
+        let cautious = Arc::clone(&caution);
         let writes = move || {
-            run(connection, &files, lock.as_deref(), &waiting);
+            run(connection, &files, lock.as_deref(), &waiting, &cautious);
             // The lock is released only after the connection is closed, even if it has no other owner any more.
             drop(lock);
         };
         let thread = std::thread::Builder::new().name("store-writer".into()).spawn(writes)?;
-        Ok((Self { jobs }, thread))
+        let writer = Self {
+            jobs,
+            #[cfg(test)]
+            caution,
+        };
+        Ok((writer, thread))
+    }
+
+    /// Lets each decision be written by itself, in so many groups to come.
+    #[cfg(test)]
+    pub(super) fn be_cautious(&self, groups: u32) {
+        self.caution.store(groups, Ordering::Relaxed);
+    }
+
+    /// Makes a decision and waits until it is on disk. It may be made several times, until all that it asks for is there. Then
+    /// `after` is called with the result, even if the caller has gone.
+    ///
+    /// # Errors
+    /// The decision's own error, or an error of the store. In both cases nothing of it was written.
+    pub(super) async fn decide<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        decision: impl FnMut(&WorkingSet) -> Decided<Result<T, E>> + Send + 'static,
+        after: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E> {
+        self.run(|group| group.decide(decision), after).await
     }
 
     /// Does a piece of work and waits until it is on disk. Then `after` is called with the result, even if the caller
@@ -69,9 +113,17 @@ impl Writer {
         work: impl FnOnce(&Connection) -> Result<T, E> + Send + 'static,
         after: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, E> {
+        self.run(|group| group.work(work), after).await
+    }
+
+    async fn run<T: Send + 'static, E: From<StoreError> + Send + 'static>(
+        &self,
+        work: impl FnOnce(&Group<'_>) -> Result<T, E> + Send + 'static,
+        after: impl FnOnce(&T) + Send + 'static,
+    ) -> Result<T, E> {
         let (reply, answer) = oneshot::channel();
         let job: Job = Box::new(move |group| {
-            let done = group.map_err(E::from).and_then(|group| in_savepoint(group, work));
+            let done = group.map_err(E::from).and_then(work);
             Box::new(move |committed: Result<(), StoreError>| {
                 let done = committed.map_err(E::from).and(done);
                 if let Ok(done) = &done {
@@ -89,8 +141,8 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Receiver<Job>) {
-    let mut shortener = Shortener::default();
+fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Receiver<Job>, caution: &AtomicU32) {
+    let (mut shortener, mut kept) = (Shortener::default(), Known::default());
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         let there = files.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
@@ -101,10 +153,32 @@ fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Rec
             group.extend(waiting.try_iter());
         }
         let usable = begun.is_ok();
-        commit_group(&connection, begun, group);
+        let left = caution.load(Ordering::Relaxed);
+        let begun = begun.and_then(|()| kept.look(&connection));
+        let is_written = commit_group(&connection, &kept.set, begun, group, left > 0);
+        caution.store(if is_written { left.saturating_sub(1) } else { left.max(CAUTIOUS_GROUPS) }, Ordering::Relaxed);
         if usable {
             shortener.look(&connection, files.wal_length(), Instant::now());
         }
+    }
+}
+
+/// What the writer knows from group to group.
+#[derive(Default)]
+struct Known {
+    set: WorkingSet,
+    /// The engine's number of the state of the file, which rises if another connection writes.
+    version: Option<i64>,
+}
+
+impl Known {
+    /// Forgets all if another program has written to the file: somebody may have mended a row.
+    fn look(&mut self, connection: &Connection) -> Result<(), StoreError> {
+        let version = connection.pragma_query_value(None, "data_version", |row| row.get(0)).map_err(unavailable)?;
+        if self.version.replace(version) != Some(version) {
+            self.set.forget();
+        }
+        Ok(())
     }
 }
 
@@ -124,14 +198,20 @@ fn begin(connection: &Connection, lock: Option<&Lock>) -> Result<(), StoreError>
     })
 }
 
-fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: Vec<Job>) {
-    let transaction = Group { connection, spoilt: Cell::new(false) };
+/// Does the work of a group and commits it. Returns whether it is written.
+fn commit_group(
+    connection: &Connection,
+    set: &WorkingSet,
+    begun: Result<(), StoreError>,
+    group: Vec<Job>,
+    cautious: bool,
+) -> bool {
+    let transaction = Group { connection, set, cautious, spoilt: Cell::new(false) };
     let finishes: Vec<Finish> =
         group.into_iter().map(|job| job(begun.clone().and_then(|()| transaction.open()))).collect();
-    let committed = begun
-        .and_then(|()| transaction.open())
-        .and_then(|transaction| transaction.connection.execute_batch("COMMIT").map_err(unavailable));
+    let committed = begun.and_then(|()| transaction.open()).and_then(Group::commit);
     if let Err(error) = &committed {
+        set.forget();
         tracing::error!(
             %error,
             waiting = finishes.len(),
@@ -146,10 +226,13 @@ fn commit_group(connection: &Connection, begun: Result<(), StoreError>, group: V
                 "a failed transaction cannot be rolled back; the next group of work fails and rolls it back"
             );
         }
+    } else {
+        set.rest(KEPT);
     }
     for finish in finishes {
         finish(committed.clone());
     }
+    committed.is_ok()
 }
 
 impl Group<'_> {
@@ -161,23 +244,63 @@ impl Group<'_> {
         }
         Ok(self)
     }
-}
 
-fn in_savepoint<T, E: From<StoreError>>(
-    group: &Group<'_>,
-    work: impl FnOnce(&Connection) -> Result<T, E>,
-) -> Result<T, E> {
-    let connection = group.connection;
-    connection.prepare_cached("SAVEPOINT work").and_then(|mut begin| begin.execute([])).map_err(unavailable)?;
-    let done = work(connection);
-    let end = if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
-    if !connection.is_autocommit() {
-        connection.execute_batch(end).map_err(|error| {
-            group.spoilt.set(true);
-            unavailable(error)
-        })?;
+    /// Makes a decision over the group's working set.
+    fn decide<T, E: From<StoreError>>(
+        &self,
+        decision: impl FnMut(&WorkingSet) -> Decided<Result<T, E>>,
+    ) -> Result<T, E> {
+        if self.cautious {
+            let written = self.in_savepoint(|| self.decided(decision).and_then(|done| Ok((done, self.write()?))));
+            return written.map(|(done, ())| done).inspect_err(|_| self.set.forget());
+        }
+        self.decided(decision)
     }
-    done
+
+    fn decided<T, E: From<StoreError>>(
+        &self,
+        decision: impl FnMut(&WorkingSet) -> Decided<Result<T, E>>,
+    ) -> Result<T, E> {
+        let mark = self.set.mark();
+        let decided = decide::decide(self.connection, self.set, decision).map_err(unavailable)?;
+        decided.inspect_err(|_| self.set.roll_back(mark))
+    }
+
+    /// Does a piece of work with the connection. It finds all that was decided before written, and no working set knows what it
+    /// writes.
+    fn work<T, E: From<StoreError>>(&self, work: impl FnOnce(&Connection) -> Result<T, E>) -> Result<T, E> {
+        self.flush()?;
+        self.set.forget();
+        self.in_savepoint(|| work(self.connection))
+    }
+
+    fn in_savepoint<T, E: From<StoreError>>(&self, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let connection = self.connection;
+        connection.prepare_cached("SAVEPOINT work").and_then(|mut begin| begin.execute([])).map_err(unavailable)?;
+        let done = work();
+        let end = if done.is_ok() { "RELEASE work" } else { "ROLLBACK TO work; RELEASE work" };
+        if !connection.is_autocommit() {
+            connection.execute_batch(end).map_err(|error| {
+                self.spoilt.set(true);
+                unavailable(error)
+            })?;
+        }
+        done
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        flush::flush(self.connection, self.set).map_err(unavailable)
+    }
+
+    /// Writes what was decided. If that fails, nothing of the group may be committed.
+    fn flush(&self) -> Result<(), StoreError> {
+        self.write().inspect_err(|_| self.spoilt.set(true))
+    }
+
+    fn commit(&self) -> Result<(), StoreError> {
+        self.flush()?;
+        self.connection.execute_batch("COMMIT").map_err(unavailable)
+    }
 }
 
 /// The engine's error as an error of the store.

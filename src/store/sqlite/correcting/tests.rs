@@ -9,15 +9,20 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use rusqlite::Connection;
+use uuid::Uuid;
+
 use super::super::rehearse::{rehearse, without_limits};
 use super::*;
 use crate::domain::due::Debounce;
 use crate::domain::event::Event;
-use crate::domain::ids::RecordKey;
+use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::message::{Identity, Meaning, Message, Normalised};
+use crate::domain::record::Record;
 use crate::domain::status::Status;
-use crate::store::Wake;
+use crate::domain::view::View;
 use crate::store::rehearsal::{Left, LeftReason, Past, Rehearsal, Reread, Wanted};
+use crate::store::{Judgement, Made, Outcome, Owed, StoreOptions, Taken, Wake};
 
 mod families;
 

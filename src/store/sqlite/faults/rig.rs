@@ -176,6 +176,8 @@ impl Rig {
         hook(&mut opened.connection, &state);
         let files = Arc::new(opened.files);
         let (writer, thread) = Writer::start(opened.connection, Arc::clone(&files), None, 100).unwrap();
+        // Each decision is written in a savepoint of its own, where a fault can hit it.
+        writer.be_cautious(u32::MAX);
         let woken = Arc::<Mutex<Vec<String>>>::default();
         let wake = Arc::clone(&woken);
         let store = Store {

@@ -1,11 +1,15 @@
 //! Tests of findings: how often a notification counts, when a finding ends, and what has no room.
 
 use super::*;
-use crate::domain::ids::Kind;
-use crate::domain::message::{Missing, MissingKind, Normalised};
+use crate::domain::due::Moment;
+use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::message::{Meaning, Message, Missing, MissingKind, Normalised};
+use crate::store::core::findings::{FindingSeen, OF_SOURCE_MAX, OTHERS, note};
+use crate::store::core::set::WorkingSet;
+use crate::store::core::taking::Took;
+use crate::store::sqlite::decide::{at_once, decide};
 use crate::store::sqlite::rehearse::without_limits;
-use crate::store::sqlite::taking::{self, Took};
-use crate::store::sqlite::{fetch_ends, migrations, register};
+use crate::store::sqlite::{fetch_ends, flush, migrations, one_by_one};
 use crate::store::{Answered, Taken};
 
 const SOURCE: &str = "psp-a";
@@ -26,7 +30,7 @@ fn store() -> Connection {
     let said = r#"{"pspTransactionId": "pi_1", "requestedAmount": 10, "currency": "EUR"}"#;
     let key = RecordKey::new(Kind::Payment, "p1".parse().unwrap());
     let said = serde_json::from_str(said).unwrap();
-    register::register(&connection, &without_limits(), &key, &said, moment(0)).unwrap().unwrap();
+    one_by_one::register(&connection, &without_limits(), &key, &said, moment(0)).unwrap().unwrap();
     connection
 }
 
@@ -58,7 +62,7 @@ fn taken(n: u32, message: Message) -> Taken {
 }
 
 fn take(connection: &Connection, n: u32, message: Message) {
-    let took = taking::take(connection, &without_limits(), &taken(n, message)).unwrap();
+    let took = one_by_one::take(connection, &without_limits(), &taken(n, message)).unwrap();
     assert!(matches!(took, Took::In(_)));
 }
 
@@ -66,6 +70,12 @@ fn take(connection: &Connection, n: u32, message: Message) {
 fn counts(connection: &Connection) -> Vec<(String, u64)> {
     let rows = list(connection, None, 0, u32::MAX).unwrap().rows;
     rows.into_iter().map(|finding| (finding.event_type, finding.count)).collect()
+}
+
+/// Notes that a notification with these messages is understood now.
+fn understood(connection: &Connection, source: &str, notification: Uuid, messages: &[Message]) {
+    let decision = |set: &WorkingSet| crate::store::core::findings::understood(set, source, notification, messages);
+    at_once(connection, decision).unwrap();
 }
 
 /// A notification that comes again has its object fetched again. The same response is no news.
@@ -93,12 +103,12 @@ fn a_finding_ends_with_its_latest_notification_and_with_no_earlier_one() {
     take(&connection, 1, strange());
     take(&connection, 2, strange());
     assert_eq!(counts(&connection), [("strange".to_owned(), 2)]);
-    let judged = |n| understood(&connection, SOURCE, id(n), &[understood_now()]).unwrap();
+    let judged = |n| understood(&connection, SOURCE, id(n), &[understood_now()]);
     judged(1);
-    understood(&connection, SOURCE, id(2), &[strange()]).unwrap();
-    understood(&connection, "psp-b", id(2), &[understood_now()]).unwrap();
+    understood(&connection, SOURCE, id(2), &[strange()]);
+    understood(&connection, "psp-b", id(2), &[understood_now()]);
     let points = Message::new("strange".to_owned(), Meaning::Fetch("/object".to_owned()));
-    understood(&connection, SOURCE, id(2), &[points]).unwrap();
+    understood(&connection, SOURCE, id(2), &[points]);
     assert_eq!(counts(&connection), [("strange".to_owned(), 2)]);
     judged(2);
     assert_eq!(counts(&connection), []);
@@ -121,22 +131,25 @@ fn what_has_no_room_is_counted_and_told_once_a_day() {
         record: None,
         missing: None,
     };
-    let noted = |n, second| note(&connection, moment(second), &sighting(n)).unwrap().told;
-    for n in 0..OF_SOURCE_MAX {
+    // One working set, since each decision of its own would read a thousand findings.
+    let set = WorkingSet::default();
+    let told = |sighting: &FindingSeen, second| {
+        decide(&connection, &set, |set| note(set, moment(second), sighting)).unwrap().told
+    };
+    let noted = |n, second| told(&sighting(n), second);
+    let most = i64::try_from(OF_SOURCE_MAX).unwrap();
+    for n in 0..most {
         assert!(noted(n, 0).is_some(), "{n}");
     }
-    let told = noted(OF_SOURCE_MAX, 1).unwrap();
-    assert_eq!((told.event_type.as_str(), told.count, told.missing.as_deref()), ("(others)", 1, Some(OTHERS.1)));
-    assert!(noted(OF_SOURCE_MAX + 1, 2).is_none(), "told today");
-    assert_eq!(noted(OF_SOURCE_MAX + 2, 24 * 60 * 60).map(|told| told.count), Some(3));
+    let others = noted(most, 1).unwrap();
+    assert_eq!((others.event_type.as_str(), others.count, others.missing.as_deref()), ("(others)", 1, Some(OTHERS.1)));
+    assert!(noted(most + 1, 2).is_none(), "told today");
+    assert_eq!(noted(most + 2, 24 * 60 * 60).map(|told| told.count), Some(3));
     assert!(noted(0, 3).is_none(), "a known type is counted by its own finding");
-    let all = counts(&connection);
-    assert_eq!((all.len(), &all[0], &all[1000]), (1001, &("type 0".to_owned(), 2), &("(others)".to_owned(), 3)));
-    assert_eq!(count(&connection).unwrap(), 1001);
     let other = FindingSeen { what: FindingKind::NotFetched, ..sighting(5) };
-    assert_eq!(
-        note(&connection, moment(4), &other).unwrap().told.unwrap().event_type,
-        "type 5",
-        "another kind has room"
-    );
+    assert_eq!(told(&other, 4).unwrap().event_type, "type 5", "another kind has room");
+    flush::flush(&connection, &set).unwrap();
+    let all = counts(&connection);
+    assert_eq!((all.len(), &all[0], &all[1000]), (1002, &("type 0".to_owned(), 2), &("(others)".to_owned(), 3)));
+    assert_eq!(count(&connection).unwrap(), 1002);
 }

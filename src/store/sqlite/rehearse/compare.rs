@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::{Stage, bare, head, keys};
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
+use crate::store::core::digest::digest;
+use crate::store::core::parked::Pending;
+use crate::store::core::ways;
 use crate::store::rehearsal::{Differing, Learned, Left, LeftReason, PlacedEvent, Rehearsal, Rehearsed};
-use crate::store::sqlite::columns::digest;
-use crate::store::sqlite::parked::Pending;
 use crate::store::sqlite::{past, placed, records, whose};
 use crate::store::sureness::Sureness;
 
@@ -153,7 +154,7 @@ fn learns(
         let led = leads.query_map((&psp_id, code, &source), |row| row.get::<_, String>(0))?;
         let led: Vec<String> = led.collect::<rusqlite::Result<_>>()?;
         let gives_up = |id: &String| {
-            records::is_shared(kind, &psp_id) || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
+            ways::is_shared(kind, &psp_id) || registered.get(id).is_some_and(|own| own.as_ref() != Some(&psp_id))
         };
         if led.iter().all(|id| id != stands.key.id.as_str() && gives_up(id)) {
             learns.push(Learned { kind, psp_id, sureness: Sureness::Own });
@@ -175,8 +176,12 @@ fn placed_on(connection: &Connection, record: &Record) -> rusqlite::Result<Vec<P
 /// The PSP ids that lead to a record because of placed events.
 fn shown(connection: &Connection, record: &Record) -> rusqlite::Result<Vec<Learned>> {
     let Some(stored) = records::by_key(connection, &record.key)? else { return Ok(Vec::new()) };
-    let ways = records::placed_ways(connection, stored.row)?.into_iter();
-    Ok(ways.map(|records::Way { kind, psp_id, sureness, .. }| Learned { kind, psp_id, sureness }).collect())
+    connection
+        .prepare_cached("SELECT psp_id, kind, placed FROM psp_ids WHERE record = ?1 AND placed > 0")?
+        .query_map([stored.row], |row| {
+            Ok(Learned { psp_id: row.get(0)?, kind: records::kind(row, 1)?, sureness: records::sureness(row, 2)? })
+        })?
+        .collect()
 }
 
 /// Placed events as text, without their order.

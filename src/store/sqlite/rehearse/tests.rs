@@ -12,6 +12,7 @@ use crate::domain::message::Normalised;
 use crate::domain::register::register;
 use crate::domain::registration::Registration;
 use crate::store::sqlite::connection::{self, Opened};
+use crate::store::sqlite::decide::at_once;
 use crate::store::sqlite::engine::{self, Access};
 
 const SOURCE: &str = "stripe-main";
@@ -37,7 +38,7 @@ fn record(id: &str) -> Record {
 
 fn put(connection: &Connection, id: &str) {
     let record = Record { source: Some(SOURCE.to_owned()), refunds: BTreeMap::new(), ..record(id) };
-    records::insert(connection, &record).unwrap();
+    at_once(connection, |set| records::insert(set, &record)).unwrap();
 }
 
 fn notified(connection: &Connection, n: u8) {
@@ -92,7 +93,7 @@ fn what_changes_meanwhile_is_not_compared() {
     let rehearsal = rehearse(&path, &wanted(), |past| {
         if reread == 0 {
             notified(&writer, 9);
-            records::update(&writer, 1, &record("tx-1")).unwrap();
+            at_once(&writer, |set| records::update(set, 1, &record("tx-1"))).unwrap();
         }
         reread += 1;
         nothing(past)

@@ -1,0 +1,64 @@
+//! Rows of records.
+
+use std::sync::Arc;
+
+use crate::domain::ids::{RecordKey, TransformId};
+use crate::domain::record::Record;
+pub(in crate::store) use crate::store::core::set::keys::record::Key;
+use crate::store::core::set::{Decided, Readable, Row, Want};
+
+/// A record in its row.
+#[derive(Debug, Clone)]
+pub(in crate::store) struct RecordRow {
+    /// The row.
+    pub(in crate::store) row: i64,
+    /// The key of the record, even if the record cannot be read.
+    pub(in crate::store) key: RecordKey,
+    /// Refund: its payment.
+    pub(in crate::store) payment: Option<TransformId>,
+    /// Payment: its preauthorization.
+    pub(in crate::store) preauth: Option<TransformId>,
+    /// The record.
+    pub(in crate::store) record: Readable<Arc<Record>>,
+}
+
+impl RecordRow {
+    /// The row of a record.
+    pub(in crate::store) fn of(row: i64, record: Record) -> Self {
+        Self {
+            row,
+            key: record.key.clone(),
+            payment: record.parent_payment().cloned(),
+            preauth: record.registered.preauth_id.clone(),
+            record: Readable::Sound(Arc::new(record)),
+        }
+    }
+
+    /// The record.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub(in crate::store) fn record(&self) -> Decided<&Record> {
+        self.record.get().map(AsRef::as_ref)
+    }
+}
+
+impl Row for RecordRow {
+    type Id = i64;
+    type Key = Key;
+
+    fn id(&self) -> i64 {
+        self.row
+    }
+
+    fn keys(&self) -> Vec<Key> {
+        let mut keys = vec![Key::Row(self.row), Key::Id(self.key.id.clone())];
+        keys.extend(self.payment.clone().map(Key::OfPayment));
+        keys.extend(self.preauth.clone().map(Key::OfPreauth));
+        keys
+    }
+
+    fn want(key: &Key) -> Want {
+        Want::Records(key.clone())
+    }
+}
