@@ -125,6 +125,11 @@ impl Imported {
         named.filter(|(_, refund)| refund.by.is_none())
     }
 
+    /// The amount of the refunds in whose place this registered refund counts.
+    pub(super) fn taken_over_by(&self, id: &TransformId) -> Decimal {
+        self.refunds.iter().filter(|refund| refund.by.as_ref() == Some(id)).map(|refund| refund.amount).sum()
+    }
+
     /// Notes whether the registered refund `id`, with these PSP ids, counts in the place of stated ones.
     pub fn note_refund(&mut self, id: &TransformId, psp_ids: &BTreeSet<&String>) {
         for refund in &mut self.refunds {

@@ -74,10 +74,12 @@ pub(super) fn further_refunds(imported: &Imported, record: &Record, seen: &Seen,
         let (_, own) = stated(refund).filter(|_| refund.stands())?;
         Some(refund.refunded.as_ref().map_or(own.amount, |amount| amount.value.min(own.amount)))
     };
-    let explained = known - seen.refunds.iter().filter_map(own).sum::<Decimal>();
+    let own_registered = record.refunds.iter().map(|(id, amount)| imported.taken_over_by(id).min(*amount));
+    let explained = known - seen.refunds.iter().filter_map(own).chain(own_registered).sum::<Decimal>();
     let ended = |refund: &Attempt| Some((unexplained::ended(refund)?, refund.refunded.as_ref().map(|one| one.value)));
     let unregistered = seen.refunds.iter().filter(|refund| stated(refund).is_none() && !refund.remainder);
-    let registered = record.unconfirmed.values().filter_map(|refund| Some((refund.ended?, Some(refund.amount))));
+    let others = record.unconfirmed.iter().filter(|(id, _)| imported.taken_over_by(id).is_zero());
+    let registered = others.filter_map(|(_, refund)| Some((refund.ended?, Some(refund.amount))));
     let undone = unregistered.filter_map(ended).chain(registered);
     let undone = undone.map(|(at, amount)| Undone { date: utc_date(at), amount });
     let unnamed = imported.refunds.iter().filter(|refund| refund.id.is_none());

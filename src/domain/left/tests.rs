@@ -5,6 +5,7 @@ use jiff::civil::date;
 use rust_decimal::Decimal;
 
 use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::family::linked;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::import::{Moved, MovedChargeback, MovedItem};
 use crate::domain::record::Record;
@@ -187,6 +188,44 @@ fn refunds_are_explained_in_the_same_way() {
     let whole =
         Moved { payments: Some(vec![item(Some("ch"), 100, 1)]), refunded_amount: Some(20.into()), ..Moved::default() };
     assert_eq!(shown(whole, &[refund("re", 20, Status::Failed, 9)]).refunded, Decimal::from(20), "nobody says its day");
+}
+
+/// What the payment shows as refunded beside the record of a refund of 5 with the PSP id `re`, which has this status.
+fn refunded_beside(refunds: Vec<MovedItem>, all: i64, status: Status) -> i64 {
+    let payments = Some(vec![item(Some("ch"), 100, 1)]);
+    let moved = Moved { payments, refunds: Some(refunds), refunded_amount: Some(all.into()), ..Moved::default() };
+    let said = Registration { status: Some(Status::Succeeded), ..Registration::default() };
+    let payment = payment();
+    let payment = import(&payment.key, Some(&payment), (&said, &moved), now()).unwrap().record;
+    let said = Registration {
+        requested_amount: Some(5.into()),
+        currency: Some("EUR".parse().unwrap()),
+        psp_transaction_id: Some("re".to_owned()),
+        payment_transaction_id: Some(payment.key.id.clone()),
+        status: Some(status),
+        status_at: Some(now()),
+        ..Registration::default()
+    };
+    let key = RecordKey::new(Kind::Refund, "refund".parse().unwrap());
+    let refund = import(&key, None, (&said, &Moved::default()), now()).unwrap().record;
+    let Detail::Payment(detail) = View::of(&linked(&payment, &refund)).detail else { panic!("a payment") };
+    detail.refunded.try_into().unwrap()
+}
+
+#[test]
+fn the_record_of_a_refund_takes_over_its_own_entry_and_nothing_of_the_rest() {
+    let named = || vec![item(Some("re"), 5, 5)];
+    let with_rest = || vec![item(Some("re"), 5, 5), item(None, 3, 5)];
+    for (refunds, all) in [(named(), 8), (with_rest(), 8), (named(), 13)] {
+        assert_eq!(refunded_beside(refunds.clone(), all, Status::Succeeded), all);
+        assert_eq!(refunded_beside(refunds.clone(), all, Status::Pending), all);
+        assert_eq!(refunded_beside(refunds, all, Status::Failed), all - 5, "the rest stands");
+    }
+    assert_eq!(
+        refunded_beside(vec![item(Some("re"), 2, 5)], 8, Status::Succeeded),
+        8,
+        "3 more explain as much of the rest"
+    );
 }
 
 #[test]
