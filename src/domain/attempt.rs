@@ -61,6 +61,9 @@ pub struct Attempt {
     /// Refund: whether it is only the released rest of a reservation, which gives no money back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remainder: bool,
+    /// Refund: whether an event has ever said that it succeeded. It may have failed since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_given: bool,
     /// Agreement: the time of the last amendment of the means of payment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub amended: Option<Stamped<Timestamp>>,
@@ -246,6 +249,7 @@ impl Attempt {
     fn write(&mut self, event: &Event, kind: Kind, written: &mut Vec<Written>) {
         let facts = &event.facts;
         let said = event.status_of(kind);
+        self.was_given |= kind == Kind::Refund && said == Some(Status::Succeeded);
         let stamp = event.stamp(said.map_or(0, |status| status.rank(kind)));
         self.began((kind == Kind::Agreement).then_some(event.at));
         if let Some(status) = said {
@@ -324,6 +328,7 @@ impl Attempt {
             expires_at,
             refunded,
             remainder,
+            was_given,
             tolerance,
             amended,
             bearer,
@@ -345,6 +350,7 @@ impl Attempt {
         stamp::join(&mut self.expires_at, expires_at);
         stamp::join(&mut self.refunded, refunded);
         self.remainder |= remainder;
+        self.was_given |= was_given;
         stamp::join(&mut self.tolerance, tolerance);
         stamp::join(&mut self.amended, amended);
         stamp::join_all(&mut self.bearer, bearer);

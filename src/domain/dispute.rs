@@ -26,6 +26,9 @@ pub struct Dispute {
     /// The last word that the money came back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back: Option<Stamp>,
+    /// Whether an event has ever said that the money was gone. It may have come back since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub was_gone: bool,
     /// The disputed amount, major units.
     pub amount: Option<Stamped<Decimal>>,
     /// The reason.
@@ -96,6 +99,7 @@ impl Dispute {
     pub(super) fn write(&mut self, news: &Chargeback, stamp: &Stamp, written: &mut Vec<Written>) {
         let Chargeback { booking, fee, date, .. } = *news;
         written.push(stamp::write(&mut self.said, stamp, Said { booking, fee, date }));
+        self.was_gone |= booking == Booking::Booked;
         match booking {
             Booking::Booked => self.gone([Stamped { stamp: stamp.clone(), value: date }]),
             Booking::Reversed => self.came_back(Some(stamp.clone())),
@@ -115,6 +119,7 @@ impl Dispute {
         stamp::join(&mut self.said, other.said);
         self.gone(other.went);
         self.came_back(other.back);
+        self.was_gone |= other.was_gone;
         stamp::join(&mut self.amount, other.amount);
         stamp::join(&mut self.why, other.why);
         self.bookings.extend(other.bookings);
@@ -189,6 +194,16 @@ impl Dispute {
         };
         (amount > Decimal::ZERO).then(|| BookedChargeback { id: id.to_owned(), amount, fee, date, why })
     }
+
+    /// The most that events have ever said to be gone, whatever came back since, of a payment that received `paid`.
+    pub(super) fn once_gone(&self, paid: Decimal) -> Decimal {
+        let disputed = self.amount.as_ref().map(|amount| amount.value);
+        match &self.movements {
+            Some(movements) if !movements.is_empty() => most_taken(movements, disputed, paid),
+            _ if self.was_gone => disputed.unwrap_or(paid),
+            _ => Decimal::ZERO,
+        }
+    }
 }
 
 /// The reason that the disputes of these bookings name, if they do not name several.
@@ -209,23 +224,48 @@ fn write_movement(movements: &mut BTreeMap<String, Stamped<Movement>>, stamp: &S
     written
 }
 
+/// The movements in the order of their times.
+fn in_order(movements: &BTreeMap<String, Stamped<Movement>>) -> Vec<&Movement> {
+    let mut movements: Vec<&Movement> = movements.values().map(|movement| &movement.value).collect();
+    movements.sort_by_key(|movement| (movement.at, &movement.id));
+    movements
+}
+
+/// The amount of a movement in the payment's currency. In another currency the first withdrawal is the disputed amount, and the
+/// others are in proportion to it.
+fn own_amount(movements: &[&Movement], disputed: Decimal) -> impl Fn(&Movement) -> Decimal + use<> {
+    let abroad = movements.iter().find(|movement| movement.currency.is_some() && movement.amount < Decimal::ZERO);
+    let rate = abroad.and_then(|first| disputed.checked_div(-first.amount));
+    let places = disputed.scale().max(2);
+    move |movement| match movement.currency {
+        Some(_) => (movement.amount * rate.unwrap_or_default()).round_dp(places).normalize(),
+        None => movement.amount,
+    }
+}
+
+/// The most that the movements have left taken at any time. Of one time the withdrawals come first.
+fn most_taken(movements: &BTreeMap<String, Stamped<Movement>>, disputed: Option<Decimal>, paid: Decimal) -> Decimal {
+    let movements = in_order(movements);
+    let own = own_amount(&movements, disputed.unwrap_or(paid));
+    let mut amounts: Vec<_> = movements.iter().map(|movement| (movement.at, own(movement))).collect();
+    amounts.sort_unstable();
+    let (mut taken, mut most) = (Decimal::ZERO, Decimal::ZERO);
+    for (_, amount) in amounts {
+        taken -= amount;
+        most = most.max(taken);
+    }
+    disputed.map_or(most, |disputed| most.min(disputed))
+}
+
 /// The amount that the movements leave taken, their fees, and the day of the first withdrawal.
 fn moved(
     movements: &BTreeMap<String, Stamped<Movement>>,
     disputed: Option<Decimal>,
     paid: Decimal,
 ) -> Option<(Decimal, Option<Decimal>, Date)> {
-    let mut movements: Vec<&Movement> = movements.values().map(|movement| &movement.value).collect();
-    movements.sort_by_key(|movement| (movement.at, &movement.id));
+    let movements = in_order(movements);
     let first = movements.iter().find(|movement| movement.amount < Decimal::ZERO)?;
-    let abroad = movements.iter().find(|movement| movement.currency.is_some() && movement.amount < Decimal::ZERO);
-    // In another currency the first withdrawal is the disputed amount, and the others are in proportion to it.
-    let rate = abroad.and_then(|first| disputed.unwrap_or(paid).checked_div(-first.amount));
-    let places = disputed.unwrap_or(paid).scale().max(2);
-    let own = |movement: &Movement| match movement.currency {
-        Some(_) => (movement.amount * rate.unwrap_or_default()).round_dp(places).normalize(),
-        None => movement.amount,
-    };
+    let own = own_amount(&movements, disputed.unwrap_or(paid));
     let taken: Decimal = -movements.iter().map(|movement| own(movement)).sum::<Decimal>();
     let fees = movements.iter().filter(|movement| movement.currency.is_none()).filter_map(|movement| movement.fee);
     let fee = Some(fees.sum::<Decimal>()).filter(|fee| *fee > Decimal::ZERO);

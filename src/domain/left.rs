@@ -1,5 +1,7 @@
 //! What is left of imported bookings without an id of the PSP: the part that the bookings of events do not explain.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -41,17 +43,22 @@ pub(super) fn add_items(imported: &Imported, seen: &Seen, asked: Option<Decimal>
     booked.retain(|item| item.amount > Decimal::ZERO || !is_only_stated(seen, &item.id));
 }
 
-/// Adds to the chargebacks that stand those without an id which they do not explain.
-pub(super) fn add_chargebacks<'a>(
+/// Adds to the chargebacks that stand, of a payment that received `paid`, those without an id which no event has ever explained.
+pub(super) fn add_chargebacks(
     imported: &Imported,
-    disputes: impl Iterator<Item = (&'a String, &'a Dispute)>,
+    disputes: &BTreeMap<String, Dispute>,
+    paid: Decimal,
     standing: &mut Vec<BookedChargeback>,
 ) {
-    let named = |id: &str| imported.chargebacks.iter().find(|one| one.id.as_deref() == Some(id));
-    let by_events =
-        |one: &BookedChargeback| one.amount - named(&one.id).map_or(Decimal::ZERO, |own| own.amount.min(one.amount));
-    let explained = standing.iter().map(by_events).sum();
-    let undone = disputes.filter(|(id, _)| named(id).is_none()).filter_map(|(_, dispute)| {
+    let own = |id: &str| imported.chargebacks.iter().find(|one| one.id.as_deref() == Some(id)).map(|one| one.amount);
+    let gone = |(id, dispute): (&String, &Dispute)| {
+        let stands = standing.iter().find(|one| one.id == *id).map_or(Decimal::ZERO, |one| one.amount);
+        let gone = dispute.once_gone(paid).max(stands);
+        gone - own(id).unwrap_or_default().min(gone)
+    };
+    let explained = disputes.iter().map(gone).sum();
+    let others = disputes.iter().filter(|(id, dispute)| own(id).is_none() && !dispute.was_gone);
+    let undone = others.filter_map(|(_, dispute)| {
         let back = dispute.back.as_ref().filter(|_| dispute.booking() == Booking::Reversed)?;
         Some(Undone { date: utc_date(back.at), amount: dispute.amount.as_ref().map(|amount| amount.value) })
     });
@@ -67,17 +74,27 @@ pub(super) fn add_chargebacks<'a>(
     }));
 }
 
-/// What is stated to have been given back without an id, above `known`, which is the sum of all other refunds.
-pub(super) fn further_refunds(imported: &Imported, record: &Record, seen: &Seen, known: Decimal) -> Decimal {
+/// What is stated to have been given back without an id, above `known`, which is the sum of all other refunds. A refund that has
+/// succeeded explains as much of it for good, also if it failed afterwards. Of unknown amount it was all that was `paid`.
+pub(super) fn further_refunds(
+    imported: &Imported,
+    record: &Record,
+    seen: &Seen,
+    (known, paid): (Decimal, Decimal),
+) -> Decimal {
     let stated = |refund: &Attempt| imported.counted_refunds().find(|(id, _)| refund.ids.contains(*id));
     let own = |refund: &Attempt| {
         let (_, own) = stated(refund).filter(|_| refund.stands())?;
         Some(refund.refunded.as_ref().map_or(own.amount, |amount| amount.value.min(own.amount)))
     };
     let own_registered = record.refunds.iter().map(|(id, amount)| imported.taken_over_by(id).min(*amount));
-    let explained = known - seen.refunds.iter().filter_map(own).chain(own_registered).sum::<Decimal>();
+    let own: Decimal = seen.refunds.iter().filter_map(own).chain(own_registered).sum();
+    let is_another = |refund: &&Attempt| stated(refund).is_none() && !refund.remainder;
+    let fallen = seen.refunds.iter().filter(is_another).filter(|refund| refund.was_given && !refund.stands());
+    let fallen = fallen.map(|refund| refund.refunded.as_ref().map_or(paid, |amount| amount.value));
+    let explained = known - own + fallen.sum::<Decimal>();
     let ended = |refund: &Attempt| Some((unexplained::ended(refund)?, refund.refunded.as_ref().map(|one| one.value)));
-    let unregistered = seen.refunds.iter().filter(|refund| stated(refund).is_none() && !refund.remainder);
+    let unregistered = seen.refunds.iter().filter(is_another).filter(|refund| !refund.was_given);
     let others = record.unconfirmed.iter().filter(|(id, _)| imported.taken_over_by(id).is_zero());
     let registered = others.filter_map(|(_, refund)| Some((refund.ended?, Some(refund.amount))));
     let undone = unregistered.filter_map(ended).chain(registered);

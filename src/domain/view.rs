@@ -185,7 +185,7 @@ fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
     let paid: Decimal = payments.iter().map(|item| item.amount).sum();
     let chargebacks = dispute::chargebacks(&seen.disputes, paid, |standing| {
         if let Some(imported) = &record.registered.imported {
-            left::add_chargebacks(imported, seen.disputes.iter(), standing);
+            left::add_chargebacks(imported, &seen.disputes, paid, standing);
         }
     });
     let charged_back: Decimal = chargebacks.iter().map(|chargeback| chargeback.amount).sum();
@@ -209,7 +209,7 @@ fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
     let known = (known + unexplained::further_refunds(record, seen, paid)).max(shown.unwrap_or_default());
     let imported = record.registered.imported.as_ref();
-    known + imported.map_or(Decimal::ZERO, |imported| left::further_refunds(imported, record, seen, known))
+    known + imported.map_or(Decimal::ZERO, |imported| left::further_refunds(imported, record, seen, (known, paid)))
 }
 
 /// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::date;
 use rust_decimal::Decimal;
 
-use crate::domain::event::{Booking, Chargeback, Event, Facts, Item};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Movement};
 use crate::domain::family::linked;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::import::{Moved, MovedChargeback, MovedItem};
@@ -159,6 +159,60 @@ fn chargebacks_are_explained_in_the_same_way() {
     assert_eq!(amounts(unnamed(), &[]), all(&[("", 20, 5)]));
     assert_eq!(amounts(unnamed(), &[disputed("dp", 20, Booking::Booked, 5)]), all(&[("dp", 20, 5)]));
     assert_eq!(amounts(unnamed(), &[disputed("dp", 20, Booking::Reversed, 9)]), all(&[]));
+}
+
+#[test]
+fn a_chargeback_that_events_have_explained_does_not_come_back() {
+    let amounts = |events: &[Event]| {
+        let (payments, chargebacks) = (vec![item(Some("ch"), 100, 1)], vec![chargeback(None, 20, 5)]);
+        let moved = Moved { payments: Some(payments), chargebacks: Some(chargebacks), ..Moved::default() };
+        let shown = shown(moved, events).chargebacks.into_iter();
+        shown.map(|one| (one.id, i64::try_from(one.amount).unwrap())).collect::<Vec<_>>()
+    };
+    let moved = |amounts: &[i64], day| {
+        let mut event = disputed("dp", 20, Booking::Booked, day);
+        let one = |(place, amount): (usize, &i64)| Movement {
+            id: format!("txn {place}"),
+            amount: (*amount).into(),
+            currency: None,
+            fee: None,
+            at: event.at,
+        };
+        event.facts.chargebacks[0].movements = Some(amounts.iter().enumerate().map(one).collect());
+        event
+    };
+    assert_eq!(amounts(&[moved(&[-20], 5)]), [("dp".to_owned(), 20)]);
+    assert_eq!(amounts(&[moved(&[-20], 5), moved(&[-20, 20], 9)]), []);
+    assert_eq!(amounts(&[moved(&[-20, 20], 9)]), [], "both movements at once");
+    assert_eq!(amounts(&[moved(&[20, -20], 9)]), [], "in whatever order");
+    assert_eq!(amounts(&[moved(&[-5, 5], 9)]), [(String::new(), 15)], "a part");
+    let words = [disputed("dp", 20, Booking::Booked, 4), disputed("dp", 20, Booking::Reversed, 5)];
+    assert_eq!(amounts(&words), [], "in words");
+}
+
+#[test]
+fn a_refund_that_events_have_explained_does_not_come_back() {
+    let refunded = |states: &[(Status, i8)]| {
+        let refund = |(status, day): &(Status, i8)| Event {
+            kinds: vec![Kind::Refund],
+            psp_ids: vec!["re".into()],
+            payment_ids: vec!["pi".into()],
+            ..event(*day, Facts { refunded: Some(20.into()), status: Some(*status), ..Facts::default() })
+        };
+        let payments = Some(vec![item(Some("ch"), 100, 1)]);
+        let moved = Moved { payments, refunded_amount: Some(20.into()), ..Moved::default() };
+        let events: Vec<_> = states.iter().map(refund).collect();
+        i64::try_from(shown(moved, &events).refunded).unwrap()
+    };
+    assert_eq!(refunded(&[(Status::Succeeded, 5)]), 20);
+    for order in [[(Status::Succeeded, 5), (Status::Failed, 9)], [(Status::Failed, 9), (Status::Succeeded, 5)]] {
+        assert_eq!(refunded(&order), 0);
+    }
+    assert_eq!(
+        refunded(&[(Status::Pending, 5), (Status::Failed, 9)]),
+        20,
+        "it was another one, and never gave anything"
+    );
 }
 
 #[test]

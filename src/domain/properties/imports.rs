@@ -8,7 +8,7 @@ use rust_decimal::Decimal;
 use super::facts::{DAYS, day, quarters, statuses};
 use super::history::{Told, events, record, settled, told};
 use crate::domain::due::utc_date;
-use crate::domain::event::{Booking, Event, Facts, Item};
+use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Movement};
 use crate::domain::ids::Kind;
 use crate::domain::import::{Moved, MovedChargeback, MovedItem};
 use crate::domain::record::Record;
@@ -112,7 +112,67 @@ fn booked(id: u8, amount: i64, number: i64) -> Told {
     (event, Layer::Own)
 }
 
+/// Events of a refund, or of a dispute in words or with movements: money went, and came back if it is `undone`.
+fn gone(id: u8, amount: i64, (sort, is_undone): (usize, bool)) -> Vec<Told> {
+    let (id, amount) = (format!("gone {id}"), quarters(amount));
+    let by = |number: i64, facts: Facts| {
+        let kind = if sort == 0 { Kind::Refund } else { Kind::Payment };
+        let (psp_ids, payment_ids) =
+            if sort == 0 { (vec![id.clone()], vec!["p".into()]) } else { (vec!["p".into()], vec![]) };
+        let key = format!("{id} {number}");
+        (Event { kinds: vec![kind], psp_ids, payment_ids, at: day(number), key, facts, ..Event::default() }, Layer::Own)
+    };
+    let refunded = |status| Facts { refunded: Some(amount), status: Some(status), ..Facts::default() };
+    let disputed = |booking, moved: &[(&str, Decimal)], number| {
+        let movement = |(name, amount): &(&str, Decimal)| Movement {
+            id: format!("{id} {name}"),
+            amount: *amount,
+            currency: None,
+            fee: None,
+            at: day(number),
+        };
+        let movements = (sort == 2).then(|| moved.iter().map(movement).collect());
+        let (id, disputed, date) = (id.clone(), Some(amount), utc_date(day(number)));
+        let one = Chargeback { id, disputed, fee: None, booking, date, why: None, movements, of: None };
+        Facts { chargebacks: vec![one], ..Facts::default() }
+    };
+    let (went, back) = if sort == 0 {
+        (refunded(Status::Succeeded), refunded(Status::Failed))
+    } else {
+        let went = disputed(Booking::Booked, &[("out", -amount)], 1);
+        (went, disputed(Booking::Reversed, &[("out", -amount), ("back", amount)], 2))
+    };
+    let went = by(1, went);
+    if is_undone { vec![went, by(2, back)] } else { vec![went] }
+}
+
 proptest! {
+    #[test]
+    fn what_events_have_explained_stays_explained(
+        stated in 1..5_i64,
+        sort in 0..3_usize,
+        all in prop::collection::btree_map(0..4_u8, (1..3_i64, any::<bool>()), 0..3),
+        seed in any::<prop::sample::Index>(),
+    ) {
+        let mut events: Vec<_> =
+            all.iter().flat_map(|(id, (amount, is_undone))| gone(*id, *amount, (sort, *is_undone))).collect();
+        let turn = seed.index(events.len().max(1));
+        events.rotate_left(turn);
+        if turn % 2 == 1 {
+            events.reverse();
+        }
+        let payments = Some(vec![item((Some("paid".into()), 20, utc_date(day(0))))]);
+        let chargebacks = (sort > 0).then(|| vec![chargeback((None, stated, utc_date(day(DAYS))))]);
+        let refunded_amount = (sort == 0).then(|| quarters(stated));
+        let moved = Moved { payments, chargebacks, refunded_amount, ..Moved::default() };
+        let said = Registration { status: Some(Status::Succeeded), ..Registration::default() };
+        let shown = detail(&told(&imported(&record(Kind::Payment, "tx", 500), &(said, moved)), &events));
+        let ever: i64 = all.values().map(|(amount, _)| amount).sum();
+        let stands: i64 = all.values().filter(|(_, is_undone)| !is_undone).map(|(amount, _)| amount).sum();
+        let back: Decimal = shown.refunded + shown.chargebacks.iter().map(|one| one.amount).sum::<Decimal>();
+        prop_assert_eq!(back, quarters(stands + (stated - ever).max(0)));
+    }
+
     #[test]
     fn the_end_is_the_same_wherever_it_is_imported((start, events, [line, _]) in imports(), shuffled in any::<prop::sample::Index>()) {
         let first = settled(&told(&imported(&start, &line), &events));
