@@ -31,6 +31,10 @@ pub(super) fn anchor(record: &Record, old: &str, new: &str) -> Option<String> {
     if money > Decimal::ZERO {
         return Some(format!("{}{currency} are booked under it", money.normalize()));
     }
+    let imported = record.registered.imported.as_ref().filter(|_| !is_of_another);
+    if let Some(imported) = imported.and_then(|imported| imported.told(record.registered.currency)) {
+        return Some(format!("an import has stated {imported} of it"));
+    }
     if under.iter().any(|attempt| standing.contains(attempt)) {
         return Some("it has succeeded at the PSP".to_owned());
     }

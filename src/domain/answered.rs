@@ -34,7 +34,7 @@ pub(super) fn first_after(answered_at: Timestamp) -> Timestamp {
 /// answer: the record before the amendment, `old`, had news of events that was not later.
 pub(super) fn overtake(record: &mut Record, old: &Record, answered_at: Timestamp) -> bool {
     let news_at = old.registered.silent_since.unwrap_or(old.last_updated);
-    let missed = news_at <= answered_at && !old.is_untouched();
+    let missed = news_at <= answered_at && !old.is_without_events();
     if missed {
         record.bump(first_after(answered_at));
     } else if record.last_updated <= answered_at {

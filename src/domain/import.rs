@@ -119,7 +119,7 @@ pub fn imported(
     kind: Kind,
     said: &Registration,
     moved: Moved,
-    currency: Option<Currency>,
+    (requested, currency): (Option<Decimal>, Option<Currency>),
     now: Timestamp,
 ) -> Result<Imported, Refusal> {
     let check = Check { currency, now };
@@ -141,7 +141,39 @@ pub fn imported(
     if let Some(all) = refunded_amount.filter(|_| kind == Kind::Payment) {
         refunds.extend(check.further_refund(all, &refunds)?);
     }
+    if kind == Kind::Payment {
+        agrees(said, requested, payments.iter().map(|item| item.amount).sum(), refunded_amount)?;
+    }
     Ok(Imported { payments, chargebacks, refunds, amount, booking_date, stated: None })
+}
+
+/// Refuses a payment that contradicts itself: it has ended without success, or more was given back than has come.
+fn agrees(
+    said: &Registration,
+    requested: Option<Decimal>,
+    paid: Decimal,
+    given_back: Option<Decimal>,
+) -> Result<(), Refusal> {
+    let status = said.status.or(said.error.as_ref().map(|_| Status::Failed)).filter(|status| status.has_ended());
+    let is_paid = requested.is_some_and(|requested| paid > Decimal::ZERO && paid >= requested);
+    if let Some(status) = status.filter(|_| is_paid) {
+        let reason = format!(
+            "is {}, but the payments reach the requested amount: say Succeeded, or leave out what has not come",
+            status.name()
+        );
+        return Err(Refusal::invalid("status", reason));
+    }
+    // Without payments the requested amount is the most that can have come.
+    let most = if paid > Decimal::ZERO { Some(paid) } else { requested };
+    match given_back.zip(most).filter(|(given, most)| given > most) {
+        Some((given, most)) if paid > Decimal::ZERO => {
+            Err(Refusal::invalid("refundedAmount", format!("is {given}, but the payments are {most} together")))
+        }
+        Some((given, most)) => {
+            Err(Refusal::invalid("refundedAmount", format!("is {given}, but the requested amount is {most}")))
+        }
+        None => Ok(()),
+    }
 }
 
 /// Refuses what would show a time that is the import's: a transaction that exists has a state, and its money a day.

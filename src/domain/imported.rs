@@ -14,6 +14,7 @@ use super::attempt::{self, Attempt};
 use super::dispute::{Dispute, Said};
 use super::event::{Booking, Item, Why};
 use super::ids::TransformId;
+use super::money::Currency;
 use super::stamp::{Stamp, Stamped};
 use super::status::{Status, StatusFact};
 
@@ -147,6 +148,22 @@ impl Imported {
             let known = before.refunds.iter().find(|known| known.id == refund.id);
             refund.by = known.and_then(|known| known.by.clone());
         }
+    }
+
+    /// The money that is stated, or the success that stands for it, in words; none if nothing has moved.
+    pub(super) fn told(&self, currency: Option<Currency>) -> Option<String> {
+        let Self { payments, chargebacks, refunds, amount, booking_date, stated } = self;
+        let booked: Decimal = payments.iter().map(|item| item.amount).sum();
+        let gone: Decimal = chargebacks.iter().map(|one| one.amount).sum();
+        let given: Decimal = refunds.iter().map(|refund| refund.amount).sum();
+        let sums = [(booked, "bookings"), (gone, "chargebacks"), (given, "refunds")]
+            .map(|(sum, of)| (sum, format!(" of {of}")));
+        let whole = amount.map(|amount| (amount, String::new()));
+        let currency = currency.map(|currency| format!(" {currency}")).unwrap_or_default();
+        let money = sums.into_iter().chain(whole).find(|(sum, _)| *sum > Decimal::ZERO);
+        let money = money.map(|(sum, of)| format!("{}{currency}{of}", sum.normalize()));
+        let is_success = booking_date.is_some() || stated.as_ref().is_some_and(|fact| fact.value.stands);
+        money.or_else(|| is_success.then(|| "a success".to_owned()))
     }
 
     /// Whether bookings are stated, and reach this amount.

@@ -267,11 +267,26 @@ impl Record {
         self.last_updated = now.max(self.last_updated + jiff::SignedDuration::from_micros(1));
     }
 
-    /// Whether no event has said anything of the record, of its refunds or of its captures.
+    /// Whether no event has said anything of the record, of its refunds or of its captures, and no import has stated money of it.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
+        self.touched_by().is_none()
+    }
+
+    /// Whether no event has said anything of the record, of its refunds or of its captures.
+    pub(super) fn is_without_events(&self) -> bool {
         let Self { seen, placed, refunds, captures, .. } = self;
         seen.is_empty() && placed.is_empty() && refunds.is_empty() && captures.is_empty()
+    }
+
+    /// What ties the record to its currency, its source and its relatives, in words; none while nothing does.
+    #[must_use]
+    pub fn touched_by(&self) -> Option<String> {
+        if !self.is_without_events() {
+            return Some("events have been applied to it".to_owned());
+        }
+        let imported = self.registered.imported.as_ref()?.told(self.registered.currency)?;
+        Some(format!("an import has stated {imported} of it"))
     }
 
     /// The payment to which a refund belongs.

@@ -1,5 +1,6 @@
 //! Registration of a record by the payment stack when it starts a transaction: register, amend, refuse.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -52,7 +53,9 @@ pub fn import(
     now: Timestamp,
 ) -> Result<Registering, Refusal> {
     let currency = said.currency.or_else(|| existing.and_then(|existing| existing.registered.currency));
-    let imported = imported(key.kind, said, moved.clone(), currency, now)?;
+    let requested =
+        said.requested_amount.or_else(|| existing.and_then(|existing| existing.registered.requested_amount));
+    let imported = imported(key.kind, said, moved.clone(), (requested, currency), now)?;
     registered(key, existing, (said, Some(imported)), now)
 }
 
@@ -89,7 +92,7 @@ fn registered(
         };
         return Ok(Registering { record, created: true, tells: asks });
     };
-    check_amendment(existing, said)?;
+    check_amendment(&existing_beside(existing, imported.as_ref()), said)?;
     let mut record = existing.clone();
     record.source = said.source.clone().or(record.source);
     record.bound_by_placed &= said.source.is_none();
@@ -216,26 +219,32 @@ fn check_decimals(registered: &Registered) -> Result<(), Refusal> {
     }
 }
 
-/// Refuses changes to fields that cannot be amended once events have been applied.
-fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal> {
-    if existing.is_untouched() {
-        return Ok(());
+/// The record without what a former import has stated of it, if another line states all of that anew.
+fn existing_beside<'a>(existing: &'a Record, imported: Option<&Imported>) -> Cow<'a, Record> {
+    if imported.is_none() || existing.registered.imported.is_none() {
+        return Cow::Borrowed(existing);
     }
+    let mut beside = existing.clone();
+    forget_stated(&mut beside.registered);
+    beside.registered.imported = None;
+    Cow::Owned(beside)
+}
+
+/// Refuses changes to fields that cannot be amended once events have been applied, or money was imported.
+fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal> {
+    let Some(because) = existing.touched_by() else { return Ok(()) };
     let old = &existing.registered;
     if let (Some(new), Some(old)) = (said.currency, old.currency)
         && new != old
     {
-        return Err(Refusal::conflict(
-            "currency",
-            format!("is {new}, but the record is in {old}, and events have been applied to it"),
-        ));
+        return Err(Refusal::conflict("currency", format!("is {new}, but the record is in {old}, and {because}")));
     }
     if let (Some(new), Some(old)) = (&said.payment_transaction_id, &old.payment_id)
         && new != old
     {
         return Err(Refusal::conflict(
             "paymentTransactionId",
-            format!("is {new}, but the refund is of payment {old}, and events have been applied to it"),
+            format!("is {new}, but the refund is of payment {old}, and {because}"),
         ));
     }
     // A payment that captures a preauthorization takes other events than a direct payment.
@@ -243,7 +252,7 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
         let is_of = old.preauth_id.as_ref().map_or_else(|| "no preauthorization".to_owned(), ToString::to_string);
         return Err(Refusal::conflict(
             "preauthTransactionId",
-            format!("is {new}, but the payment captures {is_of}, and events have been applied to it"),
+            format!("is {new}, but the payment captures {is_of}, and {because}"),
         ));
     }
     if let (Some(new), Some(old)) = (&said.source, &existing.source)
@@ -251,15 +260,12 @@ fn check_amendment(existing: &Record, said: &Registration) -> Result<(), Refusal
     {
         return Err(Refusal::conflict(
             "source",
-            format!("is {}, but the record belongs to source {old}, and events have been applied to it", shown(new)),
+            format!("is {}, but the record belongs to source {old}, and {because}", shown(new)),
         ));
     }
     // Without a time, a late report of a decline would end what has succeeded since.
     if said.error.is_some() && said.status_at.or(said.answered_at).is_none() {
-        return Err(Refusal::invalid(
-            "statusAt",
-            "or answeredAt is required beside an error once events have been applied",
-        ));
+        return Err(Refusal::invalid("statusAt", format!("or answeredAt is required beside an error: {because}")));
     }
     check_psp_id(existing, said)
 }
@@ -351,6 +357,42 @@ mod tests {
         assert_eq!(second.registered.psp_id.as_deref(), Some("pi_1"));
         assert_eq!(second.registered.requested_amount, first.registered.requested_amount);
         assert_eq!((second.version, second.last_updated), (2, now));
+    }
+
+    /// A payment of 30.5 EUR that was imported as paid, by a line with this currency and PSP id.
+    fn import_paid(old: Option<&Record>, currency: &str, psp_id: &str) -> Result<Record, Refusal> {
+        let said = said(&format!(
+            r#"{{"requestedAmount":30.5,"currency":"{currency}","pspTransactionId":"{psp_id}","source":"one","status":"Succeeded"}}"#
+        ));
+        let moved = r#"{"payments":[{"amount":30.5,"bookingDate":"2022-11-08"}]}"#;
+        let now = "2026-01-01T00:00:00Z".parse().unwrap();
+        import(&key(Kind::Payment), old, (&said, &serde_json::from_str(moved).unwrap()), now).map(|done| done.record)
+    }
+
+    #[test]
+    fn imported_money_is_protected_as_that_of_events() {
+        let paid = import_paid(None, "EUR", "pi_1").unwrap();
+        assert!(!paid.is_untouched());
+        for (field, json) in [
+            ("currency", r#"{"currency":"JPY"}"#),
+            ("source", r#"{"source":"two"}"#),
+            ("preauthTransactionId", r#"{"preauthTransactionId":"pre-1"}"#),
+            ("pspTransactionId", r#"{"pspTransactionId":"pi_2"}"#),
+        ] {
+            let refusal = register(&paid.key, Some(&paid), &said(json), Timestamp::UNIX_EPOCH).unwrap_err();
+            assert_eq!((refusal.field, refusal.conflict), (field, true));
+            assert!(
+                refusal.reason.contains("an import has stated 30.5 EUR of bookings of it")
+                    || field == "pspTransactionId"
+            );
+        }
+        assert_eq!(
+            register(&paid.key, Some(&paid), &said(r#"{"currency":"EUR"}"#), Timestamp::MAX).unwrap().record,
+            paid
+        );
+        let mended = import_paid(Some(&paid), "USD", "pi_2").unwrap();
+        assert_eq!(mended.registered.psp_id.as_deref(), Some("pi_2"), "another line states all of it anew");
+        assert!(!answered::overtake(&mut paid.clone(), &paid, Timestamp::MAX), "no event has told anything");
     }
 
     #[test]

@@ -307,3 +307,27 @@ fn what_a_line_states_is_bounded() {
     };
     assert_eq!(refused(less), "refundedAmountis 4, but the refunds are 5 together");
 }
+
+#[test]
+fn a_line_that_contradicts_itself_is_refused() {
+    let line = |status, paid: Vec<MovedItem>, refunded: Option<i64>| {
+        let record = payment();
+        let said = Registration { status: Some(status), status_at: Some(now()), ..Registration::default() };
+        let moved = Moved { payments: Some(paid), refunded_amount: refunded.map(Decimal::from), ..Moved::default() };
+        import(&record.key, Some(&record), (&said, &moved), now()).map(drop).map_err(|refusal| refusal.to_string())
+    };
+    let full = || vec![item(None, 60, 1), item(None, 40, 2)];
+    for (status, name) in [(Status::Failed, "Failed"), (Status::Cancelled, "Cancelled"), (Status::Expired, "Expired")] {
+        let reason = line(status, full(), None).unwrap_err();
+        assert!(
+            reason.starts_with(&format!("status: is {name}, but the payments reach the requested amount")),
+            "{reason}"
+        );
+        assert_eq!(line(status, vec![item(None, 60, 1)], None), Ok(()), "a part may have come");
+    }
+    assert_eq!(line(Status::Pending, full(), None), Ok(()), "the payments say that it has Succeeded");
+    assert_eq!(line(Status::Succeeded, full(), Some(100)), Ok(()));
+    let refused = |paid, refunded| line(Status::Succeeded, paid, Some(refunded)).unwrap_err();
+    assert_eq!(refused(full(), 101), "refundedAmount: is 101, but the payments are 100 together");
+    assert_eq!(refused(Vec::new(), 101), "refundedAmount: is 101, but the requested amount is 100");
+}

@@ -70,6 +70,11 @@ fn line(kind: Kind) -> BoxedStrategy<Line> {
             let needs_a_day =
                 moved.payments.as_ref().is_some_and(Vec::is_empty) && said.status == Some(Status::Succeeded);
             said.status_at = said.status_at.or(needs_a_day.then_some(Timestamp::UNIX_EPOCH));
+            // What has been paid in full has not ended without success: such a line is refused.
+            let booked = moved.payments.iter().flatten().filter_map(|item| item.amount).sum::<Decimal>();
+            if booked >= quarters(4) && said.status.is_some_and(Status::has_ended) {
+                said.status = Some(Status::Pending);
+            }
             (said, moved)
         })
         .boxed()
