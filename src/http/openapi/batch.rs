@@ -25,7 +25,8 @@ Transform is told of nothing that is imported. A line states all that an import 
 replaces it. Saying the same again changes nothing.
 
 A line that is refused changes nothing and stops no other: the answer is 200, and names it with its number. The body may have as many \
-lines as fit into `server.max_body`. Send it in parts, or use the command `import`. If the connection breaks off, send it again.";
+lines as fit into `server.max_body`. Its type may also be `application/ndjson`, `application/jsonl`, `application/x-jsonlines` or \
+`application/json`; it is read by lines all the same. Send it in parts, or use the command `import`. If the connection breaks off, send it again.";
 
 const LINE: &str = "ImportLine";
 
