@@ -184,7 +184,7 @@ fn listen(held: Held, reloader: &Reloader, state: State) -> anyhow::Result<Bound
 }
 
 /// The fault of an address, and the remedy.
-fn not_bound(NotBound { key, at, source }: NotBound) -> anyhow::Error {
+pub(crate) fn not_bound(NotBound { key, at, source }: NotBound) -> anyhow::Error {
     match source.kind() {
         ErrorKind::AddrInUse => {
             anyhow!("{key}: {at} is in use by another program; stop that one, or choose another port")

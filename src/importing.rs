@@ -7,7 +7,7 @@ pub mod lines;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use self::line::{Refused, read};
+use self::line::{Refused, as_named, has_last_updated, read};
 use self::lines::{Line, Text};
 use crate::domain::due::Moment;
 use crate::registering::{Allowed, Registering};
@@ -70,19 +70,20 @@ impl Import<'_> {
         let mut report = Report { dry_run: self.dry_run, ..Report::default() };
         let (mut numbers, mut wanted) = (Vec::new(), Vec::new());
         for Line { number, text } in lines {
+            let has_last_updated = has_last_updated(&text);
             match self.understood(&text) {
                 Ok(line) => {
-                    numbers.push(number);
+                    numbers.push((number, has_last_updated));
                     wanted.push(line);
                 }
-                Err(refused) => report.refuse(number, refused),
+                Err(refused) => report.refuse(number, as_named(refused, has_last_updated)),
             }
         }
         let with_target = wanted.iter().filter(|line| line.said.webhook_target.is_some());
         let retargeted: Vec<_> = with_target.map(|line| line.key.clone()).collect();
         let became = self.store.import(wanted, !self.allowed.has_webhook_target, self.dry_run, now).await?;
-        for (number, became) in numbers.into_iter().zip(became) {
-            report.count(number, became);
+        for ((number, has_last_updated), became) in numbers.into_iter().zip(became) {
+            report.count((number, has_last_updated), became);
         }
         if let Some(registering) = self.registering.filter(|_| !self.dry_run) {
             retargeted.iter().for_each(|key| registering.retargeted(key));
@@ -106,12 +107,19 @@ impl Report {
         }
     }
 
-    fn count(&mut self, line: u64, became: Became) {
+    /// Whether there was no line at all.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        let Self { new, changed, unchanged, refused, .. } = self;
+        *new == 0 && *changed == 0 && *unchanged == 0 && *refused == 0
+    }
+
+    fn count(&mut self, (line, has_last_updated): (u64, bool), became: Became) {
         let count = match became {
             Became::New => &mut self.new,
             Became::Changed => &mut self.changed,
             Became::Unchanged => &mut self.unchanged,
-            Became::Refused(refusal) => return self.refuse(line, refusal.into()),
+            Became::Refused(refusal) => return self.refuse(line, as_named(refusal.into(), has_last_updated)),
         };
         *count = count.saturating_add(1);
     }
@@ -131,6 +139,10 @@ impl Report {
 /// Logs what came of an import: one line for all that is taken, and one for all that is refused.
 pub fn log(report: &Report) {
     let Report { dry_run, new, changed, unchanged, refused, ref refusals } = *report;
+    if report.is_empty() {
+        tracing::warn!("an import has no line: nothing is imported. Write one JSON object a line");
+        return;
+    }
     if dry_run {
         tracing::info!(new, changed, unchanged, refused, "an import was tried; nothing is changed");
         return;

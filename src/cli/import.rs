@@ -4,14 +4,18 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::oneshot;
 
 use super::exit::{EXIT_FAILED, EXIT_IO, EXIT_UNAVAILABLE, EXIT_USAGE};
 use super::output::{answer, say};
 use super::own_store::{NotOpened, OwnStore};
 use super::reload::{said_of_later, say_waiting};
+use super::serve::runtime;
 use super::variable::CONFIG_VARIABLE;
 use crate::app::Options;
 use crate::config;
@@ -22,7 +26,7 @@ use crate::registering::Allowed;
 use crate::store::StoreError;
 use crate::telemetry;
 
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Arguments {
     /// The file with one JSON object a line, or - for stdin.
     #[arg(value_name = "FILE")]
@@ -50,6 +54,9 @@ enum Failed {
     /// The store cannot be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// There is neither a relay nor a store.
+    #[error("{0}")]
+    NoStore(String),
     /// The relay cannot be asked.
     #[error("{0}")]
     Unanswered(String),
@@ -64,8 +71,13 @@ impl Failed {
             Self::Usage(_) => EXIT_USAGE,
             Self::Unopened(NotOpened::Runtime(_)) => EXIT_FAILED,
             Self::File(..) | Self::Unopened(_) | Self::Store(_) => EXIT_IO,
-            Self::Unanswered(_) | Self::Refused(_) => EXIT_UNAVAILABLE,
+            Self::NoStore(_) | Self::Unanswered(_) | Self::Refused(_) => EXIT_UNAVAILABLE,
         }
+    }
+
+    /// Whether lines may have been imported although nobody said so.
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Store(_) | Self::Unanswered(_))
     }
 }
 
@@ -73,27 +85,73 @@ impl Failed {
 const BUSY_MAX: u32 = 60;
 const BUSY_PAUSE: Duration = Duration::from_secs(1);
 
+/// The base of the exit code after a signal. The signal's number is added to it, as shells do.
+const EXIT_SIGNAL: u8 = 128;
+
+/// What came of the pieces so far.
+type SoFar = Arc<Mutex<Report>>;
+
+/// How an import ends.
+enum Ended {
+    /// It has come to the end of the file, or failed.
+    Done(Result<(), Failed>),
+    /// A signal has broken it off.
+    By(SignalKind),
+}
+
 pub(super) fn run(arguments: &Arguments) -> ExitCode {
     telemetry::init();
-    let mut report = Report { dry_run: arguments.dry_run, ..Report::default() };
-    match import_all(arguments, &mut report) {
-        Ok(()) => {
+    let so_far = SoFar::new(Mutex::new(Report { dry_run: arguments.dry_run, ..Report::default() }));
+    let ended = runtime().and_then(|runtime| runtime.block_on(until_signal(arguments.clone(), Arc::clone(&so_far))));
+    let report = so_far.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match ended {
+        Ok(Ended::Done(Ok(()))) => {
+            if report.is_empty() {
+                say("there is no line: nothing is imported. Write one JSON object a line");
+            }
             let code = if report.refused == 0 { 0 } else { EXIT_FAILED };
             answer(line(&report), ExitCode::from(code))
         }
-        Err(failed) => {
+        Ok(Ended::Done(Err(failed))) => {
             say(&failed);
-            say(format_args!(
-                "broken off: {}. Import the same file again: what is done changes nothing",
-                line(&report)
-            ));
+            if failed.is_open() || !report.is_empty() {
+                say_broken_off(&report);
+            }
             ExitCode::from(failed.exit_code())
+        }
+        Ok(Ended::By(signal)) => {
+            say_broken_off(&report);
+            let number = u8::try_from(signal.as_raw_value()).ok();
+            ExitCode::from(number.map_or(EXIT_FAILED, |number| EXIT_SIGNAL.saturating_add(number)))
+        }
+        Err(error) => {
+            say(format_args!("{error:#}"));
+            ExitCode::from(EXIT_FAILED)
         }
     }
 }
 
+fn say_broken_off(report: &Report) {
+    say(format_args!("broken off: {}. Import the same file again: what is done changes nothing", line(report)));
+}
+
+/// Imports until the end, or until SIGINT or SIGTERM. A read of stdin or of a pipe may take forever, so it has a thread of its own,
+/// which ends with the process. The store is as whole then as after a power cut.
+async fn until_signal(arguments: Arguments, so_far: SoFar) -> anyhow::Result<Ended> {
+    let [interrupt, terminate] = [SignalKind::interrupt(), SignalKind::terminate()];
+    let (mut interrupted, mut terminated) = (signal(interrupt)?, signal(terminate)?);
+    let (sender, done) = oneshot::channel();
+    std::thread::spawn(move || drop(sender.send(import_all(&arguments, &so_far))));
+    Ok(tokio::select! {
+        biased;
+        done = done => Ended::Done(done?),
+        _ = interrupted.recv() => Ended::By(interrupt),
+        _ = terminated.recv() => Ended::By(terminate),
+    })
+}
+
 /// Imports the file piece by piece, and prints each line that is refused.
-fn import_all(arguments: &Arguments, report: &mut Report) -> Result<(), Failed> {
+fn import_all(arguments: &Arguments, so_far: &SoFar) -> Result<(), Failed> {
     let config = config::load(arguments.config.as_deref(), std::env::vars_os());
     let config = config.map_err(|errors| Failed::Usage(errors.to_string()))?;
     let unreadable = |error| Failed::File(arguments.file.clone(), error);
@@ -105,11 +163,13 @@ fn import_all(arguments: &Arguments, report: &mut Report) -> Result<(), Failed> 
             Err(error) => break Err(unreadable(error)),
         };
         if piece.is_empty() {
-            break owner.end(report);
+            let report = so_far.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            break owner.end(&report);
         }
         match owner.import(piece) {
             Ok(further) => {
                 further.refusals.iter().for_each(say_refused);
+                let mut report = so_far.lock().unwrap_or_else(PoisonError::into_inner);
                 report.add(Report { refusals: further.refusals.into_iter().take(1).collect(), ..further });
             }
             Err(failed) => break Err(failed),
@@ -167,7 +227,11 @@ impl Owner<'_> {
                     self.own = Some(OwnStore::open(&self.options.store)?);
                     return self.import_here(asked.lines);
                 }
-                Err(reason) => return Err(Failed::Unanswered(said_of_later(&reason, &self.options.store.path))),
+                Err(reason) => {
+                    let said = said_of_later(&reason, &self.options.store.path);
+                    let is_none = matches!(reason, Unanswered::NoStore(_));
+                    return Err(if is_none { Failed::NoStore(said) } else { Failed::Unanswered(said) });
+                }
             }
         }
         Err(StoreError::Busy.into())

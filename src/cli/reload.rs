@@ -68,7 +68,7 @@ pub(super) fn said(reason: &Unanswered, store: &Path) -> String {
     match reason {
         Unanswered::NoStore(_) if store.is_relative() => format!(
             "{reason}; store.path = {store:?} is relative, and starts at the folder that a relay or a command is started in: \
-             run this in the relay's folder"
+             run this in the relay's folder; or start the relay once (`serve`), which makes it"
         ),
         Unanswered::NoStore(_) => {
             format!("{reason}; run this where the relay's store is, or start the relay first: {START}")

@@ -10,7 +10,6 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
 use clap::Args;
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -25,7 +24,9 @@ use super::relay_client::{Answer, RelayClient, base, bearer};
 use super::serve;
 use super::variable::CONFIG_VARIABLE;
 use crate::access::credentials::Credentials;
+use crate::app::not_bound;
 use crate::config;
+use crate::http::NotBound;
 use crate::proof::stand_in::{Key, Scripted, Transform, Webhook, plain, told_of};
 
 /// The variable with Transform's token, where the configuration has no credentials of Transform.
@@ -125,8 +126,7 @@ async fn play(arguments: &Arguments, reader: Option<Reader>) -> anyhow::Result<(
     let (fail, slow) = (arguments.fail, arguments.slow.unwrap_or_default());
     let listen = arguments.listen;
     let transform = Transform::listen(listen, plain, move |hook, _| take(hook, fail, slow, &sender))
-        .map_err(|error| anyhow!(error))
-        .with_context(|| format!("cannot listen on {listen}"))?;
+        .map_err(|source| not_bound(NotBound { key: "--listen", at: listen, source }))?;
     let address = transform.address();
     say(format_args!("stand-in for Transform: webhooks to http://{address}; SIGINT or SIGTERM ends it"));
     let mut seen = Seen::default();

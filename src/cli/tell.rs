@@ -75,6 +75,11 @@ pub(super) fn run(arguments: &Arguments) -> ExitCode {
 /// An argument is wrong.
 fn wish(arguments: &Arguments) -> Result<ToTell, String> {
     let since = arguments.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
+    for (name, said) in [("host", &arguments.host), ("since", &arguments.since)] {
+        if said.is_some() && !arguments.given_up {
+            return Err(format!("--{name} goes with --given-up only: leave it out, or the ids"));
+        }
+    }
     let ids = arguments.ids.iter().map(|id| id.parse());
     let ids = ids.collect::<Result<Vec<TransformId>, String>>()?;
     let ids = if arguments.given_up { None } else { Some(ids) };
@@ -99,6 +104,22 @@ fn lines(told: &Told) -> String {
 mod tests {
     use super::*;
     use crate::domain::ids::{Kind, RecordKey};
+
+    #[test]
+    fn a_bound_of_what_was_given_up_does_not_go_with_ids() {
+        let arguments = |host: Option<&str>, since: Option<&str>| Arguments {
+            ids: vec!["tx-1".to_owned()],
+            given_up: false,
+            host: host.map(str::to_owned),
+            since: since.map(str::to_owned),
+            dry_run: false,
+            config: None,
+        };
+        assert!(wish(&arguments(None, None)).is_ok());
+        let leave = "goes with --given-up only: leave it out, or the ids";
+        assert_eq!(wish(&arguments(None, Some("7d"))).unwrap_err(), format!("--since {leave}"));
+        assert_eq!(wish(&arguments(Some("a.com"), None)).unwrap_err(), format!("--host {leave}"));
+    }
 
     #[test]
     fn what_is_not_named_is_counted() {

@@ -315,6 +315,9 @@ mod tests {
         assert_eq!(refused(Kind::Agreement, r#"{"pspTransactionId":"x"}"#).field, "pspTransactionId");
         assert_eq!(refused(Kind::Payment, r#"{"status":"Active"}"#).field, "status");
         assert_eq!(refused(Kind::Payment, r#"{"requestedAmount":0}"#).field, "requestedAmount");
+        let negative = r#"{"requestedAmount":-1}"#;
+        assert_eq!(refused(Kind::Payment, negative).reason, "-1 is negative, but must be more than 0");
+        assert_eq!(refused(Kind::Preauth, negative).reason, "-1 is negative, but must be 0 or more");
     }
 
     #[test]

@@ -204,7 +204,10 @@ fn check_amount(kind: Kind, amount: Option<Decimal>) -> Result<(), Refusal> {
         Some(amount) if amount.is_zero() && kind != Kind::Preauth => {
             Err(Refusal::invalid("requestedAmount", format!("is 0, but must be more than 0 for a {kind}")))
         }
-        Some(amount) => money::stated(amount).map(drop).map_err(|reason| Refusal::invalid("requestedAmount", reason)),
+        Some(amount) => money::stated(amount).map(drop).map_err(|reason| {
+            let least = if kind == Kind::Preauth { "must be 0 or more" } else { "must be more than 0" };
+            Refusal::invalid("requestedAmount", reason.replace("must be 0 or more", least))
+        }),
         None => Ok(()),
     }
 }

@@ -56,8 +56,11 @@ impl ToTell {
         if self.host.is_some() || self.since.is_some() {
             return Err(Refusal::invalid("ids", "stand beside host or since, which exclude them: leave one out"));
         }
-        if ids.is_empty() || ids.len() > IDS_MAX {
-            return Err(Refusal::invalid("ids", format!("are {}, but must be 1 to {IDS_MAX}", ids.len())));
+        if ids.is_empty() {
+            return Err(Refusal::invalid("ids", format!("is empty, but must have 1 to {IDS_MAX} ids")));
+        }
+        if ids.len() > IDS_MAX {
+            return Err(Refusal::invalid("ids", format!("has {} ids, but must have 1 to {IDS_MAX}", ids.len())));
         }
         Ok(())
     }
@@ -98,8 +101,8 @@ mod tests {
             ),
             (json!({"ids": ["tx-1"], "host": "a"}), "ids: stand beside host or since"),
             (json!({"ids": ["tx-1"], "since": "2026-03-01T00:00:00Z"}), "ids: stand beside host or since"),
-            (json!({"ids": []}), "ids: are 0, but must be 1 to 1000"),
-            (json!({"ids": many}), "ids: are 1001, but must be 1 to 1000"),
+            (json!({"ids": []}), "ids: is empty, but must have 1 to 1000 ids"),
+            (json!({"ids": many}), "ids: has 1001 ids, but must have 1 to 1000"),
             (json!({"ids": ["a b"]}), "\"a b\" is no Transform id: such an id has 1 to 128 visible ASCII characters"),
             (json!({"since": "yesterday"}), "is \"yesterday\", but must be a time such as"),
             (json!({"hosts": "a"}), "unknown field `hosts`"),

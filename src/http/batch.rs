@@ -28,7 +28,7 @@ pub(super) async fn import_all(
     must_be_integrator_or(Role::Manage, &request, &state, &in_force)?;
     let dry_run = dry_run(request.query_string())?;
     body::must_be(&request, |essence| TYPES.contains(&essence), "application/x-ndjson")?;
-    let body = state.bodies.read(&request, payload).await?;
+    let body = state.bodies.read(&request, payload).await.map_err(too_large)?;
     let allowed = Allowed {
         sources: &in_force.sources,
         hosts: &in_force.allowed_hosts,
@@ -46,6 +46,11 @@ pub(super) async fn import_all(
         }
         report.add(import.take(piece, state.clock.now()).await?);
     }
+}
+
+/// The refusal with the remedy, if the body is too large: whoever imports may know the setting.
+fn too_large(problem: Problem) -> Problem {
+    problem.but(413, "which is server.max_body: send the lines in parts, or use the command import")
 }
 
 /// Whether the query asks to change nothing.

@@ -94,6 +94,12 @@ impl Problem {
         Self { why: self.why.map(|why| Box::new(Why { operator, ..*why })), ..self }
     }
 
+    /// The same refusal with a clause more, if it has this status.
+    #[must_use]
+    pub(super) fn but(self, status: u16, clause: &str) -> Self {
+        if self.status == status { Self { detail: format!("{}, {clause}", self.detail), ..self } } else { self }
+    }
+
     /// The same refusal with another status.
     #[must_use]
     pub(super) fn with_status(self, status: u16) -> Self {

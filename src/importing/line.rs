@@ -47,6 +47,18 @@ fn field(field: &str, reason: impl Into<String>) -> Refused {
     Refused { field: Some(field.to_owned()), reason: reason.into() }
 }
 
+/// Why a line is no JSON. Its own number stands in front of it, so of the place the column alone is said.
+fn no_json(reason: &str) -> String {
+    match reason.rsplit_once(" at line 1 column ") {
+        Some(("trailing characters", _)) => {
+            "more follows the first object: write one object a line (curl: --data-binary)".to_owned()
+        }
+        Some((what, column)) if what.starts_with("EOF ") => format!("is no JSON: it ends at column {column}"),
+        Some((what, column)) => format!("is no JSON: {what} at column {column}"),
+        None => format!("is no JSON: {reason}"),
+    }
+}
+
 type Fields = Map<String, Value>;
 
 /// The names of a record's id. An agreement has none of a transaction.
@@ -55,8 +67,22 @@ const TRANSACTION_ID: &str = "transactionId";
 const AGREEMENT_ID: &str = "agreementId";
 /// The stamp of the answer that Transform read last, in the contract's words.
 const LAST_UPDATED: &str = "lastUpdated";
+const ANSWERED_AT: &str = "answeredAt";
 /// The fields of a line that are neither of a registration nor of money.
 const OWN: [&str; 5] = ["kind", ID, TRANSACTION_ID, LAST_UPDATED, SETTINGS_ID];
+
+/// The field as the line names it: the stamp of the last answer has two names.
+#[must_use]
+pub fn as_named(refused: Refused, has_last_updated: bool) -> Refused {
+    let is_stamp = has_last_updated && refused.field.as_deref() == Some(ANSWERED_AT);
+    if is_stamp { Refused { field: Some(LAST_UPDATED.to_owned()), ..refused } } else { refused }
+}
+
+/// Whether a line names the stamp of the last answer as the contract does.
+#[must_use]
+pub fn has_last_updated(text: &Text) -> bool {
+    matches!(text, Text::Read(text) if text.contains(&format!("{LAST_UPDATED:?}")))
+}
 
 /// Reads a line. `source_of` knows the source of a `pspSettingsId`.
 ///
@@ -68,8 +94,12 @@ pub fn read<'a>(text: &Text, source_of: impl FnOnce(&str) -> Option<&'a str>) ->
         Text::TooLong => return Err(whole(format!("is longer than {LINE_MAX} bytes"))),
         Text::NoText => return Err(whole("is no UTF-8")),
     };
-    let value = json::read(text.as_bytes()).map_err(|reason| whole(format!("is no JSON: {reason}")))?;
-    let Value::Object(mut fields) = value else { return Err(whole("must be a JSON object")) };
+    let value = json::read(text.as_bytes()).map_err(|reason| whole(no_json(&reason)))?;
+    let mut fields = match value {
+        Value::Object(fields) => fields,
+        Value::Array(_) => return Err(whole("is a list, but must be one object: write one object a line")),
+        _ => return Err(whole("must be a JSON object")),
+    };
     if let Some(way) = json::twice(text.as_bytes()) {
         return Err(field(&masked(&way.join(".")), "is there twice in its object: leave one out"));
     }
@@ -103,6 +133,9 @@ fn kind(said: Option<Value>) -> Result<Kind, Refused> {
 
 /// Takes out the id of the record: its contract's name, or `id`.
 fn id(kind: Kind, fields: &mut Fields) -> Result<TransformId, Refused> {
+    if kind == Kind::Agreement && fields.contains_key(TRANSACTION_ID) {
+        return Err(field(TRANSACTION_ID, "is not of an agreement: its id is agreementId, or id"));
+    }
     let contracts = if kind == Kind::Agreement { AGREEMENT_ID } else { TRANSACTION_ID };
     let said: Vec<_> = [contracts, ID].into_iter().filter_map(|name| Some((name, fields.remove(name)?))).collect();
     let mut ids = Vec::new();
@@ -126,10 +159,10 @@ fn id(kind: Kind, fields: &mut Fields) -> Result<TransformId, Refused> {
 /// Takes the stamp of the last answer as `answeredAt`: all versions of the record are later.
 fn last_updated(fields: &mut Fields) -> Result<(), Refused> {
     let Some(at) = fields.remove(LAST_UPDATED) else { return Ok(()) };
-    if fields.contains_key("answeredAt") {
+    if fields.contains_key(ANSWERED_AT) {
         return Err(field(LAST_UPDATED, "is there beside answeredAt, which means the same: leave one out"));
     }
-    fields.insert("answeredAt".to_owned(), at);
+    fields.insert(ANSWERED_AT.to_owned(), at);
     Ok(())
 }
 
@@ -139,4 +172,37 @@ fn typed<T: DeserializeOwned>(fields: Fields) -> Result<T, Refused> {
         let reason = masked(&in_our_words(&error.into_inner().to_string()));
         Refused { field: Some(masked(&path)).filter(|path| path != "."), reason }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(line: &str) -> String {
+        let text = Text::Read(line.to_owned());
+        let refused = as_named(read(&text, |_| None).unwrap_err(), has_last_updated(&text));
+        refused.field.map_or(refused.reason.clone(), |field| format!("{field}: {}", refused.reason))
+    }
+
+    #[test]
+    fn a_line_that_is_no_object_says_what_it_is() {
+        assert_eq!(refused("{\"kind\": "), "is no JSON: it ends at column 8");
+        assert_eq!(refused("{\"kind\" 1}"), "is no JSON: expected `:` at column 9");
+        assert_eq!(refused("{} {}"), "more follows the first object: write one object a line (curl: --data-binary)");
+        assert_eq!(refused("[{}]"), "is a list, but must be one object: write one object a line");
+        assert_eq!(refused("1"), "must be a JSON object");
+    }
+
+    #[test]
+    fn a_field_has_the_name_that_the_line_gives_it() {
+        let agreement = |more: &str| format!(r#"{{"kind":"agreement","id":"ag-1","status":"Active",{more}}}"#);
+        assert_eq!(
+            refused(&agreement(r#""transactionId":"ag-1""#)),
+            "transactionId: is not of an agreement: its id is agreementId, or id"
+        );
+        assert!(refused(&agreement(r#""lastUpdated":"yesterday""#)).starts_with("lastUpdated: "));
+        assert!(refused(&agreement(r#""answeredAt":"yesterday""#)).starts_with("answeredAt: "));
+        let known = refused(&agreement(r#""colour":1"#));
+        assert!(known.contains(" webhookTarget") && !known.contains(" tell"), "{known}");
+    }
 }

@@ -9,6 +9,8 @@ use crate::domain::registration::has_field;
 use crate::domain::status::Status;
 use crate::domain::text::shown;
 
+const TELL: &str = "tell";
+
 /// A field that is none, or whose value is no state.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrongField {
@@ -43,7 +45,9 @@ fn no_such_field(name: &str, kind: Kind, further: &[&'static str]) -> String {
     if name == TRANSACTION_ID {
         return "is in the path, and not in the body".to_owned();
     }
-    let known = || FIELDS.into_iter().chain(further.iter().copied()).filter(|field| has_field(kind, field));
+    // A registration may have a field that an import refuses.
+    let is_for = |field: &&str| has_field(kind, field) && (further.is_empty() || *field != TELL);
+    let known = || FIELDS.into_iter().chain(further.iter().copied()).filter(is_for);
     match nearest(name, known()) {
         Some(meant) => format!("there is no such field; did you mean {meant}?"),
         None => {

@@ -219,7 +219,7 @@ async fn a_line_that_is_refused_is_named_and_stops_no_other() {
         "6 source \"strip\" is not configured; did you mean stripe",
         "7 tell is not of an import",
         "8 kind is \"paymnt\", but must be preauth, payment, refund or agreement",
-        "9 requestedAmount -100 is negative, but must be 0 or more",
+        "9 requestedAmount -100 is negative, but must be more than 0",
         "10 payments[0].amount -1 is negative, but must be 0 or more",
         "11 transactionId \"a b\" is no Transform id: such an id has 1 to 128 visible ASCII characters",
         "12 payments[0].externalItemId \"\" has 0 bytes, but must have 1 to 255",
@@ -351,6 +351,38 @@ async fn an_import_that_was_killed_is_done_by_the_next_one() {
 }
 
 #[tokio::test]
+async fn an_import_that_is_broken_off_says_what_is_done() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let (_transform, relay) = start(Setup::default()).await;
+        let (command, _pipe) = half_done(&relay).await;
+        // The relay answers one command after the other: so it has answered the import.
+        assert_eq!(relay.reload().await.code, Some(0));
+        command.signal(signal);
+        let ended = command.ended().await;
+        assert_eq!(ended.code, Some(code), "{ended:?}");
+        let said = ended.stderr.lines().find(|line| line.starts_with("broken off: ")).unwrap();
+        assert!(
+            said.ends_with(
+                " 0 changed, 0 unchanged, 0 refused. Import the same file again: what is done changes nothing"
+            )
+        );
+    }
+}
+
+#[tokio::test]
+async fn imported_money_is_not_removed() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    assert_eq!(batch(&relay, &[paid("tx-1", "pi_1", 2, None)]).await, [1, 0, 0, 0]);
+    let remove = || relay.request(Method::DELETE, "/records/payment/tx-1").bearer_auth(INTEGRATOR_TOKEN);
+    assert_eq!(relay.send(remove()).await.status, 409);
+    let preauth =
+        json!({"kind": "preauth", "id": "tx-1", "currency": "EUR", "requestedAmount": 30, "status": "Succeeded"});
+    assert_eq!(batch(&relay, &[preauth]).await, [0, 0, 0, 1]);
+    let emptied = with(with(paid("tx-1", "pi_1", 2, None), "payments", json!([])), "status", json!("Pending"));
+    assert_eq!(batch(&relay, &[emptied]).await, [0, 1, 0, 0], "a line without money gives it free");
+}
+
+#[tokio::test]
 async fn what_cannot_be_read_or_asked_has_an_exit_code() {
     let (_transform, relay) = start(Setup::default()).await;
     let config = relay.file("relay.toml");
@@ -362,7 +394,7 @@ async fn what_cannot_be_read_or_asked_has_an_exit_code() {
         let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
         let ended = run(&arguments, &relay.setup.environment()).await;
         assert_eq!(ended.code, Some(code), "{ended:?}");
-        assert!(ended.stderr.contains(says), "{ended:?}");
+        assert!(ended.stderr.contains(says) && !ended.stderr.contains("broken off"), "{ended:?}");
     }
 }
 
@@ -375,13 +407,13 @@ async fn without_a_store_an_import_says_that_there_is_none() {
     let ended = import(&relay, &lines(&[paid("tx-1", "pi_1", 2, None)]), &[]).await;
     assert_eq!(ended.code, Some(69), "{ended:?}");
     for part in [
-        "broken off: 0 new, ",
         "there is no store at ",
         "relay.db; run this where the relay's store is, or start the relay first: `transform-relay serve`",
     ] {
         assert!(ended.stderr.contains(part), "{part} in {ended:?}");
     }
     assert!(!ended.stderr.contains("earlier version"), "{ended:?}");
+    assert!(!ended.stderr.contains("broken off"), "nothing was sent: {ended:?}");
     assert!(!relay.file("relay.db").exists(), "none is made");
 }
 
@@ -413,6 +445,10 @@ async fn only_the_integrator_imports_and_only_lines() {
     let request = relay.request(Method::POST, "/records/batch").bearer_auth(INTEGRATOR_TOKEN);
     let refused = relay.send(request.header("Content-Type", "text/csv").body("a,b\n")).await;
     assert_eq!(refused.problem(415), "Content-Type: is \"text/csv\", but must be application/x-ndjson");
-    assert_eq!(post(&relay, "", " ".repeat(1_100_000)).await.status, 413);
+    assert_eq!(
+        post(&relay, "", " ".repeat(1_100_000)).await.problem(413),
+        "the body is larger than 1048576 bytes, which is server.max_body: send the lines in parts, or use the command import"
+    );
     assert_eq!(counts(&post(&relay, "", String::new()).await.expect(200).json()), [0, 0, 0, 0]);
+    relay.program.logged(&["an import has no line"]).await;
 }

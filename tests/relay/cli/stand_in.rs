@@ -142,5 +142,6 @@ async fn a_stand_in_that_could_not_do_its_work_does_not_start() {
     let address = taken.local_addr().unwrap().to_string();
     let ended = run(&["stand-in", "--never-read", "--listen", &address], &[]).await;
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(&format!("cannot listen on {address}: ")), "{ended:?}");
+    let said = format!("--listen: {address} is in use by another program; stop that one, or choose another port");
+    assert!(ended.stderr.contains(&said), "{ended:?}");
 }

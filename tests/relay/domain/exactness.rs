@@ -75,7 +75,7 @@ async fn an_amount_that_is_a_text_has_digits_and_a_point_only() {
         assert!(detail.contains("is not a decimal number"), "{wrong:?}: {detail}");
     }
     let detail = refused(&relay, &with(payment("pi_1", "10"), "requestedAmount", "-5"), "requestedAmount").await;
-    assert_eq!(detail, "requestedAmount: -5 is negative, but must be 0 or more");
+    assert_eq!(detail, "requestedAmount: -5 is negative, but must be more than 0");
     assert_eq!(relay.rows().records, 0);
     for (id, text) in [("tx-1", "10"), ("tx-2", "10.00"), ("tx-3", "010")] {
         let body = json!({"requestedAmount": text, "currency": "EUR"});

@@ -52,7 +52,7 @@ async fn a_value_out_of_bounds_is_repeated_with_the_bounds() {
     let (_transform, relay) = start(Setup::silent()).await;
     let long = "x".repeat(300);
     for (field, value, said) in [
-        ("requestedAmount", json!(-5), "-5 is negative, but must be 0 or more".to_owned()),
+        ("requestedAmount", json!(-5), "-5 is negative, but must be more than 0".to_owned()),
         ("requestedAmount", json!(0), "is 0, but must be more than 0 for a payment".to_owned()),
         ("requestedAmount", json!(200_000_000_000_u64), "200000000000 is more than 100000000000".to_owned()),
         ("pspTransactionId", json!(""), "\"\" has 0 bytes, but must have 1 to 255".to_owned()),

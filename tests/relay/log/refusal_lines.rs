@@ -146,7 +146,7 @@ async fn the_log_says_why_a_registration_is_refused() {
     relay.put("payment", "tx-2", &payment("pi_1", "10")).await.problem(409);
     relay.program.logged(&["request refused", "status=409", "belongs to another payment, tx-1"]).await;
     for (field, value, logged) in [
-        ("requestedAmount", json!(-5), "requestedAmount: -5 is negative, but must be 0 or more"),
+        ("requestedAmount", json!(-5), "requestedAmount: -5 is negative, but must be more than 0"),
         ("pspTransactionId", json!("Jo Doe ".repeat(50)), "has 350 bytes, but must have 1 to 255"),
         ("requestedAmount", json!("Jo Doe"), "is not a decimal number: digits, and one point between them"),
         ("currency", json!("Jo Doe"), "is not an ISO 4217 currency code"),
