@@ -30,7 +30,7 @@ pub struct Registration {
     #[schemars(length(min = 1, max = 255))]
     pub psp_agreement_id: Option<String>,
     /// The source whose events concern the record. Without one the first event that finds the record decides. It cannot be
-    /// amended once events have been applied.
+    /// amended once events have been applied or money was imported.
     pub source: Option<String>,
     /// The address of the record's webhooks: an https URL to one of `transform.allowed_hosts`. A new record needs it if
     /// `transform.webhook_target` is not configured.
@@ -41,14 +41,15 @@ pub struct Registration {
     #[serde(deserialize_with = "amount")]
     #[schemars(with = "Value", extend("type" = ["number", "string", "null"]))]
     pub requested_amount: Option<Decimal>,
-    /// ISO 4217, in any case. It cannot be amended once events have been applied.
+    /// ISO 4217, in any case. It cannot be amended once events have been applied or money was imported.
     #[schemars(with = "Option<String>", extend("pattern" = "^[A-Za-z]{3}$"))]
     pub currency: Option<Currency>,
     /// Transform's id of the agreement.
     pub agreement_id: Option<TransformId>,
-    /// The preauthorization that a capture captures. It cannot be amended once events have been applied to the payment.
+    /// The preauthorization that a capture captures. It cannot be amended once events have been applied to the
+    /// payment, or money was imported.
     pub preauth_transaction_id: Option<TransformId>,
-    /// The payment that the refund gives back. It cannot be amended once events have been applied.
+    /// The payment that the refund gives back. It cannot be amended once events have been applied or money was imported.
     pub payment_transaction_id: Option<TransformId>,
     /// The customer's payment data. The PSP's word of it is laid over it afterwards.
     pub bearer: Option<BTreeMap<String, String>>,
@@ -80,8 +81,8 @@ pub struct Registration {
     #[schemars(with = "Option<Timestamp>")]
     pub status_at: Option<Timestamp>,
     /// A failure that the PSP's API has answered the payment stack with. Without a `status` the record is Failed, an agreement
-    /// Inactive. Its time is `statusAt`, else `answeredAt`, else now. Once events have been applied, one of the first two is
-    /// required.
+    /// Inactive. Its time is `statusAt`, else `answeredAt`, else now. Once events have been applied or money was
+    /// imported, one of the first two is required.
     #[serde(deserialize_with = "object")]
     #[schemars(with = "Option<StatedError>")]
     pub error: Option<StatedError>,

@@ -33,7 +33,8 @@ With `Accept: application/vnd.frisbii.transform+json` the answer is the body tha
 `Transform-Status` has the HTTP status that belongs to it.";
 
 const REMOVING: &str = "\
-Only while no event has been applied to the record, no refund or capture is registered with it, and no parked event names it.";
+Only while no event has been applied to the record and no money was imported. No refund or capture may be registered with it, and no \
+parked event may name it.";
 
 const HISTORY: &str = "\
 The last hundred versions, each with the notification that made it, and the last hundred attempts to tell Transform, the newest \

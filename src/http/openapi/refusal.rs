@@ -178,11 +178,11 @@ pub(super) const CONFLICT: Refusal = Refusal {
         "Conflict",
         409,
         "The registration or the removal contradicts what is stored. `field` names the field.\n\n\
-         - Events have been applied to the record, and the currency, the source or a refund's payment differs from the stored one.\n\
+         - Events have been applied to the record or money was imported, and the currency, the source or a refund's payment differs from the stored one.\n\
          - A payment with applied events is said to capture another preauthorization.\n\
          - The `pspTransactionId` is another record's of that kind.\n\
          - The `pspTransactionId` differs from the stored one, under which money is booked or the record has succeeded.\n\
-         - A record that is to be removed has applied events, a refund or a capture, or a parked event names it.",
+         - A record that is to be removed has applied events, imported money, a refund or a capture, or a parked event names it.",
         "is USD, but the record is in EUR, and events have been applied to it",
     )
 };
