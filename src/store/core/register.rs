@@ -70,6 +70,7 @@ fn write_all(
     {
         return Ok(Err(refusal));
     }
+    let stands = existing.as_ref().map(|stored| stored.record.clone());
     if let Some(refund) = existing.as_mut().filter(|_| said.payment_transaction_id.is_some()) {
         forget_unknown_payment(set, &mut refund.record)?;
     }
@@ -77,7 +78,7 @@ fn write_all(
         Ok(done) => done,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let changed = existing.as_ref().is_none_or(|existing| existing.record != done.record);
+    let changed = stands.is_none_or(|stands| stands != done.record);
     if !changed && *parent == Parent::Silent {
         let record = done.record;
         let (agreement, owed, findings) = (None, Vec::new(), Vec::new());

@@ -62,7 +62,10 @@ fn kept_because(set: &WorkingSet, stored: &Stored, now: Moment) -> Decided<Optio
     if let Some(child) = records::child_of(set, &key.id)? {
         return Ok(Some(format!("{child} is registered with it; remove that first")));
     }
-    if !stored.record.is_untouched() || history::has(set, stored.row)? {
+    if let Some(reason) = stored.record.touched_by() {
+        return Ok(Some(reason));
+    }
+    if history::has(set, stored.row)? {
         return Ok(Some("events have been applied to it".to_owned()));
     }
     // The next record of this id would be older than what Transform may have read.

@@ -374,12 +374,26 @@ async fn imported_money_is_not_removed() {
     let (_transform, relay) = start(Setup::silent()).await;
     assert_eq!(batch(&relay, &[paid("tx-1", "pi_1", 2, None)]).await, [1, 0, 0, 0]);
     let remove = || relay.request(Method::DELETE, "/records/payment/tx-1").bearer_auth(INTEGRATOR_TOKEN);
-    assert_eq!(relay.send(remove()).await.status, 409);
+    let refused = relay.send(remove()).await;
+    assert_eq!(refused.status, 409);
+    assert!(refused.text.contains("an import has stated"), "{}", refused.text);
     let preauth =
         json!({"kind": "preauth", "id": "tx-1", "currency": "EUR", "requestedAmount": 30, "status": "Succeeded"});
     assert_eq!(batch(&relay, &[preauth]).await, [0, 0, 0, 1]);
     let emptied = with(with(paid("tx-1", "pi_1", 2, None), "payments", json!([])), "status", json!("Pending"));
     assert_eq!(batch(&relay, &[emptied]).await, [0, 1, 0, 0], "a line without money gives it free");
+}
+
+/// Its payment may be said again at any time, until it is registered. That is no change.
+#[tokio::test]
+async fn a_refund_whose_payment_is_not_registered_is_unchanged_the_second_time() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let refund = json!({
+        "kind": "refund", "id": "re-1", "paymentTransactionId": "nowhere", "currency": "EUR", "requestedAmount": 10,
+        "status": "Pending",
+    });
+    assert_eq!(batch(&relay, std::slice::from_ref(&refund)).await, [1, 0, 0, 0]);
+    assert_eq!(batch(&relay, &[refund]).await, [0, 0, 1, 0]);
 }
 
 #[tokio::test]
