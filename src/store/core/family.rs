@@ -45,13 +45,16 @@ pub(super) fn link(work: &mut Work<'_>, stored: Stored, parent: Parent) -> Decid
     }
 }
 
-fn with_refunds(work: &Work<'_>, stored: Stored) -> Decided<Stored> {
+/// A payment with what its registered refunds have given back. It may have got its money with its registration, too.
+fn with_refunds(work: &mut Work<'_>, stored: Stored) -> Decided<Stored> {
     let mut payment = stored.record.clone();
     for refund in records::refunds_of(work.set, &payment.key.id)? {
         payment = family::link(&payment, &refund.record, work.now.wall).0;
     }
     records::update(work.set, stored.row, &payment)?;
-    Ok(Stored { row: stored.row, record: payment })
+    let payment = Stored { row: stored.row, record: payment };
+    look_at_refunds(work, &payment, &stored.record)?;
+    Ok(payment)
 }
 
 fn with_captures(work: &Work<'_>, stored: Stored) -> Decided<Stored> {

@@ -7,6 +7,7 @@ use super::played::*;
 use crate::domain::event::{Event, Loose};
 use crate::domain::ids::Kind;
 use crate::domain::status::Status;
+use crate::store::FindingKind;
 
 /// The payment that the PSP names may be another capture's: the refund's own record says to which it belongs.
 #[test]
@@ -129,6 +130,20 @@ fn a_refund_leaves_its_payment_for_the_record_that_an_unsigned_reference_names()
     let first = ends.next().unwrap();
     assert_eq!((first.0.attempts.len(), first.1.refunds.len()), (1, 0));
     ends.enumerate().for_each(|(n, end)| assert_eq!(end, first, "order {n}"));
+}
+
+/// The event was placed on the only capture, and the refund has waited for its payment.
+#[test]
+fn a_payment_that_gets_money_and_refunds_with_its_registration_may_be_over_refunded() {
+    let said = json!({"paymentTransactionId": "d", "pspTransactionId": "re", "requestedAmount": 50, "currency": "EUR"});
+    let placed = Event { originals: vec!["auth".into()], ..booked(10, &["cap"], 40) };
+    let refund = [Step::Register(Kind::Refund, "r", said), tell(11, given_back(11, "re", 50))];
+    let mut played = Told::new(&[&[preauth(), capture("c"), tell(10, placed)][..], &refund].concat());
+    assert_eq!((played.paid("c"), played.findings.len()), (40, 0));
+    played.step(&capture_as("d", "cap"));
+    assert_eq!((played.paid("c"), played.paid("d")), (0, 40));
+    let found: Vec<_> = played.findings.iter().map(|finding| finding.what).collect();
+    assert_eq!(found, [FindingKind::OverRefunded]);
 }
 
 /// An attempt to store a means of payment may only share its id, as one that has failed.
