@@ -241,7 +241,7 @@ def gates(world):
     forged = {"X-Forwarded-For": "203.0.113.9", "Content-Type": "application/json"}
     status, _, _ = world.request("POST", "/notifications/stripe-main", "{}", forged, source=("127.0.0.2", 0))
     assert status == 401, status
-    world.processes["relay"].says('notification refused source="?stripe-main"? address=127.0.0.2 status=401')
+    world.processes["relay"].says('notification refused source="?stripe-main"? method="?POST"? address=127.0.0.2 status=401')
     # server.max_body is 1 MiB. The proxy leaves the refusal to the relay, whose log names the setting.
     event = json.dumps(stripe("nothing.known", padding=""))
     full = event.replace('"padding": "', '"padding": "' + "x" * (1024 * 1024 - len(event)))
