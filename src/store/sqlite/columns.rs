@@ -1,4 +1,4 @@
-//! Columns: how times, versions, keys, JSON and digests are written and read, and what counts as damage.
+//! Columns: how times, versions, keys and JSON are written and read, and what counts as damage.
 
 use jiff::Timestamp;
 use rusqlite::types::Type;
@@ -130,15 +130,6 @@ impl<T> Listed<T> {
     pub(super) const fn len(&self) -> usize {
         self.rows.len() + self.damaged.len()
     }
-}
-
-/// The first 16 bytes of a SHA-256. They are enough to tell contents apart, and halve the index.
-pub(super) fn digest(bytes: &[u8]) -> [u8; 16] {
-    use sha2::Digest;
-    let full: [u8; 32] = sha2::Sha256::digest(bytes).into();
-    let mut cut = [0; 16];
-    cut.copy_from_slice(&full[..16]);
-    cut
 }
 
 #[cfg(test)]

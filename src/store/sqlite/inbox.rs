@@ -4,8 +4,9 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, digest, in_row, json, micros, timestamp, unreadable};
+use super::columns::{Listed, in_row, json, micros, timestamp, unreadable};
 use crate::domain::text::shown;
+use crate::store::core::digest::digest;
 use crate::store::{DeadLetter, Hinted, Kept, Outcome};
 
 pub(super) fn outcome(column: usize, name: &str) -> rusqlite::Result<Outcome> {
