@@ -10,6 +10,7 @@ use super::contradiction::Contradiction;
 use super::event::Event;
 use super::ids::{Kind, TransformId};
 use super::record::Record;
+use super::status::Status;
 use super::transition::{self, Layer, Transition};
 use super::unexplained;
 use super::view::{self, View};
@@ -21,6 +22,8 @@ pub struct Moved {
     pub transition: Transition,
     /// The record after the event.
     pub record: Record,
+    /// The state of the record that Transform sees then.
+    pub status: Status,
     /// The parent after the event, if it is registered.
     pub parent: Option<Record>,
     /// Whether Transform can see a difference in the parent.
@@ -48,9 +51,9 @@ pub fn apply(
     (event, layer): (&Event, Layer),
     now: Timestamp,
 ) -> Result<Moved, Contradiction> {
-    let (next, transition) = transition::apply(record, event, layer, now)?;
+    let (next, transition, status) = transition::apply(record, event, layer, now)?;
     let (parent, parent_changed) = parent.map(|parent| link(parent, &next, now)).unzip();
-    Ok(Moved { transition, record: next, parent, parent_changed: parent_changed.unwrap_or(false) })
+    Ok(Moved { transition, record: next, status, parent, parent_changed: parent_changed.unwrap_or(false) })
 }
 
 /// Notes in a parent the amount that its child has confirmed: a refund in its payment, a capture in its preauthorization. The

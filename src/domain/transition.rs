@@ -10,6 +10,7 @@ use super::ids::Kind;
 use super::record::{Record, Seen};
 use super::stamp::Written;
 use super::statement;
+use super::status::Status;
 use super::view::View;
 
 /// The effect of an event on a record.
@@ -32,7 +33,7 @@ pub enum Layer {
     Placed,
 }
 
-/// Applies an event to a record.
+/// Applies an event to a record. Returns the record after it, the effect, and the state that Transform sees then.
 ///
 /// # Errors
 /// [`Contradiction::Currency`] or [`Contradiction::TooMany`]; the record stays as it was.
@@ -41,10 +42,11 @@ pub fn apply(
     event: &Event,
     layer: Layer,
     now: Timestamp,
-) -> Result<(Record, Transition), Contradiction> {
+) -> Result<(Record, Transition, Status), Contradiction> {
     let mut next = record.clone();
     let written = write(&mut next, event, layer)?;
-    let transition = if View::of(&next) != View::of(record) {
+    let view = View::of(&next);
+    let transition = if view != View::of(record) {
         next.bump(now);
         Transition::Changed
     } else if written.iter().any(|one| *one != Written::Older) {
@@ -52,7 +54,7 @@ pub fn apply(
     } else {
         Transition::Stale
     };
-    Ok((next, transition))
+    Ok((next, transition, view.status))
 }
 
 /// Binds a record to the source of an event that it takes, if it is bound to none. Returns whether it was bound to none.

@@ -215,10 +215,20 @@ fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
 /// Whether the refunds of a payment that is paid in full exceed what was paid. They are told as they are, and the view caps.
 #[must_use]
 pub fn is_over_refunded(record: &Record) -> bool {
+    if record.key.kind != Kind::Payment || !may_have_refunds(record) {
+        return false;
+    }
     let paid = paid(record);
-    record.key.kind == Kind::Payment
-        && View::of(record).status == Status::Succeeded
-        && given_back(record, &record.claims(), paid) > paid
+    View::of(record).status == Status::Succeeded && given_back(record, &record.claims(), paid) > paid
+}
+
+/// Whether anything is known of refunds of a payment. Nearly always nothing is, and no sum has to be made.
+fn may_have_refunds(record: &Record) -> bool {
+    let tells = |seen: &Seen| !(seen.refunds.is_empty() && seen.totals.is_empty() && seen.statements.is_empty());
+    !record.refunds.is_empty()
+        || record.registered.imported.is_some()
+        || tells(&record.seen)
+        || tells(&record.placed)
 }
 
 /// The bookings that stand. A succeeded payment without a known booking was paid in full: that is the meaning of the state.

@@ -111,7 +111,7 @@ fn of_means(id: &str, second: i64, facts: Facts) -> Event {
 fn transitions(record: &Record, events: &[&Event]) -> Vec<Transition> {
     let mut now = record.clone();
     let each = events.iter().map(|event| {
-        let (next, transition) = apply(&now, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
+        let (next, transition, _) = apply(&now, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
         now = next;
         transition
     });

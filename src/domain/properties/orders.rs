@@ -33,7 +33,7 @@ proptest! {
     ) {
         let end = told(&start, &events);
         let (event, layer) = again.get(&events);
-        let (after, transition) = apply(&end, event, *layer, Timestamp::MAX).unwrap();
+        let (after, transition, _) = apply(&end, event, *layer, Timestamp::MAX).unwrap();
         prop_assert_eq!(&after, &end);
         prop_assert_ne!(transition, Transition::Changed);
     }
@@ -45,7 +45,7 @@ proptest! {
         let mut now = start;
         for ((event, layer), second) in events.iter().zip(clock) {
             // The clock steps back and forth.
-            let (next, transition) = apply(&now, event, *layer, Timestamp::from_second(second).unwrap()).unwrap();
+            let (next, transition, _) = apply(&now, event, *layer, Timestamp::from_second(second).unwrap()).unwrap();
             let changed = View::of(&now) != View::of(&next);
             prop_assert_eq!(changed, transition == Transition::Changed);
             prop_assert_eq!(next.version, now.version + u64::from(changed));

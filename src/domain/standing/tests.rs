@@ -41,7 +41,7 @@ fn event(second: i64, kind: Kind, psp_id: &str, facts: Facts) -> Event {
 fn told(record: &Record, events: &[&Event]) -> (Record, Vec<Transition>) {
     let mut transitions = Vec::new();
     let end = events.iter().fold(record.clone(), |record, event| {
-        let (next, transition) = apply(&record, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
+        let (next, transition, _) = apply(&record, event, Layer::Own, Timestamp::UNIX_EPOCH).unwrap();
         transitions.push(transition);
         next
     });

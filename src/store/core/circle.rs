@@ -2,6 +2,7 @@
 //! came now. So the order in which they came leaves no trace.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 
 use super::parked::{self, Pending, ReleaseKey};
 use super::reached::Open;
@@ -44,9 +45,9 @@ pub(super) struct Shown {
 /// A payment of a circle.
 struct Payment {
     /// The payment as it was.
-    before: Record,
+    before: Arc<Record>,
     /// The payment without placed events, until they are placed again.
-    now: Record,
+    now: Arc<Record>,
 }
 
 /// A placed event that finds its way.
@@ -97,13 +98,14 @@ impl Circle {
     }
 
     /// Takes a payment into the circle, and the placed events from it.
-    fn take(&mut self, work: &Work<'_>, row: i64, before: Record) -> Decided<()> {
+    fn take(&mut self, work: &Work<'_>, row: i64, before: Arc<Record>) -> Decided<()> {
         let set = work.set;
-        let mut now = Record { placed: Seen::default(), ..before.clone() };
+        let mut now = Record { placed: Seen::default(), ..Record::clone(&before) };
         if std::mem::take(&mut now.bound_by_placed) {
             now.source = None;
             ways::unbind(set, row)?;
         }
+        let now = Arc::new(now);
         records::update(set, row, &now)?;
         self.payments.insert(row, Payment { before, now });
         self.ways.extend(ways::placed_ways(set, row)?.iter().map(|way| shape(way)));
@@ -163,7 +165,7 @@ impl Circle {
         };
         let (row, sureness) = (target.stored.row, target.sureness);
         let mut record = target.stored.record;
-        if transition::write(&mut record, event, sureness.layer()).is_err() {
+        if transition::write(Arc::make_mut(&mut record), event, sureness.layer()).is_err() {
             return Ok(Place::Elsewhere);
         }
         if sureness.layer() == Layer::Placed {
@@ -200,7 +202,7 @@ impl Circle {
         for (kind, psp_id) in one.ids() {
             let lead = Lead { kind, psp_id, sureness };
             let others = ways::displace(work.set, &stored, &lead)?;
-            let others = others.into_iter().map(|other| other.record.key).filter(|key| !self.has(key));
+            let others = others.into_iter().map(|other| other.record.key.clone()).filter(|key| !self.has(key));
             let others: Vec<_> = others.collect();
             self.shown.to_place.extend(others);
             is_any |= ways::learn(work.set, &stored, &lead)?;
@@ -223,7 +225,7 @@ impl Circle {
             };
             let is_written = payment
                 .filter(is_of)
-                .map(|payment| transition::write(&mut payment.now, &one.pending.event, Layer::Placed).is_ok());
+                .map(|payment| transition::write(Arc::make_mut(&mut payment.now), &one.pending.event, Layer::Placed).is_ok());
             match std::mem::replace(&mut one.to, Place::Elsewhere) {
                 Place::On(row, sureness, further) if is_written == Some(true) => {
                     self.put(work, &one, (row, sureness), &further)?;
@@ -245,8 +247,9 @@ impl Circle {
         let Some(payment) = self.payments.get_mut(&row) else { return Ok(()) };
         let by = (&*one.pending.source, Layer::Placed);
         let stored = bound(work, Stored { row, record: payment.now.clone() }, by)?;
-        payment.now.source.clone_from(&stored.record.source);
-        payment.now.bound_by_placed = stored.record.bound_by_placed;
+        let now = Arc::make_mut(&mut payment.now);
+        now.source.clone_from(&stored.record.source);
+        now.bound_by_placed = stored.record.bound_by_placed;
         placed::note(work.set, row, &one.pending)?;
         work.reached(&stored, &one.pending)?;
         if !further.is_empty() && one.open == Open::All {
@@ -290,7 +293,7 @@ impl Placing {
 
 /// A payment bound to the source of an event that it takes.
 fn bound(work: &Work<'_>, mut payment: Stored, (source, layer): (&str, Layer)) -> Decided<Stored> {
-    if transition::bind(&mut payment.record, source, layer) {
+    if records::bind(&mut payment, source, layer) {
         ways::bind(work.set, payment.row, source)?;
     }
     Ok(payment)
@@ -315,8 +318,8 @@ fn reached(work: &Work<'_>, payments: Vec<Stored>) -> Decided<BTreeMap<i64, Reco
         if record.key.kind != Kind::Payment || rows.contains_key(&row) {
             continue;
         }
-        rows.insert(row, record.key);
-        if let Some(preauth) = record.registered.preauth_id.filter(|preauth| !preauths.contains(preauth)) {
+        rows.insert(row, record.key.clone());
+        if let Some(preauth) = record.registered.preauth_id.clone().filter(|preauth| !preauths.contains(preauth)) {
             queue.extend(records::captures_of(set, &preauth)?);
             preauths.insert(preauth);
         }

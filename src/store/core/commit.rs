@@ -1,6 +1,8 @@
 //! Changes of records: events of notifications and of fetches are applied. Parked events that a change releases are applied
 //! with it.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::findings::{FindingSeen, Named};
@@ -15,7 +17,8 @@ use crate::domain::event::Event;
 use crate::domain::family;
 use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
-use crate::domain::transition::{self, Layer, Transition};
+use crate::domain::status::Status;
+use crate::domain::transition::{Layer, Transition};
 use crate::domain::view::{View, is_over_refunded};
 use crate::store::sureness::Sureness;
 use crate::store::{FindingKind, LedElsewhere, Outcome};
@@ -147,10 +150,10 @@ impl Work<'_> {
         open: &Open,
     ) -> Decided<(Outcome, Option<String>)> {
         if !open.holds(stored.row) {
-            self.led_elsewhere(pending, Some(stored.record.key));
+            self.led_elsewhere(pending, Some(stored.record.key.clone()));
             return Ok((Outcome::Repeated, None));
         }
-        let was_free = transition::bind(&mut stored.record, &pending.source, sureness.layer());
+        let was_free = records::bind(&mut stored, &pending.source, sureness.layer());
         stored = self.take_over_refund(stored, &pending.event)?;
         let took_over = self.take_over_means(&mut stored, pending)?;
         let parent = match family::parent(&stored.record) {
@@ -158,7 +161,7 @@ impl Work<'_> {
             None => None,
         };
         let event = (&pending.event, sureness.layer());
-        match family::apply(&stored.record, parent.as_ref().map(|parent| &parent.record), event, self.now.wall) {
+        match family::apply(&stored.record, parent.as_ref().map(|parent| parent.record.as_ref()), event, self.now.wall) {
             Ok(mut moved) => {
                 if took_over && moved.transition != Transition::Changed {
                     moved.record.bump(self.now.wall);
@@ -202,7 +205,10 @@ impl Work<'_> {
         let ids = &pending.event.psp_ids;
         let means = ways::means_of_others(self.set, &pending.source, stored.row, ids)?;
         let before = View::of(&stored.record);
-        stored.record.take_over(means);
+        if means.is_empty() {
+            return Ok(false);
+        }
+        Arc::make_mut(&mut stored.record).take_over(means);
         Ok(View::of(&stored.record) != before)
     }
 
@@ -216,7 +222,7 @@ impl Work<'_> {
         let mut holders = Vec::new();
         for psp_id in event.psp_ids.iter().filter(|psp_id| !is_known(psp_id)) {
             let others = ways::others_of_psp_id(self.set, &stored, psp_id)?;
-            holders.extend(others.into_iter().map(|other| other.record.key));
+            holders.extend(others.into_iter().map(|other| other.record.key.clone()));
         }
         if holders.is_empty() {
             return Ok(stored);
@@ -282,16 +288,17 @@ impl Work<'_> {
         (pending, open, sureness): (&Pending, &Open, Sureness),
         moved: family::Moved,
     ) -> Decided<Outcome> {
-        let stored = Stored { row, record: moved.record };
+        let stored = Stored { row, record: Arc::new(moved.record) };
         if moved.transition == Transition::Changed {
-            self.changed(&stored, pending, None)?;
+            self.changed(&stored, moved.status, pending, None)?;
         } else {
             self.owe_given_up(&stored)?;
         }
         if let (Some(old), Some(record)) = (parent, moved.parent) {
-            let parent = Stored { row: old.row, record };
+            let parent = Stored { row: old.row, record: Arc::new(record) };
             if moved.parent_changed {
-                self.changed(&parent, pending, Some(&stored.record.key))?;
+                let status = View::of(&parent.record).status;
+                self.changed(&parent, status, pending, Some(&stored.record.key))?;
             } else {
                 self.owe_given_up(&parent)?;
             }
@@ -320,8 +327,13 @@ impl Work<'_> {
     }
 
     /// Notes a visible change of a record in the history and in the outbox: Transform is owed a webhook.
-    fn changed(&mut self, stored: &Stored, by: &Pending, after: Option<&RecordKey>) -> Decided<()> {
-        let status = View::of(&stored.record).status;
+    fn changed(
+        &mut self,
+        stored: &Stored,
+        status: Status,
+        by: &Pending,
+        after: Option<&RecordKey>,
+    ) -> Decided<()> {
         history::changed(
             self.set,
             (stored.row, stored.record.version),

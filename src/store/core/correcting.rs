@@ -1,6 +1,8 @@
 //! Corrections of a reread: records get the claims that they have on the stage of the rehearsal, and notifications are judged
 //! anew. A record or a notification that has changed since the rehearsal is left as it is.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::digest::digest;
@@ -76,7 +78,7 @@ fn correct_family(
         }
     }
     if pairs.iter().any(|(correction, stands)| digest_of(&stands.record) != correction.stands) {
-        let is_made = |(correction, stands): &(&Correction, Stored)| claimed(stands, correction) == stands.record;
+        let is_made = |(correction, stands): &(&Correction, Stored)| claimed(stands, correction) == *stands.record;
         return Ok((if pairs.iter().all(is_made) { Made::Before } else { Made::Not }, Vec::new()));
     }
     let mut owed: Vec<Owed> = Vec::new();
@@ -109,11 +111,11 @@ fn correct_record(
     stands: Stored,
     now: Moment,
 ) -> Decided<Option<Owed>> {
-    let mut corrected = Stored { row: stands.row, record: claimed(&stands, correction) };
+    let mut corrected = Stored { row: stands.row, record: Arc::new(claimed(&stands, correction)) };
     let status = View::of(&corrected.record).status;
     let mut owed = None;
     if View::of(&corrected.record) != View::of(&stands.record) {
-        corrected.record.bump(now.wall);
+        Arc::make_mut(&mut corrected.record).bump(now.wall);
         let version = (corrected.row, corrected.record.version);
         history::changed(set, version, (BY_REREAD, "reread"), status, now);
         let due = owing::owe(set, &options.debounce, &corrected, now.steady)?;

@@ -2,6 +2,7 @@
 //! a means of payment.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::findings::{self, FindingSeen};
 use super::parked::ReleaseKey;
@@ -47,9 +48,9 @@ pub(super) fn link(work: &mut Work<'_>, stored: Stored, parent: Parent) -> Decid
 
 /// A payment with what its registered refunds have given back. It may have got its money with its registration, too.
 fn with_refunds(work: &mut Work<'_>, stored: Stored) -> Decided<Stored> {
-    let mut payment = stored.record.clone();
+    let mut payment = Arc::clone(&stored.record);
     for refund in records::refunds_of(work.set, &payment.key.id)? {
-        payment = family::link(&payment, &refund.record, work.now.wall).0;
+        payment = Arc::new(family::link(&payment, &refund.record, work.now.wall).0);
     }
     records::update(work.set, stored.row, &payment)?;
     let payment = Stored { row: stored.row, record: payment };
@@ -58,9 +59,9 @@ fn with_refunds(work: &mut Work<'_>, stored: Stored) -> Decided<Stored> {
 }
 
 fn with_captures(work: &Work<'_>, stored: Stored) -> Decided<Stored> {
-    let mut preauth = stored.record.clone();
+    let mut preauth = Arc::clone(&stored.record);
     for capture in records::captures_of(work.set, &preauth.key.id)? {
-        preauth = family::link(&preauth, &capture.record, work.now.wall).0;
+        preauth = Arc::new(family::link(&preauth, &capture.record, work.now.wall).0);
     }
     records::update(work.set, stored.row, &preauth)?;
     Ok(Stored { row: stored.row, record: preauth })
@@ -68,12 +69,13 @@ fn with_captures(work: &Work<'_>, stored: Stored) -> Decided<Stored> {
 
 fn note_in_parent(work: &mut Work<'_>, child: &Stored, told: Parent) -> Decided<()> {
     let Some(parent) = parent_of(work.set, &child.record)? else { return Ok(()) };
-    let mut next = Stored { row: parent.row, record: family::linked(&parent.record, &child.record) };
+    let linked = family::linked(&parent.record, &child.record);
+    let mut next = Stored { row: parent.row, record: Arc::new(linked) };
     if told == Parent::Told {
         return changed(work, next, &parent.record).map(drop);
     }
     if View::of(&next.record) != View::of(&parent.record) {
-        next.record.bump_in_silence(work.now.wall);
+        Arc::make_mut(&mut next.record).bump_in_silence(work.now.wall);
     }
     records::update(work.set, next.row, &next.record)?;
     look_at_refunds(work, &next, &parent.record)
@@ -83,7 +85,7 @@ fn note_in_parent(work: &mut Work<'_>, child: &Stored, told: Parent) -> Decided<
 pub(super) fn note(work: &mut Work<'_>, child: &Stored) -> Decided<()> {
     let Some(parent) = parent_of(work.set, &child.record)? else { return Ok(()) };
     let (record, changed) = family::link(&parent.record, &child.record, work.now.wall);
-    let parent = Stored { row: parent.row, record };
+    let parent = Stored { row: parent.row, record: Arc::new(record) };
     records::update(work.set, parent.row, &parent.record)?;
     if changed { work.owe(&parent, vec![child.record.key.clone()]) } else { Ok(()) }
 }
@@ -100,14 +102,14 @@ fn parent_of(set: &WorkingSet, child: &Record) -> Decided<Option<Stored>> {
 /// owed a webhook.
 pub(super) fn part(work: &mut Work<'_>, parent: &RecordKey, child: &TransformId) -> Decided<()> {
     let Some(old) = records::by_key(work.set, parent)? else { return Ok(()) };
-    let mut next = old.record.clone();
+    let mut next = Record::clone(&old.record);
     next.captures.remove(child);
     next.refunds.remove(child);
     next.unconfirmed.remove(child);
     if let Some(imported) = &mut next.registered.imported {
         imported.note_refund(child, &BTreeSet::new());
     }
-    changed(work, Stored { row: old.row, record: next }, &old.record).map(drop)
+    changed(work, Stored { row: old.row, record: Arc::new(next) }, &old.record).map(drop)
 }
 
 /// A refund with all that events told of it before it was registered, or known by these ids; none if they told nothing. Its
@@ -117,7 +119,7 @@ pub(super) fn taken_over(work: &mut Work<'_>, stored: &Stored, psp_ids: &[String
     let Some(parent) = parent_of(work.set, &stored.record)? else { return Ok(None) };
     let Some((refund, payment)) = take_over(work, stored, &parent, psp_ids)? else { return Ok(None) };
     let payment = family::linked(&payment, &refund.record);
-    changed(work, Stored { row: parent.row, record: payment }, &parent.record)?;
+    changed(work, Stored { row: parent.row, record: Arc::new(payment) }, &parent.record)?;
     Ok(Some(refund))
 }
 
@@ -135,7 +137,7 @@ pub(super) fn taken_from(
     {
         let Some(holder) = records::by_key(work.set, holder)? else { continue };
         if let Some((refund, payment)) = take_over(work, &stored, &holder, psp_ids)? {
-            changed(work, Stored { row: holder.row, record: payment }, &holder.record)?;
+            changed(work, Stored { row: holder.row, record: Arc::new(payment) }, &holder.record)?;
             stored = refund;
         }
     }
@@ -149,7 +151,7 @@ fn take_over(
     holder: &Stored,
     psp_ids: &[String],
 ) -> Decided<Option<(Stored, Record)>> {
-    let mut payment = holder.record.clone();
+    let mut payment = Record::clone(&holder.record);
     let attempts = payment.give_up_refund(&stored.record.key.id, psp_ids);
     if attempts.is_empty() {
         return Ok(None);
@@ -159,16 +161,17 @@ fn take_over(
     }
     let mut refund = bound(work.set, stored, holder.record.source.as_ref())?;
     learn(work, &refund, &attempts)?;
-    refund.record.take_over(attempts);
+    Arc::make_mut(&mut refund.record).take_over(attempts);
     let refund = changed(work, refund, &stored.record)?;
     Ok(Some((refund, payment)))
 }
 
 /// A record bound to the source of what it takes over, as if the events had reached it. It may be bound to one already.
 fn bound(set: &WorkingSet, stored: &Stored, source: Option<&String>) -> Decided<Stored> {
-    let mut record = stored.record.clone();
-    record.source = record.source.or_else(|| source.cloned());
-    let bound = Stored { row: stored.row, record };
+    let mut bound = Stored { row: stored.row, record: Arc::clone(&stored.record) };
+    if let (None, Some(source)) = (&stored.record.source, source) {
+        Arc::make_mut(&mut bound.record).source = Some(source.clone());
+    }
     if let (None, Some(source)) = (&stored.record.source, &bound.record.source) {
         ways::bind(set, bound.row, source)?;
     }
@@ -188,10 +191,10 @@ fn learn(work: &mut Work<'_>, stored: &Stored, attempts: &[Attempt]) -> Decided<
 
 /// An agreement with all that events told of these means of payment while only other agreements had them.
 fn with_shared_means(work: &mut Work<'_>, stored: Stored, psp_ids: &[String]) -> Decided<Stored> {
-    let mut agreement = Stored { row: stored.row, record: stored.record.clone() };
+    let mut agreement = Stored { row: stored.row, record: Arc::clone(&stored.record) };
     for psp_id in psp_ids {
         for other in ways::others_of_psp_id(work.set, &stored, psp_id)? {
-            let Record { source, seen: Seen { attempts, mut customers, .. }, .. } = other.record;
+            let Record { source, seen: Seen { attempts, mut customers, .. }, .. } = Arc::unwrap_or_clone(other.record);
             let its: Vec<_> = attempts.into_iter().filter(|attempt| attempt.is_under(psp_id)).collect();
             if its.is_empty() {
                 continue;
@@ -200,8 +203,9 @@ fn with_shared_means(work: &mut Work<'_>, stored: Stored, psp_ids: &[String]) ->
             learn(work, &agreement, &its)?;
             // The end of the customer may have been told long ago.
             customers.retain(|id, _| its.iter().any(|attempt| attempt.customers.contains(id)));
-            agreement.record.take_over(its);
-            agreement.record.seen.join(Seen { customers, ..Seen::default() });
+            let record = Arc::make_mut(&mut agreement.record);
+            record.take_over(its);
+            record.seen.join(Seen { customers, ..Seen::default() });
         }
     }
     let customers: Vec<String> = agreement.record.seen.attempts.iter().flat_map(|one| one.customers.clone()).collect();
@@ -216,7 +220,7 @@ fn with_shared_means(work: &mut Work<'_>, stored: Stored, psp_ids: &[String]) ->
 pub(super) fn changed(work: &mut Work<'_>, mut stored: Stored, before: &Record) -> Decided<Stored> {
     let is_visible = View::of(&stored.record) != View::of(before);
     if is_visible {
-        stored.record.bump(work.now.wall);
+        Arc::make_mut(&mut stored.record).bump(work.now.wall);
     }
     records::update(work.set, stored.row, &stored.record)?;
     look_at_refunds(work, &stored, before)?;

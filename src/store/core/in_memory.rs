@@ -1,5 +1,7 @@
 //! A store in memory for the tests of other folders: the core alone, without an engine.
 
+use std::sync::Arc;
+
 use uuid::Uuid;
 
 use super::inbound::Inbound;
@@ -46,7 +48,7 @@ impl InMemory {
     pub(crate) fn record(&self, key: &RecordKey) -> Option<(Record, Option<Record>)> {
         let record = records::by_key(&self.set, key).unwrap()?.record;
         let agreement = records::agreement_of(&self.set, &record).unwrap();
-        Some((record, agreement))
+        Some((Arc::unwrap_or_clone(record), agreement.map(Arc::unwrap_or_clone)))
     }
 
     /// What became of a notification, with the reason of a dead letter.

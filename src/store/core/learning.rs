@@ -38,8 +38,11 @@ impl Work<'_> {
         let mut learned = Learned::default();
         for psp_id in event.psp_ids.iter().filter(sure) {
             let lead = Lead { kind, psp_id, sureness };
+            if ways::is_learned(self.set, stored, &lead)? {
+                continue;
+            }
             let others = ways::displace(self.set, stored, &lead)?;
-            learned.to_place.extend(others.into_iter().map(|other| other.record.key));
+            learned.to_place.extend(others.into_iter().map(|other| other.record.key.clone()));
             if ways::make_surer(self.set, stored, &lead)? {
                 learned.to_place.push(stored.record.key.clone());
                 // An event that names a record to come takes no less sure way, and waits for this one.

@@ -17,7 +17,7 @@ pub(super) fn with_captures(work: &mut Work<'_>, preauth: &TransformId) -> Decid
     let set = work.set;
     let mut captures = records::captures_of(set, preauth)?;
     if let Some(stored) = records::by_key(set, &RecordKey::new(Kind::Preauth, preauth.clone()))? {
-        let Record { source, registered, seen, .. } = &stored.record;
+        let Record { source, registered, seen, .. } = stored.record.as_ref();
         let ids = registered.psp_id.iter().chain(seen.attempts.iter().flat_map(|attempt| &attempt.ids));
         for id in ids {
             captures.extend(ways::captured(set, source.as_deref(), id)?);

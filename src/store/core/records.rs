@@ -6,18 +6,19 @@ use super::set::rows::record::{Key, RecordRow};
 use super::set::{Decided, WorkingSet};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
+use crate::domain::transition::{self, Layer};
 
 /// A record and its row.
 #[derive(Debug)]
 pub(in crate::store) struct Stored {
     /// The row.
     pub(in crate::store) row: i64,
-    /// The record.
-    pub(in crate::store) record: Record,
+    /// The record. It is shared with its row until it is changed.
+    pub(in crate::store) record: Arc<Record>,
 }
 
 fn stored(row: &Arc<RecordRow>) -> Decided<Stored> {
-    Ok(Stored { row: row.row, record: row.record()?.clone() })
+    Ok(Stored { row: row.row, record: Arc::clone(row.record()?) })
 }
 
 /// The record with this Transform id, of any kind.
@@ -41,7 +42,7 @@ pub(super) fn by_row(set: &WorkingSet, row: i64) -> Decided<Option<Stored>> {
 }
 
 /// The agreement under which a record runs, if it is registered.
-pub(in crate::store) fn agreement_of(set: &WorkingSet, record: &Record) -> Decided<Option<Record>> {
+pub(in crate::store) fn agreement_of(set: &WorkingSet, record: &Record) -> Decided<Option<Arc<Record>>> {
     let Some(id) = &record.registered.agreement_id else { return Ok(None) };
     let agreement = by_key(set, &RecordKey::new(Kind::Agreement, id.clone()))?;
     Ok(agreement.map(|stored| stored.record))
@@ -67,18 +68,27 @@ pub(super) fn child_of(set: &WorkingSet, id: &TransformId) -> Decided<Option<Tra
     Ok(None)
 }
 
+/// Binds a record to the source of an event that it takes, if it is bound to none. Returns whether it was bound to none.
+pub(super) fn bind(stored: &mut Stored, source: &str, layer: Layer) -> bool {
+    // A record that stays as it is stays shared with its row.
+    if stored.record.source.is_some() && !(stored.record.bound_by_placed && layer == Layer::Own) {
+        return false;
+    }
+    transition::bind(Arc::make_mut(&mut stored.record), source, layer)
+}
+
 /// Adds a record. Returns its row.
-pub(in crate::store) fn insert(set: &WorkingSet, record: &Record) -> Decided<i64> {
+pub(in crate::store) fn insert(set: &WorkingSet, record: &Arc<Record>) -> Decided<i64> {
     let row = set.next_row(|next| &mut next.record)?;
-    set.records.put(RecordRow::of(row, record.clone()));
+    set.records.put(RecordRow::of(row, Arc::clone(record)));
     Ok(row)
 }
 
 /// Writes a record.
-pub(in crate::store) fn update(set: &WorkingSet, row: i64, record: &Record) -> Decided<()> {
+pub(in crate::store) fn update(set: &WorkingSet, row: i64, record: &Arc<Record>) -> Decided<()> {
     // A record that is as it was is not written.
-    if row_of(set, row)?.is_some_and(|known| known.record.sound().is_none_or(|known| **known != *record)) {
-        set.records.put(RecordRow::of(row, record.clone()));
+    if row_of(set, row)?.is_some_and(|known| known.record.sound().is_none_or(|known| known != record)) {
+        set.records.put(RecordRow::of(row, Arc::clone(record)));
     }
     Ok(())
 }

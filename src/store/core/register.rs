@@ -1,5 +1,7 @@
 //! Registration of records: a record is registered or amended, and parked events that it releases are applied with it.
 
+use std::sync::Arc;
+
 use super::family::Parent;
 use super::parked::ReleaseKey;
 use super::records::{self, Stored};
@@ -70,15 +72,15 @@ fn write_all(
     {
         return Ok(Err(refusal));
     }
-    let stands = existing.as_ref().map(|stored| stored.record.clone());
+    let stands = existing.as_ref().map(|stored| Arc::clone(&stored.record));
     if let Some(refund) = existing.as_mut().filter(|_| said.payment_transaction_id.is_some()) {
-        forget_unknown_payment(set, &mut refund.record)?;
+        forget_unknown_payment(set, refund)?;
     }
-    let done = match done(existing.as_ref().map(|stored| &stored.record)) {
+    let done = match done(existing.as_ref().map(|stored| stored.record.as_ref())) {
         Ok(done) => done,
         Err(refusal) => return Ok(Err(refusal)),
     };
-    let changed = stands.is_none_or(|stands| stands != done.record);
+    let changed = stands.is_none_or(|stands| *stands != done.record);
     if !changed && *parent == Parent::Silent {
         let record = done.record;
         let (agreement, owed, findings) = (None, Vec::new(), Vec::new());
@@ -87,7 +89,7 @@ fn write_all(
     }
     let before = existing.as_ref().map(|old| old.record.registered.clone()).unwrap_or_default();
     let source_before = existing.as_ref().and_then(|old| old.record.source.clone());
-    let stored = write(set, existing, done.record)?;
+    let stored = write(set, existing, Arc::new(done.record))?;
     if let Some(refusal) = other_currency(set, &stored.record)? {
         return Ok(Err(refusal));
     }
@@ -106,17 +108,18 @@ fn write_all(
     release(&mut work, &stored.record, &before, moved)?;
     let Finished { owed, led_elsewhere, findings, .. } = work.finish()?;
     let record = records::by_key(set, key)?.map_or(stored.record, |stored| stored.record);
-    let agreement = records::agreement_of(set, &record)?;
+    let record = Arc::unwrap_or_clone(record);
+    let agreement = records::agreement_of(set, &record)?.map(Arc::unwrap_or_clone);
     let receipt = RegistrationReceipt { record, agreement, created: done.created, owed, led_elsewhere, findings };
     Ok(Ok(Done { receipt, changed }))
 }
 
 /// Forgets the payment of a refund if nobody has registered it, so that another one can be said at any time.
-fn forget_unknown_payment(set: &WorkingSet, refund: &mut Record) -> Decided<()> {
-    if let Some(id) = &refund.registered.payment_id
+fn forget_unknown_payment(set: &WorkingSet, refund: &mut Stored) -> Decided<()> {
+    if let Some(id) = &refund.record.registered.payment_id
         && records::by_key(set, &RecordKey::new(Kind::Payment, id.clone()))?.is_none()
     {
-        refund.registered.payment_id = None;
+        Arc::make_mut(&mut refund.record).registered.payment_id = None;
     }
     Ok(())
 }
@@ -174,7 +177,7 @@ fn release(work: &mut Work<'_>, record: &Record, before: &Registered, moved: boo
     keys.try_for_each(|key| work.release(record.source.as_deref(), &key))
 }
 
-fn write(set: &WorkingSet, existing: Option<Stored>, record: Record) -> Decided<Stored> {
+fn write(set: &WorkingSet, existing: Option<Stored>, record: Arc<Record>) -> Decided<Stored> {
     let stored = match existing {
         Some(old) => {
             records::update(set, old.row, &record)?;
@@ -220,9 +223,9 @@ fn claim(set: &WorkingSet, stored: &Stored) -> Decided<Result<Displaced, Refusal
             return Ok(Err(Refusal::conflict("pspTransactionId", reason)));
         }
         ways::forget(set, other.row, kind, psp_id)?;
-        given_up_by.push(other.record.key);
+        given_up_by.push(other.record.key.clone());
     }
-    let placed_on = placed_on.into_iter().map(|other| other.record.key).collect();
+    let placed_on = placed_on.into_iter().map(|other| other.record.key.clone()).collect();
     Ok(Ok(Displaced { placed_on, given_up_by }))
 }
 

@@ -58,7 +58,7 @@ pub(super) fn take_out(work: &mut Work<'_>, stored: &Stored) -> Decided<()> {
 
 /// Why a record has to stay, if it has to.
 fn kept_because(set: &WorkingSet, stored: &Stored, now: Moment) -> Decided<Option<String>> {
-    let Record { key, last_updated, .. } = &stored.record;
+    let Record { key, last_updated, .. } = stored.record.as_ref();
     if let Some(child) = records::child_of(set, &key.id)? {
         return Ok(Some(format!("{child} is registered with it; remove that first")));
     }

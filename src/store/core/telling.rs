@@ -30,7 +30,7 @@ pub(in crate::store) fn tell(
             Some(found) => outbox::hasten(set, &found, now),
             None => outbox::owe(set, (row, record.version), now, now, now)?,
         }
-        owed.push((record.key, now, record.registered.payment_id));
+        owed.push((record.key.clone(), now, record.registered.payment_id.clone()));
     }
     Ok(Ok(outbox::refunds_first(owed)))
 }

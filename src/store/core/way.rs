@@ -180,7 +180,7 @@ impl Way<'_> {
         };
         let preauth = records::by_key(self.set, &RecordKey::new(Kind::Preauth, preauth.clone()))?;
         let is_anothers = preauth.is_some_and(|preauth| {
-            let Record { registered, seen, .. } = preauth.record;
+            let Record { registered, seen, .. } = preauth.record.as_ref();
             let mut ids =
                 registered.psp_id.iter().chain(seen.attempts.iter().flat_map(|attempt| &attempt.ids)).peekable();
             ids.peek().is_some() && ids.all(|id| id != psp_id)

@@ -90,9 +90,20 @@ pub(super) fn captured(set: &WorkingSet, source: Option<&str>, authorization: &s
     Ok(captured)
 }
 
+/// Whether a PSP id leads to this record alone, as surely as this: there is nothing to learn.
+pub(super) fn is_learned(set: &WorkingSet, stored: &Stored, lead: &Lead<'_>) -> Decided<bool> {
+    let is_as_sure = |way: &Way| {
+        way.record == stored.row && way.sureness >= lead.sureness && is_of_record(way, &stored.record)
+    };
+    Ok(matches!(of(set, lead.kind, lead.psp_id)?.as_slice(), [way] if is_as_sure(way)))
+}
+
 /// Lets a PSP id lead to a record, unless it already leads to another one as surely or more so. It may lead to several if it may be
 /// shared, or because of placed events. Returns whether the way is new, or is surer now.
 pub(in crate::store) fn learn(set: &WorkingSet, stored: &Stored, lead: &Lead<'_>) -> Decided<bool> {
+    if is_learned(set, stored, lead)? {
+        return Ok(false);
+    }
     let is_surer = make_surer(set, stored, lead)?;
     let is_shared = is_shared(lead.kind, lead.psp_id);
     let is_as_sure = |way: &Way| match (way.sureness, lead.sureness) {
@@ -211,8 +222,9 @@ pub(super) fn means_of_others(set: &WorkingSet, source: &str, row: i64, psp_ids:
     for psp_id in psp_ids {
         let known = by_psp_id(set, Kind::Agreement, source, psp_id)?;
         let others = known.into_iter().map(|known| known.stored).filter(|other| other.row != row);
-        let attempts = others.flat_map(|other| other.record.seen.attempts);
-        means.extend(attempts.filter(|attempt| attempt.is_under(psp_id)));
+        for other in others {
+            means.extend(other.record.seen.attempts.iter().filter(|attempt| attempt.is_under(psp_id)).cloned());
+        }
     }
     Ok(means)
 }

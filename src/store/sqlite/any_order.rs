@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
@@ -302,10 +303,10 @@ fn taken(event: &Event, id: Uuid, received_at: Moment) -> Taken {
 fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
     let stored = RECORDS.iter().filter_map(|(id, kind, ..)| {
         let stored = records::by_key(connection, &RecordKey::new(*kind, self::id(id))).unwrap()?;
-        let never = Timestamp::UNIX_EPOCH;
+        let (stored, never) = (Arc::unwrap_or_clone(stored.record), Timestamp::UNIX_EPOCH);
         // A payment stays bound to the source of a refund that left it for a record of its own.
-        let source = stored.record.source.filter(|_| *kind != Kind::Payment);
-        let registered = Registered { silent_since: None, ..stored.record.registered };
+        let source = stored.source.filter(|_| *kind != Kind::Payment);
+        let registered = Registered { silent_since: None, ..stored.registered };
         let record = Record {
             source,
             bound_by_placed: false,
@@ -313,7 +314,7 @@ fn end(connection: &Connection, keys: &BTreeMap<Uuid, String>) -> End {
             registered_at: never,
             version: 0,
             last_updated: never,
-            ..stored.record
+            ..stored
         };
         Some(((*id).to_owned(), record))
     });

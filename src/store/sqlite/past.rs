@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
@@ -69,7 +70,7 @@ fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
 /// Calls `does` for each record.
 pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
     let query = concat!("SELECT ", record_columns!(), " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
-    each(past, query, stored, |stored| does(stored.record))
+    each(past, query, stored, |stored| does(Arc::unwrap_or_clone(stored.record)))
 }
 
 /// The PSP ids of a transaction's attempts that lead to no record any more: it was registered with another id since.

@@ -1,5 +1,7 @@
 //! Plays of small histories in a store in memory: registrations, and notifications with one event each.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use rust_decimal::Decimal;
 use serde_json::{Value, json};
@@ -207,7 +209,7 @@ impl Told {
     }
 
     pub(super) fn record(&self, kind: Kind, id: &str) -> Record {
-        super::records::by_key(&self.connection, &key(kind, id)).unwrap().unwrap().record
+        Arc::unwrap_or_clone(super::records::by_key(&self.connection, &key(kind, id)).unwrap().unwrap().record)
     }
 
     pub(super) fn paid(&self, id: &str) -> u32 {

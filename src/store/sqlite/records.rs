@@ -1,5 +1,7 @@
 //! Records and the PSP ids that lead to them.
 
+use std::sync::Arc;
+
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::form_urlencoded;
@@ -34,7 +36,7 @@ fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
     if !agrees {
         return Err(unreadable(1, Type::Text, "its record is not the one that its other columns name"));
     }
-    Ok(Stored { row: number, record })
+    Ok(Stored { row: number, record: Arc::new(record) })
 }
 
 /// The record with this Transform id, of any kind.
@@ -53,7 +55,7 @@ pub(super) fn by_key(connection: &Connection, key: &RecordKey) -> rusqlite::Resu
 pub(super) fn agreement_of(connection: &Connection, record: &Record) -> rusqlite::Result<Option<Record>> {
     let Some(id) = &record.registered.agreement_id else { return Ok(None) };
     let agreement = by_key(connection, &RecordKey::new(Kind::Agreement, id.clone()))?;
-    Ok(agreement.map(|stored| stored.record))
+    Ok(agreement.map(|stored| Arc::unwrap_or_clone(stored.record)))
 }
 
 /// The column `placed` of a way: 0 if the id is the record's own; else the sureness of the placed events that have named it.
@@ -122,7 +124,7 @@ pub(super) fn without_payment(
 }
 
 fn listed(row: &Row<'_>) -> rusqlite::Result<ListedRecord> {
-    stored(row).map(|Stored { row, record }| ListedRecord { cursor: row, record })
+    stored(row).map(|Stored { row, record }| ListedRecord { cursor: row, record: Arc::unwrap_or_clone(record) })
 }
 
 /// Whether a record was registered with, or has learned, an id that stands in the path of the call.

@@ -17,6 +17,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -142,6 +143,7 @@ impl Stage {
         let is_read = is_read(&stands, wanted);
         let record = if is_read { bare(&stands) } else { stands.clone() };
         let connection = &self.connection;
+        let record = Arc::new(record);
         let row = decide(connection, &self.set, |set| records::insert(set, &record))?;
         let stored = Stored { row, record };
         // Events of a former means of payment still reach their agreement, and do not count there. Events of an attempt whose id
@@ -180,7 +182,7 @@ impl Stage {
             decide(&self.connection, &self.set, |set| {
                 let Some(child) = records::by_key(set, &child.key)? else { return Ok(()) };
                 let Some(parent) = records::by_key(set, &RecordKey::new(kind, id.clone()))? else { return Ok(()) };
-                let linked = family::linked(&parent.record, &child.record);
+                let linked = Arc::new(family::linked(&parent.record, &child.record));
                 if linked == parent.record { Ok(()) } else { records::update(set, parent.row, &linked) }
             })?;
         }

@@ -154,7 +154,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
-        self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| stored.record))).await
+        self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| Arc::unwrap_or_clone(stored.record)))).await
     }
 
     /// A record as it is on disk, and the agreement under which it runs, if that is registered.
@@ -165,7 +165,7 @@ impl Store {
         self.read(move |connection| {
             let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
             let agreement = records::agreement_of(connection, &stored.record)?;
-            Ok(Some((stored.record, agreement)))
+            Ok(Some((Arc::unwrap_or_clone(stored.record), agreement)))
         })
         .await
     }

@@ -34,7 +34,7 @@ impl Store {
     /// An id is not registered, or the store cannot be read.
     pub async fn would_tell(&self, ids: Vec<TransformId>) -> Result<Vec<RecordKey>, TellError> {
         let found = self.read(move |connection| registered(connection, &ids)).await?;
-        Ok(found?.into_iter().map(|stored| stored.record.key).collect())
+        Ok(found?.into_iter().map(|stored| stored.record.key.clone()).collect())
     }
 
     /// Makes deliveries that were given up owed again and due now: those with these cursors of

@@ -5,7 +5,7 @@ pub(in crate::store) mod record {
     use crate::domain::ids::TransformId;
 
     /// A question about records.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The record with this Transform id, of any kind.
         Id(TransformId),
@@ -21,7 +21,7 @@ pub(in crate::store) mod record {
 /// Questions about ways.
 pub(in crate::store) mod way {
     /// A question about ways.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The ways from a PSP id, as that of any kind of object and of any source.
         Of(String),
@@ -35,7 +35,7 @@ pub(in crate::store) mod notification {
     use uuid::Uuid;
 
     /// A question about notifications. Hints are no answer, but to the question for an id.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The notification with this id.
         Id(Uuid),
@@ -54,7 +54,7 @@ pub(in crate::store) mod parked {
     use uuid::Uuid;
 
     /// A question about events that wait.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The event of a row.
         Row(i64),
@@ -74,7 +74,7 @@ pub(in crate::store) mod placed {
     use uuid::Uuid;
 
     /// A question about placed events.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The events on the record of a row.
         On(i64),
@@ -86,7 +86,7 @@ pub(in crate::store) mod placed {
 /// Questions about signed texts.
 pub(in crate::store) mod text {
     /// A question about signed texts.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The rows of a text, by its source and its digest.
         Of(String, [u8; 16]),
@@ -98,7 +98,7 @@ pub(in crate::store) mod text {
 /// Questions about findings.
 pub(in crate::store) mod finding {
     /// A question about findings.
-    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+    #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
     pub(in crate::store) enum Key {
         /// The finding of a row.
         Row(i64),

@@ -4,8 +4,9 @@
 //! decision then loads the answer. If it has a row that was not here, the decision was made on a wrong ground and is made again.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::HashMap;
 use std::fmt::Debug;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use super::want::{Decided, Want};
@@ -13,15 +14,20 @@ use super::want::{Decided, Want};
 /// A row of a table.
 pub(in crate::store) trait Row: Clone + Debug {
     /// The row's own name in its table.
-    type Id: Ord + Clone + Debug;
+    type Id: Ord + Hash + Clone + Debug;
     /// A question that a table can answer: it leads to rows.
-    type Key: Ord + Clone + Debug;
+    type Key: Ord + Hash + Clone + Debug;
 
     /// The row's own name.
     fn id(&self) -> Self::Id;
 
     /// The questions that lead to this row.
     fn keys(&self) -> Vec<Self::Key>;
+
+    /// Whether the same questions lead to this row and to another one of its name.
+    fn has_keys_of(&self, other: &Self) -> bool {
+        self.keys() == other.keys()
+    }
 
     /// What has to be loaded to answer a question.
     fn want(key: &Self::Key) -> Want;
@@ -38,9 +44,9 @@ pub(in crate::store) enum Change<R: Row> {
     Delete(R::Id),
 }
 
-/// A row in memory.
+/// The state of a row in memory.
 #[derive(Debug)]
-struct Slot<R> {
+struct State<R> {
     /// The row as it is now; none if it is deleted.
     now: Option<Arc<R>>,
     /// Whether the engine has it.
@@ -49,25 +55,44 @@ struct Slot<R> {
     changed: bool,
 }
 
-impl<R> Clone for Slot<R> {
+impl<R> Clone for State<R> {
     fn clone(&self) -> Self {
         Self { now: self.now.clone(), stored: self.stored, changed: self.changed }
     }
 }
 
+/// The place of a row in memory.
+#[derive(Debug)]
+struct Slot<R: Row> {
+    id: R::Id,
+    /// None while the row is not here: what wrote it was undone.
+    state: Option<State<R>>,
+}
+
+/// What is known of a question.
+#[derive(Debug, Default)]
+struct Answer {
+    /// Whether all rows to which it leads are here.
+    known: bool,
+    /// The slots of the rows that are here.
+    slots: Vec<usize>,
+}
+
 #[derive(Debug)]
 struct Inner<R: Row> {
-    rows: BTreeMap<R::Id, Slot<R>>,
-    by_key: BTreeMap<R::Key, BTreeSet<R::Id>>,
-    known: BTreeSet<R::Key>,
+    slots: Vec<Slot<R>>,
+    by_id: HashMap<R::Id, usize>,
+    answers: HashMap<R::Key, Answer>,
+    /// The number of questions that are known.
+    known: usize,
     /// The questions that were asked and are not known.
-    missed: BTreeSet<R::Key>,
+    missed: Vec<R::Key>,
     /// Whether rows were taken in that a decision may have missed.
     grown: bool,
     /// The rows as they were before they were written, the latest last.
-    undo: Vec<(R::Id, Option<Slot<R>>)>,
-    /// The rows that may have changed.
-    touched: BTreeSet<R::Id>,
+    undo: Vec<(usize, Option<State<R>>)>,
+    /// The slots that may have changed.
+    touched: Vec<usize>,
     /// Whether all rows that there are stand here.
     complete: bool,
 }
@@ -79,57 +104,98 @@ pub(in crate::store) struct Table<R: Row>(RefCell<Inner<R>>);
 impl<R: Row> Default for Table<R> {
     fn default() -> Self {
         Self(RefCell::new(Inner {
-            rows: BTreeMap::new(),
-            by_key: BTreeMap::new(),
-            known: BTreeSet::new(),
-            missed: BTreeSet::new(),
+            slots: Vec::new(),
+            by_id: HashMap::new(),
+            answers: HashMap::new(),
+            known: 0,
+            missed: Vec::new(),
             grown: false,
             undo: Vec::new(),
-            touched: BTreeSet::new(),
+            touched: Vec::new(),
             complete: false,
         }))
     }
 }
 
 impl<R: Row> Inner<R> {
-    fn unlink(&mut self, id: &R::Id) {
-        let keys = self.rows.get(id).and_then(|slot| slot.now.as_ref()).map(|row| row.keys()).unwrap_or_default();
-        for key in keys {
-            if let Some(ids) = self.by_key.get_mut(&key) {
-                ids.remove(id);
-                if ids.is_empty() {
-                    self.by_key.remove(&key);
-                }
-            }
+    /// The slot of a row with this name.
+    fn slot_of(&mut self, id: R::Id) -> usize {
+        if let Some(slot) = self.by_id.get(&id) {
+            return *slot;
         }
+        let slot = self.slots.len();
+        self.by_id.insert(id.clone(), slot);
+        self.slots.push(Slot { id, state: None });
+        slot
     }
 
-    fn link(&mut self, row: &R) {
+    fn state(&self, slot: usize) -> Option<&State<R>> {
+        self.slots.get(slot)?.state.as_ref()
+    }
+
+    fn row(&self, slot: usize) -> Option<&Arc<R>> {
+        self.state(slot)?.now.as_ref()
+    }
+
+    fn unlink(&mut self, slot: usize, row: &R) {
         for key in row.keys() {
-            self.by_key.entry(key).or_default().insert(row.id());
+            if let Some(answer) = self.answers.get_mut(&key) {
+                answer.slots.retain(|other| *other != slot);
+            }
         }
     }
 
-    /// Sets a slot, or removes it, without a trace.
-    fn set(&mut self, id: R::Id, slot: Option<Slot<R>>) {
-        self.unlink(&id);
-        match slot {
-            Some(slot) => {
-                if let Some(row) = &slot.now {
-                    self.link(&Arc::clone(row));
-                }
-                self.rows.insert(id, slot);
-            }
-            None => drop(self.rows.remove(&id)),
+    fn link(&mut self, slot: usize, row: &R) {
+        for key in row.keys() {
+            self.answers.entry(key).or_default().slots.push(slot);
         }
+    }
+
+    /// Sets the state of a slot without a trace. Returns the state before.
+    fn set(&mut self, slot: usize, state: Option<State<R>>) -> Option<State<R>> {
+        let now = state.as_ref().and_then(|state| state.now.clone());
+        let before = self.slots.get_mut(slot).and_then(|slot| std::mem::replace(&mut slot.state, state));
+        let was = before.as_ref().and_then(|before| before.now.as_deref());
+        match (was, now.as_deref()) {
+            (Some(was), Some(now)) if now.has_keys_of(was) => {}
+            (was, now) => {
+                was.into_iter().for_each(|was| self.unlink(slot, was));
+                now.into_iter().for_each(|now| self.link(slot, now));
+            }
+        }
+        before
     }
 
     fn write(&mut self, id: R::Id, now: Option<Arc<R>>) {
-        let before = self.rows.get(&id).cloned();
-        let stored = before.as_ref().is_some_and(|slot| slot.stored);
-        self.undo.push((id.clone(), before));
-        self.touched.insert(id.clone());
-        self.set(id, Some(Slot { now, stored, changed: true }));
+        let slot = self.slot_of(id);
+        let stored = self.state(slot).is_some_and(|state| state.stored);
+        let before = self.set(slot, Some(State { now, stored, changed: true }));
+        self.undo.push((slot, before));
+        self.touched.push(slot);
+    }
+
+    fn know(&mut self, key: R::Key) {
+        let answer = self.answers.entry(key).or_default();
+        self.known += usize::from(!answer.known);
+        answer.known = true;
+    }
+
+    /// The slots to which a question leads, in the order of their names. It is missed if it is not known.
+    fn ask(&mut self, key: &R::Key) -> Vec<usize> {
+        let answer = self.answers.get(key);
+        if !self.complete && !answer.is_some_and(|answer| answer.known) {
+            self.missed.push(key.clone());
+        }
+        self.in_order(answer.map(|answer| answer.slots.clone()).unwrap_or_default())
+    }
+
+    /// These slots in the order of their names.
+    fn in_order(&self, mut slots: Vec<usize>) -> Vec<usize> {
+        if slots.len() > 1 {
+            let id = |slot: &usize| self.slots.get(*slot).map(|slot| &slot.id);
+            slots.sort_by(|one, other| id(one).cmp(&id(other)));
+        }
+        slots
     }
 }
 
@@ -140,11 +206,8 @@ impl<R: Row> Table<R> {
     /// None; the type is that of the steps of a decision.
     pub(in crate::store) fn rows(&self, key: &R::Key) -> Decided<Vec<Arc<R>>> {
         let mut inner = self.0.borrow_mut();
-        if !inner.complete && !inner.known.contains(key) {
-            inner.missed.insert(key.clone());
-        }
-        let ids = inner.by_key.get(key).into_iter().flatten();
-        Ok(ids.filter_map(|id| inner.rows.get(id)?.now.clone()).collect())
+        let slots = inner.ask(key);
+        Ok(slots.into_iter().filter_map(|slot| inner.row(slot).cloned()).collect())
     }
 
     /// The first row to which a question leads, as [`Self::rows`] does.
@@ -152,7 +215,9 @@ impl<R: Row> Table<R> {
     /// # Errors
     /// As [`Self::rows`].
     pub(in crate::store) fn first(&self, key: &R::Key) -> Decided<Option<Arc<R>>> {
-        Ok(self.rows(key)?.into_iter().next())
+        let mut inner = self.0.borrow_mut();
+        let slots = inner.ask(key);
+        Ok(slots.first().and_then(|slot| inner.row(*slot).cloned()))
     }
 
     /// Whether a question leads to any row, as [`Self::rows`] does.
@@ -166,14 +231,17 @@ impl<R: Row> Table<R> {
     /// The rows of this key that are here, whether or not all of them are.
     pub(in crate::store) fn here(&self, key: &R::Key) -> Vec<Arc<R>> {
         let inner = self.0.borrow();
-        let ids = inner.by_key.get(key).into_iter().flatten();
-        ids.filter_map(|id| inner.rows.get(id)?.now.clone()).collect()
+        let slots = inner.answers.get(key).map(|answer| answer.slots.clone()).unwrap_or_default();
+        inner.in_order(slots).into_iter().filter_map(|slot| inner.row(slot).cloned()).collect()
     }
 
     /// The rows that were written and are not on disk.
     pub(in crate::store) fn written(&self) -> Vec<Arc<R>> {
         let inner = self.0.borrow();
-        inner.touched.iter().filter_map(|id| inner.rows.get(id)?.now.clone()).collect()
+        let mut slots = inner.touched.clone();
+        slots.sort_unstable();
+        slots.dedup();
+        inner.in_order(slots).into_iter().filter_map(|slot| inner.row(slot).cloned()).collect()
     }
 
     /// Writes a row, in the place of the row with its name.
@@ -193,24 +261,27 @@ impl<R: Row> Table<R> {
         let mut inner = self.0.borrow_mut();
         let mut is_known = true;
         for row in rows {
-            let id = row.id();
-            match inner.rows.get(&id) {
-                Some(slot) if slot.stored => {}
+            let slot = inner.slot_of(row.id());
+            match inner.state(slot) {
+                Some(state) if state.stored => {}
                 Some(_) => (inner.grown, is_known) = (true, false),
                 None => {
-                    inner.set(id, Some(Slot { now: Some(Arc::new(row)), stored: true, changed: false }));
+                    inner.set(slot, Some(State { now: Some(Arc::new(row)), stored: true, changed: false }));
                     inner.grown = true;
                 }
             }
         }
         if is_known {
-            inner.known.insert(key);
+            inner.know(key);
         }
     }
 
     /// The questions that were missed since the last call.
     pub(super) fn missed(&self) -> Vec<Want> {
-        std::mem::take(&mut self.0.borrow_mut().missed).iter().map(R::want).collect()
+        let mut missed = std::mem::take(&mut self.0.borrow_mut().missed);
+        missed.sort_unstable();
+        missed.dedup();
+        missed.iter().map(R::want).collect()
     }
 
     /// Whether rows were taken in since the last call.
@@ -221,12 +292,12 @@ impl<R: Row> Table<R> {
     /// Whether the answer to a question is here.
     pub(in crate::store) fn knows(&self, key: &R::Key) -> bool {
         let inner = self.0.borrow();
-        inner.complete || inner.known.contains(key)
+        inner.complete || inner.answers.get(key).is_some_and(|answer| answer.known)
     }
 
     /// Lets the answer to a question be known: the engine has no row of it but those that are here.
     pub(in crate::store) fn know(&self, key: R::Key) {
-        self.0.borrow_mut().known.insert(key);
+        self.0.borrow_mut().know(key);
     }
 
     /// Lets all rows that there are stand here: there is no engine.
@@ -244,27 +315,30 @@ impl<R: Row> Table<R> {
     pub(super) fn roll_back(&self, mark: usize) {
         let mut inner = self.0.borrow_mut();
         while inner.undo.len() > mark {
-            let Some((id, before)) = inner.undo.pop() else { return };
+            let Some((slot, before)) = inner.undo.pop() else { return };
             // A row may have been loaded after it was written; then it is loaded again.
-            inner.set(id, before);
+            inner.set(slot, before);
         }
     }
 
-    /// What has changed since the last call: the engine writes it.
+    /// What has changed since the last call, in the order of the names: the engine writes it.
     pub(in crate::store) fn changes(&self) -> Vec<Change<R>> {
         let mut inner = self.0.borrow_mut();
         inner.undo.clear();
+        let touched = std::mem::take(&mut inner.touched);
         let mut changes = Vec::new();
-        for id in std::mem::take(&mut inner.touched) {
-            let Some(slot) = inner.rows.get_mut(&id).filter(|slot| slot.changed) else { continue };
-            slot.changed = false;
-            let change = match (&slot.now, slot.stored) {
+        for slot in inner.in_order(touched) {
+            let Some(Slot { id, state: Some(state) }) = inner.slots.get_mut(slot) else { continue };
+            if !std::mem::take(&mut state.changed) {
+                continue;
+            }
+            let change = match (&state.now, state.stored) {
                 (Some(row), false) => Change::Insert(Arc::clone(row)),
                 (Some(row), true) => Change::Update(Arc::clone(row)),
                 (None, true) => Change::Delete(id.clone()),
                 (None, false) => continue,
             };
-            slot.stored = slot.now.is_some();
+            state.stored = state.now.is_some();
             changes.push(change);
         }
         changes
@@ -273,17 +347,28 @@ impl<R: Row> Table<R> {
     /// The number of rows, and of questions whose answers are known.
     pub(super) fn len(&self) -> usize {
         let inner = self.0.borrow();
-        inner.rows.len() + inner.known.len()
+        inner.slots.len() + inner.known
     }
 
     /// Forgets all rows. What has changed must be on disk, or is lost.
     pub(super) fn forget(&self) {
         let mut inner = self.0.borrow_mut();
-        inner.rows.clear();
-        inner.by_key.clear();
-        inner.known.clear();
-        inner.missed.clear();
         inner.undo.clear();
         inner.touched.clear();
+        inner.missed.clear();
+        if inner.answers.is_empty() && inner.slots.is_empty() {
+            return;
+        }
+        inner.known = 0;
+        inner.slots.clear();
+        inner.by_id.clear();
+        inner.answers.clear();
+        // A table that was large once would take its time to be emptied again, each time.
+        inner.slots.shrink_to(ROOM);
+        inner.by_id.shrink_to(ROOM);
+        inner.answers.shrink_to(ROOM);
     }
 }
+
+/// The rows for which a table keeps its room while it is empty.
+const ROOM: usize = 2_048;

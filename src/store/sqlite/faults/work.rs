@@ -96,6 +96,7 @@ impl Work {
 fn corrections(store: &Store, n: u128, meaning: Meaning) -> Corrections {
     let connection = engine::open(&store.options.load().path, Access::Read).unwrap();
     let stands = records::by_key(&connection, &key(Kind::Payment, "p1")).unwrap().unwrap().record;
+    let stands = Arc::unwrap_or_clone(stands);
     let would = Record { seen: Seen::default(), ..stands.clone() };
     let correction = Correction::of(Differing {
         stands,

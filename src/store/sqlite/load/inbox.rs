@@ -68,7 +68,6 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
             .query_map([id.into_bytes()], row)?
             .collect::<rusqlite::Result<_>>()?,
         Key::Content(of_key, content) => {
-            // Nearly always the notification is new, and none has its key.
             if !contents(connection, set, of_key)? {
                 set.notifications.know(Key::Contents(of_key.clone()));
                 set.notifications.know(wanted.clone());
@@ -102,6 +101,10 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
     Ok(())
 }
 
+/// Whether there is any content of a key. Hints are left out, as below.
+const IS_ANY: &str =
+    "SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT 1";
+
 /// One content of a key, up to a limit, and the row of the last one. The index has all of this, so that no body is
 /// read. Hints are left out: only hints have the same value in both hashes.
 pub(in crate::store::sqlite) const OF_KEY: &str = "SELECT min(rowid), (SELECT max(rowid) FROM notifications
@@ -111,13 +114,18 @@ pub(in crate::store::sqlite) const OF_KEY: &str = "SELECT min(rowid), (SELECT ma
 
 /// Loads the contents of a key in brief. Returns whether there are any.
 pub(super) fn contents(connection: &Connection, set: &WorkingSet, of_key: &OfKey) -> rusqlite::Result<bool> {
+    if set.contents.knows(of_key) {
+        return Ok(!set.contents.here(of_key).is_empty());
+    }
+    // Nearly always the notification is new, and none has its key.
+    if !connection.prepare_cached(IS_ANY)?.exists(params![of_key.0, of_key.1])? {
+        set.contents.know(of_key.clone());
+        return Ok(!set.contents.here(of_key).is_empty());
+    }
     let rows: (Option<i64>, Option<i64>) = connection
         .prepare_cached(OF_KEY)?
         .query_row(params![of_key.0, of_key.1, CONTENTS_MAX], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let (Some(first), Some(last)) = rows else {
-        set.contents.know(of_key.clone());
-        return Ok(set.contents.first(of_key).is_ok_and(|row| row.is_some()));
-    };
+    let (Some(first), Some(last)) = rows else { return Ok(false) };
     let one = connection
         .prepare_cached("SELECT id FROM notifications WHERE rowid = ?1")?
         .query_row([first], |row| row.get(0).map(Uuid::from_bytes))?;

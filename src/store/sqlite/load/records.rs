@@ -1,7 +1,5 @@
 //! Loading of records, of the ways that lead to them, and of what Transform is owed of them.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -25,7 +23,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         key: key(row.get(3)?, row.get(2)?).map_err(in_row("records", number))?,
         payment: id(4)?,
         preauth: id(5)?,
-        record: readable(stored(row).map(|stored| Arc::new(stored.record)))?,
+        record: readable(stored(row).map(|stored| stored.record))?,
     })
 }
 

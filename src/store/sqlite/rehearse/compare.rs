@@ -2,6 +2,7 @@
 //! anew.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -53,7 +54,7 @@ impl Stage {
         let mut would = Would::new();
         for stands in &self.stand {
             let Some(found) = records::by_key(&self.connection, &stands.key)? else { continue };
-            let now = as_now(found.record, stands);
+            let now = as_now(Arc::unwrap_or_clone(found.record), stands);
             if partly.contains(&stands.key.id) {
                 elsewhere.extend(&digests(&now) - &digests(stands));
             } else if now != *stands {

@@ -1,6 +1,7 @@
 //! Tests of the rehearsal: a store is read again while a relay runs on it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::Connection;
@@ -38,6 +39,7 @@ fn record(id: &str) -> Record {
 
 fn put(connection: &Connection, id: &str) {
     let record = Record { source: Some(SOURCE.to_owned()), refunds: BTreeMap::new(), ..record(id) };
+    let record = Arc::new(record);
     at_once(connection, |set| records::insert(set, &record)).unwrap();
 }
 
@@ -93,7 +95,7 @@ fn what_changes_meanwhile_is_not_compared() {
     let rehearsal = rehearse(&path, &wanted(), |past| {
         if reread == 0 {
             notified(&writer, 9);
-            at_once(&writer, |set| records::update(set, 1, &record("tx-1"))).unwrap();
+            at_once(&writer, |set| records::update(set, 1, &Arc::new(record("tx-1")))).unwrap();
         }
         reread += 1;
         nothing(past)

@@ -56,6 +56,10 @@ impl Row for OutboxRow {
         vec![self.record]
     }
 
+    fn has_keys_of(&self, _: &Self) -> bool {
+        true
+    }
+
     fn want(record: &i64) -> Want {
         Want::Outbox(*record)
     }

@@ -24,13 +24,13 @@ pub(in crate::store) struct RecordRow {
 
 impl RecordRow {
     /// The row of a record.
-    pub(in crate::store) fn of(row: i64, record: Record) -> Self {
+    pub(in crate::store) fn of(row: i64, record: Arc<Record>) -> Self {
         Self {
             row,
             key: record.key.clone(),
             payment: record.parent_payment().cloned(),
             preauth: record.registered.preauth_id.clone(),
-            record: Readable::Sound(Arc::new(record)),
+            record: Readable::Sound(record),
         }
     }
 
@@ -38,8 +38,8 @@ impl RecordRow {
     ///
     /// # Errors
     /// It cannot be read.
-    pub(in crate::store) fn record(&self) -> Decided<&Record> {
-        self.record.get().map(AsRef::as_ref)
+    pub(in crate::store) fn record(&self) -> Decided<&Arc<Record>> {
+        self.record.get()
     }
 }
 
@@ -56,6 +56,10 @@ impl Row for RecordRow {
         keys.extend(self.payment.clone().map(Key::OfPayment));
         keys.extend(self.preauth.clone().map(Key::OfPreauth));
         keys
+    }
+
+    fn has_keys_of(&self, other: &Self) -> bool {
+        self.key.id == other.key.id && self.payment == other.payment && self.preauth == other.preauth
     }
 
     fn want(key: &Key) -> Want {
