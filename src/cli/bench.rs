@@ -17,6 +17,9 @@ pub(super) struct Arguments {
     /// The number of rounds. A figure is their median.
     #[arg(long, value_name = "N", default_value = "5", value_parser = bench::rounds)]
     rounds: usize,
+    /// Measure only how notifications are taken: the rate, the processor time, the bytes and the latency.
+    #[arg(long, conflicts_with = "full")]
+    quick: bool,
     /// Measure also what needs many rows: a store with a million records and ten million notifications. That takes half an
     /// hour and 32 GB of disk.
     #[arg(long)]
@@ -37,11 +40,11 @@ pub(super) struct Arguments {
 
 /// Exit code 0 if all counts agree, otherwise 1. It is 129, 130 or 143 after SIGHUP, SIGINT or SIGTERM.
 pub(super) fn run(arguments: Arguments) -> ExitCode {
-    let Arguments { seconds, rounds, full, records, json, contender, folder } = arguments;
+    let Arguments { seconds, rounds, quick, full, records, json, contender, folder } = arguments;
     let full = full.then_some(records);
     let benched = serve::runtime().and_then(|runtime| match contender.zip(folder) {
         Some((contender, folder)) => runtime.block_on(bench::contend(contender, &folder)).map(|()| None),
-        None => runtime.block_on(bench::bench(Asked { seconds, rounds, full, json })).map(Some),
+        None => runtime.block_on(bench::bench(Asked { seconds, rounds, quick, full, json })).map(Some),
     });
     match benched {
         Ok(ended) => {

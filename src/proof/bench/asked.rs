@@ -26,6 +26,8 @@ pub struct Asked {
     pub seconds: f64,
     /// The rounds of each contestant.
     pub rounds: usize,
+    /// Measure only how notifications are taken.
+    pub quick: bool,
     /// Measure also what needs many rows: a store with this many records, and ten times as many notifications.
     pub full: Option<usize>,
     /// The file that the figures are written to as JSON.

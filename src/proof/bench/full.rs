@@ -119,6 +119,8 @@ fn copies(folder: &Path, wanted: usize) -> anyhow::Result<i64> {
         // An id begins with its time.
         "id" => "CAST(substr(id, 1, 6) || randomblob(10) AS BLOB)".to_owned(),
         "dedupe_key" | "body_hash" => "randomblob(16)".to_owned(),
+        // The checksum of the original is not the copy's.
+        "sum" => "NULL".to_owned(),
         other => other.to_owned(),
     });
     let (names, values) = (columns.join(", "), values.collect::<Vec<_>>().join(", "));

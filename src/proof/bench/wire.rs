@@ -57,8 +57,11 @@ fn event(number: usize, record: usize, cents: usize) -> String {
         r#"{{"id":"evt_{number:012}","object":"event","api_version":"2025-03-31.basil","created":{created},"data":{{"object":{{"id":"pi_{record}","object":"payment_intent","amount":100000000,"amount_capturable":0,"amount_received":{cents},"automatic_payment_methods":{{"allow_redirects":"always","enabled":true}},"canceled_at":null,"cancellation_reason":null,"capture_method":"automatic","confirmation_method":"automatic","created":1700000000,"currency":"eur","customer":"cus_bench","last_payment_error":null,"latest_charge":"ch_{record}","livemode":false,"metadata":{{"order":"{record}"}},"next_action":null,"payment_method":"pm_bench","payment_method_options":{{"card":{{"installments":null,"network":null,"request_three_d_secure":"automatic"}}}},"payment_method_types":["card"],"processing":null,"receipt_email":null,"review":null,"setup_future_usage":null,"shipping":null,"source":null,"statement_descriptor":null,"status":"succeeded","transfer_data":null,"description":""#
     );
     let tail = r#""}},"livemode":false,"pending_webhooks":1,"request":{"id":"req_bench","idempotency_key":null},"type":"payment_intent.succeeded"}"#;
+    // As many different characters as ids have: a run of one would be no room once it is compressed.
+    let mut random = fastrand::Rng::with_seed(u64::try_from(number).unwrap_or_default());
     let padding = BODY.saturating_sub(head.len() + tail.len());
-    format!("{head}{}{tail}", "x".repeat(padding))
+    let padding: String = std::iter::repeat_with(|| random.alphanumeric()).take(padding).collect();
+    format!("{head}{padding}{tail}")
 }
 
 /// The Transform id of a record.
