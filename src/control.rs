@@ -1,5 +1,6 @@
 //! The control socket, a Unix socket beside the store. Through it a command asks the running relay for the time and the
-//! names of secrets, for a reload, for the corrections of a reread, to tell Transform again, or to import records. It gets the outcome.
+//! names of secrets, for a reload, for the corrections of a reread, to tell Transform again, to import records, or to repair one. It
+//! gets the outcome.
 //!
 //! Only users who may write the socket get in, and these are the users who may write the store. So no token is needed, not
 //! even one that is just being replaced. Likewise a command believes only a socket of the store's owner, of root or of its
@@ -23,11 +24,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 
 use self::address::Address;
-pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, correct, import, reload, tell, time};
+pub use self::ask::{ANSWER_WITHIN, LONGEST, Unanswered, Wait, correct, import, reload, repair, tell, time};
 pub use self::fingerprint::Fingerprints;
 pub use self::words::{
-    CorrectionsAnswer, CorrectionsAsked, ImportAnswer, ImportAsked, InForce, Known, Outcome, RuleBySource, TellAnswer,
-    Time, Wish,
+    CorrectionsAnswer, CorrectionsAsked, ImportAnswer, ImportAsked, InForce, Known, Outcome, RepairAnswer, RepairAsked,
+    RuleBySource, TellAnswer, Time, Wish,
 };
 
 /// The longest time to hear a request or to send an answer: a command speaks at once.
@@ -71,7 +72,7 @@ impl Control {
             match self.listener.accept().await {
                 Ok((stream, _)) => return Asked(stream),
                 Err(error) => {
-                    tracing::warn!(%error, "the control socket accepts nobody now: `reload`, `reread`, `tell`, `import` and `secret rotate` are refused; SIGHUP reloads");
+                    tracing::warn!(%error, "the control socket accepts nobody now: `reload`, `reread`, `repair`, `tell`, `import` and `secret rotate` are refused; SIGHUP reloads");
                     tokio::time::sleep(SAY_WITHIN).await;
                 }
             }

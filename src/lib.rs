@@ -29,6 +29,7 @@ pub mod outbound;
 pub mod proof;
 pub mod psp;
 pub mod registering;
+pub mod repairing;
 pub mod source;
 pub mod store;
 pub mod tally;

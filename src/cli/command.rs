@@ -10,8 +10,8 @@ use super::exit::EXIT_USAGE;
 use super::output::say;
 use super::variable::CONFIG_VARIABLE;
 use super::{
-    backup, bench, check, demo, findings, import, notify, profile, reload, reread, restore, secret, serve, soak,
-    stand_in, tell,
+    backup, bench, check, demo, findings, import, notify, profile, reload, repair, reread, restore, secret, serve,
+    soak, stand_in, tell,
 };
 
 /// The integrator-side relay between payment service providers and Frisbii Transform.
@@ -52,6 +52,11 @@ enum Command {
     ///
     /// Exit code 64 if an id is not registered; nothing is changed then. Exit code 69 if no relay could be asked.
     Tell(tell::Arguments),
+    /// Repair a record that cannot be read, since the disk has damaged its row. It is registered anew, what its kept notifications told
+    /// is read again, and Transform is told.
+    ///
+    /// Exit code 0 if all of it is there again, 1 if some of its notifications are not kept any more.
+    Repair(repair::Arguments),
     /// Import transactions that existed before the relay, with the money that has moved. Transform is not told of them.
     ///
     /// FILE has one JSON object a line (NDJSON); docs/MIGRATION.md has the names. The running relay is asked for it; without one the
@@ -151,6 +156,7 @@ pub fn run() -> ExitCode {
         Command::Reload { config } => reload::run(config.as_deref()),
         Command::Reread(arguments) => reread::run(&arguments),
         Command::Tell(arguments) => tell::run(&arguments),
+        Command::Repair(arguments) => repair::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
         Command::Findings(arguments) => findings::run(&arguments),
         Command::Notify(arguments) => notify::run(&arguments),

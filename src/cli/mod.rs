@@ -16,6 +16,7 @@ mod profile;
 mod reading;
 mod relay_client;
 mod reload;
+mod repair;
 mod reread;
 mod restore;
 mod secret;

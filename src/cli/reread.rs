@@ -21,6 +21,7 @@ use super::output::{answer, say, tell};
 use super::reading::{Reader, since};
 use super::variable::CONFIG_VARIABLE;
 use crate::config::{self, Config};
+use crate::domain::ids::RecordKey;
 use crate::domain::message::Meaning;
 use crate::source::Source;
 use crate::store::rehearsal::{Past, Rehearsal, Reread, Wanted};
@@ -75,6 +76,29 @@ fn reread(arguments: &Arguments) -> Result<ExitCode, Failed> {
     corrected(&config, &wanted, changes, &mut counts)?;
     tell(format_args!("{read}{}", counts.did()));
     Ok(ExitCode::from(if counts.is_left() { EXIT_FAILED } else { 0 }))
+}
+
+/// What a reread of one record has left.
+pub(super) struct LeftOf {
+    /// Whether not all that made the record was read again.
+    pub(super) is_partly: bool,
+    /// Whether a change was not made, since the record has changed meanwhile.
+    pub(super) is_any: bool,
+}
+
+/// Reads all kept notifications again, and corrects the family of one record only. Prints each change.
+///
+/// # Errors
+/// The store cannot be read, or the relay makes no correction.
+pub(super) fn one(config: &Config, key: &RecordKey) -> Result<LeftOf, Failed> {
+    let wanted = Wanted { sources: config.options.sources.keys().cloned().collect(), since: None };
+    let (mut rehearsal, _) = rehearsed(config, &wanted)?;
+    let is_partly = rehearsal.partly.contains(&key.id);
+    rehearsal.differing.retain(|family| family.iter().any(|record| record.stands.key == *key));
+    rehearsal.notifications.clear();
+    let mut counts = Counts::default();
+    corrected(config, &wanted, changes(rehearsal), &mut counts)?;
+    Ok(LeftOf { is_partly, is_any: counts.is_left() })
 }
 
 /// The sources whose notifications are read again.

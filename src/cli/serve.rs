@@ -80,7 +80,7 @@ async fn serve(file: Option<&Path>) -> anyhow::Result<Ended> {
     let control = Control::open(&store).inspect_err(|error| {
         tracing::warn!(
             %error,
-            "this relay cannot be asked: `transform-relay reload`, `reread`, `tell`, `import` and `secret rotate` are refused; SIGHUP reloads"
+            "this relay cannot be asked: `transform-relay reload`, `reread`, `repair`, `tell`, `import` and `secret rotate` are refused; SIGHUP reloads"
         );
     });
     let (address, owed) = (app.address(), app.owed());

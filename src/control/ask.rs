@@ -12,7 +12,10 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::address::Address;
-use super::words::{CorrectionsAnswer, CorrectionsAsked, ImportAnswer, ImportAsked, Outcome, TellAnswer, Time, Wish};
+use super::words::{
+    CorrectionsAnswer, CorrectionsAsked, ImportAnswer, ImportAsked, Outcome, RepairAnswer, RepairAsked, TellAnswer,
+    Time, Wish,
+};
 use crate::domain::telling::ToTell;
 use crate::store::is_taken;
 
@@ -99,6 +102,14 @@ pub fn tell(store: &Path, wish: &ToTell, waiting: impl Fn(&Path, Wait)) -> Resul
 /// There is no relay, or it does not answer.
 pub fn import(store: &Path, asked: &ImportAsked, waiting: impl Fn(&Path, Wait)) -> Result<ImportAnswer, Unanswered> {
     ask(store, Wish::Import, &json(store, asked)?, waiting, READY_WITHIN)
+}
+
+/// Asks the relay that has this store to repair a record.
+///
+/// # Errors
+/// There is no relay, or it does not answer.
+pub fn repair(store: &Path, asked: &RepairAsked, waiting: impl Fn(&Path, Wait)) -> Result<RepairAnswer, Unanswered> {
+    ask(store, Wish::Repair, &json(store, asked)?, waiting, READY_WITHIN)
 }
 
 fn json(store: &Path, asked: &impl Serialize) -> Result<Vec<u8>, Unanswered> {

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::fingerprint::Fingerprints;
+use crate::domain::ids::RecordKey;
 use crate::importing::Report;
 use crate::importing::lines::Line;
-use crate::store::{Corrected, Corrections};
+use crate::store::{Corrected, Corrections, Repaired};
 use crate::telling::Told;
 
 /// The outcome of a reload.
@@ -133,6 +135,27 @@ pub enum ImportAnswer {
     Refused(String),
 }
 
+/// A repair that is asked for. It follows the wish.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RepairAsked {
+    /// The record.
+    pub key: RecordKey,
+    /// Its registration: the body of PUT /records/{kind}/{id}.
+    pub registration: Map<String, Value>,
+}
+
+/// The answer to [`Wish::Repair`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RepairAnswer {
+    /// What came of it.
+    Done(Repaired),
+    /// The registration is wrong, for this reason. Nothing is changed.
+    Wrong(String),
+    /// The store cannot do it now, for this reason, or the wish is not understood. Nothing is changed.
+    Refused(String),
+}
+
 /// The requests of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wish {
@@ -146,10 +169,12 @@ pub enum Wish {
     Tell,
     /// To import [`ImportAsked`]. The answer is an [`ImportAnswer`].
     Import,
+    /// To repair a record, as [`RepairAsked`] says. The answer is a [`RepairAnswer`].
+    Repair,
 }
 
 impl Wish {
-    pub(super) const ALL: [Self; 5] = [Self::Reload, Self::Time, Self::Correct, Self::Tell, Self::Import];
+    pub(super) const ALL: [Self; 6] = [Self::Reload, Self::Time, Self::Correct, Self::Tell, Self::Import, Self::Repair];
     /// The bytes of the longest request. More follows only requests of this length, so that no byte behind them is read with them.
     pub(super) const WORDS_MAX: u64 = 8;
 
@@ -160,6 +185,7 @@ impl Wish {
             Self::Correct => b"correct\n",
             Self::Tell => b"telling\n",
             Self::Import => b"imports\n",
+            Self::Repair => b"repairs\n",
         }
     }
 }

@@ -150,6 +150,17 @@ impl RecordKey {
     }
 }
 
+impl FromStr for RecordKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let (kind, id) = text
+            .split_once('/')
+            .ok_or_else(|| format!("{} is no KIND/ID; write payment/64f1c0ffee, for example", shown(text)))?;
+        Ok(Self::new(kind.parse()?, id.parse()?))
+    }
+}
+
 impl fmt::Display for RecordKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.kind, self.id)
@@ -165,6 +176,15 @@ mod tests {
         assert_eq!(Kind::ALL.map(Kind::code), [1, 2, 3, 4]);
         assert_eq!(Kind::from_code(2), Some(Kind::Payment));
         assert_eq!(Kind::from_code(5), None, "the sample's Mandate does not exist here");
+    }
+
+    #[test]
+    fn a_key_is_read_as_it_is_shown() {
+        let key = RecordKey::new(Kind::Refund, "re-1/x".parse().unwrap());
+        assert_eq!(key.to_string().parse(), Ok(key));
+        for wrong in ["payment", "payment/", "mandate/1", "/1"] {
+            assert!(wrong.parse::<RecordKey>().is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -225,10 +225,7 @@ pub fn is_over_refunded(record: &Record) -> bool {
 /// Whether anything is known of refunds of a payment. Nearly always nothing is, and no sum has to be made.
 fn may_have_refunds(record: &Record) -> bool {
     let tells = |seen: &Seen| !(seen.refunds.is_empty() && seen.totals.is_empty() && seen.statements.is_empty());
-    !record.refunds.is_empty()
-        || record.registered.imported.is_some()
-        || tells(&record.seen)
-        || tells(&record.placed)
+    !record.refunds.is_empty() || record.registered.imported.is_some() || tells(&record.seen) || tells(&record.placed)
 }
 
 /// The bookings that stand. A succeeded payment without a known booking was paid in full: that is the meaning of the state.

@@ -6,6 +6,7 @@
 mod caught;
 mod core;
 mod correction;
+pub mod encoding;
 mod error;
 mod fetches;
 mod findings;
@@ -41,7 +42,7 @@ pub use options::{Keep, ParkedLimits, StoreOptions};
 pub use outbox::{Attempt, Delivery, Owed, Settlement};
 pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
-pub use records::{RegisterError, RegistrationReceipt, Removed};
+pub use records::{RegisterError, RegistrationReceipt, Removed, Repaired};
 pub use slots::{Admission, HintSlots, SlotsTaken};
 pub use sqlite::{
     BackupError, Cancelled, RestoreError, Restored, Store, backup, is_taken, look_back, rehearse, restore, sources,

@@ -1,5 +1,7 @@
 //! Registration of a record: its receipt, and its errors.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Finding, LedElsewhere, Owed, StoreError};
 use crate::domain::record::Record;
 use crate::domain::registration::Refusal;
@@ -31,6 +33,20 @@ pub struct Removed {
     pub led_elsewhere: Option<LedElsewhere>,
     /// What somebody should look at.
     pub findings: Vec<Finding>,
+}
+
+/// What came of the repair of a record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Repaired {
+    /// It is registered anew. It could not be read for this reason.
+    Now {
+        /// The reason.
+        reason: String,
+    },
+    /// It can be read, and stays as it is.
+    NotDamaged,
+    /// No record of this kind and id is there.
+    NotThere,
 }
 
 /// The reason why a registration or a removal failed. Nothing was written.

@@ -1,6 +1,6 @@
 //! Rehearsal: the records as they would be if their notifications had been read differently. Types of [`super::rehearse`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::Outcome;
 use super::sureness::Sureness;
 use crate::domain::event::Event;
-use crate::domain::ids::{Kind, RecordKey};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::message::Normalised;
 use crate::domain::record::Record;
 
@@ -81,8 +81,8 @@ pub struct Rehearsal {
     pub compared: usize,
     /// The records that would differ, by families.
     pub differing: Vec<Vec<Differing>>,
-    /// The number of records that cannot be compared: not all notifications that made them are read again.
-    pub partly: usize,
+    /// The records that cannot be compared: not all notifications that made them are read again.
+    pub partly: HashSet<TransformId>,
     /// The number of these records that changed meanwhile.
     pub meanwhile: usize,
     /// The other ones of these records that keep what they have although all their notifications are kept.

@@ -22,6 +22,25 @@ pub enum Sureness {
 }
 
 impl Sureness {
+    /// All kinds.
+    const ALL: [Self; 5] = [Self::OnlyCapture, Self::OfAuthorization, Self::Unsigned, Self::OfCapture, Self::Own];
+
+    /// Its code in a row of the store: 0 if the id is the record's own; else the sureness of the placed events that have named it.
+    pub(in crate::store) const fn code(self) -> u8 {
+        match self {
+            Self::Own => 0,
+            Self::OnlyCapture => 1,
+            Self::OfAuthorization => 2,
+            Self::Unsigned => 3,
+            Self::OfCapture => 4,
+        }
+    }
+
+    /// The kind with this code.
+    pub(in crate::store) fn from_code(code: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|sureness| sureness.code() == code)
+    }
+
     /// The layer that an event is written to that came by such a way.
     #[must_use]
     pub const fn layer(self) -> Layer {

@@ -116,7 +116,8 @@ fn told(wanted: &Wanted, rehearsal: &Rehearsal, read: &str) -> Told {
     text.push_str(&format!(
         "{} records compared: {differing} would differ; {} only partly covered, and not compared: some notifications that \
          made them are not in the store any more or were not read again, or the records changed meanwhile\n",
-        rehearsal.compared, rehearsal.partly,
+        rehearsal.compared,
+        rehearsal.partly.len(),
     ));
     (text, differing == 0 && others.is_empty())
 }

@@ -24,7 +24,8 @@ pub(super) struct Counts {
 impl Counts {
     /// The counts of a rehearsal: nothing is changed yet.
     pub(super) fn of(rehearsal: &Rehearsal) -> Self {
-        let (notifications, partly, meanwhile) = (rehearsal.notifications.len(), rehearsal.partly, rehearsal.meanwhile);
+        let (notifications, partly, meanwhile) =
+            (rehearsal.notifications.len(), rehearsal.partly.len(), rehearsal.meanwhile);
         Self { notifications, partly, meanwhile, stay: rehearsal.left.clone(), ..Self::default() }
     }
 

@@ -7,7 +7,7 @@ use crate::store::rehearsal::RehearsalError;
 
 /// The reason why a reread broke off.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Failed {
+pub(in crate::cli) enum Failed {
     /// The arguments or the configuration are wrong.
     #[error("{0}")]
     Usage(String),
@@ -29,7 +29,7 @@ pub(super) enum Failed {
 }
 
 impl Failed {
-    pub(super) const fn exit_code(&self) -> u8 {
+    pub(in crate::cli) const fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::Unopened(NotOpened::Runtime(_)) => EXIT_FAILED,

@@ -12,14 +12,15 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::control::{
     Asked, Control, CorrectionsAnswer, CorrectionsAsked, Fingerprints, ImportAnswer, ImportAsked, InForce, Known,
-    Outcome, RuleBySource, TellAnswer, Time, Wish,
+    Outcome, RepairAnswer, RepairAsked, RuleBySource, TellAnswer, Time, Wish,
 };
 use crate::correcting::correct;
 use crate::domain::telling::ToTell;
 use crate::importing::{Import, log};
 use crate::registering::{Allowed, Registering};
+use crate::repairing::repair;
 use crate::source::Source;
-use crate::store::{Store, StoreError, TellError};
+use crate::store::{RegisterError, Store, StoreError, TellError};
 use crate::telling::tell;
 
 /// Reads the configuration anew, one reload after the other.
@@ -83,6 +84,10 @@ impl Reloads {
                     let wanted = asked.more().await;
                     asked.answer(&self.import(wanted).await).await;
                 }
+                Some(Wish::Repair) => {
+                    let wanted = asked.more().await;
+                    asked.answer(&self.repair(wanted).await).await;
+                }
                 None => {}
             }
         }
@@ -144,6 +149,26 @@ impl Reloads {
             Ok(report) => ImportAnswer::Done(report),
             Err(StoreError::Busy) => ImportAnswer::Busy,
             Err(error) => ImportAnswer::Refused(error.to_string()),
+        }
+    }
+
+    /// Repairs a record.
+    async fn repair(&self, wanted: Option<RepairAsked>) -> RepairAnswer {
+        let Some(RepairAsked { key, registration }) = wanted else {
+            return RepairAnswer::Refused(
+                "it does not understand the command; run the command of its version".to_owned(),
+            );
+        };
+        let in_force = self.reloader.in_force();
+        let allowed = Allowed {
+            sources: &in_force.sources,
+            hosts: &in_force.allowed_hosts,
+            has_webhook_target: in_force.has_webhook_target,
+        };
+        match repair(&self.store, key, registration, allowed, self.clock.now()).await {
+            Ok(repaired) => RepairAnswer::Done(repaired),
+            Err(RegisterError::Refused(refusal)) => RepairAnswer::Wrong(refusal.to_string()),
+            Err(RegisterError::Store(error)) => RepairAnswer::Refused(error.to_string()),
         }
     }
 

@@ -17,6 +17,8 @@ use super::lives::{Fate, Truth, undated};
 use super::transform::Transform;
 use super::world::World;
 use crate::proof::stand_in::{Relay, STACK_TOKEN};
+use crate::store::encoding::json_of;
+use crate::store::encoding::notification::unpack;
 
 /// The longest time from the end of the last fault until Transform has been told of everything.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -140,10 +142,13 @@ pub(super) fn inbox(world: &World, database: &Path, entries: &Entries) -> anyhow
     let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)
         .with_context(|| format!("cannot read {}", database.display()))?;
     let mut rows: HashMap<(String, Vec<u8>), Row> = HashMap::new();
-    let mut select = connection.prepare("SELECT source, body, outcome, repeats FROM notifications WHERE hint = 0")?;
+    let mut select = connection
+        .prepare("SELECT source, body, outcome, repeats, headers, packing FROM notifications WHERE hint = 0")?;
     let mut found = select.query([])?;
     while let Some(row) = found.next()? {
-        let key: (String, Vec<u8>) = (row.get(0)?, row.get(1)?);
+        let body = unpack(row.get(5)?, row.get_ref(4)?.as_str()?, row.get_ref(1)?.as_blob()?);
+        let (_, body) = body.map_err(|error| anyhow!("a notification in the inbox cannot be read: {error}"))?;
+        let key: (String, Vec<u8>) = (row.get(0)?, body);
         if hostile::SOURCES.contains(&key.0.as_str()) {
             continue;
         }
@@ -193,8 +198,9 @@ fn waiting(world: &World, connection: &Connection, stray: usize) -> anyhow::Resu
     let mut select = connection.prepare(
         "SELECT p.event, n.outcome FROM parked p LEFT JOIN notifications n ON n.id = p.notification WHERE p.reason IS NULL",
     )?;
-    let parked: Vec<(String, Option<String>)> =
-        select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let parked: Vec<(Result<String, String>, Option<String>)> = select
+        .query_map([], |row| Ok((json_of(row.get_ref(0)?.as_bytes()?), row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     if parked.len() != stray {
         let first: Vec<_> = parked.iter().take(3).collect();
         world.violated(format!("{} events are parked instead of {stray}; the first: {first:?}", parked.len()));

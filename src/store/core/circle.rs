@@ -223,9 +223,9 @@ impl Circle {
             let is_of = |payment: &&mut Payment| {
                 payment.now.source.as_deref().is_none_or(|source| source == one.pending.source)
             };
-            let is_written = payment
-                .filter(is_of)
-                .map(|payment| transition::write(Arc::make_mut(&mut payment.now), &one.pending.event, Layer::Placed).is_ok());
+            let is_written = payment.filter(is_of).map(|payment| {
+                transition::write(Arc::make_mut(&mut payment.now), &one.pending.event, Layer::Placed).is_ok()
+            });
             match std::mem::replace(&mut one.to, Place::Elsewhere) {
                 Place::On(row, sureness, further) if is_written == Some(true) => {
                     self.put(work, &one, (row, sureness), &further)?;

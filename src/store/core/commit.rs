@@ -161,7 +161,8 @@ impl Work<'_> {
             None => None,
         };
         let event = (&pending.event, sureness.layer());
-        match family::apply(&stored.record, parent.as_ref().map(|parent| parent.record.as_ref()), event, self.now.wall) {
+        match family::apply(&stored.record, parent.as_ref().map(|parent| parent.record.as_ref()), event, self.now.wall)
+        {
             Ok(mut moved) => {
                 if took_over && moved.transition != Transition::Changed {
                     moved.record.bump(self.now.wall);
@@ -327,20 +328,14 @@ impl Work<'_> {
     }
 
     /// Notes a visible change of a record in the history and in the outbox: Transform is owed a webhook.
-    fn changed(
-        &mut self,
-        stored: &Stored,
-        status: Status,
-        by: &Pending,
-        after: Option<&RecordKey>,
-    ) -> Decided<()> {
+    fn changed(&mut self, stored: &Stored, status: Status, by: &Pending, after: Option<&RecordKey>) -> Decided<()> {
         history::changed(
             self.set,
             (stored.row, stored.record.version),
             (by.notification, &by.event.event_type),
             status,
             self.now,
-        );
+        )?;
         self.owe(stored, after.cloned().into_iter().collect())
     }
 

@@ -117,7 +117,7 @@ fn correct_record(
     if View::of(&corrected.record) != View::of(&stands.record) {
         Arc::make_mut(&mut corrected.record).bump(now.wall);
         let version = (corrected.row, corrected.record.version);
-        history::changed(set, version, (BY_REREAD, "reread"), status, now);
+        history::changed(set, version, (BY_REREAD, "reread"), status, now)?;
         let due = owing::owe(set, &options.debounce, &corrected, now.steady)?;
         owed = Some(Owed { key: corrected.record.key.clone(), due, after: Vec::new() });
     }

@@ -87,6 +87,13 @@ impl InMemory {
         }
     }
 
+    /// The events that wait for their records, each by its notification, with the keys that release it. Those that wait in silence do
+    /// not count.
+    pub(crate) fn parked(&self) -> Vec<(Uuid, Vec<String>)> {
+        let waiting = self.set.parked.written().into_iter().filter(|row| !row.silent);
+        waiting.map(|row| (row.notification, row.keys.clone())).collect()
+    }
+
     /// The number of events of a source that wait for their records. Those that wait in silence do not count.
     pub(crate) fn waiting(&self, source: &str) -> usize {
         parked::oldest(&self.set, source, usize::MAX).unwrap().len()

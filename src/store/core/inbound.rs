@@ -1,4 +1,4 @@
-//! A notification that comes in, with what costs time and needs no decision: its digests, and its headers as JSON.
+//! A notification that comes in, with what costs time and needs no decision: its digests, and its compression.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::digest::digest;
 use super::set::rows::notification::{OfKey, Received};
 use crate::store::Taken;
+use crate::store::encoding::notification::Packed;
 
 /// A notification, ready to be decided on.
 #[derive(Debug, Clone)]
@@ -34,8 +35,7 @@ impl Inbound {
         let received = Received {
             at: taken.received_at.wall,
             kept_since: taken.received_at.steady,
-            headers: serde_json::to_string(&taken.headers).unwrap_or_default(),
-            body,
+            packed: Packed::of(serde_json::to_string(&taken.headers).unwrap_or_default(), body),
         };
         let of_key = (taken.source.clone(), digest(taken.normalised.dedupe_key.as_bytes()));
         Self { of_key, content, received: Arc::new(received), length, taken }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::digest::digest;
 use super::inbound::Inbound;
-use super::set::rows::notification::{ContentsRow, Key, NotificationRow, OfKey, Received};
+use super::set::rows::notification::{ContentsRow, Key, NotificationRow, OfKey};
 use super::set::{Decided, Order, Readable, WorkingSet};
 use crate::store::{Outcome, Taken};
 
@@ -167,8 +167,6 @@ pub(in crate::store) fn insert(set: &WorkingSet, taken: &Inbound, became: &Becam
     let kept = set.contents.first(&key)?;
     let is_after = || became.tells_first || kept.is_none();
     let row = set.next_row(|next| &mut next.notification)?;
-    let Received { headers, body, .. } = taken.received.as_ref();
-    let bytes = i64::try_from(body.len().saturating_add(headers.len())).unwrap_or(i64::MAX);
     set.notifications.put(NotificationRow {
         row,
         id: taken.id,
@@ -183,7 +181,7 @@ pub(in crate::store) fn insert(set: &WorkingSet, taken: &Inbound, became: &Becam
         signed_at: taken.signed_at.clone(),
         further: taken.partly_signed && (taken.normalised.is_made_up() || !is_after()),
         tells_first: became.tells_first,
-        bytes,
+        bytes: taken.received.packed.length(),
         received: Some(Arc::clone(&taken.received)),
     });
     let one = kept.map_or(taken.id, |kept| kept.one);

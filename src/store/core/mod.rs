@@ -32,6 +32,7 @@ pub(in crate::store) mod reached;
 pub(in crate::store) mod records;
 pub(in crate::store) mod register;
 pub(in crate::store) mod removal;
+pub(in crate::store) mod repairing;
 pub(in crate::store) mod set;
 pub(in crate::store) mod taking;
 pub(in crate::store) mod telling;

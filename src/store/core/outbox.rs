@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::set::rows::outbox::OutboxRow;
-use super::set::{Decided, WorkingSet};
+use super::set::rows::outbox::{OutboxRow, Reader};
+use super::set::{Decided, Row, WorkingSet};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::store::Owed;
 
-/// The outbox row of a record, even if its delivery was given up.
+/// Transform's outbox row of a record, even if its delivery was given up.
 pub(super) fn find(set: &WorkingSet, record: i64) -> Decided<Option<Arc<OutboxRow>>> {
-    set.outbox.first(&record)
+    Ok(set.outbox.rows(&record)?.into_iter().find(|row| row.reader == Reader::Transform))
 }
 
 /// Notes that Transform is owed a version of a record. A delivery that was given up is owed again, as if nothing had
@@ -28,6 +28,7 @@ pub(super) fn owe(
     let failing = old.as_ref().filter(|row| !row.is_dead());
     set.outbox.put(OutboxRow {
         record,
+        reader: Reader::Transform,
         version,
         first_untold_at: Some(first_untold),
         due_at: due,
@@ -86,8 +87,8 @@ pub(super) fn hasten(set: &WorkingSet, row: &OutboxRow, now: Timestamp) {
 
 /// Deletes the outbox row of a record: Transform is owed nothing of it any more.
 pub(super) fn delete(set: &WorkingSet, record: i64) -> Decided<()> {
-    if find(set, record)?.is_some() {
-        set.outbox.delete(&record);
+    if let Some(row) = find(set, record)? {
+        set.outbox.delete(&row.id());
     }
     Ok(())
 }

@@ -80,15 +80,16 @@ pub(super) fn bind(stored: &mut Stored, source: &str, layer: Layer) -> bool {
 /// Adds a record. Returns its row.
 pub(in crate::store) fn insert(set: &WorkingSet, record: &Arc<Record>) -> Decided<i64> {
     let row = set.next_row(|next| &mut next.record)?;
-    set.records.put(RecordRow::of(row, Arc::clone(record)));
+    set.records.put(RecordRow::of(row, Arc::clone(record), None));
     Ok(row)
 }
 
 /// Writes a record.
 pub(in crate::store) fn update(set: &WorkingSet, row: i64, record: &Arc<Record>) -> Decided<()> {
+    let Some(known) = row_of(set, row)? else { return Ok(()) };
     // A record that is as it was is not written.
-    if row_of(set, row)?.is_some_and(|known| known.record.sound().is_none_or(|known| known != record)) {
-        set.records.put(RecordRow::of(row, Arc::clone(record)));
+    if known.record.sound().is_none_or(|known| known != record) {
+        set.records.put(RecordRow::of(row, Arc::clone(record), known.last_transition));
     }
     Ok(())
 }

@@ -92,9 +92,8 @@ pub(super) fn captured(set: &WorkingSet, source: Option<&str>, authorization: &s
 
 /// Whether a PSP id leads to this record alone, as surely as this: there is nothing to learn.
 pub(super) fn is_learned(set: &WorkingSet, stored: &Stored, lead: &Lead<'_>) -> Decided<bool> {
-    let is_as_sure = |way: &Way| {
-        way.record == stored.row && way.sureness >= lead.sureness && is_of_record(way, &stored.record)
-    };
+    let is_as_sure =
+        |way: &Way| way.record == stored.row && way.sureness >= lead.sureness && is_of_record(way, &stored.record);
     Ok(matches!(of(set, lead.kind, lead.psp_id)?.as_slice(), [way] if is_as_sure(way)))
 }
 

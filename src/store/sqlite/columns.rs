@@ -1,11 +1,12 @@
 //! Columns: how times, versions, keys and JSON are written and read, and what counts as damage.
 
 use jiff::Timestamp;
-use rusqlite::types::Type;
+use rusqlite::types::{Type, ValueRef};
 use rusqlite::{ErrorCode, Row, Rows};
 use serde::de::DeserializeOwned;
 
 use crate::domain::ids::{Kind, RecordKey};
+use crate::store::encoding;
 
 /// A time as it is stored: microseconds since 1970, UTC.
 pub(super) fn micros(at: Timestamp) -> i64 {
@@ -36,10 +37,23 @@ pub(super) fn unreadable(
 
 /// Reads JSON that a relay has written. The error does not repeat the text: it may be payer data.
 pub(super) fn json<T: DeserializeOwned>(column: usize, text: &str) -> rusqlite::Result<T> {
-    serde_json::from_str(text).map_err(|error| {
-        let (line, number) = (error.line(), error.column());
-        unreadable(column, Type::Text, format!("its JSON cannot be read at line {line}, column {number}"))
-    })
+    encoding::text(text.as_bytes()).map_err(|error| unreadable(column, Type::Text, error))
+}
+
+/// Reads a record or an event. Until version 18 of the schema it stood there as JSON.
+pub(super) fn fact<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
+    match row.get_ref(column)? {
+        ValueRef::Blob(sealed) => encoding::read(sealed).map_err(|error| unreadable(column, Type::Blob, error)),
+        text => json(column, text.as_str()?),
+    }
+}
+
+/// Checks a row's checksum, if it has one: until version 18 of the schema no row had.
+pub(super) fn check_sum(row: &Row<'_>, column: usize, sum: i64) -> rusqlite::Result<()> {
+    match row.get::<_, Option<i64>>(column)? {
+        Some(kept) if kept != sum => Err(unreadable(column, Type::Integer, "its checksum is wrong")),
+        _ => Ok(()),
+    }
 }
 
 /// A row with a value that no relay has written.

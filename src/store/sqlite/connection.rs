@@ -141,6 +141,10 @@ fn give_back_pages(connection: &Connection) -> rusqlite::Result<()> {
 
 const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
+/// The room for pages that the writer keeps in memory, in KiB; the minus is SQLite's sign for that unit. The index of dedupe keys and
+/// the records that change are asked for each notification.
+const CACHE_KIB: i64 = -16_384;
+
 /// Sets the settings that the promises rest on. With synchronous=FULL a commit is on disk when it returns, also in WAL
 /// mode.
 fn prepare(connection: &Connection) -> rusqlite::Result<()> {
@@ -149,6 +153,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", "ON")?;
+    connection.pragma_update(None, "cache_size", CACHE_KIB)?;
     wal::limit(connection)?;
     // A plan is made once for a statement, and not anew for each value that is bound to it.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

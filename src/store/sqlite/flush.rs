@@ -5,12 +5,16 @@ mod records;
 mod texts;
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
 use super::columns::{micros, version_column};
 use super::fetches::{self, Asker};
+use super::history;
+use crate::store::core::history::{sum_of_attempt, sum_of_version};
 use crate::store::core::set::{Change, Order, Readable, Row, WorkingSet};
+use crate::store::encoding;
 
 /// A table that is written row by row.
 trait Written: Row {
@@ -96,46 +100,51 @@ fn carry_out(connection: &Connection, order: &Order, gone: &HashSet<i64>) -> rus
         }
         Order::ForgetFetches(notification) => fetches::forget(connection, *notification),
         Order::Version { record, .. } | Order::Attempt { record, .. } if gone.contains(record) => Ok(()),
-        Order::Version { record, version, notification, event_type, status, now } => connection
-            .prepare_cached(
-                "INSERT INTO transitions (record, version, at, notification, event_type, status, kept_since)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                record,
-                version_column(*version),
-                micros(now.wall),
-                notification.into_bytes(),
-                event_type,
-                status.name(),
-                micros(now.steady),
-            ])
-            .map(drop),
-        Order::Attempt { record, version, began, millis, failure } => connection
-            .prepare_cached(
-                "INSERT INTO attempts (record, version, at, millis, failure, kept_since) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![
-                record,
-                version_column(*version),
-                micros(began.wall),
-                millis,
-                failure,
-                micros(began.steady),
-            ])
-            .map(drop),
+        Order::Version { row, previous, record, version, notification, event_type, status, now } => {
+            let (version, at) = (version_column(*version), micros(now.wall));
+            let sum = sum_of_version((*record, version, at), *notification, event_type, status.name());
+            connection
+                .prepare_cached(
+                    "INSERT INTO transitions (id, previous, record, version, at, notification, event_type, status, kept_since, sum)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                )?
+                .execute(params![
+                    row,
+                    previous,
+                    record,
+                    version,
+                    at,
+                    notification.into_bytes(),
+                    event_type,
+                    status.name(),
+                    micros(now.steady),
+                    sum,
+                ])
+                .map(drop)
+        }
+        Order::Attempt { record, version, began, millis, failure } => {
+            let (version, at) = (version_column(*version), micros(began.wall));
+            let sum = sum_of_attempt((*record, version, at), *millis, failure.as_deref());
+            connection
+                .prepare_cached(
+                    "INSERT INTO attempts (record, version, at, millis, failure, kept_since, sum)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?
+                .execute(params![record, version, at, millis, failure, micros(began.steady), sum])
+                .map(drop)
+        }
         Order::ForgetHistory(_) => Ok(()),
     }
 }
 
 fn forget_history(connection: &Connection, record: i64) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM transitions WHERE record = ?1")?.execute([record])?;
+    history::forget(connection, record)?;
     connection.prepare_cached("DELETE FROM attempts WHERE record = ?1")?.execute([record]).map(drop)
 }
 
-/// JSON of something that a relay wrote.
-fn text_of(value: &impl serde::Serialize) -> rusqlite::Result<String> {
-    serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+/// A record or an event, as it is written into its row.
+fn fact_of<T: serde::Serialize>(value: &Readable<Arc<T>>) -> rusqlite::Result<Vec<u8>> {
+    encoding::write(sound(value)?.as_ref()).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
 }
 
 /// What cannot be read is never written: only rows that were decided anew are.
@@ -146,7 +155,6 @@ fn sound<T>(value: &Readable<T>) -> rusqlite::Result<&T> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use jiff::Timestamp;

@@ -25,6 +25,7 @@ use crate::domain::record::{Record, Registered, Seen};
 use crate::domain::stamp::{Stamp, Stamped};
 use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
 use crate::domain::total::{Total, TotalOf, Totals, Unconfirmed};
+use crate::store::encoding;
 
 /// From this version on an event says which parts of it are unsigned.
 const LOOSE: i64 = 11;
@@ -36,6 +37,8 @@ const ACCOUNTS: i64 = 14;
 const ANSWERS: i64 = 15;
 /// From this version on a record keeps what an import states of it.
 const IMPORTED: i64 = 17;
+/// From this version on records and events are sealed.
+const SEALED: i64 = 19;
 /// From this version on a record keeps whether only placed events have bound it to its source.
 const BOUND: i64 = 18;
 
@@ -317,6 +320,25 @@ fn what_every_version_has_written_is_read_as_it_was_meant() {
         assert_eq!(written::<Event>(version, "event.json").0, event(version), "version {version}");
     }
     assert!(!folder(VERSION + 1).exists(), "no version has written that yet");
+}
+
+/// A row can only be read with the dictionary and the format that it was written with.
+#[test]
+fn what_every_version_has_sealed_is_read_as_it_was_meant() {
+    for version in SEALED..=VERSION {
+        assert_eq!(sealed(version, "record.sealed", &record(version)), record(version), "version {version}");
+        assert_eq!(sealed(version, "event.sealed", &event(version)), event(version), "version {version}");
+    }
+}
+
+/// What stands in a sealed file of a version. That of a new version is made with `UPDATE_FIXTURES=1`.
+fn sealed<T: Serialize + DeserializeOwned>(version: i64, what: &str, value: &T) -> T {
+    let file = folder(version).join(what);
+    if std::env::var_os("UPDATE_FIXTURES").is_some() && version == VERSION && !file.exists() {
+        fs::write(&file, encoding::write(value).unwrap()).unwrap();
+    }
+    let sealed = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    encoding::read(&sealed).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// A change of the written form needs a new version, and with it a new folder.

@@ -11,7 +11,7 @@ pub(super) use inbox::{CONTENT, OF_KEY};
 
 use rusqlite::Connection;
 
-use super::{counts, fetches, given_up};
+use super::{counts, fetches, given_up, history};
 use crate::store::core::set::rows::state::{AwaitsRow, HistoryRow, WaitingRow};
 use crate::store::core::set::{NextRows, Want, WorkingSet};
 
@@ -37,7 +37,7 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, want: &Want) -> ru
         Want::FirstTimes(key) => texts::first_times(connection, set, key),
         Want::Findings(key) => texts::findings(connection, set, key),
         Want::HasHistory(record) => {
-            let mut has = connection.prepare_cached("SELECT 1 FROM transitions WHERE record = ?1 LIMIT 1")?;
+            let mut has = connection.prepare_cached(history::HAS_EARLIER)?;
             let row = has.exists([record])?.then_some(HistoryRow { record: *record });
             set.histories.absorb(*record, row);
             Ok(())
@@ -55,6 +55,7 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, want: &Want) -> ru
                 parked: next("parked", "id")?,
                 placed: next("placed", "id")?,
                 finding: next("findings", "id")?,
+                transition: next("transitions", "id")?,
             };
             set.begin(next, given_up::is_any(connection)?);
             Ok(())

@@ -72,6 +72,11 @@ impl Lock {
         self.wal.as_ref().map_or(Ok(()), WalEnd::check)
     }
 
+    /// The bytes of the WAL that are in use.
+    pub(super) fn wal_length(&self) -> u64 {
+        self.wal.as_ref().and_then(|wal| wal.length().ok()).unwrap_or(0)
+    }
+
     /// Whether the database is written by a WAL, as a store is and a backup is not; none if the file is empty.
     pub(super) fn writes_a_wal(&self) -> std::io::Result<Option<bool>> {
         writes_a_wal(&self.database)

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, Row};
 use uuid::Uuid;
 
-use super::columns::{json, timestamp};
+use super::columns::{fact, timestamp};
 use super::findings::{self, PARKED_FOR};
 use super::pages::each;
 use super::{named, past, whose};
@@ -82,7 +82,7 @@ impl Look<'_> {
         let query = "SELECT id, notification, source, event, parked_at FROM parked
              WHERE id > ?1 AND reason IS NULL ORDER BY id LIMIT ?2";
         let read = |row: &Row<'_>| {
-            let pending = Pending::of(Uuid::from_bytes(row.get(1)?), row.get(2)?, json(3, row.get_ref(3)?.as_str()?)?);
+            let pending = Pending::of(Uuid::from_bytes(row.get(1)?), row.get(2)?, fact(row, 3)?);
             Ok((row.get(0)?, pending, timestamp(4, row.get(4)?)?))
         };
         each(self.past, query, read, |(row, pending, at): (i64, Pending, Timestamp)| {

@@ -1,12 +1,14 @@
 //! The schema and its migration, in steps. A released step is never edited; a change of the schema is a new step.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::time::Instant;
 
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     FIRST,
     SECOND,
     THIRD,
@@ -25,6 +27,7 @@ const STEPS: [&str; 18] = [
     super::given_up::STEP,
     super::placed::BY_NOTIFICATION,
     super::placed::BOUND,
+    super::lean::STEP,
 ];
 
 const FIRST: &str = r"
@@ -262,7 +265,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 18;
+pub(super) const VERSION: i64 = 19;
 
 /// A store as it is before a step.
 #[cfg(test)]
@@ -274,19 +277,45 @@ pub(super) fn before(connection: &Connection, step: &str) {
 
 /// Runs the missing steps, all or none.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
+    let done = usize::try_from(version(connection)?).unwrap_or(0);
+    let begun = announce(connection, done)?;
+    if let Some(begun) = begun {
+        connection.progress_handler(PROGRESS_STEPS, Some(said_at_times(begun)))?;
+    }
+    let brought = bring(connection);
+    connection.progress_handler(0, None::<fn() -> bool>)?;
+    brought?;
+    if let Some(begun) = begun {
+        tracing::info!(to = VERSION, seconds = begun.elapsed().as_secs(), "the store is brought to this version");
+    }
+    Ok(())
+}
+
+fn bring(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let done = usize::try_from(version(&transaction)?).unwrap_or(0);
-    let begun = announce(&transaction, done)?;
     for step in STEPS.iter().skip(done) {
         transaction.execute_batch(step)?;
     }
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()?;
-    if let Some(begun) = begun {
-        tracing::info!(to = VERSION, seconds = begun.elapsed().as_secs(), "the store is brought to this version");
+    transaction.commit()
+}
+
+/// Steps of the engine between two looks at the time, and the time between two log lines.
+const PROGRESS_STEPS: i32 = 1_000_000;
+const SAID_EVERY: Duration = Duration::from_secs(10);
+
+/// Logs now and then that the change goes on. It never ends it.
+fn said_at_times(begun: Instant) -> impl FnMut() -> bool + Send {
+    let mut said = begun;
+    move || {
+        if said.elapsed() >= SAID_EVERY {
+            said = Instant::now();
+            tracing::info!(seconds = begun.elapsed().as_secs(), "the store is still being brought to this version");
+        }
+        false
     }
-    Ok(())
 }
 
 /// Logs that a store of an earlier version is changed. That may take long: some steps read all notifications. Returns

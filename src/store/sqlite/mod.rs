@@ -5,6 +5,7 @@ mod any_order;
 mod backup;
 #[cfg(test)]
 mod captures_known;
+mod checkpointer;
 mod clock;
 mod columns;
 mod connection;
@@ -35,6 +36,7 @@ mod history;
 mod importing;
 mod inbox;
 mod journal;
+mod lean;
 #[cfg(test)]
 mod lent;
 mod load;
@@ -60,6 +62,7 @@ mod records;
 mod rehearse;
 #[cfg(test)]
 mod relatives;
+mod repairing;
 mod restore;
 #[cfg(test)]
 mod several_reasons;

@@ -2,9 +2,10 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{json, key};
+use super::columns::{fact, key};
 use crate::domain::event::Event;
 use crate::domain::ids::Kind;
+use crate::domain::record::Record;
 use crate::store::core::findings::Named;
 use crate::store::core::parked::ReleaseKey;
 
@@ -15,23 +16,37 @@ pub(super) fn named<'n>(
     names: impl IntoIterator<Item = &'n str>,
 ) -> rusqlite::Result<Option<Named>> {
     for name in names {
-        for query in [BY_PSP_ID, BY_TRANSFORM_ID] {
-            let mut find = connection.prepare_cached(query)?;
-            let found = find.query_row(params![name, source], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)));
-            if let Some(found) = found.optional()? {
-                return Ok(Some(found));
-            }
+        if let Some(found) = by_psp_id(connection, source, name)? {
+            return Ok(Some(found));
+        }
+        if let Some(found) = by_transform_id(connection, source, name)? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
 }
 
-const BY_PSP_ID: &str = "SELECT r.id, r.kind, r.transform_id FROM psp_ids p JOIN records r ON r.id = p.record
-    WHERE p.psp_id = ?1 AND p.source IN (?2, '') LIMIT 1";
+fn by_psp_id(connection: &Connection, source: &str, psp_id: &str) -> rusqlite::Result<Option<Named>> {
+    connection
+        .prepare_cached(
+            "SELECT r.id, r.kind, r.transform_id FROM psp_ids p JOIN records r ON r.id = p.record
+             WHERE p.psp_id = ?1 AND p.source IN (?2, '') LIMIT 1",
+        )?
+        .query_row(params![psp_id, source], |row| Ok((row.get(0)?, key(row.get(1)?, row.get(2)?)?)))
+        .optional()
+}
 
 /// A damaged record counts as bound to no source: a finding must not keep a notification out.
-const BY_TRANSFORM_ID: &str = "SELECT id, kind, transform_id FROM records
-    WHERE transform_id = ?1 AND ifnull(iif(json_valid(record), json_extract(record, '$.source'), NULL), ?2) = ?2";
+fn by_transform_id(connection: &Connection, source: &str, id: &str) -> rusqlite::Result<Option<Named>> {
+    let found = connection
+        .prepare_cached("SELECT id, kind, transform_id, record FROM records WHERE transform_id = ?1")?
+        .query_row([id], |row| {
+            let bound = fact::<Record>(row, 3).ok().and_then(|record| record.source);
+            Ok((bound, (row.get(0)?, key(row.get(1)?, row.get(2)?)?)))
+        })
+        .optional()?;
+    Ok(found.and_then(|(bound, named)| bound.is_none_or(|bound| bound == source).then_some(named)))
+}
 
 /// A registered record that a parked event names.
 pub(super) fn record_of(connection: &Connection, source: &str, event: &Event) -> rusqlite::Result<Option<Named>> {
@@ -54,7 +69,7 @@ fn by_companions(connection: &Connection, source: &str, event: &Event) -> rusqli
     for id in event.leading_ids() {
         let key = ReleaseKey::psp_id(Kind::Agreement, id);
         let companions: Vec<Event> = companions
-            .query_map(params![key.as_str(), source, OF_KEY_MAX], |row| json(0, row.get_ref(0)?.as_str()?))?
+            .query_map(params![key.as_str(), source, OF_KEY_MAX], |row| fact(row, 0))?
             .collect::<rusqlite::Result<_>>()?;
         for companion in companions {
             let payment = named(connection, source, companion.payment_ids.iter().map(String::as_str))?;

@@ -126,7 +126,8 @@ mod tests {
                      (x'02000000000000000000000000000000', 's', 0, x'bb', x'02', 'applied', '[]', x''),
                      (x'03000000000000000000000000000000', 's', 0, x'bb', x'03', 'repeated', '[]', x''),
                      (x'04000000000000000000000000000000', 's', 0, x'cc', x'04', 'ignored', '[]', x'');
-                 INSERT INTO first_times VALUES ('s', x'bb', x'', 0, x'02000000000000000000000000000000');",
+                 INSERT INTO first_times (source, key, fields, at, notification)
+                     VALUES ('s', x'bb', x'', 0, x'02000000000000000000000000000000');",
             )
             .unwrap();
         connection.execute_batch(STEP).unwrap();

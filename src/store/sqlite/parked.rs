@@ -5,7 +5,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use super::columns::{Listed, json, micros, timestamp, unreadable};
+use super::columns::{Listed, fact, json, micros, timestamp, unreadable};
 use super::decide::at_once;
 use crate::domain::event::Event;
 use crate::store::{ParkedEvent, core};
@@ -42,7 +42,7 @@ pub(super) fn list(
              FROM parked WHERE id > ?1 AND (?2 IS NULL OR source = ?2) AND reason IS NULL ORDER BY id LIMIT ?3",
     )?;
     Listed::read("parked", query.query(params![after, source, most])?, |row| {
-        let event: Event = json(4, row.get_ref(4)?.as_str()?)?;
+        let event: Event = fact(row, 4)?;
         Ok(ParkedEvent {
             cursor: row.get(0)?,
             notification: Uuid::from_bytes(row.get(1)?),
@@ -63,7 +63,7 @@ pub(super) fn look(connection: &Connection, after: i64, most: u32) -> rusqlite::
     Listed::read("parked", query.query(params![after, most])?, |row| {
         row.get::<_, [u8; 16]>(1)?;
         row.get::<_, String>(2)?;
-        json::<Event>(3, row.get_ref(3)?.as_str()?)?;
+        fact::<Event>(row, 3)?;
         timestamp(4, row.get(4)?)?;
         row.get::<_, Option<i64>>(5)?;
         if row.get(6)? { Err(unreadable(6, Type::Null, "its notification is missing")) } else { Ok(()) }

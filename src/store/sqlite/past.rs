@@ -11,8 +11,9 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::columns::{in_row, json, micros, timestamp, unreadable};
+use super::columns::{fact, in_row, micros, timestamp, unreadable};
 use super::engine::{self, Access};
+use super::inbox::unpacked;
 use super::pages::each;
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
@@ -25,6 +26,8 @@ use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
 /// The schema version since which forms and fetched responses are stored.
 const FETCHES_SINCE: i64 = 3;
+/// The schema version since which notifications are packed.
+const PACKED_SINCE: i64 = 19;
 /// The schema version since which first times are stored.
 const FIRST_TIMES_SINCE: i64 = 6;
 
@@ -147,7 +150,7 @@ pub(super) fn waiting(
 ) -> rusqlite::Result<()> {
     let query = "SELECT id, notification, event, reason FROM parked WHERE id > ?1 ORDER BY id LIMIT ?2";
     let read = |row: &Row<'_>| {
-        let waits = || Ok((Uuid::from_bytes(row.get(1)?), json(2, row.get_ref(2)?.as_str()?)?, row.get(3)?));
+        let waits = || Ok((Uuid::from_bytes(row.get(1)?), fact(row, 2)?, row.get(3)?));
         waits().map_err(in_row("parked", row.get::<_, i64>(0)?))
     };
     each(past, query, read, |(notification, event, reason)| does(notification, event, reason))
@@ -161,10 +164,12 @@ pub(super) fn notifications(
     latest: i64,
     mut does: impl FnMut(Past, [u8; 16]) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
-    let fetches = whose::version(past)? >= FETCHES_SINCE;
+    let version = whose::version(past)?;
+    let fetches = version >= FETCHES_SINCE;
     let more = if fetches { "form, signed_at, hint" } else { "NULL, NULL, 0" };
+    let packing = if version >= PACKED_SINCE { "packing" } else { "0" };
     let query = format!(
-        "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more} FROM notifications n
+        "SELECT rowid, id, source, received_at, headers, body, outcome, reason, dedupe_key, {more}, {packing} FROM notifications n
          WHERE rowid > ?1 AND rowid <= {latest} AND {} ORDER BY rowid LIMIT ?2",
         since(wanted)
     );
@@ -185,12 +190,13 @@ pub(super) fn notifications(
 }
 
 fn notification(row: &Row<'_>, source: String) -> rusqlite::Result<(Past, [u8; 16])> {
+    let (headers, body) = unpacked(row, (4, 5), row.get(12)?)?;
     let one = Past {
         id: Uuid::from_bytes(row.get(1)?),
         source,
         received_at: timestamp(3, row.get(3)?)?,
-        headers: json(4, row.get_ref(4)?.as_str()?)?,
-        body: row.get(5)?,
+        headers,
+        body,
         outcome: row.get(6)?,
         reason: row.get(7)?,
         form: row.get(9)?,

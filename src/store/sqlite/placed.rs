@@ -5,7 +5,7 @@
 use rusqlite::Connection;
 use uuid::Uuid;
 
-use super::columns::{in_row, json};
+use super::columns::{fact, in_row};
 use crate::store::core::parked::Pending;
 
 /// The step of the schema that leads from preauthorizations to their captures, lets agreements share a means of payment, and
@@ -65,7 +65,7 @@ pub(super) fn list(connection: &Connection, row: i64) -> rusqlite::Result<Vec<Pe
             Ok(Pending {
                 notification: Uuid::from_bytes(columns.get(0)?),
                 source: columns.get(1)?,
-                event: json(2, columns.get_ref(2)?.as_str()?)?,
+                event: fact(columns, 2)?,
             })
         })?
         .collect::<rusqlite::Result<_>>()

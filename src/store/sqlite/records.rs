@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use url::form_urlencoded;
 
-use super::columns::{Listed, in_row, json, unreadable};
+use super::columns::{Listed, fact, in_row, unreadable};
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::domain::text::shown_id;
@@ -28,7 +28,7 @@ pub(super) fn stored(row: &Row<'_>) -> rusqlite::Result<Stored> {
 }
 
 fn read(row: &Row<'_>, number: i64, id: &str) -> rusqlite::Result<Stored> {
-    let record: Record = json(1, row.get_ref(1)?.as_str()?)?;
+    let record: Record = fact(row, 1)?;
     let payment: Option<String> = row.get(4)?;
     let agrees = record.key.id.as_str() == id
         && i64::from(record.key.kind.code()) == row.get::<_, i64>(3)?
@@ -58,17 +58,6 @@ pub(super) fn agreement_of(connection: &Connection, record: &Record) -> rusqlite
     Ok(agreement.map(|stored| Arc::unwrap_or_clone(stored.record)))
 }
 
-/// The column `placed` of a way: 0 if the id is the record's own; else the sureness of the placed events that have named it.
-pub(super) const fn code_of(sureness: Sureness) -> u8 {
-    match sureness {
-        Sureness::Own => 0,
-        Sureness::OnlyCapture => 1,
-        Sureness::OfAuthorization => 2,
-        Sureness::Unsigned => 3,
-        Sureness::OfCapture => 4,
-    }
-}
-
 /// The kind of an object, by the code in a column.
 pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
     let unknown = || unreadable(column, Type::Integer, "there is no such kind");
@@ -77,14 +66,8 @@ pub(super) fn kind(row: &Row<'_>, column: usize) -> rusqlite::Result<Kind> {
 
 /// The sureness of a way, by the code in a column.
 pub(super) fn sureness(row: &Row<'_>, column: usize) -> rusqlite::Result<Sureness> {
-    match row.get(column)? {
-        0 => Ok(Sureness::Own),
-        1 => Ok(Sureness::OnlyCapture),
-        2 => Ok(Sureness::OfAuthorization),
-        3 => Ok(Sureness::Unsigned),
-        4 => Ok(Sureness::OfCapture),
-        _ => Err(unreadable(column, Type::Integer, "the sureness of a way is one of 0 to 4")),
-    }
+    let unknown = || unreadable(column, Type::Integer, "the sureness of a way is one of 0 to 4");
+    Sureness::from_code(row.get(column)?).ok_or_else(unknown)
 }
 
 /// Reads a page of rows, to find damage in them.

@@ -10,12 +10,14 @@ use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rusqlite::Connection;
 
+use super::checkpointer::Checkpointer;
 use super::connection::Opened;
 use super::damage::{Met, Standing, said};
+use super::engine::Access;
 use super::outbox::Bounds;
 use super::readers::Readers;
 use super::writer::{Writer, unavailable};
-use super::{connection, outbox, prune, records};
+use super::{connection, engine, outbox, prune, records};
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
@@ -52,9 +54,12 @@ impl Store {
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
         let Opened { connection, files, lock, path } = connection::open(&options.path, options.must_exist)?;
         let (files, lock) = (Arc::new(files), Arc::new(lock));
+        let beside = |error: String| OpenError::failed(&options.path, error);
+        let checkpoints = engine::open(&path, Access::Write).map_err(|error| beside(error.to_string()))?;
+        let checkpointer = Checkpointer::start(checkpoints).map_err(|error| beside(error.to_string()))?;
         let readers = Readers::new(path, Arc::clone(&files), Arc::clone(&lock));
-        let (writer, thread) = Writer::start(connection, files, Some(lock), options.max_waiting)
-            .map_err(|error| OpenError::failed(&options.path, error))?;
+        let (writer, thread) = Writer::start(connection, files, Some(lock), Some(checkpointer), options.max_waiting)
+            .map_err(|error| beside(error.to_string()))?;
         let (options, damage, standing) =
             (Arc::new(ArcSwap::from_pointee(options)), Mutex::default(), Mutex::default());
         Ok(Self { writer, thread, readers, options, wake, damage, standing })
@@ -154,7 +159,10 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
-        self.read(move |connection| Ok(records::by_key(connection, &key)?.map(|stored| Arc::unwrap_or_clone(stored.record)))).await
+        self.read(move |connection| {
+            Ok(records::by_key(connection, &key)?.map(|stored| Arc::unwrap_or_clone(stored.record)))
+        })
+        .await
     }
 
     /// A record as it is on disk, and the agreement under which it runs, if that is registered.

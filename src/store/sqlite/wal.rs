@@ -1,15 +1,19 @@
-//! The size of the WAL, which can only be shortened while nobody reads from it. It is kept small even beside many
-//! readers.
+//! The size of the WAL. It is brought into the database from time to time, and written from its beginning again. That is only
+//! possible while nobody reads from it. It is kept small even beside many readers.
 
 use std::time::Duration;
 
 use rusqlite::Connection;
 use tokio::time::Instant;
 
+use super::checkpointer::Checkpointer;
 use super::engine::wait_for_locks;
 
-/// The length in bytes to which SQLite shortens the WAL when it writes it from the beginning again.
-pub(super) const KEPT: u64 = 8 * 1024 * 1024;
+/// After so many bytes the WAL is brought into the database.
+const CHECKPOINT_EVERY: u64 = 4 * 1024 * 1024;
+/// At this length in bytes the WAL is written from the beginning again, if nobody reads from it. SQLite shortens it to this length
+/// then. Its room stays: a sync of a file that does not grow is quicker.
+pub(super) const KEPT: u64 = 16 * 1024 * 1024;
 /// At this length in bytes the writer waits for the readers, so that it can shorten the WAL.
 pub(super) const LARGE: u64 = 32 * 1024 * 1024;
 /// The longest wait of the writer for the readers; nothing is written meanwhile.
@@ -17,8 +21,9 @@ const WAIT: Duration = Duration::from_millis(100);
 /// The time between two such waits.
 const WAIT_EVERY: Duration = Duration::from_secs(2);
 
-/// SQLite's part: it shortens the WAL when nobody reads it.
+/// SQLite's part: it shortens the WAL when nobody reads it, and makes no checkpoints by itself.
 pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update_and_check(None, "wal_autocheckpoint", 0, |_| Ok(()))?;
     let kept = i64::try_from(KEPT).unwrap_or(i64::MAX);
     // The pragma returns the limit.
     connection.pragma_update_and_check(None, "journal_size_limit", kept, |_| Ok(()))
@@ -27,12 +32,32 @@ pub(super) fn limit(connection: &Connection) -> rusqlite::Result<()> {
 /// The writer's part: it looks at the WAL after each group.
 #[derive(Debug, Default)]
 pub(super) struct Shortener {
+    /// The length in use at the last request for a checkpoint.
+    asked_at: u64,
     tried: Option<Instant>,
     /// Whether it was logged that the WAL cannot be shortened.
     said: bool,
 }
 
 impl Shortener {
+    /// Asks for a checkpoint of a WAL of which so many bytes are in use, and lets a long one begin anew. The writer does not wait for
+    /// anybody.
+    pub(super) fn checkpoint(&mut self, connection: &Connection, checkpointer: &Checkpointer, in_use: u64) {
+        if in_use < self.asked_at {
+            self.asked_at = 0; // it has begun anew
+        }
+        if in_use >= KEPT && checkpointer.has_ended() {
+            // Few pages are left. Somebody who reads prevents it this time.
+            if let Err(error) = begin_anew(connection) {
+                tracing::debug!(%error, "the store's WAL cannot begin anew now");
+            }
+        }
+        if in_use.saturating_sub(self.asked_at) >= CHECKPOINT_EVERY {
+            self.asked_at = in_use;
+            checkpointer.wake();
+        }
+    }
+
     /// Shortens a WAL of this length if it is too long. Readers that begin meanwhile do not prevent that; a reader that
     /// stays does.
     pub(super) fn look(&mut self, connection: &Connection, length: u64, now: Instant) {
@@ -57,6 +82,14 @@ impl Shortener {
             Err(error) => tracing::warn!(%error, bytes = length, "the store's WAL cannot be shortened now"),
         }
     }
+}
+
+/// Brings the rest of the WAL into the database, and lets the next transaction write it from its beginning.
+fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let done = connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(()));
+    wait_for_locks(connection)?;
+    done
 }
 
 /// Empties the WAL. Returns whether that was possible, without a reader in the way.

@@ -63,10 +63,19 @@ impl WalEnd {
         }
     }
 
-    fn is_whole(&self) -> std::io::Result<bool> {
+    /// The bytes of the WAL that are in use: up to the last frame.
+    pub(super) fn length(&self) -> std::io::Result<u64> {
+        Ok(last_frame(&self.header()?).map_or(0, |last| last.ends))
+    }
+
+    fn header(&self) -> std::io::Result<[u8; INDEX_HEADER]> {
         let mut header = [0; INDEX_HEADER];
         self.index.read_exact_at(&mut header, 0)?;
-        let Some(last) = last_frame(&header) else { return Ok(true) };
+        Ok(header)
+    }
+
+    fn is_whole(&self) -> std::io::Result<bool> {
+        let Some(last) = last_frame(&self.header()?) else { return Ok(true) };
         let mut mark = [0; 16];
         match self.wal.read_exact_at(&mut mark, last.begins.saturating_add(8)) {
             Ok(()) => Ok(mark == last.mark && self.wal.metadata()?.len() >= last.ends),

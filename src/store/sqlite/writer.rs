@@ -14,6 +14,7 @@ use rusqlite::config::DbConfig;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::checkpointer::Checkpointer;
 use super::columns;
 use super::files::Files;
 use super::lock::Lock;
@@ -65,13 +66,17 @@ impl Writer {
         connection: Connection,
         files: Arc<Files>,
         lock: Option<Arc<Lock>>,
+        checkpointer: Option<Checkpointer>,
         max_waiting: usize,
     ) -> std::io::Result<(Self, JoinHandle<()>)> {
         let (jobs, waiting) = sync_channel(max_waiting);
         let caution = Arc::new(AtomicU32::new(0));
         let cautious = Arc::clone(&caution);
         let writes = move || {
-            run(connection, &files, lock.as_deref(), &waiting, &cautious);
+            run(&connection, (&files, lock.as_deref(), checkpointer.as_ref()), &waiting, &cautious);
+            // The last connection empties the WAL: only the writer knows whether the WAL is whole.
+            drop(checkpointer);
+            drop(connection);
             // The lock is released only after the connection is closed, even if it has no other owner any more.
             drop(lock);
         };
@@ -141,12 +146,17 @@ impl Writer {
     }
 }
 
-fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Receiver<Job>, caution: &AtomicU32) {
+fn run(
+    connection: &Connection,
+    (files, lock, checkpointer): (&Files, Option<&Lock>, Option<&Checkpointer>),
+    waiting: &Receiver<Job>,
+    caution: &AtomicU32,
+) {
     let (mut shortener, mut kept) = (Shortener::default(), Known::default());
     while let Ok(first) = waiting.recv() {
         let mut group: Vec<Job> = std::iter::once(first).chain(waiting.try_iter().take(GROUP_MAX - 1)).collect();
         let there = files.check().and_then(|()| lock.map_or(Ok(()), Lock::check));
-        let begun = there.and_then(|()| begin(&connection, lock));
+        let begun = there.and_then(|()| begin(connection, lock));
         if begun.is_err() {
             // BEGIN may have waited for the whole lock timeout. All waiting work fails with it, so that none waits
             // through another timeout.
@@ -154,11 +164,14 @@ fn run(connection: Connection, files: &Files, lock: Option<&Lock>, waiting: &Rec
         }
         let usable = begun.is_ok();
         let left = caution.load(Ordering::Relaxed);
-        let begun = begun.and_then(|()| kept.look(&connection));
-        let is_written = commit_group(&connection, &kept.set, begun, group, left > 0);
+        let begun = begun.and_then(|()| kept.look(connection));
+        let is_written = commit_group(connection, &kept.set, begun, group, left > 0);
         caution.store(if is_written { left.saturating_sub(1) } else { left.max(CAUTIOUS_GROUPS) }, Ordering::Relaxed);
         if usable {
-            shortener.look(&connection, files.wal_length(), Instant::now());
+            if let Some((lock, checkpointer)) = lock.zip(checkpointer) {
+                shortener.checkpoint(connection, checkpointer, lock.wal_length());
+            }
+            shortener.look(connection, files.wal_length(), Instant::now());
         }
     }
 }
@@ -329,7 +342,7 @@ mod tests {
     async fn work_that_fails_leaves_nothing_and_takes_nobody_with_it() {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch("CREATE TABLE t (x)").unwrap();
-        let (writer, thread) = Writer::start(connection, here(), None, 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), None, None, 10).unwrap();
         let good = writer.write(|c| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable), |_| ());
         let bad = writer.write(
             |c| {
@@ -353,7 +366,7 @@ mod tests {
         let left = refusals.clone();
         let refuse = move || left.swap(0, std::sync::atomic::Ordering::SeqCst) == 1;
         connection.commit_hook(Some(refuse)).unwrap();
-        let (writer, thread) = Writer::start(connection, here(), None, 10).unwrap();
+        let (writer, thread) = Writer::start(connection, here(), None, None, 10).unwrap();
         let insert = |c: &Connection| c.execute("INSERT INTO t VALUES (1)", []).map_err(unavailable);
         assert!(writer.write(insert, |_| ()).await.is_err());
         assert!(writer.write(insert, |_| ()).await.is_ok());

@@ -4,6 +4,7 @@ mod commands;
 mod import;
 mod notify;
 mod profile_tools;
+mod repair;
 mod reread;
 mod stand_in;
 mod tell;

@@ -10,3 +10,4 @@ mod power_cuts;
 mod restores;
 mod retention;
 mod store_file;
+mod takeover;

@@ -9,8 +9,8 @@
 
 mod cuts;
 mod disk;
-mod earlier;
-mod judge;
+pub(in crate::store) mod earlier;
+pub(in crate::store) mod judge;
 mod recording;
 mod scene;
 mod trial;

@@ -6,6 +6,9 @@ mod guard;
 
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OpenFlags, Row};
+use serde_json::Value;
+use transform_relay::store::encoding::json_of;
+use transform_relay::store::encoding::notification::unpack;
 use uuid::Uuid;
 
 use super::{PATIENCE, Relay};
@@ -100,15 +103,17 @@ impl Relay {
 
     /// The inbox, in the order of arrival.
     pub(crate) fn notifications(&self) -> Vec<Kept> {
-        let question = "SELECT id, outcome, ifnull(reason, ''), repeats, headers, body, hint, further FROM notifications ORDER BY rowid";
+        let question = "SELECT id, outcome, ifnull(reason, ''), repeats, headers, body, hint, further, packing
+            FROM notifications ORDER BY rowid";
         self.all(question, |row| {
+            let (headers, body) = unpack(row.get(8)?, row.get_ref(4)?.as_str()?, row.get_ref(5)?.as_blob()?).unwrap();
             Ok(Kept {
                 id: Uuid::from_bytes(row.get(0)?).to_string(),
                 outcome: row.get(1)?,
                 reason: row.get(2)?,
                 repeats: row.get(3)?,
-                headers: row.get(4)?,
-                body: row.get(5)?,
+                headers,
+                body,
                 hint: row.get(6)?,
                 further: row.get(7)?,
             })
@@ -144,7 +149,7 @@ impl Relay {
 
     /// All records as the store has them, in the order of their registration.
     pub(crate) fn stored_records(&self) -> Vec<String> {
-        self.all("SELECT record FROM records ORDER BY id", |row| row.get(0))
+        self.all("SELECT record FROM records ORDER BY id", |row| Ok(json_of(row.get_ref(0)?.as_bytes()?).unwrap()))
     }
 
     /// The number of findings.
@@ -224,10 +229,18 @@ impl Relay {
 
     /// Gives the n-th registered record (from 0) an earlier text of it, with the version and the time that it has.
     pub(crate) fn set_back(&self, n: usize, earlier: &str) {
-        let change = "UPDATE records SET record =
-                json_set(?2, '$.version', record ->> '$.version', '$.last_updated', record ->> '$.last_updated')
-            WHERE id = (SELECT id FROM records ORDER BY id LIMIT 1 OFFSET ?1)";
-        assert_eq!(self.writable().execute(change, (i64::try_from(n).unwrap(), earlier)).unwrap(), 1);
+        let now: Value = serde_json::from_str(&self.stored_records()[n]).unwrap();
+        let mut set_back: Value = serde_json::from_str(earlier).unwrap();
+        for kept in ["version", "last_updated"] {
+            set_back[kept] = now[kept].clone();
+        }
+        self.write_record(n, &set_back.to_string());
+    }
+
+    /// Gives the n-th registered record (from 0) another text, as relays before version 19 of the schema wrote it.
+    pub(crate) fn write_record(&self, n: usize, text: &str) {
+        let change = "UPDATE records SET record = ?2 WHERE id = (SELECT id FROM records ORDER BY id LIMIT 1 OFFSET ?1)";
+        assert_eq!(self.writable().execute(change, (i64::try_from(n).unwrap(), text)).unwrap(), 1);
     }
 
     /// Moves the due times of all that is owed to now, as if its quiet period had passed. Returns how many there are.

@@ -28,6 +28,10 @@ pub(in crate::store) enum Order {
     ForgetFetches(Uuid),
     /// Adds a version to the history of a record.
     Version {
+        /// The row of the version.
+        row: i64,
+        /// The row of the version before it; 0 if this relay has made none before.
+        previous: i64,
         /// The row of the record.
         record: i64,
         /// The version.

@@ -28,6 +28,8 @@ pub(in crate::store) struct NextRows {
     pub(in crate::store) placed: i64,
     /// Of findings.
     pub(in crate::store) finding: i64,
+    /// Of versions in the history.
+    pub(in crate::store) transition: i64,
 }
 
 /// What stands beside the tables.
@@ -96,7 +98,7 @@ impl WorkingSet {
     pub(in crate::store) fn complete() -> Self {
         let set = Self::default();
         each_table!(&set, complete);
-        let next = NextRows { notification: 1, record: 1, parked: 1, placed: 1, finding: 1 };
+        let next = NextRows { notification: 1, record: 1, parked: 1, placed: 1, finding: 1, transition: 1 };
         set.begin(next, false);
         set
     }

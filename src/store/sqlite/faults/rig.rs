@@ -175,7 +175,7 @@ impl Rig {
         opened.connection.pragma_update(None, "synchronous", "OFF").unwrap();
         hook(&mut opened.connection, &state);
         let files = Arc::new(opened.files);
-        let (writer, thread) = Writer::start(opened.connection, Arc::clone(&files), None, 100).unwrap();
+        let (writer, thread) = Writer::start(opened.connection, Arc::clone(&files), None, None, 100).unwrap();
         // Each decision is written in a savepoint of its own, where a fault can hit it.
         writer.be_cautious(u32::MAX);
         let woken = Arc::<Mutex<Vec<String>>>::default();

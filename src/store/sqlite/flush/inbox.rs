@@ -4,10 +4,10 @@ use rusqlite::{Connection, params};
 use uuid::Uuid;
 
 use super::super::columns::micros;
-use super::{Written, sound, text_of};
+use super::{Written, fact_of, sound};
 use crate::store::Outcome;
 use crate::store::core::set::Readable;
-use crate::store::core::set::rows::notification::NotificationRow;
+use crate::store::core::set::rows::notification::{NotificationRow, sum};
 use crate::store::core::set::rows::parked::ParkedRow;
 use crate::store::core::set::rows::placed::PlacedRow;
 
@@ -20,30 +20,34 @@ impl Written for NotificationRow {
         let missing =
             || rusqlite::Error::ToSqlConversionFailure("a notification without a body cannot be added".into());
         let received = self.received.as_ref().ok_or_else(missing)?;
+        let times = (micros(received.at), micros(received.kept_since));
         connection
             .prepare_cached(
-                "INSERT INTO notifications (rowid, id, source, received_at, dedupe_key, body_hash, outcome, reason, headers, body,
-                     form, signed_at, became, kept_since, tells_first, further, answered)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17)",
+                "INSERT OR FAIL INTO notifications (rowid, id, source, received_at, dedupe_key, body_hash, outcome, reason, headers,
+                     body, form, signed_at, became, kept_since, tells_first, further, answered, packing,
+                     sum)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
             )?
             .execute(params![
                 self.row,
                 self.id.into_bytes(),
                 self.of_key.0,
-                micros(received.at),
+                times.0,
                 self.of_key.1,
                 self.content,
                 sound(&self.outcome)?.name(),
                 self.reason,
-                received.headers,
-                received.body,
+                received.packed.headers,
+                received.packed.body,
                 self.form,
                 self.signed_at,
                 name(self.through.as_ref())?,
-                micros(received.kept_since),
+                times.1,
                 self.tells_first,
                 self.further,
                 name(self.answered.as_ref())?,
+                received.packed.packing,
+                sum(self.id, &self.of_key.0, times, (&self.of_key.1, &self.content)),
             ])
             .map(drop)
     }
@@ -88,7 +92,7 @@ impl Written for ParkedRow {
                 self.notification.into_bytes(),
                 self.source,
                 at.map(|at| at.0),
-                text_of(sound(&self.event)?.as_ref())?,
+                fact_of(&self.event)?,
                 self.silent.then_some(COMPANION),
                 at.map(|at| at.1),
                 self.finding,
@@ -112,13 +116,9 @@ impl Written for PlacedRow {
     fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .prepare_cached("INSERT INTO placed (id, record, notification, source, event) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![
-                self.row,
-                self.record,
-                self.notification.into_bytes(),
-                self.source,
-                text_of(sound(&self.event)?.as_ref())?,
-            ])
+            .execute(
+                params![self.row, self.record, self.notification.into_bytes(), self.source, fact_of(&self.event)?,],
+            )
             .map(drop)
     }
 

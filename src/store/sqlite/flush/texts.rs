@@ -11,8 +11,8 @@ use crate::store::core::set::rows::text::{FirstTimeRow, OwnerRow, ReachedRow};
 impl Written for ReachedRow {
     fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("INSERT INTO reached (source, key, record, notification) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.source, self.key, self.record, self.notification.into_bytes()])
+            .prepare_cached("INSERT INTO reached (source, key, record, notification, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![self.source, self.key, self.record, self.notification.into_bytes(), self.sum()])
             .map(drop)
     }
 
@@ -32,15 +32,17 @@ impl Written for ReachedRow {
 impl Written for OwnerRow {
     fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("INSERT INTO owners (source, key, notification, content) VALUES (?1, ?2, ?3, ?4)")?
-            .execute(params![self.source, self.key, self.notification.into_bytes(), self.content])
+            .prepare_cached("INSERT INTO owners (source, key, notification, content, sum) VALUES (?1, ?2, ?3, ?4, ?5)")?
+            .execute(params![self.source, self.key, self.notification.into_bytes(), self.content, self.sum()])
             .map(drop)
     }
 
     fn update(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
-            .prepare_cached("UPDATE owners SET content = ?4 WHERE source = ?1 AND key = ?2 AND notification = ?3")?
-            .execute(params![self.source, self.key, self.notification.into_bytes(), self.content])
+            .prepare_cached(
+                "UPDATE owners SET content = ?4, sum = ?5 WHERE source = ?1 AND key = ?2 AND notification = ?3",
+            )?
+            .execute(params![self.source, self.key, self.notification.into_bytes(), self.content, self.sum()])
             .map(drop)
     }
 
@@ -56,9 +58,16 @@ impl Written for FirstTimeRow {
     fn insert(&self, connection: &Connection) -> rusqlite::Result<()> {
         connection
             .prepare_cached(
-                "INSERT OR REPLACE INTO first_times (source, key, fields, at, notification) VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT OR REPLACE INTO first_times (source, key, fields, at, notification, sum) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
-            .execute(params![self.source, self.key, self.fields, micros(self.at), self.notification.into_bytes()])
+            .execute(params![
+                self.source,
+                self.key,
+                self.fields,
+                micros(self.at),
+                self.notification.into_bytes(),
+                self.sum(),
+            ])
             .map(drop)
     }
 

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::super::columns::{in_row, json, unreadable};
+use super::super::columns::{fact, in_row, json, unreadable};
 use super::read::readable;
 use crate::domain::event::Event;
 use crate::store::core::set::rows::parked::{self, ParkedRow};
@@ -28,7 +28,7 @@ macro_rules! question {
 }
 
 fn event(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<Event>> {
-    json(column, row.get_ref(column)?.as_str()?).map(Arc::new)
+    fact(row, column).map(Arc::new)
 }
 
 fn parked_row(row: &Row<'_>) -> rusqlite::Result<ParkedRow> {

@@ -27,8 +27,10 @@ macro_rules! question {
 }
 
 /// The very same notification.
-pub(in crate::store::sqlite) const CONTENT: &str =
-    question!("source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0");
+pub(in crate::store::sqlite) const CONTENT: &str = question!(
+    "substr(dedupe_key, 1, 8) = substr(?2, 1, 8) AND substr(body_hash, 1, 4) = substr(?3, 1, 4)
+    AND source = ?1 AND dedupe_key = ?2 AND body_hash = ?3 AND hint = 0"
+);
 
 fn row(row: &Row<'_>) -> rusqlite::Result<NotificationRow> {
     let id = Uuid::from_bytes(row.get(1)?);
@@ -79,7 +81,10 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
                 .collect::<rusqlite::Result<_>>()?
         }
         Key::Contents(of_key) => connection
-            .prepare_cached(question!("source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key"))?
+            .prepare_cached(question!(
+                "substr(dedupe_key, 1, 8) = substr(?2, 1, 8) AND source = ?1 AND dedupe_key = ?2
+                AND body_hash <> dedupe_key"
+            ))?
             .query_map(params![of_key.0, of_key.1], row)?
             .collect::<rusqlite::Result<_>>()?,
     };
@@ -101,16 +106,16 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
     Ok(())
 }
 
-/// Whether there is any content of a key. Hints are left out, as below.
+/// Whether there is any content of a key. Hints are left out: only hints have the same value in both hashes.
 const IS_ANY: &str =
-    "SELECT 1 FROM notifications WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT 1";
+    "SELECT 1 FROM notifications WHERE substr(dedupe_key, 1, 8) = substr(?2, 1, 8) AND source = ?1 AND dedupe_key = ?2
+         AND body_hash <> dedupe_key LIMIT 1";
 
-/// One content of a key, up to a limit, and the row of the last one. The index has all of this, so that no body is
-/// read. Hints are left out: only hints have the same value in both hashes.
+/// One content of a key, up to a limit, and the row of the last one. Hints are left out: only hints have the same value in both hashes.
 pub(in crate::store::sqlite) const OF_KEY: &str = "SELECT min(rowid), (SELECT max(rowid) FROM notifications
-         WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key)
+         WHERE substr(dedupe_key, 1, 8) = substr(?2, 1, 8) AND source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key)
      FROM (SELECT rowid FROM notifications
-         WHERE source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
+         WHERE substr(dedupe_key, 1, 8) = substr(?2, 1, 8) AND source = ?1 AND dedupe_key = ?2 AND body_hash <> dedupe_key LIMIT ?3)";
 
 /// Loads the contents of a key in brief. Returns whether there are any.
 pub(super) fn contents(connection: &Connection, set: &WorkingSet, of_key: &OfKey) -> rusqlite::Result<bool> {

@@ -1,14 +1,15 @@
 //! Loading of records, of the ways that lead to them, and of what Transform is owed of them.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row};
 
-use super::super::columns::{in_row, key, timestamp};
+use super::super::columns::{check_sum, in_row, key, timestamp, unreadable};
 use super::super::records::{kind, record_columns, stored, sureness};
 use super::read::readable;
 use crate::domain::ids::TransformId;
 use crate::store::core::set::WorkingSet;
-use crate::store::core::set::rows::outbox::OutboxRow;
+use crate::store::core::set::rows::outbox::{OutboxRow, Reader};
 use crate::store::core::set::rows::record::{Key, RecordRow};
 use crate::store::core::set::rows::way::{self, Way};
 
@@ -24,6 +25,7 @@ fn row(row: &Row<'_>) -> rusqlite::Result<RecordRow> {
         payment: id(4)?,
         preauth: id(5)?,
         record: readable(stored(row).map(|stored| stored.record))?,
+        last_transition: row.get(6)?,
     })
 }
 
@@ -33,7 +35,13 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
     };
     macro_rules! question {
         ($by:literal) => {
-            concat!("SELECT ", record_columns!(), ", r.preauth_id FROM records r WHERE ", $by, " = ?1 ORDER BY r.id")
+            concat!(
+                "SELECT ",
+                record_columns!(),
+                ", r.preauth_id, r.last_transition FROM records r WHERE ",
+                $by,
+                " = ?1 ORDER BY r.id"
+            )
         };
     }
     let found = match wanted {
@@ -62,21 +70,23 @@ pub(super) fn load(connection: &Connection, set: &WorkingSet, wanted: &Key) -> r
 
 pub(super) fn ways(connection: &Connection, set: &WorkingSet, wanted: &way::Key) -> rusqlite::Result<()> {
     let read = |row: &Row<'_>| {
-        Ok(Way {
+        let way = Way {
             psp_id: row.get(0)?,
             kind: kind(row, 1)?,
             source: row.get(2)?,
             record: row.get(3)?,
             sureness: sureness(row, 4)?,
-        })
+        };
+        check_sum(row, 5, way.sum()).map_err(in_row("psp_ids", format!("of record {}", way.record)))?;
+        Ok(way)
     };
     let found: Vec<Way> = match wanted {
         way::Key::Of(psp_id) => connection
-            .prepare_cached("SELECT psp_id, kind, source, record, placed FROM psp_ids WHERE psp_id = ?1")?
+            .prepare_cached("SELECT psp_id, kind, source, record, placed, sum FROM psp_ids WHERE psp_id = ?1")?
             .query_map([psp_id], read)?
             .collect::<rusqlite::Result<_>>()?,
         way::Key::To(record) => connection
-            .prepare_cached("SELECT psp_id, kind, source, record, placed FROM psp_ids WHERE record = ?1")?
+            .prepare_cached("SELECT psp_id, kind, source, record, placed, sum FROM psp_ids WHERE record = ?1")?
             .query_map([record], read)?
             .collect::<rusqlite::Result<_>>()?,
     };
@@ -95,11 +105,11 @@ pub(super) fn ways(connection: &Connection, set: &WorkingSet, wanted: &way::Key)
 pub(super) fn outbox(connection: &Connection, set: &WorkingSet, record: i64) -> rusqlite::Result<()> {
     let mut find = connection.prepare_cached(
         "SELECT version, first_untold_at, due_at, not_before, attempts, failing_since, reason, host, owed_since, changed_at,
-             dead_at, given_up_at, awaits_host
+             dead_at, given_up_at, awaits_host, reader
          FROM outbox WHERE record = ?1",
     )?;
-    let found = find.query_row(params![record], |row| outbox_row(row, record)).map_err(in_row("outbox", record));
-    set.outbox.absorb(record, found.optional()?);
+    let found = find.query_map([record], |row| outbox_row(row, record))?.collect::<rusqlite::Result<Vec<_>>>();
+    set.outbox.absorb(record, found.map_err(in_row("outbox", record))?);
     Ok(())
 }
 
@@ -110,8 +120,10 @@ fn outbox_row(row: &Row<'_>, record: i64) -> rusqlite::Result<OutboxRow> {
         let at = row.get::<_, Option<i64>>(column).ok().flatten();
         at.map(|at| timestamp(column, at).unwrap_or(Timestamp::UNIX_EPOCH))
     };
+    let no_reader = || unreadable(13, Type::Integer, "there is no such reader");
     Ok(OutboxRow {
         record,
+        reader: Reader::from_code(row.get(13)?).ok_or_else(no_reader)?,
         version: row.get::<_, i64>(0)?.unsigned_abs(),
         first_untold_at: sound(1)?,
         due_at: lenient(2).unwrap_or(Timestamp::UNIX_EPOCH),

@@ -4,7 +4,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, Row, ToSql, params};
 use uuid::Uuid;
 
-use super::super::columns::{in_row, timestamp, unreadable};
+use super::super::columns::{check_sum, in_row, timestamp, unreadable};
 use crate::domain::text::shown;
 use crate::store::FindingKind;
 use crate::store::core::set::WorkingSet;
@@ -14,15 +14,19 @@ use crate::store::core::set::rows::text::{FirstTimeRow, Key, OwnerRow, ReachedRo
 pub(super) fn reached(connection: &Connection, set: &WorkingSet, wanted: &Key) -> rusqlite::Result<()> {
     let read = |row: &Row<'_>| {
         let notification = Uuid::from_bytes(row.get(3)?);
-        Ok(ReachedRow { source: row.get(0)?, key: row.get(1)?, record: row.get(2)?, notification })
+        let reached = ReachedRow { source: row.get(0)?, key: row.get(1)?, record: row.get(2)?, notification };
+        check_sum(row, 4, reached.sum()).map_err(in_row("reached", reached.record))?;
+        Ok(reached)
     };
     let found: Vec<ReachedRow> = match wanted {
         Key::Of(source, key) => connection
-            .prepare_cached("SELECT source, key, record, notification FROM reached WHERE source = ?1 AND key = ?2")?
+            .prepare_cached(
+                "SELECT source, key, record, notification, sum FROM reached WHERE source = ?1 AND key = ?2",
+            )?
             .query_map(params![source, key], read)?
             .collect::<rusqlite::Result<_>>()?,
         Key::To(record) => connection
-            .prepare_cached("SELECT source, key, record, notification FROM reached WHERE record = ?1")?
+            .prepare_cached("SELECT source, key, record, notification, sum FROM reached WHERE record = ?1")?
             .query_map([record], read)?
             .collect::<rusqlite::Result<_>>()?,
     };
@@ -33,10 +37,12 @@ pub(super) fn reached(connection: &Connection, set: &WorkingSet, wanted: &Key) -
 pub(super) fn owners(connection: &Connection, set: &WorkingSet, wanted: &Key) -> rusqlite::Result<()> {
     let Key::Of(source, key) = wanted else { return Ok(()) };
     let found: Vec<OwnerRow> = connection
-        .prepare_cached("SELECT notification, content FROM owners WHERE source = ?1 AND key = ?2")?
+        .prepare_cached("SELECT notification, content, sum FROM owners WHERE source = ?1 AND key = ?2")?
         .query_map(params![source, key], |row| {
             let notification = Uuid::from_bytes(row.get(0)?);
-            Ok(OwnerRow { source: source.clone(), key: *key, notification, content: row.get(1)? })
+            let owner = OwnerRow { source: source.clone(), key: *key, notification, content: row.get(1)? };
+            check_sum(row, 2, owner.sum()).map_err(in_row("owners", notification))?;
+            Ok(owner)
         })?
         .collect::<rusqlite::Result<_>>()?;
     set.owners.absorb(wanted.clone(), found);
@@ -46,15 +52,17 @@ pub(super) fn owners(connection: &Connection, set: &WorkingSet, wanted: &Key) ->
 pub(super) fn first_times(connection: &Connection, set: &WorkingSet, wanted: &Key) -> rusqlite::Result<()> {
     let Key::Of(source, key) = wanted else { return Ok(()) };
     let found: Vec<FirstTimeRow> = connection
-        .prepare_cached("SELECT fields, at, notification FROM first_times WHERE source = ?1 AND key = ?2")?
+        .prepare_cached("SELECT fields, at, notification, sum FROM first_times WHERE source = ?1 AND key = ?2")?
         .query_map(params![source, key], |row| {
-            Ok(FirstTimeRow {
+            let first = FirstTimeRow {
                 source: source.clone(),
                 key: *key,
                 fields: row.get(0)?,
                 at: timestamp(1, row.get(1)?)?,
                 notification: Uuid::from_bytes(row.get(2)?),
-            })
+            };
+            check_sum(row, 3, first.sum()).map_err(in_row("first_times", first.notification))?;
+            Ok(first)
         })?
         .collect::<rusqlite::Result<_>>()?;
     set.first_times.absorb(wanted.clone(), found);

@@ -38,7 +38,7 @@ impl Stage {
         for one in notifications.iter_mut().filter(|one| !one.another && before.get(&one.id) == now.get(&one.id)) {
             one.anew = None;
         }
-        Ok(Rehearsal { notifications, compared, differing, partly: partly.len(), meanwhile, left })
+        Ok(Rehearsal { notifications, compared, differing, partly, meanwhile, left })
     }
 
     /// The records that would differ, and the records that cannot be compared.

@@ -12,12 +12,12 @@ const STEPS: &str = include_str!("../../../../src/store/sqlite/migrations.rs");
 const RECORD: &str = include_str!("../../../../fixtures/stored/1/record.json");
 const EVENT: &str = include_str!("../../../../fixtures/stored/1/event.json");
 
-const RECORDS: u32 = 40;
+pub(in crate::store) const RECORDS: u32 = 40;
 /// Enough for a WAL that is brought into the store in the middle of the migration.
-const NOTIFICATIONS: u32 = 400;
+pub(in crate::store) const NOTIFICATIONS: u32 = 400;
 
 /// Makes the store. Everything in it has to outlive its migration.
-pub(super) fn make(store: &Path) -> Known {
+pub(in crate::store) fn make(store: &Path) -> Known {
     let (_, first) = STEPS.split_once("const FIRST: &str = r\"").unwrap();
     let (first, _) = first.split_once("\";").unwrap();
     let mut store = Connection::open(store).unwrap();

@@ -45,7 +45,7 @@ pub(super) enum Promised {
 
 /// What is known of a recorded time.
 #[derive(Debug, Default)]
-pub(super) struct Known {
+pub(in crate::store) struct Known {
     pub(super) answered: Vec<Answered>,
     /// Webhooks, with the length of the recording when they came.
     pub(super) told: Vec<(u64, String)>,

@@ -8,6 +8,8 @@ use uuid::Uuid;
 use crate::store::Outcome;
 pub(in crate::store) use crate::store::core::set::keys::notification::{Key, OfKey};
 use crate::store::core::set::{Readable, Row, Want};
+use crate::store::encoding::Sum;
+use crate::store::encoding::notification::Packed;
 
 /// A notification.
 #[derive(Debug, Clone)]
@@ -38,7 +40,7 @@ pub(in crate::store) struct NotificationRow {
     pub(in crate::store) further: bool,
     /// Whether it was the first with one of its signed texts.
     pub(in crate::store) tells_first: bool,
-    /// The bytes of its headers and its body.
+    /// The bytes that its headers and its body take.
     pub(in crate::store) bytes: i64,
     /// What is only written: its time, its headers and its body. None of a row that was loaded.
     pub(in crate::store) received: Option<Arc<Received>>,
@@ -51,10 +53,20 @@ pub(in crate::store) struct Received {
     pub(in crate::store) at: Timestamp,
     /// The time by the store's clock.
     pub(in crate::store) kept_since: Timestamp,
-    /// The headers, as JSON.
-    pub(in crate::store) headers: String,
-    /// The body.
-    pub(in crate::store) body: Vec<u8>,
+    /// The headers and the body.
+    pub(in crate::store) packed: Packed,
+}
+
+/// The checksum of what never changes of a notification, apart from its headers and its body, which are sealed. The times are in
+/// microseconds.
+pub(in crate::store) fn sum(
+    id: Uuid,
+    source: &str,
+    (at, kept_since): (i64, i64),
+    (dedupe_key, content): (&[u8], &[u8]),
+) -> i64 {
+    let sum = Sum::of("notifications").bytes(id.as_bytes()).text(source).number(at).number(kept_since);
+    sum.bytes(dedupe_key).bytes(content).end()
 }
 
 impl Row for NotificationRow {

@@ -1,14 +1,37 @@
-//! Rows of the outbox: what Transform is owed of a record, or was given up.
+//! Rows of the outbox: what a reader is owed of a record, or was given up.
 
 use jiff::Timestamp;
 
 use crate::store::core::set::{Row, Want};
 
-/// A row of the outbox. A delivery that was given up has `dead_at`.
+/// A reader: somebody who is told of records, and reads them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::store) enum Reader {
+    /// Frisbii Transform, the only one so far.
+    Transform,
+}
+
+impl Reader {
+    /// Its code in a row of the store.
+    pub(in crate::store) const fn code(self) -> u8 {
+        match self {
+            Self::Transform => 1,
+        }
+    }
+
+    /// The reader with this code.
+    pub(in crate::store) fn from_code(code: u8) -> Option<Self> {
+        [Self::Transform].into_iter().find(|reader| reader.code() == code)
+    }
+}
+
+/// A row of the outbox: a debt to a reader. A delivery that was given up has `dead_at`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::store) struct OutboxRow {
     /// The row of the record.
     pub(in crate::store) record: i64,
+    /// The reader who is owed a webhook.
+    pub(in crate::store) reader: Reader,
     /// The last version that is worth telling.
     pub(in crate::store) version: u64,
     /// The first change since the last attempt began, if any.
@@ -45,11 +68,11 @@ impl OutboxRow {
 }
 
 impl Row for OutboxRow {
-    type Id = i64;
+    type Id = (i64, Reader);
     type Key = i64;
 
-    fn id(&self) -> i64 {
-        self.record
+    fn id(&self) -> Self::Id {
+        (self.record, self.reader)
     }
 
     fn keys(&self) -> Vec<i64> {

@@ -20,17 +20,20 @@ pub(in crate::store) struct RecordRow {
     pub(in crate::store) preauth: Option<TransformId>,
     /// The record.
     pub(in crate::store) record: Readable<Arc<Record>>,
+    /// The row of the latest version in its history; none if it has none, or only versions of an earlier relay.
+    pub(in crate::store) last_transition: Option<i64>,
 }
 
 impl RecordRow {
-    /// The row of a record.
-    pub(in crate::store) fn of(row: i64, record: Arc<Record>) -> Self {
+    /// The row of a record, with this latest version in its history.
+    pub(in crate::store) fn of(row: i64, record: Arc<Record>, last_transition: Option<i64>) -> Self {
         Self {
             row,
             key: record.key.clone(),
             payment: record.parent_payment().cloned(),
             preauth: record.registered.preauth_id.clone(),
             record: Readable::Sound(record),
+            last_transition,
         }
     }
 

@@ -56,7 +56,7 @@ impl Row for OldestRow {
     }
 }
 
-/// Whether a record has a history.
+/// Whether a record has versions of an earlier relay in its history.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct HistoryRow {
     /// The row of the record.

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 pub(in crate::store) use crate::store::core::set::keys::text::Key;
 use crate::store::core::set::{Row, Want};
+use crate::store::encoding::Sum;
 
 /// A record that a signed text has reached.
 #[derive(Debug, Clone)]
@@ -17,6 +18,14 @@ pub(in crate::store) struct ReachedRow {
     pub(in crate::store) record: i64,
     /// The notification that led it there.
     pub(in crate::store) notification: Uuid,
+}
+
+impl ReachedRow {
+    /// The checksum of the row.
+    pub(in crate::store) fn sum(&self) -> i64 {
+        let sum = Sum::of("reached").text(&self.source).bytes(&self.key).number(self.record);
+        sum.bytes(self.notification.as_bytes()).end()
+    }
 }
 
 impl Row for ReachedRow {
@@ -49,6 +58,14 @@ pub(in crate::store) struct OwnerRow {
     pub(in crate::store) content: Option<[u8; 16]>,
 }
 
+impl OwnerRow {
+    /// The checksum of the row.
+    pub(in crate::store) fn sum(&self) -> i64 {
+        let sum = Sum::of("owners").text(&self.source).bytes(&self.key).bytes(self.notification.as_bytes());
+        sum.bytes(self.content.as_ref().map_or(&[], |content| content.as_slice())).end()
+    }
+}
+
 impl Row for OwnerRow {
     type Id = (String, [u8; 16], Uuid);
     type Key = Key;
@@ -79,6 +96,14 @@ pub(in crate::store) struct FirstTimeRow {
     pub(in crate::store) at: Timestamp,
     /// The notification that told of it.
     pub(in crate::store) notification: Uuid,
+}
+
+impl FirstTimeRow {
+    /// The checksum of the row.
+    pub(in crate::store) fn sum(&self) -> i64 {
+        let sum = Sum::of("first_times").text(&self.source).bytes(&self.key).bytes(&self.fields);
+        sum.number(self.at.as_microsecond()).bytes(self.notification.as_bytes()).end()
+    }
 }
 
 impl Row for FirstTimeRow {

@@ -3,6 +3,7 @@
 use crate::domain::ids::Kind;
 pub(in crate::store) use crate::store::core::set::keys::way::Key;
 use crate::store::core::set::{Row, Want};
+use crate::store::encoding::Sum;
 use crate::store::sureness::Sureness;
 
 /// A way from a PSP id to a record.
@@ -18,6 +19,14 @@ pub(in crate::store) struct Way {
     pub(in crate::store) record: i64,
     /// How surely the id leads there.
     pub(in crate::store) sureness: Sureness,
+}
+
+impl Way {
+    /// The checksum of the row.
+    pub(in crate::store) fn sum(&self) -> i64 {
+        let sum = Sum::of("psp_ids").text(&self.psp_id).number(self.kind.code().into()).text(&self.source);
+        sum.number(self.record).number(self.sureness.code().into()).end()
+    }
 }
 
 impl Row for Way {
