@@ -13,7 +13,9 @@ use super::{
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
 /// metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
-    config.service(web::resource("/{any:.*}").guard(guard::fn_guard(has_two_lengths)).to(two_lengths));
+    // A scope of all paths needs no regular expression, which each request would have to pass.
+    let spoilt = web::scope("").guard(guard::fn_guard(has_two_lengths)).default_service(web::to(two_lengths));
+    config.service(spoilt);
     for route in outside() {
         listener.add(config, Clients::Outside, route);
     }

@@ -34,14 +34,11 @@ impl Pointer {
     /// The value at the pointer.
     #[must_use]
     pub fn find<'v>(&self, value: &'v Value) -> Option<&'v Value> {
-        if !self.0.contains("/-") {
-            return value.pointer(&self.0);
+        // Nearly no name has a character that is escaped, and none needs a text of its own then.
+        if self.0.contains('~') {
+            return steps(&self.0).try_fold(value, |value, step| step_into(value, &step));
         }
-        steps(&self.0).try_fold(value, |value, step| match (value, step.as_str()) {
-            (Value::Array(list), "-") => list.last(),
-            (Value::Array(list), index) => list.get(index.parse::<usize>().ok()?),
-            (other, name) => other.get(name),
-        })
+        self.0.split('/').skip(1).try_fold(value, step_into)
     }
 
     /// Puts a value at the pointer, and makes missing objects on the way.
@@ -59,6 +56,17 @@ impl Pointer {
         }
         *at = value;
         Ok(())
+    }
+}
+
+/// The value one step further.
+fn step_into<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
+    match (value, step) {
+        (Value::Array(list), "-") => list.last(),
+        // An index has neither a sign nor leading zeros.
+        (Value::Array(_), index) if index.starts_with('0') && index.len() > 1 || index.starts_with('+') => None,
+        (Value::Array(list), index) => list.get(index.parse::<usize>().ok()?),
+        (other, name) => other.get(name),
     }
 }
 
@@ -164,8 +172,10 @@ impl Each {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_star_stands_for_every_element() {
@@ -188,5 +198,17 @@ mod tests {
         assert_eq!(find("/operations/-/id"), Some(json!(2)));
         assert_eq!(find("/operations/0/id"), Some(json!(1)));
         assert_eq!((find("/a-b"), find("/-"), find("/a-b/-")), (Some(json!(3)), Some(json!(4)), None));
+    }
+
+    proptest! {
+        /// serde_json's own pointers, which have no last element.
+        #[test]
+        fn a_pointer_leads_where_rfc_6901_says(steps in prop::collection::vec("[a~/0-2+]{0,2}", 1..4)) {
+            let value = json!({"a": [{"a": 1, "~": [2], "/": {"": 3}}, [4, 5]], "": {"0": 6, "a/": 7}, "~0": 8, "01": [9], "+1": 10});
+            let escaped = steps.iter().map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")));
+            let text: String = escaped.collect();
+            let pointer = Pointer::try_from(text.clone()).unwrap();
+            prop_assert_eq!(pointer.find(&value), value.pointer(&text));
+        }
     }
 }
