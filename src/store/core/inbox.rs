@@ -181,7 +181,7 @@ pub(in crate::store) fn insert(set: &WorkingSet, taken: &Inbound, became: &Becam
         signed_at: taken.signed_at.clone(),
         further: taken.partly_signed && (taken.normalised.is_made_up() || !is_after()),
         tells_first: became.tells_first,
-        bytes: taken.received.packed.length(),
+        bytes: taken.received.packed.bytes,
         received: Some(Arc::clone(&taken.received)),
     });
     let one = kept.map_or(taken.id, |kept| kept.one);

@@ -21,20 +21,18 @@ pub(in crate::store) struct Packed {
     pub(in crate::store) headers: String,
     /// The body, or the packed value.
     pub(in crate::store) body: Vec<u8>,
+    /// The length of the headers as JSON and of the body, before they were packed.
+    pub(in crate::store) bytes: i64,
 }
 
 impl Packed {
     /// Packs headers, as JSON, and a body. What cannot be compressed stays as it is.
     pub(in crate::store) fn of(headers: String, body: Vec<u8>) -> Self {
+        let bytes = i64::try_from(headers.len().saturating_add(body.len())).unwrap_or(i64::MAX);
         match pack(&headers, &body) {
-            Ok(body) => Self { packing: PACKED, headers: String::new(), body },
-            Err(_) => Self { packing: PLAIN, headers, body },
+            Ok(body) => Self { packing: PACKED, headers: String::new(), body, bytes },
+            Err(_) => Self { packing: PLAIN, headers, body, bytes },
         }
-    }
-
-    /// The bytes that they take.
-    pub(in crate::store) fn length(&self) -> i64 {
-        i64::try_from(self.headers.len().saturating_add(self.body.len())).unwrap_or(i64::MAX)
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn dead_letter_bytes(connection: &Connection) -> rusqlite::Result<i64
         return Ok(bytes);
     }
     let counted: i64 = connection.query_row(
-        "SELECT ifnull(sum(octet_length(body) + octet_length(headers)), 0) FROM notifications
+        "SELECT ifnull(sum(ifnull(bytes, octet_length(body) + octet_length(headers))), 0) FROM notifications
          WHERE outcome = 'dead_letter'",
         [],
         |row| row.get(0),

@@ -22,7 +22,7 @@ pub(super) fn delete(connection: &Connection, id: [u8; 16]) -> rusqlite::Result<
 
 /// Further contents of dedupe keys. The key whose further contents have most bytes comes first; within a key, the
 /// newest content.
-const FURTHER: &str = "SELECT n.id, octet_length(n.body) + octet_length(n.headers)
+const FURTHER: &str = "SELECT n.id, ifnull(n.bytes, octet_length(n.body) + octet_length(n.headers))
     FROM dead_letter_keys k CROSS JOIN notifications n INDEXED BY dead_letters_further
         ON n.source = k.source AND n.dedupe_key = k.dedupe_key
     WHERE n.outcome = 'dead_letter' AND n.further = 1
@@ -31,7 +31,7 @@ const FURTHER: &str = "SELECT n.id, octet_length(n.body) + octet_length(n.header
     ORDER BY k.bytes DESC, k.source, k.dedupe_key, n.rowid DESC LIMIT ?1";
 
 const OLDEST: &str =
-    "SELECT id, octet_length(body) + octet_length(headers) FROM notifications WHERE outcome = 'dead_letter'
+    "SELECT id, ifnull(bytes, octet_length(body) + octet_length(headers)) FROM notifications WHERE outcome = 'dead_letter'
         AND NOT EXISTS (SELECT 1 FROM parked WHERE notification = notifications.id AND reason IS NULL)
         AND NOT EXISTS (SELECT 1 FROM fetch_waiting WHERE notification = notifications.id)
     ORDER BY rowid LIMIT ?1";

@@ -51,7 +51,61 @@ ALTER TABLE attempts ADD COLUMN sum INTEGER;
 ALTER TABLE notifications ADD COLUMN sum INTEGER;
 
 -- packing: 0, headers and body stand there as they came; 1, the body has both, sealed and compressed.
+-- bytes: the length of both as they came; NULL if they stand there so.
 ALTER TABLE notifications ADD COLUMN packing INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE notifications ADD COLUMN bytes INTEGER;
+
+-- Dead letters are counted by the bytes that came.
+DROP TRIGGER dead_letter_in;
+DROP TRIGGER dead_letter_out;
+DROP TRIGGER dead_letter_was;
+DROP TRIGGER dead_letter_is;
+DROP TRIGGER further_in;
+DROP TRIGGER further_out;
+DROP TRIGGER further_was;
+DROP TRIGGER further_is;
+CREATE TRIGGER dead_letter_in AFTER INSERT ON notifications WHEN new.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET
+        bytes = bytes + ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers)),
+        bytes_inverse = bytes_inverse - ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers));
+END;
+CREATE TRIGGER dead_letter_out AFTER DELETE ON notifications WHEN old.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET
+        bytes = bytes - ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers)),
+        bytes_inverse = bytes_inverse + ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers));
+END;
+CREATE TRIGGER dead_letter_was AFTER UPDATE OF outcome, body, headers ON notifications WHEN old.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET
+        bytes = bytes - ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers)),
+        bytes_inverse = bytes_inverse + ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers));
+END;
+CREATE TRIGGER dead_letter_is AFTER UPDATE OF outcome, body, headers ON notifications WHEN new.outcome = 'dead_letter' BEGIN
+    UPDATE dead_letter_bytes SET
+        bytes = bytes + ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers)),
+        bytes_inverse = bytes_inverse - ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers));
+END;
+CREATE TRIGGER further_in AFTER INSERT ON notifications WHEN new.outcome = 'dead_letter' AND new.further = 1 BEGIN
+    INSERT INTO dead_letter_keys VALUES (new.source, new.dedupe_key,
+            ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers)))
+        ON CONFLICT (source, dedupe_key) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
+CREATE TRIGGER further_out AFTER DELETE ON notifications WHEN old.outcome = 'dead_letter' AND old.further = 1 BEGIN
+    UPDATE dead_letter_keys SET bytes = bytes - ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers))
+        WHERE source = old.source AND dedupe_key = old.dedupe_key;
+    DELETE FROM dead_letter_keys WHERE source = old.source AND dedupe_key = old.dedupe_key AND bytes <= 0;
+END;
+CREATE TRIGGER further_was AFTER UPDATE OF outcome, body, headers ON notifications
+    WHEN old.outcome = 'dead_letter' AND old.further = 1 BEGIN
+    UPDATE dead_letter_keys SET bytes = bytes - ifnull(old.bytes, octet_length(old.body) + octet_length(old.headers))
+        WHERE source = old.source AND dedupe_key = old.dedupe_key;
+    DELETE FROM dead_letter_keys WHERE source = old.source AND dedupe_key = old.dedupe_key AND bytes <= 0;
+END;
+CREATE TRIGGER further_is AFTER UPDATE OF outcome, body, headers ON notifications
+    WHEN new.outcome = 'dead_letter' AND new.further = 1 BEGIN
+    INSERT INTO dead_letter_keys VALUES (new.source, new.dedupe_key,
+            ifnull(new.bytes, octet_length(new.body) + octet_length(new.headers)))
+        ON CONFLICT (source, dedupe_key) DO UPDATE SET bytes = bytes + excluded.bytes;
+END;
 
 -- Only the declared type changes, and no row: a text stays a text.
 PRAGMA writable_schema = ON;

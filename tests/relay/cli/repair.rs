@@ -2,11 +2,10 @@
 
 use std::fs;
 
-use rusqlite::Connection;
 use serde_json::json;
 
 use crate::support::program::{Ended, run};
-use crate::support::{PATIENCE, Relay, Setup, payment, start, stripe};
+use crate::support::{Relay, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
@@ -21,20 +20,6 @@ async fn repair(relay: &Relay, record: &str, registration: &serde_json::Value) -
 fn says(ended: &Ended, code: i32, part: &str) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert!(format!("{}{}", ended.stdout, ended.stderr).contains(part), "{part:?} in {ended:?}");
-}
-
-/// Damages a record, or a way to it.
-fn damage(relay: &Relay, what: &str) {
-    let store = Connection::open(relay.file("relay.db")).unwrap();
-    store.busy_timeout(PATIENCE).unwrap();
-    let change = match what {
-        "record" => {
-            "UPDATE records SET record = CAST(substr(record, 1, 20) || x'00' || substr(record, 22) AS BLOB)
-             WHERE transform_id = 'tx-1'"
-        }
-        _ => "UPDATE psp_ids SET psp_id = 'pi_2' WHERE psp_id = 'pi_1'",
-    };
-    assert_eq!(store.execute(change, []).unwrap(), 1);
 }
 
 #[tokio::test]
@@ -56,7 +41,7 @@ async fn a_damaged_record_is_there_again_with_all_that_its_notifications_told() 
         relay.caught_up(&transform).await;
         let before = relay.fetched("Payment", "tx-1").await;
         says(&repair(&relay, "payment/tx-1", &registration).await, 0, "payment/tx-1 can be read");
-        damage(&relay, what);
+        relay.damage(what);
         let named = if what == "record" { "pi_1" } else { "pi_2" };
         relay.notify("stripe-main", &stripe::paid(named, AT + 1, 1000)).await.problem(503);
         if !runs {
@@ -88,7 +73,7 @@ async fn what_is_not_kept_is_named() {
     relay.register("payment", "tx-1", &registration).await;
     assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
     relay.forget(&relay.notifications());
-    damage(&relay, "record");
+    relay.damage("record");
     says(&repair(&relay, "payment/tx-1", &registration).await, 1, "notifications that are not kept any more");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }

@@ -243,6 +243,18 @@ impl Relay {
         assert_eq!(self.writable().execute(change, (i64::try_from(n).unwrap(), text)).unwrap(), 1);
     }
 
+    /// Damages the payment tx-1 (`record`), or the way from pi_1 to it.
+    pub(crate) fn damage(&self, what: &str) {
+        let change = match what {
+            "record" => {
+                "UPDATE records SET record = CAST(substr(record, 1, 20) || x'00' || substr(record, 22) AS BLOB)
+                 WHERE transform_id = 'tx-1'"
+            }
+            _ => "UPDATE psp_ids SET psp_id = 'pi_2' WHERE psp_id = 'pi_1'",
+        };
+        assert_eq!(self.writable().execute(change, []).unwrap(), 1);
+    }
+
     /// Moves the due times of all that is owed to now, as if its quiet period had passed. Returns how many there are.
     pub(crate) fn make_all_due(&self) -> usize {
         self.writable().execute("UPDATE outbox SET due_at = first_untold_at", []).unwrap()

@@ -25,8 +25,8 @@ impl Written for NotificationRow {
             .prepare_cached(
                 "INSERT OR FAIL INTO notifications (rowid, id, source, received_at, dedupe_key, body_hash, outcome, reason, headers,
                      body, form, signed_at, became, kept_since, tells_first, further, answered, packing,
-                     sum)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)",
+                     sum, bytes)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20)",
             )?
             .execute(params![
                 self.row,
@@ -48,6 +48,7 @@ impl Written for NotificationRow {
                 name(self.answered.as_ref())?,
                 received.packed.packing,
                 sum(self.id, &self.of_key.0, times, (&self.of_key.1, &self.content)),
+                self.bytes,
             ])
             .map(drop)
     }

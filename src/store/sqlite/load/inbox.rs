@@ -19,7 +19,7 @@ macro_rules! question {
     ($by:literal) => {
         concat!(
             "SELECT rowid, id, source, dedupe_key, body_hash, hint, outcome, answered, became, reason, form, signed_at, further,
-                 tells_first, octet_length(headers) + octet_length(body)
+                 tells_first, ifnull(bytes, octet_length(headers) + octet_length(body))
              FROM notifications WHERE ",
             $by
         )

@@ -40,7 +40,7 @@ pub(in crate::store) struct NotificationRow {
     pub(in crate::store) further: bool,
     /// Whether it was the first with one of its signed texts.
     pub(in crate::store) tells_first: bool,
-    /// The bytes that its headers and its body take.
+    /// The bytes of its headers and its body, as they came.
     pub(in crate::store) bytes: i64,
     /// What is only written: its time, its headers and its body. None of a row that was loaded.
     pub(in crate::store) received: Option<Arc<Received>>,
