@@ -3,6 +3,7 @@
 use rusqlite::Connection;
 use serde_json::Value;
 
+use crate::support::letters::letters;
 use crate::support::{Answer, Setup, adyen, payment, refund, start, stripe};
 
 const AT: i64 = 1_700_000_000;
@@ -126,15 +127,7 @@ async fn a_delivery_that_was_given_up_is_listed_and_never_forgotten() {
 async fn the_file_gives_its_pages_back() {
     let (_transform, mut relay) = start(Setup::silent()).await;
     let mut event = stripe::event("customer.created", AT, serde_json::json!({"id": "cus_1"}));
-    // Text that hardly gets smaller: 64 letters in no order.
-    let letters: Vec<char> = ('0'..='9').chain('A'..='Z').chain('a'..='z').chain("-_".chars()).collect();
-    let mut state = 1_u64;
-    let mut letter = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        letters[usize::try_from(state >> 58).unwrap()]
-    };
-    let long: String = std::iter::repeat_with(&mut letter).take(500_000).collect();
-    event["data"]["object"]["description"] = long.into();
+    event["data"]["object"]["description"] = letters(500_000).into();
     for n in 0..40 {
         event["id"] = format!("evt_{n}").into();
         assert_eq!(relay.stripe(&event).await, "ignored");

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use rusqlite::Connection;
 
+use crate::support::letters::letters;
 use crate::support::mounts::mounted;
 use crate::support::program::{Ended, Program, run, run_after};
 use crate::support::{Relay, Setup, payment, start, stripe};
@@ -215,7 +216,7 @@ async fn the_wal_is_shortened_when_a_long_reader_has_gone() {
     let (_transform, relay) = start(Setup::silent()).await;
     let wal = || std::fs::metadata(relay.file("relay.db-wal")).unwrap().len();
     let mut event = stripe::event("customer.created", AT, serde_json::json!({"id": "cus_1"}));
-    event["data"]["object"]["description"] = "x".repeat(900_000).into();
+    event["data"]["object"]["description"] = letters(900_000).into();
     let mut n = 0;
     for _ in 0..2 {
         let mut reader: Connection = relay.store();

@@ -7,6 +7,7 @@ pub(crate) mod certificates;
 pub(crate) mod fixtures;
 pub(crate) mod integrator;
 pub(crate) mod issuer;
+pub(crate) mod letters;
 pub(crate) mod lists;
 pub(crate) mod mounts;
 pub(crate) mod peek;
