@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
+use std::thread::LocalKey;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
@@ -22,61 +23,54 @@ static TO_ZIP: LazyLock<EncoderDictionary<'static>> =
     LazyLock::new(|| EncoderDictionary::copy(RECORDS, LEVEL_OF_RECORDS));
 static TO_UNZIP: LazyLock<DecoderDictionary<'static>> = LazyLock::new(|| DecoderDictionary::copy(RECORDS));
 
-/// The state of a compressor is large, and made once for each thread.
-struct Tools {
-    zip: Compressor<'static>,
-    zip_like_records: Compressor<'static>,
-    unzip: Decompressor<'static>,
-    unzip_like_records: Decompressor<'static>,
-}
-
-impl Tools {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            zip: Compressor::new(LEVEL)?,
-            zip_like_records: Compressor::with_prepared_dictionary(&TO_ZIP)?,
-            unzip: Decompressor::new()?,
-            unzip_like_records: Decompressor::with_prepared_dictionary(&TO_UNZIP)?,
-        })
-    }
-}
-
 thread_local! {
-    static TOOLS: RefCell<Option<Tools>> = const { RefCell::new(None) };
+    // The state of a compressor is large. Each thread makes those that it needs, once.
+    static ZIP: Once<Compressor<'static>> = const { RefCell::new(None) };
+    static ZIP_LIKE_RECORDS: Once<Compressor<'static>> = const { RefCell::new(None) };
+    static UNZIP: Once<Decompressor<'static>> = const { RefCell::new(None) };
+    static UNZIP_LIKE_RECORDS: Once<Decompressor<'static>> = const { RefCell::new(None) };
 }
 
-fn with<T>(does: impl FnOnce(&mut Tools) -> std::io::Result<T>) -> Result<T, String> {
-    TOOLS
-        .with_borrow_mut(|tools| {
-            let tools = match tools {
-                Some(tools) => tools,
-                none => none.insert(Tools::new()?),
-            };
-            does(tools)
-        })
-        .map_err(|error: std::io::Error| error.to_string())
+/// Something that is made at its first use.
+type Once<T> = RefCell<Option<T>>;
+
+/// Does something with a tool of this thread, which is made if it is not there.
+fn with<T, D>(
+    tool: &'static LocalKey<Once<T>>,
+    make: impl FnOnce() -> std::io::Result<T>,
+    does: impl FnOnce(&mut T) -> std::io::Result<D>,
+) -> Result<D, String> {
+    tool.with_borrow_mut(|tool| {
+        let tool = match tool {
+            Some(tool) => tool,
+            none => none.insert(make()?),
+        };
+        does(tool)
+    })
+    .map_err(|error: std::io::Error| error.to_string())
 }
 
 /// Compresses bytes of any kind.
 pub(super) fn zip(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    with(|tools| tools.zip.compress(bytes))
+    with(&ZIP, || Compressor::new(LEVEL), |zip| zip.compress(bytes))
 }
 
 /// Reads what [`zip`] has made.
 pub(super) fn unzip(zipped: &[u8]) -> Result<Vec<u8>, String> {
     let length = length(zipped)?;
-    with(|tools| tools.unzip.decompress(zipped, length))
+    with(&UNZIP, Decompressor::new, |unzip| unzip.decompress(zipped, length))
 }
 
 /// Compresses a record or an event.
 pub(super) fn zip_like_records(json: &[u8]) -> Result<Vec<u8>, String> {
-    with(|tools| tools.zip_like_records.compress(json))
+    with(&ZIP_LIKE_RECORDS, || Compressor::with_prepared_dictionary(&TO_ZIP), |zip| zip.compress(json))
 }
 
 /// Reads what [`zip_like_records`] has made.
 pub(super) fn unzip_like_records(zipped: &[u8]) -> Result<Vec<u8>, String> {
     let length = length(zipped)?;
-    with(|tools| tools.unzip_like_records.decompress(zipped, length))
+    let make = || Decompressor::with_prepared_dictionary(&TO_UNZIP);
+    with(&UNZIP_LIKE_RECORDS, make, |unzip| unzip.decompress(zipped, length))
 }
 
 /// The length of what was compressed. A frame has it in its head.
