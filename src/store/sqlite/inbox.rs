@@ -53,11 +53,7 @@ pub(super) fn insert_hint(connection: &Connection, id: Uuid, hinted: &Hinted, pa
 type Unpacked = (Vec<(String, String)>, Vec<u8>);
 
 /// The headers and the body of a notification, from their two columns.
-pub(super) fn unpacked(
-    row: &Row<'_>,
-    (headers, body): (usize, usize),
-    packing: i64,
-) -> rusqlite::Result<Unpacked> {
+pub(super) fn unpacked(row: &Row<'_>, (headers, body): (usize, usize), packing: i64) -> rusqlite::Result<Unpacked> {
     let unpacked = notification::unpack(packing, row.get_ref(headers)?.as_str()?, row.get_ref(body)?.as_blob()?);
     let (json_of_headers, bytes) = unpacked.map_err(|error| unreadable(body, Type::Blob, error))?;
     Ok((json(headers, &json_of_headers)?, bytes))
