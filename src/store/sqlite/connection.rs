@@ -143,7 +143,7 @@ const AUTO_VACUUM_INCREMENTAL: i64 = 2;
 
 /// The room for pages that the writer keeps in memory, in KiB; the minus is SQLite's sign for that unit. The index of dedupe keys and
 /// the records that change are asked for each notification.
-const CACHE_KIB: i64 = -16_384;
+const CACHE_KIB: i64 = -8_192;
 
 /// Sets the settings that the promises rest on. With synchronous=FULL a commit is on disk when it returns, also in WAL
 /// mode.

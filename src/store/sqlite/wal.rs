@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::checkpointer::Checkpointer;
 use super::engine::wait_for_locks;
 
-/// After so many bytes the WAL is brought into the database.
-const CHECKPOINT_EVERY: u64 = 4 * 1024 * 1024;
+/// After so many bytes the WAL is brought into the database. With more at once, the writer's syncs wait longer behind it.
+const CHECKPOINT_EVERY: u64 = 1024 * 1024;
 /// At this length in bytes the WAL is written from the beginning again, if nobody reads from it. SQLite shortens it to this length
 /// then. Its room stays: a sync of a file that does not grow is quicker.
-pub(super) const KEPT: u64 = 8 * 1024 * 1024;
+pub(super) const KEPT: u64 = 24 * 1024 * 1024;
 /// At this length in bytes the writer waits for the readers, so that it can shorten the WAL.
 pub(super) const LARGE: u64 = 32 * 1024 * 1024;
 /// The longest wait of the writer for the readers; nothing is written meanwhile.

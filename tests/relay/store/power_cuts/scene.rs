@@ -10,12 +10,13 @@ use tokio::task::JoinSet;
 use super::judge::{Answered, Known, Promised};
 use super::recording::Recorder;
 use super::trial::Trial;
+use crate::support::letters::letters;
 use crate::support::setup::INTEGRATOR_TOKEN;
 use crate::support::{Relay, Setup, Transform, payment, psp, stripe};
 
 const AT: i64 = 1_700_000_000;
 /// The bytes of a notification that says nothing. So the WAL is soon long enough to be brought into the store.
-const PADDING: usize = 40_000;
+const PADDING: usize = 120_000;
 
 /// What one task needs to ask the relay and to note its answer.
 #[derive(Debug, Clone)]
@@ -51,7 +52,7 @@ pub(super) fn paid(n: u32) -> Value {
 }
 
 fn padded(mut event: Value) -> Value {
-    event["padding"] = json!("x".repeat(PADDING));
+    event["padding"] = json!(letters(PADDING));
     event
 }
 
