@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::sync::LazyLock;
-use std::thread::LocalKey;
 
 use zstd::bulk::{Compressor, Decompressor};
 use zstd::dict::{DecoderDictionary, EncoderDictionary};
@@ -34,43 +33,41 @@ thread_local! {
 /// Something that is made at its first use.
 type Once<T> = RefCell<Option<T>>;
 
-/// Does something with a tool of this thread, which is made if it is not there.
+/// Does something with a tool, which is made if it is not there.
 fn with<T, D>(
-    tool: &'static LocalKey<Once<T>>,
+    tool: &mut Option<T>,
     make: impl FnOnce() -> std::io::Result<T>,
     does: impl FnOnce(&mut T) -> std::io::Result<D>,
 ) -> Result<D, String> {
-    tool.with_borrow_mut(|tool| {
-        let tool = match tool {
-            Some(tool) => tool,
-            none => none.insert(make()?),
-        };
-        does(tool)
-    })
-    .map_err(|error: std::io::Error| error.to_string())
+    let tool = match tool {
+        Some(tool) => Ok(tool),
+        none => make().map(|made| none.insert(made)),
+    };
+    tool.and_then(does).map_err(|error| error.to_string())
 }
 
 /// Compresses bytes of any kind.
 pub(super) fn zip(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    with(&ZIP, || Compressor::new(LEVEL), |zip| zip.compress(bytes))
+    ZIP.with_borrow_mut(|tool| with(tool, || Compressor::new(LEVEL), |zip| zip.compress(bytes)))
 }
 
 /// Reads what [`zip`] has made.
 pub(super) fn unzip(zipped: &[u8]) -> Result<Vec<u8>, String> {
     let length = length(zipped)?;
-    with(&UNZIP, Decompressor::new, |unzip| unzip.decompress(zipped, length))
+    UNZIP.with_borrow_mut(|tool| with(tool, Decompressor::new, |unzip| unzip.decompress(zipped, length)))
 }
 
 /// Compresses a record or an event.
 pub(super) fn zip_like_records(json: &[u8]) -> Result<Vec<u8>, String> {
-    with(&ZIP_LIKE_RECORDS, || Compressor::with_prepared_dictionary(&TO_ZIP), |zip| zip.compress(json))
+    let make = || Compressor::with_prepared_dictionary(&TO_ZIP);
+    ZIP_LIKE_RECORDS.with_borrow_mut(|tool| with(tool, make, |zip| zip.compress(json)))
 }
 
 /// Reads what [`zip_like_records`] has made.
 pub(super) fn unzip_like_records(zipped: &[u8]) -> Result<Vec<u8>, String> {
     let length = length(zipped)?;
     let make = || Decompressor::with_prepared_dictionary(&TO_UNZIP);
-    with(&UNZIP_LIKE_RECORDS, make, |unzip| unzip.decompress(zipped, length))
+    UNZIP_LIKE_RECORDS.with_borrow_mut(|tool| with(tool, make, |unzip| unzip.decompress(zipped, length)))
 }
 
 /// The length of what was compressed. A frame has it in its head.
