@@ -66,11 +66,11 @@ impl Shortener {
         }
         self.tried = Some(now);
         match shorten(connection) {
-            Ok(true) => {
+            Ok(Shortened::Done) => {
                 tracing::info!(bytes = length, "the store's WAL had grown and was shortened");
                 self.said = false;
             }
-            Ok(false) if !self.said => {
+            Ok(Shortened::ReaderStays) if !self.said => {
                 tracing::warn!(
                     bytes = length,
                     "the store's WAL grows: a program has been reading the store for long; the WAL is shortened when \
@@ -78,7 +78,7 @@ impl Shortener {
                 );
                 self.said = true;
             }
-            Ok(false) => {}
+            Ok(Shortened::ReaderStays | Shortened::CheckpointStays) => {}
             Err(error) => tracing::warn!(%error, bytes = length, "the store's WAL cannot be shortened now"),
         }
     }
@@ -92,16 +92,33 @@ fn begin_anew(connection: &Connection) -> rusqlite::Result<()> {
     done
 }
 
-/// Empties the WAL. Returns whether that was possible, without a reader in the way.
-fn shorten(connection: &Connection) -> rusqlite::Result<bool> {
+/// The end of an attempt to empty the WAL.
+#[derive(Debug, PartialEq, Eq)]
+enum Shortened {
+    Done,
+    /// Somebody reads from it.
+    ReaderStays,
+    /// A checkpoint is under way, the thread's own or another program's.
+    CheckpointStays,
+}
+
+/// Empties the WAL if nothing is in the way.
+fn shorten(connection: &Connection) -> rusqlite::Result<Shortened> {
     connection.busy_timeout(WAIT)?;
-    let busy = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+    let done = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| Ok((row.get(0)?, row.get(1)?)));
     wait_for_locks(connection)?;
-    Ok(busy? == 0)
+    // SQLite counts no frames (-1) where it may not begin, since another checkpoint is under way.
+    Ok(match done? {
+        (0_i64, _) => Shortened::Done,
+        (_, -1_i64) => Shortened::CheckpointStays,
+        _ => Shortened::ReaderStays,
+    })
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use super::super::{connection, files};
     use super::*;
 
@@ -133,5 +150,36 @@ mod tests {
         // The wait for locks is as it was before.
         let timeout: i64 = opened.connection.pragma_query_value(None, "busy_timeout", |row| row.get(0)).unwrap();
         assert!(timeout > 1000, "{timeout}");
+    }
+
+    /// A checkpoint that is under way is no reader: nobody is told to end a read.
+    #[test]
+    fn a_checkpoint_in_the_way_is_told_from_a_reader() {
+        static WAITS: AtomicBool = AtomicBool::new(false);
+        fn wait(_: i32) -> bool {
+            WAITS.store(true, Ordering::Release);
+            std::thread::yield_now();
+            true
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let opened = connection::open(&path, false).unwrap();
+        let (reader, mut other) = (Connection::open(&path).unwrap(), Connection::open(&path).unwrap());
+        opened.connection.execute("UPDATE probe SET room = randomblob(20000)", []).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM records;").unwrap();
+        assert_eq!(shorten(&opened.connection).unwrap(), Shortened::ReaderStays);
+        std::thread::scope(|scope| {
+            let checkpoint = scope.spawn(move || {
+                other.busy_handler(Some(wait)).unwrap();
+                other.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+            });
+            while !WAITS.load(Ordering::Acquire) {
+                std::thread::yield_now();
+            }
+            assert_eq!(shorten(&opened.connection).unwrap(), Shortened::CheckpointStays);
+            reader.execute_batch("COMMIT").unwrap();
+            checkpoint.join().unwrap();
+        });
+        assert_eq!(shorten(&opened.connection).unwrap(), Shortened::Done);
     }
 }
