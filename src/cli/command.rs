@@ -52,10 +52,11 @@ enum Command {
     ///
     /// Exit code 64 if an id is not registered; nothing is changed then. Exit code 69 if no relay could be asked.
     Tell(tell::Arguments),
-    /// Repair a record that cannot be read, since the disk has damaged its row. It is registered anew, what its kept notifications told
-    /// is read again, and Transform is told.
+    /// Repair a record that cannot be read, since the disk has damaged its row. It stands again as it was registered, with what its kept
+    /// notifications told, and Transform is told.
     ///
-    /// Exit code 0 if all of it is there again, 1 if some of its notifications are not kept any more.
+    /// Exit code 0 if all of it is there again. Exit code 1 if not all of its notifications can be read again; nothing is changed then
+    /// without --partly.
     Repair(repair::Arguments),
     /// Import transactions that existed before the relay, with the money that has moved. Transform is not told of them.
     ///

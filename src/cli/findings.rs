@@ -51,7 +51,7 @@ fn told(config: &Config, since: Timestamp, now: Timestamp) -> Result<String, Reh
     let (sources, path) = (&config.options.sources, &config.options.store.path);
     let profiles = sources.iter().map(|(name, source)| (name.as_str(), &*source.profile)).collect();
     let mut reader = Reader::new(profiles, sources);
-    let wanted = Wanted { sources: sources.keys().cloned().collect(), since: Some(since) };
+    let wanted = Wanted { sources: sources.keys().cloned().collect(), since: Some(since), repaired: None };
     let findings = store::look_back(path, &wanted, now, |past| reader.read(past))?;
     let mut text: String = findings.iter().map(|finding| format!("{}\n", line(finding))).collect();
     if sources.is_empty() {

@@ -157,5 +157,6 @@ fn unknown<'a>(arguments: &Arguments, names: impl Iterator<Item = &'a String> + 
         return format!("there is no source {source:?}: {place} has none; --config names the relay's configuration");
     }
     let hint = nearest::hint(source, all.iter().copied());
-    format!("there is no source {source:?} in {place}{hint} The sources: {}", all.join(", "))
+    let ended = if hint.is_empty() { "." } else { "" };
+    format!("there is no source {source:?} in {place}{hint}{ended} The sources: {}", all.join(", "))
 }

@@ -14,18 +14,20 @@ use jiff::Timestamp;
 
 use self::changes::{Change, changes, portion};
 use self::counts::Counts;
-use self::failed::Failed;
+pub(super) use self::failed::Failed;
 use self::owner::Owner;
 use super::exit::EXIT_FAILED;
 use super::output::{answer, say, tell};
 use super::reading::{Reader, since};
 use super::variable::CONFIG_VARIABLE;
 use crate::config::{self, Config};
-use crate::domain::ids::RecordKey;
+use crate::control::RuleBySource;
 use crate::domain::message::Meaning;
+use crate::domain::record::Record;
+use crate::guide::difference;
 use crate::source::Source;
 use crate::store::rehearsal::{Past, Rehearsal, Reread, Wanted};
-use crate::store::{self, Made, Outcome};
+use crate::store::{self, Correction, Made, Outcome};
 use crate::telemetry;
 
 #[derive(Debug, Args)]
@@ -59,8 +61,14 @@ fn reread(arguments: &Arguments) -> Result<ExitCode, Failed> {
     let config = config.map_err(|errors| Failed::Usage(errors.to_string()))?;
     let since = arguments.since.as_deref().map(|text| since(text, Timestamp::now())).transpose();
     let since = since.map_err(Failed::Usage)?;
-    let wanted = Wanted { sources: chosen(arguments, &config.options.sources)?, since };
-    let (rehearsal, read) = rehearsed(&config, &wanted)?;
+    let wanted = Wanted { sources: chosen(arguments, &config.options.sources)?, since, repaired: None };
+    let (rehearsal, mut read) = rehearsed(&config, &wanted)?;
+    if rehearsal.damaged > 0 {
+        read.push_str(&format!(
+            "damaged rows, left out with the records that they concern: {}; the relay's log names them\n",
+            rehearsal.damaged
+        ));
+    }
     let mut counts = Counts::of(&rehearsal);
     let changes = changes(rehearsal);
     if arguments.dry_run {
@@ -78,27 +86,37 @@ fn reread(arguments: &Arguments) -> Result<ExitCode, Failed> {
     Ok(ExitCode::from(if counts.is_left() { EXIT_FAILED } else { 0 }))
 }
 
-/// What a reread of one record has left.
-pub(super) struct LeftOf {
-    /// Whether not all that made the record was read again.
+/// What the kept notifications tell of a record that is to be repaired.
+pub(super) struct Kept {
+    /// The corrections of its family, with itself; of itself alone if it is not all there.
+    pub(super) family: Vec<Correction>,
+    /// Whether not all that made the record is read again.
     pub(super) is_partly: bool,
-    /// Whether a change was not made, since the record has changed meanwhile.
-    pub(super) is_any: bool,
+    /// The number of damaged rows that were left out.
+    pub(super) damaged: usize,
+    /// The fields of its view that events have told, as text.
+    pub(super) fields: Vec<String>,
+    /// The rules by which notifications were read.
+    pub(super) rules: RuleBySource,
 }
 
-/// Reads all kept notifications again, and corrects the family of one record only. Prints each change.
+/// Reads all kept notifications again, to see what they tell of one record, which stands as it was `registered` at their beginning.
 ///
 /// # Errors
-/// The store cannot be read, or the relay makes no correction.
-pub(super) fn one(config: &Config, key: &RecordKey) -> Result<LeftOf, Failed> {
-    let wanted = Wanted { sources: config.options.sources.keys().cloned().collect(), since: None };
-    let (mut rehearsal, _) = rehearsed(config, &wanted)?;
-    let is_partly = rehearsal.partly.contains(&key.id);
-    rehearsal.differing.retain(|family| family.iter().any(|record| record.stands.key == *key));
-    rehearsal.notifications.clear();
-    let mut counts = Counts::default();
-    corrected(config, &wanted, changes(rehearsal), &mut counts)?;
-    Ok(LeftOf { is_partly, is_any: counts.is_left() })
+/// The store cannot be read, or the record is not there.
+pub(super) fn kept_of(config: &Config, registered: Record) -> Result<Kept, Failed> {
+    let key = registered.key.clone();
+    let sources = config.options.sources.keys().cloned().collect();
+    let wanted = Wanted { sources, since: None, repaired: Some(registered) };
+    let (rehearsal, _) = rehearsed(config, &wanted)?;
+    let Rehearsal { repaired, mut differing, partly, damaged, .. } = rehearsal;
+    let own = repaired.ok_or_else(|| Failed::Usage(format!("{key} is not registered any more")))?;
+    differing.retain(|family| family.iter().any(|record| record.stands.key == key));
+    let mut family: Vec<_> = differing.into_iter().flatten().filter(|record| record.stands.key != key).collect();
+    let (fields, is_partly) = (difference(&own.stands, &own.would), partly.contains(&key.id));
+    family.push(own);
+    let family = family.into_iter().map(Correction::of).collect();
+    Ok(Kept { family, is_partly, damaged, fields, rules: rules(config, &wanted) })
 }
 
 /// The sources whose notifications are read again.
@@ -148,11 +166,15 @@ fn is_lost(past: &Past, reread: &Reread) -> bool {
     had_events && messages.any(|message| matches!(message.meaning, Meaning::NotUnderstood(_)))
 }
 
+/// The rules by which the wanted notifications are read.
+fn rules(config: &Config, wanted: &Wanted) -> RuleBySource {
+    let read = config.options.sources.iter().filter(|(name, _)| wanted.sources.contains(*name));
+    read.map(|(name, source)| (name.clone(), source.rules())).collect()
+}
+
 /// Makes the changes in portions, and prints each that is made.
 fn corrected(config: &Config, wanted: &Wanted, changes: Vec<Change>, counts: &mut Counts) -> Result<(), Failed> {
-    let read = config.options.sources.iter().filter(|(name, _)| wanted.sources.contains(*name));
-    let rules = read.map(|(name, source)| (name.clone(), source.rules())).collect();
-    let mut owner = Owner::of(&config.options.store, rules);
+    let mut owner = Owner::of(&config.options.store, rules(config, wanted));
     let mut changes = changes.into_iter();
     loop {
         let (corrections, summaries) = portion(&mut changes);

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::fingerprint::Fingerprints;
 use crate::domain::ids::RecordKey;
@@ -141,8 +140,8 @@ pub enum ImportAnswer {
 pub struct RepairAsked {
     /// The record.
     pub key: RecordKey,
-    /// Its registration: the body of PUT /records/{kind}/{id}.
-    pub registration: Map<String, Value>,
+    /// The corrections of its family, with itself.
+    pub corrections: CorrectionsAsked,
 }
 
 /// The answer to [`Wish::Repair`].
@@ -150,8 +149,6 @@ pub struct RepairAsked {
 pub enum RepairAnswer {
     /// What came of it.
     Done(Repaired),
-    /// The registration is wrong, for this reason. Nothing is changed.
-    Wrong(String),
     /// The store cannot do it now, for this reason, or the wish is not understood. Nothing is changed.
     Refused(String),
 }

@@ -26,6 +26,7 @@ pub mod nearest;
 pub mod record;
 pub mod register;
 pub mod registration;
+pub mod registration_copy;
 pub mod span;
 pub mod stamp;
 mod standing;

@@ -42,10 +42,11 @@ pub use options::{Keep, ParkedLimits, StoreOptions};
 pub use outbox::{Attempt, Delivery, Owed, Settlement};
 pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
-pub use records::{RegisterError, RegistrationReceipt, Removed, Repaired};
+pub use records::{Damaged, RegisterError, RegistrationReceipt, Removed, RepairError, Repaired};
 pub use slots::{Admission, HintSlots, SlotsTaken};
 pub use sqlite::{
-    BackupError, Cancelled, RestoreError, Restored, Store, backup, is_taken, look_back, rehearse, restore, sources,
+    BackupError, Cancelled, RestoreError, Restored, Store, backup, damaged, is_taken, look_back, rehearse, restore,
+    sources,
 };
 pub use telling::{GivenUpSought, TellError};
 pub use times::{LongestWaits, Resumed};

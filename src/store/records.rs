@@ -38,13 +38,51 @@ pub struct Removed {
 /// What came of the repair of a record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Repaired {
-    /// It is registered anew. It could not be read for this reason.
+    /// It stands again. It could not be read for this reason.
     Now {
+        /// The reason.
+        reason: String,
+    },
+
+    /// Only the copy of its registration could not be read, for this reason. The record has a new copy.
+    Copied {
         /// The reason.
         reason: String,
     },
     /// It can be read, and stays as it is.
     NotDamaged,
+    /// No record of this kind and id is there.
+    NotThere,
+}
+
+/// The reason why a repair failed. Nothing was written.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RepairError {
+    /// The registration is refused.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The store cannot take it now.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Another record of the family has changed since the notifications were read again.
+    #[error("another record of its family has changed meanwhile: run this again")]
+    Meanwhile,
+}
+
+/// Whether a record is damaged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Damaged {
+    /// It can be read, and so can the ways to it and the copy of its registration.
+    No,
+    /// Only the copy of its registration cannot be read.
+    ItsCopy,
+    /// It cannot be read, or the ways to it cannot.
+    Yes {
+        /// The reason.
+        reason: String,
+        /// The record as it was registered, if a copy of that can be read.
+        registered: Option<Box<Record>>,
+    },
     /// No record of this kind and id is there.
     NotThere,
 }

@@ -21,6 +21,8 @@ pub struct Wanted {
     pub sources: BTreeSet<String>,
     /// Notifications received at this time or later, and older ones with events that wait; none for all.
     pub since: Option<Timestamp>,
+    /// A record that is to be repaired, as it was registered. If the stored one cannot be read, this one stands in its place.
+    pub repaired: Option<Record>,
 }
 
 /// A notification as it was stored.
@@ -87,6 +89,10 @@ pub struct Rehearsal {
     pub meanwhile: usize,
     /// The other ones of these records that keep what they have although all their notifications are kept.
     pub left: Vec<Left>,
+    /// The number of records, notifications and waiting events that cannot be read, since their rows are damaged. They were left out.
+    pub damaged: usize,
+    /// The record that is to be repaired, as it would be by the notifications that are kept.
+    pub repaired: Option<Differing>,
 }
 
 /// A record that a reread leaves as it is.

@@ -47,7 +47,7 @@ pub(super) fn run(entry: &Entry, arguments: &Arguments) -> Result<Told, Failed> 
     let configured: BTreeMap<String, Source> =
         config.as_ref().map(|config| config.options.sources.clone()).unwrap_or_default();
     let since = arguments.since.as_deref().map(|text| since(text, Timestamp::now())).transpose()?;
-    let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since };
+    let wanted = Wanted { sources: chosen(entry, arguments, &configured, path)?, since, repaired: None };
     let profiles = wanted.sources.iter().map(|source| (source.as_str(), &*entry.profile)).collect();
     let mut reader = Reader::new(profiles, &configured);
     let rehearsal = store::rehearse(path, &wanted, |past| reader.read(past))?;

@@ -20,7 +20,7 @@ use crate::importing::{Import, log};
 use crate::registering::{Allowed, Registering};
 use crate::repairing::repair;
 use crate::source::Source;
-use crate::store::{RegisterError, Store, StoreError, TellError};
+use crate::store::{Store, StoreError, TellError};
 use crate::telling::tell;
 
 /// Reads the configuration anew, one reload after the other.
@@ -95,18 +95,10 @@ impl Reloads {
 
     /// Makes the corrections of a reread. Another version has other rules, by which the records of this one would be wrong.
     async fn correct(&self, wanted: Option<CorrectionsAsked>) -> CorrectionsAnswer {
-        let Some(wanted) = wanted.filter(CorrectionsAsked::is_by_this) else {
-            let version = env!("CARGO_PKG_VERSION");
-            let reason =
-                format!("its version is {version}, and the command has another; run the command of that version");
-            return CorrectionsAnswer::Refused(reason);
+        let wanted = match self.by_same_rules(wanted) {
+            Ok(wanted) => wanted,
+            Err(reason) => return CorrectionsAnswer::Refused(reason),
         };
-        if let Some(source) = wanted.read_otherwise(&self.rules) {
-            return CorrectionsAnswer::Refused(format!(
-                "it reads the notifications of source {source} by other rules than the command: reload the relay, or give the \
-                 command the relay's own configuration and profiles"
-            ));
-        }
         match correct(&self.store, wanted.corrections, self.clock.now()).await {
             Ok(corrected) => CorrectionsAnswer::Done(corrected),
             Err(StoreError::Busy) => CorrectionsAnswer::Busy,
@@ -152,23 +144,38 @@ impl Reloads {
         }
     }
 
+    /// Corrections that were made by the rules in force, or the reason why they were not.
+    fn by_same_rules(&self, wanted: Option<CorrectionsAsked>) -> Result<CorrectionsAsked, String> {
+        let Some(wanted) = wanted.filter(CorrectionsAsked::is_by_this) else {
+            let version = env!("CARGO_PKG_VERSION");
+            return Err(format!(
+                "its version is {version}, and the command has another; run the command of that version"
+            ));
+        };
+        match wanted.read_otherwise(&self.rules) {
+            Some(source) => Err(format!(
+                "it reads the notifications of source {source} by other rules than the command: reload the relay, or give the \
+                 command the relay's own configuration and profiles"
+            )),
+            None => Ok(wanted),
+        }
+    }
+
     /// Repairs a record.
     async fn repair(&self, wanted: Option<RepairAsked>) -> RepairAnswer {
-        let Some(RepairAsked { key, registration }) = wanted else {
+        let Some(RepairAsked { key, corrections }) = wanted else {
             return RepairAnswer::Refused(
                 "it does not understand the command; run the command of its version".to_owned(),
             );
         };
-        let in_force = self.reloader.in_force();
-        let allowed = Allowed {
-            sources: &in_force.sources,
-            hosts: &in_force.allowed_hosts,
-            has_webhook_target: in_force.has_webhook_target,
+        let corrections = match self.by_same_rules(Some(corrections)) {
+            Ok(corrections) => corrections.corrections,
+            Err(reason) => return RepairAnswer::Refused(reason),
         };
-        match repair(&self.store, key, registration, allowed, self.clock.now()).await {
+        let family = corrections.families.into_iter().flatten().collect();
+        match repair(&self.store, key, family, self.clock.now()).await {
             Ok(repaired) => RepairAnswer::Done(repaired),
-            Err(RegisterError::Refused(refusal)) => RepairAnswer::Wrong(refusal.to_string()),
-            Err(RegisterError::Store(error)) => RepairAnswer::Refused(error.to_string()),
+            Err(error) => RepairAnswer::Refused(error.to_string()),
         }
     }
 

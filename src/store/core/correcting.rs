@@ -16,7 +16,7 @@ use super::ways::{self, Lead};
 use super::{fetches, findings, first_times, owing, parked, placed, taking};
 use crate::domain::due::Moment;
 use crate::domain::event::Event;
-use crate::domain::ids::Kind;
+use crate::domain::ids::{Kind, RecordKey};
 use crate::domain::record::Record;
 use crate::domain::view::View;
 use crate::store::rehearsal::{Learned, PlacedEvent};
@@ -44,7 +44,7 @@ pub(in crate::store) fn correct(
 ) -> Decided<Done> {
     let mut done = Done::default();
     for family in &corrections.families {
-        let (made, owed) = correct_family(set, options, family, now)?;
+        let (made, owed) = correct_family(set, options, Of { family, repaired: None }, now)?;
         done.corrected.families.push(made);
         done.owed.extend(owed);
     }
@@ -62,12 +62,20 @@ pub(in crate::store) fn correct(
     Ok(done)
 }
 
+/// The corrections of a family.
+#[derive(Clone, Copy)]
+pub(super) struct Of<'a> {
+    pub(super) family: &'a [Correction],
+    /// The record among them that could not be read, and stands as it was registered now.
+    pub(super) repaired: Option<&'a RecordKey>,
+}
+
 /// Corrects the records of a family, if each is as its correction knows it. Returns the webhooks that Transform is owed; the
 /// payment's comes after its refunds'.
-fn correct_family(
+pub(super) fn correct_family(
     set: &WorkingSet,
     options: &StoreOptions,
-    family: &[Correction],
+    Of { family, repaired }: Of<'_>,
     now: Moment,
 ) -> Decided<(Made, Vec<Owed>)> {
     let mut pairs = Vec::new();
@@ -77,7 +85,10 @@ fn correct_family(
             None => return Ok((Made::Not, Vec::new())),
         }
     }
-    if pairs.iter().any(|(correction, stands)| digest_of(&stands.record) != correction.stands) {
+    let is_other = |(correction, stands): &(&Correction, Stored)| {
+        repaired != Some(&correction.key) && digest_of(&stands.record) != correction.stands
+    };
+    if pairs.iter().any(is_other) {
         let is_made = |(correction, stands): &(&Correction, Stored)| claimed(stands, correction) == *stands.record;
         return Ok((if pairs.iter().all(is_made) { Made::Before } else { Made::Not }, Vec::new()));
     }
@@ -214,7 +225,8 @@ fn found(set: &WorkingSet, id: Uuid) -> Decided<Option<Found>> {
     let outcome = row.outcome.get()?.name().to_owned();
     let mut waiting: Vec<_> = Vec::new();
     for row in set.parked.rows(&Key::Of(id))? {
-        waiting.push((row.event.get()?.as_ref().clone(), row.silent));
+        // An event that cannot be read comes anew.
+        waiting.extend(row.event.sound().map(|event| (event.as_ref().clone(), row.silent)));
     }
     // An event that is parked anew has another row.
     waiting.sort_by_key(|(event, silent)| (event.key.clone(), *silent));

@@ -75,6 +75,6 @@ pub(super) fn has(set: &WorkingSet, record: i64) -> Decided<bool> {
 
 /// Forgets the history of a record, which is removed.
 pub(super) fn forget(set: &WorkingSet, record: i64) {
-    set.order(Order::ForgetHistory(record));
+    set.order(Order::ForgetRecord(record));
     set.histories.delete(&record);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::family::Parent;
 use super::parked::ReleaseKey;
 use super::records::{self, Stored};
-use super::set::{Decided, WorkingSet};
+use super::set::{Decided, Order, WorkingSet};
 use super::ways::{self, Lead};
 use super::work::{Finished, Work};
 use super::{family, given_up, parked, placing, removal};
@@ -90,6 +90,9 @@ fn write_all(
     let before = existing.as_ref().map(|old| old.record.registered.clone()).unwrap_or_default();
     let source_before = existing.as_ref().and_then(|old| old.record.source.clone());
     let stored = write(set, existing, Arc::new(done.record))?;
+    if changed {
+        set.order(Order::KeepRegistration { row: stored.row, record: Arc::clone(&stored.record) });
+    }
     if let Some(refusal) = other_currency(set, &stored.record)? {
         return Ok(Err(refusal));
     }
@@ -203,7 +206,7 @@ fn write(set: &WorkingSet, existing: Option<Stored>, record: Arc<Record>) -> Dec
 
 /// The records to which a registered PSP id led before.
 #[derive(Default)]
-struct Displaced {
+pub(super) struct Displaced {
     /// The payments to which it led because of placed events.
     placed_on: Vec<RecordKey>,
     /// The records that had learned it.
@@ -212,7 +215,7 @@ struct Displaced {
 
 /// Gives the registered PSP id to its record. A record that only learned the id from an event gives it up. Agreements may
 /// share a means of payment, and keep the id.
-fn claim(set: &WorkingSet, stored: &Stored) -> Decided<Result<Displaced, Refusal>> {
+pub(super) fn claim(set: &WorkingSet, stored: &Stored) -> Decided<Result<Displaced, Refusal>> {
     let (kind, registered) = (stored.record.key.kind, stored.record.registered.psp_id.as_deref());
     let Some(psp_id) = registered.filter(|_| kind != Kind::Agreement) else { return Ok(Ok(Displaced::default())) };
     let placed_on = ways::displace(set, stored, &Lead { kind, psp_id, sureness: Sureness::Own })?;

@@ -1,21 +1,24 @@
-//! Repair of a record that cannot be read: the payment stack registers it anew, in its row. What events told of it is read again from
-//! the kept notifications by a reread.
+//! Repair of a record that cannot be read: it stands anew in its row, as it was registered, and gets what its kept notifications told at
+//! once. Nobody sees it in between.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::correcting::{Of, correct_family};
 use super::records::{self, Stored};
-use super::register::register as register_anew;
+use super::register::claim;
 use super::set::rows::record::RecordRow;
-use super::set::{Decided, WorkingSet};
+use super::set::{Decided, Order, WorkingSet};
+use super::ways::{self, Lead};
 use super::work::Work;
 use crate::domain::due::Moment;
 use crate::domain::ids::RecordKey;
 use crate::domain::record::Record;
-use crate::domain::register;
-use crate::domain::registration::{Refusal, Registration};
-use crate::store::{Owed, StoreOptions};
+use crate::domain::registration::Refusal;
+use crate::domain::registration_copy::RegistrationCopy;
+use crate::store::sureness::Sureness;
+use crate::store::{Correction, Made, Owed, StoreOptions};
 
 /// What is still known of a record that cannot be read.
 #[derive(Debug, Clone, Copy)]
@@ -28,32 +31,43 @@ pub(in crate::store) struct Known {
     pub(in crate::store) last_updated: Timestamp,
 }
 
-/// Registers a record anew in the row of one that cannot be read. Its ways must be gone before. Transform is owed a webhook: it may
-/// have read anything. Returns the webhooks that Transform is owed.
+/// Puts a record in the row of one that cannot be read, and corrects its family. Its ways must be gone before. Transform is owed a
+/// webhook of it: it may have read anything. Returns what became of the family, and the webhooks that Transform is owed.
 pub(in crate::store) fn repair(
     set: &WorkingSet,
     options: &StoreOptions,
-    (key, said): (&RecordKey, &Registration),
+    (key, family): (&RecordKey, &[Correction]),
     known: Known,
     now: Moment,
-) -> Decided<Result<Vec<Owed>, Refusal>> {
-    let fresh = match register::register(key, None, said, now.wall) {
-        Ok(registering) => registering.record,
-        Err(refusal) => return Ok(Err(refusal)),
+) -> Decided<Result<(Made, Vec<Owed>), Refusal>> {
+    let Some(own) = family.iter().find(|correction| correction.key == *key) else {
+        return Ok(Ok((Made::Not, Vec::new())));
     };
+    let stored = Stored { row: known.row, record: Arc::new(as_registered(own, known, now)) };
     let last_transition = records::row_of(set, known.row)?.and_then(|row| row.last_transition);
-    let later = known.last_updated.saturating_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
-    let record =
-        Record { version: known.version.saturating_add(1), last_updated: fresh.last_updated.max(later), ..fresh };
-    set.records.put(RecordRow::of(known.row, Arc::new(record), last_transition));
-    let mut owed = match register_anew(set, options, key, said, now)? {
-        Ok(receipt) => receipt.owed,
-        Err(refusal) => return Ok(Err(refusal)),
-    };
-    let mut work = Work::new(set, options, now);
-    if let Some(record) = records::by_key(set, key)? {
-        work.owe(&Stored { row: known.row, ..record }, Vec::new())?;
+    set.order(Order::KeepRegistration { row: known.row, record: Arc::clone(&stored.record) });
+    set.records.put(RecordRow::of(known.row, Arc::clone(&stored.record), last_transition));
+    if let Err(refusal) = claim(set, &stored)? {
+        return Ok(Err(refusal));
     }
-    owed.extend(work.finish()?.owed);
-    Ok(Ok(owed))
+    let registered = &stored.record.registered;
+    for psp_id in registered.psp_id.iter().chain(&registered.former) {
+        ways::learn(set, &stored, &Lead { kind: key.kind, psp_id, sureness: Sureness::Own })?;
+    }
+    let (made, mut owed) = correct_family(set, options, Of { family, repaired: Some(key) }, now)?;
+    if made == Made::Now && !owed.iter().any(|owed| owed.key == *key) {
+        let mut work = Work::new(set, options, now);
+        if let Some(stored) = records::by_key(set, key)? {
+            work.owe(&stored, Vec::new())?;
+        }
+        owed.extend(work.finish()?.owed);
+    }
+    Ok(Ok((made, owed)))
+}
+
+/// The record before any event. Its version and time are later than all that Transform may know.
+fn as_registered(own: &Correction, known: Known, now: Moment) -> Record {
+    let record = RegistrationCopy::of(&own.would).into_owned().into_record(now.wall);
+    let later = known.last_updated.saturating_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+    Record { version: known.version.saturating_add(1), last_updated: record.last_updated.max(later), ..record }
 }

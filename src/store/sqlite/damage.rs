@@ -32,6 +32,14 @@ impl Standing {
         self.0.values().flat_map(|lap| lap.stands.iter().chain(&lap.found)).next()
     }
 
+    /// Forgets damage that was mended.
+    pub(super) fn mended(&mut self, reason: &str) {
+        for lap in self.0.values_mut() {
+            lap.found.take_if(|found| found == reason);
+            lap.stands.take_if(|stands| stands == reason);
+        }
+    }
+
     pub(super) fn after(&self, table: &'static str) -> i64 {
         self.0.get(table).map_or(i64::MIN, |lap| lap.after)
     }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, params};
 
 use super::columns::{micros, version_column};
 use super::fetches::{self, Asker};
-use super::history;
+use super::{history, registrations};
 use crate::store::core::history::{sum_of_attempt, sum_of_version};
 use crate::store::core::set::{Change, Order, Readable, Row, WorkingSet};
 use crate::store::encoding;
@@ -32,7 +32,7 @@ pub(super) fn flush(connection: &Connection, set: &WorkingSet) -> rusqlite::Resu
     let gone: HashSet<i64> = orders
         .iter()
         .filter_map(|order| match order {
-            Order::ForgetHistory(record) => Some(*record),
+            Order::ForgetRecord(record) => Some(*record),
             _ => None,
         })
         .collect();
@@ -44,7 +44,7 @@ pub(super) fn flush(connection: &Connection, set: &WorkingSet) -> rusqlite::Resu
     delete(connection, &placed)?;
     delete(connection, &reached)?;
     delete(connection, &findings)?;
-    gone.iter().try_for_each(|record| forget_history(connection, *record))?;
+    gone.iter().try_for_each(|record| forget_record(connection, *record))?;
     // A finding of a record that is removed names it no more.
     findings.iter().try_for_each(|change| match change {
         Change::Update(row) if row.record.is_none() => row.update(connection),
@@ -99,7 +99,12 @@ fn carry_out(connection: &Connection, order: &Order, gone: &HashSet<i64>) -> rus
             fetches::wait(connection, asked, *notification, *message)
         }
         Order::ForgetFetches(notification) => fetches::forget(connection, *notification),
-        Order::Version { record, .. } | Order::Attempt { record, .. } if gone.contains(record) => Ok(()),
+        Order::KeepRegistration { row: record, .. } | Order::Version { record, .. } | Order::Attempt { record, .. }
+            if gone.contains(record) =>
+        {
+            Ok(())
+        }
+        Order::KeepRegistration { row, record } => registrations::keep(connection, *row, record),
         Order::Version { row, previous, record, version, notification, event_type, status, now } => {
             let (version, at) = (version_column(*version), micros(now.wall));
             let sum = sum_of_version((*record, version, at), *notification, event_type, status.name());
@@ -133,12 +138,14 @@ fn carry_out(connection: &Connection, order: &Order, gone: &HashSet<i64>) -> rus
                 .execute(params![record, version, at, millis, failure, micros(began.steady), sum])
                 .map(drop)
         }
-        Order::ForgetHistory(_) => Ok(()),
+        Order::ForgetRecord(_) => Ok(()),
     }
 }
 
-fn forget_history(connection: &Connection, record: i64) -> rusqlite::Result<()> {
+/// Deletes what only a record that is removed has.
+fn forget_record(connection: &Connection, record: i64) -> rusqlite::Result<()> {
     history::forget(connection, record)?;
+    registrations::forget(connection, record)?;
     connection.prepare_cached("DELETE FROM attempts WHERE record = ?1")?.execute([record]).map(drop)
 }
 

@@ -22,6 +22,7 @@ use crate::domain::event::{Booking, Chargeback, Event, Facts, Item, Loose, Movem
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::imported::{Imported, ImportedChargeback, ImportedItem, ImportedRefund};
 use crate::domain::record::{Record, Registered, Seen};
+use crate::domain::registration_copy::RegistrationCopy;
 use crate::domain::stamp::{Stamp, Stamped};
 use crate::domain::status::{ChargebackReason, ErrorCode, PspError, Status, StatusFact};
 use crate::domain::total::{Total, TotalOf, Totals, Unconfirmed};
@@ -39,6 +40,8 @@ const ANSWERS: i64 = 15;
 const IMPORTED: i64 = 17;
 /// From this version on records and events are sealed.
 const SEALED: i64 = 19;
+/// From this version on registrations have copies.
+const COPIED: i64 = 20;
 /// From this version on a record keeps whether only placed events have bound it to its source.
 const BOUND: i64 = 18;
 
@@ -326,9 +329,19 @@ fn what_every_version_has_written_is_read_as_it_was_meant() {
 #[test]
 fn what_every_version_has_sealed_is_read_as_it_was_meant() {
     for version in SEALED..=VERSION {
-        assert_eq!(sealed(version, "record.sealed", &record(version)), record(version), "version {version}");
-        assert_eq!(sealed(version, "event.sealed", &event(version)), event(version), "version {version}");
+        let (record, event) = (record(version), event(version));
+        assert_eq!(sealed(version, "record.sealed", &record), record, "version {version}");
+        assert_eq!(sealed(version, "event.sealed", &event), event, "version {version}");
+        if version >= COPIED {
+            let copy = copy(version);
+            assert_eq!(sealed(version, "copy.sealed", &copy), copy, "version {version}");
+        }
     }
+}
+
+/// The copy of the registration of a record with a source of its own.
+fn copy(version: i64) -> RegistrationCopy<'static> {
+    RegistrationCopy::of(&Record { bound_by_placed: false, ..record(version) }).into_owned()
 }
 
 /// What stands in a sealed file of a version. That of a new version is made with `UPDATE_FIXTURES=1`.
@@ -346,6 +359,7 @@ fn sealed<T: Serialize + DeserializeOwned>(version: i64, what: &str, value: &T) 
 fn this_version_writes_what_its_folder_holds() {
     is_written_so("record.json", &record(VERSION));
     is_written_so("event.json", &event(VERSION));
+    is_written_so("copy.json", &copy(VERSION));
 }
 
 fn is_written_so<T: Serialize + DeserializeOwned>(what: &str, value: &T) {

@@ -10,7 +10,7 @@ use super::columns::Listed;
 use super::damage::said;
 use super::store::Store;
 use super::writer::unavailable;
-use super::{fetches_care, history, inbox, outbox, parked, records};
+use super::{fetches_care, history, inbox, outbox, parked, records, registrations};
 use crate::domain::due::Moment;
 use crate::store::{LongestWaits, StoreError};
 
@@ -34,12 +34,13 @@ const fn table(
 const WHOLE: usize = usize::MAX;
 /// At this number of pages, a million rows take some eight hours.
 const PART: usize = 4;
-const TABLES: [Table; 8] = [
+const TABLES: [Table; 9] = [
     table("outbox", outbox::look, WHOLE),
     table("parked", parked::look, WHOLE),
     table("fetches", fetches_care::look, WHOLE),
     table("fetch_waiting", fetches_care::look_at_waiting, WHOLE),
     table("records", records::look, PART),
+    table("registrations", registrations::look, PART),
     table("notifications", inbox::look, PART),
     table("transitions", history::look_at_versions, PART),
     table("attempts", history::look_at_attempts, PART),

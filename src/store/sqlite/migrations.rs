@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::whose::{APPLICATION_ID, version};
 
 /// One step per schema version. Times are UTC microseconds since 1970.
-const STEPS: [&str; 19] = [
+const STEPS: [&str; 20] = [
     FIRST,
     SECOND,
     THIRD,
@@ -28,6 +28,7 @@ const STEPS: [&str; 19] = [
     super::placed::BY_NOTIFICATION,
     super::placed::BOUND,
     super::lean::STEP,
+    super::registrations::STEP,
 ];
 
 const FIRST: &str = r"
@@ -265,7 +266,7 @@ ALTER TABLE probe ADD COLUMN room BLOB NOT NULL DEFAULT x'';
 
 /// The schema version that this program writes: the number of steps. It also rises when records or events that are stored as
 /// JSON get a field: an earlier relay takes an unknown field for damage.
-pub(super) const VERSION: i64 = 19;
+pub(super) const VERSION: i64 = 20;
 
 /// A store as it is before a step.
 #[cfg(test)]
@@ -279,6 +280,7 @@ pub(super) fn before(connection: &Connection, step: &str) {
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let done = usize::try_from(version(connection)?).unwrap_or(0);
     let begun = announce(connection, done)?;
+    super::registrations::add_function(connection)?;
     if let Some(begun) = begun {
         connection.progress_handler(PROGRESS_STEPS, Some(said_at_times(begun)))?;
     }

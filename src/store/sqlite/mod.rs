@@ -59,6 +59,7 @@ mod prune;
 mod reached;
 mod readers;
 mod records;
+mod registrations;
 mod rehearse;
 #[cfg(test)]
 mod relatives;
@@ -89,5 +90,6 @@ pub use backup::{BackupError, Cancelled, backup};
 pub use lock::is_taken;
 pub use look_back::look_back;
 pub use rehearse::{rehearse, sources};
+pub use repairing::damaged;
 pub use restore::{RestoreError, Restored, restore};
 pub use store::Store;

@@ -11,13 +11,13 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row, params};
 use uuid::Uuid;
 
-use super::columns::{fact, in_row, micros, timestamp, unreadable};
+use super::columns::{damage, fact, in_row, micros, timestamp, unreadable};
 use super::engine::{self, Access};
 use super::inbox::unpacked;
 use super::pages::each;
 use super::records::{record_columns, stored};
 use super::whose::{self, Whose};
-use super::{files, journal, lock, migrations};
+use super::{files, journal, lock, migrations, placed};
 use crate::domain::event::Event;
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
@@ -48,18 +48,23 @@ pub(super) fn at_rest_or_not<T>(
     let in_use = || files::access(&path) == Access::Read;
     let at_rest = || !in_use() && (files::check(&path).is_ok() || lock::is_backup(&path));
     if at_rest() {
-        let done = open(&path, Access::AtRest).and_then(|past| read(&past).map_err(|error| failed(error.to_string())));
+        let done = open(&path, Access::AtRest).and_then(|past| read(&past).map_err(|error| failed(words(&error))));
         if at_rest() {
             return done;
         }
     }
     files::check(&path).map_err(failed)?;
-    open(&path, Access::Read).and_then(|past| read(&past).map_err(|error| failed(error.to_string())))
+    open(&path, Access::Read).and_then(|past| read(&past).map_err(|error| failed(words(&error))))
+}
+
+/// The reason in words. Of damage it names the row.
+fn words(error: &rusqlite::Error) -> String {
+    damage(error).unwrap_or_else(|| error.to_string())
 }
 
 fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     let failed = |reason: String| RehearsalError::Unreadable { path: path.to_owned(), reason };
-    let unreadable = |error: rusqlite::Error| failed(error.to_string());
+    let unreadable = |error: rusqlite::Error| failed(words(&error));
     let past = engine::open(path, access).map_err(unreadable)?;
     match whose::whose(&past).map_err(unreadable)? {
         Whose::Ours(found) if found > migrations::VERSION => {
@@ -70,10 +75,54 @@ fn open(path: &Path, access: Access) -> Result<Connection, RehearsalError> {
     }
 }
 
-/// Calls `does` for each record.
-pub(super) fn records(past: &Connection, mut does: impl FnMut(Record) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-    let query = concat!("SELECT ", record_columns!(), " FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
-    each(past, query, stored, |stored| does(Arc::unwrap_or_clone(stored.record)))
+/// A record that cannot be read: its id, and those of its relatives as far as its columns name them.
+pub(super) struct DamagedRecord {
+    pub(super) id: Option<TransformId>,
+    pub(super) relatives: Vec<TransformId>,
+}
+
+/// Calls `does` for each record, whether or not it can be read.
+pub(super) fn records(
+    past: &Connection,
+    mut does: impl FnMut(Result<Record, DamagedRecord>) -> rusqlite::Result<()>,
+) -> rusqlite::Result<()> {
+    let preauth = if whose::version(past)? >= placed::SINCE { "r.preauth_id" } else { "NULL" };
+    let columns = record_columns!();
+    let query = format!("SELECT {columns}, {preauth} FROM records r WHERE r.id > ?1 ORDER BY r.id LIMIT ?2");
+    let id = |row: &Row<'_>, column: usize| {
+        let id = row.get::<_, Option<String>>(column).ok().flatten();
+        id.and_then(|id| TransformId::try_from(id).ok())
+    };
+    let read = |row: &Row<'_>| {
+        let relatives = || [4, 5].into_iter().filter_map(|column| id(row, column)).collect();
+        or_damaged(stored(row), || DamagedRecord { id: id(row, 2), relatives: relatives() })
+    };
+    each(past, &query, read, |read| does(read.map(|stored| Arc::unwrap_or_clone(stored.record))))
+}
+
+/// What was read, or what stands for it if its row is damaged.
+fn or_damaged<T, D>(read: rusqlite::Result<T>, stands: impl FnOnce() -> D) -> rusqlite::Result<Result<T, D>> {
+    match read {
+        Ok(read) => Ok(Ok(read)),
+        Err(error) if damage(&error).is_some() => Ok(Err(stands())),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether the history of a record has any version by an event.
+pub(super) fn has_versions(past: &Connection, id: &TransformId) -> rusqlite::Result<bool> {
+    let any = "SELECT 1 FROM records r JOIN transitions t ON t.record = r.id WHERE r.transform_id = ?1 LIMIT 1";
+    past.prepare_cached(any)?.exists([id.as_str()])
+}
+
+/// Whether the history of a record is there, as far as the record names its latest version.
+pub(super) fn has_history(past: &Connection, id: &TransformId) -> rusqlite::Result<bool> {
+    if whose::version(past)? < PACKED_SINCE {
+        return Ok(true);
+    }
+    let gone = "SELECT 1 FROM records r WHERE r.transform_id = ?1 AND r.last_transition IS NOT NULL
+        AND NOT EXISTS (SELECT 1 FROM transitions t WHERE t.id = r.last_transition)";
+    Ok(!past.prepare_cached(gone)?.exists([id.as_str()])?)
 }
 
 /// The PSP ids of a transaction's attempts that lead to no record any more: it was registered with another id since.
@@ -143,18 +192,25 @@ fn since(wanted: &Wanted) -> String {
     format!("(n.received_at >= {since} OR EXISTS (SELECT 1 FROM parked p WHERE p.notification = n.id))")
 }
 
-/// Calls `does` for each event that waits, with its notification and the reason with which it waits for room to refund.
+/// An event that waits, and the reason with which it waits for room to refund; none if it cannot be read.
+type Waits = Option<(Event, Option<String>)>;
+
+/// Calls `does` for each event that waits, with its notification.
 pub(super) fn waiting(
     past: &Connection,
-    mut does: impl FnMut(Uuid, Event, Option<String>) -> rusqlite::Result<()>,
+    mut does: impl FnMut(Uuid, Waits) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let query = "SELECT id, notification, event, reason FROM parked WHERE id > ?1 ORDER BY id LIMIT ?2";
     let read = |row: &Row<'_>| {
-        let waits = || Ok((Uuid::from_bytes(row.get(1)?), fact(row, 2)?, row.get(3)?));
-        waits().map_err(in_row("parked", row.get::<_, i64>(0)?))
+        let waits = || Ok((fact(row, 2)?, row.get(3)?));
+        let id = Uuid::from_bytes(row.get(1).map_err(in_row("parked", row.get::<_, i64>(0)?))?);
+        Ok((id, or_damaged(waits(), || ())?.ok()))
     };
-    each(past, query, read, |(notification, event, reason)| does(notification, event, reason))
+    each(past, query, read, |(notification, waits)| does(notification, waits))
 }
+
+/// A notification, or its id if it cannot be read, with the digest of its dedupe key.
+type Read = (Result<Past, Uuid>, [u8; 16]);
 
 /// Calls `does` for each wanted notification up to the row number `latest`, with the digest of its dedupe key. They
 /// come in the order in which they were taken.
@@ -162,7 +218,7 @@ pub(super) fn notifications(
     past: &Connection,
     wanted: &Wanted,
     latest: i64,
-    mut does: impl FnMut(Past, [u8; 16]) -> rusqlite::Result<()>,
+    mut does: impl FnMut(Result<Past, Uuid>, [u8; 16]) -> rusqlite::Result<()>,
 ) -> rusqlite::Result<()> {
     let version = whose::version(past)?;
     let fetches = version >= FETCHES_SINCE;
@@ -182,17 +238,22 @@ pub(super) fn notifications(
     };
     each(past, &query, read, |one| {
         let Some((mut one, dedupe_key)) = one else { return Ok(()) };
-        if fetches {
+        if let (true, Ok(one)) = (fetches, &mut one) {
             one.answers = answers(past, one.id)?;
         }
         does(one, dedupe_key)
     })
 }
 
-fn notification(row: &Row<'_>, source: String) -> rusqlite::Result<(Past, [u8; 16])> {
+fn notification(row: &Row<'_>, source: String) -> rusqlite::Result<Read> {
+    let (id, dedupe_key) = (Uuid::from_bytes(row.get(1)?), row.get(8)?);
+    Ok((or_damaged(sound_notification(row, id, source), || id)?, dedupe_key))
+}
+
+fn sound_notification(row: &Row<'_>, id: Uuid, source: String) -> rusqlite::Result<Past> {
     let (headers, body) = unpacked(row, (4, 5), row.get(12)?)?;
-    let one = Past {
-        id: Uuid::from_bytes(row.get(1)?),
+    Ok(Past {
+        id,
         source,
         received_at: timestamp(3, row.get(3)?)?,
         headers,
@@ -203,8 +264,7 @@ fn notification(row: &Row<'_>, source: String) -> rusqlite::Result<(Past, [u8; 1
         signed_at: row.get(10)?,
         hint: row.get(11)?,
         answers: Vec::new(),
-    };
-    Ok((one, row.get(8)?))
+    })
 }
 
 fn answers(past: &Connection, notification: Uuid) -> rusqlite::Result<Vec<PastAnswer>> {

@@ -12,6 +12,8 @@
 //! knows which notification made which version. A record is not compared if one of its facts or versions comes from a
 //! notification that is not read again. The rest of its family is not compared then either, whatever sources its members have.
 //!
+//! Rows that are damaged are left out. The relatives of a damaged record are not compared either.
+//!
 //! A relay may run meanwhile. The records are read first, and once more at the end. In between, the notifications are
 //! read, up to the latest one at the beginning. A record that changed between beginning and end is not compared.
 
@@ -101,6 +103,10 @@ struct Stage {
     waiting: HashSet<Uuid>,
     /// The records that changed meanwhile.
     meanwhile: HashSet<TransformId>,
+    /// The number of damaged rows that were left out.
+    damaged: usize,
+    /// The record that is to be repaired.
+    repaired: Option<RecordKey>,
 }
 
 impl Stage {
@@ -120,18 +126,36 @@ impl Stage {
             replaced: Vec::new(),
             waiting: HashSet::new(),
             meanwhile: HashSet::new(),
+            damaged: 0,
+            repaired: wanted.repaired.as_ref().map(|record| record.key.clone()),
         };
         if past::knows_first_times(past)? {
             first_times::take_over(&stage.connection, past, |source, id| {
                 past::is_read(past, wanted, latest, source, id)
             })?;
         }
-        past::records(past, |record| stage.set(record, past, wanted))?;
+        past::records(past, |record| match record {
+            Ok(record) => stage.set(record, past, wanted),
+            Err(damaged) => match wanted.repaired.as_ref().filter(|one| Some(&one.key.id) == damaged.id.as_ref()) {
+                Some(repaired) => stage.set(repaired.clone(), past, wanted),
+                None => {
+                    stage.damaged += 1;
+                    stage.others.extend(damaged.id.into_iter().chain(damaged.relatives));
+                    Ok(())
+                }
+            },
+        })?;
+        if let Some(repaired) = &wanted.repaired
+            && !(is_read(repaired, wanted) && past::has_history(past, &repaired.key.id)?)
+        {
+            stage.others.insert(repaired.key.id.clone());
+        }
         stage.keep_families(wanted);
         stage.link()?;
         reached::take_over(&stage.connection, past)?;
         owners::take_over(&stage.connection, past)?;
-        past::waiting(past, |notification, _, _| {
+        past::waiting(past, |notification, waits| {
+            stage.damaged += usize::from(waits.is_none());
             stage.waiting.insert(notification);
             Ok(())
         })?;
@@ -205,6 +229,15 @@ impl Stage {
     ) -> rusqlite::Result<Rehearsal> {
         let mut notifications = Vec::new();
         past::notifications(past, wanted, latest, |one, dedupe_key| {
+            let one = match one {
+                Ok(one) => one,
+                Err(id) => {
+                    self.damaged += 1;
+                    self.left_out.0.insert(id);
+                    self.left_out.1.insert(dedupe_key);
+                    return Ok(());
+                }
+            };
             let reread = read(&one);
             self.know(&one, &reread, dedupe_key);
             let taken = Taken {
@@ -230,7 +263,9 @@ impl Stage {
             let now = (receipt.outcome, receipt.reason);
             let is_silent = now.0 == Outcome::Ignored && has_events(&taken.normalised);
             let another = !reread.left_out && is_another((&one.outcome, one.reason.as_deref()), now.0, is_silent);
-            let anew = (another || is_silent || self.waiting.contains(&one.id)) && !reread.left_out;
+            // Of an event that waits the row may be gone.
+            let waits = one.outcome == Outcome::Parked.name() || self.waiting.contains(&one.id);
+            let anew = (another || is_silent || waits) && !reread.left_out;
             let anew = Some(taken.normalised).filter(|_| anew && one.outcome != Outcome::Fetching.name());
             let was = (one.outcome, one.reason);
             notifications.push(Rehearsed { id: one.id, source: taken.source, was, now, another, anew });
@@ -277,8 +312,17 @@ impl Stage {
         let mut changed: HashMap<&TransformId, &Record> =
             self.stand.iter().map(|record| (&record.key.id, record)).collect();
         past::records(past, |now| {
-            if !later.contains(&now.key.id) && changed.get(&now.key.id).is_some_and(|before| **before == now) {
-                changed.remove(&now.key.id);
+            match now {
+                Ok(now) if later.contains(&now.key.id) => {}
+                Ok(now) if changed.get(&now.key.id).is_some_and(|before| **before == now) => {
+                    changed.remove(&now.key.id);
+                }
+                Ok(_) => {}
+                // Nothing changes what cannot be read.
+                Err(past::DamagedRecord { id: Some(id), .. }) => {
+                    changed.remove(&id);
+                }
+                Err(_) => {}
             }
             Ok(())
         })?;

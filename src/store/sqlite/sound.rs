@@ -102,6 +102,12 @@ impl Store {
         self.is_news(error);
     }
 
+    /// Forgets damage that was mended.
+    pub(super) fn mended(&self, reason: &str) {
+        self.damage.lock().unwrap_or_else(PoisonError::into_inner).remove(reason);
+        self.standing().mended(reason);
+    }
+
     /// Remembers damage. Returns whether it was logged: once a minute, however often it is met.
     fn is_news(&self, error: &StoreError) -> bool {
         let StoreError::Damaged(reason) = error else { return false };
@@ -114,8 +120,8 @@ impl Store {
         if told.is_none() {
             tracing::error!(
                 damage = reason,
-                "the store is damaged: requests for the damaged part are answered 503, and the relay is not ready; stop it, and \
-                 restore a backup or mend the row"
+                "the store is damaged: requests for the damaged part are answered 503, and the relay is not ready; \
+                 `transform-relay repair` brings back a record; for other rows restore a backup, or mend the row"
             );
         }
         told.is_none()

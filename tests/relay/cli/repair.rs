@@ -1,4 +1,4 @@
-//! `repair`: a record that cannot be read is registered anew, and what its kept notifications told is read again.
+//! `repair`: a record that cannot be read stands again as it was registered, with what its kept notifications told.
 
 use std::fs;
 
@@ -9,11 +9,34 @@ use crate::support::{Relay, Setup, payment, start, stripe};
 
 const AT: i64 = 1_700_000_000;
 
-async fn repair(relay: &Relay, record: &str, registration: &serde_json::Value) -> Ended {
-    let (config, file) = (relay.file("relay.toml"), relay.file("registration.json"));
-    fs::write(&file, registration.to_string()).unwrap();
-    let arguments = ["repair", record, "--registration", file.to_str().unwrap(), "--config", config.to_str().unwrap()];
+/// The fields of a payment that Transform reads, but for its version's time.
+const FIELDS: [&str; 7] =
+    ["status", "payments", "requestedAmount", "refundedAmount", "refundableAmount", "pspTransactionId", "bearer"];
+
+async fn repair(relay: &Relay, record: &str, more: &[&str]) -> Ended {
+    let config = relay.file("relay.toml");
+    let arguments = [&["repair", record, "--config", config.to_str().unwrap()], more].concat();
     run(&arguments, &relay.setup.environment()).await
+}
+
+/// What the first read of the record shows that is not refused, if the relay runs.
+async fn first_read(relay: &Relay, runs: bool) -> Option<serde_json::Value> {
+    if !runs {
+        return None;
+    }
+    loop {
+        let reply = relay.fetch("Payment", "tx-1").await;
+        if reply.status == 200 {
+            return Some(reply.json());
+        }
+    }
+}
+
+/// Repairs a record with a registration from a file.
+async fn repair_as(relay: &Relay, record: &str, registration: &serde_json::Value) -> Ended {
+    let file = relay.file("registration.json");
+    fs::write(&file, registration.to_string()).unwrap();
+    repair(relay, record, &["--registration", file.to_str().unwrap()]).await
 }
 
 #[track_caller]
@@ -23,41 +46,43 @@ fn says(ended: &Ended, code: i32, part: &str) {
 }
 
 #[tokio::test]
-async fn a_damaged_record_is_there_again_with_all_that_its_notifications_told() {
+async fn a_damaged_record_is_there_again_with_all_that_was_said_of_it() {
     for (what, runs) in [("record", true), ("record", false), ("way", true)] {
         let (transform, mut relay) = start(Setup::default()).await;
-        let registration = payment("pi_1", "10");
-        relay.register("payment", "tx-1", &registration).await;
+        relay.register("payment", "tx-1", &payment("pi_0", "10")).await;
         relay
-            .register(
-                "refund",
-                "re-1",
-                &json!({"pspTransactionId": "re_1", "paymentTransactionId": "tx-1",
-            "requestedAmount": 3, "currency": "EUR"}),
-            )
-            .await;
+            .put("payment", "tx-1", &json!({"pspTransactionId": "pi_1", "bearer": {"last4": "1111"}}))
+            .await
+            .expect(200);
+        let refund = json!({"pspTransactionId": "re_1", "paymentTransactionId": "tx-1", "requestedAmount": 3, "currency": "EUR"});
+        relay.register("refund", "re-1", &refund).await;
         assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
         transform.told("payment", "tx-1", 1).await;
         relay.caught_up(&transform).await;
         let before = relay.fetched("Payment", "tx-1").await;
-        says(&repair(&relay, "payment/tx-1", &registration).await, 0, "payment/tx-1 can be read");
+        says(&repair(&relay, "payment/tx-1", &[]).await, 0, "payment/tx-1 can be read; nothing is changed");
         relay.damage(what);
         let named = if what == "record" { "pi_1" } else { "pi_2" };
         relay.notify("stripe-main", &stripe::paid(named, AT + 1, 1000)).await.problem(503);
         if !runs {
             relay.kill().await;
         }
-        says(&repair(&relay, "refund/tx-1", &registration).await, 64, "refund/tx-1 is not registered");
-        says(&repair(&relay, "payment/tx-1", &json!({"requestedAmount": "ten"})).await, 64, "nothing is changed");
-        says(&repair(&relay, "payment/tx-1", &registration).await, 0, "payment/tx-1 is registered anew");
-        if !runs {
+        says(&repair(&relay, "refund/tx-1", &[]).await, 64, "refund/tx-1 is not registered");
+        says(&repair_as(&relay, "payment/tx-1", &payment("pi_1", "10")).await, 64, "leave out --registration");
+        let (ended, first) = tokio::join!(repair(&relay, "payment/tx-1", &[]), first_read(&relay, runs));
+        says(&ended, 0, "payment/tx-1 stands again");
+        assert!(first.is_none_or(|first| first["status"] == "Succeeded"), "never as if nothing was paid");
+        let told = ended.stdout.contains("status: Initiated -> Succeeded");
+        assert_eq!(told, what == "record", "what events told is printed: {ended:?}");
+        if runs {
+            relay.ready().await.expect(200);
+        } else {
             relay.restart().await;
         }
         transform.told("payment", "tx-1", 2).await;
         let after = relay.fetched("Payment", "tx-1").await;
         assert!(after["lastUpdated"].as_str() > before["lastUpdated"].as_str(), "{before} {after}");
-        for field in ["status", "payments", "requestedAmount", "refundedAmount", "refundableAmount", "pspTransactionId"]
-        {
+        for field in FIELDS {
             assert_eq!(after[field], before[field], "{what}: {field}");
         }
         assert_eq!(relay.stripe(&stripe::paid("pi_1", AT + 1, 1000)).await, "repeated", "{what}");
@@ -65,15 +90,72 @@ async fn a_damaged_record_is_there_again_with_all_that_its_notifications_told() 
     }
 }
 
-/// What is not kept any more cannot be read again, and the command says so.
+/// A damaged row of another record, or of its notification, is not in the way.
+#[tokio::test]
+async fn other_damaged_rows_are_left_out() {
+    for what in ["record", "notification"] {
+        let (transform, relay) = start(Setup::default()).await;
+        for n in [1, 2] {
+            relay.register("payment", &format!("tx-{n}"), &payment(&format!("pi_{n}"), "10")).await;
+            assert_eq!(relay.stripe(&stripe::paid(&format!("pi_{n}"), AT, 1000)).await, "applied");
+            transform.told("payment", &format!("tx-{n}"), 1).await;
+        }
+        relay.damage("record");
+        relay.damage(&format!("{what} of tx-2"));
+        says(&repair(&relay, "payment/tx-1", &[]).await, 0, "left out: 1");
+        assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded", "{what}");
+        if what == "record" {
+            says(&repair(&relay, "payment/tx-2", &[]).await, 0, "payment/tx-2 stands again");
+            assert_eq!(relay.fetched("Payment", "tx-2").await["status"], "Succeeded");
+        }
+    }
+}
+
+/// Without a copy of its registration, the payment stack says it again.
+#[tokio::test]
+async fn a_record_whose_registration_is_lost_as_well_is_registered_anew() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
+    relay.damage("copy");
+    let ended = repair(&relay, "payment/tx-1", &[]).await;
+    says(&ended, 0, "the copy of its registration could not be, and is made anew");
+    relay.damage("record");
+    relay.damage("copy");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 64, "give the registration as --registration FILE");
+    let wrong = json!({"requestedAmount": "ten"});
+    says(&repair_as(&relay, "payment/tx-1", &wrong).await, 64, "requestedAmount: \"ten\" is not a decimal number");
+    says(&repair_as(&relay, "payment/tx-1", &payment("pi_9", "10")).await, 1, "or do not find it");
+    relay.fetch("Payment", "tx-1").await.expect(503);
+    says(&repair_as(&relay, "payment/tx-1", &payment("pi_1", "10")).await, 0, "payment/tx-1 stands again");
+    assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded");
+}
+
+/// What is not kept any more cannot be read again. The command changes nothing by itself then.
 #[tokio::test]
 async fn what_is_not_kept_is_named() {
     let (_transform, relay) = start(Setup::silent()).await;
-    let registration = payment("pi_1", "10");
-    relay.register("payment", "tx-1", &registration).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
     assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
     relay.forget(&relay.notifications());
     relay.damage("record");
-    says(&repair(&relay, "payment/tx-1", &registration).await, 1, "notifications that are not kept any more");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 1, "Nothing is changed; --partly takes what is kept");
+    relay.fetch("Payment", "tx-1").await.expect(503);
+    says(&repair(&relay, "payment/tx-1", &["--partly"]).await, 1, "import it, or let the PSP send");
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
+}
+
+/// An event that waits, and whose row is damaged or gone, waits again.
+#[tokio::test]
+async fn an_event_that_waits_comes_again_by_a_reread() {
+    for what in ["parked", "parked row"] {
+        let (_transform, relay) = start(Setup::silent()).await;
+        assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "parked");
+        relay.damage(what);
+        let config = relay.file("relay.toml");
+        let ended = run(&["reread", "--config", config.to_str().unwrap()], &relay.setup.environment()).await;
+        says(&ended, 0, "1 notifications judged anew");
+        relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+        assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Succeeded", "{what}");
+    }
 }

@@ -1,9 +1,10 @@
 //! The store as a file: one relay per file whatever its names, and clear errors for a wrong file.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rusqlite::Connection;
+use tokio::time::Instant;
 
 use crate::support::letters::letters;
 use crate::support::mounts::mounted;

@@ -243,16 +243,20 @@ impl Relay {
         assert_eq!(self.writable().execute(change, (i64::try_from(n).unwrap(), text)).unwrap(), 1);
     }
 
-    /// Damages the payment tx-1 (`record`), or the way from pi_1 to it.
+    /// Damages the payment tx-1 (`record`), the copy of its registration, or the way from pi_1 to it; the payment tx-2 or its
+    /// notification; the only event that waits, or deletes its row.
     pub(crate) fn damage(&self, what: &str) {
         let change = match what {
-            "record" => {
-                "UPDATE records SET record = CAST(substr(record, 1, 20) || x'00' || substr(record, 22) AS BLOB)
-                 WHERE transform_id = 'tx-1'"
-            }
-            _ => "UPDATE psp_ids SET psp_id = 'pi_2' WHERE psp_id = 'pi_1'",
+            "record" => spoilt("records", "record", "transform_id = 'tx-1'"),
+            "copy" => spoilt("registrations", "copy", "record = (SELECT id FROM records WHERE transform_id = 'tx-1')"),
+            "way" => "UPDATE psp_ids SET psp_id = 'pi_2' WHERE psp_id = 'pi_1'".to_owned(),
+            "record of tx-2" => spoilt("records", "record", "transform_id = 'tx-2'"),
+            "notification of tx-2" => spoilt("notifications", "body", "rowid = (SELECT max(rowid) FROM notifications)"),
+            "parked" => spoilt("parked", "event", "true"),
+            "parked row" => "DELETE FROM parked_keys; DELETE FROM parked".to_owned(),
+            _ => panic!("what is {what}?"),
         };
-        assert_eq!(self.writable().execute(change, []).unwrap(), 1);
+        self.writable().execute_batch(&change).unwrap();
     }
 
     /// Moves the due times of all that is owed to now, as if its quiet period had passed. Returns how many there are.
@@ -315,6 +319,13 @@ pub(crate) fn damage_in(store: &std::path::Path) -> Vec<String> {
         Ok(found) => found,
         Err(error) => vec![error.to_string()],
     }
+}
+
+/// The statement that spoils a byte of a value.
+fn spoilt(table: &str, column: &str, which: &str) -> String {
+    format!(
+        "UPDATE {table} SET {column} = CAST(substr({column}, 1, 20) || x'00' || substr({column}, 22) AS BLOB) WHERE {which}"
+    )
 }
 
 /// The cells of a row as text.

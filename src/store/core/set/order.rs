@@ -1,9 +1,12 @@
 //! What a decision orders beside its rows: lines of the history, and requests to fetch. No decision reads them again.
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::domain::due::Moment;
+use crate::domain::record::Record;
 use crate::domain::status::Status;
 
 /// Something that the engine does after it has written the rows, in the order of the decisions.
@@ -26,6 +29,13 @@ pub(in crate::store) enum Order {
     },
     /// Ends the waiting of a notification for fetches.
     ForgetFetches(Uuid),
+    /// Keeps a copy of the registration of a record, in the place of an earlier one.
+    KeepRegistration {
+        /// The row of the record.
+        row: i64,
+        /// The record.
+        record: Arc<Record>,
+    },
     /// Adds a version to the history of a record.
     Version {
         /// The row of the version.
@@ -58,6 +68,6 @@ pub(in crate::store) enum Order {
         /// Why it failed, if it failed.
         failure: Option<String>,
     },
-    /// Deletes the history of a record that is removed.
-    ForgetHistory(i64),
+    /// Deletes the history of a record that is removed, and the copy of its registration.
+    ForgetRecord(i64),
 }

@@ -137,7 +137,7 @@ impl Trial {
 
     /// The rehearsal where these notifications cannot be read as they were.
     fn rehearse_without(&self, left_out: &[u32]) -> Rehearsal {
-        let wanted = Wanted { sources: BTreeSet::from([SOURCE.to_owned()]), since: None };
+        let wanted = Wanted { sources: BTreeSet::from([SOURCE.to_owned()]), since: None, repaired: None };
         let read = |past: &Past| {
             let n: u32 = std::str::from_utf8(&past.body).unwrap().parse().unwrap();
             let normalised = normalised(n, self.today[&past.id].clone());

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::{Stage, bare, head, keys};
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
+use crate::store::Outcome;
 use crate::store::core::digest::digest;
 use crate::store::core::parked::Pending;
 use crate::store::core::ways;
@@ -32,13 +33,43 @@ impl Stage {
             !partly.contains(&stands.key.id) && (is_touched(stands) || would.contains_key(&stands.key.id))
         };
         let (compared, meanwhile) = (self.stand.iter().filter(is_compared).count(), self.meanwhile.len());
-        let left = self.left(&uncovered, &partly);
-        let differing = self.in_families(past, would, &partly)?;
-        let mut notifications = notifications;
-        for one in notifications.iter_mut().filter(|one| !one.another && before.get(&one.id) == now.get(&one.id)) {
-            one.anew = None;
+        let (repaired, damaged) = (self.repaired()?, self.damaged);
+        // Its history knows of events that do not find it.
+        let is_lost = |one: &Differing| {
+            Ok::<_, rusqlite::Error>(!is_touched(&one.would) && past::has_versions(past, &one.stands.key.id)?)
+        };
+        let mut partly = partly;
+        if let Some(one) = &repaired
+            && is_lost(one)?
+        {
+            partly.insert(one.stands.key.id.clone());
+            partly = self.with_families(partly);
         }
-        Ok(Rehearsal { notifications, compared, differing, partly, meanwhile, left })
+        let left = self.left(&uncovered, &partly);
+        let differing = self.in_families(past, would, &partly, repaired.as_ref())?;
+        let mut notifications = notifications;
+        let is_same = |one: &Rehearsed| {
+            let is_gone = one.was.0 == Outcome::Parked.name() && !before.contains_key(&one.id);
+            !one.another && !is_gone && before.get(&one.id) == now.get(&one.id)
+        };
+        notifications.iter_mut().filter(|one| is_same(one)).for_each(|one| one.anew = None);
+        Ok(Rehearsal { notifications, compared, differing, partly, meanwhile, left, damaged, repaired })
+    }
+
+    /// The record that is to be repaired, with all PSP ids that lead to it on the stage.
+    fn repaired(&self) -> rusqlite::Result<Option<Differing>> {
+        let Some(key) = &self.repaired else { return Ok(None) };
+        let Some(stands) = self.stand.iter().find(|record| record.key == *key) else { return Ok(None) };
+        let Some(found) = records::by_key(&self.connection, key)? else { return Ok(None) };
+        let would = as_now(Arc::unwrap_or_clone(found.record), stands);
+        let mut ways =
+            self.connection.prepare_cached("SELECT psp_id, kind FROM psp_ids WHERE record = ?1 AND NOT placed")?;
+        let ways = ways.query_map([found.row], |row| {
+            Ok(Learned { psp_id: row.get(0)?, kind: records::kind(row, 1)?, sureness: Sureness::Own })
+        })?;
+        let learns = ways.collect::<rusqlite::Result<_>>()?;
+        let (placed, shown) = (placed_on(&self.connection, stands)?, shown(&self.connection, stands)?);
+        Ok(Some(Differing { stands: stands.clone(), would, learns, placed, shown }))
     }
 
     /// The records that would differ, and the records that cannot be compared.
@@ -102,6 +133,7 @@ impl Stage {
         past: &Connection,
         mut would: Would,
         partly: &HashSet<TransformId>,
+        repaired: Option<&Differing>,
     ) -> rusqlite::Result<Vec<Vec<Differing>>> {
         let covered = self.stand.iter().filter(|record| !partly.contains(&record.key.id));
         let registered: Registered =
@@ -111,6 +143,12 @@ impl Stage {
         let mut families: BTreeMap<usize, Vec<Differing>> = BTreeMap::new();
         let mut places: HashMap<TransformId, usize> = HashMap::new();
         for stands in self.stand.into_iter().filter(|record| !partly.contains(&record.key.id)) {
+            let next = places.len();
+            let mut family = || *places.entry(head(&parents, &stands.key.id).clone()).or_insert(next);
+            if let Some(repaired) = repaired.filter(|one| one.stands.key == stands.key) {
+                families.entry(family()).or_default().push(repaired.clone());
+                continue;
+            }
             let now = would.remove(&stands.key.id);
             let learns = learns(&self.connection, past, &stands, &registered)?;
             let placed = placed_on(&self.connection, &stands)?;
@@ -118,8 +156,7 @@ impl Stage {
             if now.is_none() && learns.is_empty() && !is_placed_anew {
                 continue;
             }
-            let next = places.len();
-            let place = *places.entry(head(&parents, &stands.key.id).clone()).or_insert(next);
+            let place = family();
             let would = now.unwrap_or_else(|| stands.clone());
             let shown = shown(&self.connection, &stands)?;
             families.entry(place).or_default().push(Differing { stands, would, learns, placed, shown });
@@ -204,7 +241,8 @@ fn digests(record: &Record) -> BTreeSet<[u8; 16]> {
 
 fn waiting(connection: &Connection) -> rusqlite::Result<Waiting> {
     let mut waiting = Waiting::new();
-    past::waiting(connection, |notification, event, reason| {
+    past::waiting(connection, |notification, waits| {
+        let Some((event, reason)) = waits else { return Ok(()) };
         let text = serde_json::to_string(&(&event, reason));
         let text = text.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
         waiting.entry(notification).or_default().insert(text, digest(event.message_key().as_bytes()));

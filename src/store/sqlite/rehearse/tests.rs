@@ -53,7 +53,7 @@ fn notified(connection: &Connection, n: u8) {
 }
 
 fn wanted() -> Wanted {
-    Wanted { sources: BTreeSet::from([SOURCE.to_owned()]), since: None }
+    Wanted { sources: BTreeSet::from([SOURCE.to_owned()]), since: None, repaired: None }
 }
 
 fn nothing(past: &Past) -> Reread {
