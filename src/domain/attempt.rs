@@ -61,6 +61,9 @@ pub struct Attempt {
     /// Refund: whether it is only the released rest of a reservation, which gives no money back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remainder: bool,
+    /// Refund: whether the PSP carried it out as a cancellation of the payment, and took nothing from money that is booked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_cancellation: bool,
     /// Refund: whether an event has ever said that it succeeded. It may have failed since.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub was_given: bool,
@@ -134,7 +137,7 @@ pub(super) fn write_customer(
     written: &mut Vec<Written>,
 ) {
     let Some(status) = event.status_of(kind) else { return };
-    let (stamp, error) = (event.stamp(status.rank(kind)), event.facts.error.clone());
+    let (stamp, error) = (event.stamp(event.rank_of(status, kind)), event.facts.error.clone());
     let fact = StatusFact { status, error, since: event.at, stands: status.is_success() };
     written.extend(event.customers.iter().map(|id| stamp::write_in(customers, id, &stamp, &fact)));
 }
@@ -250,7 +253,7 @@ impl Attempt {
         let facts = &event.facts;
         let said = event.status_of(kind);
         self.was_given |= kind == Kind::Refund && said == Some(Status::Succeeded);
-        let stamp = event.stamp(said.map_or(0, |status| status.rank(kind)));
+        let stamp = event.stamp(said.map_or(0, |status| event.rank_of(status, kind)));
         self.began((kind == Kind::Agreement).then_some(event.at));
         if let Some(status) = said {
             let stands = facts.status.is_some_and(Status::is_success);
@@ -269,6 +272,10 @@ impl Attempt {
         written.extend(facts.tolerance.map(|amount| stamp::write(&mut self.tolerance, &stamp, amount)));
         if facts.remainder && !self.remainder {
             self.remainder = true;
+            written.push(Written::Newer);
+        }
+        if facts.as_cancellation && !self.as_cancellation {
+            self.as_cancellation = true;
             written.push(Written::Newer);
         }
         // The state may give way to all others; the amendment and the payment data are as new as the event.
@@ -311,6 +318,11 @@ impl Attempt {
         }
     }
 
+    /// Refund: whether it takes nothing from the money of its payment: it is a released rest, or was carried out as a cancellation.
+    pub(super) const fn gives_nothing_back(&self) -> bool {
+        self.remainder || self.as_cancellation
+    }
+
     /// Takes over all that another telling of this attempt knows.
     fn join(&mut self, other: Self) {
         let Self {
@@ -328,6 +340,7 @@ impl Attempt {
             expires_at,
             refunded,
             remainder,
+            as_cancellation,
             was_given,
             tolerance,
             amended,
@@ -350,6 +363,7 @@ impl Attempt {
         stamp::join(&mut self.expires_at, expires_at);
         stamp::join(&mut self.refunded, refunded);
         self.remainder |= remainder;
+        self.as_cancellation |= as_cancellation;
         self.was_given |= was_given;
         stamp::join(&mut self.tolerance, tolerance);
         stamp::join(&mut self.amended, amended);

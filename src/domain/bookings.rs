@@ -103,6 +103,7 @@ mod tests {
             placed: Seen::default(),
             refunds: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            cancelled_by: std::collections::BTreeSet::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: Timestamp::UNIX_EPOCH,

@@ -1,7 +1,8 @@
 //! The event: the normalised fact inside a message of a notification.
 
+mod shown;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -99,42 +100,6 @@ pub struct Loose {
     pub unsigned: BTreeSet<String>,
 }
 
-impl fmt::Debug for Event {
-    /// Shows the content, and the other fields only where they are out of the ordinary.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("Event");
-        text.field("event_type", &self.event_type)
-            .field("kinds", &self.kinds)
-            .field("psp_ids", &self.psp_ids)
-            .field("shared_ids", &self.shared_ids);
-        for (name, ids) in
-            [("originals", &self.originals), ("payment_ids", &self.payment_ids), ("customers", &self.customers)]
-        {
-            if !ids.is_empty() {
-                text.field(name, ids);
-            }
-        }
-        text.field("references", &self.references);
-        if let Some(loose) = &self.loose {
-            text.field("loose", loose);
-        }
-        text.field("at", &self.at)
-            .field("key", &self.key)
-            .field("late", &self.late)
-            .field("gives_way", &self.gives_way);
-        for (name, is) in [
-            ("yields_to_success", self.yields_to_success),
-            ("never_revives", self.never_revives),
-            ("companion", self.companion),
-        ] {
-            if is {
-                text.field(name, &is);
-            }
-        }
-        text.field("currency", &self.currency).field("facts", &self.facts).finish()
-    }
-}
-
 /// The addition to the rank of an event that changes another: above the ranks of [`Status::rank`].
 const CHANGES: u8 = 50;
 /// The addition to the rank of a late event: above every rank of [`Status::rank`].
@@ -169,12 +134,22 @@ impl Event {
         }
     }
 
+    /// The rank of a state among the news of one second. A means of payment that was refused may still be taken, as a payment may: the
+    /// failure ranks below the success. The end of one that was taken ranks above it.
+    pub(super) fn rank_of(&self, status: Status, kind: Kind) -> u8 {
+        match status {
+            Status::Inactive if self.facts.error.is_some() => Status::Failed.rank(kind),
+            status => status.rank(kind),
+        }
+    }
+
     /// Whether the event says something of an attempt at a record of that kind, and not only of its bookings.
     #[must_use]
     pub fn concerns_attempt(&self, kind: Kind) -> bool {
-        let Facts { authorized, expires_at, refunded, remainder, bearer, amended, tolerance, .. } = &self.facts;
+        let Facts { authorized, expires_at, refunded, remainder, as_cancellation, bearer, amended, tolerance, .. } =
+            &self.facts;
         let amounts = [authorized, refunded, tolerance].into_iter().any(Option::is_some);
-        let stated = amounts || *remainder || *amended || expires_at.is_some();
+        let stated = amounts || *remainder || *as_cancellation || *amended || expires_at.is_some();
         stated || !bearer.is_empty() || self.status_of(kind).is_some()
     }
 
@@ -279,6 +254,9 @@ pub struct Facts {
     /// Refund: whether it is only the rest of a reservation that a partial capture released. No money was given back.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub remainder: bool,
+    /// Refund: whether the PSP carried it out as a cancellation of the payment. It takes nothing from money that is booked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub as_cancellation: bool,
     /// Agreement: whether its means of payment was amended. Transform is told, also where no field differs.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub amended: bool,

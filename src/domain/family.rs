@@ -81,6 +81,11 @@ pub fn linked(parent: &Record, child: &Record) -> Record {
         None => amounts.remove(&child.key.id),
     };
     if child.key.kind == Kind::Refund {
+        if view::is_cancellation(child) {
+            next.cancelled_by.insert(child.key.id.clone());
+        } else {
+            next.cancelled_by.remove(&child.key.id);
+        }
         match unexplained::unconfirmed(child).filter(|_| amount.is_none()) {
             Some(refund) => next.unconfirmed.insert(child.key.id.clone(), refund),
             None => next.unconfirmed.remove(&child.key.id),

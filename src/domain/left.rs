@@ -89,7 +89,7 @@ pub(super) fn further_refunds(
     };
     let own_registered = record.refunds.iter().map(|(id, amount)| imported.taken_over_by(id).min(*amount));
     let own: Decimal = seen.refunds.iter().filter_map(own).chain(own_registered).sum();
-    let is_another = |refund: &&Attempt| stated(refund).is_none() && !refund.remainder;
+    let is_another = |refund: &&Attempt| stated(refund).is_none() && !refund.gives_nothing_back();
     let fallen = seen.refunds.iter().filter(is_another).filter(|refund| refund.was_given && !refund.stands());
     let fallen = fallen.map(|refund| refund.refunded.as_ref().map_or(paid, |amount| amount.value));
     let explained = known - own + fallen.sum::<Decimal>();

@@ -48,6 +48,9 @@ pub struct Record {
     /// Payment: the registered refunds that are not confirmed, by the refund's Transform id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unconfirmed: BTreeMap<TransformId, Unconfirmed>,
+    /// Payment: the registered refunds that the PSP has carried out as cancellations, by their Transform ids.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub cancelled_by: BTreeSet<TransformId>,
     /// Preauthorization: the amount that each of its captures has booked, by the payment's Transform id.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub captures: BTreeMap<TransformId, Decimal>,
@@ -275,8 +278,9 @@ impl Record {
 
     /// Whether no event has said anything of the record, of its refunds or of its captures.
     pub(super) fn is_without_events(&self) -> bool {
-        let Self { seen, placed, refunds, captures, .. } = self;
-        seen.is_empty() && placed.is_empty() && refunds.is_empty() && captures.is_empty()
+        let Self { seen, placed, refunds, cancelled_by, captures, .. } = self;
+        let is_without_children = refunds.is_empty() && cancelled_by.is_empty() && captures.is_empty();
+        seen.is_empty() && placed.is_empty() && is_without_children
     }
 
     /// What ties the record to its currency, its source and its relatives, in words; none while nothing does.

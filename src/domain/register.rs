@@ -1,12 +1,13 @@
 //! Registration of a record by the payment stack when it starts a transaction: register, amend, refuse.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
 use super::anchor::anchor;
 use super::answered;
+use super::attempt::Attempt;
 use super::ids::{Kind, RecordKey};
 use super::import::{Moved, imported};
 use super::imported::Imported;
@@ -86,6 +87,7 @@ fn registered(
             placed: Seen::default(),
             refunds: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            cancelled_by: BTreeSet::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: said.answered_at.map_or(now, |at| now.max(answered::first_after(at))),
@@ -155,7 +157,7 @@ fn leave_former_means(record: &mut Record, existing: &Record, said: &Registratio
 }
 
 /// The registered values that an amendment starts from. What was stated of another PSP transaction or means of payment ends with
-/// it; a transaction that was cancelled stays so.
+/// it; a transaction that was cancelled stays so. The payment data of another transaction end with it, too.
 fn before_amendment(existing: &Record, said: &Registration) -> Registered {
     let mut base = existing.registered.clone();
     let new = said.psp_transaction_id.as_ref().or(said.psp_agreement_id.as_ref());
@@ -164,6 +166,15 @@ fn before_amendment(existing: &Record, said: &Registration) -> Registered {
         existing.key.kind == Kind::Agreement || fact.value.error.is_some() || fact.value.status == Status::Failed
     };
     base.stated = base.stated.filter(|fact| !(is_replaced && is_its_own(fact)));
+    let is_same = || {
+        let both = new.zip(existing.registered.psp_id.as_ref());
+        let has_both =
+            |attempt: &Attempt| both.is_some_and(|(new, old)| attempt.is_under(new) && attempt.is_under(old));
+        existing.seen.attempts.iter().any(has_both)
+    };
+    if is_replaced && existing.key.kind != Kind::Agreement && !is_same() {
+        base.bearer = BTreeMap::new();
+    }
     base
 }
 

@@ -2,7 +2,7 @@
 //! time, since no notification can tell it again.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,7 @@ impl<'a> RegistrationCopy<'a> {
             placed: Seen::default(),
             refunds: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            cancelled_by: BTreeSet::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: now,

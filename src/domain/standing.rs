@@ -261,7 +261,12 @@ fn registered<'a>(record: &'a Record, seen: &'a Seen, candidates: &[Candidate<'_
     }
     let (psp_id, status) = (record.registered.psp_id.as_ref()?, record.registered.status?);
     let mut others = candidates.iter().filter_map(|one| one.attempt);
-    if others.any(|attempt| attempt.is_under(psp_id)) {
+    // A check of a means of payment that exists is an attempt of its own, which only shares the id.
+    let is_its = |attempt: &Attempt| match record.key.kind {
+        Kind::Agreement => attempt.ids.contains(psp_id),
+        _ => attempt.is_under(psp_id),
+    };
+    if others.any(is_its) {
         return None;
     }
     let weight = match status {

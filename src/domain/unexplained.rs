@@ -63,7 +63,7 @@ pub(super) fn further_refunds(record: &Record, seen: &Seen, paid: Decimal) -> De
     let is_in = |ended: Option<Timestamp>| ended.is_none_or(|at| at > newest);
     let confirmed = record.refunds.values().copied().sum::<Decimal>();
     let unconfirmed = record.unconfirmed.values().filter(|refund| is_in(refund.ended)).map(|refund| refund.amount);
-    let unregistered = seen.refunds.iter().filter(|refund| !refund.remainder && is_in(ended(refund)));
+    let unregistered = seen.refunds.iter().filter(|refund| !refund.gives_nothing_back() && is_in(ended(refund)));
     let amount = |refund: &Attempt| match &refund.refunded {
         Some(amount) => amount.value,
         None if refund.stands() => paid,
@@ -75,7 +75,7 @@ pub(super) fn further_refunds(record: &Record, seen: &Seen, paid: Decimal) -> De
 
 /// What is known of a registered refund that is not confirmed, if events have named its amount.
 pub(super) fn unconfirmed(refund: &Record) -> Option<Unconfirmed> {
-    let attempts = || refund.seen.attempts.iter().filter(|attempt| !attempt.remainder);
+    let attempts = || refund.seen.attempts.iter().filter(|attempt| !attempt.gives_nothing_back());
     let amount: Decimal = attempts().filter_map(|attempt| Some(attempt.refunded.as_ref()?.value)).sum();
     let under_way = attempts().any(|attempt| ended(attempt).is_none());
     let ended = attempts().filter_map(ended).max().filter(|_| !under_way);
@@ -114,6 +114,7 @@ mod tests {
             placed: Seen::default(),
             refunds: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            cancelled_by: std::collections::BTreeSet::new(),
             captures: BTreeMap::new(),
             version: 1,
             last_updated: Timestamp::UNIX_EPOCH,

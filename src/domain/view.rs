@@ -157,13 +157,21 @@ pub fn paid(record: &Record) -> Decimal {
     booked_items(&Standing::of(record, &seen)).iter().map(|item| item.amount).sum()
 }
 
-/// The amount that a succeeded refund has given back; none in any other state.
+/// The amount of its payment's money that a succeeded refund has given back; none in any other state.
 #[must_use]
 pub fn confirmed_refund(record: &Record) -> Option<Decimal> {
-    match View::of(record) {
-        View { status: Status::Succeeded, detail: Detail::Refund { refunded, .. }, .. } => Some(refunded),
-        _ => None,
-    }
+    let seen = record.claims();
+    let standing = Standing::of(record, &seen);
+    (standing.named.status == Status::Succeeded).then(|| standing.sum(taken))
+}
+
+/// Whether a registered refund has succeeded, and each attempt that stands was carried out as a cancellation of the payment.
+#[must_use]
+pub fn is_cancellation(refund: &Record) -> bool {
+    let seen = refund.claims();
+    let standing = Standing::of(refund, &seen);
+    let mut successes = standing.successes().map(|(attempt, _)| attempt).peekable();
+    successes.peek().is_some() && successes.all(|attempt| attempt.as_cancellation)
 }
 
 fn payment_status(standing: &Standing<'_>, detail: &PaymentDetail) -> Status {
@@ -174,9 +182,16 @@ fn payment_status(standing: &Standing<'_>, detail: &PaymentDetail) -> Status {
         Status::Succeeded
     } else if paid > Decimal::ZERO || named == Status::Succeeded {
         Status::Pending
+    } else if named.is_under_way() && is_cancelled(standing.record) {
+        Status::Cancelled
     } else {
         named
     }
+}
+
+/// Whether a refund of a capture was carried out as a cancellation: its authorization has ended, and nothing was captured.
+fn is_cancelled(payment: &Record) -> bool {
+    payment.registered.preauth_id.is_some() && !payment.cancelled_by.is_empty()
 }
 
 fn payment_detail(standing: &Standing<'_>) -> PaymentDetail {
@@ -205,7 +220,7 @@ fn given_back(record: &Record, seen: &Seen, paid: Decimal) -> Decimal {
     let unregistered = seen.refunds.iter().filter(|refund| refund.stands());
     let shown = record.given_back();
     let unknown = if shown.is_some() { Decimal::ZERO } else { paid };
-    let amount = |refund: &Attempt| given(refund).unwrap_or(unknown);
+    let amount = |refund: &Attempt| taken(refund).unwrap_or(unknown);
     let known = record.refunds.values().copied().sum::<Decimal>() + unregistered.map(amount).sum::<Decimal>();
     let known = (known + unexplained::further_refunds(record, seen, paid)).max(shown.unwrap_or_default());
     let imported = record.registered.imported.as_ref();
@@ -292,6 +307,11 @@ fn preauth_detail(standing: &Standing<'_>) -> Detail {
 /// The amount that an attempt has given back, if it is known. The rest of a reservation gives nothing back.
 fn given(refund: &Attempt) -> Option<Decimal> {
     if refund.remainder { Some(Decimal::ZERO) } else { refund.refunded.as_ref().map(|amount| amount.value) }
+}
+
+/// The amount of its payment's money that an attempt has given back, if it is known.
+fn taken(refund: &Attempt) -> Option<Decimal> {
+    if refund.gives_nothing_back() { Some(Decimal::ZERO) } else { given(refund) }
 }
 
 fn refund_detail(standing: &Standing<'_>) -> Detail {

@@ -239,7 +239,7 @@ impl Lines {
 
     fn facts(&mut self, facts: &Facts, currency: Option<Currency>) {
         let Facts { status, error, authorized, release, expires_at, items, chargebacks, .. } = facts;
-        let Facts { totals, statement, refunded, remainder, tolerance, amended, bearer, .. } = facts;
+        let Facts { totals, statement, refunded, remainder, as_cancellation, tolerance, amended, bearer, .. } = facts;
         if let Some(status) = status {
             self.put("status", status.name());
         }
@@ -259,6 +259,9 @@ impl Lines {
         }
         if *remainder {
             self.put("remainder", "gives no money back");
+        }
+        if *as_cancellation {
+            self.put("as cancellation", "takes nothing from booked money");
         }
         if *amended {
             self.put("amended", "Transform is told");

@@ -232,6 +232,7 @@ mod tests {
             placed: Seen::default(),
             refunds: BTreeMap::new(),
             unconfirmed: BTreeMap::new(),
+            cancelled_by: std::collections::BTreeSet::new(),
             captures: BTreeMap::new(),
             version: 2,
             last_updated: "2026-03-01T12:31:00Z".parse().unwrap(),

@@ -2,7 +2,7 @@
 //! same. All profiles, on the project's own fixtures. A profile may tell the same money in several notifications; here
 //! it counts once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use rust_decimal::Decimal;
@@ -36,6 +36,7 @@ fn record(kind: Kind, requested: &str) -> Record {
         placed: Seen::default(),
         refunds: BTreeMap::new(),
         unconfirmed: BTreeMap::new(),
+        cancelled_by: BTreeSet::new(),
         captures: BTreeMap::new(),
         version: 1,
         last_updated: NOW,

@@ -58,7 +58,7 @@ fn with_state(kind: Kind, facts: impl Strategy<Value = Facts>) -> impl Strategy<
             // A release names the state at its end.
             let ended = status.filter(|status| status.has_ended()).unwrap_or(Status::Cancelled);
             let status = if facts.release.is_some() { Some(ended) } else { status };
-            Facts { error: error.filter(|_| status.is_some_and(Status::has_ended)), status, bearer, ..facts }
+            Facts { error: error.filter(|_| status.is_some_and(Status::is_over)), status, bearer, ..facts }
         },
     )
 }
@@ -85,9 +85,11 @@ fn reservation() -> impl Strategy<Value = Facts> {
 }
 
 fn refund() -> impl Strategy<Value = Facts> {
-    (prop::option::of(amount()), prop::bool::weighted(0.05)).prop_map(|(refunded, remainder)| Facts {
+    let flags = (prop::bool::weighted(0.05), prop::bool::weighted(0.05));
+    (prop::option::of(amount()), flags).prop_map(|(refunded, (remainder, as_cancellation))| Facts {
         refunded,
         remainder,
+        as_cancellation,
         ..Facts::default()
     })
 }

@@ -11,7 +11,7 @@ use crate::domain::family;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
 use crate::domain::status::Status;
-use crate::domain::view::{Detail, View, confirmed_refund, paid};
+use crate::domain::view::{Detail, View, confirmed_refund, is_cancellation, paid};
 
 /// The records by their names; each with the events that concern it.
 const MEMBERS: [(&str, Kind); 5] = [
@@ -95,6 +95,8 @@ proptest! {
         for refund in ["refund", "rest"] {
             let known = end["capture"].refunds.get(&refund.parse().unwrap());
             prop_assert_eq!(known.copied(), confirmed_refund(&alone(refund)));
+            let is_known = end["capture"].cancelled_by.contains(&refund.parse().unwrap());
+            prop_assert_eq!(is_known, is_cancellation(&alone(refund)));
         }
         for name in ["capture", "another"] {
             let Detail::Payment(detail) = View::of(&end[name]).detail else { panic!("a payment") };

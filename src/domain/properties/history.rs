@@ -31,6 +31,7 @@ pub(super) fn record(kind: Kind, id: &str, requested: u32) -> Record {
         placed: Seen::default(),
         refunds: BTreeMap::new(),
         unconfirmed: BTreeMap::new(),
+        cancelled_by: std::collections::BTreeSet::new(),
         captures: BTreeMap::new(),
         version: 1,
         last_updated: Timestamp::UNIX_EPOCH,

@@ -32,6 +32,12 @@ pub(super) fn life(status: Status, kind: Kind) -> u8 {
     }
 }
 
+/// How late in a record's life the state is that an event names. A means of payment that was refused may still be taken.
+pub(super) fn life_by(event: &Event, status: Status, kind: Kind) -> u8 {
+    let is_refused = status == Status::Inactive && event.facts.error.is_some();
+    life(if is_refused { Status::Failed } else { status }, kind)
+}
+
 /// How late in the life of a booking its state is.
 pub(super) fn life_of(booking: Booking) -> u8 {
     match booking {
@@ -87,7 +93,9 @@ pub(super) fn attempts(told: &[Told], kind: Kind, belongs: impl Fn(&Event) -> bo
         attempts.push(one);
     }
     for attempt in &mut attempts {
-        attempt.events.sort_by_key(|event| place(event, said(event, kind).map_or(0, |status| life(status, kind))));
+        attempt
+            .events
+            .sort_by_key(|event| place(event, said(event, kind).map_or(0, |status| life_by(event, status, kind))));
         attempt.events.dedup_by(|a, b| a.key == b.key);
     }
     attempts
@@ -97,6 +105,6 @@ pub(super) fn attempts(told: &[Told], kind: Kind, belongs: impl Fn(&Event) -> bo
 pub(super) fn says_something(event: &Event, kind: Kind) -> bool {
     let facts = &event.facts;
     let amounts = [facts.authorized, facts.refunded].iter().any(Option::is_some);
-    let stated = amounts || facts.remainder || facts.amended;
+    let stated = amounts || facts.remainder || facts.as_cancellation || facts.amended;
     said(event, kind).is_some() || stated || facts.expires_at.is_some() || !facts.bearer.is_empty()
 }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rust_decimal::Decimal;
 
 use super::history::{Told, events, histories, registered, told};
-use super::ledger::{Tried, life, place, said};
+use super::ledger::{Tried, life_by, place, said};
 use super::money_ledger::MoneyLedger;
 use super::state_ledger::{StateLedger, balance};
 use crate::domain::ids::Kind;
@@ -90,7 +90,7 @@ proptest! {
         let events_of_it = ledger.shown(&start).into_iter().chain(nameless).flat_map(|attempt| &attempt.events);
         let amended = events_of_it.filter(|event| event.facts.amended);
         let last = amended.map(|event| (event.at, place(event, 0).1, said(event, Kind::Agreement), event)).max_by_key(|(at, flags, said, event)| {
-            (*at, *flags, said.map_or(0, |status| life(status, Kind::Agreement)), event.key.clone())
+            (*at, *flags, said.map_or(0, |status| life_by(event, status, Kind::Agreement)), event.key.clone())
         });
         let expected = last.filter(|_| ledger.named.status != Status::Inactive).map(|(at, .., event)| (at, event.key.clone()));
         prop_assert_eq!(View::of(&told(&start, &events)).amended, expected, "{:?}", ledger);

@@ -73,10 +73,14 @@ fn paid(record: &Record, events: &[&Event], states: &StateLedger) -> Decimal {
     if failed { Decimal::ZERO } else { record.registered.requested_amount.unwrap_or_default() }
 }
 
+fn gives_nothing_back(event: &Event) -> bool {
+    event.facts.remainder || event.facts.as_cancellation
+}
+
 /// The refunds that nobody registered. One of unknown amount gave back all that was paid.
 fn unregistered(told: &[Told], paid: Decimal) -> Decimal {
     let refunds = attempts(told, Kind::Refund, |event| event.kinds == [Kind::Refund]);
-    let refunds = refunds.iter().filter(|refund| !refund.events.iter().any(|event| event.facts.remainder));
+    let refunds = refunds.iter().filter(|refund| !refund.events.iter().any(gives_nothing_back));
     let standing = refunds.filter(|refund| {
         let mut words = refund.events.iter().filter(|event| event.facts.status.is_some() && !event.yields_to_success);
         words.next_back().is_some_and(|event| event.facts.status == Some(Status::Succeeded))

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use rust_decimal::Decimal;
 
 use super::history::Told;
-use super::ledger::{Place, Tried, attempts, life, place, said, says_something};
+use super::ledger::{Place, Tried, attempts, life, life_by, place, said, says_something};
 use crate::domain::event::Event;
 use crate::domain::ids::Kind;
 use crate::domain::record::Record;
@@ -160,7 +160,9 @@ fn of_registration(record: &Record, status: Status) -> State {
 
 /// The registered state counts as that of the registered attempt, until an event of that attempt names one.
 fn registered_state(record: &Record, attempts: &[Tried], states: &[State], own: &str) -> Option<State> {
-    let heard = states.iter().filter_map(|state| state.attempt).any(|at| attempts[at].is_under(own));
+    let is_its =
+        |one: &Tried| if record.key.kind == Kind::Agreement { one.ids.contains(own) } else { one.is_under(own) };
+    let heard = states.iter().filter_map(|state| state.attempt).any(|at| is_its(&attempts[at]));
     record.registered.status.filter(|_| !heard).map(|status| of_registration(record, status))
 }
 
@@ -211,7 +213,7 @@ fn state(record: &Record, at: usize, attempt: &Tried) -> Option<State> {
 
 fn of_event(event: &Event, kind: Kind, status: Status, attempt: usize) -> State {
     State {
-        place: place(event, life(status, kind)),
+        place: place(event, life_by(event, status, kind)),
         status,
         stands: matches!(event.facts.status, Some(Status::Succeeded | Status::Active)),
         error: event.facts.error.clone(),

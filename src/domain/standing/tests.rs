@@ -19,6 +19,7 @@ fn record(kind: Kind, registered: Registered) -> Record {
         seen: Seen::default(),
         placed: Seen::default(),
         refunds: std::collections::BTreeMap::new(),
+        cancelled_by: std::collections::BTreeSet::new(),
         unconfirmed: std::collections::BTreeMap::new(),
         captures: std::collections::BTreeMap::new(),
         version: 1,

@@ -122,6 +122,9 @@ fn means(form: &Form, rule: &EventRule, tables: &mut Tables) -> Vec<String> {
     if rule.remainder {
         said.push("only the rest of a reservation that a partial capture released: no money is given back".to_owned());
     }
+    if rule.as_cancellation {
+        said.push("carried out as a cancellation of the payment: no booked money is given back".to_owned());
+    }
     said.extend(rule.release.as_ref().map(released));
     said.extend(rule.items.iter().map(|item| booked(item, rule, tables)));
     said.extend(rule.totals.iter().map(total));

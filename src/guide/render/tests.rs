@@ -85,6 +85,7 @@ fn full() -> Event {
             totals: vec![Total { of: TotalOf::Refunds, id: "ch_1".into(), amount: dec("2") }],
             refunded: Some(dec("2")),
             remainder: true,
+            as_cancellation: true,
             tolerance: Some(dec("1")),
             amended: true,
             bearer: BTreeMap::from([("holder".to_owned(), "Jo Doe".to_owned())]),
@@ -130,7 +131,7 @@ fn every_field_is_written() {
          at 1970-01-01T00:00:00Z, outranks others of the same second, gives way to any other, \
          yields to success, never revives, waits in silence; key #5f; status Failed; \
          error BearerExpired, code \"54\", words \"card 4111111111111111 expired\"; authorized 10 EUR; refunded 2 EUR; \
-         remainder gives no money back; amended Transform is told; complete if less than 1 EUR is missing; \
+         remainder gives no money back; as cancellation takes nothing from booked money; amended Transform is told; complete if less than 1 EUR is missing; \
          releases 6 EUR, release \"void_1\"; expires 2030-01-01T00:00:00Z; booked 4.5 EUR, item \"ch_1\", 2026-03-01: \"March\"; \
          total 2 EUR of refunds of \"ch_1\"; open 3 EUR, chargeback \"dp_1\", of \"cap_1\", 2026-03-02, fee 15 EUR, UserInitiated, code \"10.4\", words \"fraud\"; \
          moved -3 USD, movement \"txn_1\", 1970-01-01T00:00:00Z, fee 1 USD; \
@@ -169,7 +170,7 @@ type Change = (&'static str, fn(&mut Event));
 /// A change that the rendering did not show could come into a golden file unseen.
 #[test]
 fn each_change_of_an_event_is_seen() {
-    let changes: [Change; 67] = [
+    let changes: [Change; 68] = [
         ("type", |event| event.event_type = "x".into()),
         ("kinds", |event| event.kinds.reverse()),
         ("psp ids", |event| event.psp_ids.reverse()),
@@ -211,6 +212,7 @@ fn each_change_of_an_event_is_seen() {
         ("release id", |event| event.facts.release.as_mut().unwrap().id = "x".into()),
         ("release of all", |event| event.facts.release.as_mut().unwrap().amount = None),
         ("remainder", |event| event.facts.remainder = false),
+        ("as cancellation", |event| event.facts.as_cancellation = false),
         ("amended", |event| event.facts.amended = false),
         ("originals", |event| event.originals.clear()),
         ("customers", |event| event.customers.clear()),

@@ -149,6 +149,7 @@ impl Translation<'_> {
             totals: totals.into_iter().flatten().collect(),
             refunded: optional(&rule.refunded)?,
             remainder: rule.remainder,
+            as_cancellation: rule.as_cancellation,
             tolerance: tolerance(rule, reader, &items),
             items,
             amended: rule.amends,

@@ -214,6 +214,9 @@ pub struct EventRule {
     /// Refund: whether it is only the rest of a reservation that a partial capture released, and gives no money back.
     #[serde(default)]
     pub remainder: bool,
+    /// Refund: whether the PSP carried it out as a cancellation of the payment, and takes nothing from money that is booked.
+    #[serde(default)]
+    pub as_cancellation: bool,
     /// Payment: its bookings.
     #[serde(default, rename = "item")]
     pub items: Vec<ItemRule>,

@@ -33,7 +33,7 @@ pub(super) fn link(work: &mut Work<'_>, stored: Stored, parent: Parent) -> Decid
     let registered = stored.record.registered.psp_id.clone();
     match stored.record.key.kind {
         Kind::Payment => {
-            let payment = with_refunds(work, stored)?;
+            let payment = with_refunds(work, stored, parent)?;
             note_in_parent(work, &payment, parent)?;
             Ok(payment)
         }
@@ -46,8 +46,9 @@ pub(super) fn link(work: &mut Work<'_>, stored: Stored, parent: Parent) -> Decid
     }
 }
 
-/// A payment with what its registered refunds have given back. It may have got its money with its registration, too.
-fn with_refunds(work: &mut Work<'_>, stored: Stored) -> Decided<Stored> {
+/// A payment with what its registered refunds have given back. It may have got its money with its registration, too. Transform is told
+/// of a payment that was cancelled with its refund: the payment stack has answered something else.
+fn with_refunds(work: &mut Work<'_>, stored: Stored, told: Parent) -> Decided<Stored> {
     let mut payment = Arc::clone(&stored.record);
     for refund in records::refunds_of(work.set, &payment.key.id)? {
         payment = Arc::new(family::link(&payment, &refund.record, work.now.wall).0);
@@ -55,6 +56,9 @@ fn with_refunds(work: &mut Work<'_>, stored: Stored) -> Decided<Stored> {
     records::update(work.set, stored.row, &payment)?;
     let payment = Stored { row: stored.row, record: payment };
     look_at_refunds(work, &payment, &stored.record)?;
+    if told == Parent::Told && View::of(&payment.record).status != View::of(&stored.record).status {
+        work.owe(&payment, Vec::new())?;
+    }
     Ok(payment)
 }
 

@@ -1,5 +1,7 @@
 //! The way from an event to its records, by references and PSP ids.
 
+mod authorization;
+
 use super::parked::ReleaseKey;
 use super::records::{self, Stored};
 use super::set::{Decided, WorkingSet};
@@ -50,6 +52,13 @@ pub(super) fn of_event(set: &WorkingSet, source: &str, event: &Event) -> Decided
     let mut found = way.led(true)?;
     if event.loose.is_some() && found.iter().all(|target| target.sureness < Sureness::OfCapture) {
         found = way.led_by_unsigned(found)?;
+    }
+    if event.loose.is_some() && event.kinds == [Kind::Agreement] && !found.is_empty() {
+        // A means of payment may be behind several agreements.
+        let others = way.led(false)?;
+        let is_new = |other: &Target| found.iter().all(|one| one.stored.row != other.stored.row);
+        let others: Vec<Target> = others.into_iter().filter(is_new).collect();
+        found.extend(others);
     }
     if event.loose.is_some() && event.is_refund() && found.iter().all(Target::is_payment) {
         let record = way.led(false)?.into_iter().find(|target| !target.is_payment());
@@ -148,7 +157,10 @@ impl Way<'_> {
                 break;
             }
             for known in ways::by_psp_id(self.set, *kind, self.source, psp_id)? {
-                if !self.leads(psp_id, &known) || known.sureness < Sureness::Own && self.awaited {
+                // Only placed events have shown the id, which is that of an authorization: the event may be of another capture.
+                let is_shown = known.sureness < Sureness::Own;
+                let is_out = is_shown && (self.awaited || self.is_another_capture(&known.stored.record));
+                if is_out || !self.leads(psp_id, &known) {
                     continue;
                 }
                 let lead = self.lead(psp_id, &known)?;
@@ -284,93 +296,6 @@ impl Way<'_> {
             }
         }
         Ok(None)
-    }
-
-    /// The only payment that captures the authorization which the event names. An event with captured money is of another
-    /// capture if the payment goes by another id. An event that names a record to come waits for it, also if several captures
-    /// are registered by then.
-    fn by_authorization(self) -> Decided<Found> {
-        let preauth = self.authorization()?;
-        let mut captures = self.captures(preauth.as_ref())?;
-        let count = captures.len();
-        captures.retain(|stored| !self.awaited && !self.is_another_capture(&stored.record));
-        match captures.pop() {
-            Some(_) if count > 1 => {
-                let which = preauth.as_ref().map_or_else(
-                    || self.captured_ids().cloned().collect::<Vec<_>>().join(", "),
-                    |preauth| format!("that of preauth {}", preauth.record.key.id),
-                );
-                let (event, any) = (&self.event.event_type, ANY_CAPTURE);
-                let reason = format!("{event}{any}{which}, and {count} payments capture that");
-                Ok(Found::Several(reason, self.keys_of_captures(preauth.as_ref())?))
-            }
-            Some(stored) => Ok(Found::Targets(vec![Target { stored, sureness: Sureness::OnlyCapture }], self.surer()?)),
-            None => Ok(Found::Waits(self.keys_of_captures(preauth.as_ref())?)),
-        }
-    }
-
-    /// The payments that are registered as captures of the preauthorization, or that captured it by what events tell.
-    fn captures(&self, preauth: Option<&Stored>) -> Decided<Vec<Stored>> {
-        let mut captures = match preauth {
-            Some(preauth) => records::captures_of(self.set, &preauth.record.key.id)?,
-            None => Vec::new(),
-        };
-        for id in self.captured_ids() {
-            let original = ways::original(id);
-            let known = ways::by_psp_id(self.set, Kind::Payment, self.source, &original)?;
-            captures.extend(known.into_iter().map(|known| known.stored));
-        }
-        captures.retain(|stored| self.is_bound(&stored.record));
-        captures.sort_by_key(|stored| stored.row);
-        captures.dedup_by_key(|stored| stored.row);
-        Ok(captures)
-    }
-
-    /// The keys of the records that an event of an authorization could concern.
-    fn keys_of_captures(&self, preauth: Option<&Stored>) -> Decided<Vec<ReleaseKey>> {
-        let own = preauth.and_then(|preauth| preauth.record.registered.psp_id.as_ref());
-        let its = |psp_id: &String| own == Some(psp_id) && !self.event.psp_ids.contains(psp_id);
-        let mut keys = self.keys(|psp_id| !its(psp_id))?;
-        match preauth {
-            Some(preauth) => keys.push(ReleaseKey::captures(&preauth.record.key.id)),
-            None => keys.extend(self.authorization_ids().map(|id| ReleaseKey::psp_id(Kind::Preauth, id))),
-        }
-        keys.extend(self.captured_ids().map(|id| ReleaseKey::captured(id)));
-        Ok(keys)
-    }
-
-    /// The preauthorization whose id or Transform id the event names.
-    fn authorization(&self) -> Decided<Option<Stored>> {
-        for id in &self.event.references {
-            if let Some(stored) = records::by_key(self.set, &RecordKey::new(Kind::Preauth, id.clone()))?
-                && self.is_bound(&stored.record)
-            {
-                return Ok(Some(stored));
-            }
-        }
-        let ids: Vec<String> = self.authorization_ids().cloned().collect();
-        Ok(self.known(Kind::Preauth, &ids)?.map(|known| known.stored))
-    }
-
-    fn authorization_ids(&self) -> impl Iterator<Item = &String> {
-        self.event.leading_ids().chain(self.refunded_ids())
-    }
-
-    /// The ids of authorizations by which payments may be known that captured them. The event's own ids are none of these.
-    fn captured_ids(&self) -> impl Iterator<Item = &String> {
-        self.event.originals.iter().chain(&self.event.shared_ids).chain(self.refunded_ids())
-    }
-
-    fn refunded_ids(&self) -> impl Iterator<Item = &String> {
-        self.event.payment_ids.iter().filter(|_| self.event.is_refund())
-    }
-
-    /// Whether an event with captured money is of another capture than this payment. A payment that is not registered as a
-    /// capture, and is known by its own events, has its money from those.
-    fn is_another_capture(&self, payment: &Record) -> bool {
-        let own = payment.registered.psp_id.as_ref();
-        let is_under_another = own.is_some_and(|own| !self.event.leading_ids().any(|id| id == own));
-        !self.event.facts.items.is_empty() && (is_under_another || payment.registered.preauth_id.is_none())
     }
 
     /// The agreement under which the payment runs that the event came along with. If it is not known yet, the event waits for it.

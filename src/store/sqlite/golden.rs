@@ -170,7 +170,10 @@ fn earlier() -> Seen {
 /// The claims as a version writes them that keeps attempts.
 fn seen(version: i64) -> Seen {
     let seen = attempts();
-    if version < ACCOUNTS { seen } else { with_accounts(seen) }
+    let mut seen = if version < ACCOUNTS { seen } else { with_accounts(seen) };
+    let attempts = seen.attempts.iter_mut().chain(&mut seen.refunds);
+    attempts.for_each(|attempt| attempt.as_cancellation = version >= COPIED);
+    seen
 }
 
 fn attempts() -> Seen {
@@ -257,6 +260,7 @@ fn record(version: i64) -> Record {
         placed: if is_new { seen(version) } else { Seen::default() },
         refunds: BTreeMap::from([(id("ref-7"), money("5.00"))]),
         unconfirmed: if has_accounts { BTreeMap::from([(id("ref-8"), unconfirmed())]) } else { BTreeMap::new() },
+        cancelled_by: if version >= COPIED { BTreeSet::from([id("ref-9")]) } else { BTreeSet::new() },
         captures: if is_new { BTreeMap::from([(id("pay-8"), money("6.00"))]) } else { BTreeMap::new() },
         version: 4,
         last_updated: time("2026-04-02T08:00:00.000009Z"),
@@ -310,6 +314,7 @@ fn event(version: i64) -> Event {
             totals: if has_accounts { vec![total()] } else { Vec::new() },
             refunded: Some(money("1.10")),
             remainder: is_new,
+            as_cancellation: version >= COPIED,
             amended: has_accounts,
             bearer: bearer(),
         },

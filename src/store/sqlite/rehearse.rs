@@ -17,7 +17,7 @@
 //! A relay may run meanwhile. The records are read first, and once more at the end. In between, the notifications are
 //! read, up to the latest one at the beginning. A record that changed between beginning and end is not compared.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -424,6 +424,7 @@ fn bare(record: &Record) -> Record {
         placed: Seen::default(),
         refunds: BTreeMap::new(),
         unconfirmed: BTreeMap::new(),
+        cancelled_by: BTreeSet::new(),
         captures: BTreeMap::new(),
         version: 1,
         ..record.clone()

@@ -55,6 +55,7 @@ fn check_kinds(rule: &EventRule, statuses: &[Status]) -> Result<(), String> {
         ("expires_at", rule.expires_at.is_some(), Kind::Preauth),
         ("refunded", rule.refunded.is_some(), Kind::Refund),
         ("remainder", rule.remainder, Kind::Refund),
+        ("as_cancellation", rule.as_cancellation, Kind::Refund),
         ("amends", rule.amends, Kind::Agreement),
         ("item", !rule.items.is_empty(), Kind::Payment),
         ("total", !rule.totals.is_empty(), Kind::Payment),
@@ -91,6 +92,7 @@ fn has_facts(rule: &EventRule) -> bool {
         || rule.expires_at.is_some()
         || rule.refunded.is_some()
         || rule.remainder
+        || rule.as_cancellation
         || rule.amends
         || !rule.items.is_empty()
         || !rule.totals.is_empty()
