@@ -347,14 +347,15 @@ fn movement(rule: &MovementRule, reader: &Reader<'_>, at: Timestamp) -> Result<M
     let currency = read::currency(scope, &rule.currency)?.or(own);
     let reader = Reader { currency, ..*reader };
     let missing = || format!("amount at {}: missing", names(&rule.amount));
-    let amount = reader.signed_amount(&rule.amount)?.ok_or_else(missing)?;
+    // Where the rule names the direction, a sign would contradict it.
+    let amount = match rule.direction {
+        Direction::Signed => reader.signed_amount(&rule.amount)?.ok_or_else(missing)?,
+        Direction::Taken => -reader.needed_amount(&rule.amount)?,
+        Direction::GivenBack => reader.needed_amount(&rule.amount)?,
+    };
     Ok(Movement {
         id: id(scope, &rule.id)?.ok_or_else(|| format!("no id of a movement at {}", names(&rule.id)))?,
-        amount: match rule.direction {
-            Direction::Signed => amount,
-            Direction::Taken => -amount.abs(),
-            Direction::GivenBack => amount.abs(),
-        },
+        amount,
         currency: currency.filter(|_| currency != own),
         fee: reader.signed_amount(&rule.fee)?,
         at: reader.instant(&rule.at)?.unwrap_or(at),
