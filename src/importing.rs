@@ -147,7 +147,9 @@ pub fn log(report: &Report) {
         tracing::info!(new, changed, unchanged, refused, "an import was tried; nothing is changed");
         return;
     }
-    tracing::info!(new, changed, unchanged, "records are imported; Transform is not told of them");
+    if new.saturating_add(changed).saturating_add(unchanged) > 0 {
+        tracing::info!(new, changed, unchanged, "records are imported; Transform is not told of them");
+    }
     if let Some(RefusedLine { line, field, .. }) = refusals.first() {
         // The name of an unknown field may be anything, also the payer's data.
         let field = field.as_deref().map_or("none", |name| if may_be_told(name) { name } else { "not told" });
