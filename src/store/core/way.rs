@@ -53,12 +53,8 @@ pub(super) fn of_event(set: &WorkingSet, source: &str, event: &Event) -> Decided
     if event.loose.is_some() && found.iter().all(|target| target.sureness < Sureness::OfCapture) {
         found = way.led_by_unsigned(found)?;
     }
-    if event.loose.is_some() && event.kinds == [Kind::Agreement] && !found.is_empty() {
-        // A means of payment may be behind several agreements.
-        let others = way.led(false)?;
-        let is_new = |other: &Target| found.iter().all(|one| one.stored.row != other.stored.row);
-        let others: Vec<Target> = others.into_iter().filter(is_new).collect();
-        found.extend(others);
+    if event.loose.is_some() && event.kinds == [Kind::Agreement] {
+        found = way.with_shared_means(found)?;
     }
     if event.loose.is_some() && event.is_refund() && found.iter().all(Target::is_payment) {
         let record = way.led(false)?.into_iter().find(|target| !target.is_payment());
@@ -198,6 +194,24 @@ impl Way<'_> {
             ids.peek().is_some() && ids.all(|id| id != psp_id)
         });
         Ok(if is_anothers { Sureness::OfCapture } else { Sureness::OfAuthorization })
+    }
+
+    /// The agreements that were found, and those that share the means of payment with them that one is registered with. Another unsigned
+    /// id leads to no other agreement: a stranger may have written it there.
+    fn with_shared_means(&self, mut found: Vec<Target>) -> Decided<Vec<Target>> {
+        for psp_id in self.event.leading_ids().filter(|id| !self.event.is_sure_of(id)) {
+            let is_its = |target: &Target| target.stored.record.registered.psp_id.as_ref() == Some(psp_id);
+            if !found.iter().any(is_its) {
+                continue;
+            }
+            for known in ways::by_psp_id(self.set, Kind::Agreement, self.source, psp_id)? {
+                let is_new = found.iter().all(|target| target.stored.row != known.stored.row);
+                if is_new && self.leads(psp_id, &known) {
+                    found.push(target(known));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// The records to which the event's unsigned references and ids lead, where the signed ones lead to none, or only to where an

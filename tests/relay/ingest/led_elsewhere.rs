@@ -215,3 +215,24 @@ async fn a_flood_that_is_made_of_one_item_is_summed_up() {
     assert_eq!(lines(&["came before with another content"]), 40, "{}", ended.stderr);
     assert!(ended.stderr.lines().count() - lines(&["gave way"]) < 180, "{}", ended.stderr);
 }
+
+/// Adyen signs the reference, but not the token. A token that the named agreement does not have leads to no other one.
+#[tokio::test]
+async fn a_token_that_a_stranger_has_changed_ends_no_other_agreement() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    for n in 1..=3 {
+        let token = if n == 3 { "TOKEN3" } else { "TOKEN1" };
+        relay.register("agreement", &format!("ag-{n}"), &json!({"pspAgreementId": token, "status": "Active"})).await;
+    }
+    let ended = |token: &str| {
+        let mut item =
+            beside(adyen::item("RECURRING_CONTRACT", "RC1", "PAY1", 0, 0), "recurring.recurringDetailReference", token);
+        item["merchantReference"] = "ag-1".into();
+        item["success"] = "false".into();
+        item
+    };
+    tell(&relay, &ended("TOKEN3")).await;
+    for n in 2..=3 {
+        assert_eq!(relay.fetch("Agreement", &format!("ag-{n}")).await.json()["status"], "Active", "{n}");
+    }
+}
