@@ -93,21 +93,9 @@ mod tests {
     const FULL: usize = BOOKINGS_MAX;
 
     fn payment() -> Record {
-        Record {
-            key: RecordKey::new(Kind::Payment, "tx-1".parse().unwrap()),
-            source: None,
-            bound_by_placed: false,
-            registered_at: Timestamp::UNIX_EPOCH,
-            registered: Registered { requested_amount: Some(Decimal::ONE), ..Registered::default() },
-            seen: Seen::default(),
-            placed: Seen::default(),
-            refunds: BTreeMap::new(),
-            unconfirmed: BTreeMap::new(),
-            cancelled_by: std::collections::BTreeSet::new(),
-            captures: BTreeMap::new(),
-            version: 1,
-            last_updated: Timestamp::UNIX_EPOCH,
-        }
+        let key = RecordKey::new(Kind::Payment, "tx-1".parse().unwrap());
+        let registered = Registered { requested_amount: Some(Decimal::ONE), ..Registered::default() };
+        Record::new(key, None, Timestamp::UNIX_EPOCH, registered)
     }
 
     /// An event of that second with these bookings, as items or as chargebacks.

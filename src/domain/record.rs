@@ -253,6 +253,26 @@ impl Seen {
 }
 
 impl Record {
+    /// A record as it is registered, before any event: its first version.
+    #[must_use]
+    pub fn new(key: RecordKey, source: Option<String>, registered_at: Timestamp, registered: Registered) -> Self {
+        Self {
+            key,
+            source,
+            bound_by_placed: false,
+            registered_at,
+            registered,
+            seen: Seen::default(),
+            placed: Seen::default(),
+            refunds: BTreeMap::new(),
+            unconfirmed: BTreeMap::new(),
+            cancelled_by: BTreeSet::new(),
+            captures: BTreeMap::new(),
+            version: 1,
+            last_updated: registered_at,
+        }
+    }
+
     /// Counts one visible change at `now` of which Transform is told: the version rises by one and `last_updated` rises strictly.
     pub fn bump(&mut self, now: Timestamp) {
         self.registered.silent_since = None;

@@ -1,7 +1,7 @@
 //! Registration of a record by the payment stack when it starts a transaction: register, amend, refuse.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
@@ -11,7 +11,7 @@ use super::attempt::Attempt;
 use super::ids::{Kind, RecordKey};
 use super::import::{Moved, imported};
 use super::imported::Imported;
-use super::record::{Record, Registered, Seen};
+use super::record::{Record, Registered};
 use super::registration::{Refusal, Registration, check_complete, check_fields};
 use super::stamp::Stamped;
 use super::status::{Status, StatusFact};
@@ -77,21 +77,8 @@ fn registered(
         let mut registered = amended(&Registered::default(), key.kind, said, now)?;
         state(&mut registered, imported, stated_at);
         check_decimals(&registered)?;
-        let record = Record {
-            key: key.clone(),
-            source: said.source.clone(),
-            bound_by_placed: false,
-            registered_at: now,
-            registered,
-            seen: Seen::default(),
-            placed: Seen::default(),
-            refunds: BTreeMap::new(),
-            unconfirmed: BTreeMap::new(),
-            cancelled_by: BTreeSet::new(),
-            captures: BTreeMap::new(),
-            version: 1,
-            last_updated: said.answered_at.map_or(now, |at| now.max(answered::first_after(at))),
-        };
+        let last_updated = said.answered_at.map_or(now, |at| now.max(answered::first_after(at)));
+        let record = Record { last_updated, ..Record::new(key.clone(), said.source.clone(), now, registered) };
         return Ok(Registering { record, created: true, tells: asks });
     };
     check_amendment(&existing_beside(existing, imported.as_ref()), said)?;

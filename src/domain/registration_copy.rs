@@ -2,13 +2,12 @@
 //! time, since no notification can tell it again.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::ids::RecordKey;
-use super::record::{Record, Registered, Seen};
+use super::record::{Record, Registered};
 
 /// The copy of the registration of one record.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,21 +49,9 @@ impl<'a> RegistrationCopy<'a> {
     /// The record as it was registered, before any event. Its version is the first one.
     #[must_use]
     pub fn into_record(self, now: Timestamp) -> Record {
-        Record {
-            key: self.key.into_owned(),
-            source: self.source.map(Cow::into_owned),
-            bound_by_placed: false,
-            registered_at: self.registered_at,
-            registered: Registered { silent_since: None, ..self.registered.into_owned() },
-            seen: Seen::default(),
-            placed: Seen::default(),
-            refunds: BTreeMap::new(),
-            unconfirmed: BTreeMap::new(),
-            cancelled_by: BTreeSet::new(),
-            captures: BTreeMap::new(),
-            version: 1,
-            last_updated: now,
-        }
+        let registered = Registered { silent_since: None, ..self.registered.into_owned() };
+        let source = self.source.map(Cow::into_owned);
+        Record { last_updated: now, ..Record::new(self.key.into_owned(), source, self.registered_at, registered) }
     }
 }
 

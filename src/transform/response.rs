@@ -197,7 +197,6 @@ fn external_id(record: &Record, view: &View) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
 
     use jiff::Timestamp;
     use rust_decimal::Decimal;
@@ -216,26 +215,22 @@ mod tests {
         let fact = StatusFact { status, error, since, stands: status.is_success() };
         let stamp = Stamp { at: fact.since, rank: status.rank(kind), tie: "evt_1".to_owned() };
         Record {
-            key: RecordKey::new(kind, "tx-1".parse().unwrap()),
-            source: None,
-            bound_by_placed: false,
-            registered_at: Timestamp::UNIX_EPOCH,
-            registered: Registered {
-                requested_amount: Some(Decimal::TEN),
-                currency: Some("EUR".parse().unwrap()),
-                ..Registered::default()
-            },
             seen: Seen {
                 attempts: vec![Attempt { status: Some(Stamped { stamp, value: fact }), ..Attempt::default() }],
                 ..Seen::default()
             },
-            placed: Seen::default(),
-            refunds: BTreeMap::new(),
-            unconfirmed: BTreeMap::new(),
-            cancelled_by: std::collections::BTreeSet::new(),
-            captures: BTreeMap::new(),
             version: 2,
             last_updated: "2026-03-01T12:31:00Z".parse().unwrap(),
+            ..Record::new(
+                RecordKey::new(kind, "tx-1".parse().unwrap()),
+                None,
+                Timestamp::UNIX_EPOCH,
+                Registered {
+                    requested_amount: Some(Decimal::TEN),
+                    currency: Some("EUR".parse().unwrap()),
+                    ..Registered::default()
+                },
+            )
         }
     }
 

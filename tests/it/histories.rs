@@ -2,14 +2,13 @@
 //! same. All profiles, on the project's own fixtures. A profile may tell the same money in several notifications; here
 //! it counts once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use rust_decimal::Decimal;
 use transform_relay::domain::event::Event;
 use transform_relay::domain::ids::{Kind, RecordKey};
 use transform_relay::domain::message::{Meaning, Message};
-use transform_relay::domain::record::{Record, Registered, Seen};
+use transform_relay::domain::record::{Record, Registered};
 use transform_relay::domain::status::Status;
 use transform_relay::domain::transition::{Layer, Transition, apply};
 use transform_relay::domain::view::{Detail, View};
@@ -22,25 +21,13 @@ use crate::fixtures;
 use crate::support::contents::{Fetched, RECEIPT as NOW, fetched, profile, sent};
 
 fn record(kind: Kind, requested: &str) -> Record {
-    Record {
-        key: RecordKey::new(kind, "20260314-65f2c0de9a1b4c3d2e1f0a9b".parse().unwrap()),
-        source: None,
-        bound_by_placed: false,
-        registered_at: NOW,
-        registered: Registered {
-            requested_amount: Some(requested.parse().unwrap()),
-            currency: Some("EUR".parse().unwrap()),
-            ..Registered::default()
-        },
-        seen: Seen::default(),
-        placed: Seen::default(),
-        refunds: BTreeMap::new(),
-        unconfirmed: BTreeMap::new(),
-        cancelled_by: BTreeSet::new(),
-        captures: BTreeMap::new(),
-        version: 1,
-        last_updated: NOW,
-    }
+    let registered = Registered {
+        requested_amount: Some(requested.parse().unwrap()),
+        currency: Some("EUR".parse().unwrap()),
+        ..Registered::default()
+    };
+    let key = RecordKey::new(kind, "20260314-65f2c0de9a1b4c3d2e1f0a9b".parse().unwrap());
+    Record::new(key, None, NOW, registered)
 }
 
 /// The events of fixtures, each read without fetching, or with its fetched object (`fetched/…`).

@@ -1,7 +1,5 @@
 //! Generated histories: a registered record, and events of several attempts at it.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use proptest::prelude::*;
 use rust_decimal::Decimal;
@@ -9,7 +7,7 @@ use rust_decimal::Decimal;
 use super::facts::{DAYS, bearer, day, facts, statuses};
 use crate::domain::event::{Event, Facts};
 use crate::domain::ids::{Kind, RecordKey};
-use crate::domain::record::{Record, Registered, Seen};
+use crate::domain::record::{Record, Registered};
 use crate::domain::status::Status;
 use crate::domain::transition::{Layer, apply};
 
@@ -17,25 +15,13 @@ use crate::domain::transition::{Layer, apply};
 pub(super) type Told = (Event, Layer);
 
 pub(super) fn record(kind: Kind, id: &str, requested: u32) -> Record {
-    Record {
-        key: RecordKey::new(kind, id.parse().unwrap()),
-        source: None,
-        bound_by_placed: false,
-        registered_at: Timestamp::UNIX_EPOCH,
-        registered: Registered {
-            requested_amount: Some(Decimal::from(requested)),
-            currency: Some("EUR".parse().unwrap()),
-            ..Registered::default()
-        },
-        seen: Seen::default(),
-        placed: Seen::default(),
-        refunds: BTreeMap::new(),
-        unconfirmed: BTreeMap::new(),
-        cancelled_by: std::collections::BTreeSet::new(),
-        captures: BTreeMap::new(),
-        version: 1,
-        last_updated: Timestamp::UNIX_EPOCH,
-    }
+    let key = RecordKey::new(kind, id.parse().unwrap());
+    let registered = Registered {
+        requested_amount: Some(Decimal::from(requested)),
+        currency: Some("EUR".parse().unwrap()),
+        ..Registered::default()
+    };
+    Record::new(key, None, Timestamp::UNIX_EPOCH, registered)
 }
 
 /// A record as it may be registered: with a PSP id and a state, or with neither; an agreement also with former ids.

@@ -10,21 +10,7 @@ use crate::domain::transition::{Layer, Transition, apply};
 use crate::domain::view::View;
 
 fn record(kind: Kind, registered: Registered) -> Record {
-    Record {
-        key: RecordKey::new(kind, "r".parse().unwrap()),
-        source: None,
-        bound_by_placed: false,
-        registered_at: Timestamp::UNIX_EPOCH,
-        registered,
-        seen: Seen::default(),
-        placed: Seen::default(),
-        refunds: std::collections::BTreeMap::new(),
-        cancelled_by: std::collections::BTreeSet::new(),
-        unconfirmed: std::collections::BTreeMap::new(),
-        captures: std::collections::BTreeMap::new(),
-        version: 1,
-        last_updated: Timestamp::UNIX_EPOCH,
-    }
+    Record::new(RecordKey::new(kind, "r".parse().unwrap()), None, Timestamp::UNIX_EPOCH, registered)
 }
 
 fn event(second: i64, kind: Kind, psp_id: &str, facts: Facts) -> Event {
