@@ -15,6 +15,7 @@ pub(super) fn shown(standing: &Standing<'_>) -> BTreeMap<String, String> {
     let attempt = standing.shown();
     let mut bearer = match attempt {
         Some(attempt) if !is_with_registered(standing, attempt) => BTreeMap::new(),
+        _ if is_of_another(standing) => BTreeMap::new(),
         _ => registered.bearer.clone(),
     };
     let is_newer = |fact: &Stamped<String>| registered.bearer_at.is_none_or(|at| fact.stamp.at > at);
@@ -32,6 +33,14 @@ pub(super) fn shown(standing: &Standing<'_>) -> BTreeMap<String, String> {
 fn is_with_registered(standing: &Standing<'_>, attempt: &Attempt) -> bool {
     let says_nothing = !attempt.stands() && attempt.bearer.is_empty();
     says_nothing || is_of(standing, attempt)
+}
+
+/// Whether the registered payment data are of another transaction than the registered one, by what events told of both ids. Nothing
+/// told of an id that had a typo.
+fn is_of_another(standing: &Standing<'_>) -> bool {
+    let registered = &standing.record.registered;
+    let Some((of, own)) = registered.bearer_of.as_ref().zip(registered.psp_id.as_ref()) else { return false };
+    attempts(standing.record, standing.seen).any(|attempt| attempt.is_under(of) && !attempt.is_under(own))
 }
 
 /// What events that name no means of payment have corrected of the agreement's, since it is there.

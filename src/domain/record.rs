@@ -67,6 +67,9 @@ pub struct Record {
 pub struct Registered {
     /// The PSP's id of the transaction or agreement, if it is already known.
     pub psp_id: Option<String>,
+    /// The PSP's ids that the transaction was registered with before. Their events have reached it.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub replaced: BTreeSet<String>,
     /// Agreement: the PSP's ids that were the agreement's before it was registered with another. What events say of them
     /// does not count.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -89,6 +92,9 @@ pub struct Registered {
     pub payment_id: Option<TransformId>,
     /// The customer's payment data.
     pub bearer: BTreeMap<String, String>,
+    /// The PSP's id of the transaction that `bearer` was registered with; none if that is the present one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bearer_of: Option<String>,
     /// The time at which a later registration changed the payment data; none while they are those of the first one. Older
     /// events do not overrule them.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,13 +1,11 @@
 //! Registration of a record by the payment stack when it starts a transaction: register, amend, refuse.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
 use super::anchor::anchor;
 use super::answered;
-use super::attempt::Attempt;
 use super::ids::{Kind, RecordKey};
 use super::import::{Moved, imported};
 use super::imported::Imported;
@@ -144,7 +142,8 @@ fn leave_former_means(record: &mut Record, existing: &Record, said: &Registratio
 }
 
 /// The registered values that an amendment starts from. What was stated of another PSP transaction or means of payment ends with
-/// it; a transaction that was cancelled stays so. The payment data of another transaction end with it, too.
+/// it; a transaction that was cancelled stays so. The payment data stay those of the id with which
+/// they were registered.
 fn before_amendment(existing: &Record, said: &Registration) -> Registered {
     let mut base = existing.registered.clone();
     let new = said.psp_transaction_id.as_ref().or(said.psp_agreement_id.as_ref());
@@ -153,14 +152,11 @@ fn before_amendment(existing: &Record, said: &Registration) -> Registered {
         existing.key.kind == Kind::Agreement || fact.value.error.is_some() || fact.value.status == Status::Failed
     };
     base.stated = base.stated.filter(|fact| !(is_replaced && is_its_own(fact)));
-    let is_same = || {
-        let both = new.zip(existing.registered.psp_id.as_ref());
-        let has_both =
-            |attempt: &Attempt| both.is_some_and(|(new, old)| attempt.is_under(new) && attempt.is_under(old));
-        existing.seen.attempts.iter().any(has_both)
-    };
-    if is_replaced && existing.key.kind != Kind::Agreement && !is_same() {
-        base.bearer = BTreeMap::new();
+    if is_replaced && existing.key.kind != Kind::Agreement {
+        let old = base.psp_id.clone();
+        base.replaced.extend(old.clone());
+        base.replaced.retain(|id| Some(id) != new);
+        base.bearer_of = base.bearer_of.take().or(old).filter(|of| !base.bearer.is_empty() && Some(of) != new);
     }
     base
 }
@@ -189,9 +185,11 @@ fn amended(old: &Registered, kind: Kind, said: &Registration, now: Timestamp) ->
         agreement_id: or(said.agreement_id.as_ref(), old.agreement_id.as_ref()),
         preauth_id: or(said.preauth_transaction_id.as_ref(), old.preauth_id.as_ref()),
         payment_id: or(said.payment_transaction_id.as_ref(), old.payment_id.as_ref()),
+        replaced: old.replaced.clone(),
         former: old.former.clone(),
         former_until: old.former_until,
         bearer: said.bearer.clone().unwrap_or_else(|| old.bearer.clone()),
+        bearer_of: old.bearer_of.clone().filter(|_| said.bearer.is_none()),
         bearer_at: old.bearer_at,
         expires_at: said.expires_at.or(old.expires_at),
         due_date: said.due_date.or(old.due_date),

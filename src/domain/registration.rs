@@ -23,7 +23,7 @@ const ID_MAX: usize = 255;
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Registration {
     /// The PSP's id, of 1 to 255 bytes in UTF-8. It may be replaced while nothing is booked and nothing has succeeded under it. An
-    /// id that an event has named together with it may replace it as well. The registered `bearer` goes with the transaction.
+    /// id that an event has named together with it may replace it as well. The `bearer` stays that of the id with which it was registered.
     #[schemars(length(min = 1, max = 255))]
     pub psp_transaction_id: Option<String>,
     /// The PSP's id, of 1 to 255 bytes in UTF-8. It may be replaced at any time.

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::ids::RecordKey;
@@ -19,6 +19,8 @@ pub struct RegistrationCopy<'a> {
     pub source: Option<Cow<'a, str>>,
     /// The time of the first registration.
     pub registered_at: Timestamp,
+    /// The time of the record's version then. All later versions are later.
+    pub last_updated: Timestamp,
     /// The payment stack's values.
     pub registered: Cow<'a, Registered>,
 }
@@ -31,6 +33,7 @@ impl<'a> RegistrationCopy<'a> {
             key: Cow::Borrowed(&record.key),
             source: record.source.as_deref().filter(|_| !record.bound_by_placed).map(Cow::Borrowed),
             registered_at: record.registered_at,
+            last_updated: record.last_updated,
             registered: Cow::Borrowed(&record.registered),
         }
     }
@@ -42,16 +45,21 @@ impl<'a> RegistrationCopy<'a> {
             key: Cow::Owned(self.key.into_owned()),
             source: self.source.map(|source| Cow::Owned(source.into_owned())),
             registered_at: self.registered_at,
+            last_updated: self.last_updated,
             registered: Cow::Owned(self.registered.into_owned()),
         }
     }
 
-    /// The record as it was registered, before any event. Its version is the first one.
+    /// The record as it was registered, before any event. Its version is the first one, and later than the copy.
     #[must_use]
     pub fn into_record(self, now: Timestamp) -> Record {
         let registered = Registered { silent_since: None, ..self.registered.into_owned() };
         let source = self.source.map(Cow::into_owned);
-        Record { last_updated: now, ..Record::new(self.key.into_owned(), source, self.registered_at, registered) }
+        let later = self.last_updated.saturating_add(SignedDuration::from_micros(1)).unwrap_or(Timestamp::MAX);
+        Record {
+            last_updated: now.max(later),
+            ..Record::new(self.key.into_owned(), source, self.registered_at, registered)
+        }
     }
 }
 
@@ -81,6 +89,8 @@ mod tests {
         assert_ne!(told.record, registered);
         let copy = serde_json::to_vec(&RegistrationCopy::of(&told.record)).unwrap();
         let copy: RegistrationCopy<'_> = serde_json::from_slice(&copy).unwrap();
-        assert_eq!(copy.into_record(now), registered);
+        let again = copy.into_record(now);
+        assert!(again.last_updated > told.record.last_updated);
+        assert_eq!(Record { last_updated: registered.last_updated, ..again }, registered);
     }
 }

@@ -234,6 +234,8 @@ fn record(version: i64) -> Record {
         bound_by_placed: version >= BOUND,
         registered_at: time("2026-02-28T23:59:59.000001Z"),
         registered: Registered {
+            replaced: if version >= COPIED { BTreeSet::from(["pi_5".into()]) } else { BTreeSet::new() },
+            bearer_of: (version >= COPIED).then(|| "pi_5".into()),
             psp_id: Some("pi_7".into()),
             former: if is_new { BTreeSet::from(["pi_6".into()]) } else { BTreeSet::new() },
             webhook_target: Some("https://app.example/hook".into()),

@@ -22,6 +22,7 @@ use crate::domain::event::Event;
 use crate::domain::ids::{Kind, TransformId};
 use crate::domain::record::Record;
 use crate::store::core::history::BY_REREAD;
+use crate::store::core::parked::ReleaseKey;
 use crate::store::rehearsal::{Past, PastAnswer, RehearsalError, Wanted};
 
 /// The schema version since which forms and fetched responses are stored.
@@ -115,18 +116,21 @@ pub(super) fn has_versions(past: &Connection, id: &TransformId) -> rusqlite::Res
     past.prepare_cached(any)?.exists([id.as_str()])
 }
 
-/// Whether the history of a record is there, as far as the record names its latest version.
+/// Whether the history of a record is there from its first version to its latest. In versions of an earlier relay no gap can be seen.
 pub(super) fn has_history(past: &Connection, id: &TransformId) -> rusqlite::Result<bool> {
     if whose::version(past)? < PACKED_SINCE {
         return Ok(true);
     }
-    let gone = "SELECT 1 FROM records r WHERE r.transform_id = ?1 AND r.last_transition IS NOT NULL
-        AND NOT EXISTS (SELECT 1 FROM transitions t WHERE t.id = r.last_transition)";
-    Ok(!past.prepare_cached(gone)?.exists([id.as_str()])?)
+    let whole = "WITH RECURSIVE chain (record, previous) AS (
+            SELECT r.id, r.last_transition FROM records r WHERE r.transform_id = ?1
+            UNION SELECT c.record, t.previous FROM chain c JOIN transitions t ON t.id = c.previous AND t.record = c.record)
+        SELECT 1 FROM chain WHERE ifnull(previous, 0) = 0";
+    past.prepare_cached(whole)?.exists([id.as_str()])
 }
 
-/// The PSP ids of a transaction's attempts that lead to no record any more: it was registered with another id since.
-pub(super) fn replaced(past: &Connection, record: &Record) -> rusqlite::Result<Vec<String>> {
+/// The PSP ids of a transaction's attempts that lead to no record any more: it was registered with another id since. If its attempts
+/// cannot be read, they are the former ids for which no event waits.
+pub(super) fn replaced(past: &Connection, record: &Record, is_damaged: bool) -> rusqlite::Result<Vec<String>> {
     let kind = record.key.kind;
     let mut replaced = Vec::new();
     if kind == Kind::Agreement {
@@ -136,6 +140,13 @@ pub(super) fn replaced(past: &Connection, record: &Record) -> rusqlite::Result<V
     for name in record.seen.attempts.iter().filter_map(|attempt| attempt.name.as_ref()) {
         if !leads.exists(params![name.value, kind.code()])? {
             replaced.push(name.value.clone());
+        }
+    }
+    let mut awaited = past.prepare_cached("SELECT 1 FROM parked_keys WHERE key = ?1")?;
+    for id in record.registered.replaced.iter().filter(|_| is_damaged) {
+        let waits = awaited.exists([ReleaseKey::psp_id(kind, id).as_str()])?;
+        if !waits && !leads.exists(params![id, kind.code()])? {
+            replaced.push(id.clone());
         }
     }
     Ok(replaced)

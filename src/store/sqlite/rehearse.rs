@@ -172,7 +172,8 @@ impl Stage {
         let stored = Stored { row, record };
         // Events of a former means of payment still reach their agreement, and do not count there. Events of an attempt whose id
         // was replaced have reached their record while it was registered.
-        let replaced = past::replaced(past, &stands)?;
+        let is_damaged = self.repaired.as_ref() == Some(&stands.key);
+        let replaced = past::replaced(past, &stands, is_damaged)?;
         let Registered { psp_id, former, .. } = &stored.record.registered;
         decide(connection, &self.set, |set| {
             for psp_id in psp_id.iter().chain(former).chain(&replaced) {

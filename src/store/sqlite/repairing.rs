@@ -41,8 +41,8 @@ fn looked_at(connection: &Connection, key: &RecordKey, now: Moment) -> rusqlite:
     let Look { record, ways, copy } = Look::at(connection, row, key)?;
     let copied = |copy: RegistrationCopy<'_>| Box::new(copy.into_owned().into_record(now.wall));
     Ok(match (record, ways, copy) {
-        (Ok(_), Ok(()), Ok(_)) => Damaged::No,
-        (Ok(_), Ok(()), Err(_)) => Damaged::ItsCopy,
+        (Ok(_), Ok(()), Ok(Some(_))) => Damaged::No,
+        (Ok(_), Ok(()), _) => Damaged::ItsCopy,
         (Ok(record), Err(reason), _) => {
             let registered = record.map(|stored| copied(RegistrationCopy::of(&stored.record)));
             Damaged::Yes { reason, registered }
@@ -103,7 +103,8 @@ fn repaired(
     let look = Look::at(connection, row, key).map_err(failed)?;
     let reason = match (look.record, look.ways, look.copy) {
         (Err(reason), ..) | (Ok(_), Err(reason), _) => reason,
-        (Ok(Some(stands)), Ok(()), Err(reason)) => {
+        (Ok(Some(stands)), Ok(()), copy) if !matches!(copy, Ok(Some(_))) => {
+            let reason = copy.err().unwrap_or_else(|| "there is none".to_owned());
             registrations::keep(connection, row, &stands.record).map_err(failed)?;
             return Ok((Repaired::Copied { reason }, Vec::new()));
         }

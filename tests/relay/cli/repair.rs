@@ -145,6 +145,66 @@ async fn what_is_not_kept_is_named() {
     assert_eq!(relay.fetched("Payment", "tx-1").await["status"], "Initiated");
 }
 
+/// The older notification of a record is deleted with its version, and the later one is kept.
+#[tokio::test]
+async fn a_gap_in_the_history_is_seen() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    assert_eq!(relay.stripe(&stripe::paid("pi_1", AT, 1000)).await, "applied");
+    let older = relay.notifications();
+    let refund = stripe::event(
+        "refund.created",
+        AT + 10,
+        json!({"id": "re_1", "payment_intent": "pi_1", "amount": 300, "currency": "eur", "status": "succeeded"}),
+    );
+    assert_eq!(relay.stripe(&refund).await, "applied");
+    assert_eq!(relay.fetched("Payment", "tx-1").await["refundedAmount"], 3);
+    relay.forget(&older);
+    relay.damage("oldest version");
+    relay.damage("record");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 1, "Nothing is changed; --partly takes what is kept");
+    relay.fetch("Payment", "tx-1").await.expect(503);
+}
+
+/// What events told of the id that a payment was registered with before is there again, and its events still reach the payment.
+#[tokio::test]
+async fn a_former_id_of_a_transaction_is_not_forgotten() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    relay.register("payment", "tx-1", &payment("pi_1", "10")).await;
+    let failed = |id: &str, kind: &str, at| {
+        let object = json!({"id": id, "object": "payment_intent", "amount": 1000, "currency": "eur", "latest_charge": format!("ch_{id}"),
+            "last_payment_error": {"code": "card_declined", "decline_code": "insufficient_funds"}});
+        stripe::event(kind, at, object)
+    };
+    assert_eq!(relay.stripe(&failed("pi_1", "payment_intent.payment_failed", AT)).await, "applied");
+    relay.put("payment", "tx-1", &json!({"pspTransactionId": "pi_2"})).await.expect(200);
+    relay.stripe(&failed("pi_2", "payment_intent.canceled", AT - 10)).await;
+    let before = relay.fetch("Payment", "tx-1").await.json();
+    let ids = relay.psp_ids();
+    relay.damage("record");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 0, "payment/tx-1 stands again");
+    let after = relay.fetch("Payment", "tx-1").await.json();
+    assert_eq!((&after["status"], &after["errorCode"]), (&before["status"], &before["errorCode"]));
+    assert_eq!(relay.psp_ids(), ids);
+}
+
+/// All versions stay later than the stack's own answer, and a copy that is missing is made anew.
+#[tokio::test]
+async fn versions_stay_later_than_the_answer_of_the_stack() {
+    let (_transform, relay) = start(Setup::silent()).await;
+    let answered = jiff::Timestamp::now() + jiff::SignedDuration::from_mins(50);
+    let mut registration = payment("pi_1", "10");
+    registration["answeredAt"] = answered.to_string().into();
+    relay.register("payment", "tx-1", &registration).await;
+    relay.damage("copy row");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 0, "is made anew: there is none");
+    relay.damage("record");
+    says(&repair(&relay, "payment/tx-1", &[]).await, 0, "payment/tx-1 stands again");
+    let seen: jiff::Timestamp =
+        relay.fetched("Payment", "tx-1").await["lastUpdated"].as_str().unwrap().parse().unwrap();
+    assert!(seen > answered, "{seen} {answered}");
+}
+
 /// An event that waits, and whose row is damaged or gone, waits again.
 #[tokio::test]
 async fn an_event_that_waits_comes_again_by_a_reread() {

@@ -244,7 +244,7 @@ impl Relay {
     }
 
     /// Damages the payment tx-1 (`record`), the copy of its registration, or the way from pi_1 to it; the payment tx-2 or its
-    /// notification; the only event that waits, or deletes its row.
+    /// notification; the only event that waits. Or deletes its row, the copies, or the oldest version.
     pub(crate) fn damage(&self, what: &str) {
         let change = match what {
             "record" => spoilt("records", "record", "transform_id = 'tx-1'"),
@@ -252,6 +252,8 @@ impl Relay {
             "way" => "UPDATE psp_ids SET psp_id = 'pi_2' WHERE psp_id = 'pi_1'".to_owned(),
             "record of tx-2" => spoilt("records", "record", "transform_id = 'tx-2'"),
             "notification of tx-2" => spoilt("notifications", "body", "rowid = (SELECT max(rowid) FROM notifications)"),
+            "copy row" => "DELETE FROM registrations".to_owned(),
+            "oldest version" => "DELETE FROM transitions WHERE id = (SELECT min(id) FROM transitions)".to_owned(),
             "parked" => spoilt("parked", "event", "true"),
             "parked row" => "DELETE FROM parked_keys; DELETE FROM parked".to_owned(),
             _ => panic!("what is {what}?"),
