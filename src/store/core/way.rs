@@ -153,9 +153,10 @@ impl Way<'_> {
                 break;
             }
             for known in ways::by_psp_id(self.set, *kind, self.source, psp_id)? {
-                // Only placed events have shown the id, which is that of an authorization: the event may be of another capture.
-                let is_shown = known.sureness < Sureness::Own;
-                let is_out = is_shown && (self.awaited || self.is_another_capture(&known.stored.record));
+                // Only placed events have shown the id. If it is that of the event's authorization, the event may be of another capture.
+                let is_original = !self.event.psp_ids.contains(psp_id);
+                let is_anothers = is_original && self.is_another_capture(&known.stored.record);
+                let is_out = known.sureness < Sureness::Own && (self.awaited || is_anothers);
                 if is_out || !self.leads(psp_id, &known) {
                     continue;
                 }
