@@ -34,11 +34,12 @@ soak minutes="5":
 bench *args:
     cargo run --release --locked -- bench {{ args }}
 
-# What takes hours: 20,000 power cuts, a million histories in any order, a long soak, a hostile one, and each fuzz target for half an hour (needs nightly and
-# cargo-fuzz).
+# What takes hours: 20,000 power cuts, a million histories in any order, a million short ones in each of their orders, a long soak, a
+# hostile one, and each fuzz target for half an hour (needs nightly and cargo-fuzz).
 long:
     POWER_CUTS=20000 cargo test --release --locked --test relay power_cuts
-    PROPTEST_CASES=500000 cargo test --release --locked --lib on_the_core
+    PROPTEST_CASES=500000 cargo test --release --locked --lib families_end_the_same_in_any_order_on_the_core
+    HISTORIES=1000000 PROPTEST_RNG_SEED=$RANDOM cargo test --release --locked --lib few_steps -- --nocapture
     PROPTEST_CASES=250000 cargo test --release --locked --lib properties::
     cargo run --release --locked -- soak --minutes 120
     cargo run --release --locked -- soak --hostile --minutes 60
