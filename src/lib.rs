@@ -36,3 +36,9 @@ pub mod tally;
 pub mod telemetry;
 pub mod telling;
 pub mod transform;
+
+/// The allocator of the program and of all tests. Memory of a notification is freed by another thread than it came from, where glibc's
+/// takes locks. The sanitizers of a fuzzer bring their own.
+#[cfg(not(fuzzing))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

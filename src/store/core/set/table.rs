@@ -9,6 +9,8 @@ use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::quality::RandomState;
+
 use super::want::{Decided, Want};
 
 /// A row of a table.
@@ -81,8 +83,8 @@ struct Answer {
 #[derive(Debug)]
 struct Inner<R: Row> {
     slots: Vec<Slot<R>>,
-    by_id: HashMap<R::Id, usize>,
-    answers: HashMap<R::Key, Answer>,
+    by_id: HashMap<R::Id, usize, RandomState>,
+    answers: HashMap<R::Key, Answer, RandomState>,
     /// The number of questions that are known.
     known: usize,
     /// The questions that were asked and are not known.
@@ -105,8 +107,8 @@ impl<R: Row> Default for Table<R> {
     fn default() -> Self {
         Self(RefCell::new(Inner {
             slots: Vec::new(),
-            by_id: HashMap::new(),
-            answers: HashMap::new(),
+            by_id: HashMap::default(),
+            answers: HashMap::default(),
             known: 0,
             missed: Vec::new(),
             grown: false,
