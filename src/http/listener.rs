@@ -45,22 +45,26 @@ impl Listener {
         if self.has(clients) {
             config.service(resource);
         } else {
-            config.service(resource.wrap(from_fn(move |request, next| self.elsewhere(request, next))));
+            config.service(resource.wrap(from_fn(move |request, next| self.refuse(request, next))));
         }
     }
 
-    /// The refusal of a route that the other address has. Its handler is not asked.
-    async fn elsewhere<B: MessageBody>(
-        self,
-        request: ServiceRequest,
-        _next: Next<B>,
-    ) -> Result<ServiceResponse<BoxBody>, Error> {
+    /// The refusal of a route that the other address has.
+    pub(super) fn elsewhere(self) -> Problem {
         let (here, there) = match self {
             Self::Admin => ("server.admin_listen", "server.listen"),
             Self::Only | Self::Public => ("server.listen", "server.admin_listen"),
         };
-        let problem = Problem::new(404, "there is no such route at this address")
-            .because(OTHER_ADDRESS, format!("this route is not at {here}: send the request to {there}"));
-        Ok(request.into_response(problem.response()))
+        Problem::new(404, "there is no such route at this address")
+            .because(OTHER_ADDRESS, format!("this route is not at {here}: send the request to {there}"))
+    }
+
+    /// Refuses a request for a route that the other address has. Its handler is not asked.
+    async fn refuse<B: MessageBody>(
+        self,
+        request: ServiceRequest,
+        _next: Next<B>,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        Ok(request.into_response(self.elsewhere().response()))
     }
 }

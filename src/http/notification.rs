@@ -1,12 +1,17 @@
 //! Route /notifications/{source}: a PSP posts a notification, and may check the endpoint by GET.
 
-use actix_web::http::StatusCode;
+use std::borrow::Cow;
+
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
 
 use super::in_force::InForce;
+use super::listener::{Clients, Listener};
+use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
 use super::state::State;
 use super::why::{NO_CREDENTIALS, WRONG_CREDENTIALS};
@@ -40,17 +45,45 @@ const QUOTED_MAX: usize = 19;
 /// The number of characters that the log quotes of a longer name.
 const BEGINNING: usize = 6;
 
-pub(super) async fn take(
+/// The path above the sources' names.
+pub(super) const SCOPE: &str = "/notifications";
+
+/// The name of a source in a path, if the path is that of this route.
+pub(super) fn name_in(path: &str) -> Option<Cow<'_, str>> {
+    let name = path.strip_prefix(SCOPE)?.strip_prefix('/')?;
+    (!name.is_empty() && !name.contains('/')).then(|| percent_decode_str(name).decode_utf8_lossy())
+}
+
+/// Handles a request at or below the path of notifications.
+pub(super) async fn handle(
+    listener: Listener,
     request: HttpRequest,
-    name: web::Path<String>,
     payload: web::Payload,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
+    let path = request.match_info().as_str();
+    let Some(name) = name_in(path) else { return Err(no_route(path, listener)) };
+    if !listener.has(Clients::Outside) {
+        return Err(listener.elsewhere());
+    }
     let in_force = state.in_force.load_full();
     let source = open(&request, &in_force, &name)?;
+    match *request.method() {
+        Method::POST => take(&request, payload, &state, (&in_force, source)).await,
+        Method::GET => challenge(&request, &state, source),
+        _ => Ok(method_not_allowed(methods(source))),
+    }
+}
+
+async fn take(
+    request: &HttpRequest,
+    payload: web::Payload,
+    state: &State,
+    (in_force, source): (&InForce, &Source),
+) -> Result<HttpResponse, Problem> {
     let wanted = format!("{}, as this source's PSP sends it", source.profile.media_types().join(" or "));
-    body::must_be(&request, |media_type| source.profile.takes(media_type), &wanted)?;
-    let body = state.bodies.read(&request, payload).await?;
+    body::must_be(request, |media_type| source.profile.takes(media_type), &wanted)?;
+    let body = state.bodies.read(request, payload).await?;
     let headers: Vec<(String, String)> = request
         .headers()
         .iter()
@@ -58,12 +91,12 @@ pub(super) async fn take(
         .collect();
     let now = state.clock.now();
     let received = Received { headers: &headers, body: &body.bytes, at: now.wall };
-    let address = address::of(&request, &in_force);
+    let address = address::of(request, in_force);
     let suspicious = state.throttle.suspicious(address, &in_force.throttle, now.steady).is_some();
     let sender = Sender { address: throttle::network(address), suspicious };
     match state.ingest.take(source, received, now, sender).await {
         Ok(receipt) => Ok(answer(source, &receipt)),
-        Err(refused) => Err(refusal(&request, &state, &in_force, source, refused)),
+        Err(refused) => Err(refusal(request, state, in_force, source, refused)),
     }
 }
 
@@ -107,23 +140,8 @@ fn methods(source: &Source) -> &'static str {
     if source.profile.challenge.is_some() { "GET, POST" } else { "POST" }
 }
 
-pub(super) async fn other_method(
-    request: HttpRequest,
-    name: web::Path<String>,
-    state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let in_force = state.in_force.load_full();
-    Ok(method_not_allowed(methods(open(&request, &in_force, &name)?)))
-}
-
 /// Answers a PSP's check that the endpoint belongs to its account.
-pub(super) async fn challenge(
-    request: HttpRequest,
-    name: web::Path<String>,
-    state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
-    let in_force = state.in_force.load_full();
-    let source = open(&request, &in_force, &name)?;
+fn challenge(request: &HttpRequest, state: &State, source: &Source) -> Result<HttpResponse, Problem> {
     let Some(challenge) = &source.profile.challenge else {
         return Ok(method_not_allowed(methods(source)));
     };
@@ -192,5 +210,27 @@ fn answer(source: &Source, receipt: &store::Receipt) -> HttpResponse {
     match &answer.body {
         Some(body) => response.content_type("text/plain; charset=utf-8").body(body.clone()),
         None => response.json(Receipt { notification: receipt.id, outcome: receipt.outcome.name() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_source_is_the_only_step_below_the_scope() {
+        for (path, name) in [
+            ("/notifications/stripe", Some("stripe")),
+            ("/notifications/stripe%2Fmain", Some("stripe/main")),
+            ("/notifications/%FF", Some("\u{fffd}")),
+            ("/notifications/stripe/", None),
+            ("/notifications/a/b", None),
+            ("/notifications/", None),
+            ("/notifications", None),
+            ("/notificationss/stripe", None),
+            ("/records", None),
+        ] {
+            assert_eq!(name_in(path).as_deref(), name, "{path}");
+        }
     }
 }

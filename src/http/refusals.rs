@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::in_force::InForce;
 use super::why::{STORE, Why};
-use super::{address, cut};
+use super::{address, cut, notification};
 use crate::clock::Clock;
 use crate::domain::text::brief;
 use crate::tally::{LOOK_EVERY, Tally};
@@ -62,11 +62,13 @@ impl At {
 
     /// The route and the source of a request.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
+        if let Some(name) = notification::name_in(request.match_info().as_str()) {
+            let source = Some(name).filter(|name| in_force.sources.contains_key(name.as_ref()));
+            return Self { source: source.unwrap_or_default().into_owned(), ..Self::new(NOTIFICATIONS) };
+        }
         let pattern = || request.match_pattern().filter(|pattern| pattern != ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);
-        let at = Self::new(name.unwrap_or_else(|| NO_ROUTE.to_owned()));
-        let source = request.match_info().get("source").filter(|name| in_force.sources.contains_key(*name));
-        Self { source: source.filter(|_| at.route == NOTIFICATIONS).unwrap_or_default().to_owned(), ..at }
+        Self::new(name.unwrap_or_else(|| NO_ROUTE.to_owned()))
     }
 }
 

@@ -13,9 +13,11 @@ use super::{
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
 /// metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
-    // A scope of all paths needs no regular expression, which each request would have to pass.
+    // A scope needs no regular expression. To match one would cost a notification as much as its signature.
     let spoilt = web::scope("").guard(guard::fn_guard(has_two_lengths)).default_service(web::to(two_lengths));
     config.service(spoilt);
+    let handle = move |request, payload, state| notification::handle(listener, request, payload, state);
+    config.service(web::scope(notification::SCOPE).default_service(web::to(handle)));
     for route in outside() {
         listener.add(config, Clients::Outside, route);
     }
@@ -30,13 +32,9 @@ pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
     }));
 }
 
-/// The routes of PSPs and Transform.
+/// The other routes of PSPs and Transform.
 fn outside() -> Vec<Resource> {
     vec![
-        web::resource("/notifications/{source}")
-            .route(web::post().to(notification::take))
-            .route(web::get().to(notification::challenge))
-            .default_service(web::to(notification::other_method)),
         resource("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}{end:/?}", "GET, HEAD")
             .name("/api/{kind}/{id}")
             .route(web::get().to(api::by_kind))
