@@ -159,7 +159,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn record(&self, key: RecordKey) -> Result<Option<Record>, StoreError> {
-        self.read(move |connection| {
+        self.read_few(move |connection| {
             Ok(records::by_key(connection, &key)?.map(|stored| Arc::unwrap_or_clone(stored.record)))
         })
         .await
@@ -170,7 +170,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn with_agreement(&self, key: RecordKey) -> Result<Option<(Record, Option<Record>)>, StoreError> {
-        self.read(move |connection| {
+        self.read_few(move |connection| {
             let Some(stored) = records::by_key(connection, &key)? else { return Ok(None) };
             let agreement = records::agreement_of(connection, &stored.record)?;
             Ok(Some((Arc::unwrap_or_clone(stored.record), agreement)))
@@ -198,7 +198,7 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn delivery(&self, key: RecordKey) -> Result<Option<Delivery>, StoreError> {
-        self.read(move |connection| outbox::delivery_of(connection, &key)).await
+        self.read_few(move |connection| outbox::delivery_of(connection, &key)).await
     }
 
     /// Settles an attempt. Returns when the next one for this record is due, if it is still owed one.
@@ -230,6 +230,13 @@ impl Store {
         query: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
         self.readers.read(query).await.inspect_err(|error| self.met(error))
+    }
+
+    async fn read_few<T: Send + 'static>(
+        &self,
+        query: impl Fn(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.readers.read_few(query).await.inspect_err(|error| self.met(error))
     }
 
     /// Writes all work that was accepted, and closes the file.
