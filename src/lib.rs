@@ -38,7 +38,6 @@ pub mod telling;
 pub mod transform;
 
 /// The allocator of the program and of all tests. Memory of a notification is freed by another thread than it came from, where glibc's
-/// takes locks. The sanitizers of a fuzzer bring their own.
-#[cfg(not(fuzzing))]
+/// takes locks.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
