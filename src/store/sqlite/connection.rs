@@ -97,9 +97,8 @@ fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
     Err(OpenError::Place { path: path.to_owned(), reason })
 }
 
-/// Time limit of the search for damage at the start. In a large file the search ends before it has read everything: PSPs and
-/// Transform wait meanwhile, and housekeeping looks at all rows.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// Time limit of the search for damage at the start. In a large file the search ends before it has read everything.
+const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 /// Steps of the engine between two looks at the time.
 const CHECK_STEPS: i32 = 10_000;
 
