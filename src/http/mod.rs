@@ -36,6 +36,7 @@ mod replay;
 mod request_line;
 mod routes;
 mod server;
+mod source_path;
 mod sources;
 mod spoilt;
 mod state;

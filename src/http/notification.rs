@@ -1,10 +1,7 @@
 //! Route /notifications/{source}: a PSP posts a notification, and may check the endpoint by GET.
 
-use std::borrow::Cow;
-
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
-use percent_encoding::percent_decode_str;
 use schemars::JsonSchema;
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,6 +10,7 @@ use super::in_force::InForce;
 use super::listener::{Clients, Listener};
 use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
+use super::source_path::name_in;
 use super::state::State;
 use super::why::{NO_CREDENTIALS, WRONG_CREDENTIALS};
 use super::{address, body, caller};
@@ -44,15 +42,6 @@ const NO_SOURCE: &str = "there is no such source";
 const QUOTED_MAX: usize = 19;
 /// The number of characters that the log quotes of a longer name.
 const BEGINNING: usize = 6;
-
-/// The path above the sources' names.
-pub(super) const SCOPE: &str = "/notifications";
-
-/// The name of a source in a path, if the path is that of this route.
-pub(super) fn name_in(path: &str) -> Option<Cow<'_, str>> {
-    let name = path.strip_prefix(SCOPE)?.strip_prefix('/')?;
-    (!name.is_empty() && !name.contains('/')).then(|| percent_decode_str(name).decode_utf8_lossy())
-}
 
 /// Handles a request at or below the path of notifications.
 pub(super) async fn handle(
@@ -210,27 +199,5 @@ fn answer(source: &Source, receipt: &store::Receipt) -> HttpResponse {
     match &answer.body {
         Some(body) => response.content_type("text/plain; charset=utf-8").body(body.clone()),
         None => response.json(Receipt { notification: receipt.id, outcome: receipt.outcome.name() }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_source_is_the_only_step_below_the_scope() {
-        for (path, name) in [
-            ("/notifications/stripe", Some("stripe")),
-            ("/notifications/stripe%2Fmain", Some("stripe/main")),
-            ("/notifications/%FF", Some("\u{fffd}")),
-            ("/notifications/stripe/", None),
-            ("/notifications/a/b", None),
-            ("/notifications/", None),
-            ("/notifications", None),
-            ("/notificationss/stripe", None),
-            ("/records", None),
-        ] {
-            assert_eq!(name_in(path).as_deref(), name, "{path}");
-        }
     }
 }

@@ -12,8 +12,9 @@ use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
 use super::in_force::InForce;
+use super::source_path::name_in;
 use super::why::{STORE, Why};
-use super::{address, cut, notification};
+use super::{address, cut};
 use crate::clock::Clock;
 use crate::domain::text::brief;
 use crate::tally::{LOOK_EVERY, Tally};
@@ -62,7 +63,7 @@ impl At {
 
     /// The route and the source of a request.
     fn of(request: &HttpRequest, in_force: &InForce) -> Self {
-        if let Some(name) = notification::name_in(request.match_info().as_str()) {
+        if let Some(name) = name_in(request.match_info().as_str()) {
             let source = Some(name).filter(|name| in_force.sources.contains_key(name.as_ref()));
             return Self { source: source.unwrap_or_default().into_owned(), ..Self::new(NOTIFICATIONS) };
         }

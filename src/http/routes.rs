@@ -6,8 +6,8 @@ use super::listener::{Clients, Listener};
 use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
 use super::{
-    api, batch, health, history, lists, metrics, notification, openapi, record_list, records, replay, sources, telling,
-    token,
+    api, batch, health, history, lists, metrics, notification, openapi, record_list, records, replay, source_path,
+    sources, telling, token,
 };
 
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
@@ -17,7 +17,7 @@ pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
     let spoilt = web::scope("").guard(guard::fn_guard(has_two_lengths)).default_service(web::to(two_lengths));
     config.service(spoilt);
     let handle = move |request, payload, state| notification::handle(listener, request, payload, state);
-    config.service(web::scope(notification::SCOPE).default_service(web::to(handle)));
+    config.service(web::scope(source_path::SCOPE).default_service(web::to(handle)));
     for route in outside() {
         listener.add(config, Clients::Outside, route);
     }
