@@ -1,15 +1,13 @@
 //! The debouncer: a schedule in memory of when to look at which record.
 //!
-//! The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing outside this file sees the map, and
-//! no method that touches it waits. So no guard of the map is ever held across an await.
+//! The truth is the outbox on disk, so losing the debouncer loses nothing. Nothing outside this file sees the schedule, and no
+//! method that touches it waits. So no guard of it is ever held across an await.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use dashmap::DashMap;
-use dashmap::mapref::entry::Entry;
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
@@ -20,168 +18,138 @@ use crate::store::Owed;
 /// Records that Transform is owed a webhook for, and when to look at each.
 #[derive(Debug, Default)]
 pub struct Debouncer {
-    /// The records that are owed a webhook or are in flight.
-    waiting: DashMap<RecordKey, Waiting>,
-    /// The order in which to look. An entry may be outdated: the map decides.
     schedule: Mutex<Schedule>,
     /// Signalled when a record may be due earlier than was known.
     changed: Notify,
 }
 
+/// All that is scheduled. A million records may be owed at once: a key is held once, and shared.
+#[derive(Debug, Default)]
+struct Schedule {
+    /// The records that are owed a webhook or are in flight.
+    waiting: HashMap<Arc<RecordKey>, Waiting>,
+    /// The order in which to look. An entry may be outdated: the map decides.
+    order: BinaryHeap<Reverse<(Timestamp, Arc<RecordKey>)>>,
+    /// The held records, by the record that is to be told before them.
+    held: HashMap<Arc<RecordKey>, Vec<Arc<RecordKey>>>,
+    /// The number of owed records that the store has yet to name.
+    unnamed: usize,
+}
+
 #[derive(Debug)]
 struct Waiting {
     due: Timestamp,
+    /// What few records have at once.
+    more: Option<Box<More>>,
+}
+
+#[derive(Debug, Default)]
+struct More {
     /// Whether an attempt is under way. The record is not looked at before that attempt ends.
     in_flight: bool,
     /// The due time of a change that came while the attempt was under way.
     again: Option<Timestamp>,
     /// Records to be told before this one.
-    after: Vec<RecordKey>,
+    after: Vec<Arc<RecordKey>>,
     /// Set while the record is due and held back only by `after`. The hold ends at this time. So neither a stream of other
     /// records nor a host that does not answer can delay the record for ever.
     held_until: Option<Timestamp>,
-}
-
-#[derive(Debug, Default)]
-struct Schedule {
-    order: BinaryHeap<Reverse<(Timestamp, RecordKey)>>,
-    /// The held records, by the record that is to be told before them.
-    held: HashMap<RecordKey, Vec<RecordKey>>,
 }
 
 /// The longest hold. A record waits only for a record that is due within this time, and no longer than this time.
 /// Otherwise an undeliverable refund would hold back its payment.
 const HOLD_MAX: Duration = Duration::from_secs(60);
 
+impl Waiting {
+    fn of(owed: &Owed) -> Self {
+        let mut waiting = Self { due: owed.due, more: None };
+        waiting.go_after(&owed.after);
+        waiting
+    }
+
+    /// Notes a further change. Returns whether it is due earlier. A later due time needs no new entry in the order: when the old
+    /// entry's time comes, it finds the new time here.
+    fn owe(&mut self, owed: &Owed) -> bool {
+        if self.more.as_ref().is_none_or(|more| more.held_until.is_none()) {
+            self.go_after(&owed.after);
+        }
+        if self.is_in_flight() {
+            self.more().again = Some(owed.due);
+            return false;
+        }
+        let earlier = owed.due < self.due;
+        self.due = owed.due;
+        earlier
+    }
+
+    /// Adds records that are to be told before this one.
+    fn go_after(&mut self, first: &[RecordKey]) {
+        for first in first {
+            let after = &mut self.more().after;
+            if !after.iter().any(|known| **known == *first) {
+                after.push(Arc::new(first.clone()));
+            }
+        }
+    }
+
+    fn more(&mut self) -> &mut More {
+        self.more.get_or_insert_default()
+    }
+
+    fn is_in_flight(&self) -> bool {
+        self.more.as_ref().is_some_and(|more| more.in_flight)
+    }
+
+    /// Sets the time to look next, if no attempt is under way. Records to be told before are kept.
+    fn wait_until(&mut self, due: Timestamp) {
+        self.due = due;
+        if let Some(more) = &mut self.more {
+            (more.in_flight, more.again) = (false, None);
+        }
+        self.more.take_if(|more| more.after.is_empty() && more.held_until.is_none());
+    }
+}
+
 impl Debouncer {
     /// Notes that a record is owed a webhook.
     pub fn owe(&self, owed: &Owed) {
-        let pushed = match self.waiting.entry(owed.key.clone()) {
-            Entry::Vacant(vacant) => {
-                let after = owed.after.clone();
-                vacant.insert(Waiting { due: owed.due, in_flight: false, again: None, after, held_until: None });
-                true
-            }
-            Entry::Occupied(mut occupied) => {
-                let waiting = occupied.get_mut();
-                if waiting.held_until.is_none() {
-                    let new: Vec<_> = owed.after.iter().filter(|key| !waiting.after.contains(key)).cloned().collect();
-                    waiting.after.extend(new);
-                }
-                if waiting.in_flight {
-                    waiting.again = Some(owed.due);
-                    false
-                } else {
-                    // A later due time needs no new entry: when the old entry's time comes, it finds the new time here.
-                    let earlier = owed.due < waiting.due;
-                    waiting.due = owed.due;
-                    earlier
-                }
-            }
-        };
-        if pushed {
-            self.schedule().order.push(Reverse((owed.due, owed.key.clone())));
+        if self.schedule().owe(owed) {
             self.changed.notify_one();
         }
     }
 
-    /// Takes up to `most` due records. Each of them is in flight until [`Self::done`].
-    pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<RecordKey> {
+    /// Notes how many owed records the store has yet to name, as it does after a start.
+    pub fn expect(&self, unnamed: usize) {
+        self.schedule().unnamed = unnamed;
+    }
+
+    /// Notes expected records.
+    pub fn name(&self, owed: &[Owed]) {
         let mut schedule = self.schedule();
-        let mut taken = Vec::new();
-        while taken.len() < most {
-            let Some(Reverse((due, _))) = schedule.order.peek() else { break };
-            if *due > now {
-                break;
-            }
-            let Some(Reverse((_, key))) = schedule.order.pop() else { break };
-            match self.look(&key, now) {
-                Look::Take => taken.push(key),
-                Look::Later(due) => schedule.order.push(Reverse((due, key))),
-                Look::Behind(first, until) => {
-                    schedule.held.entry(first).or_default().push(key.clone());
-                    schedule.order.push(Reverse((until, key)));
-                }
-                Look::Outdated => {}
-            }
-        }
-        taken
-    }
-
-    fn look(&self, key: &RecordKey, now: Timestamp) -> Look {
-        // Other entries are looked at below, so this one must not stay locked. It is copied here and written at the end.
-        let Some((due, in_flight, after, held_until)) = self
-            .waiting
-            .get(key)
-            .map(|waiting| (waiting.due, waiting.in_flight, waiting.after.clone(), waiting.held_until))
-        else {
-            return Look::Outdated;
-        };
-        if in_flight {
-            return Look::Outdated;
-        }
-        let soon = later(now, HOLD_MAX);
-        let until = held_until.unwrap_or(soon);
-        let is_soon = |first: &RecordKey| self.waiting.get(first).is_some_and(|first| first.due <= soon);
-        let behind = if until > now { after.into_iter().find(is_soon) } else { None };
-        let Some(mut waiting) = self.waiting.get_mut(key) else { return Look::Outdated };
-        if due > now {
-            waiting.held_until = None;
-            return Look::Later(due);
-        }
-        if let Some(first) = behind {
-            waiting.held_until = Some(until);
-            return Look::Behind(first, until);
-        }
-        waiting.in_flight = true;
-        waiting.held_until = None;
-        waiting.after.clear();
-        Look::Take
-    }
-
-    /// Puts back a taken record that waited in a breaker and was not told. Its due time becomes `since`. Records held
-    /// behind it go on waiting.
-    pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
-        if let Some(mut waiting) = self.waiting.get_mut(key) {
-            (waiting.due, waiting.in_flight, waiting.again) = (since, false, None);
-        }
-        self.schedule().order.push(Reverse((since, key.clone())));
-        self.changed.notify_one();
-    }
-
-    /// Notes that a record's attempt has ended. `next` is the time to look at the record again, if ever.
-    pub fn done(&self, key: &RecordKey, next: Option<Timestamp>) {
-        let next = match self.waiting.entry(key.clone()) {
-            Entry::Vacant(_) => next,
-            Entry::Occupied(mut occupied) => {
-                let next = next.into_iter().chain(occupied.get().again).min();
-                match next {
-                    Some(due) => {
-                        let waiting = occupied.get_mut();
-                        (waiting.due, waiting.in_flight, waiting.again) = (due, false, None);
-                    }
-                    None => drop(occupied.remove()),
-                }
-                next
-            }
-        };
-        let mut schedule = self.schedule();
-        if let Some(due) = next {
-            schedule.order.push(Reverse((due, key.clone())));
-        }
-        for held in schedule.held.remove(key).unwrap_or_default() {
-            self.let_go(&held, key, &mut schedule);
+        schedule.unnamed = schedule.unnamed.saturating_sub(owed.len());
+        for one in owed {
+            schedule.owe(one);
         }
         drop(schedule);
         self.changed.notify_one();
     }
 
-    /// Ends a record's wait behind `first`, whether `first` was told or not.
-    fn let_go(&self, held: &RecordKey, first: &RecordKey, schedule: &mut Schedule) {
-        if let Some(mut waiting) = self.waiting.get_mut(held) {
-            waiting.after.retain(|key| key != first);
-            schedule.order.push(Reverse((waiting.due, held.clone())));
-        }
+    /// Takes up to `most` due records. Each of them is in flight until [`Self::done`].
+    pub fn take_due(&self, now: Timestamp, most: usize) -> Vec<RecordKey> {
+        self.schedule().take_due(now, most)
+    }
+
+    /// Puts back a taken record that waited in a breaker and was not told. Its due time becomes `since`. Records held
+    /// behind it go on waiting.
+    pub fn put_back(&self, key: &RecordKey, since: Timestamp) {
+        self.schedule().put_back(key, since);
+        self.changed.notify_one();
+    }
+
+    /// Notes that a record's attempt has ended. `next` is the time to look at the record again, if ever.
+    pub fn done(&self, key: &RecordKey, next: Option<Timestamp>) {
+        self.schedule().done(key, next);
+        self.changed.notify_one();
     }
 
     /// The time to look next.
@@ -194,18 +162,121 @@ impl Debouncer {
         self.changed.notified().await;
     }
 
-    /// How many records are owed a webhook or in flight.
+    /// How many records are owed a webhook or in flight. A record that changes before the store has named it counts twice until
+    /// then.
     pub fn len(&self) -> usize {
-        self.waiting.len()
+        let schedule = self.schedule();
+        schedule.waiting.len().saturating_add(schedule.unnamed)
     }
 
     /// Whether no record is owed a webhook.
     pub fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.len() == 0
     }
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Schedule {
+    /// Notes that a record is owed a webhook. Returns whether it may be due earlier than was known.
+    fn owe(&mut self, owed: &Owed) -> bool {
+        let earlier = match self.waiting.get_mut(&owed.key) {
+            Some(waiting) => waiting.owe(owed),
+            None => {
+                self.waiting.insert(Arc::new(owed.key.clone()), Waiting::of(owed));
+                true
+            }
+        };
+        if earlier {
+            self.order.push(Reverse((owed.due, self.shared(&owed.key))));
+        }
+        earlier
+    }
+
+    fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<RecordKey> {
+        let mut taken = Vec::new();
+        while taken.len() < most {
+            let Some(Reverse((due, _))) = self.order.peek() else { break };
+            if *due > now {
+                break;
+            }
+            let Some(Reverse((_, key))) = self.order.pop() else { break };
+            match self.look(&key, now) {
+                Look::Take => taken.push((*key).clone()),
+                Look::Later(due) => self.order.push(Reverse((due, key))),
+                Look::Behind(first, until) => {
+                    self.held.entry(first).or_default().push(Arc::clone(&key));
+                    self.order.push(Reverse((until, key)));
+                }
+                Look::Outdated => {}
+            }
+        }
+        taken
+    }
+
+    fn look(&mut self, key: &RecordKey, now: Timestamp) -> Look {
+        let Some(waiting) = self.waiting.get(key).filter(|waiting| !waiting.is_in_flight()) else {
+            return Look::Outdated;
+        };
+        let due = waiting.due;
+        let (behind, until) = self.behind(waiting, now);
+        let Some(waiting) = self.waiting.get_mut(key) else { return Look::Outdated };
+        if due > now {
+            waiting.more.iter_mut().for_each(|more| more.held_until = None);
+            return Look::Later(due);
+        }
+        let more = waiting.more();
+        if let Some(first) = behind {
+            more.held_until = Some(until);
+            return Look::Behind(first, until);
+        }
+        *more = More { in_flight: true, ..More::default() };
+        Look::Take
+    }
+
+    /// The record that is to be told before this one, if it is due soon; and the end of the hold.
+    fn behind(&self, waiting: &Waiting, now: Timestamp) -> (Option<Arc<RecordKey>>, Timestamp) {
+        let soon = later(now, HOLD_MAX);
+        let Some(more) = &waiting.more else { return (None, soon) };
+        let until = more.held_until.unwrap_or(soon);
+        let is_soon = |first: &&Arc<RecordKey>| self.waiting.get(*first).is_some_and(|first| first.due <= soon);
+        (more.after.iter().filter(|_| until > now).find(is_soon).cloned(), until)
+    }
+
+    fn put_back(&mut self, key: &RecordKey, since: Timestamp) {
+        if let Some(waiting) = self.waiting.get_mut(key) {
+            waiting.wait_until(since);
+        }
+        self.order.push(Reverse((since, self.shared(key))));
+    }
+
+    fn done(&mut self, key: &RecordKey, next: Option<Timestamp>) {
+        let again = self.waiting.get(key).and_then(|waiting| waiting.more.as_ref()?.again);
+        let next = next.into_iter().chain(again).min();
+        match (next, self.waiting.get_mut(key)) {
+            (Some(due), waiting) => {
+                waiting.into_iter().for_each(|waiting| waiting.wait_until(due));
+                self.order.push(Reverse((due, self.shared(key))));
+            }
+            (None, _) => drop(self.waiting.remove(key)),
+        }
+        for held in self.held.remove(key).unwrap_or_default() {
+            self.let_go(held, key);
+        }
+    }
+
+    /// Ends a record's wait behind `first`, whether `first` was told or not.
+    fn let_go(&mut self, held: Arc<RecordKey>, first: &RecordKey) {
+        let Some(waiting) = self.waiting.get_mut(&held) else { return };
+        waiting.more.iter_mut().for_each(|more| more.after.retain(|key| **key != *first));
+        self.order.push(Reverse((waiting.due, held)));
+    }
+
+    /// The key as the map holds it.
+    fn shared(&self, key: &RecordKey) -> Arc<RecordKey> {
+        self.waiting.get_key_value(key).map_or_else(|| Arc::new(key.clone()), |(shared, _)| Arc::clone(shared))
     }
 }
 
@@ -214,7 +285,7 @@ enum Look {
     Take,
     Later(Timestamp),
     /// Hold it behind this record, but no longer than until this time.
-    Behind(RecordKey, Timestamp),
+    Behind(Arc<RecordKey>, Timestamp),
     Outdated,
 }
 

@@ -53,6 +53,8 @@ pub struct Worker {
 
 /// The longest sleep of the worker.
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
+/// The number of owed records that are read at once after a start.
+const PAGE: u32 = 5_000;
 /// The wait before a record is looked at again when the store is in trouble or an attempt panicked.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
@@ -72,18 +74,44 @@ impl Worker {
         Ok(Arc::new(Self { store, debouncer, breakers, awaited, client, options, clock, stop }))
     }
 
-    /// Fills the debouncer with the changes that the store owes Transform: those not told before a restart.
+    /// Prepares for the changes that the store owes Transform: those not told before a restart. Returns their number.
     ///
     /// # Errors
     /// The store cannot be used.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let owed = self.store.resume(self.clock.now(), self.options.load_full().retry.max).await?;
-        owed.iter().for_each(|one| self.debouncer.owe(one));
-        Ok(owed.len())
+        self.debouncer.expect(owed);
+        Ok(owed)
     }
 
     /// Tells Transform of due records until it is stopped. Then it finishes the attempts in flight.
     pub async fn run(self: Arc<Self>) {
+        let fills = self.stop.run_until_cancelled(self.fill());
+        tokio::join!(fills, Arc::clone(&self).tell());
+    }
+
+    /// Fills the debouncer with what the store owes. Telling begins with the first page: to read a million debts takes a while.
+    async fn fill(&self) {
+        let mut after = Some(i64::MIN);
+        while let Some(row) = after {
+            match self.store.owed(row, PAGE).await {
+                Ok((owed, more)) => {
+                    self.debouncer.name(&owed);
+                    after = more;
+                }
+                Err(error) => {
+                    tracing::error!(
+                        %error,
+                        "the owed records of before the start cannot be read; the next try is in a second"
+                    );
+                    tokio::time::sleep(TROUBLE_WAIT).await;
+                }
+            }
+        }
+        self.debouncer.expect(0);
+    }
+
+    async fn tell(self: Arc<Self>) {
         let mut attempts: JoinSet<()> = JoinSet::new();
         while !self.stop.is_cancelled() {
             let concurrency = self.options.load_full().concurrency;

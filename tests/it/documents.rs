@@ -243,12 +243,11 @@ fn sets(value: &Value, path: &[&str]) -> bool {
 
 /// Parts that only compute: no server, SQL, clock, randomness or log, and no import of the parts that use them.
 const PURE: [&str; 6] = ["domain/", "psp/", "guide/", "transform/", "outbound/guard.rs", "outbound/retry.rs"];
-const IMPURE: [&str; 24] = [
+const IMPURE: [&str; 23] = [
     "actix*",
     "hyper*",
     "reqwest",
     "rusqlite",
-    "dashmap",
     "tokio*",
     "tracing*",
     "log",
@@ -270,11 +269,10 @@ const IMPURE: [&str; 24] = [
     "std::process",
 ];
 /// A crate, a macro (`!`) or a part of ours (`crate::`), and the only parts that may use it.
-const ONLY: [(&str, &[&str]); 9] = [
+const ONLY: [(&str, &[&str]); 8] = [
     ("rusqlite", &["store/sqlite/", "proof/soak/", "proof/bench/"]),
     ("actix*", &["http/", "app.rs", "proof/bench/"]),
     ("reqwest", &["outbound/client.rs", "proof/demo/", "proof/soak/"]),
-    ("dashmap", &["delivery/debounce.rs"]),
     // The configuration fills in the options of all parts at once.
     ("crate::app", &["app.rs", "app/", "cli/", "config/"]),
     ("crate::config", &["config/", "cli/"]),
@@ -335,7 +333,7 @@ fn crossings_are_seen() {
     assert_eq!(crossed("psp/a.rs", "fn a<'a>(c: &'a char) { if *c == '\"' { Timestamp::now(); } }"), 1);
     assert_eq!(crossed("transform/a.rs", r##"let a = r#"""#; tracing::info!("x"); println!("y");"##), 2);
     assert_eq!(crossed("store/sqlite/a.rs", "use rusqlite::Connection; fn a(app: &str) { crate::app::run(); }"), 2);
-    assert_eq!(crossed("delivery/worker.rs", "let map = dashmap::DashMap::new(); use reqwest::{Client, Url};"), 3);
+    assert_eq!(crossed("delivery/worker.rs", "use reqwest::{Client, Url};"), 2);
     assert_eq!(crossed("delivery/client.rs", "use reqwest::Client;"), 1);
     assert_eq!(crossed("transform/a.rs", "use crate::outbound::guard::guarded; use crate::domain;"), 0);
     assert_eq!(crossed("transform/a.rs", "use crate::outbound::{client::Client, guard::guarded};"), 1);

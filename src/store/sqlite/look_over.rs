@@ -124,10 +124,8 @@ impl Store {
             let bounds = bounds();
             let records = outbox::clamp(connection, &bounds).map_err(unavailable)?;
             let fetches = fetches_care::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
-            let owed = match records.is_empty() {
-                true => Vec::new(),
-                false => outbox::owed(connection, Some(&records)).map_err(unavailable)?.rows,
-            };
+            // A row that cannot be read is named where all rows are read.
+            let owed: Vec<_> = records.iter().filter_map(|row| outbox::owed_of(connection, *row).ok()?).collect();
             Ok((records.len(), fetches, owed))
         };
         let after = move |(_, _, owed): &(usize, usize, Vec<_>)| wake.each(owed);

@@ -10,27 +10,51 @@ use rusqlite::{Connection, OptionalExtension, params};
 use super::columns::{Listed, in_row, key, micros, timestamp, unreadable};
 use super::records;
 use crate::domain::due::later;
-use crate::domain::ids::{RecordKey, TransformId};
+use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
-use crate::store::core::outbox::refunds_first;
 use crate::store::{Delivery, Owed};
 
-/// All webhooks that are owed and not given up, or only those of the records in `among`.
-pub(super) fn owed(connection: &Connection, among: Option<&HashSet<i64>>) -> rusqlite::Result<Listed<Owed>> {
-    let mut query = connection.prepare(
-        "SELECT o.record, r.kind, r.transform_id, o.due_at, iif(o.attempts = 0, r.payment_id, NULL)
-         FROM outbox o LEFT JOIN records r ON r.id = o.record
-         WHERE o.dead_at IS NULL ORDER BY o.due_at",
+/// A page of the webhooks that are owed and not given up, by the rows of their records.
+pub(super) fn owed(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<Owed>> {
+    let mut query = connection.prepare_cached(
+        "SELECT o.record, r.kind, r.transform_id, o.due_at FROM outbox o LEFT JOIN records r ON r.id = o.record
+         WHERE o.dead_at IS NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
     )?;
-    let listed = Listed::read("outbox", query.query([])?, |row| {
-        let (number, key) = (row.get(0)?, key_of(row, 1)?);
-        let payment = row.get::<_, Option<String>>(4)?.and_then(|id| TransformId::try_from(id).ok());
-        Ok((number, key, timestamp(3, row.get(3)?)?, payment))
-    })?;
-    let among = |number: &i64| among.is_none_or(|among| among.contains(number));
-    let rows = listed.rows.into_iter().filter(|(number, ..)| among(number));
-    let owed = refunds_first(rows.map(|(_, key, due, payment)| (key, due, payment)));
-    Ok(Listed { rows: owed, damaged: listed.damaged, last: listed.last })
+    Listed::read("outbox", query.query(params![after, most])?, |row| one(connection, row))
+}
+
+/// The webhook that is owed of a record and not given up.
+pub(super) fn owed_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<Owed>> {
+    connection
+        .prepare_cached(
+            "SELECT o.record, r.kind, r.transform_id, o.due_at FROM outbox o LEFT JOIN records r ON r.id = o.record
+             WHERE o.dead_at IS NULL AND o.record = ?1",
+        )?
+        .query_row([number], |row| one(connection, row))
+        .map_err(in_row("outbox", number))
+        .optional()
+}
+
+fn one(connection: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Owed> {
+    let (key, due) = (key_of(row, 1)?, timestamp(3, row.get(3)?)?);
+    let after = if key.kind == Kind::Payment { refunds(connection, &key.id)? } else { Vec::new() };
+    Ok(Owed { key, due, after })
+}
+
+/// The refunds of a payment that nobody has tried to tell of: they go first.
+fn refunds(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<RecordKey>> {
+    let mut query = connection.prepare_cached(
+        "SELECT r.kind, r.transform_id FROM records r JOIN outbox o ON o.record = r.id
+         WHERE r.payment_id = ?1 AND o.attempts = 0 AND o.dead_at IS NULL",
+    )?;
+    let refunds = query.query_map([payment.as_str()], |row| key_of(row, 0))?;
+    // A damaged key is met where its own row is read.
+    Ok(refunds.filter_map(Result::ok).collect())
+}
+
+/// The number of webhooks that are owed and not given up.
+pub(super) fn count(connection: &Connection) -> rusqlite::Result<u32> {
+    connection.query_row("SELECT count(*) FROM outbox WHERE dead_at IS NULL", [], |row| row.get(0))
 }
 
 /// The key of a row's record: its kind is in `column`, its id in the next column.
@@ -187,7 +211,7 @@ mod tests {
                 connection.execute(&flip, []).unwrap();
                 clamped(&connection);
                 assert!(look(&connection, 0, 9).unwrap().damaged.is_empty(), "{column}, {bit}");
-                let owed = owed(&connection, None).unwrap();
+                let owed = owed(&connection, i64::MIN, 9).unwrap();
                 assert_eq!((owed.rows.len(), owed.damaged.len()), (1, 0), "{column}, {bit}");
                 assert!(owed.rows[0].due <= Timestamp::from_microsecond(NOW + 61 * MINUTE).unwrap(), "{column}, {bit}");
                 let failing: i64 =
@@ -196,6 +220,34 @@ mod tests {
             }
         }
         assert!(clamped(&store()).is_empty(), "what is well stays as it is");
+    }
+
+    /// After a start the outbox is read in pages.
+    #[test]
+    fn a_page_has_the_refunds_that_go_before_its_payments_wherever_they_stand() {
+        let connection = store();
+        let rows = format!(
+            "INSERT INTO records (id, transform_id, kind, payment_id, record) VALUES
+                 (2, 'fresh', 3, 'tx-1', '{{}}'), (3, 'tried', 3, 'tx-1', '{{}}'), (4, 'given-up', 3, 'tx-1', '{{}}'),
+                 (5, 'of-another', 3, 'tx-2', '{{}}'), (6, 'told', 3, 'tx-1', '{{}}');
+             INSERT INTO outbox (record, version, due_at, attempts, dead_at) VALUES
+                 (2, 1, {NOW}, 0, NULL), (3, 1, {NOW}, 1, NULL), (4, 1, {NOW}, 0, {NOW}), (5, 1, {NOW}, 0, NULL);"
+        );
+        connection.execute_batch(&rows).unwrap();
+        let said = |listed: &Listed<Owed>| -> Vec<String> {
+            let told = listed.rows.iter();
+            told.map(|one| {
+                format!("{} after {:?}", one.key, one.after.iter().map(|key| key.id.as_str()).collect::<Vec<_>>())
+            })
+            .collect()
+        };
+        let first = owed(&connection, i64::MIN, 2).unwrap();
+        assert_eq!(said(&first), [r#"payment/tx-1 after ["fresh"]"#, "refund/fresh after []"]);
+        let rest = owed(&connection, first.last.unwrap(), 9).unwrap();
+        assert_eq!(said(&rest), ["refund/tried after []", "refund/of-another after []"]);
+        assert_eq!(count(&connection), Ok(4));
+        assert_eq!(owed_of(&connection, 1).unwrap().as_ref(), first.rows.first());
+        assert_eq!(owed_of(&connection, 4), Ok(None), "it was given up");
     }
 
     /// A STRICT table refuses a text as a time, but damage can make one.
@@ -210,9 +262,9 @@ mod tests {
                  UPDATE outbox SET due_at = 'soon'",
             )
             .unwrap();
-        assert_eq!(owed(&connection, None).unwrap().damaged.len(), 1);
+        assert_eq!(owed(&connection, i64::MIN, 9).unwrap().damaged.len(), 1);
         assert_eq!(clamped(&connection), [1]);
-        let owed = owed(&connection, None).unwrap();
+        let owed = owed(&connection, i64::MIN, 9).unwrap();
         assert_eq!(owed.rows[0].due, Timestamp::from_microsecond(NOW).unwrap());
     }
 
@@ -222,7 +274,7 @@ mod tests {
         let connection = store();
         connection.execute_batch("PRAGMA foreign_keys = OFF; DELETE FROM records").unwrap();
         let said = |error: &rusqlite::Error| super::super::columns::damage(error).unwrap();
-        for damaged in [look(&connection, 0, 9).unwrap().damaged, owed(&connection, None).unwrap().damaged] {
+        for damaged in [look(&connection, 0, 9).unwrap().damaged, owed(&connection, i64::MIN, 9).unwrap().damaged] {
             let said: Vec<_> = damaged.iter().map(said).collect();
             assert_eq!(said, ["table outbox, row 1: its record is missing"]);
         }

@@ -178,19 +178,30 @@ impl Store {
         .await
     }
 
-    /// All webhooks that Transform is owed, by due time: a start of the relay begins with them. Before that, times that
-    /// no wait has made are brought back; `longest_retry` is the longest wait after a failure.
+    /// Brings back times of the outbox that no wait has made: a start of the relay begins with that. `longest_retry` is the
+    /// longest wait after a failure. Returns the number of webhooks that Transform is owed.
     ///
     /// # Errors
     /// The store cannot be used.
-    pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<Vec<Owed>, StoreError> {
+    pub async fn resume(&self, now: Moment, longest_retry: Duration) -> Result<usize, StoreError> {
         let longest_debounce = self.options.load_full().debounce.max_wait;
         let work = move |connection: &Connection| {
             let bounds = Bounds { now: now.steady, longest_debounce, longest_retry, slack: Duration::ZERO };
             outbox::clamp(connection, &bounds).map_err(unavailable)
         };
         said(self.writer.write(work, |_| ()).await?.len(), 0);
-        Ok(self.sound(self.read(|connection| outbox::owed(connection, None)).await?))
+        let owed = self.read(outbox::count).await?;
+        Ok(usize::try_from(owed).unwrap_or(usize::MAX))
+    }
+
+    /// A page of the webhooks that Transform is owed. Returns the row with which the next page begins after this one, if there is more.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub async fn owed(&self, after: i64, most: u32) -> Result<(Vec<Owed>, Option<i64>), StoreError> {
+        let listed = self.read(move |connection| outbox::owed(connection, after, most)).await?;
+        let more = listed.last.filter(|_| u32::try_from(listed.len()) == Ok(most));
+        Ok((self.sound(listed), more))
     }
 
     /// The delivery that an attempt for this record needs; none if nothing is owed.

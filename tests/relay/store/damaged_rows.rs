@@ -128,7 +128,7 @@ async fn lists_leave_out_what_cannot_be_read() {
     relay.kill().await;
     relay.restart().await;
     relay.program.logged(&["a damaged row is left out of a list", "table outbox, row 1", "no kind 7"]).await;
-    relay.program.logged(&["records that Transform has yet to hear of", "owed=1"]).await;
+    relay.program.logged(&["records that Transform has yet to hear of", "owed=2"]).await;
 }
 
 /// The fetches of a source do not wait for an unreadable row.

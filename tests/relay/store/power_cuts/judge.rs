@@ -153,7 +153,9 @@ struct Found {
 impl Found {
     async fn read(store: &Store) -> Result<Self, transform_relay::store::StoreError> {
         let now = store.start_clock(Timestamp::now()).await?.now;
-        let owed = store.resume(now, LONG).await?;
+        store.resume(now, LONG).await?;
+        let (owed, more) = store.owed(i64::MIN, MOST).await?;
+        assert_eq!(more, None, "all of it is one page");
         let parked = store.parked(None, 0, MOST).await?;
         let records = store.records(0, MOST).await?;
         let body = |one: transform_relay::store::ListedRecord| {
