@@ -73,7 +73,18 @@ fn compare(before: Option<Moment>, now: Moment) {
 
 /// Runs housekeeping until `stop`; `longest` returns the longest waits in force.
 pub async fn run(store: Arc<Store>, clock: Clock, longest: impl Fn() -> LongestWaits + Send, stop: CancellationToken) {
-    while stop.run_until_cancelled(round(&store, clock, longest())).await.is_some() {
+    tokio::join!(search(&store, stop.clone()), rounds(&store, clock, longest, &stop));
+}
+
+/// Searches the rest of a large file for damage.
+async fn search(store: &Store, stop: CancellationToken) {
+    if let Err(error) = store.search(move || stop.is_cancelled()).await {
+        tracing::warn!(%error, "the store's file could not be searched for damage; the next start tries again");
+    }
+}
+
+async fn rounds(store: &Store, clock: Clock, longest: impl Fn() -> LongestWaits + Send, stop: &CancellationToken) {
+    while stop.run_until_cancelled(round(store, clock, longest())).await.is_some() {
         if stop.run_until_cancelled(tokio::time::sleep(ROUND_EVERY)).await.is_none() {
             return;
         }

@@ -8,9 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rusqlite::Connection;
 
 use super::engine::{self, Access};
+use super::search::{self, Searched};
 use super::unfinished::{self, Unfinished};
 use super::whose::{self, Whose};
-use super::{connection, files, journal};
+use super::{files, journal};
 
 /// The mark that cancels a backup. Any clone can set it.
 #[derive(Debug, Clone, Default)]
@@ -26,10 +27,15 @@ impl Cancelled {
         self.0.load(Ordering::Relaxed)
     }
 
+    /// The question whether the backup is cancelled.
+    fn asked(&self) -> impl Fn() -> bool + Send + 'static {
+        let cancelled = self.clone();
+        move || cancelled.is()
+    }
+
     /// Has the engine check at intervals whether the backup is cancelled; if so, this connection's work breaks off.
     fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
-        let cancelled = self.clone();
-        connection.progress_handler(LOOK_STEPS, Some(move || cancelled.is()))
+        connection.progress_handler(LOOK_STEPS, Some(self.asked()))
     }
 }
 
@@ -136,11 +142,10 @@ fn write(connection: &mut Connection, file: &Path, cancelled: &Cancelled) -> Res
     cancelled.watch(connection)?;
     connection.execute("VACUUM INTO ?1", [engine::uri(file)])?;
     let mut copied = engine::open(file, Access::AtRest)?;
-    cancelled.watch(&mut copied)?;
-    match connection::damage(&mut copied, None)? {
+    match search::search(&mut copied, cancelled.asked())? {
         _ if cancelled.is() => Err("cancelled".into()),
-        Some(damage) => Err(format!("the copy is damaged, and so is the store: {damage}").into()),
-        None => Ok(()),
+        Searched::Damaged(damage) => Err(format!("the copy is damaged, and so is the store: {damage}").into()),
+        Searched::Sound | Searched::BrokenOff => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Checkpoints: what the WAL holds is brought into the database by a thread and a connection of their own, while the writer goes on.
 //! Only the end of it is the writer's: once nearly all of a long WAL is in the database, the WAL is written from its beginning again.
 
+use std::error::Error;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +9,8 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
+
+use super::lock::Lock;
 
 /// The thread that makes checkpoints. It ends when this is dropped.
 #[derive(Debug)]
@@ -21,14 +24,14 @@ pub(super) struct Checkpointer {
 
 impl Checkpointer {
     /// Starts the thread.
-    pub(super) fn start(connection: Connection) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, lock: Arc<Lock>) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let has_ended = Arc::new(AtomicBool::new(false));
         let ended = Arc::clone(&has_ended);
         let makes = move || {
             let mut said = false;
             while woken.recv() == Ok(()) {
-                match connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+                match checkpoint(&connection, &lock) {
                     Ok(()) => said = false,
                     Err(error) if !said => {
                         tracing::warn!(
@@ -56,6 +59,13 @@ impl Checkpointer {
     pub(super) fn has_ended(&self) -> bool {
         self.has_ended.swap(false, Ordering::Acquire)
     }
+}
+
+/// Brings what nobody reads from the WAL any more into the database, and to the disk. SQLite itself syncs the database only once the
+/// whole WAL is in it: the writer would then wait until the pages of many checkpoints are on the disk.
+fn checkpoint(connection: &Connection, lock: &Lock) -> Result<(), Box<dyn Error>> {
+    connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()))?;
+    Ok(lock.sync_database()?)
 }
 
 impl Drop for Checkpointer {

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::engine::{self, Access};
 use super::files::{self, Files};
 use super::lock::{self, Lock, Locked};
+use super::search::{self, Searched};
 use super::whose::{self, Whose};
 use super::{counts, migrations, unfinished, wal};
 use crate::store::OpenError;
@@ -22,7 +23,12 @@ pub(super) struct Opened {
     pub(super) lock: Lock,
     /// The path of the database file, without links.
     pub(super) path: PathBuf,
+    /// Whether the whole file was searched for damage.
+    pub(super) searched: bool,
 }
+
+/// Time limit of the search for damage before the relay listens. In a large file the search goes on beside the relay's work.
+const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let Locked { mut lock, path } = lock::take(path, must_exist)?;
@@ -34,9 +40,12 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::failed(&path, files::cause(&path, &error));
     let mut connection = engine::open(&path, Access::Write).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    if let Some(reason) = damage(&mut connection, Some(CHECK_TIMEOUT)).map_err(failed)? {
-        return Err(OpenError::Damaged { path, reason });
-    }
+    let began = Instant::now();
+    let searched = match search::search(&mut connection, move || began.elapsed() > SEARCH_TIMEOUT).map_err(failed)? {
+        Searched::Damaged(reason) => return Err(OpenError::Damaged { path, reason }),
+        Searched::Sound => true,
+        Searched::BrokenOff => false,
+    };
     engine::with_room_beside(&mut connection, &path, |connection| {
         migrations::migrate(connection)?;
         counts::look_at_parked(connection)?;
@@ -46,7 +55,7 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let beside = |error: std::io::Error| OpenError::failed(&path, error);
     let files = Files::of(&path).map_err(beside)?;
     lock.watch_wal(&path).map_err(beside)?;
-    Ok(Opened { connection, files, lock, path })
+    Ok(Opened { connection, files, lock, path, searched })
 }
 
 /// Checks the owner of the database before anything is changed. The database of another program or of a later relay
@@ -95,33 +104,6 @@ fn check_wal(path: &Path, lock: &Lock) -> Result<(), OpenError> {
         None => format!("it is empty, but {wal} is not: put back the database of {wal}, or move {wal} away"),
     };
     Err(OpenError::Place { path: path.to_owned(), reason })
-}
-
-/// Time limit of the search for damage at the start. In a large file the search ends before it has read everything.
-const CHECK_TIMEOUT: Duration = Duration::from_secs(10);
-/// Steps of the engine between two looks at the time.
-const CHECK_STEPS: i32 = 10_000;
-
-/// The first damage of the database file. With a timeout, the search ends there.
-pub(super) fn damage(connection: &mut Connection, timeout: Option<Duration>) -> rusqlite::Result<Option<String>> {
-    if let Some(timeout) = timeout {
-        let began = Instant::now();
-        connection.progress_handler(CHECK_STEPS, Some(move || began.elapsed() > timeout))?;
-    }
-    let found = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get::<_, String>(0));
-    connection.progress_handler(0, None::<fn() -> bool>)?;
-    match found {
-        Ok(sound) if sound == "ok" => Ok(None),
-        Ok(damage) => Ok(Some(damage)),
-        Err(error) => match error.sqlite_error_code() {
-            Some(ErrorCode::OperationInterrupted) => {
-                tracing::info!("the store is too large to be checked whole at the start; no damage was seen so far");
-                Ok(None)
-            }
-            Some(ErrorCode::DatabaseCorrupt) => Ok(Some(error.to_string())),
-            _ => Err(error),
-        },
-    }
 }
 
 /// Enables the file to give back free pages. A file that was made without the book-keeping for that is rewritten once.

@@ -72,6 +72,14 @@ impl Lock {
         self.wal.as_ref().map_or(Ok(()), WalEnd::check)
     }
 
+    /// Brings what was written to the database file to the disk.
+    ///
+    /// # Errors
+    /// The disk did not take it.
+    pub(super) fn sync_database(&self) -> std::io::Result<()> {
+        self.database.sync_data()
+    }
+
     /// The bytes of the WAL that are in use.
     pub(super) fn wal_length(&self) -> u64 {
         self.wal.as_ref().and_then(|wal| wal.length().ok()).unwrap_or(0)

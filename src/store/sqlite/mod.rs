@@ -65,6 +65,7 @@ mod rehearse;
 mod relatives;
 mod repairing;
 mod restore;
+mod search;
 #[cfg(test)]
 mod several_reasons;
 mod sound;
@@ -72,6 +73,7 @@ mod store;
 mod store_clock;
 mod store_fetches;
 mod store_lists;
+mod store_search;
 mod store_telling;
 mod strangers;
 mod turns;

@@ -1,6 +1,6 @@
 //! Read-only connections: reads see committed rows and never wait for the writer.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,16 @@ pub(super) struct Readers {
 impl Readers {
     pub(super) fn new(path: PathBuf, files: Arc<Files>, lock: Arc<Lock>) -> Self {
         Self { path, idle: Arc::default(), permits: Arc::new(Semaphore::new(READERS_MAX)), files, lock }
+    }
+
+    /// The path of the database file, without links.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files of the store.
+    pub(super) fn files(&self) -> Arc<Files> {
+        Arc::clone(&self.files)
     }
 
     /// Runs a read of a few rows on the thread that asks: it is over before another thread would have begun. A read that has to wait
@@ -125,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn a_read_of_few_rows_runs_where_it_is_asked_for_unless_it_would_wait() {
         let folder = tempfile::tempdir().unwrap();
-        let Opened { files, lock, path, connection: _writer } =
+        let Opened { files, lock, path, connection: _writer, .. } =
             connection::open(&folder.path().join("relay.db"), false).unwrap();
         let readers = Readers::new(path, Arc::new(files), Arc::new(lock));
         let here = thread::current().id();

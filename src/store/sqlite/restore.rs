@@ -9,9 +9,10 @@ use rusqlite::Connection;
 
 use super::columns::timestamp;
 use super::engine::{self, Access};
+use super::search::{self, Searched};
 use super::unfinished::{self, Unfinished};
 use super::whose::{self, Whose, version};
-use super::{connection, files, journal, lock, migrations};
+use super::{files, journal, lock, migrations};
 use crate::store::OpenError;
 
 /// The reason why nothing was restored. The store is as it was.
@@ -133,7 +134,7 @@ fn checked(file: &Path) -> Result<Option<Timestamp>, String> {
                 "it has schema version {found}, and this relay knows up to {known}: install the later relay"
             )));
         }
-        if let Some(damage) = connection::damage(&mut copied, None)? {
+        if let Searched::Damaged(damage) = search::search(&mut copied, || false)? {
             return Ok(Err(format!("it is damaged: {damage}; take another copy")));
         }
         known_until(&copied).map(Ok)

@@ -43,6 +43,8 @@ pub struct Store {
     pub(super) damage: Mutex<HashMap<String, Met>>,
     /// Damage that the last look over the rows found.
     pub(super) standing: Mutex<Standing>,
+    /// Whether the start has searched the whole file for damage.
+    pub(super) searched: bool,
 }
 
 impl Store {
@@ -52,17 +54,18 @@ impl Store {
     /// # Errors
     /// Another relay has the store, a later version wrote it, it is damaged, or the file cannot be used.
     pub fn open(options: StoreOptions, wake: Wake) -> Result<Self, OpenError> {
-        let Opened { connection, files, lock, path } = connection::open(&options.path, options.must_exist)?;
+        let Opened { connection, files, lock, path, searched } = connection::open(&options.path, options.must_exist)?;
         let (files, lock) = (Arc::new(files), Arc::new(lock));
         let beside = |error: String| OpenError::failed(&options.path, error);
         let checkpoints = engine::open(&path, Access::Write).map_err(|error| beside(error.to_string()))?;
-        let checkpointer = Checkpointer::start(checkpoints).map_err(|error| beside(error.to_string()))?;
+        let checkpointer =
+            Checkpointer::start(checkpoints, Arc::clone(&lock)).map_err(|error| beside(error.to_string()))?;
         let readers = Readers::new(path, Arc::clone(&files), Arc::clone(&lock));
         let (writer, thread) = Writer::start(connection, files, Some(lock), Some(checkpointer), options.max_waiting)
             .map_err(|error| beside(error.to_string()))?;
         let (options, damage, standing) =
             (Arc::new(ArcSwap::from_pointee(options)), Mutex::default(), Mutex::default());
-        Ok(Self { writer, thread, readers, options, wake, damage, standing })
+        Ok(Self { writer, thread, readers, options, wake, damage, standing, searched })
     }
 
     /// The options in force. They can be replaced while the store runs, except the path and the length of the queue.

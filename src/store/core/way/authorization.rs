@@ -16,19 +16,18 @@ impl Way<'_> {
     /// are registered by then.
     pub(super) fn by_authorization(self) -> Decided<Found> {
         let preauth = self.authorization()?;
-        let mut captures = self.captures(preauth.as_ref())?;
-        let count = captures.len();
+        let all = self.captures(preauth.as_ref())?;
+        let count = all.len();
         let is_anothers = |stored: &Stored| -> Decided<bool> {
             Ok(self.is_another_capture(&stored.record)
                 || self.is_refund_of_another(&stored.record, preauth.as_ref())?)
         };
-        let mut its = Vec::new();
-        for stored in std::mem::take(&mut captures) {
+        let mut captures = Vec::new();
+        for stored in all {
             if !self.awaited && !is_anothers(&stored)? {
-                its.push(stored);
+                captures.push(stored);
             }
         }
-        captures = its;
         match captures.pop() {
             Some(_) if count > 1 => {
                 let which = preauth.as_ref().map_or_else(

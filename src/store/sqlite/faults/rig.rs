@@ -187,6 +187,7 @@ impl Rig {
             options: std::sync::Arc::new(arc_swap::ArcSwap::from_pointee(options(path.clone()))),
             damage: Mutex::default(),
             standing: Mutex::default(),
+            searched: true,
             wake: Wake::new(move |owed| lock(&wake).push(format!("{owed:?}"))),
         };
         let outside = Connection::open_with_flags(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
