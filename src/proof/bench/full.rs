@@ -4,7 +4,7 @@
 //! Records, their registrations and one notification of each come in through the relay's routes. The further notifications are copies
 //! in SQL, made while the relay does not run: each has an id, a dedupe key and a hash of its own. Their histories are not copied.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, ensure};
@@ -29,6 +29,8 @@ const ROOM: u64 = 32_000;
 const PIECE: usize = 50_000;
 /// The longest time for such a piece, and for a first webhook.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// The time between two looks at a log.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// The debounce of the relay that is started with its debts, in milliseconds.
 const QUICK: (u64, u64) = (100, 1_000);
 
@@ -44,7 +46,7 @@ pub(super) async fn measure(stage: &mut Stage, records: usize) -> anyhow::Result
     started(stage, full, &hooks).await?;
     let copied = copies(&folder, records * EACH).context("the notifications cannot be copied")?;
     stage.figure(Figure::of("fullNotifications", "notifications in the full store", "", &[copied as f64]));
-    let full = Relay::again(&stage.program, folder, silent).await?;
+    let full = searched(&stage.program, folder, silent).await?;
     let empty = Relay::start(&stage.program, stage.folder.join("empty"), silent, RECORDS).await?;
     beside(stage, &full, &empty, notifications, records).await
 }
@@ -106,6 +108,19 @@ async fn started(stage: &mut Stage, relay: Relay, hooks: &Hooks) -> anyhow::Resu
     let name = "  until the first webhook";
     stage.figure(Figure::of("owedStartToWebhook", name, "ms", &millis(first)).goal(Goal::AtMost(5_000.0)));
     relay.stop().await
+}
+
+/// Starts the relay, and waits until it has searched its file for damage: that takes a processor beside its work.
+async fn searched(program: &Path, folder: PathBuf, options: Options) -> anyhow::Result<Relay> {
+    let log = || std::fs::read_to_string(folder.join("relay.log")).unwrap_or_default();
+    let before = log().len();
+    let relay = Relay::again(program, folder.clone(), options).await?;
+    let until = Instant::now() + PATIENCE;
+    while !log().get(before..).unwrap_or_default().contains("no damage was seen") {
+        ensure!(Instant::now() < until, "the relay did not search its store for damage");
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+    Ok(relay)
 }
 
 /// Copies the notifications of a store until there are this many. Returns their number.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, timeout};
 
 use super::process;
 use super::wire::Requests;
@@ -95,7 +96,11 @@ impl Load {
             streams.push(stream);
         }
         let began = Instant::now();
-        let shared = Arc::new(Shared { load: self, next: AtomicUsize::new(0), began });
+        let times = Arc::new(Semaphore::new(0));
+        if let Some(rate) = self.rate {
+            pace(Arc::clone(&times), began, rate, self.lasts)?;
+        }
+        let shared = Arc::new(Shared { load: self, next: AtomicUsize::new(0), began, times });
         let mut tasks = JoinSet::new();
         for stream in streams {
             tasks.spawn(Arc::clone(&shared).connection(stream));
@@ -114,6 +119,23 @@ struct Shared {
     load: Load,
     next: AtomicUsize,
     began: Instant,
+    /// A permit for each request whose time has come.
+    times: Arc<Semaphore>,
+}
+
+/// Gives a permit at the time of each request. The runtime's own timers go by milliseconds: requests would come in bunches.
+fn pace(times: Arc<Semaphore>, began: Instant, rate: f64, lasts: Duration) -> anyhow::Result<()> {
+    let gives = move || {
+        for number in 0_u32.. {
+            let after = Duration::from_secs_f64(f64::from(number) / rate);
+            if after >= lasts {
+                break;
+            }
+            std::thread::sleep(after.saturating_sub(began.elapsed()));
+            times.add_permits(1);
+        }
+    };
+    std::thread::Builder::new().name("bench-pace".into()).spawn(gives).map(drop).context("no thread can be started")
 }
 
 impl Shared {
@@ -157,12 +179,9 @@ impl Shared {
         if after >= self.load.lasts {
             return None;
         }
-        if due <= now {
-            return Some(due);
-        }
-        // A timer is late by a millisecond, and that is no wait of the request.
-        sleep_until(due).await;
-        Some(Instant::now())
+        self.times.acquire().await.ok()?.forget();
+        // A thread that wakes late is no wait of the request.
+        Some(if due <= now { due } else { Instant::now() })
     }
 }
 
