@@ -96,6 +96,11 @@ impl Waiting {
         self.more.get_or_insert_default()
     }
 
+    /// The time to look next, once no attempt is under way.
+    fn next(&self) -> Timestamp {
+        self.more.as_ref().and_then(|more| more.again).unwrap_or(self.due)
+    }
+
     fn is_in_flight(&self) -> bool {
         self.more.as_ref().is_some_and(|more| more.in_flight)
     }
@@ -123,12 +128,13 @@ impl Debouncer {
         self.schedule().unnamed = unnamed;
     }
 
-    /// Notes expected records.
-    pub fn name(&self, owed: &[Owed]) {
+    /// Notes a page of so many expected rows. A record that is known by now may have changed since the page was read: it becomes due no
+    /// later. To look too early harms nothing, since the store says what is due.
+    pub fn name(&self, owed: &[Owed], rows: usize) {
         let mut schedule = self.schedule();
-        schedule.unnamed = schedule.unnamed.saturating_sub(owed.len());
+        schedule.unnamed = schedule.unnamed.saturating_sub(rows);
         for one in owed {
-            schedule.owe(one);
+            schedule.name(one);
         }
         drop(schedule);
         self.changed.notify_one();
@@ -193,6 +199,13 @@ impl Schedule {
             self.order.push(Reverse((owed.due, self.shared(&owed.key))));
         }
         earlier
+    }
+
+    fn name(&mut self, owed: &Owed) {
+        match self.waiting.get(&owed.key).map(Waiting::next) {
+            Some(next) => self.owe(&Owed { due: next.min(owed.due), ..owed.clone() }),
+            None => self.owe(owed),
+        };
     }
 
     fn take_due(&mut self, now: Timestamp, most: usize) -> Vec<RecordKey> {
@@ -337,6 +350,21 @@ mod tests {
         debouncer.owe(&owed(&payment, 800, None));
         debouncer.done(&payment, None);
         assert!(debouncer.take_due(at(799), 10).is_empty());
+        assert_eq!(debouncer.take_due(at(800), 10), [payment]);
+    }
+
+    /// After a start the outbox is read while records change.
+    #[test]
+    fn what_was_read_before_a_change_delays_nothing() {
+        let (debouncer, payment) = (Debouncer::default(), key(Kind::Payment, "p"));
+        debouncer.expect(2);
+        debouncer.owe(&owed(&payment, 500, None));
+        debouncer.name(&[owed(&payment, 9_000, None)], 2);
+        assert_eq!((debouncer.len(), debouncer.next_due()), (1, Some(at(500))));
+        assert_eq!(debouncer.take_due(at(500), 10), std::slice::from_ref(&payment));
+        debouncer.owe(&owed(&payment, 800, None));
+        debouncer.name(&[owed(&payment, 9_000, None)], 1);
+        debouncer.done(&payment, None);
         assert_eq!(debouncer.take_due(at(800), 10), [payment]);
     }
 

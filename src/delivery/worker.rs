@@ -55,6 +55,8 @@ pub struct Worker {
 const LOOK_AT_LEAST_EVERY: Duration = Duration::from_secs(5);
 /// The number of owed records that are read at once after a start.
 const PAGE: u32 = 5_000;
+/// The wait before a page that could not be read is read again.
+const FILL_AGAIN: Duration = Duration::from_secs(10);
 /// The wait before a record is looked at again when the store is in trouble or an attempt panicked.
 const TROUBLE_WAIT: Duration = Duration::from_secs(1);
 
@@ -95,16 +97,16 @@ impl Worker {
         let mut after = Some(i64::MIN);
         while let Some(row) = after {
             match self.store.owed(row, PAGE).await {
-                Ok((owed, more)) => {
-                    self.debouncer.name(&owed);
-                    after = more;
+                Ok(page) => {
+                    self.debouncer.name(&page.owed, page.rows);
+                    after = page.more;
                 }
                 Err(error) => {
                     tracing::error!(
                         %error,
-                        "the owed records of before the start cannot be read; the next try is in a second"
+                        "the owed records of before the start cannot be read; the next try is in ten seconds"
                     );
-                    tokio::time::sleep(TROUBLE_WAIT).await;
+                    tokio::time::sleep(FILL_AGAIN).await;
                 }
             }
         }

@@ -39,7 +39,7 @@ pub use import::{Became, ToImport};
 pub use inbox::{Kept, Receipt, Redated, TakeError, Taken};
 pub use lists::{AttemptMade, DeadLetter, GivenUp, History, ListedRecord, ParkedEvent, VersionMade};
 pub use options::{Keep, ParkedLimits, StoreOptions};
-pub use outbox::{Attempt, Delivery, Owed, Settlement};
+pub use outbox::{Attempt, Delivery, Owed, OwedPage, Settlement};
 pub use outcome::Outcome;
 pub use pruned::{DeadLetterGone, Pruned};
 pub use records::{Damaged, RegisterError, RegistrationReceipt, Removed, RepairError, Repaired};

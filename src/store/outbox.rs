@@ -16,6 +16,17 @@ pub struct Owed {
     pub after: Vec<RecordKey>,
 }
 
+/// A page of the outbox, as it is read after a start.
+#[derive(Debug)]
+pub struct OwedPage {
+    /// The webhooks that are owed, and beside each payment the refunds that go before it, wherever they stand.
+    pub owed: Vec<Owed>,
+    /// The number of rows in the page, damaged ones included.
+    pub rows: usize,
+    /// The row after which the next page begins, if there is more.
+    pub more: Option<i64>,
+}
+
 /// The data that an attempt needs.
 #[derive(Debug, Clone)]
 pub struct Delivery {

@@ -29,6 +29,8 @@ pub(super) struct Opened {
 
 /// Time limit of the search for damage before the relay listens. In a large file the search goes on beside the relay's work.
 const SEARCH_TIMEOUT: Duration = Duration::from_secs(1);
+/// Time limit of the search before a store of an earlier version is rewritten.
+const SEARCH_TIMEOUT_OF_EARLIER: Duration = Duration::from_secs(10);
 
 pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let Locked { mut lock, path } = lock::take(path, must_exist)?;
@@ -40,8 +42,9 @@ pub(super) fn open(path: &Path, must_exist: bool) -> Result<Opened, OpenError> {
     let failed = |error: rusqlite::Error| OpenError::failed(&path, files::cause(&path, &error));
     let mut connection = engine::open(&path, Access::Write).map_err(failed)?;
     prepare(&connection).map_err(failed)?;
-    let began = Instant::now();
-    let searched = match search::search(&mut connection, move || began.elapsed() > SEARCH_TIMEOUT).map_err(failed)? {
+    let is_ours = whose::version(&connection).map_err(failed)? == migrations::VERSION;
+    let (began, limit) = (Instant::now(), if is_ours { SEARCH_TIMEOUT } else { SEARCH_TIMEOUT_OF_EARLIER });
+    let searched = match search::search(&mut connection, move || began.elapsed() > limit).map_err(failed)? {
         Searched::Damaged(reason) => return Err(OpenError::Damaged { path, reason }),
         Searched::Sound => true,
         Searched::BrokenOff => false,

@@ -32,6 +32,11 @@ impl Standing {
         self.0.values().flat_map(|lap| lap.stands.iter().chain(&lap.found)).next()
     }
 
+    /// The damage of a table that stands.
+    pub(super) fn of(&self, table: &'static str) -> Option<&String> {
+        self.0.get(table)?.stands.as_ref()
+    }
+
     /// Forgets damage that was mended.
     pub(super) fn mended(&mut self, reason: &str) {
         for lap in self.0.values_mut() {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use rusqlite::Connection;
 
-use super::columns::Listed;
+use super::columns::{Listed, damage};
 use super::damage::said;
 use super::store::Store;
+use super::store_search::FILE;
 use super::writer::unavailable;
 use super::{fetches_care, history, inbox, outbox, parked, records, registrations};
 use crate::domain::due::Moment;
@@ -64,6 +65,8 @@ impl Store {
     /// # Errors
     /// The store cannot be read.
     pub async fn look_over(&self) -> Result<(), StoreError> {
+        let of_the_file = self.standing().of(FILE).cloned();
+        of_the_file.into_iter().for_each(|reason| self.met(&StoreError::Damaged(reason)));
         for Table { name, look, pages } in TABLES {
             let (mut named, mut more) = (0, 0_usize);
             for _ in 0..pages {
@@ -124,8 +127,15 @@ impl Store {
             let bounds = bounds();
             let records = outbox::clamp(connection, &bounds).map_err(unavailable)?;
             let fetches = fetches_care::clamp(connection, now.steady, longest.fetch, SLACK).map_err(unavailable)?;
-            // A row that cannot be read is named where all rows are read.
-            let owed: Vec<_> = records.iter().filter_map(|row| outbox::owed_of(connection, *row).ok()?).collect();
+            let mut owed = Vec::new();
+            for row in &records {
+                match outbox::owed_of(connection, *row) {
+                    Ok(found) => owed.extend(found),
+                    // It is named where all rows are read.
+                    Err(error) if damage(&error).is_some() => {}
+                    Err(error) => return Err(unavailable(error)),
+                }
+            }
             Ok((records.len(), fetches, owed))
         };
         let after = move |(_, _, owed): &(usize, usize, Vec<_>)| wake.each(owed);

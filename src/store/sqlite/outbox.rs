@@ -7,49 +7,67 @@ use jiff::Timestamp;
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::columns::{Listed, in_row, key, micros, timestamp, unreadable};
+use super::columns::{Listed, damage, in_row, key, micros, timestamp, unreadable};
 use super::records;
 use crate::domain::due::later;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::domain::record::Record;
 use crate::store::{Delivery, Owed};
 
-/// A page of the webhooks that are owed and not given up, by the rows of their records.
-pub(super) fn owed(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<Owed>> {
+/// A page of the webhooks that are owed and not given up, by the rows of their records. Beside each payment are the refunds that go
+/// before it. A damaged row, or a damaged page of the file, hides no other.
+pub(super) fn owed(connection: &Connection, after: i64, most: u32) -> rusqlite::Result<Listed<Vec<Owed>>> {
+    let mut query = connection
+        .prepare_cached("SELECT record FROM outbox WHERE dead_at IS NULL AND record > ?1 ORDER BY record LIMIT ?2")?;
+    let numbers: Vec<i64> = query.query_map(params![after, most], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut page = Listed { rows: Vec::new(), damaged: Vec::new(), last: numbers.last().copied() };
+    for number in numbers {
+        match owed_of(connection, number) {
+            Ok(owed) => page.rows.push(owed),
+            Err(error) if damage(&error).is_some() => page.damaged.push(error),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(page)
+}
+
+/// The webhook that is owed of a record and not given up, if there is one, and those of the refunds that go before it.
+pub(super) fn owed_of(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Owed>> {
     let mut query = connection.prepare_cached(
-        "SELECT o.record, r.kind, r.transform_id, o.due_at FROM outbox o LEFT JOIN records r ON r.id = o.record
-         WHERE o.dead_at IS NULL AND o.record > ?1 ORDER BY o.record LIMIT ?2",
+        "SELECT r.kind, r.transform_id, o.due_at FROM outbox o LEFT JOIN records r ON r.id = o.record
+         WHERE o.dead_at IS NULL AND o.record = ?1",
     )?;
-    Listed::read("outbox", query.query(params![after, most])?, |row| one(connection, row))
+    let found = query.query_row([number], one).map_err(in_row("outbox", number)).optional()?;
+    let Some(mut own) = found else { return Ok(Vec::new()) };
+    let mut all = match own.key.kind {
+        Kind::Payment => refunds(connection, &own.key.id)?,
+        Kind::Preauth | Kind::Refund | Kind::Agreement => Vec::new(),
+    };
+    own.after = all.iter().map(|refund| refund.key.clone()).collect();
+    all.push(own);
+    Ok(all)
 }
 
-/// The webhook that is owed of a record and not given up.
-pub(super) fn owed_of(connection: &Connection, number: i64) -> rusqlite::Result<Option<Owed>> {
-    connection
-        .prepare_cached(
-            "SELECT o.record, r.kind, r.transform_id, o.due_at FROM outbox o LEFT JOIN records r ON r.id = o.record
-             WHERE o.dead_at IS NULL AND o.record = ?1",
-        )?
-        .query_row([number], |row| one(connection, row))
-        .map_err(in_row("outbox", number))
-        .optional()
+fn one(row: &rusqlite::Row<'_>) -> rusqlite::Result<Owed> {
+    Ok(Owed { key: key_of(row, 0)?, due: timestamp(2, row.get(2)?)?, after: Vec::new() })
 }
 
-fn one(connection: &Connection, row: &rusqlite::Row<'_>) -> rusqlite::Result<Owed> {
-    let (key, due) = (key_of(row, 1)?, timestamp(3, row.get(3)?)?);
-    let after = if key.kind == Kind::Payment { refunds(connection, &key.id)? } else { Vec::new() };
-    Ok(Owed { key, due, after })
-}
-
-/// The refunds of a payment that nobody has tried to tell of: they go first.
-fn refunds(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<RecordKey>> {
+/// The refunds of a payment that nobody has tried to tell of.
+fn refunds(connection: &Connection, payment: &TransformId) -> rusqlite::Result<Vec<Owed>> {
     let mut query = connection.prepare_cached(
-        "SELECT r.kind, r.transform_id FROM records r JOIN outbox o ON o.record = r.id
+        "SELECT r.kind, r.transform_id, o.due_at FROM records r JOIN outbox o ON o.record = r.id
          WHERE r.payment_id = ?1 AND o.attempts = 0 AND o.dead_at IS NULL",
     )?;
-    let refunds = query.query_map([payment.as_str()], |row| key_of(row, 0))?;
-    // A damaged key is met where its own row is read.
-    Ok(refunds.filter_map(Result::ok).collect())
+    let mut refunds = Vec::new();
+    for refund in query.query_map([payment.as_str()], one)? {
+        match refund {
+            Ok(refund) => refunds.push(refund),
+            // It is named where its own row is read.
+            Err(error) if damage(&error).is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(refunds)
 }
 
 /// The number of webhooks that are owed and not given up.
@@ -170,6 +188,8 @@ pub(super) fn delivery(connection: &Connection, number: i64, of: &Record) -> rus
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::FileExt;
+
     use super::*;
     use crate::store::GivenUpSought;
 
@@ -213,7 +233,10 @@ mod tests {
                 assert!(look(&connection, 0, 9).unwrap().damaged.is_empty(), "{column}, {bit}");
                 let owed = owed(&connection, i64::MIN, 9).unwrap();
                 assert_eq!((owed.rows.len(), owed.damaged.len()), (1, 0), "{column}, {bit}");
-                assert!(owed.rows[0].due <= Timestamp::from_microsecond(NOW + 61 * MINUTE).unwrap(), "{column}, {bit}");
+                assert!(
+                    owed.rows[0][0].due <= Timestamp::from_microsecond(NOW + 61 * MINUTE).unwrap(),
+                    "{column}, {bit}"
+                );
                 let failing: i64 =
                     connection.query_row("SELECT failing_since FROM outbox", [], |row| row.get(0)).unwrap();
                 assert!(failing >= NOW - 11 * MINUTE, "{column}, {bit}");
@@ -234,20 +257,42 @@ mod tests {
                  (2, 1, {NOW}, 0, NULL), (3, 1, {NOW}, 1, NULL), (4, 1, {NOW}, 0, {NOW}), (5, 1, {NOW}, 0, NULL);"
         );
         connection.execute_batch(&rows).unwrap();
-        let said = |listed: &Listed<Owed>| -> Vec<String> {
-            let told = listed.rows.iter();
-            told.map(|one| {
-                format!("{} after {:?}", one.key, one.after.iter().map(|key| key.id.as_str()).collect::<Vec<_>>())
-            })
-            .collect()
+        let said = |listed: &Listed<Vec<Owed>>| -> Vec<String> {
+            let told = listed.rows.iter().flatten();
+            let after = |one: &Owed| one.after.iter().map(|key| key.id.to_string()).collect::<Vec<_>>().join(" ");
+            told.map(|one| format!("{} after [{}]", one.key, after(one))).collect()
         };
-        let first = owed(&connection, i64::MIN, 2).unwrap();
-        assert_eq!(said(&first), [r#"payment/tx-1 after ["fresh"]"#, "refund/fresh after []"]);
+        let first = owed(&connection, i64::MIN, 1).unwrap();
+        assert_eq!(said(&first), ["refund/fresh after []", "payment/tx-1 after [fresh]"]);
         let rest = owed(&connection, first.last.unwrap(), 9).unwrap();
-        assert_eq!(said(&rest), ["refund/tried after []", "refund/of-another after []"]);
+        assert_eq!(said(&rest), ["refund/fresh after []", "refund/tried after []", "refund/of-another after []"]);
         assert_eq!(count(&connection), Ok(4));
-        assert_eq!(owed_of(&connection, 1).unwrap().as_ref(), first.rows.first());
-        assert_eq!(owed_of(&connection, 4), Ok(None), "it was given up");
+        assert_eq!(owed_of(&connection, 4), Ok(Vec::new()), "it was given up");
+    }
+
+    /// A page of the file that cannot be read hides the records in it, and no others.
+    #[test]
+    fn a_damaged_page_of_the_file_hides_no_other_debt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("relay.db");
+        let mut connection = Connection::open(&path).unwrap();
+        super::super::migrations::migrate(&mut connection).unwrap();
+        let rows = format!(
+            "INSERT INTO records (id, transform_id, kind, record)
+                 WITH RECURSIVE n (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 40)
+                 SELECT n, 'tx-' || n, 1, zeroblob(900) FROM n;
+             INSERT INTO outbox (record, version, due_at) SELECT id, 1, {NOW} FROM records;"
+        );
+        connection.execute_batch(&rows).unwrap();
+        let leaf = "SELECT pageno, pgsize, ncell FROM dbstat WHERE name = 'records' AND pagetype = 'leaf' ORDER BY path LIMIT 1";
+        let (page, size, hidden): (u32, u32, u32) =
+            connection.query_row(leaf, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+        drop(connection);
+        let file = std::fs::File::options().write(true).open(&path).unwrap();
+        file.write_all_at(&[7; 512], u64::from(page - 1) * u64::from(size)).unwrap();
+        let listed = owed(&Connection::open(&path).unwrap(), i64::MIN, 99).unwrap();
+        assert!(hidden > 1 && hidden < 20, "{hidden}");
+        assert_eq!((listed.rows.len() + listed.damaged.len(), listed.damaged.len()), (40, hidden.try_into().unwrap()));
     }
 
     /// A STRICT table refuses a text as a time, but damage can make one.
@@ -265,7 +310,7 @@ mod tests {
         assert_eq!(owed(&connection, i64::MIN, 9).unwrap().damaged.len(), 1);
         assert_eq!(clamped(&connection), [1]);
         let owed = owed(&connection, i64::MIN, 9).unwrap();
-        assert_eq!(owed.rows[0].due, Timestamp::from_microsecond(NOW).unwrap());
+        assert_eq!(owed.rows[0][0].due, Timestamp::from_microsecond(NOW).unwrap());
     }
 
     /// Transform cannot be told of a missing record: that is damage wherever the row is read.

@@ -37,9 +37,9 @@ impl Readers {
         &self.path
     }
 
-    /// The files of the store.
-    pub(super) fn files(&self) -> Arc<Files> {
-        Arc::clone(&self.files)
+    /// The bytes of the WAL that are in use.
+    pub(super) fn wal_in_use(&self) -> u64 {
+        self.lock.wal_length()
     }
 
     /// Runs a read of a few rows on the thread that asks: it is over before another thread would have begun. A read that has to wait

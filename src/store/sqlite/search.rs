@@ -29,7 +29,7 @@ pub(super) fn search(
         Ok(damage) => Ok(Searched::Damaged(damage)),
         Err(error) => match error.sqlite_error_code() {
             Some(ErrorCode::OperationInterrupted) => Ok(Searched::BrokenOff),
-            Some(ErrorCode::DatabaseCorrupt) => Ok(Searched::Damaged(error.to_string())),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::SystemIoFailure) => Ok(Searched::Damaged(error.to_string())),
             _ => Err(error),
         },
     }

@@ -27,7 +27,7 @@ use crate::store::core::set::WorkingSet;
 use crate::store::core::taking::{self, Took};
 use crate::store::core::{inbox, owing, register, removal};
 use crate::store::{
-    Attempt, Delivery, Finding, OpenError, Owed, Pruned, Receipt, RegisterError, RegistrationReceipt, Removed,
+    Attempt, Delivery, Finding, OpenError, OwedPage, Pruned, Receipt, RegisterError, RegistrationReceipt, Removed,
     Settlement, StoreError, StoreOptions, TakeError, Taken, Wake,
 };
 
@@ -197,14 +197,15 @@ impl Store {
         Ok(usize::try_from(owed).unwrap_or(usize::MAX))
     }
 
-    /// A page of the webhooks that Transform is owed. Returns the row with which the next page begins after this one, if there is more.
+    /// A page of the webhooks that Transform is owed: those of the rows after this one.
     ///
     /// # Errors
     /// The store cannot be read.
-    pub async fn owed(&self, after: i64, most: u32) -> Result<(Vec<Owed>, Option<i64>), StoreError> {
+    pub async fn owed(&self, after: i64, most: u32) -> Result<OwedPage, StoreError> {
         let listed = self.read(move |connection| outbox::owed(connection, after, most)).await?;
-        let more = listed.last.filter(|_| u32::try_from(listed.len()) == Ok(most));
-        Ok((self.sound(listed), more))
+        let (rows, last) = (listed.len(), listed.last);
+        let owed = self.sound(listed).into_iter().flatten().collect();
+        Ok(OwedPage { owed, rows, more: last.filter(|_| u32::try_from(rows) == Ok(most)) })
     }
 
     /// The delivery that an attempt for this record needs; none if nothing is owed.

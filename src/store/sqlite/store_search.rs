@@ -12,10 +12,10 @@ use crate::store::StoreError;
 
 /// Time limit of the search beside the relay's work.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// The longest WAL beside the search, in bytes: while somebody reads, the WAL cannot be written from its beginning again.
+/// The most bytes of the WAL in use beside the search: while somebody reads, the WAL cannot be written from its beginning again.
 const WAL_MAX: u64 = 256 * 1024 * 1024;
 /// The name under which damage of the file stands beside the tables.
-const FILE: &str = "the file";
+pub(super) const FILE: &str = "the file";
 
 impl Store {
     /// Searches the file again if the start could not search all of it. `stops` ends the search. Damage makes the store unfit until
@@ -33,14 +33,13 @@ impl Store {
         let searched = tokio::task::spawn_blocking(move || {
             let began = Instant::now();
             let mut connection = engine::open(readers.path(), Access::Read)?;
-            let files = readers.files();
-            search(&mut connection, move || stops() || began.elapsed() > TIMEOUT || files.wal_length() > WAL_MAX)
+            search(&mut connection, move || stops() || began.elapsed() > TIMEOUT || readers.wal_in_use() > WAL_MAX)
         });
         match searched.await.map_err(|error| StoreError::Unavailable(error.to_string()))?.map_err(unavailable)? {
             Searched::BrokenOff if is_to_stop() => {}
             Searched::Sound => tracing::info!("the store was checked whole; no damage was seen"),
             Searched::BrokenOff => {
-                tracing::info!("the store is too large to be checked whole at the start; no damage was seen so far");
+                tracing::info!("the store was not checked whole; no damage was seen so far");
             }
             Searched::Damaged(reason) => {
                 self.met(&StoreError::Damaged(reason.clone()));

@@ -154,8 +154,8 @@ impl Found {
     async fn read(store: &Store) -> Result<Self, transform_relay::store::StoreError> {
         let now = store.start_clock(Timestamp::now()).await?.now;
         store.resume(now, LONG).await?;
-        let (owed, more) = store.owed(i64::MIN, MOST).await?;
-        assert_eq!(more, None, "all of it is one page");
+        let page = store.owed(i64::MIN, MOST).await?;
+        assert_eq!(page.more, None, "all of it is one page");
         let parked = store.parked(None, 0, MOST).await?;
         let records = store.records(0, MOST).await?;
         let body = |one: transform_relay::store::ListedRecord| {
@@ -164,7 +164,7 @@ impl Found {
         };
         Ok(Self {
             bodies: records.into_iter().map(body).collect(),
-            owed: owed.into_iter().map(|one| one.key.to_string()).collect(),
+            owed: page.owed.into_iter().map(|one| one.key.to_string()).collect(),
             parked: parked.into_iter().map(|one| one.notification).collect(),
         })
     }
