@@ -1,37 +1,42 @@
 //! Routes GET /api/…: Transform reads a record (contract, section 3).
 
-use actix_web::http::StatusCode;
+use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 
+use super::api_path::ApiPath;
 use super::caller::must_be_transform;
 use super::in_force::InForce;
-use super::problem::Problem;
+use super::listener::{Clients, Listener};
+use super::no_route::no_route;
+use super::problem::{Problem, method_not_allowed};
 use super::state::State;
 use crate::domain::ids::{Kind, RecordKey, TransformId};
 use crate::transform::response::fetched;
 
-/// Reads a record by its kind. The segments of the path match in upper and lower case, and a slash may follow: so the first
-/// and the last part are variables too. Their values are not used.
-pub(super) async fn by_kind(
+/// Handles a request whose path is one of Transform's.
+pub(super) async fn handle(
+    listener: Listener,
     request: HttpRequest,
-    path: web::Path<(String, String, String, String)>,
     state: web::Data<State>,
 ) -> Result<HttpResponse, Problem> {
-    let in_force = state.in_force.load_full();
-    must_be_transform(&request, &state, &in_force).await?;
-    let (_, kind, id, _) = path.into_inner();
-    let kind: Kind = kind.parse().map_err(|reason: String| Problem::new(404, reason))?;
-    fetch(kind, id, &state, &in_force).await
+    if !listener.has(Clients::Outside) {
+        return Err(listener.elsewhere());
+    }
+    let Some(path) = ApiPath::of(request.uri().path()) else { return Err(no_route(request.path(), listener)) };
+    match *request.method() {
+        Method::GET | Method::HEAD => read(&request, path, &state).await,
+        _ => Ok(method_not_allowed("GET, HEAD")),
+    }
 }
 
-pub(super) async fn by_type_code(
-    request: HttpRequest,
-    path: web::Path<(String, String, String, String)>,
-    state: web::Data<State>,
-) -> Result<HttpResponse, Problem> {
+async fn read(request: &HttpRequest, path: ApiPath, state: &State) -> Result<HttpResponse, Problem> {
     let in_force = state.in_force.load_full();
-    must_be_transform(&request, &state, &in_force).await?;
-    fetch(type_code(&request)?, path.into_inner().2, &state, &in_force).await
+    must_be_transform(request, state, &in_force).await?;
+    let kind = match path.kind {
+        Some(kind) => kind,
+        None => type_code(request)?,
+    };
+    fetch(kind, path.id, state, &in_force).await
 }
 
 /// The only `type` of the query.

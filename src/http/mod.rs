@@ -2,6 +2,7 @@
 
 mod address;
 mod api;
+mod api_path;
 mod batch;
 mod body;
 mod caller;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use percent_encoding::percent_decode_str;
 use tokio_util::sync::CancellationToken;
 
+use super::api_path::ApiPath;
 use super::in_force::InForce;
 use super::source_path::name_in;
 use super::why::{STORE, Why};
@@ -66,6 +67,9 @@ impl At {
         if let Some(name) = name_in(request.match_info().as_str()) {
             let source = Some(name).filter(|name| in_force.sources.contains_key(name.as_ref()));
             return Self { source: source.unwrap_or_default().into_owned(), ..Self::new(NOTIFICATIONS) };
+        }
+        if let Some(path) = ApiPath::of(request.uri().path()) {
+            return Self::new(path.route());
         }
         let pattern = || request.match_pattern().filter(|pattern| pattern != ANYWHERE);
         let name = request.match_name().map(str::to_owned).or_else(pattern);

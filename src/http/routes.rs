@@ -2,6 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, Resource, guard, web};
 
+use super::api_path::ApiPath;
 use super::listener::{Clients, Listener};
 use super::no_route::no_route;
 use super::problem::{Problem, method_not_allowed};
@@ -13,14 +14,15 @@ use super::{
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
 /// metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
-    // A scope needs no regular expression. To match one took 40,000 instructions a notification.
+    // A scope needs no regular expression. To match one took 40,000 instructions a notification, and as many a read.
     let spoilt = web::scope("").guard(guard::fn_guard(has_two_lengths)).default_service(web::to(two_lengths));
     config.service(spoilt);
     let handle = move |request, payload, state| notification::handle(listener, request, payload, state);
     config.service(web::scope(source_path::SCOPE).default_service(web::to(handle)));
-    for route in outside() {
-        listener.add(config, Clients::Outside, route);
-    }
+    let reads = move |request, state| api::handle(listener, request, state);
+    let is_read = |context: &guard::GuardContext<'_>| ApiPath::of(context.head().uri.path()).is_some();
+    config.service(web::scope("").guard(guard::fn_guard(is_read)).default_service(web::to(reads)));
+    listener.add(config, Clients::Outside, resource("/oauth/token", "POST").route(web::post().to(token::issue)));
     for route in inside() {
         listener.add(config, Clients::Inside, route);
     }
@@ -30,21 +32,6 @@ pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
     config.default_service(web::to(move |request: HttpRequest| async move {
         no_route(request.path(), listener).response()
     }));
-}
-
-/// The other routes of PSPs and Transform.
-fn outside() -> Vec<Resource> {
-    vec![
-        resource("/{api:(?i)api}/{kind:(?i)preauth|payment|refund|agreement}/{id}{end:/?}", "GET, HEAD")
-            .name("/api/{kind}/{id}")
-            .route(web::get().to(api::by_kind))
-            .route(web::head().to(api::by_kind)),
-        resource("/{api:(?i)api}/{transactions:(?i)transactions}/{id}{end:/?}", "GET, HEAD")
-            .name("/api/transactions/{id}")
-            .route(web::get().to(api::by_type_code))
-            .route(web::head().to(api::by_type_code)),
-        resource("/oauth/token", "POST").route(web::post().to(token::issue)),
-    ]
 }
 
 /// The routes of the payment stack, of monitors and of operators.

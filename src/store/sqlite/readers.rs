@@ -104,7 +104,6 @@ impl Readers {
         connection: Connection,
         query: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<rusqlite::Result<T>, StoreError> {
-        self.check()?;
         let found = query(&connection);
         self.check()?;
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
