@@ -14,7 +14,7 @@ use super::{
 /// Configures the routes of an address. A route whose path has a regular expression has a plain name for the log and the
 /// metrics.
 pub(super) fn routes(config: &mut web::ServiceConfig, listener: Listener) {
-    // A scope needs no regular expression. To match one took 40,000 instructions a notification, and as many a read.
+    // A scope needs no regular expression. To match one took 40,000 instructions a notification.
     let spoilt = web::scope("").guard(guard::fn_guard(has_two_lengths)).default_service(web::to(two_lengths));
     config.service(spoilt);
     let handle = move |request, payload, state| notification::handle(listener, request, payload, state);
